@@ -1,0 +1,223 @@
+"""Everything about data in one place: reading, splitting, normalising, loading, remembering."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from paramfit.data.loader import InMemoryLoader
+from paramfit.data.normalization import Normalization
+from paramfit.data.split import Split, split_rows
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+
+__all__ = ["EstimationDataModule", "Labels"]
+
+
+class Labels(NamedTuple):
+    """What the axes of a figure are called, with units."""
+
+    input: str = "input"
+    target: str = "target"
+
+
+class EstimationDataModule(LightningDataModule, ABC):
+    """Observations with a seeded split, a normalisation fitted on the training part, and resumable loaders.
+
+    A subclass gives ``read()``. The split, the statistics and a fingerprint of the data go into the checkpoint, so
+    that ``validate --ckpt_path`` sees the same rows as the fit did, and refuses other data.
+
+    Args:
+        validation_fraction: share of the rows held out for validation, in [0, 1); ``int(fraction * n)`` rows.
+        validation_indices: explicit row numbers instead, from 0.
+        normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column.
+        batch_size: rows in a training batch; all rows in one batch where it is not given.
+        shuffle: whether the training rows are put into a new order each epoch (matters for mini-batches only).
+        jitter: standard deviation of Gaussian noise added to the training inputs, fresh each epoch, in the unit of
+            the raw input.
+        seed: seed of the split, of the order and of the jitter.
+
+    Raises:
+        InputError: for a fraction outside [0, 1), a row number outside the data, a jitter below 0.
+    """
+
+    def __init__(
+        self,
+        validation_fraction: float = 0.0,
+        validation_indices: Sequence[int] | None = None,
+        normalization: Normalization | Literal["none"] = "none",
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        jitter: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not 0 <= validation_fraction < 1:
+            msg = f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}"
+            raise InputError(msg)
+        if not jitter >= 0:
+            msg = f"jitter: a standard deviation is 0 or more, but got {jitter}"
+            raise InputError(msg)
+        if batch_size is not None and batch_size < 1:
+            msg = f"batch_size: a batch has at least one row, but got {batch_size}"
+            raise InputError(msg)
+        self.validation_fraction = validation_fraction
+        self.validation_indices = validation_indices
+        self.normalization = None if normalization == "none" else normalization
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.jitter = jitter
+        self.seed = seed
+        self.split: Split | None = None
+        self.statistics: list[tuple[float, float]] = []
+        self._raw: Observations | None = None
+        self._loader: InMemoryLoader | None = None
+        self._loader_state: dict[str, Any] | None = None
+
+    @abstractmethod
+    def read(self) -> Observations:
+        """All observations, raw, in their own order.
+
+        Raises:
+            InputError: if they cannot be read.
+        """
+
+    @property
+    def truth(self) -> dict[str, float] | None:
+        """The parameters' true values in original units, where the data are such that someone knows them."""
+        return None
+
+    @property
+    def labels(self) -> Labels:
+        """Names of the axes, with units."""
+        return Labels()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read, split, and fit the normalisation on the training part."""
+        del stage
+        if self._raw is not None:
+            return
+        self._raw = self.read()
+        self.split = split_rows(self._raw.n, self.validation_fraction, self.validation_indices, self.seed)
+        if self.normalization is None:
+            self.statistics = [(0.0, 1.0)] * len(self._raw.inputs)
+        else:
+            train = self._raw.rows(self.split.train)
+            self.statistics = [self.normalization.fit(column) for column in train.inputs]
+
+    @property
+    def raw(self) -> Observations:
+        """All observations as they were read.
+
+        Raises:
+            RuntimeError: before ``setup()``.
+        """
+        if self._raw is None:
+            msg = "call setup() first: the data have not been read yet"
+            raise RuntimeError(msg)
+        return self._raw
+
+    @property
+    def train(self) -> Observations:
+        """The training part, normalised."""
+        return self._normalized(self._parts().train)
+
+    @property
+    def validation(self) -> Observations:
+        """The validation part, normalised by the statistics of the training part; it may be empty."""
+        return self._normalized(self._parts().validation)
+
+    @property
+    def every(self) -> Observations:
+        """All observations in their own order, normalised."""
+        return self._normalized(slice(None))
+
+    def _parts(self) -> Split:
+        _ = self.raw
+        assert self.split is not None  # set together with raw
+        return self.split
+
+    def _normalized(self, rows: Tensor | slice) -> Observations:
+        part = self.raw.rows(rows)
+        if self.normalization is None:
+            return part
+        inputs = tuple(
+            (column - shift) * scale for column, (shift, scale) in zip(part.inputs, self.statistics, strict=True)
+        )
+        return part._replace(inputs=inputs)
+
+    def train_dataloader(self) -> InMemoryLoader:
+        """Batches of the training part."""
+        self._loader = InMemoryLoader(
+            self.train,
+            self.batch_size,
+            shuffle=self.shuffle,
+            jitter=[self.jitter * abs(scale) for _, scale in self.statistics],
+            seed=self.seed,
+        )
+        if self._loader_state is not None:
+            self._loader.load_state_dict(self._loader_state)
+            self._loader_state = None
+        return self._loader
+
+    def val_dataloader(self) -> InMemoryLoader | list[Any]:
+        """The validation part in one batch; nothing during a fit that holds out no rows."""
+        if len(self._parts().validation):
+            return InMemoryLoader(self.validation)
+        return [] if self.trainer is not None and self.trainer.training else self._all_rows_instead()
+
+    def test_dataloader(self) -> InMemoryLoader:
+        """The rows that were held out, or all rows where none were."""
+        return InMemoryLoader(self.validation) if len(self._parts().validation) else self._all_rows_instead()
+
+    def predict_dataloader(self) -> InMemoryLoader:
+        """All rows in their own order."""
+        return InMemoryLoader(self.every)
+
+    def _all_rows_instead(self) -> InMemoryLoader:
+        rank_zero_info(
+            f"No rows are held out: evaluated on all {self.raw.n} rows, which the fit has seen"
+            " (--data.validation_fraction 0.2 holds some out)."
+        )
+        return InMemoryLoader(self.every)
+
+    def fingerprint(self) -> str:
+        """A digest of the raw data: equal for equal columns, rows and precision."""
+        digest = hashlib.sha256()
+        for column in (*self.raw.inputs, self.raw.target, *([] if self.raw.sigma is None else [self.raw.sigma])):
+            digest.update(f"{column.dtype}{tuple(column.shape)}".encode())
+            digest.update(column.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: split, statistics, fingerprint, and where the training loader is."""
+        parts = self._parts()
+        return {
+            "train": parts.train,
+            "validation": parts.validation,
+            "statistics": self.statistics,
+            "fingerprint": self.fingerprint(),
+            "loader": None if self._loader is None else self._loader.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over split, statistics and loader position of a checkpoint.
+
+        Raises:
+            InputError: if the checkpoint was made with other data.
+        """
+        if state_dict["fingerprint"] != self.fingerprint():
+            rows = len(state_dict["train"]) + len(state_dict["validation"])
+            msg = (
+                f"the checkpoint was made with other data: {rows} rows there, {self.raw.n} here, and their contents"
+                " differ; give --data as it was in that run's config.yaml"
+            )
+            raise InputError(msg)
+        self.split = Split(train=torch.as_tensor(state_dict["train"]), validation=state_dict["validation"])
+        self.statistics = [(float(shift), float(scale)) for shift, scale in state_dict["statistics"]]
+        self._loader_state = state_dict["loader"]

@@ -1,0 +1,73 @@
+"""A sample of a normal distribution."""
+
+from collections.abc import Sequence
+
+import torch
+
+from paramfit.data.base import EstimationDataModule, Labels
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+from paramfit.precision import precision
+
+__all__ = ["GaussianDataModule"]
+
+
+class GaussianDataModule(EstimationDataModule):
+    """``n_obs`` independent draws from ``Normal(true_location, scale)``, the same for the same seed.
+
+    Args:
+        n_obs: number of observations, at least 1.
+        true_location: the location that the sample is drawn around.
+        scale: standard deviation, above 0.
+        seed: seed of the sample, and of split and order.
+        validation_fraction: share of the observations held out for validation, in [0, 1).
+        validation_indices: explicit row numbers instead, from 0.
+        batch_size: observations in a training batch; all where it is not given.
+        shuffle: whether mini-batches are drawn in a new order each epoch.
+        dtype: precision; the sample is drawn in float64 and rounded, so that both precisions see the same draws.
+
+    Raises:
+        InputError: for an option outside its range.
+    """
+
+    def __init__(
+        self,
+        n_obs: int = 10_000,
+        true_location: float = 0.0,
+        scale: float = 1.0,
+        seed: int = 0,
+        validation_fraction: float = 0.0,
+        validation_indices: Sequence[int] | None = None,
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        dtype: str = "float64",
+    ) -> None:
+        super().__init__(
+            validation_fraction, validation_indices, batch_size=batch_size, shuffle=shuffle, seed=seed
+        )
+        if n_obs < 1:
+            msg = f"n_obs: a sample has at least one observation, but got {n_obs}"
+            raise InputError(msg)
+        if not scale > 0:
+            msg = f"scale: a standard deviation is above 0, but got {scale}"
+            raise InputError(msg)
+        self.n_obs = n_obs
+        self.true_location = true_location
+        self.scale = scale
+        self.dtype = precision(dtype)
+
+    def read(self) -> Observations:
+        """Draw the sample."""
+        generator = torch.Generator().manual_seed(self.seed)
+        draws = torch.randn(self.n_obs, generator=generator, dtype=torch.float64)
+        return Observations((), (self.true_location + self.scale * draws).to(self.dtype))
+
+    @property
+    def truth(self) -> dict[str, float]:
+        """What the sample was drawn around."""
+        return {"location": self.true_location}
+
+    @property
+    def labels(self) -> Labels:
+        """An observation has no unit here."""
+        return Labels("observation", "density")

@@ -1,0 +1,69 @@
+"""Which rows train and which validate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from paramfit.errors import InputError
+
+__all__ = ["Split", "split_rows"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the training and of the validation part, each in the order of the data."""
+
+    train: Tensor
+    validation: Tensor
+
+
+def split_rows(
+    n: int, validation_fraction: float = 0.0, validation_indices: Sequence[int] | None = None, seed: int = 0
+) -> Split:
+    """Split ``n`` rows into a training and a validation part.
+
+    ``int(validation_fraction * n)`` rows validate: the last ones of a seeded permutation. Where that is none, every
+    row trains.
+
+    Args:
+        n: number of rows.
+        validation_fraction: share of the rows that validates, in [0, 1).
+        validation_indices: explicit row numbers instead, from 0.
+        seed: seed of the permutation.
+
+    Raises:
+        InputError: for a fraction outside [0, 1), a row number outside the data or given twice, or if no row is left
+            for training.
+
+    Example:
+        >>> len(split_rows(11, validation_fraction=0.2).validation)
+        2
+    """
+    if not 0 <= validation_fraction < 1:
+        msg = f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}"
+        raise InputError(msg)
+    if n < 1:
+        msg = "the data hold no observation"
+        raise InputError(msg)
+    if validation_indices is None:
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        n_validation = int(validation_fraction * n)
+        chosen = order[n - n_validation :]
+    else:
+        if validation_fraction:
+            msg = "validation_indices and validation_fraction exclude each other: give one of them"
+            raise InputError(msg)
+        chosen = torch.tensor(list(validation_indices), dtype=torch.long)
+        outside = [row for row in validation_indices if not 0 <= row < n]
+        if outside or len(set(validation_indices)) < len(validation_indices):
+            wrong = f"row {outside[0]} is outside 0 to {n - 1}" if outside else "a row is given twice"
+            msg = f"validation_indices: {wrong}"
+            raise InputError(msg)
+    trains = torch.ones(n, dtype=torch.bool)
+    trains[chosen] = False
+    if not bool(trains.any()):
+        msg = f"validation_indices: all {n} rows validate, none is left for training"
+        raise InputError(msg)
+    return Split(train=trains.nonzero().flatten(), validation=(~trains).nonzero().flatten())

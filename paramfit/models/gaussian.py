@@ -1,0 +1,58 @@
+"""A normal distribution with unknown location and known scale."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from paramfit.errors import InputError
+from paramfit.models.base import ParametricModel, broadcast_parameters, start_value
+from paramfit.precision import precision
+
+__all__ = ["GaussianModel"]
+
+
+class GaussianModel(ParametricModel):
+    r"""A normal distribution, ``Normal(location, scale)``, whose scale is known.
+
+    Location and scale have the unit of the observations.
+
+    Args:
+        location: start of the location.
+        scale: the known standard deviation, above 0.
+        dtype: precision, ``float64`` by default: a summed likelihood of 10 000 observations has more digits than
+            ``float32`` can hold.
+
+    Shapes:
+        ``forward()`` gives a distribution of batch shape ``()``; a location of shape A gives batch shape
+        ``A + (1,)``, whose log-density of a sample ``(n,)`` is ``A + (n,)``.
+
+    Raises:
+        InputError: if the scale is not positive or the start is not finite.
+
+    Example:
+        >>> GaussianModel(location=1.0)()
+        Normal(loc: 1.0, scale: 1.0)
+    """
+
+    scale: Tensor
+
+    def __init__(self, location: float = 1.0, scale: float = 1.0, dtype: str = "float64") -> None:
+        super().__init__()
+        if not scale > 0:
+            msg = f"scale: a standard deviation is above 0, but got {scale}"
+            raise InputError(msg)
+        self.location = start_value("location", location, precision(dtype))
+        self.register_buffer("scale", torch.tensor(scale, dtype=precision(dtype)))
+
+    def forward(self) -> Normal:
+        """The distribution at the present location."""
+        (location,) = broadcast_parameters(("location",), (self.location,))
+        return Normal(location, self.scale, validate_args=False)
+
+    def jacobian(self) -> dict[str, Tensor | float]:
+        """``d location / d location = 1`` for every observation."""
+        return {"location": 1.0}
+
+    def sample_estimate(self, target: Tensor) -> dict[str, Tensor]:
+        """The location that maximises the likelihood is the empirical mean."""
+        return {"location": target.mean()}

@@ -1,0 +1,56 @@
+"""The straight line."""
+
+import torch
+from torch import Tensor
+
+from paramfit.models.base import ParametricModel, broadcast_parameters, start_value
+from paramfit.precision import precision
+
+__all__ = ["LinearModel"]
+
+
+class LinearModel(ParametricModel):
+    r"""A straight line, ``prediction = weight * x + bias``.
+
+    The weight has the unit of the target over that of the input; the bias has the unit of the target.
+
+    Args:
+        weight: start of the slope.
+        bias: start of the offset.
+        dtype: precision of both parameters, ``float32`` or ``float64``.
+
+    Shapes:
+        x ``(n,)`` gives ``(n,)``; weight and bias of shapes A and B give ``broadcast(A, B) + (n,)``.
+
+    Raises:
+        InputError: if a start is not finite, or if the shapes of weight and bias do not broadcast.
+
+    Example:
+        >>> LinearModel(weight=2.0, bias=1.0)(torch.tensor([0.0, 3.0])).tolist()
+        [1.0, 7.0]
+        >>> grid = {"weight": torch.ones(3, 1), "bias": torch.ones(1, 4)}
+        >>> torch.func.functional_call(LinearModel(), grid, torch.zeros(11)).shape
+        torch.Size([3, 4, 11])
+    """
+
+    linear_in_parameters = True
+
+    def __init__(self, weight: float = 1.0, bias: float = 0.0, dtype: str = "float32") -> None:
+        super().__init__()
+        self.weight = start_value("weight", weight, precision(dtype))
+        self.bias = start_value("bias", bias, precision(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The line at ``x``."""
+        weight, bias = self.weight, self.bias
+        if weight.ndim or bias.ndim:
+            weight, bias = broadcast_parameters(("weight", "bias"), (weight, bias))
+        return weight * x + bias
+
+    def jacobian(self, x: Tensor) -> dict[str, Tensor | float]:
+        """``d prediction / d weight = x`` and ``d prediction / d bias = 1``."""
+        return {"weight": x, "bias": 1.0}
+
+    def original_units(self, shift: float, scale: float) -> Tensor:
+        """``weight_x = scale * weight_z`` and ``bias_x = bias_z - shift * scale * weight_z``."""
+        return torch.tensor([[scale, 0.0], [-shift * scale, 1.0]], dtype=torch.float64)

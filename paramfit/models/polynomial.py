@@ -1,0 +1,68 @@
+"""A polynomial of any degree: too stiff at degree 0, too supple at degree 9."""
+
+from math import comb
+
+import torch
+from torch import Tensor
+
+from paramfit.errors import InputError
+from paramfit.models.base import ParametricModel, broadcast_parameters, start_value
+from paramfit.precision import precision
+
+__all__ = ["PolynomialModel"]
+
+
+class PolynomialModel(ParametricModel):
+    r"""A polynomial, ``prediction = sum_k coefficient_k * x**k`` for k from 0 to ``degree``.
+
+    Its parameters are the scalars ``coefficient_0`` to ``coefficient_<degree>``, all starting at 0;
+    ``coefficient_k`` has the unit of the target over that of the input to the power k.
+
+    Args:
+        degree: the highest power, at least 0.
+        dtype: precision of the coefficients, ``float32`` or ``float64``.
+
+    Shapes:
+        x ``(n,)`` gives ``(n,)``; coefficients with leading dimensions broadcast, as in ``LinearModel``.
+
+    Raises:
+        InputError: if the degree is negative, or if the shapes of the coefficients do not broadcast.
+
+    Example:
+        >>> model = PolynomialModel(degree=2)
+        >>> [name for name, _ in model.named_parameters()]
+        ['coefficient_0', 'coefficient_1', 'coefficient_2']
+    """
+
+    linear_in_parameters = True
+
+    def __init__(self, degree: int, dtype: str = "float32") -> None:
+        super().__init__()
+        if degree < 0:
+            msg = f"degree: expected 0 or more, but got {degree}"
+            raise InputError(msg)
+        self.degree = degree
+        self.names = tuple(f"coefficient_{power}" for power in range(degree + 1))
+        for name in self.names:
+            self.register_parameter(name, start_value(name, 0.0, precision(dtype)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The polynomial at ``x``, by Horner's rule."""
+        coefficients = broadcast_parameters(self.names, [self.get_parameter(name) for name in self.names])
+        value = coefficients[-1] * torch.ones_like(x)
+        for coefficient in reversed(coefficients[:-1]):
+            value = value * x + coefficient
+        return value
+
+    def jacobian(self, x: Tensor) -> dict[str, Tensor | float]:
+        """``d prediction / d coefficient_k = x**k``."""
+        return {name: x**power for power, name in enumerate(self.names)}
+
+    def original_units(self, shift: float, scale: float) -> Tensor:
+        """The binomial expansion of ``sum_k c_k * ((x - shift) * scale)**k``."""
+        size = self.degree + 1
+        matrix = torch.zeros(size, size, dtype=torch.float64)
+        for power in range(size):
+            for order in range(power + 1):
+                matrix[order, power] = comb(power, order) * (-shift) ** (power - order) * scale**power
+        return matrix

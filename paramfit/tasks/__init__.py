@@ -1,0 +1,19 @@
+"""Tasks: LightningModules that join model, objective and the way updates are made."""
+
+from paramfit.tasks.automatic import AutomaticTask
+from paramfit.tasks.base import EstimationTask
+from paramfit.tasks.gaussian import GaussianLocation
+from paramfit.tasks.hand_written import HandWrittenDescent
+from paramfit.tasks.likelihood import MaximumLikelihood
+from paramfit.tasks.regression import Regression
+from paramfit.tasks.thermometer import ThermometerRegression
+
+__all__ = [
+    "AutomaticTask",
+    "EstimationTask",
+    "GaussianLocation",
+    "HandWrittenDescent",
+    "MaximumLikelihood",
+    "Regression",
+    "ThermometerRegression",
+]

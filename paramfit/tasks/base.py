@@ -1,0 +1,233 @@
+"""What every task shares: parameters, updates, evaluation, checkpoints."""
+
+import math
+from abc import ABC
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from paramfit.errors import InputError
+from paramfit.objectives import Objective
+from paramfit.observations import Observations
+from paramfit.optimizers import BlockOptimizer
+from paramfit.tasks.compatibility import check_checkpoint, checkpoint_mark
+from paramfit.tasks.metrics import HeldOutMetrics
+from paramfit.updates import Stop, Update, UpdateListener
+
+__all__ = ["EstimationTask"]
+
+
+class EstimationTask(LightningModule, ABC):
+    """A model, an objective and an optimizer, joined: what Lightning trains.
+
+    A training step makes a block of ``updates_per_step`` updates on one batch. ``updates`` counts them over the whole
+    fit; ``trainer.global_step`` and ``max_steps`` count blocks. After each update that a listener wants to see, it is
+    told (``listeners``); a block ends early after an update whose loss or gradient is not finite.
+
+    Args:
+        model: its trainable parameters are estimated.
+        objective: the loss.
+        optimizer: makes a ``torch.optim`` optimizer from the parameters.
+        scheduler: makes a learning-rate scheduler from the optimizer; it steps once per training step.
+        updates_per_step: updates in a block, at least 1.
+
+    Raises:
+        InputError: for a model without trainable parameters or a block without updates.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        optimizer: OptimizerCallable,
+        scheduler: LRSchedulerCallable | None,
+        updates_per_step: int,
+    ) -> None:
+        super().__init__()
+        if updates_per_step < 1:
+            msg = f"updates_per_step: a block has at least one update, but got {updates_per_step}"
+            raise InputError(msg)
+        self.model = model
+        self.objective = objective
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.updates_per_step = updates_per_step
+        self.updates = 0
+        self.stop: Stop | None = None
+        self.listeners: list[UpdateListener] = []
+        self.metrics = HeldOutMetrics(objective)
+        self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        if not self._trainable:
+            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
+            raise InputError(msg)
+        self._dtype_of_model = self._trainable[0].dtype
+        self._next_told = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the trainable parameters."""
+        return tuple(name for name, parameter in self.model.named_parameters() if parameter.requires_grad)
+
+    @property
+    def planned_updates(self) -> int:
+        """How many updates the run makes if nothing stops it; 0 where no limit is set."""
+        steps = self.trainer.estimated_stepping_batches
+        return int(steps) * self.updates_per_step if math.isfinite(steps) else 0
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """The model's prediction."""
+        return self.model(*inputs)
+
+    def predicted(self, observations: Observations) -> Tensor:
+        """One value for each observation ``(n,)``: the prediction, or the mean of the predicted distribution."""
+        prediction = self.model(*observations.inputs)
+        if isinstance(prediction, Distribution):
+            prediction = prediction.mean
+        values: Tensor = prediction.expand(observations.target.shape)
+        return values
+
+    def loss(self, observations: Observations) -> Tensor:
+        """The objective of one batch with its penalty, ``()``."""
+        loss = self.objective(self.model(*observations.inputs), observations.target)
+        return loss + self.objective.penalty(self._trainable) if self.objective.penalised else loss
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The injected optimizer in blocks, and its scheduler, stepped once per training step.
+
+        Raises:
+            InputError: if the optimizer refuses its arguments or a learning rate is not above 0.
+        """
+        block = BlockOptimizer(self.inner_optimizer(), self.updates_per_step, self._after_update)
+        if self.make_scheduler is None:
+            return block
+        scheduler = self.make_scheduler(block)
+        settings: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            settings |= {"monitor": scheduler.monitor, "strict": False}
+        return {"optimizer": block, "lr_scheduler": settings}  # type: ignore[return-value]  # a dict is what it takes
+
+    def inner_optimizer(self) -> torch.optim.Optimizer:
+        """A fresh optimizer over the trainable parameters, its arguments checked."""
+        try:
+            optimizer = self.make_optimizer(self._trainable)
+        except (ValueError, TypeError) as refusal:
+            msg = f"model.optimizer: {refusal}"
+            raise InputError(msg) from refusal
+        for group in optimizer.param_groups:
+            if not group["lr"] > 0:
+                msg = f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}"
+                raise InputError(msg)
+        return optimizer
+
+    def setup(self, stage: str) -> None:
+        """Forget the last fit's listeners and its end."""
+        if stage == "fit":
+            self.listeners = []
+            self.stop = None
+
+    def on_fit_start(self) -> None:
+        """Refuse what would give a wrong gradient without an error.
+
+        Raises:
+            InputError: for several processes, or for blocks together with accumulation.
+        """
+        trainer = self.trainer
+        if trainer.world_size > 1:
+            msg = f"trainer.devices: one process is supported, but {trainer.world_size} were asked for"
+            raise InputError(msg)
+        if trainer.accumulate_grad_batches > 1 and self.updates_per_step > 1:
+            msg = (
+                "trainer.accumulate_grad_batches and updates_per_step exclude each other: a block repeats one batch,"
+                " accumulation joins several; set one of them to 1"
+            )
+            raise InputError(msg)
+
+    def on_train_start(self) -> None:
+        """Ask the listeners what they want to hear."""
+        self._next_told = min((listener.next_update(self.updates) for listener in self.listeners), default=0)
+
+    def _after_update(self, loss: Tensor) -> bool:
+        """Count an update, tell whoever wants to know, and say whether the block ends here."""
+        self.updates += 1
+        value = loss.item()
+        finite = math.isfinite(value) and self._gradients_are_finite()
+        if (self.updates == self._next_told or not finite) and self.listeners:
+            update = Update(self.updates, value, self._trainable)
+            for listener in self.listeners:
+                if not finite or listener.next_update(self.updates - 1) == self.updates:
+                    listener.on_update(update)
+            self._next_told = min(listener.next_update(self.updates) for listener in self.listeners)
+        return not finite or self.stop is not None
+
+    def _gradients_are_finite(self) -> bool:
+        for parameter in self._trainable:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if gradient.ndim == 0:
+                if not math.isfinite(gradient.item()):
+                    return False
+            elif not bool(gradient.isfinite().all()):
+                return False
+        return True
+
+    def request_stop(self, stop: Stop) -> None:
+        """End the fit after this update, whatever ``min_epochs`` and ``min_steps`` say; the first reason is kept."""
+        if self.stop is None:
+            self.stop = stop
+        loop = self.trainer.fit_loop
+        loop.min_epochs = 0
+        loop.epoch_loop.min_steps = None
+        self.trainer.should_stop = True
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Bring the observations to the model's precision."""
+        del dataloader_idx
+        if isinstance(batch, Observations):
+            return batch if batch.target.dtype == self._dtype_of_model else batch.to(self._dtype_of_model)
+        msg = f"data: expected batches of paramfit.Observations, but got {type(batch).__name__}"
+        raise InputError(msg)
+
+    def validation_step(self, observations: Observations) -> None:
+        """Take one batch into the held-out metrics."""
+        self.metrics.update(self.model(*observations.inputs), observations.target)
+
+    def test_step(self, observations: Observations) -> None:
+        """Take one batch into the held-out metrics."""
+        self.metrics.update(self.model(*observations.inputs), observations.target)
+
+    def predict_step(self, observations: Observations) -> Tensor:
+        """One predicted value for each observation, ``(n,)``."""
+        return self.predicted(observations)
+
+    def on_validation_epoch_end(self) -> None:
+        """Make the metrics known as ``val/...``."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Make the metrics known as ``test/...``."""
+        self._log_metrics("test")
+
+    def _log_metrics(self, prefix: str) -> None:
+        # During a fit the history callback writes them: Lightning's own x-axis counts blocks, not updates.
+        for name, value in self.metrics.compute().items():
+            self.log(f"{prefix}/{name}", value, logger=not self.trainer.training and self.trainer.state.fn != "fit")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the number of updates and what made them."""
+        checkpoint["paramfit"] = checkpoint_mark(self)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting where the checkpoint stopped.
+
+        Raises:
+            InputError: if the checkpoint is not paramfit's, is of another model or, when a fit resumes, of another
+                optimizer, learning rate or block size.
+        """
+        check_checkpoint(self, checkpoint, resuming=self._trainer is not None and self.trainer.state.fn == "fit")
+        self.updates = int(checkpoint["paramfit"]["updates"])

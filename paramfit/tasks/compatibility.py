@@ -1,0 +1,70 @@
+"""Whether a checkpoint belongs to a task."""
+
+from typing import TYPE_CHECKING, Any
+
+from paramfit.errors import InputError
+
+if TYPE_CHECKING:
+    from paramfit.tasks.base import EstimationTask
+
+__all__ = ["check_checkpoint", "checkpoint_mark"]
+
+
+def checkpoint_mark(task: "EstimationTask") -> dict[str, Any]:
+    """What marks a checkpoint as paramfit's: the task, the updates it has made, and its optimizer."""
+    return {"task": type(task).__name__, "updates": task.updates, "optimizer": type(task.inner_optimizer()).__name__}
+
+
+def check_checkpoint(task: "EstimationTask", checkpoint: dict[str, Any], *, resuming: bool) -> None:
+    """Refuse a checkpoint that would be loaded wrongly.
+
+    Args:
+        task: the configured task.
+        checkpoint: what ``torch.load`` gave.
+        resuming: whether the fit goes on from it; then the way updates are made must be the same too.
+
+    Raises:
+        InputError: if the checkpoint is foreign, of another model, or (resuming) of another optimizer, learning rate
+            or block size.
+    """
+    mark = checkpoint.get("paramfit")
+    if not isinstance(mark, dict):
+        msg = "ckpt_path: the checkpoint was not made by paramfit"
+        raise InputError(msg)
+    theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
+    ours = {name: tuple(value.shape) for name, value in task.state_dict().items()}
+    if theirs != ours:
+        msg = (
+            f"ckpt_path: the checkpoint is of another model: it has {_listed(theirs)}, the configuration"
+            f" {_listed(ours)}; give --model as it was in that run's config.yaml"
+        )
+        raise InputError(msg)
+    if resuming:
+        _check_optimizer(task, mark, checkpoint["optimizer_states"][0]["param_groups"])
+
+
+def _check_optimizer(task: "EstimationTask", mark: dict[str, Any], saved_groups: list[dict[str, Any]]) -> None:
+    optimizer = task.inner_optimizer()
+    if mark["optimizer"] != type(optimizer).__name__:
+        msg = (
+            f"model.optimizer: the checkpoint was made with {mark['optimizer']}, the configuration names"
+            f" {type(optimizer).__name__}; resume with the former, or start anew without --ckpt_path"
+        )
+        raise InputError(msg)
+    for group, saved in zip(optimizer.param_groups, saved_groups, strict=True):
+        ours = {key: value for key, value in group.items() if key != "params"}
+        ours["updates_per_step"] = task.updates_per_step
+        for key, value in ours.items():
+            # A scheduler changes the rate it started from; that one is kept as the initial rate.
+            before = saved.get(f"initial_{key}", saved.get(key))
+            if before != value:
+                option = "model.updates_per_step" if key == "updates_per_step" else f"model.optimizer.{key}"
+                msg = (
+                    f"{option}: the checkpoint was made with {before}, the configuration says {value}, and a resumed"
+                    f" fit keeps the former; give --{option} {before}, or start anew without --ckpt_path"
+                )
+                raise InputError(msg)
+
+
+def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name.removeprefix('model.')} {shape}" for name, shape in shapes.items())

@@ -1,0 +1,95 @@
+"""Gradient descent written out by hand."""
+
+from typing import Any, cast
+
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from torch import Tensor, nn
+
+from paramfit.errors import InputError
+from paramfit.gradients import GradientRule
+from paramfit.objectives import Objective, SquaredError
+from paramfit.observations import Observations
+from paramfit.optimizers import BlockOptimizer, GradientDescent
+from paramfit.tasks.base import EstimationTask
+
+__all__ = ["HandWrittenDescent"]
+
+
+class HandWrittenDescent(EstimationTask):
+    r"""Descent along a gradient that is computed as the lesson says, under Lightning's manual optimisation.
+
+    .. math:: \theta \leftarrow \theta - \eta\, \frac{dL}{d\theta}
+
+    Args:
+        model: any model; the analytic rule needs one with a ``jacobian(*inputs)``.
+        gradient: the rule: ``NumericalGradient``, ``AnalyticGradient`` or ``AutogradGradient``.
+        objective: the loss; the mean squared error where it is not given.
+        optimizer: what makes the update; ``GradientDescent`` with a learning rate of 0.01 where it is not given.
+        scheduler: a learning-rate scheduler, stepped once per training step.
+        updates_per_step: updates that a training step makes on its batch.
+
+    Raises:
+        InputError: for a model without trainable parameters, a block without updates, or (when the fit starts)
+            accumulation, gradient clipping or 16-bit precision, which belong to Lightning's own backward pass.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        gradient: GradientRule,
+        objective: Objective | None = None,
+        optimizer: OptimizerCallable = lambda parameters: GradientDescent(parameters, lr=1e-2),
+        scheduler: LRSchedulerCallable | None = None,
+        updates_per_step: int = 1,
+    ) -> None:
+        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
+        self.automatic_optimization = False
+        self.gradient = gradient
+        self.save_hyperparameters("updates_per_step", logger=False)
+
+    def on_fit_start(self) -> None:
+        """Refuse what only Lightning's own backward pass can do.
+
+        Raises:
+            InputError: for accumulation, clipping or 16-bit precision.
+        """
+        super().on_fit_start()
+        for option, is_on, instead in (
+            (
+                "accumulate_grad_batches",
+                self.trainer.accumulate_grad_batches > 1,
+                "use a larger --data.batch_size, or a task with automatic optimisation",
+            ),
+            (
+                "gradient_clip_val",
+                bool(self.trainer.gradient_clip_val),
+                "use a smaller --model.optimizer.lr, or a task with automatic optimisation",
+            ),
+            (
+                "precision",
+                "16" in str(self.trainer.precision),
+                "leave --trainer.precision alone; --model.model.dtype chooses the precision of the parameters",
+            ),
+        ):
+            if is_on:
+                msg = f"trainer.{option}: hand-written gradients know nothing of it; {instead}"
+                raise InputError(msg)
+
+    def training_step(self, observations: Observations) -> None:
+        """Make one block of updates on one batch."""
+        optimizer = cast("Any", self.optimizers())
+        block = cast("BlockOptimizer", optimizer.optimizer)
+        parameters = dict(zip(self.names, self._trainable, strict=True))
+
+        def fill_gradients() -> Tensor:
+            loss, gradients = self.gradient(self.model, self.objective, observations)
+            for name, parameter in parameters.items():
+                parameter.grad = gradients[name]
+            return loss
+
+        loss = block.run(fill_gradients, optimizer.step)
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(loss)
+        elif scheduler is not None:
+            cast("Any", scheduler).step()

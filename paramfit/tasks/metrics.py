@@ -1,0 +1,65 @@
+"""What is measured on held-out observations."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torchmetrics import MeanAbsoluteError, MeanMetric, MeanSquaredError, Metric, MetricCollection
+
+from paramfit.objectives import NegativeLogLikelihood, Objective
+
+__all__ = ["HeldOutMetrics"]
+
+
+class HeldOutMetrics:
+    """The objective and the usual metrics over all batches of one evaluation, in the data's precision.
+
+    Regression gives ``mse`` and ``mae``, a likelihood ``nll``, the mean negative log-likelihood of an observation;
+    both give ``loss``, the objective without its penalty. NaN stays NaN.
+
+    Args:
+        objective: the task's objective.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.is_likelihood = isinstance(objective, NegativeLogLikelihood)
+        self._metrics = MetricCollection(self._metrics_of_the_field(), compute_groups=False)
+        self._total: Tensor | None = None
+        self._count = 0
+
+    def _metrics_of_the_field(self) -> dict[str, Metric | MetricCollection]:
+        if self.is_likelihood:
+            return {"nll": MeanMetric(nan_strategy="disable")}
+        return {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
+
+    def reset(self, like: Tensor) -> None:
+        """Start anew, in the precision and on the device of ``like``."""
+        self._metrics.to(like.device)
+        self._metrics.set_dtype(like.dtype)
+        self._metrics.reset()
+        self._total, self._count = None, 0
+
+    @torch.no_grad()
+    def update(self, prediction: Any, target: Tensor) -> None:
+        """Take in one batch."""
+        if self._total is None:
+            self.reset(target)
+        values = self.objective.per_observation(prediction, target)
+        total = self.objective.summation.add_up(values)
+        self._total = total if self._total is None else self._total + total
+        self._count += target.shape[-1]
+        if isinstance(prediction, Distribution):
+            self._metrics.update(values)
+        else:
+            self._metrics.update(prediction, target)
+
+    def compute(self) -> dict[str, Tensor]:
+        """The metrics over all batches since the last call, and start anew; empty if there was none."""
+        if self._total is None:
+            return {}
+        found: dict[str, Tensor] = {"loss": self.objective.finish(self._total, self._count)}
+        found.update(self._metrics.compute())
+        self._total = None
+        return found
