@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from paramfit.data.loader import InMemoryLoader
@@ -169,7 +168,7 @@ class EstimationDataModule(LightningDataModule, ABC):
         """The validation part in one batch; nothing during a fit that holds out no rows."""
         if len(self._parts().validation):
             return InMemoryLoader(self.validation)
-        return [] if self.trainer is not None and self.trainer.training else self._all_rows_instead()
+        return [] if self.trainer is not None and self.trainer.state.fn == "fit" else self._all_rows_instead()
 
     def test_dataloader(self) -> InMemoryLoader:
         """The rows that were held out, or all rows where none were."""
@@ -180,9 +179,9 @@ class EstimationDataModule(LightningDataModule, ABC):
         return InMemoryLoader(self.every)
 
     def _all_rows_instead(self) -> InMemoryLoader:
-        rank_zero_info(
+        print(
             f"No rows are held out: evaluated on all {self.raw.n} rows, which the fit has seen"
-            " (--data.validation_fraction 0.2 holds some out)."
+            " (a fit with --data.validation_fraction 0.2 holds some out)."
         )
         return InMemoryLoader(self.every)
 

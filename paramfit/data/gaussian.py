@@ -42,9 +42,7 @@ class GaussianDataModule(EstimationDataModule):
         shuffle: bool = False,
         dtype: str = "float64",
     ) -> None:
-        super().__init__(
-            validation_fraction, validation_indices, batch_size=batch_size, shuffle=shuffle, seed=seed
-        )
+        super().__init__(validation_fraction, validation_indices, batch_size=batch_size, shuffle=shuffle, seed=seed)
         if n_obs < 1:
             msg = f"n_obs: a sample has at least one observation, but got {n_obs}"
             raise InputError(msg)

@@ -49,16 +49,12 @@ class ThermometerDataModule(EstimationDataModule):
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        super().__init__(
-            validation_fraction, validation_indices, normalization, batch_size, shuffle, jitter, seed
-        )
+        super().__init__(validation_fraction, validation_indices, normalization, batch_size, shuffle, jitter, seed)
         self.dtype = precision(dtype)
 
     def read(self) -> Observations:
         """The eleven pairs."""
-        return Observations(
-            (torch.tensor(_UNKNOWN_UNITS, dtype=self.dtype),), torch.tensor(_CELSIUS, dtype=self.dtype)
-        )
+        return Observations((torch.tensor(_UNKNOWN_UNITS, dtype=self.dtype),), torch.tensor(_CELSIUS, dtype=self.dtype))
 
     @property
     def truth(self) -> dict[str, float]:

@@ -32,9 +32,7 @@ class SquaredError(Objective):
         5.0
     """
 
-    def __init__(
-        self, reduction: str = "mean", summation: str = "pairwise", l1: float = 0.0, l2: float = 0.0
-    ) -> None:
+    def __init__(self, reduction: str = "mean", summation: str = "pairwise", l1: float = 0.0, l2: float = 0.0) -> None:
         if summation not in _ORDERS:
             msg = f"summation: expected one of {', '.join(_ORDERS)}, but got {summation!r}"
             raise InputError(msg)

@@ -26,12 +26,11 @@ class AutomaticTask(EstimationTask):
         """Prepare for accumulation where it is on."""
         super().on_train_start()
         batches = self.trainer.accumulate_grad_batches
-        self._window = (
-            AccumulationWindow(self.model, self.objective, self._trainable, batches) if batches > 1 else None
-        )
+        self._window = AccumulationWindow(self.model, self.objective, self._trainable, batches) if batches > 1 else None
 
     def training_step(self, observations: Observations, batch_idx: int) -> Tensor:
         """The loss of one batch."""
+        observations = self.in_precision(observations)
         if self._window is not None:
             return self._window.total(observations, batch_idx)
         loss = self.loss(observations)

@@ -185,25 +185,32 @@ class EstimationTask(LightningModule, ABC):
         loop.epoch_loop.min_steps = None
         self.trainer.should_stop = True
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Bring the observations to the model's precision."""
-        del dataloader_idx
-        if isinstance(batch, Observations):
-            return batch if batch.target.dtype == self._dtype_of_model else batch.to(self._dtype_of_model)
-        msg = f"data: expected batches of paramfit.Observations, but got {type(batch).__name__}"
-        raise InputError(msg)
+    def in_precision(self, batch: Any) -> Observations:
+        """The observations in the model's precision.
+
+        Raises:
+            InputError: if the loader gave something else.
+        """
+        if not isinstance(batch, Observations):
+            msg = f"data: expected batches of paramfit's Observations, but got {type(batch).__name__}"
+            raise InputError(msg)
+        return batch if batch.target.dtype == self._dtype_of_model else batch.to(self._dtype_of_model)
 
     def validation_step(self, observations: Observations) -> None:
         """Take one batch into the held-out metrics."""
-        self.metrics.update(self.model(*observations.inputs), observations.target)
+        self._evaluate(observations)
 
     def test_step(self, observations: Observations) -> None:
         """Take one batch into the held-out metrics."""
+        self._evaluate(observations)
+
+    def _evaluate(self, batch: Any) -> None:
+        observations = self.in_precision(batch)
         self.metrics.update(self.model(*observations.inputs), observations.target)
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""
-        return self.predicted(observations)
+        return self.predicted(self.in_precision(observations))
 
     def on_validation_epoch_end(self) -> None:
         """Make the metrics known as ``val/...``."""

@@ -77,6 +77,7 @@ class HandWrittenDescent(EstimationTask):
 
     def training_step(self, observations: Observations) -> None:
         """Make one block of updates on one batch."""
+        observations = self.in_precision(observations)
         optimizer = cast("Any", self.optimizers())
         block = cast("BlockOptimizer", optimizer.optimizer)
         parameters = dict(zip(self.names, self._trainable, strict=True))

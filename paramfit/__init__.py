@@ -1,0 +1,66 @@
+"""paramfit: parameter estimation as a PyTorch Lightning project.
+
+Public names are imported when they are first used, so that ``paramfit --help`` need not wait for torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "paramfit.errors": ("InputError",),
+    "paramfit.observations": ("Observations",),
+    "paramfit.models": ("GaussianModel", "LinearModel", "ParametricModel", "PolynomialModel"),
+    "paramfit.objectives": ("AbsoluteError", "NegativeLogLikelihood", "Objective", "SquaredError"),
+    "paramfit.gradients": ("AnalyticGradient", "AutogradGradient", "GradientRule", "NumericalGradient"),
+    "paramfit.optimizers": ("BlockOptimizer", "GradientDescent"),
+    "paramfit.data": (
+        "EstimationDataModule",
+        "FixedScale",
+        "GaussianDataModule",
+        "Standardize",
+        "ThermometerDataModule",
+    ),
+    "paramfit.tasks": (
+        "EstimationTask",
+        "GaussianLocation",
+        "HandWrittenDescent",
+        "MaximumLikelihood",
+        "Regression",
+        "ThermometerRegression",
+    ),
+    "paramfit.callbacks": (
+        "DivergenceDetection",
+        "Doctor",
+        "EpochTable",
+        "EstimateRows",
+        "FitCheckpoint",
+        "FitEarlyStopping",
+        "FitHistory",
+        "FitPlots",
+        "FitProgress",
+        "FitReport",
+        "GracefulStop",
+        "GradientLines",
+        "LossLines",
+        "PredictionsFile",
+        "ValidationLines",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # the names are strings, which ruff cannot see
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name not in _MODULE_OF:
+        msg = f"module 'paramfit' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted(__all__)

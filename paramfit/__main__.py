@@ -1,0 +1,8 @@
+"""``python -m paramfit``."""
+
+import sys
+
+from paramfit.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

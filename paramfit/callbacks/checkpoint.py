@@ -1,0 +1,114 @@
+"""The best and the last state of a fit."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from paramfit.callbacks.run import data_of, mean_loss, run_directory, task_of
+from paramfit.errors import InputError
+from paramfit.updates import Update
+
+__all__ = ["FitCheckpoint"]
+
+_SAVES_PER_RUN = 4
+
+
+class FitCheckpoint(Checkpoint):
+    """``checkpoints/best.ckpt`` and ``checkpoints/last.ckpt`` of a run.
+
+    The best follows ``val/loss`` after each validation, or the training loss, looked at a few times in a run, where no
+    row is held out; a loss that is not finite is never the best. The last is written at the same times, at the end,
+    and where the fit is interrupted: in the middle of an epoch too, so that a resumed run goes on with the next batch.
+
+    Args:
+        every_n_updates: write at least once in so many updates; a quarter of the run where it is not given.
+
+    Raises:
+        InputError: for a distance below 1.
+    """
+
+    def __init__(self, every_n_updates: int | None = None) -> None:
+        super().__init__()
+        if every_n_updates is not None and every_n_updates < 1:
+            msg = f"checkpoint.every_n_updates: expected at least 1, but got {every_n_updates}"
+            raise InputError(msg)
+        self.every_n_updates = every_n_updates
+        self.best_loss: float | None = None
+        self._folder: Path | None = None
+        self._stride = 0
+        self._sealed = False
+        self._is_due = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the run's folder."""
+        folder = run_directory(trainer)
+        self._folder = None if folder is None else folder / "checkpoints"
+        self._sealed = self._is_due = False
+        task = task_of(pl_module)
+        self._stride = self.every_n_updates or max(1, task.planned_updates // _SAVES_PER_RUN)
+        if self._folder is not None:
+            task.listeners.append(self)
+
+    def next_update(self, after: int) -> int:
+        """Every so many updates."""
+        return (after // self._stride + 1) * self._stride
+
+    def on_update(self, update: Update) -> None:
+        """A checkpoint is due; it is written between blocks, where the state is whole."""
+        del update
+        self._is_due = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """In the middle of an epoch: write what is due, and whatever makes the fit leave here."""
+        leaves = trainer.should_stop or trainer.global_step == trainer.max_steps
+        if trainer.is_last_batch or not (leaves or self._is_due) or self._folder is None:
+            return
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return  # the gradients of an unfinished accumulation are not part of a checkpoint
+        self._save_last(trainer)
+        # What Lightning does after the last batch of an epoch it leaves early would make another state of it.
+        self._sealed = leaves
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the best."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and "val/loss" in trainer.callback_metrics:
+            self._keep_if_best(trainer, trainer.callback_metrics["val/loss"].item())
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write what is due, and the last state of a fit that ends here."""
+        limit = trainer.fit_loop.max_epochs
+        ends = (
+            trainer.should_stop
+            or trainer.global_step == trainer.max_steps
+            or (limit is not None and 0 <= limit <= trainer.current_epoch + 1)
+        )
+        if self._folder is None or not (ends or self._is_due):
+            return
+        data = data_of(trainer)
+        if data is not None and not data.validation.n:
+            self._keep_if_best(trainer, mean_loss(pl_module, data.train))
+        self._save_last(trainer)
+
+    def _keep_if_best(self, trainer: Trainer, loss: float) -> None:
+        if self._folder is None or not math.isfinite(loss) or (self.best_loss is not None and loss >= self.best_loss):
+            return
+        self.best_loss = loss
+        trainer.save_checkpoint(self._folder / "best.ckpt")
+
+    def _save_last(self, trainer: Trainer) -> None:
+        self._is_due = False
+        if not self._sealed and self._folder is not None:
+            trainer.save_checkpoint(self._folder / "last.ckpt")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best loss so far."""
+        return {"best_loss": self.best_loss}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the best loss of the run that is resumed."""
+        self.best_loss = state_dict["best_loss"]

@@ -1,0 +1,53 @@
+"""Checkpoints that are whole or not there."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.fabric.utilities.types import _PATH
+
+from paramfit.errors import InputError
+
+__all__ = ["AtomicCheckpointIO"]
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Write a checkpoint beside its target, flush it to the disk, and only then give it its name."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
+        """Write the checkpoint whole or not at all."""
+        del storage_options
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_suffix(".ckpt.part")
+        with unfinished.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+
+    def load_checkpoint(self, path: _PATH, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read a checkpoint of plain tensors and values.
+
+        Raises:
+            InputError: if the file is missing, damaged or no checkpoint.
+        """
+        del args, kwargs
+        if not Path(path).is_file():
+            msg = f"ckpt_path: there is no file {path}"
+            raise InputError(msg)
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as damage:  # whatever unpickling a damaged file raises: there is no common base
+            msg = f"ckpt_path: {path} is damaged or no checkpoint ({_first_line(damage)})"
+            raise InputError(msg) from damage
+        if not isinstance(checkpoint, dict) or "paramfit" not in checkpoint:
+            msg = f"ckpt_path: {path} was not made by paramfit; give a checkpoints/*.ckpt of one of its runs"
+            raise InputError(msg)
+        return checkpoint
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__

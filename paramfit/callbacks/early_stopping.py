@@ -1,0 +1,92 @@
+"""Stopping when held-out observations no longer gain."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+from torch import Tensor
+
+from paramfit.callbacks.run import data_of, task_of
+from paramfit.errors import InputError
+from paramfit.updates import Status, Stop
+
+__all__ = ["FitEarlyStopping"]
+
+
+class FitEarlyStopping(EarlyStopping):
+    """Lightning's early stopping, off until a patience is given, with its traps mended.
+
+    The patience is the configured one after a resume too; ``min_epochs`` does not hold a stop back; a monitored metric
+    that will never come is refused at the start; the message names value, threshold and consequence; and a metric that
+    is not finite is left to the divergence detection.
+
+    Args:
+        monitor: the metric, checked after each validation.
+        patience: how many validations in a row may pass without improvement; ``null``: no early stopping.
+        min_delta: how much lower (or higher) a metric must be to count as an improvement.
+        mode: ``min`` or ``max``.
+
+    Raises:
+        InputError: for a patience below 1, another mode, or (when the fit starts) ``val/...`` monitored without
+            validation data.
+    """
+
+    def __init__(
+        self, monitor: str = "val/loss", patience: int | None = None, min_delta: float = 0.0, mode: str = "min"
+    ) -> None:
+        if patience is not None and patience < 1:
+            msg = f"early_stopping.patience: expected at least 1 validation, or null, but got {patience}"
+            raise InputError(msg)
+        if mode not in {"min", "max"}:
+            msg = f"early_stopping.mode: expected min or max, but got {mode!r}"
+            raise InputError(msg)
+        super().__init__(
+            monitor=monitor,
+            patience=patience or 1,
+            min_delta=min_delta,
+            mode=mode,
+            check_finite=False,
+            check_on_train_epoch_end=False,
+        )
+        self.enabled = patience is not None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse to wait for what will never come.
+
+        Raises:
+            InputError: if the metric needs validation data and there are none.
+        """
+        del pl_module
+        data = data_of(trainer)
+        if self.enabled and data is not None and not data.validation.n:
+            msg = (
+                f"early_stopping.monitor: {self.monitor} needs validation data, but no row is held out; give"
+                " --data.validation_fraction 0.2, or leave --early_stopping.patience out"
+            )
+            raise InputError(msg)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check the metric, and say why the fit stops."""
+        if not self.enabled or trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None:
+            known = ", ".join(sorted(trainer.callback_metrics)) or "none"
+            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {known}"
+            raise InputError(msg)
+        if not bool(torch.isfinite(value)):
+            return
+        should_stop, _ = self._evaluate_stopping_criteria(value)
+        if should_stop:
+            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._message(value)))
+
+    def _message(self, value: Tensor) -> str:
+        return (
+            f"{self.monitor} is {value.item():.6g} and has not improved by more than {abs(self.min_delta):g} on its best"
+            f" {self.best_score.item():.6g} in {self.wait_count} validations (patience {self.patience})"
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting, with the configured patience."""
+        super().load_state_dict({**state_dict, "patience": self.patience})

@@ -1,0 +1,120 @@
+"""Pictures of a fit, as PNG files and in TensorBoard."""
+
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.distributions import Distribution
+
+from paramfit.callbacks.run import data_of, run_directory, task_of
+from paramfit.data import EstimationDataModule
+from paramfit.observations import Observations
+from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, pixels, save_png, scatter_figure
+from paramfit.updates import Update
+
+__all__ = ["FitPlots"]
+
+_POINTS_OF_PATH = 400
+_FIRST_POINTS = 20
+
+
+class FitPlots(Callback):
+    """At the end of a fit, draw it: ``figures/*.png`` in the run directory, and TensorBoard's images.
+
+    With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``). Without
+    inputs: the sample's kernel density with the fitted density (``density``). With one or two scalar parameters: the
+    loss surface with the path of descent (``loss_surface``).
+
+    Args:
+        enabled: whether to draw at all.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._path: list[Tensor] = []
+        self._stride = 1
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to the updates, to know the path."""
+        task = task_of(pl_module)
+        scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
+        if not self.enabled or run_directory(trainer) is None or data_of(trainer) is None:
+            return
+        if not scalars or len(task.names) > 2:
+            return
+        self._stride = max(1, task.planned_updates // _POINTS_OF_PATH)
+        self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]
+        task.listeners.append(self)
+
+    def next_update(self, after: int) -> int:
+        """The first twenty, then some hundred more."""
+        return after + 1 if after < _FIRST_POINTS else (after // self._stride + 1) * self._stride
+
+    def on_update(self, update: Update) -> None:
+        """Keep one point of the path."""
+        self._path.append(_point(update.parameters))
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw."""
+        data, folder = data_of(trainer), run_directory(trainer)
+        if not self.enabled or data is None or folder is None:
+            return
+        for name, figure in self._figures(pl_module, data).items():
+            save_png(figure, folder / "figures" / f"{name}.png")
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_image(
+                        f"figures/{name}", pixels(figure), task_of(pl_module).updates, dataformats="HWC"
+                    )
+
+    def _figures(self, module: LightningModule, data: EstimationDataModule) -> dict[str, Figure]:
+        task, raw = task_of(module), data.raw
+        figures: dict[str, Figure] = {}
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters()):
+            title = f"diverged after {task.updates} updates"
+        else:
+            title = f"after {task.updates} updates"
+        held_out = torch.zeros(raw.n, dtype=torch.bool)
+        if data.split is not None:
+            held_out[data.split.validation] = True
+        if len(raw.inputs) == 1:
+            figures["scatter"] = scatter_figure(raw.inputs[0], raw.target, data.labels, held_out)
+            grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
+            curve = _curve(module, data, grid)
+            if curve is not None and bool(torch.isfinite(curve).all()):
+                figures["fit"] = fit_figure(raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out)
+        elif not raw.inputs:
+            with torch.no_grad():
+                fitted = task.model()
+            if isinstance(fitted, Distribution) and bool(torch.isfinite(fitted.mean).all()):
+                figures["density"] = density_figure(raw.target, fitted, data.labels, title)
+        if len(self._path) > 1:
+            surface = loss_surface_figure(
+                task.model, task.objective, _in_precision_of(task.model, data.train), torch.stack(self._path), title
+            )
+            if surface is not None:
+                figures["loss_surface"] = surface
+        return figures
+
+
+def _point(parameters: Sequence[Tensor]) -> Tensor:
+    return torch.stack([parameter.detach().clone() for parameter in parameters])
+
+
+def _in_precision_of(model: torch.nn.Module, observations: Observations) -> Observations:
+    return observations.to(next(model.parameters()).dtype)
+
+
+def _curve(module: LightningModule, data: EstimationDataModule, grid: Tensor) -> Tensor | None:
+    """The prediction over the raw input's range; the mean where it is a distribution."""
+    shift, scale = data.statistics[0]
+    task = task_of(module)
+    dtype = next(task.model.parameters()).dtype
+    with torch.no_grad():
+        predicted = task.model(((grid - shift) * scale).to(dtype))
+    if isinstance(predicted, Distribution):
+        predicted = predicted.mean
+    return predicted if predicted.shape == grid.shape else None

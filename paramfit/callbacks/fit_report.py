@@ -1,0 +1,142 @@
+"""The result of a fit: printed, and kept."""
+
+import math
+import os
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from paramfit.callbacks.doctor import Doctor, inner_optimizer_of
+from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, run_directory, task_of
+from paramfit.data import EstimationDataModule
+from paramfit.estimates import FitResult, fit_verdict, print_report, summarise
+from paramfit.estimates.convergence import CONVERGED_BELOW
+from paramfit.estimates.summary import Summary
+from paramfit.updates import EstimationTaskLike, Status, Stop
+
+__all__ = ["FitReport"]
+
+
+class FitReport(Callback):
+    """At the end of a fit, print the report and write ``estimates.json``.
+
+    Args:
+        enabled: whether to print the report; ``estimates.json`` is written in any case.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.result: FitResult | None = None
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge, print, write."""
+        data = data_of(trainer)
+        if data is None:
+            return
+        self.result = _result(trainer, pl_module, data)
+        folder = run_directory(trainer)
+        if folder is not None:
+            _write(folder / "estimates.json", self.result.to_json())
+        if self.enabled:
+            print_report(self.result)
+            if folder is not None:
+                print(f"run directory: {folder}")
+
+
+def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule) -> FitResult:
+    task = task_of(module)
+    doctor = next((callback for callback in trainer.callbacks if isinstance(callback, Doctor)), None)
+    optimizer = inner_optimizer_of(trainer)
+    diverged = task.stop is not None and task.stop.status is Status.DIVERGED
+    summary = summarise(
+        loss_function_of(module, data.train),
+        optimizer,
+        data.statistics,
+        data.truth,
+        untrusted="the fit diverged" if diverged else None,
+    )
+    losses = {
+        "train": mean_loss(module, data.train),
+        "val": mean_loss(module, data.validation) if data.validation.n else None,
+    }
+    stop = _how_it_ended(task, summary, losses["train"])
+    reason, notes = stop.reason, _missing(summary)
+    if stop.status is Status.DIVERGED and doctor is not None and (cure := doctor.cure()) is not None:
+        reason = f"{reason}. {cure}"
+    verdict = fit_verdict([] if doctor is None else doctor.curve)
+    notes["verdict"] = verdict.reason
+    stability = None if doctor is None else doctor.stability
+    if stability is None:
+        notes["learning_rate_limit"] = notes["condition_number"] = "the start was not examined"
+    else:
+        notes |= {
+            key: why
+            for key, why in (
+                ("learning_rate_limit", stability.limit_reason),
+                ("condition_number", stability.condition_reason),
+            )
+            if why is not None
+        }
+    return FitResult(
+        task=type(module).__name__,
+        status=stop.status.value,
+        reason=reason,
+        updates=task.updates,
+        loss=losses,
+        n_observations={"train": data.train.n, "val": data.validation.n},
+        parameters=summary.parameters,
+        normalized_input=_normalized(data),
+        original_units=summary.original_units,
+        distance_to_optimum_in_standard_errors=summary.distance.total,
+        distances_per_parameter=dict(zip(summary.parameters, summary.distance.per_parameter, strict=False)),
+        learning_rate_limit=None if stability is None else stability.learning_rate_limit,
+        condition_number=None if stability is None else stability.condition_number,
+        updates_to_converge=summary.updates_left,
+        verdict=None if verdict.verdict is None else verdict.verdict.value,
+        verdict_updates=verdict.updates,
+        uncertainty=summary.errors.method,
+        notes=notes,
+    )
+
+
+def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float | None) -> Stop:
+    """The status: what is not finite has diverged, whoever stopped it; what is close enough has converged."""
+    finite = all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters())
+    distance = summary.distance.total
+    if task.stop is not None and task.stop.status is not Status.STOPPED_EARLY:
+        return task.stop
+    if not finite or final_loss is None or not math.isfinite(final_loss):
+        return Stop(Status.DIVERGED, "loss or parameters are not finite at the end")
+    if distance is not None and distance < CONVERGED_BELOW:
+        reason = f"{distance:.2g} standard errors from the optimum, less than {CONVERGED_BELOW}."
+        return Stop(Status.CONVERGED, f"{task.stop.reason}; {reason}" if task.stop is not None else reason)
+    return task.stop or Stop(Status.LIMIT_REACHED, "All updates asked for were made.")
+
+
+def _missing(summary: Summary) -> dict[str, str]:
+    reasons = {
+        "standard_error": summary.errors.reason,
+        "distance_to_optimum_in_standard_errors": summary.distance.reason,
+        "updates_to_converge": summary.updates_left_reason,
+    }
+    if summary.original_units is None and summary.errors.reason is None:
+        reasons["original_units"] = "the model cannot undo the normalisation; estimates are on the scaled input"
+    return {key: reason for key, reason in reasons.items() if reason is not None}
+
+
+def _normalized(data: EstimationDataModule) -> dict[str, object] | None:
+    if data.normalization is None:
+        return None
+    shifts, scales = zip(*data.statistics, strict=True)
+    if len(shifts) == 1:
+        return {"shift": shifts[0], "scale": scales[0]}
+    return {"shift": list(shifts), "scale": list(scales)}
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".json.part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

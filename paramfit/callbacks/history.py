@@ -1,0 +1,128 @@
+"""The curves of a fit."""
+
+import time
+from typing import Any, NamedTuple
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from paramfit.callbacks.run import task_of
+from paramfit.errors import InputError
+from paramfit.updates import Update, parameter_values
+
+__all__ = ["FitHistory"]
+
+_UPDATES_RECORDED_ONE_BY_ONE = 1000
+_ROWS_IN_MEMORY = 500
+
+
+class _Row(NamedTuple):
+    update: int
+    seconds: float
+    values: dict[str, float]
+
+
+class FitHistory(Callback):
+    """Loss, parameters and gradients over the updates.
+
+    Tags: ``train/loss``, ``val/loss`` (and the other held-out metrics), ``parameter/<name>``, ``gradient/<name>``;
+    the x-axis counts updates. The loss is the one before the update, the parameters are those after it. Rows are kept
+    in memory and written in blocks, one event for each update.
+
+    Args:
+        every: record every so many updates. By default each of them in a run of up to 1000, and every
+            ``trainer.log_every_n_steps`` updates in a longer one.
+
+    Raises:
+        InputError: for a distance below 1.
+    """
+
+    def __init__(self, every: int | None = None) -> None:
+        if every is not None and every < 1:
+            msg = f"history.every: expected at least 1, but got {every}"
+            raise InputError(msg)
+        self.every = every
+        self._stride = 1
+        self._names: tuple[str, ...] = ()
+        self._rows: list[_Row] = []
+        self._loggers: list[Logger] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to the updates, and lay out the page of curves."""
+        task = task_of(pl_module)
+        self._names = task.names
+        self._loggers = list(trainer.loggers)
+        self._rows = []
+        planned = task.planned_updates
+        by_length = 1 if 0 < planned <= _UPDATES_RECORDED_ONE_BY_ONE else max(1, int(trainer.log_every_n_steps or 1))
+        self._stride = self.every or by_length
+        if not self._loggers:
+            return
+        task.listeners.append(self)
+        for logger in self._loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_custom_scalars(
+                    {
+                        "fit": {
+                            "loss": ["Multiline", ["train/loss", "val/loss"]],
+                            "parameters": ["Multiline", ["parameter/.*"]],
+                            "gradients": ["Multiline", ["gradient/.*"]],
+                        }
+                    }
+                )
+
+    def next_update(self, after: int) -> int:
+        """The first update, and every so many."""
+        return 1 if after == 0 else (after // self._stride + 1) * self._stride
+
+    def on_update(self, update: Update) -> None:
+        """Keep one row."""
+        values = {"train/loss": update.loss}
+        for name, value in parameter_values(self._names, update.parameters).items():
+            values[f"parameter/{name}"] = value
+        slopes = [parameter.grad for parameter in update.parameters]
+        known = [(name, slope) for name, slope in zip(self._names, slopes, strict=True) if slope is not None]
+        for name, value in parameter_values([name for name, _ in known], [slope for _, slope in known]).items():
+            values[f"gradient/{name}"] = value
+        self._keep(update.number, values)
+
+    def _keep(self, update: int, values: dict[str, float]) -> None:
+        self._rows.append(_Row(update, time.time(), values))
+        if len(self._rows) >= _ROWS_IN_MEMORY:
+            self._write()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the held-out metrics at the update they belong to."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and self._loggers:
+            metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name[:4] == "val/"}
+            if metrics:
+                self._keep(task_of(pl_module).updates, metrics)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write what is left."""
+        del trainer, pl_module
+        self._write()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Lose nothing."""
+        del trainer, pl_module, exception
+        self._write()
+
+    def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        for logger in self._loggers:
+            if isinstance(logger, TensorBoardLogger):
+                _write_events(logger.experiment.file_writer, rows)
+                logger.experiment.flush()
+            else:
+                for row in rows:
+                    logger.log_metrics(row.values, step=row.update)
+
+
+def _write_events(file_writer: Any, rows: list[_Row]) -> None:
+    """One event for each row: five tags in one event cost a quarter of five events."""
+    from tensorboard.compat.proto.summary_pb2 import Summary  # needed by runs with curves alone
+
+    for row in rows:
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in row.values.items()]
+        file_writer.add_summary(Summary(value=values), global_step=row.update, walltime=row.seconds)

@@ -1,0 +1,265 @@
+"""The single LightningCLI call."""
+
+import logging
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError, Namespace
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+# Imported for their names: a class_path may be short for any class that is imported.
+from paramfit import callbacks, gradients, models, objectives, tasks
+from paramfit.callbacks import (
+    AtomicCheckpointIO,
+    DivergenceDetection,
+    Doctor,
+    EpochTable,
+    FitCheckpoint,
+    FitEarlyStopping,
+    FitHistory,
+    FitPlots,
+    FitProgress,
+    FitReport,
+    GracefulStop,
+    PredictionsFile,
+)
+from paramfit.data import EstimationDataModule
+from paramfit.errors import InputError
+from paramfit.explanation import explained
+from paramfit.tasks import EstimationTask
+from paramfit.updates import Status
+
+__all__ = ["FitCLI", "run"]
+
+_ = (callbacks, gradients, models, objectives, tasks)
+
+_EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
+
+
+class _Parser(LightningArgumentParser):
+    """A parser whose errors are exceptions, without fifty lines of usage before them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"exit_on_error": False, "allow_abbrev": False, **kwargs})
+
+
+class _ConfigFile(SaveConfigCallback):
+    """``config.yaml`` in the run directory, written when nothing stands in the way of the first update any more."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Not yet: the checkpoint has not been read, the optimizer not been made."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Now."""
+        if trainer.logger is not None:
+            super().setup(trainer, pl_module, "fit")
+
+
+class FitCLI(LightningCLI):
+    """``paramfit fit``, ``validate``, ``test`` and ``predict``."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._command = arguments[0]
+        self.report = FitReport()
+        super().__init__(
+            model_class=EstimationTask,
+            datamodule_class=EstimationDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=_ConfigFile,
+            seed_everything_default=0,
+            parser_class=_Parser,
+            auto_configure_optimizers=False,
+            trainer_defaults={
+                "accelerator": "cpu",  # auto may choose one without float64
+                "num_sanity_val_steps": 0,
+                "enable_model_summary": False,
+            },
+            args=list(arguments),
+            run=True,
+        )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # static there; here it knows the command
+        """The command that was asked for alone: each parser takes a while to build."""
+        return {name: skip for name, skip in LightningCLI.subcommands().items() if name == self._command}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Our callbacks, each configurable under its own key."""
+        parser.add_argument(
+            "--name", type=str | None, default=None, help="Folder of the run under lightning_logs; the config's name."
+        )
+        for callback, key in (
+            (FitHistory, "history"),
+            (DivergenceDetection, "divergence"),
+            (FitEarlyStopping, "early_stopping"),
+            (EpochTable, "epoch_table"),
+            (Doctor, "doctor"),
+            (FitPlots, "plots"),
+            (FitReport, "report"),
+            (FitCheckpoint, "checkpoint"),
+        ):
+            parser.add_lightning_class_args(callback, key)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse without Lightning's warning about arguments given from Python."""
+        self.config = parser.parse_args(args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the configuration alone: the checkpoint's own would override what the user says."""
+
+    @property
+    def _options(self) -> Namespace:
+        options: Namespace = self.config[self._command]
+        return options
+
+    def before_instantiate_classes(self) -> None:
+        """Give the run its name."""
+        options = self._options
+        if options.get("name") is None:
+            given = [str(path) for path in options.get("config") or []]
+            options["name"] = Path(given[-1]).stem if given else options["model"]["class_path"].rsplit(".", 1)[-1]
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """A trainer with our logger and checkpoints, and only the callbacks that the command needs."""
+        given = self._get(self.config_init, "trainer")
+        settings = {"plugins": [*_as_list(given.get("plugins")), AtomicCheckpointIO()], **kwargs}
+        if self._command == "fit":
+            if given.get("logger") in (None, True):
+                settings["logger"] = self._new_logger()
+            return super().instantiate_trainer(**settings)
+        config = {**given, **settings, "logger": False, "enable_checkpointing": False}
+        extra: list[Callback] = [PredictionsFile(self._folder_of_predictions())] if self._command == "predict" else []
+        config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
+        config["enable_progress_bar"] = False
+        return Trainer(**config)
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        found: list[Callback] = [GracefulStop(), *callbacks]
+        if config.get("enable_progress_bar") is not False:
+            found.append(FitProgress())
+        if config.get("enable_checkpointing") is False:
+            found = [callback for callback in found if not isinstance(callback, FitCheckpoint)]
+        self.report = next(callback for callback in found if isinstance(callback, FitReport))
+        return super()._instantiate_trainer(config, found)
+
+    def _root(self) -> Path:
+        return Path(self._get(self.config_init, "trainer").get("default_root_dir") or ".") / "lightning_logs"
+
+    def _new_logger(self) -> TensorBoardLogger:
+        return TensorBoardLogger(self._root(), name=self._options["name"], default_hp_metric=False)
+
+    def _folder_of_predictions(self) -> Path:
+        checkpoint = self._checkpoint()
+        if checkpoint is not None and checkpoint.parent.name == "checkpoints":
+            return checkpoint.parent.parent
+        return Path(self._new_logger().log_dir)
+
+    def _checkpoint(self) -> Path | None:
+        """The file that ``--ckpt_path`` means.
+
+        Raises:
+            InputError: if there is none.
+        """
+        given = self._options.get("ckpt_path")
+        if given is None:
+            return None
+        if given in ("last", "best"):
+            folder = self._root() / self._options["name"]
+            found = sorted(folder.glob(f"version_*/checkpoints/{given}.ckpt"), key=lambda path: path.stat().st_mtime)
+            if not found:
+                msg = (
+                    f"ckpt_path: there is no {given}.ckpt under {folder}; run the fit first, or give a file"
+                    f" (--ckpt_path RUN/checkpoints/{given}.ckpt)"
+                )
+                raise InputError(msg)
+            return found[-1]
+        if not Path(given).is_file():
+            msg = f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
+            raise InputError(msg)
+        return Path(given)
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        checkpoint = self._checkpoint()
+        arguments = super()._prepare_subcommand_kwargs(subcommand)
+        return {**arguments, "ckpt_path": None if checkpoint is None else str(checkpoint)}
+
+    def before_fit(self) -> None:
+        """Try everything that can be wrong before a run directory exists.
+
+        Raises:
+            InputError: if something is.
+        """
+        checkpoint = self._checkpoint()
+        if checkpoint is not None:
+            AtomicCheckpointIO().load_checkpoint(checkpoint)
+        self.datamodule.prepare_data()
+        self.datamodule.setup("fit")
+        self.model.configure_optimizers()
+        folder = self.run_directory
+        if folder is not None and folder.exists():
+            msg = f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
+            raise InputError(msg)
+
+    @property
+    def run_directory(self) -> Path | None:
+        """Where this run's files go, if it has a logger."""
+        if self.trainer.logger is None or self.trainer.log_dir is None:
+            return None
+        return Path(self.trainer.log_dir)
+
+    def fit(self, **arguments: Any) -> None:
+        """Fit; where the input turns out to be wrong, leave nothing behind."""
+        folder = self.run_directory
+        try:
+            self.trainer.fit(**arguments)
+        except (InputError, MisconfigurationException):
+            if folder is not None and folder.is_dir() and not (folder / "checkpoints").exists():
+                for logger in self.trainer.loggers:
+                    logger.finalize("failed")
+                shutil.rmtree(folder)
+                _remove_if_empty(folder.parent, folder.parent.parent)
+            raise
+
+
+def _remove_if_empty(*folders: Path) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _quiet() -> None:
+    """Silence what Lightning says of itself; what the user did is still commented."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("POSSIBLE_USER_WARNINGS", "off")
+    # A full batch is one batch an epoch; curves are recorded by updates, not by batches.
+    warnings.filterwarnings("ignore", message="The number of training batches")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse, run, and turn the outcome into an exit code."""
+    _quiet()
+    try:
+        cli = FitCLI(arguments)
+    except (InputError, MisconfigurationException, ArgumentError) as wrong:
+        print(f"error: {explained(wrong)}", file=sys.stderr)
+        return 2
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    result = cli.report.result
+    return 0 if result is None else _EXIT_CODES.get(result.status, 0)

@@ -1,0 +1,111 @@
+"""The objective as a function of one vector, in float64."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from paramfit.objectives import Objective
+from paramfit.observations import Observations
+
+__all__ = ["LossFunction", "element_names"]
+
+
+def element_names(model: nn.Module) -> tuple[str, ...]:
+    """A name for each element of the trainable parameters: ``weight``, or ``weight[0,1]`` where it is not a scalar."""
+    names: list[str] = []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if parameter.ndim == 0:
+            names.append(name)
+            continue
+        places = torch.cartesian_prod(*(torch.arange(size) for size in parameter.shape)).reshape(-1, parameter.ndim)
+        names += [f"{name}[{','.join(map(str, place))}]" for place in places.tolist()]
+    return tuple(names)
+
+
+class LossFunction:
+    """Objective, model and observations as a function of the flat parameter vector ``theta`` ``(p,)``.
+
+    Everything is copied and computed in float64 on the CPU, whatever the fit's precision: curvatures and errors need
+    the digits, and the fit's own tensors stay untouched.
+
+    Args:
+        model: its trainable parameters become ``theta``, in the order of ``named_parameters()``.
+        objective: the loss.
+        observations: all observations it is taken over.
+    """
+
+    def __init__(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
+        self.model = copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval()
+        self.objective = objective
+        self.observations = Observations(
+            tuple(column.detach().cpu().double() for column in observations.inputs),
+            observations.target.detach().cpu().double(),
+        )
+        self.names = element_names(model)
+        self._shapes = {
+            name: parameter.shape for name, parameter in self.model.named_parameters() if parameter.requires_grad
+        }
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return self.observations.n
+
+    @property
+    def p(self) -> int:
+        """Number of parameters."""
+        return len(self.names)
+
+    @property
+    def theta(self) -> Tensor:
+        """The parameters as they were when this was made, ``(p,)``."""
+        return torch.cat(
+            [parameter.detach().reshape(-1) for parameter in self.model.parameters() if parameter.requires_grad]
+        )
+
+    def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
+        pieces = theta.split([shape.numel() for shape in self._shapes.values()])
+        return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self._shapes.items(), strict=True)}
+
+    def prediction(self, theta: Tensor) -> Tensor:
+        """What the model's forward returns at ``theta``: ``(n,)`` or a distribution."""
+        predicted: Tensor = functional_call(self.model, self._parameters(theta), self.observations.inputs)
+        return predicted
+
+    def __call__(self, theta: Tensor) -> Tensor:
+        """The reduced loss with its penalty, ``()``."""
+        loss = self.objective(self.prediction(theta), self.observations.target)
+        if self.objective.penalised:
+            loss = loss + self.objective.penalty(self._parameters(theta).values())
+        return loss
+
+    def gradient(self, theta: Tensor) -> Tensor:
+        """Derivative of the loss, ``(p,)``."""
+        with torch.enable_grad():
+            point = theta.detach().clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(self(point), point, allow_unused=True, materialize_grads=True)
+        return gradient.detach()
+
+    def hessian(self, theta: Tensor) -> Tensor:
+        """Second derivatives of the loss, ``(p, p)``, symmetric."""
+        with torch.enable_grad():
+            matrix = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
+        found: Tensor = matrix
+        return (found + found.T) / 2
+
+    def hessian_product(self, theta: Tensor, direction: Tensor) -> Tensor:
+        """The Hessian times a vector ``(p,)``, without the Hessian."""
+        with torch.enable_grad():
+            _, product = torch.autograd.functional.vhp(self, theta.detach(), direction)  # type: ignore[no-untyped-call]
+        found: Tensor = product
+        return found
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """Derivative of each prediction by each parameter, ``(n, p)``."""
+        with torch.enable_grad():
+            matrix: Tensor = torch.func.jacfwd(self.prediction)(theta.detach())
+        return matrix.detach()

@@ -1,0 +1,131 @@
+"""The fit report: a result as a table for people."""
+
+import math
+from collections.abc import Mapping
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from paramfit.estimates.convergence import CONVERGED_BELOW
+from paramfit.estimates.result import Estimate, FitResult
+
+__all__ = ["fit_report", "print_report"]
+
+_MOST_ROWS = 40
+_WIDTH_OF_FILES = 110
+
+
+def fit_report(result: FitResult) -> RenderableType:
+    """The report as something rich can print.
+
+    Original units come first, since they are what a reader wants; the scaled ones, which the descent saw, follow where
+    the input was normalised.
+    """
+    parts: list[RenderableType] = [_headline(result)]
+    if result.normalized_input is None:
+        parts.append(_table("Estimates", result.original_units or result.parameters, gradients=result.parameters))
+    else:
+        scaling = "z = (x - {shift:.6g}) * {scale:.6g}".format(**_first_column(result.normalized_input))
+        if result.original_units is not None:
+            parts.append(_table("Estimates in the data's own units", result.original_units))
+        parts.append(_table(f"Estimates on the normalised input {scaling}", result.parameters, result.parameters))
+    parts.append(_remarks(result))
+    return Group(*parts)
+
+
+def _headline(result: FitResult) -> Text:
+    style = "bold red" if result.status == "diverged" else "bold"
+    return Text.assemble(
+        (f"{result.task}: {result.status}", style), f" after {result.updates} updates. {result.reason}"
+    )
+
+
+def _first_column(normalized: dict[str, object]) -> dict[str, object]:
+    return {key: value[0] if isinstance(value, list) else value for key, value in normalized.items()}
+
+
+def _table(
+    title: str, estimates: Mapping[str, Estimate], gradients: Mapping[str, Estimate] | None = None
+) -> RenderableType:
+    table = Table(title=title, title_justify="left", title_style="italic", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("parameter", no_wrap=True)
+    columns = ["estimate", "std. error", "95 % interval"]
+    shown = list(estimates.items())[:_MOST_ROWS]
+    has_closed_form = any(estimate.closed_form is not None for _, estimate in shown)
+    has_truth = any(estimate.truth is not None for _, estimate in shown)
+    columns += ["closed form"] * has_closed_form + ["truth"] * has_truth + ["gradient"] * (gradients is not None)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, estimate in shown:
+        digits = _digits(estimate)
+        interval = estimate.interval_95
+        cells = [_number(estimate.estimate, digits), _number(estimate.standard_error, digits)]
+        cells.append("-" if interval is None else f"{_number(interval[0], digits)} to {_number(interval[1], digits)}")
+        cells += [_number(estimate.closed_form, digits)] * has_closed_form
+        cells += [_number(estimate.truth, digits)] * has_truth
+        if gradients is not None:
+            slope = gradients[name].gradient
+            cells.append("-" if slope is None else f"{slope:.2e}")
+        table.add_row(name, *cells)
+    if len(estimates) > len(shown):
+        table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
+    return table
+
+
+def _digits(estimate: Estimate) -> int | None:
+    """Decimals that show two digits more than the error supports; None without an error."""
+    error = estimate.standard_error
+    if error is None or not error > 0 or not math.isfinite(error):
+        return None
+    return min(12, max(0, 3 - math.floor(math.log10(error))))
+
+
+def _number(value: float | None, digits: int | None) -> str:
+    if value is None:
+        return "-"
+    if digits is None or not math.isfinite(value) or abs(value) >= 1e9:
+        return f"{value:.6g}"
+    return f"{value:.{digits}f}"
+
+
+def _remarks(result: FitResult) -> Table:
+    remarks = Table.grid(padding=(0, 2))
+    remarks.add_column(style="dim", no_wrap=True)
+    remarks.add_column()
+    losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
+    rows = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
+    remarks.add_row("loss", f"{losses}  ({rows} observations)")
+    remarks.add_row("errors from", result.uncertainty + _because(result, "standard_error"))
+    distance = result.distance_to_optimum_in_standard_errors
+    if distance is None:
+        remarks.add_row("distance to optimum", "not known" + _because(result, "distance_to_optimum_in_standard_errors"))
+    else:
+        judged = "converged" if distance < CONVERGED_BELOW else "not converged"
+        remarks.add_row("distance to optimum", f"{distance:.3g} standard errors ({judged})" + _still_to_go(result))
+    if result.verdict is not None:
+        remarks.add_row("fit verdict", result.verdict + _because(result, "verdict"))
+    return remarks
+
+
+def _still_to_go(result: FitResult) -> str:
+    if result.updates_to_converge is None:
+        return _because(result, "updates_to_converge")
+    if result.updates_to_converge == 0:
+        return ""
+    return f"; about {result.updates_to_converge} more updates at this learning rate would converge"
+
+
+def _because(result: FitResult, key: str) -> str:
+    reason = result.notes.get(key)
+    return f": {reason}" if reason else ""
+
+
+def print_report(result: FitResult, console: Console | None = None) -> None:
+    """Print the report."""
+    out = console or Console()
+    if not out.is_terminal:
+        # A file or a pipe has no width of its own; rich would cut the table to 80 columns.
+        out = Console(file=out.file, width=max(out.width, _WIDTH_OF_FILES))
+    out.print(fit_report(result))

@@ -1,0 +1,37 @@
+"""Figures as pixels and as files."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = ["new_figure", "pixels", "save_png"]
+
+
+def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
+    """An empty figure that needs no display and leaves pyplot's global state alone; sizes in inches."""
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def pixels(figure: Figure) -> NDArray[np.uint8]:
+    """The figure as an image ``(height, width, 3)``."""
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)  # new_figure gave it this canvas
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba(), dtype=np.uint8)[..., :3].copy()
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure whole or not at all."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".png.part")
+    unfinished.write_bytes(buffer.getvalue())
+    os.replace(unfinished, path)
