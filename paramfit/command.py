@@ -1,15 +1,16 @@
 """The single LightningCLI call."""
 
 import logging
-import os
 import shutil
 import sys
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, Namespace
+from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -33,7 +34,7 @@ from paramfit.callbacks import (
 )
 from paramfit.data import EstimationDataModule
 from paramfit.errors import InputError
-from paramfit.explanation import explained
+from paramfit.explanation import explained, input_error_in
 from paramfit.tasks import EstimationTask
 from paramfit.updates import Status
 
@@ -110,7 +111,11 @@ class FitCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse without Lightning's warning about arguments given from Python."""
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as wrong:
+            known = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
+            raise InputError(explained(wrong, known, _config_files(args))) from wrong
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration alone: the checkpoint's own would override what the user says."""
@@ -127,6 +132,19 @@ class FitCLI(LightningCLI):
             given = [str(path) for path in options.get("config") or []]
             options["name"] = Path(given[-1]).stem if given else options["model"]["class_path"].rsplit(".", 1)[-1]
 
+    def instantiate_classes(self) -> None:
+        """Build task, data and trainer.
+
+        Raises:
+            InputError: if one of them refuses what it was given.
+        """
+        try:
+            super().instantiate_classes()
+        except Exception as wrong:
+            if input_error_in(wrong) is None:
+                raise
+            raise InputError(explained(wrong, self._options.keys())) from wrong
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer with our logger and checkpoints, and only the callbacks that the command needs."""
         given = self._get(self.config_init, "trainer")
@@ -139,7 +157,15 @@ class FitCLI(LightningCLI):
         extra: list[Callback] = [PredictionsFile(self._folder_of_predictions())] if self._command == "predict" else []
         config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
         config["enable_progress_bar"] = False
-        return Trainer(**config)
+        return self._checked_trainer(config)
+
+    @staticmethod
+    def _checked_trainer(config: dict[str, Any]) -> Trainer:
+        try:
+            return Trainer(**config)
+        except (ValueError, TypeError, MisconfigurationException) as wrong:
+            msg = f"trainer: {wrong}"
+            raise InputError(msg) from wrong
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         found: list[Callback] = [GracefulStop(), *callbacks]
@@ -148,7 +174,12 @@ class FitCLI(LightningCLI):
         if config.get("enable_checkpointing") is False:
             found = [callback for callback in found if not isinstance(callback, FitCheckpoint)]
         self.report = next(callback for callback in found if isinstance(callback, FitReport))
-        return super()._instantiate_trainer(config, found)
+        config["callbacks"] = [
+            *_as_list(config.get("callbacks")),
+            *found,
+            _ConfigFile(self._parser(self._command), self._options),
+        ]
+        return self._checked_trainer(config)
 
     def _root(self) -> Path:
         return Path(self._get(self.config_init, "trainer").get("default_root_dir") or ".") / "lightning_logs"
@@ -235,6 +266,12 @@ def _remove_if_empty(*folders: Path) -> None:
             folder.rmdir()
 
 
+def _config_files(arguments: Sequence[str]) -> list[str]:
+    """The files that follow ``--config``."""
+    after = [following for option, following in pairwise(arguments) if option in {"-c", "--config"}]
+    return after + [option.split("=", 1)[1] for option in arguments if option.startswith("--config=")]
+
+
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
@@ -245,10 +282,15 @@ def _quiet() -> None:
     """Silence what Lightning says of itself; what the user did is still commented."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("POSSIBLE_USER_WARNINGS", "off")
     # A full batch is one batch an epoch; curves are recorded by updates, not by batches.
     warnings.filterwarnings("ignore", message="The number of training batches")
+    # A fit need not hold out rows.
+    warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
+    # An evaluation needs none of the callbacks whose state the checkpoint keeps.
+    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
+    # What Lightning calls in other libraries is not the user's affair.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -256,7 +298,7 @@ def run(arguments: Sequence[str]) -> int:
     _quiet()
     try:
         cli = FitCLI(arguments)
-    except (InputError, MisconfigurationException, ArgumentError) as wrong:
+    except (InputError, MisconfigurationException) as wrong:
         print(f"error: {explained(wrong)}", file=sys.stderr)
         return 2
     except SystemExit as ended:

@@ -1,8 +1,126 @@
-"""One line that says what the user gave wrong, out of the many that libraries give."""
+"""One line that says what the user gave wrong, out of the many that the parser gives."""
 
-__all__ = ["explained"]
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import groupby
+
+from yaml import YAMLError
+
+import paramfit
+from paramfit.errors import InputError
+
+__all__ = ["explained", "input_error_in"]
+
+_KEY = re.compile(r'Parser key "([^"]+)"')
+_EXPECTED = re.compile(r"Expected an? <class '([\w.]+)'>")
+_GIVEN = re.compile(r"(?:Got|Given) value: (.*)")
+_NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' is not accepted")
+_UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
+_REQUIRED = re.compile(r"the following arguments are required: (.*)")
+_NO_CLASS = re.compile(
+    r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
+    r"Import path (\S+)|Not a valid subclass"
+)
 
 
-def explained(error: BaseException) -> str:
-    """The innermost message of an error with its dotted option, on one line."""
-    return " ".join(str(error).split())
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on to the innermost."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def input_error_in(error: BaseException) -> InputError | None:
+    """The ``InputError`` that other libraries have wrapped into errors of their own, if there is one."""
+    return next((inner for inner in _chain(error) if isinstance(inner, InputError)), None)
+
+
+def explained(error: BaseException, known: Iterable[str] = (), files: Sequence[str] = ()) -> str:
+    """The innermost message of an error with its dotted option and a remedy, on one line.
+
+    Args:
+        error: what was raised.
+        known: dotted names of all options, to find the nearest of a misspelt one, and of what an ``InputError`` that
+            names an option without its dots is about.
+        files: configuration files that were given.
+    """
+    options = [name.replace(".init_args.", ".") for name in known]
+    own = input_error_in(error)
+    if own is not None:
+        return _one_line(_with_dots(str(own), options))
+    innermost = list(_chain(error))[-1]
+    text = str(innermost)
+    place = _place(error)
+    if isinstance(innermost, YAMLError):
+        return _one_line(f"config: {', '.join(files)} is not valid YAML: {text}")
+    if "File does not exist" in str(error) or "File does not exist" in text:
+        return f"config: there is no file {_quoted(str(error)) or ', '.join(files)}; configs/ has one for each lesson"
+    if found := _NOT_ACCEPTED.search(text):
+        name = next(group for group in found.groups() if group).removesuffix(".class_path")
+        return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
+    if found := _UNRECOGNIZED.search(text):
+        return _unknown_option(found[1].split()[0].lstrip("-").split("=")[0], "", options)
+    if found := _REQUIRED.search(text):
+        if place:
+            return f"{place}: {found[1]} is missing; give --{place}.{found[1].split(',')[0]} or a complete --config FILE"
+        missing = ", ".join(f"--{name.split('.')[-1]}" for name in found[1].split(", "))
+        return f"{missing}: missing; give --config FILE (configs/ has one for each lesson), or --model and --data"
+    if found := _NO_CLASS.search(text):
+        name = next((group for group in found.groups() if group), "")
+        return _one_line(f"{place}: {_no_class(name, text, str(error))}")
+    expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
+    given = _GIVEN.findall(text)
+    if expected and given:
+        return _one_line(f"{place}: expected {' or '.join(dict.fromkeys(expected))}, but got {given[-1]!r}")
+    return _one_line(f"{place}: {text}" if place else text)
+
+
+def _place(error: BaseException) -> str:
+    """The dotted option: each level of nesting wraps its key, several times over."""
+    keys = [found[1] if (found := _KEY.match(str(inner))) else None for inner in _chain(error)]
+    return ".".join(key for key, _ in groupby(keys) if key is not None)
+
+
+def _unknown_option(option: str, context: str, known: Sequence[str]) -> str:
+    classes = re.findall(r"Problem with given class_path '([^']+)'", context)
+    if classes and len(classes) == option.count("."):  # the class named last is the one that refuses it
+        found = getattr(paramfit, classes[-1].rsplit(".", 1)[-1], None)
+        takes = list(inspect.signature(found).parameters) if found is not None else []
+        near = get_close_matches(option.rsplit(".", 1)[-1], takes, n=1)
+        owner = classes[-1].removeprefix("paramfit.")
+        if near:
+            return f"{option}: {owner} has no such option; did you mean {near[0]}?"
+        listed = f" ({owner} takes {', '.join(takes)})" if takes else ""
+        return f"{option}: {owner} has no such option{listed}"
+    near = get_close_matches(option, known, n=1, cutoff=0.75)
+    return f"{option}: there is no such option; " + (
+        f"did you mean {near[0]}?" if near else "paramfit fit --help lists all of them"
+    )
+
+
+def _no_class(name: str, text: str, context: str) -> str:
+    near = get_close_matches(name.rsplit(".", 1)[-1], paramfit.__all__, n=1)
+    given = re.findall(r"Problem with given class_path '([^']+)'", context)
+    shown = given[-1] if given and text.startswith("No module") else name or text
+    if near:
+        return f"there is no class {shown}; did you mean {near[0]}?"
+    return f"there is no class {shown}; give module.Class, where a module in the working directory is found too"
+
+
+def _with_dots(message: str, options: Sequence[str]) -> str:
+    """``scale: ...`` as ``data.normalization.scale: ...`` where only one option can be meant."""
+    name, colon, rest = message.partition(":")
+    meant = {option for option in options if option.endswith(f".{name}")}
+    return f"{meant.pop()}{colon}{rest}" if colon and len(meant) == 1 and " " not in name else message
+
+
+def _quoted(text: str) -> str:
+    found = re.search(r"'([^']+)'", text)
+    return found[1] if found else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+

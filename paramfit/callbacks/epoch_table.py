@@ -98,7 +98,7 @@ class LossLines(TableForm):
 
 
 class ValidationLines(TableForm):
-    """Both losses before the update: ``Epoch 1, Training loss: 66.4811, Validation loss: 142.3890``.
+    """Both losses before the update: ``Epoch 1, Training loss: 66.5811, Validation loss: 142.3890``.
 
     Args:
         every: distance between the updates that are told, after the first three.

@@ -102,8 +102,8 @@ def _remarks(result: FitResult) -> Table:
     if distance is None:
         remarks.add_row("distance to optimum", "not known" + _because(result, "distance_to_optimum_in_standard_errors"))
     else:
-        judged = "converged" if distance < CONVERGED_BELOW else "not converged"
-        remarks.add_row("distance to optimum", f"{distance:.3g} standard errors ({judged})" + _still_to_go(result))
+        judged = "(converged)" if distance < CONVERGED_BELOW else f"(not converged){_still_to_go(result)}"
+        remarks.add_row("distance to optimum", f"{distance:.3g} standard errors {judged}")
     if result.verdict is not None:
         remarks.add_row("fit verdict", result.verdict + _because(result, "verdict"))
     return remarks
@@ -111,7 +111,7 @@ def _remarks(result: FitResult) -> Table:
 
 def _still_to_go(result: FitResult) -> str:
     if result.updates_to_converge is None:
-        return _because(result, "updates_to_converge")
+        return f"; updates still needed{_because(result, 'updates_to_converge')}"
     if result.updates_to_converge == 0:
         return ""
     return f"; about {result.updates_to_converge} more updates at this learning rate would converge"

@@ -41,24 +41,32 @@ def curvature(loss: LossFunction, theta: Tensor) -> tuple[float, float | None]:
     if loss.p <= _MOST_PARAMETERS_FOR_EIGENVALUES:
         eigenvalues = torch.linalg.eigvalsh(loss.hessian(theta))
         return eigenvalues[-1].item(), eigenvalues[0].item()
+    farthest = _farthest_eigenvalue(loss, theta, 0.0)
+    # Far below 0 it is the smallest; measured from there, the largest is the farthest.
+    return (farthest if farthest >= 0 else _farthest_eigenvalue(loss, theta, farthest) + farthest), None
+
+
+def _farthest_eigenvalue(loss: LossFunction, theta: Tensor, origin: float) -> float:
+    """The Hessian's eigenvalue farthest from ``origin``, measured from there, by power iteration."""
     direction = torch.randn(loss.p, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     value = 0.0
     for _ in range(100):
         direction = direction / direction.norm()
-        product = loss.hessian_product(theta, direction)
+        product = loss.hessian_product(theta, direction) - origin * direction
         before, value = value, torch.dot(direction, product).item()
         if not product.norm() > 0 or abs(value - before) <= 1e-6 * abs(value):
             break
         direction = product
-    return value, None
+    return value
 
 
 def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     r"""The largest stable learning rate at the start, and the condition number.
 
-    .. math:: \eta_{max} = \frac{2 (1 + \beta)}{\lambda_{max}}
+    .. math:: \eta_{max} = \frac{2 (1 + \beta)}{(1 - d) \lambda_{max}}
 
-    with :math:`\lambda_{max}` the largest eigenvalue of the objective's Hessian and :math:`\beta` the momentum.
+    with :math:`\lambda_{max}` the largest eigenvalue of the objective's Hessian (plus the weight decay),
+    :math:`\beta` the momentum and d its dampening.
 
     Args:
         loss: the objective over the training observations.
@@ -83,4 +91,9 @@ def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     if not largest > 0 or not math.isfinite(largest):
         reason = f"the objective has no upward curvature at the start (largest eigenvalue {largest:.3g})"
         return Stability(None, reason, condition, condition_reason)
-    return Stability(2 * (1 + group.get("momentum", 0.0)) / largest, None, condition, condition_reason)
+    momentum = group.get("momentum", 0.0)
+    share = 1 - group.get("dampening", 0.0) if momentum else 1.0  # torch dampens nothing without momentum
+    if not share > 0:
+        reason = "a dampening of 1 or more leaves no gradient to descend by"
+        return Stability(None, reason, condition, condition_reason)
+    return Stability(2 * (1 + momentum) / (share * largest), None, condition, condition_reason)

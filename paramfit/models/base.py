@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -65,24 +66,28 @@ def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Para
     return nn.Parameter(start)
 
 
-def broadcast_parameters(names: Sequence[str], parameters: Sequence[Tensor]) -> list[Tensor]:
+def broadcast_parameters(names: Sequence[str], parameters: Sequence[Tensor], trailing: int = 1) -> list[Tensor]:
     """Parameters with room for the observations behind their own leading dimensions.
 
     Scalars are left as they are; a parameter ``(...)`` becomes ``(..., 1)``.
+
+    Args:
+        names: what the parameters are called.
+        parameters: of shapes that broadcast with each other.
+        trailing: dimensions of the input, whose place follows; 0 for a scalar input.
 
     Raises:
         InputError: if the shapes do not broadcast; the message names both.
     """
     if all(parameter.ndim == 0 for parameter in parameters):
         return list(parameters)
-    reference = parameters[0]
-    for name, parameter in zip(names, parameters, strict=True):
-        try:
-            torch.broadcast_shapes(reference.shape, parameter.shape)
-        except RuntimeError:
+    for (name, one), (other, another) in combinations(zip(names, parameters, strict=True), 2):
+        common = zip(reversed(one.shape), reversed(another.shape), strict=False)  # the longer shape leads
+        if any(1 != here != there != 1 for here, there in common):
             msg = (
-                f"shapes do not broadcast: {names[0]} has {tuple(reference.shape)} and {name} has"
-                f" {tuple(parameter.shape)}; sizes must be equal or 1, compared from the right"
+                f"shapes do not broadcast: {name} has {tuple(one.shape)} and {other} has {tuple(another.shape)};"
+                " sizes must be equal or 1, compared from the right"
             )
-            raise InputError(msg) from None
-    return [parameter if parameter.ndim == 0 else parameter.unsqueeze(-1) for parameter in parameters]
+            raise InputError(msg)
+    room = (1,) * trailing
+    return [parameter if parameter.ndim == 0 else parameter.reshape(parameter.shape + room) for parameter in parameters]

@@ -30,8 +30,9 @@ class GaussianModel(ParametricModel):
         InputError: if the scale is not positive or the start is not finite.
 
     Example:
-        >>> GaussianModel(location=1.0)()
-        Normal(loc: 1.0, scale: 1.0)
+        >>> distribution = GaussianModel(location=1.0, scale=2.0)()
+        >>> distribution.mean.item(), distribution.stddev.item()
+        (1.0, 2.0)
     """
 
     scale: Tensor

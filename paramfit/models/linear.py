@@ -44,7 +44,7 @@ class LinearModel(ParametricModel):
         """The line at ``x``."""
         weight, bias = self.weight, self.bias
         if weight.ndim or bias.ndim:
-            weight, bias = broadcast_parameters(("weight", "bias"), (weight, bias))
+            weight, bias = broadcast_parameters(("weight", "bias"), (weight, bias), x.ndim)
         return weight * x + bias
 
     def jacobian(self, x: Tensor) -> dict[str, Tensor | float]:

@@ -48,7 +48,7 @@ class PolynomialModel(ParametricModel):
 
     def forward(self, x: Tensor) -> Tensor:
         """The polynomial at ``x``, by Horner's rule."""
-        coefficients = broadcast_parameters(self.names, [self.get_parameter(name) for name in self.names])
+        coefficients = broadcast_parameters(self.names, [getattr(self, name) for name in self.names], x.ndim)
         value = coefficients[-1] * torch.ones_like(x)
         for coefficient in reversed(coefficients[:-1]):
             value = value * x + coefficient

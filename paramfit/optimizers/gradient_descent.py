@@ -57,6 +57,7 @@ class GradientDescent(Optimizer):
         """One update without torch's hooks around ``step``, which cost as much as the update; call under no_grad."""
         loss = closure()
         first = True
+        used: list[tuple[Tensor, Tensor]] = []
         for group in self.param_groups:
             rate, one_at_a_time = group["lr"], group["order"] == "one_at_a_time"
             for parameter in group["params"]:
@@ -66,4 +67,9 @@ class GradientDescent(Optimizer):
                 gradient = parameter.grad
                 if gradient is not None:
                     parameter.copy_(parameter - scalar(rate, gradient) * gradient)
+                    if one_at_a_time:
+                        used.append((parameter, gradient.clone()))
+        for parameter, gradient in used:
+            # The later closures overwrote what this parameter was moved by.
+            parameter.grad = gradient
         return loss

@@ -12,10 +12,13 @@ from paramfit.plotting.image import new_figure
 __all__ = ["density_figure"]
 
 _MOST_DRAWS = 20_000
+_FARTHEST = 3  # how many widths of the sample the figure is extended to show a fit that lies beside it
 
 
 def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str], title: str) -> Figure:
     """Kernel density of the sample (Gaussian kernels, Scott's rule) with the fitted density.
+
+    A fit beside the sample widens the figure; of one far away the legend tells where it lies.
 
     Args:
         sample: the observations ``(n,)``; above 20 000 every k-th is used, which the eye cannot tell.
@@ -30,6 +33,11 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
     values = values[:: max(1, len(values) // _MOST_DRAWS)]
     low, high = float(values.min()), float(values.max())
     margin = 0.1 * (high - low) or 1.0
+    center = float(fitted.mean.detach().double().mean())
+    reach = 4 * float(fitted.stddev.detach().double().max())
+    label = f"fitted density (around {center:.4g}, outside the figure)"
+    if low - _FARTHEST * (high - low) - reach <= center <= high + _FARTHEST * (high - low) + reach:
+        low, high, label = min(low, center - reach), max(high, center + reach), "fitted density"
     grid = np.linspace(low - margin, high + margin, 400)
     figure = new_figure()
     axes = figure.add_subplot()
@@ -38,12 +46,13 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
             grid, gaussian_kde(values)(grid), color="tab:blue", alpha=0.3, label="kernel density of sample"
         )
     with torch.no_grad():
-        log_density = fitted.log_prob(torch.from_numpy(grid))  # type: ignore[no-untyped-call]
-    axes.plot(grid, log_density.exp().numpy(), color="tab:orange", label="fitted density")
+        log_density = fitted.log_prob(torch.from_numpy(grid))
+    axes.plot(grid, log_density.exp().numpy(), color="tab:orange", label=label)
     axes.plot(values[:500], np.zeros(len(values[:500])), "|", color="tab:blue", alpha=0.5)
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.set_title(title)
-    axes.set_ylim(bottom=-0.01 * axes.get_ylim()[1])
-    axes.legend()
+    top = axes.get_ylim()[1]
+    axes.set_ylim(-0.01 * top, 1.25 * top)  # room for the legend above the peak
+    axes.legend(loc="upper left", frameon=False)
     return figure

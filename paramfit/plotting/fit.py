@@ -1,5 +1,6 @@
 """Data, and data with the fitted curve."""
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -23,6 +24,8 @@ def scatter_figure(x: Tensor, y: Tensor, labels: tuple[str, str], validates: Ten
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.set_title(f"{len(x)} observations")
+    if validates is not None and bool(validates.any()):
+        axes.legend()
     return figure
 
 
@@ -61,13 +64,12 @@ def fit_figure(
     return figure
 
 
-def _draw_observations(axes: object, x: Tensor, y: Tensor, validates: Tensor | None) -> None:
-    scatter = axes.scatter  # type: ignore[attr-defined]  # matplotlib's Axes
+def _draw_observations(axes: Axes, x: Tensor, y: Tensor, validates: Tensor | None) -> None:
     if validates is None or not bool(validates.any()):
-        scatter(x.numpy(), y.numpy(), color="tab:blue", label="observations", zorder=3)
+        axes.scatter(x.numpy(), y.numpy(), color="tab:blue", label="observations", zorder=3)
         return
-    scatter(x[~validates].numpy(), y[~validates].numpy(), color="tab:blue", label="training", zorder=3)
-    scatter(
+    axes.scatter(x[~validates].numpy(), y[~validates].numpy(), color="tab:blue", label="training", zorder=3)
+    axes.scatter(
         x[validates].numpy(),
         y[validates].numpy(),
         facecolors="white",

@@ -23,8 +23,9 @@ def pixels(figure: Figure) -> NDArray[np.uint8]:
     """The figure as an image ``(height, width, 3)``."""
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)  # new_figure gave it this canvas
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba(), dtype=np.uint8)[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
+    drawn = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
+    return np.asarray(drawn, dtype=np.uint8)[..., :3].copy()
 
 
 def save_png(figure: Figure, path: Path) -> None:

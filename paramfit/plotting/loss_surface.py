@@ -1,9 +1,13 @@
 """The loss as a landscape, and the way down."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -17,6 +21,7 @@ __all__ = ["loss_on_grid", "loss_surface_figure"]
 
 _MOST_ELEMENTS = 4_000_000
 _MOST_GROWTH = 1e4
+_FEWEST_POINTS = 2  # even the worst explosion shows its first step
 
 
 def loss_on_grid(model: nn.Module, objective: Objective, observations: Observations, grid: dict[str, Tensor]) -> Tensor:
@@ -27,7 +32,7 @@ def loss_on_grid(model: nn.Module, objective: Objective, observations: Observati
 
     Args:
         model: gives the prediction.
-        objective: gives the loss, without its penalty.
+        objective: gives the loss; its penalty is taken over the parameters of the grid.
         observations: all observations.
         grid: for each parameter its values, of shapes that broadcast with each other.
 
@@ -36,7 +41,7 @@ def loss_on_grid(model: nn.Module, objective: Objective, observations: Observati
     """
     with torch.no_grad():
         if not isinstance(model, ParametricModel):
-            names, columns = list(grid), torch.broadcast_tensors(*grid.values())
+            names, columns = list(grid), _broadcast(grid.values())
             points = torch.stack([column.reshape(-1) for column in columns], dim=1)
             losses = [
                 objective(
@@ -45,14 +50,24 @@ def loss_on_grid(model: nn.Module, objective: Objective, observations: Observati
                 )
                 for point in points
             ]
-            return torch.stack(losses).view(columns[0].shape)
-        size = torch.broadcast_shapes(*(values.shape for values in grid.values())).numel()
+            return torch.stack(losses).view(columns[0].shape) + _penalty(objective, grid)
+        size = _broadcast(grid.values())[0].numel()
         rows = max(1, _MOST_ELEMENTS // size)
         total = torch.zeros(())
         for start in range(0, observations.n, rows):
             part = observations.rows(slice(start, start + rows))
             total = total + objective.total(functional_call(model, grid, part.inputs), part.target)
-        return objective.finish(total, observations.n)
+        return objective.finish(total, observations.n) + _penalty(objective, grid)
+
+
+def _penalty(objective: Objective, grid: dict[str, Tensor]) -> Tensor:
+    """The penalty at every point; ``Objective.penalty`` itself adds up the whole grid."""
+    parts = [objective.l1 * values.abs() + objective.l2 * values.square() for values in grid.values()]
+    return torch.stack(_broadcast(parts)).sum(0)
+
+
+def _broadcast(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return list(torch.broadcast_tensors(*tensors))  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 def loss_surface_figure(
@@ -60,12 +75,17 @@ def loss_surface_figure(
 ) -> Figure | None:
     """The loss around the path of descent, with the path drawn in.
 
+    A path that explodes is drawn up to where its loss has left the first one far behind; the title says so.
+
     Args:
         model: a model of one or two scalar parameters; others give None.
         objective: gives the loss.
         observations: all training observations, as the model sees them.
         path: parameters after each recorded update, the start first, ``(k, p)``.
         title: what was fitted.
+
+    Returns:
+        The figure; None where there is nothing to draw, as from a start whose loss is not finite.
     """
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     scalars = all(parameter.ndim == 0 for parameter in model.parameters() if parameter.requires_grad)
@@ -74,39 +94,66 @@ def loss_surface_figure(
     path = path.to(observations.target.dtype)
     along = loss_on_grid(model, objective, observations, {name: path[:, k] for k, name in enumerate(names)})
     shown = _before_explosion(along)
+    if shown == 0:
+        return None
+    whole = shown == len(path)
     path, along = path[:shown], along[:shown]
-    axes_values = [_range(path[:, k]) for k in range(len(names))]
+    ranges = [_range(path[:, k]) for k in range(len(names))]
     figure = new_figure()
     axes = figure.add_subplot()
     if len(names) == 1:
-        losses = loss_on_grid(model, objective, observations, {names[0]: axes_values[0]})
-        axes.plot(axes_values[0].numpy(), losses.numpy(), color="0.6", label="loss")
-        axes.plot(path[:, 0].numpy(), along.numpy(), "o-", color="tab:red", markersize=3, label="path of descent")
+        losses = loss_on_grid(model, objective, observations, {names[0]: ranges[0]})
+        axes.plot(ranges[0].numpy(), losses.numpy(), color="0.6", label="loss")
         axes.set_ylabel("loss")
+        _draw_path(axes, path[:, 0], along, whole)
     else:
-        grid = {names[0]: axes_values[0].unsqueeze(0), names[1]: axes_values[1].unsqueeze(1)}
+        grid = {names[0]: ranges[0].unsqueeze(0), names[1]: ranges[1].unsqueeze(1)}
         heights = _above_minimum(loss_on_grid(model, objective, observations, grid), along)
         levels = np.geomspace(heights.min(), max(heights.max(), heights.min() * 1.01), 30)
         filled = axes.contourf(
-            axes_values[0].numpy(), axes_values[1].numpy(), heights, levels=levels, norm=LogNorm(), cmap="viridis"
+            ranges[0].numpy(), ranges[1].numpy(), heights, levels=levels, norm=LogNorm(), cmap="Blues_r"
         )
-        bar = figure.colorbar(filled, ax=axes, label="loss above the lowest shown", format="%.3g")
-        bar.set_ticks(list(np.geomspace(levels[0], levels[-1], 6)))
-        axes.plot(path[:, 0].numpy(), path[:, 1].numpy(), ".-", color="white", linewidth=1, markersize=3, label="path")
-        axes.plot(*path[0].numpy(), "o", color="tab:orange", label="start")
-        axes.plot(*path[-1].numpy(), "*", color="tab:red", markersize=12, label="end of path")
+        figure.colorbar(
+            filled,
+            ax=axes,
+            label="loss above the lowest shown",
+            ticks=LogLocator(),
+            format=LogFormatterSciNotation(),
+        )
         axes.set_ylabel(names[1])
+        _draw_path(axes, path[:, 0], path[:, 1], whole)
     axes.set_xlabel(names[0])
-    axes.set_title(title if shown == len(path) else f"{title} (first {shown} points)")
-    axes.legend()
+    axes.set_title(title if whole else f"{title}: the first {shown} points")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)  # outside: the path may go anywhere
     return figure
 
 
+def _draw_path(axes: Axes, x: Tensor, y: Tensor, whole: bool) -> None:
+    """The path with its two ends."""
+    axes.plot(x.numpy(), y.numpy(), ".-", color="tab:red", linewidth=1, markersize=3, label="path of descent")
+    ends = (("o", "white", 7, "start", 0), ("*", "gold", 13, "end" if whole else "last point shown", -1))
+    for marker, color, size, label, at in ends:
+        axes.plot(
+            [x[at].item()], [y[at].item()], marker, color=color, markeredgecolor="0.15", markersize=size, label=label
+        )
+
+
 def _before_explosion(along: Tensor) -> int:
-    """How many points of the path can be drawn to one scale: up to where the loss has left its first size far behind."""
-    limit = _MOST_GROWTH * max(abs(along[0].item()), 1e-12)
-    gone = (~torch.isfinite(along) | (along > limit)).nonzero().flatten()
-    return max(2, int(gone[0])) if len(gone) else len(along)
+    """How many points of the path can be drawn to one scale: up to where the loss has left its first size far behind.
+
+    0 where even the first loss is not finite.
+    """
+    finite = _first(~torch.isfinite(along))
+    if finite == 0:
+        return 0
+    grown = _first(along > _MOST_GROWTH * max(abs(along[0].item()), 1e-12))
+    return min(finite, max(_FEWEST_POINTS, grown), len(along))
+
+
+def _first(marked: Tensor) -> int:
+    """Index of the first True; the length where there is none."""
+    found = marked.nonzero().flatten()
+    return int(found[0]) if len(found) else len(marked)
 
 
 def _range(values: Tensor, points: int = 121) -> Tensor:

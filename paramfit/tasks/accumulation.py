@@ -49,6 +49,17 @@ class AccumulationWindow:
     def _sum(self, observations: Observations) -> Tensor:
         return self.objective.total(self.model(*observations.inputs), observations.target)
 
+    @property
+    def _count(self) -> int:
+        return sum(observations.n for observations in self._seen)
+
+    @property
+    def loss(self) -> Tensor:
+        """The objective over the batches so far, with its penalty, ``()``; it tracks no gradient."""
+        with torch.no_grad():
+            loss = self.objective.finish(self._total, self._count)
+            return loss + self.objective.penalty(self.parameters) if self.objective.penalised else loss
+
     def closure(self, last_batch: Callable[[], object]) -> Callable[[], Tensor]:
         """The closure of one update over the whole window.
 
@@ -67,11 +78,8 @@ class AccumulationWindow:
                 self._replay(earlier)
             first = False
             last_batch()
-            count = sum(observations.n for observations in self._seen)
-            loss = self.objective.finish(self._total, count)
+            count = self._count
             with torch.no_grad():
-                if self.objective.penalised:
-                    loss = loss + self.objective.penalty(self.parameters)
                 for parameter in self.parameters:
                     if parameter.grad is None:
                         continue
@@ -79,7 +87,7 @@ class AccumulationWindow:
                     if self.objective.penalised:
                         gradient = gradient + self.objective.penalty_gradient(parameter)
                     parameter.grad = gradient
-            return loss
+            return self.loss
 
         return evaluate
 

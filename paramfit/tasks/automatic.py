@@ -31,11 +31,9 @@ class AutomaticTask(EstimationTask):
     def training_step(self, observations: Observations, batch_idx: int) -> Tensor:
         """The loss of one batch."""
         observations = self.in_precision(observations)
-        if self._window is not None:
-            return self._window.total(observations, batch_idx)
-        loss = self.loss(observations)
+        loss = self.loss(observations) if self._window is None else self._window.total(observations, batch_idx)
         if isinstance(self.lr_schedulers(), ReduceLROnPlateau):
-            self.log("train/loss", loss, logger=False)
+            self.log("train/loss", loss if self._window is None else self._window.loss, logger=False)
         return loss
 
     def optimizer_step(

@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 
 from paramfit.errors import InputError
 from paramfit.objectives import Objective
+from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.tasks.compatibility import check_checkpoint, checkpoint_mark
@@ -88,12 +89,26 @@ class EstimationTask(LightningModule, ABC):
         prediction = self.model(*observations.inputs)
         if isinstance(prediction, Distribution):
             prediction = prediction.mean
+        if prediction.ndim:
+            check_shapes(prediction, observations.target)
         values: Tensor = prediction.expand(observations.target.shape)
         return values
 
     def loss(self, observations: Observations) -> Tensor:
-        """The objective of one batch with its penalty, ``()``."""
-        loss = self.objective(self.model(*observations.inputs), observations.target)
+        """The objective of one batch with its penalty, ``()``.
+
+        Raises:
+            InputError: if the prediction broadcasts with the target to something larger; the message names both shapes.
+        """
+        prediction = self.model(*observations.inputs)
+        loss = self.objective(prediction, observations.target)
+        if loss.ndim:
+            shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
+            msg = (
+                f"shapes do not match: the model's prediction has {tuple(shape)}, the target"
+                f" {tuple(observations.target.shape)}; the model must return one value for each observation"
+            )
+            raise InputError(msg)
         return loss + self.objective.penalty(self._trainable) if self.objective.penalised else loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -107,7 +122,7 @@ class EstimationTask(LightningModule, ABC):
             return block
         scheduler = self.make_scheduler(block)
         settings: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
-        if isinstance(scheduler, ReduceLROnPlateau):
+        if isinstance(scheduler, ReduceLROnPlateau) and self.automatic_optimization:
             settings |= {"monitor": scheduler.monitor, "strict": False}
         return {"optimizer": block, "lr_scheduler": settings}  # type: ignore[return-value]  # a dict is what it takes
 
@@ -222,8 +237,10 @@ class EstimationTask(LightningModule, ABC):
 
     def _log_metrics(self, prefix: str) -> None:
         # During a fit the history callback writes them: Lightning's own x-axis counts blocks, not updates.
+        # Elsewhere None, which unlike True does not warn where there is no logger.
+        logger = False if self.trainer.state.fn == "fit" else None
         for name, value in self.metrics.compute().items():
-            self.log(f"{prefix}/{name}", value, logger=not self.trainer.training and self.trainer.state.fn != "fit")
+            self.log(f"{prefix}/{name}", value, logger=logger)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the number of updates and what made them."""

@@ -91,6 +91,8 @@ class HandWrittenDescent(EstimationTask):
         loss = block.run(fill_gradients, optimizer.step)
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(loss)
+            known = {**self.trainer.callback_metrics, "train/loss": loss}
+            if scheduler.monitor in known:
+                scheduler.step(known[scheduler.monitor])
         elif scheduler is not None:
             cast("Any", scheduler).step()
