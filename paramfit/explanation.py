@@ -64,7 +64,9 @@ def explained(error: BaseException, known: Iterable[str] = (), files: Sequence[s
         return _unknown_option(found[1].split()[0].lstrip("-").split("=")[0], "", options)
     if found := _REQUIRED.search(text):
         if place:
-            return f"{place}: {found[1]} is missing; give --{place}.{found[1].split(',')[0]} or a complete --config FILE"
+            return (
+                f"{place}: {found[1]} is missing; give --{place}.{found[1].split(',')[0]} or a complete --config FILE"
+            )
         missing = ", ".join(f"--{name.split('.')[-1]}" for name in found[1].split(", "))
         return f"{missing}: missing; give --config FILE (configs/ has one for each lesson), or --model and --data"
     if found := _NO_CLASS.search(text):
@@ -123,4 +125,3 @@ def _quoted(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-

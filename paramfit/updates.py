@@ -1,5 +1,6 @@
 """The words in which tasks tell callbacks about updates, and callbacks tell tasks to stop."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from paramfit.objectives import Objective
 
-__all__ = ["EstimationTaskLike", "Status", "Stop", "Update", "UpdateListener", "parameter_values"]
+__all__ = ["EstimationTaskLike", "Status", "Stop", "Update", "UpdateListener", "all_finite", "parameter_values"]
 
 
 class Status(Enum):
@@ -62,9 +63,18 @@ class EstimationTaskLike(Protocol):
 
     model: nn.Module
     objective: Objective
-    updates: int
-    stop: Stop | None
-    listeners: list[UpdateListener]
+
+    @property
+    def updates(self) -> int:
+        """Updates made so far."""
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why the fit ended before its last update, if it did."""
+
+    @property
+    def listeners(self) -> list[UpdateListener]:
+        """Who is told of updates."""
 
     @property
     def planned_updates(self) -> int:
@@ -76,6 +86,19 @@ class EstimationTaskLike(Protocol):
 
     def request_stop(self, stop: Stop) -> None:
         """End the fit after this update, whatever ``min_epochs`` says."""
+
+
+def all_finite(tensors: Sequence[Tensor | None]) -> bool:
+    """Whether every element of every tensor is a finite number."""
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        if tensor.ndim == 0:
+            if not math.isfinite(tensor.item()):
+                return False
+        elif not bool(tensor.isfinite().all()):
+            return False
+    return True
 
 
 def parameter_values(names: Sequence[str], tensors: Sequence[Tensor], most: int = 32) -> dict[str, float]:

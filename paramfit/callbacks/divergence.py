@@ -9,12 +9,12 @@ from torch import Tensor
 
 from paramfit.callbacks.run import task_of
 from paramfit.errors import InputError
-from paramfit.updates import EstimationTaskLike, Status, Stop, Update
+from paramfit.updates import EstimationTaskLike, Status, Stop, Update, all_finite
 
 __all__ = ["DivergenceDetection", "DivergenceReason"]
 
 _SHORT_RUN = 1000
-_STRIDE_OF_LONG_RUNS = 10
+_STRIDE_OF_LONG_RUNS = 50
 
 
 class DivergenceReason(Enum):
@@ -66,7 +66,7 @@ class DivergenceDetection(Callback):
             task.listeners.append(self)
 
     def next_update(self, after: int) -> int:
-        """Every update of a short run, every tenth of a long one."""
+        """Every update of a short run, every fiftieth of a long one; what is not finite is told at once."""
         return 1 if after == 0 else (after // self._stride + 1) * self._stride
 
     def on_update(self, update: Update) -> None:
@@ -82,9 +82,9 @@ class DivergenceDetection(Callback):
         if not math.isfinite(update.loss):
             return self._because(DivergenceReason.LOSS_NOT_FINITE, update, value=update.loss)
         for name, parameter in zip(self._names, update.parameters, strict=True):
-            if parameter.grad is not None and not bool(parameter.grad.isfinite().all()):
+            if not all_finite([parameter.grad]):
                 return self._because(DivergenceReason.GRADIENT_NOT_FINITE, update, value=name)
-            if not bool(parameter.isfinite().all()):
+            if not all_finite([parameter]):
                 return self._because(DivergenceReason.PARAMETER_NOT_FINITE, update, value=name)
         if self.growth_factor is not None and update.loss > self.growth_factor * abs(self._first) > 0:
             return self._because(DivergenceReason.GREW, update, value=update.loss)

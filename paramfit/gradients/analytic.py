@@ -26,11 +26,13 @@ class AnalyticGradient(GradientRule):
         InputError: for a model without ``jacobian(*inputs)``.
     """
 
-    @torch.no_grad()
     def __call__(
         self, model: nn.Module, objective: Objective, observations: Observations
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Predict, compare, contract with each column of the Jacobian."""
+        if torch.is_grad_enabled():  # within a block it is off already, and turning it off costs a tenth of an update
+            with torch.no_grad():
+                return self(model, objective, observations)
         if not callable(getattr(model, "jacobian", None)):
             msg = (
                 f"the analytic gradient rule needs {type(model).__name__}.jacobian(*inputs), a dictionary of the"

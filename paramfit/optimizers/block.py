@@ -78,6 +78,8 @@ class BlockOptimizer(Optimizer):
         if self._closure is not None:
             closure()
             closure = self._closure
+        else:
+            closure = torch.enable_grad()(closure)
         update = self.inner.update if isinstance(self.inner, GradientDescent) else self.inner.step
         loss = None
         for _ in range(self.updates_per_step):

@@ -51,7 +51,7 @@ class GradientDescent(Optimizer):
         if closure is None:
             msg = "GradientDescent.step needs a closure that fills the gradients and returns the loss"
             raise InputError(msg)
-        return self.update(closure)
+        return self.update(torch.enable_grad()(closure))  # as every torch optimizer does: it may call backward
 
     def update(self, closure: Callable[[], Any]) -> Any:
         """One update without torch's hooks around ``step``, which cost as much as the update; call under no_grad."""

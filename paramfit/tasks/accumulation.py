@@ -32,17 +32,16 @@ class AccumulationWindow:
         self.objective = objective
         self.parameters = parameters
         self.batches = batches
-        self._seen: list[Observations] = []
+        self._seen: dict[int, Observations] = {}
         self._total = torch.zeros(())
 
     def total(self, observations: Observations, batch_idx: int) -> Tensor:
         """The sum of one batch's losses, scaled so that Lightning's division leaves the sum."""
         if batch_idx % self.batches == 0:
-            self._seen = []
+            self._seen = {}
             self._total = torch.zeros((), dtype=observations.target.dtype, device=observations.target.device)
         total = self._sum(observations)
-        if not any(observations is seen for seen in self._seen):
-            self._seen.append(observations)
+        self._seen[batch_idx] = observations  # a line search comes back with the same batch
         self._total = self._total + total.detach()
         return total * self.batches
 
@@ -51,7 +50,7 @@ class AccumulationWindow:
 
     @property
     def _count(self) -> int:
-        return sum(observations.n for observations in self._seen)
+        return sum(observations.n for observations in self._seen.values())
 
     @property
     def loss(self) -> Tensor:
@@ -69,7 +68,7 @@ class AccumulationWindow:
         Args:
             last_batch: evaluates the last batch and adds its gradient.
         """
-        earlier = list(self._seen)
+        earlier = list(self._seen.values())
         first = True
 
         def evaluate() -> Tensor:

@@ -18,7 +18,8 @@ from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.tasks.compatibility import check_checkpoint, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
-from paramfit.updates import Stop, Update, UpdateListener
+from paramfit.tasks.update_log import UpdateLog
+from paramfit.updates import Stop, UpdateListener
 
 __all__ = ["EstimationTask"]
 
@@ -58,21 +59,33 @@ class EstimationTask(LightningModule, ABC):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.updates_per_step = updates_per_step
-        self.updates = 0
-        self.stop: Stop | None = None
-        self.listeners: list[UpdateListener] = []
         self.metrics = HeldOutMetrics(objective)
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self._trainable:
             msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
             raise InputError(msg)
         self._dtype_of_model = self._trainable[0].dtype
-        self._next_told = 0
+        self.log_of_updates = UpdateLog(self._trainable)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the trainable parameters."""
         return tuple(name for name, parameter in self.model.named_parameters() if parameter.requires_grad)
+
+    @property
+    def updates(self) -> int:
+        """Updates made so far, over the whole fit."""
+        return self.log_of_updates.count
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why the fit ended before its last update, if it did."""
+        return self.log_of_updates.stop
+
+    @property
+    def listeners(self) -> list[UpdateListener]:
+        """Who is told of updates; a callback adds itself when training starts."""
+        return self.log_of_updates.listeners
 
     @property
     def planned_updates(self) -> int:
@@ -117,7 +130,7 @@ class EstimationTask(LightningModule, ABC):
         Raises:
             InputError: if the optimizer refuses its arguments or a learning rate is not above 0.
         """
-        block = BlockOptimizer(self.inner_optimizer(), self.updates_per_step, self._after_update)
+        block = BlockOptimizer(self.inner_optimizer(), self.updates_per_step, self.log_of_updates.after_update)
         if self.make_scheduler is None:
             return block
         scheduler = self.make_scheduler(block)
@@ -142,8 +155,8 @@ class EstimationTask(LightningModule, ABC):
     def setup(self, stage: str) -> None:
         """Forget the last fit's listeners and its end."""
         if stage == "fit":
-            self.listeners = []
-            self.stop = None
+            self.log_of_updates.listeners = []
+            self.log_of_updates.stop = None
 
     def on_fit_start(self) -> None:
         """Refuse what would give a wrong gradient without an error.
@@ -164,37 +177,12 @@ class EstimationTask(LightningModule, ABC):
 
     def on_train_start(self) -> None:
         """Ask the listeners what they want to hear."""
-        self._next_told = min((listener.next_update(self.updates) for listener in self.listeners), default=0)
-
-    def _after_update(self, loss: Tensor) -> bool:
-        """Count an update, tell whoever wants to know, and say whether the block ends here."""
-        self.updates += 1
-        value = loss.item()
-        finite = math.isfinite(value) and self._gradients_are_finite()
-        if (self.updates == self._next_told or not finite) and self.listeners:
-            update = Update(self.updates, value, self._trainable)
-            for listener in self.listeners:
-                if not finite or listener.next_update(self.updates - 1) == self.updates:
-                    listener.on_update(update)
-            self._next_told = min(listener.next_update(self.updates) for listener in self.listeners)
-        return not finite or self.stop is not None
-
-    def _gradients_are_finite(self) -> bool:
-        for parameter in self._trainable:
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            if gradient.ndim == 0:
-                if not math.isfinite(gradient.item()):
-                    return False
-            elif not bool(gradient.isfinite().all()):
-                return False
-        return True
+        self.log_of_updates.begin()
 
     def request_stop(self, stop: Stop) -> None:
         """End the fit after this update, whatever ``min_epochs`` and ``min_steps`` say; the first reason is kept."""
-        if self.stop is None:
-            self.stop = stop
+        if self.log_of_updates.stop is None:
+            self.log_of_updates.stop = stop
         loop = self.trainer.fit_loop
         loop.min_epochs = 0
         loop.epoch_loop.min_steps = None
@@ -254,4 +242,4 @@ class EstimationTask(LightningModule, ABC):
                 optimizer, learning rate or block size.
         """
         check_checkpoint(self, checkpoint, resuming=self._trainer is not None and self.trainer.state.fn == "fit")
-        self.updates = int(checkpoint["paramfit"]["updates"])
+        self.log_of_updates.count = int(checkpoint["paramfit"]["updates"])

@@ -80,11 +80,12 @@ class HandWrittenDescent(EstimationTask):
         observations = self.in_precision(observations)
         optimizer = cast("Any", self.optimizers())
         block = cast("BlockOptimizer", optimizer.optimizer)
-        parameters = dict(zip(self.names, self._trainable, strict=True))
+        parameters = list(zip(self.names, self._trainable, strict=True))
+        rule, model, objective = self.gradient, self.model, self.objective  # an nn.Module's attributes are slow to find
 
         def fill_gradients() -> Tensor:
-            loss, gradients = self.gradient(self.model, self.objective, observations)
-            for name, parameter in parameters.items():
+            loss, gradients = rule(model, objective, observations)
+            for name, parameter in parameters:
                 parameter.grad = gradients[name]
             return loss
 
