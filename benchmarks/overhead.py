@@ -41,6 +41,7 @@ from paramfit.callbacks import (
     FitHistory,
     FitProgress,
     GracefulStop,
+    NoProfiler,
 )
 from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient
@@ -148,8 +149,9 @@ def _fit(
             check_val_every_n_epoch=max(1, epochs // 10),
             num_sanity_val_steps=0,
             enable_model_summary=False,
-            logger=TensorBoardLogger(folder, default_hp_metric=False),
+            logger=TensorBoardLogger(folder, default_hp_metric=False, max_queue=1000),
             plugins=[AtomicCheckpointIO()],
+            profiler=NoProfiler(),
             callbacks=[
                 GracefulStop(),
                 FitHistory(every=history),
@@ -174,8 +176,9 @@ def _gaussian_fit(make_task: Callable[[], EstimationTask], updates: int) -> None
             accelerator="cpu",
             max_epochs=updates // task.updates_per_step,
             enable_model_summary=False,
-            logger=TensorBoardLogger(folder, default_hp_metric=False),
+            logger=TensorBoardLogger(folder, default_hp_metric=False, max_queue=1000),
             plugins=[AtomicCheckpointIO()],
+            profiler=NoProfiler(),
             callbacks=[
                 GracefulStop(),
                 FitHistory(),

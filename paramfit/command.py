@@ -30,6 +30,7 @@ from paramfit.callbacks import (
     FitProgress,
     FitReport,
     GracefulStop,
+    NoProfiler,
     PredictionsFile,
 )
 from paramfit.data import EstimationDataModule
@@ -149,6 +150,8 @@ class FitCLI(LightningCLI):
         """A trainer with our logger and checkpoints, and only the callbacks that the command needs."""
         given = self._get(self.config_init, "trainer")
         settings = {"plugins": [*_as_list(given.get("plugins")), AtomicCheckpointIO()], **kwargs}
+        if given.get("profiler") is None:
+            settings["profiler"] = NoProfiler()
         if self._command == "fit":
             if given.get("logger") in (None, True):
                 settings["logger"] = self._new_logger()

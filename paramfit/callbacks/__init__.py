@@ -11,6 +11,7 @@ from paramfit.callbacks.fit_progress import FitProgress
 from paramfit.callbacks.fit_report import FitReport
 from paramfit.callbacks.graceful_stop import GracefulStop
 from paramfit.callbacks.history import FitHistory
+from paramfit.callbacks.no_profiler import NoProfiler
 from paramfit.callbacks.predictions import PredictionsFile
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "GracefulStop",
     "GradientLines",
     "LossLines",
+    "NoProfiler",
     "PredictionsFile",
     "ValidationLines",
 ]

@@ -83,8 +83,8 @@ class FitEarlyStopping(EarlyStopping):
 
     def _message(self, value: Tensor) -> str:
         return (
-            f"{self.monitor} is {value.item():.6g} and has not improved by more than {abs(self.min_delta):g} on its best"
-            f" {self.best_score.item():.6g} in {self.wait_count} validations (patience {self.patience})"
+            f"{self.monitor} is {value.item():.6g} and has not improved by more than {abs(self.min_delta):g} on its"
+            f" best {self.best_score.item():.6g} in {self.wait_count} validations (patience {self.patience})"
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """One bar for the whole run."""
 
+import math
 import time
 
 from lightning.pytorch import LightningModule, Trainer
@@ -32,6 +33,8 @@ class FitProgress(ProgressBar):
         self._row = TaskID(0)
         self._names: tuple[str, ...] = ()
         self._stride = 1
+        self._last = 0
+        self._finite = True
         self._drawn = 0.0
         self._drawn_at = 0
         self._enabled = True
@@ -63,17 +66,24 @@ class FitProgress(ProgressBar):
         )
         self._row = self._bar.add_task("", total=task.planned_updates or None, completed=task.updates, values="")
         self._bar.start()
+        self._last, self._finite = task.planned_updates, True
         self._stride, self._drawn, self._drawn_at = 1, time.monotonic(), task.updates
         task.listeners.append(self)
 
     def next_update(self, after: int) -> int:
-        """About ten updates in the time between two drawings."""
-        return after + self._stride
+        """About ten updates in the time between two drawings; and the last one, whose values stay to be read."""
+        return self._last if after < self._last < after + self._stride else after + self._stride
 
     def on_update(self, update: Update) -> None:
         """Draw if it is time, and guess when it will be."""
         now = time.monotonic()
         passed = now - self._drawn
+        # The first loss that is not finite may be the last of the run; a run that goes on has many.
+        left_finite = self._finite and not math.isfinite(update.loss)
+        if update.number == self._last or left_finite:
+            self._finite = not left_finite
+            self._draw(update)
+            return
         if passed < _SECONDS_BETWEEN:
             if passed < _SECONDS_BETWEEN / 20:
                 self._stride = min(2 * self._stride, 1000)

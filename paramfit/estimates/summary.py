@@ -63,7 +63,10 @@ def summarise(
     distance = distance_to_optimum(loss, theta, errors.covariance, errors.reason)
     left, left_reason = None, distance.reason
     if distance.total is not None and errors.covariance is not None:
-        left, left_reason = updates_to_converge(loss, theta, errors.covariance, optimizer)
+        # By the errors at the optimum, where the run will end: those of an unfinished least-squares fit are larger.
+        optimum = theta - torch.linalg.solve(loss.hessian(theta), loss.gradient(theta))
+        there = uncertainty(loss, optimum).covariance
+        left, left_reason = updates_to_converge(loss, theta, errors.covariance if there is None else there, optimizer)
     exact = closed_form(loss)
     undo = _undo_normalization(loss, normalization)
     # Without a normalisation both are the same, and the truth belongs to both.

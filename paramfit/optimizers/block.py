@@ -38,7 +38,7 @@ class BlockOptimizer(Optimizer):
         self.inner = inner
         self.updates_per_step = updates_per_step
         self.after_update = after_update
-        self._closure: Callable[[], Any] | None = None
+        self._later: Callable[[], Any] | None = None
         self._share()
 
     def _share(self) -> None:
@@ -53,17 +53,17 @@ class BlockOptimizer(Optimizer):
     def run(self, closure: Callable[[], Any], step: Callable[[], Any]) -> Any:
         """Make one block by a ``step()`` that brings a closure of its own, such as a ``LightningOptimizer``'s.
 
-        That closure, with the hooks Lightning wraps around it, is then called once for the block instead of once for
-        each update, which calls ``closure``.
+        That one, with the hooks Lightning wraps around it, makes the block's first update; ``closure``, which computes
+        the same without them, makes all later ones.
 
         Returns:
             The loss before the block's last update.
         """
-        self._closure = closure
+        self._later = closure
         try:
             return step()
         finally:
-            self._closure = None
+            self._later = None
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]  # a block cannot do without closure
@@ -75,15 +75,12 @@ class BlockOptimizer(Optimizer):
         Returns:
             The loss before the block's last update.
         """
-        if self._closure is not None:
-            closure()
-            closure = self._closure
-        else:
-            closure = torch.enable_grad()(closure)
+        first = torch.enable_grad()(closure)
+        later = first if self._later is None else self._later
         update = self.inner.update if isinstance(self.inner, GradientDescent) else self.inner.step
         loss = None
-        for _ in range(self.updates_per_step):
-            loss = update(closure)
+        for number in range(self.updates_per_step):
+            loss = update(later if number else first)
             if self.after_update is not None and self.after_update(loss):
                 break
         return loss

@@ -39,7 +39,7 @@ class GradientDescent(Optimizer):
         super().__init__(params, {"lr": lr, "order": order})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # needs the closure
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make one update.
 
         Args:

@@ -32,16 +32,18 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
     values = sample.detach().double().numpy()
     values = values[:: max(1, len(values) // _MOST_DRAWS)]
     low, high = float(values.min()), float(values.max())
+    has_spread = high > low
     margin = 0.1 * (high - low) or 1.0
     center = float(fitted.mean.detach().double().mean())
-    reach = 4 * float(fitted.stddev.detach().double().max())
+    deviation = float(fitted.stddev.detach().double().max())
+    reach = 4 * deviation if np.isfinite(deviation) else 0.0  # heavy tails have no standard deviation
     label = f"fitted density (around {center:.4g}, outside the figure)"
     if low - _FARTHEST * (high - low) - reach <= center <= high + _FARTHEST * (high - low) + reach:
         low, high, label = min(low, center - reach), max(high, center + reach), "fitted density"
     grid = np.linspace(low - margin, high + margin, 400)
     figure = new_figure()
     axes = figure.add_subplot()
-    if len(values) > 1 and high > low:
+    if has_spread:
         axes.fill_between(
             grid, gaussian_kde(values)(grid), color="tab:blue", alpha=0.3, label="kernel density of sample"
         )

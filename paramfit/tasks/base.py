@@ -93,6 +93,13 @@ class EstimationTask(LightningModule, ABC):
         steps = self.trainer.estimated_stepping_batches
         return int(steps) * self.updates_per_step if math.isfinite(steps) else 0
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; that which Lightning sets around each of its hooks without looking for parameters in it."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def forward(self, *inputs: Tensor) -> Any:
         """The model's prediction."""
         return self.model(*inputs)

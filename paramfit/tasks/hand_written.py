@@ -89,7 +89,7 @@ class HandWrittenDescent(EstimationTask):
                 parameter.grad = gradients[name]
             return loss
 
-        loss = block.run(fill_gradients, optimizer.step)
+        loss = block.run(fill_gradients, lambda: optimizer.step(closure=fill_gradients))
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             known = {**self.trainer.callback_metrics, "train/loss": loss}

@@ -1,0 +1,193 @@
+"""Divergence detection on scripted updates, and on a descent that freezes."""
+
+from functools import partial
+from math import inf, nan
+from typing import Any
+
+import pytest
+import torch
+
+from paramfit.callbacks import DivergenceDetection, DivergenceReason
+from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.errors import InputError
+from paramfit.gradients import AnalyticGradient, NumericalGradient
+from paramfit.models import LinearModel
+from paramfit.optimizers import GradientDescent
+from paramfit.tasks import HandWrittenDescent
+from paramfit.updates import Status, Update
+from tests.callbacks.conftest import MakeTrainer, ScriptedTask
+
+Row = tuple[float, tuple[float, float], tuple[float, float]]
+FINE: list[Row] = [(4.0, (1.0, 0.5), (2.0, 1.0)), (3.0, (0.8, 0.4), (1.0, 0.5)), (2.5, (0.7, 0.35), (0.5, 0.2))]
+
+SCRIPTS = [
+    pytest.param([*FINE, (inf, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.LOSS_NOT_FINITE, id="loss-inf"),
+    pytest.param([*FINE, (nan, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.LOSS_NOT_FINITE, id="loss-nan"),
+    pytest.param([(nan, (1.0, 0.5), (1.0, 1.0))], 1, DivergenceReason.LOSS_NOT_FINITE, id="loss-nan-at-once"),
+    pytest.param([*FINE, (2.4, (0.6, 0.3), (1.0, inf))], 4, DivergenceReason.GRADIENT_NOT_FINITE, id="gradient-inf"),
+    pytest.param([*FINE, (2.4, (0.6, 0.3), (nan, 1.0))], 4, DivergenceReason.GRADIENT_NOT_FINITE, id="gradient-nan"),
+    pytest.param([*FINE, (2.4, (-inf, 0.3), (1.0, 1.0))], 4, DivergenceReason.PARAMETER_NOT_FINITE, id="parameter"),
+    pytest.param([*FINE, (4.1e6, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.GREW, id="growth"),
+    pytest.param(
+        [*FINE, (9.0, (1e9, 0.3), (1.0, 1.0)), (9.0, (1e9, 0.3), (1.0, 1.0))], 5, DivergenceReason.FROZEN, id="frozen"
+    ),
+]
+
+
+def played(script: list[Row], guard: DivergenceDetection, planned: int = 100) -> tuple[int, str] | None:
+    """The update at which the script was stopped and the message; None if it was not."""
+    task = ScriptedTask(planned_updates=planned)
+    guard.on_train_start(None, task)  # type: ignore[arg-type]  # it asks the trainer nothing
+    for row in script:
+        if (stop := task.tell(*row)) is not None:
+            assert stop.status is Status.DIVERGED
+            return task.updates, stop.reason
+    return None
+
+
+def beginning(reason: DivergenceReason) -> str:
+    return reason.value.split(" {")[0]
+
+
+@pytest.mark.parametrize(("script", "update", "reason"), SCRIPTS)
+def test_a_script_is_stopped_at_its_update_for_its_reason(
+    script: list[Row], update: int, reason: DivergenceReason
+) -> None:
+    more = [*script, *FINE]
+
+    stopped = played(more, DivergenceDetection())
+
+    assert stopped is not None
+    assert stopped[0] == update
+    assert stopped[1].startswith(beginning(reason))
+    assert f"update {update}" in stopped[1]
+
+
+@pytest.mark.parametrize(("script", "update", "reason"), SCRIPTS)
+def test_nothing_is_stopped_where_the_guard_is_off(script: list[Row], update: int, reason: DivergenceReason) -> None:
+    del update, reason
+    assert played(script, DivergenceDetection(enabled=False)) is None
+
+
+def test_every_reason_has_a_script() -> None:
+    assert {script.values[2] for script in SCRIPTS} == set(DivergenceReason)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(FINE, id="falls"),
+        pytest.param([*FINE, (3.9e6, (0.6, 0.3), (1.0, 1.0))], id="grows-less-than-the-factor"),
+        pytest.param([*FINE, (9.0, (0.6, 0.3), (1.0, 1.0)), (9.0, (0.6, 0.31), (1.0, 1.0))], id="one-still-moves"),
+        pytest.param([*FINE, FINE[-1], FINE[-1]], id="still-below-the-first-loss-has-converged"),
+        pytest.param([(0.0, (1.0, 0.5), (1.0, 1.0)), (5.0, (0.9, 0.5), (1.0, 1.0))], id="first-loss-0"),
+        pytest.param([(-5.0, (1.0, 0.5), (1.0, 1.0)), (4.0, (0.9, 0.5), (1.0, 1.0))], id="negative-likelihoods"),
+    ],
+)
+def test_a_descent_that_may_still_succeed_goes_on(script: list[Row]) -> None:
+    assert played(script, DivergenceDetection()) is None
+
+
+def test_growth_message_names_value_threshold_and_remedy() -> None:
+    stopped = played([*FINE, (123456.0, (0.6, 0.3), (1.0, 1.0))], DivergenceDetection(growth_factor=1000))
+
+    assert stopped is not None
+    for part in ("123456", "1000 times", "first loss 4", "--divergence.growth_factor null"):
+        assert part in stopped[1]
+
+
+@pytest.mark.parametrize(("which", "gradients"), [("weight", (nan, 1.0)), ("bias", (1.0, nan))])
+def test_gradient_message_names_the_parameter(which: str, gradients: tuple[float, float]) -> None:
+    stopped = played([(1.0, (1.0, 1.0), gradients)], DivergenceDetection())
+
+    assert stopped is not None
+    assert f"gradient of {which} " in stopped[1]
+
+
+def test_growth_can_be_switched_off_and_what_is_not_finite_still_stops() -> None:
+    script: list[Row] = [*FINE, (1e30, (0.6, 0.3), (1.0, 1.0)), (inf, (0.5, 0.3), (1.0, 1.0))]
+
+    stopped = played(script, DivergenceDetection(growth_factor=None))
+
+    assert stopped is not None
+    assert stopped[0] == 5
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.0, -5.0, nan])
+def test_a_growth_factor_not_above_1_is_refused(factor: float) -> None:
+    with pytest.raises(InputError, match=r"divergence\.growth_factor"):
+        DivergenceDetection(growth_factor=factor)
+
+
+def test_long_runs_are_looked_at_every_fiftieth_update() -> None:
+    guard = DivergenceDetection()
+    guard.on_train_start(None, ScriptedTask(planned_updates=5000))  # type: ignore[arg-type]
+
+    asked = [0]
+    for _ in range(4):
+        asked.append(guard.next_update(asked[-1]))
+
+    assert asked == [0, 1, 50, 100, 150]
+
+
+def test_a_resumed_run_is_compared_with_the_first_loss_of_all() -> None:
+    before = DivergenceDetection(growth_factor=10)
+    played(FINE, before)
+    after = DivergenceDetection(growth_factor=10)
+    after.load_state_dict(before.state_dict())
+
+    assert after.reason(Update(4, 39.0, [])) is None
+    found = after.reason(Update(5, 41.0, []))
+    assert found is not None
+    assert found[0] is DivergenceReason.GREW
+
+
+def thermometer() -> ThermometerDataModule:
+    return ThermometerDataModule()
+
+
+def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) -> None:
+    # In float32 the weight grows until weight plus and minus 0.1 round to the same number: no slope is seen any more,
+    # and the loss stays huge, finite and constant.
+    model = LinearModel()
+    task = HandWrittenDescent(model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2))
+    make_trainer(200, DivergenceDetection(growth_factor=None)).fit(task, datamodule=thermometer())
+
+    weight = model.weight.detach()
+    assert task.stop is not None
+    assert task.stop.reason.startswith(beginning(DivergenceReason.FROZEN))
+    assert task.updates < 200
+    assert bool(torch.isfinite(weight))
+    assert torch.equal(weight + 0.1, weight - 0.1)
+
+
+def test_the_published_divergence_stops_where_the_loss_becomes_infinite(
+    make_trainer: MakeTrainer, golden_descent: dict[str, Any]
+) -> None:
+    task = HandWrittenDescent(LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2))
+    make_trainer(100, DivergenceDetection(growth_factor=None)).fit(task, datamodule=thermometer())
+
+    published = next(run for run in golden_descent["runs"] if run["name"] == "diverging")
+    assert task.updates == next(int(update) for update, loss in published["loss"].items() if loss == "inf")
+    assert task.stop is not None
+    assert task.stop.reason.startswith(beginning(DivergenceReason.LOSS_NOT_FINITE))
+
+
+def test_a_block_ends_where_it_diverges_and_min_epochs_does_not_hold_it(make_trainer: MakeTrainer) -> None:
+    task = HandWrittenDescent(
+        LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2), updates_per_step=100
+    )
+    make_trainer(10, DivergenceDetection(), min_epochs=9).fit(task, datamodule=thermometer())
+
+    # 5.8e6 is 3290 times the first loss 1764, 1.9e10 is 1.1e7 times: the third update is the first beyond 1e6.
+    assert task.updates == 3
+
+
+def test_the_converging_lesson_is_left_alone(make_trainer: MakeTrainer) -> None:
+    # The normalised descent stands still, bit for bit, from update 6026 on: it has converged.
+    task = HandWrittenDescent(
+        LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2), updates_per_step=700
+    )
+    make_trainer(10, DivergenceDetection()).fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.1)))
+
+    assert (task.stop, task.updates) == (None, 7000)

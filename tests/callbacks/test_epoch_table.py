@@ -1,0 +1,175 @@
+"""The lines of the lessons, digit for digit."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import SGD
+
+from paramfit.callbacks import EpochTable, EstimateRows, GradientLines, LossLines, ValidationLines
+from paramfit.callbacks.epoch_table import TableForm
+from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.errors import InputError
+from paramfit.gradients import AnalyticGradient
+from paramfit.models import LinearModel
+from paramfit.optimizers import GradientDescent
+from paramfit.tasks import GaussianLocation, HandWrittenDescent
+from tests.callbacks.conftest import MakeTrainer
+
+
+def descent(rate: float = 1e-2, updates_per_step: int = 1, dtype: str = "float32") -> HandWrittenDescent:
+    return HandWrittenDescent(
+        LinearModel(dtype=dtype),
+        AnalyticGradient(),
+        optimizer=partial(GradientDescent, lr=rate),
+        updates_per_step=updates_per_step,
+    )
+
+
+def thermometer(scale: float = 0.1, **options: Any) -> ThermometerDataModule:
+    return ThermometerDataModule(normalization=FixedScale(scale), **options)
+
+
+def as_torch_prints(digits: list[str]) -> str:
+    return str(torch.tensor([float(number) for number in digits]))
+
+
+@pytest.mark.parametrize("name", ["normalized", "small_learning_rate", "diverging"])
+@pytest.mark.parametrize("updates_per_step", [1, 50], ids=["single", "blocks"])
+def test_gradient_lines_are_the_published_ones(
+    name: str,
+    updates_per_step: int,
+    golden_descent: dict[str, Any],
+    make_trainer: MakeTrainer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    published = next(run for run in golden_descent["runs"] if run["name"] == name)
+    table = golden_descent["epoch_table"]
+    last = 11 if name == "diverging" else 100
+    task = descent(published["learning_rate"], updates_per_step)
+    # The published run ends with the first loss that is not finite; so does a block.
+    epochs = 1 if name == "diverging" and updates_per_step > 1 else last // updates_per_step
+    make_trainer(epochs, EpochTable(GradientLines())).fit(task, datamodule=thermometer(published["input_scale"]))
+
+    expected = []
+    for update in range(1, last + 1):
+        if update in table["ellipsis_at"]:
+            expected.append("...")
+        elif update in table["printed_at"]:
+            loss, key = published["loss"][str(update)], str(update)
+            expected += [
+                table["line"].replace("%d", key).replace("%f", loss),
+                f"    Params: {as_torch_prints(published['params_after'][key])}",
+                f"    Grad:   {as_torch_prints(published['gradient'][key])}",
+            ]
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_updates_and_dots_can_be_chosen(make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]) -> None:
+    form = GradientLines(at=[2, 5], ellipsis_at=[3])
+    make_trainer(1, EpochTable(form)).fit(descent(updates_per_step=6), datamodule=thermometer())
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines if not line.startswith("  ")] == ["Epoch 2", "...", "Epoch 5"]
+
+
+def losses_by_numpy(data: ThermometerDataModule, updates: int) -> list[tuple[float, float]]:
+    """Training and validation loss before each update of a plain loop."""
+    data.setup()
+    x, y = data.train.inputs[0].numpy(), data.train.target.numpy()
+    x_val, y_val = data.validation.inputs[0].numpy(), data.validation.target.numpy()
+    weight, bias, found = 1.0, 0.0, []
+    for _ in range(updates):
+        residual = weight * x + bias - y
+        held_out = ((weight * x_val + bias - y_val) ** 2).mean() if len(x_val) else float("nan")
+        found.append((float((residual**2).mean()), float(held_out)))
+        weight, bias = weight - 0.01 * (2 * residual * x).mean(), bias - 0.01 * (2 * residual).mean()
+    return found
+
+
+@pytest.mark.parametrize("updates_per_step", [1, 30], ids=["single", "blocks"])
+def test_validation_lines_give_both_losses_before_the_update(
+    updates_per_step: int,
+    golden_descent: dict[str, Any],
+    make_trainer: MakeTrainer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = {"validation_fraction": 0.2, "dtype": "float64"}
+    losses = losses_by_numpy(thermometer(**options), 30)
+    make_trainer(30 // updates_per_step, EpochTable(ValidationLines(every=10))).fit(
+        descent(updates_per_step=updates_per_step, dtype="float64"), datamodule=thermometer(**options)
+    )
+
+    line = golden_descent["epoch_table"]["with_validation"]
+    expected = [line % (update, *losses[update - 1]) for update in (1, 2, 3, 10, 20, 30)]
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_validation_lines_are_told_every_500th_by_default(
+    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_trainer(1, EpochTable(ValidationLines())).fit(
+        descent(updates_per_step=1000), datamodule=thermometer(validation_fraction=0.2)
+    )
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [f"Epoch {update}" for update in (1, 2, 3, 500, 1000)]
+
+
+def test_validation_lines_without_validation_data_are_refused(make_trainer: MakeTrainer) -> None:
+    with pytest.raises(InputError, match=r"ValidationLines needs validation data"):
+        make_trainer(1, EpochTable(ValidationLines())).fit(descent(), datamodule=thermometer())
+
+
+def test_loss_lines_are_told_every_500th_by_default(
+    golden_descent: dict[str, Any], make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    losses = losses_by_numpy(thermometer(dtype="float64"), 1000)
+    make_trainer(1, EpochTable(LossLines())).fit(
+        descent(updates_per_step=1000, dtype="float64"), datamodule=thermometer(dtype="float64")
+    )
+
+    line = golden_descent["epoch_table"]["every_500th"]
+    assert capsys.readouterr().out.splitlines() == [line % (update, losses[update - 1][0]) for update in (500, 1000)]
+
+
+def test_estimate_rows_follow_the_closed_form(
+    golden_gaussian: dict[str, Any], make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n, rate = 1000, 1e-5
+    data = GaussianDataModule(n_obs=n)
+    make_trainer(10, EpochTable(EstimateRows(every=50))).fit(
+        GaussianLocation(location=1.0, optimizer=partial(SGD, lr=rate), updates_per_step=10), datamodule=data
+    )
+
+    form = golden_gaussian["table_form"]
+    sample = data.raw.target.numpy()
+    mean, squares = sample.mean(), ((sample - sample.mean()) ** 2).sum()
+    expected = [form["header"] % tuple(form["header_words"])]
+    for update in (50, 100):
+        difference = (1.0 - mean) * (1 - rate * n) ** update
+        loss = n / 2 * np.log(2 * np.pi) + squares / 2 + n / 2 * difference**2
+        expected.append(form["row"] % (update, loss, mean + difference, difference))
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_estimate_rows_of_two_parameters_are_refused(make_trainer: MakeTrainer) -> None:
+    with pytest.raises(InputError, match="one parameter, not of 2"):
+        make_trainer(1, EpochTable(EstimateRows())).fit(descent(), datamodule=thermometer())
+
+
+@pytest.mark.parametrize("form", [LossLines, ValidationLines, EstimateRows])
+def test_a_distance_below_1_is_refused(form: type[LossLines]) -> None:
+    with pytest.raises(InputError, match="every"):
+        form(every=0)
+
+
+@pytest.mark.parametrize("form", [None, LossLines(every=5)], ids=["no-form", "nothing-due"])
+def test_nothing_is_printed_without_a_line_to_tell(
+    form: TableForm | None, make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_trainer(3, EpochTable(form)).fit(descent(), datamodule=thermometer())
+
+    assert capsys.readouterr().out == ""

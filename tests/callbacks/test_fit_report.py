@@ -1,0 +1,232 @@
+"""The printed report and estimates.json."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from torch.optim import LBFGS, SGD
+
+from paramfit.callbacks import DivergenceDetection, Doctor, FitEarlyStopping, FitReport
+from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.tasks import GaussianLocation, ThermometerRegression
+from tests.callbacks.conftest import MakeTrainer
+
+KEYS = {
+    "task",
+    "status",
+    "reason",
+    "updates",
+    "loss",
+    "n_observations",
+    "parameters",
+    "normalized_input",
+    "original_units",
+    "distance_to_optimum_in_standard_errors",
+    "learning_rate_limit",
+    "condition_number",
+}
+
+
+def estimates() -> dict[str, Any]:
+    """The file, as any JSON reader has it: NaN and Infinity are no JSON."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found: dict[str, Any] = json.loads(
+        (Path("run") / "estimates.json").read_text(encoding="utf-8"), parse_constant=refuse
+    )
+    return found
+
+
+def thermometer(**options: Any) -> ThermometerDataModule:
+    return ThermometerDataModule(normalization=FixedScale(0.1), **{"dtype": "float64", **options})
+
+
+def sgd(rate: float = 1e-2, updates_per_step: int = 1) -> ThermometerRegression:
+    return ThermometerRegression(optimizer=partial(SGD, lr=rate), updates_per_step=updates_per_step, dtype="float64")
+
+
+def exact() -> ThermometerRegression:
+    search = partial(LBFGS, line_search_fn="strong_wolfe", max_iter=50, tolerance_grad=1e-12, tolerance_change=1e-14)
+    return ThermometerRegression(optimizer=search, dtype="float64")
+
+
+def test_keys_are_those_of_the_design(make_trainer: MakeTrainer) -> None:
+    make_trainer(5, Doctor(), FitReport()).fit(sgd(), datamodule=thermometer(validation_fraction=0.2))
+
+    found = estimates()
+    assert set(found) >= KEYS
+    assert set(found["loss"]) == set(found["n_observations"]) == {"train", "val"}
+    assert set(found["normalized_input"]) == {"shift", "scale"}
+    for group in ("parameters", "original_units"):
+        assert list(found[group]) == ["weight", "bias"]
+        for estimate in found[group].values():
+            assert set(estimate) >= {"estimate", "standard_error", "interval_95", "gradient"}
+            assert len(estimate["interval_95"]) == 2
+
+
+def test_a_converged_fit_has_the_published_estimates_and_errors(make_trainer: MakeTrainer) -> None:
+    make_trainer(4, FitReport()).fit(exact(), datamodule=thermometer())
+
+    found = estimates()
+    weight, bias = found["original_units"]["weight"], found["original_units"]["bias"]
+    assert found["status"] == "converged"
+    assert found["distance_to_optimum_in_standard_errors"] < 0.01
+    assert weight["estimate"] == pytest.approx(0.5367719209075443, rel=1e-7)
+    assert bias["estimate"] == pytest.approx(-17.304785503010798, rel=1e-7)
+    assert found["loss"]["train"] == pytest.approx(2.9276455708956375, rel=1e-10)
+    assert weight["standard_error"] == pytest.approx(0.0355386, rel=1e-5)
+    assert bias["standard_error"] == pytest.approx(1.9272273, rel=1e-7)
+
+
+def test_intervals_agree_with_scipy(make_trainer: MakeTrainer) -> None:
+    data = thermometer()
+    make_trainer(4, FitReport()).fit(exact(), datamodule=data)
+
+    line = stats.linregress(data.raw.inputs[0].numpy(), data.raw.target.numpy())
+    half = stats.t(9).ppf(0.975) * line.stderr
+    interval = estimates()["original_units"]["weight"]["interval_95"]
+    assert interval == pytest.approx([line.slope - half, line.slope + half], rel=1e-6)
+
+
+def test_scaled_and_original_units_differ_by_the_scale_alone(make_trainer: MakeTrainer) -> None:
+    make_trainer(5, FitReport()).fit(sgd(), datamodule=thermometer())
+
+    found = estimates()
+    scaled, original = found["parameters"], found["original_units"]
+    assert found["normalized_input"] == {"shift": 0.0, "scale": 0.1}
+    for key in ("estimate", "standard_error"):
+        assert original["weight"][key] == pytest.approx(0.1 * scaled["weight"][key], rel=1e-12)
+        assert original["bias"][key] == pytest.approx(scaled["bias"][key], rel=1e-12)
+
+
+def test_closed_form_and_fahrenheit_truth_stand_beside_the_estimates(
+    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_trainer(4, FitReport()).fit(exact(), datamodule=thermometer())
+
+    original = estimates()["original_units"]
+    assert original["weight"]["truth"] == pytest.approx(0.5556, abs=5e-5)
+    assert original["bias"]["truth"] == pytest.approx(-17.78, abs=5e-3)
+    assert original["weight"]["closed_form"] == pytest.approx(0.5367719209075443, rel=1e-9)
+    assert original["bias"]["closed_form"] == pytest.approx(-17.304785503010798, rel=1e-9)
+    printed = capsys.readouterr().out
+    for text in ("closed form", "truth", "0.5367", "0.5555", "-17.305", "-17.77"):
+        assert text in printed
+
+
+def test_a_run_that_made_all_its_updates_is_told_from_a_converged_one(
+    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = sgd(0.03, 50)
+    make_trainer(2, FitReport()).fit(task, datamodule=thermometer())
+    left = estimates()["updates_to_converge"]
+    assert estimates()["status"] == "limit_reached"
+    assert "not converged" in capsys.readouterr().out
+
+    # The number told is the number it takes: one update less is not enough.
+    for updates, status in ((100 + left - 1, "limit_reached"), (100 + left, "converged")):
+        report = FitReport()
+        make_trainer(1, report).fit(sgd(0.03, updates), datamodule=thermometer())
+        assert report.result is not None
+        assert report.result.status == status
+
+
+def test_a_sample_has_its_mean_and_its_standard_error(make_trainer: MakeTrainer) -> None:
+    data = GaussianDataModule(n_obs=400, scale=2.0)
+    task = GaussianLocation(scale=2.0, optimizer=partial(SGD, lr=0.01))
+    make_trainer(2, FitReport()).fit(task, datamodule=data)
+
+    found = estimates()
+    location = found["parameters"]["location"]
+    assert found["normalized_input"] is None
+    assert location["closed_form"] == pytest.approx(np.mean(data.raw.target.numpy()), rel=1e-12)
+    assert location["estimate"] == pytest.approx(location["closed_form"], rel=1e-9)
+    assert location["standard_error"] == pytest.approx(2.0 / np.sqrt(400), rel=1e-12)
+    assert location["truth"] == 0.0
+
+
+def test_distance_and_gradient_of_a_sample_are_the_written_out_ones(make_trainer: MakeTrainer) -> None:
+    data = GaussianDataModule(n_obs=100)
+    make_trainer(3, FitReport()).fit(GaussianLocation(optimizer=partial(SGD, lr=1e-3)), datamodule=data)
+
+    found = estimates()
+    location, mean = found["parameters"]["location"], data.raw.target.mean().item()
+    assert location["gradient"] == pytest.approx(100 * (location["estimate"] - mean), rel=1e-9)
+    assert found["distance_to_optimum_in_standard_errors"] == pytest.approx(
+        (location["estimate"] - mean) * np.sqrt(100), rel=1e-9
+    )
+
+
+def test_a_run_that_ends_in_nan_has_diverged_though_nobody_watched(make_trainer: MakeTrainer) -> None:
+    task = ThermometerRegression(optimizer=partial(SGD, lr=1e-2))
+    make_trainer(60, FitReport()).fit(task, datamodule=ThermometerDataModule())
+
+    found = estimates()
+    assert found["status"] == "diverged"
+    assert found["parameters"]["weight"]["estimate"] == "nan"
+    assert found["parameters"]["weight"]["standard_error"] is None
+    assert found["loss"]["train"] == "nan"
+
+
+def test_a_guarded_divergence_keeps_the_reason_and_the_updates(make_trainer: MakeTrainer) -> None:
+    task = ThermometerRegression(optimizer=partial(SGD, lr=1e-2))
+    make_trainer(60, DivergenceDetection(), FitReport()).fit(task, datamodule=ThermometerDataModule())
+
+    found = estimates()
+    assert (found["status"], found["updates"]) == ("diverged", 3)
+    assert found["reason"] == (task.stop.reason if task.stop is not None else None)
+    assert found["distance_to_optimum_in_standard_errors"] is None
+
+
+def test_an_early_stop_is_told(make_trainer: MakeTrainer) -> None:
+    data = thermometer(validation_fraction=0.2)
+    make_trainer(30, FitEarlyStopping(patience=2), FitReport()).fit(sgd(), datamodule=data)
+
+    found = estimates()
+    assert found["status"] == "stopped_early"
+    assert "val/loss" in found["reason"]
+    assert found["n_observations"] == {"train": 9, "val": 2}
+    x, y = data.validation.inputs[0].numpy(), data.validation.target.numpy()
+    weight, bias = (found["parameters"][name]["estimate"] for name in ("weight", "bias"))
+    assert found["loss"]["val"] == pytest.approx(np.mean((weight * x + bias - y) ** 2), rel=1e-10)
+
+
+def test_what_the_doctor_found_is_kept(make_trainer: MakeTrainer) -> None:
+    make_trainer(1, Doctor(), FitReport()).fit(sgd(), datamodule=thermometer())
+
+    found = estimates()
+    assert found["learning_rate_limit"] == pytest.approx(0.032978, rel=1e-4)
+    assert found["condition_number"] == pytest.approx(357, rel=1e-3)
+
+
+def test_what_is_missing_has_a_reason(make_trainer: MakeTrainer) -> None:
+    make_trainer(1, FitReport()).fit(exact(), datamodule=thermometer())
+
+    found = estimates()
+    for key in ("learning_rate_limit", "condition_number", "verdict"):
+        assert found[key] is None
+        assert found["notes"][key]
+
+
+def test_the_report_can_be_silenced_and_the_file_is_written(
+    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_trainer(1, FitReport(enabled=False)).fit(sgd(), datamodule=thermometer())
+
+    assert capsys.readouterr().out == ""
+    assert estimates()["updates"] == 1
+
+
+def test_a_run_without_logger_prints_and_writes_nothing(
+    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    make_trainer(1, FitReport(), logger=False).fit(sgd(), datamodule=thermometer())
+
+    assert "ThermometerRegression: limit_reached after 1 updates" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []

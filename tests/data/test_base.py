@@ -1,0 +1,169 @@
+"""What every data module does: split, normalise, load, remember."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from paramfit.data import (
+    EstimationDataModule,
+    FixedScale,
+    GaussianDataModule,
+    InMemoryLoader,
+    Standardize,
+    ThermometerDataModule,
+)
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+
+
+class TwoColumns(EstimationDataModule):
+    def read(self) -> Observations:
+        rows = torch.arange(200.0, dtype=torch.float64)
+        return Observations((rows, 100 * rows.square()), rows)
+
+
+def ready(data: EstimationDataModule) -> EstimationDataModule:
+    data.setup("fit")
+    return data
+
+
+def inputs_of(loader: InMemoryLoader) -> torch.Tensor:
+    return torch.cat([batch.inputs[0] for batch in loader])
+
+
+def test_data_are_not_there_before_setup() -> None:
+    with pytest.raises(RuntimeError, match="setup"):
+        _ = ThermometerDataModule().train
+
+
+def test_a_second_setup_changes_nothing() -> None:
+    data = ready(ThermometerDataModule(validation_fraction=0.2))
+    before = data.train.inputs[0]
+    data.setup("validate")
+
+    assert torch.equal(data.train.inputs[0], before)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.05], ids=["none-asked-for", "less-than-one-row"])
+def test_every_row_trains_where_none_is_held_out(fraction: float) -> None:
+    data = ready(ThermometerDataModule(validation_fraction=fraction))
+
+    assert torch.equal(inputs_of(data.train_dataloader()), data.raw.inputs[0])
+    assert data.validation.n == 0
+
+
+def test_training_and_validation_loaders_share_no_row_and_lose_none() -> None:
+    data = ready(ThermometerDataModule(validation_fraction=0.2, batch_size=4, shuffle=True))
+    held_out = data.val_dataloader()
+    assert isinstance(held_out, InMemoryLoader)
+
+    both = torch.cat([inputs_of(data.train_dataloader()), inputs_of(held_out)])
+
+    assert sorted(both.tolist()) == sorted(data.raw.inputs[0].tolist())
+    assert held_out.observations.n == 2
+
+
+def test_each_column_has_statistics_of_its_own() -> None:
+    data = ready(TwoColumns(normalization=Standardize(), validation_fraction=0.25))
+    rows = data.split.train.numpy() if data.split is not None else np.array([])
+
+    for raw, column in zip(data.raw.inputs, data.train.inputs, strict=True):
+        values = raw.numpy()[rows]
+        assert column.numpy() == pytest.approx((values - values.mean()) / values.std(), rel=1e-12, abs=1e-12)
+
+
+def test_jitter_is_given_in_units_of_the_raw_input() -> None:
+    n = 200 * 50
+    data = ready(TwoColumns(normalization=FixedScale(-0.1), jitter=2.0))
+    loader = data.train_dataloader()
+
+    noise = torch.cat([inputs_of(loader) - data.train.inputs[0] for _ in range(50)])
+
+    assert noise.std().item() == pytest.approx(0.2, rel=5 / np.sqrt(2 * n))
+
+
+@pytest.mark.parametrize("name", ["val_dataloader", "test_dataloader", "predict_dataloader"])
+def test_only_the_training_inputs_jitter(name: str) -> None:
+    data = ready(ThermometerDataModule(validation_fraction=0.2, jitter=5.0))
+    expected = data.every.inputs[0] if name == "predict_dataloader" else data.validation.inputs[0]
+
+    assert torch.equal(inputs_of(getattr(data, name)()), expected)
+
+
+def test_predictions_are_made_for_all_rows_in_their_own_order() -> None:
+    data = ready(ThermometerDataModule(validation_fraction=0.2, batch_size=4, shuffle=True))
+
+    assert torch.equal(inputs_of(data.predict_dataloader()), data.raw.inputs[0])
+
+
+@pytest.mark.parametrize("name", ["val_dataloader", "test_dataloader"])
+def test_an_evaluation_without_held_out_rows_takes_all_and_says_so(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ready(ThermometerDataModule())
+
+    assert torch.equal(inputs_of(getattr(data, name)()), data.raw.inputs[0])
+    assert "evaluated on all 11 rows" in capsys.readouterr().out
+
+
+def test_state_restores_split_and_statistics_of_another_seed() -> None:
+    saved = ready(ThermometerDataModule(validation_fraction=0.2, normalization=Standardize(), seed=1))
+    other = ready(ThermometerDataModule(validation_fraction=0.3, normalization=Standardize(), seed=2))
+    assert saved.validation.target.tolist() != other.validation.target.tolist()
+
+    other.load_state_dict(saved.state_dict())
+
+    assert torch.equal(other.train.inputs[0], saved.train.inputs[0])
+    assert torch.equal(other.validation.inputs[0], saved.validation.inputs[0])
+    assert torch.equal(other.validation.target, saved.validation.target)
+
+
+def test_state_can_be_read_back_as_plain_values() -> None:
+    saved = ready(ThermometerDataModule(validation_fraction=0.2, normalization=Standardize()))
+    saved.train_dataloader()
+    torch.save(saved.state_dict(), "state.pt")
+
+    other = ready(ThermometerDataModule(validation_fraction=0.2, normalization=Standardize(), seed=9))
+    other.load_state_dict(torch.load("state.pt", weights_only=True))
+
+    assert torch.equal(other.train.inputs[0], saved.train.inputs[0])
+
+
+def test_state_holds_where_the_training_loader_is() -> None:
+    options: dict[str, Any] = {"batch_size": 4, "shuffle": True, "jitter": 1.0}
+    saved = ready(ThermometerDataModule(**options))
+    batches = iter(saved.train_dataloader())
+    next(batches)
+    state = saved.state_dict()
+    rest = [batch.inputs[0] for batch in batches]
+
+    resumed = ready(ThermometerDataModule(**options))
+    resumed.load_state_dict(state)
+
+    assert len(rest) == 2
+    assert all(map(torch.equal, rest, [batch.inputs[0] for batch in resumed.train_dataloader()]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(GaussianDataModule(n_obs=11, seed=1), id="same-size"),
+        pytest.param(GaussianDataModule(n_obs=12), id="other-size"),
+        pytest.param(GaussianDataModule(n_obs=11, dtype="float32"), id="other-precision"),
+        pytest.param(ThermometerDataModule(), id="other-data-set"),
+    ],
+)
+def test_state_of_other_data_is_refused(other: EstimationDataModule) -> None:
+    state = ready(other).state_dict()
+
+    with pytest.raises(InputError, match=r"made with other data.*--data"):
+        ready(GaussianDataModule(n_obs=11)).load_state_dict(state)
+
+
+def test_a_single_changed_digit_makes_other_data() -> None:
+    data, changed = ready(ThermometerDataModule()), ready(ThermometerDataModule())
+    changed.raw.target[4] += 0.5
+
+    assert data.fingerprint() != changed.fingerprint()

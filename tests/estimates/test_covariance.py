@@ -1,0 +1,153 @@
+"""How uncertain the estimates are."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.stats
+import torch
+from torch import Tensor, nn
+
+from paramfit.estimates import LossFunction, closed_form, uncertainty
+from paramfit.models import GaussianModel, LinearModel, PolynomialModel
+from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, SquaredError
+from paramfit.observations import Observations
+from tests.estimates.cases import thermometer
+from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT, observations
+
+OPTIMUM = torch.tensor([WEIGHT, BIAS], dtype=torch.float64)
+
+
+def errors(covariance: Tensor | None) -> list[float]:
+    assert covariance is not None
+    found: list[float] = covariance.diagonal().sqrt().tolist()
+    return found
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_standard_errors_of_the_thermometer_are_the_published_ones(reduction: str) -> None:
+    found = uncertainty(thermometer(objective=SquaredError(reduction)), OPTIMUM)
+    assert errors(found.covariance) == pytest.approx(list(STANDARD_ERRORS.values()), rel=1e-5)
+
+
+def test_standard_errors_are_those_of_scipys_linear_regression() -> None:
+    regression = scipy.stats.linregress(READINGS, CELSIUS)
+    found = errors(uncertainty(thermometer(), OPTIMUM).covariance)
+    assert found == pytest.approx([regression.stderr, regression.intercept_stderr], rel=1e-10)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+def test_covariance_of_a_polynomial_is_numpys(degree: int) -> None:
+    loss = LossFunction(PolynomialModel(degree), SquaredError(), observations())
+    optimum = closed_form(loss)
+    assert optimum is not None
+    covariance = uncertainty(loss, optimum).covariance
+    assert covariance is not None
+    _, expected = np.polyfit(READINGS, CELSIUS, degree, cov=True)
+    assert np.allclose(covariance.numpy(), expected[::-1, ::-1], rtol=1e-6)
+
+
+def test_covariance_of_a_nonlinear_model_is_that_of_curve_fit() -> None:
+    class Decay(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.height = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+            self.rate = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.height * torch.exp(-self.rate * x)
+
+    x = np.linspace(0, 4, 20)
+    y = 3 * np.exp(-0.7 * x) + np.random.default_rng(0).normal(scale=0.05, size=20)
+    optimum, expected = scipy.optimize.curve_fit(
+        lambda x, height, rate: height * np.exp(-rate * x),
+        x,
+        y,
+        p0=(1, 1),
+        jac=lambda x, height, rate: np.stack([np.exp(-rate * x), -height * x * np.exp(-rate * x)], axis=1),
+        xtol=1e-15,
+        ftol=1e-15,
+        gtol=1e-15,
+    )
+    loss = LossFunction(Decay(), SquaredError(), Observations((torch.from_numpy(x),), torch.from_numpy(y)))
+    covariance = uncertainty(loss, torch.from_numpy(optimum)).covariance
+    assert covariance is not None
+    assert np.allclose(covariance.numpy(), expected, rtol=1e-5)
+
+
+def test_covariance_survives_a_badly_scaled_input() -> None:
+    # The square of this condition number is beyond float64: normal equations would have no digit left.
+    shifted = torch.tensor(READINGS, dtype=torch.float64) * 1e-9
+    loss = LossFunction(LinearModel(), SquaredError(), Observations((shifted,), torch.tensor(CELSIUS).double()))
+    optimum = closed_form(loss)
+    assert optimum is not None
+    found = errors(uncertainty(loss, optimum).covariance)
+    assert found == pytest.approx([STANDARD_ERRORS["weight"] * 1e9, STANDARD_ERRORS["bias"]], rel=1e-5)
+
+
+def test_half_width_of_least_squares_is_students() -> None:
+    assert uncertainty(thermometer(), OPTIMUM).quantile == pytest.approx(scipy.stats.t(9).ppf(0.975), rel=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+def test_error_of_a_location_is_sigma_over_root_n(reduction: str, scale: float) -> None:
+    sample = torch.randn(50, dtype=torch.float64)
+    loss = LossFunction(GaussianModel(scale=scale), NegativeLogLikelihood(reduction), Observations((), sample))
+    found = uncertainty(loss, sample.mean().unsqueeze(0))
+    assert errors(found.covariance) == pytest.approx([scale / math.sqrt(50)], rel=1e-12)
+    assert found.quantile == pytest.approx(scipy.stats.norm.ppf(0.975), rel=1e-12)
+
+
+class Redundant(nn.Module):
+    """Two slopes of which only the sum matters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(1.0))
+        self.b = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.a + self.b) * x
+
+
+class Hill(nn.Module):
+    """A normal whose location is the square of its parameter: at 0, between two optima, the likelihood is lowest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = nn.Parameter(torch.tensor(0.0, dtype=torch.float64))
+
+    def forward(self) -> torch.distributions.Normal:
+        return torch.distributions.Normal(self.root**2, 1.0)
+
+
+TWO_ROWS = observations().rows(slice(0, 2))
+ABOVE = Observations((), torch.tensor([3.0, 5.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        (thermometer(objective=SquaredError(l2=0.1)), "a penalty is on"),
+        (thermometer(objective=SquaredError(l1=0.1)), "a penalty is on"),
+        (
+            LossFunction(LinearModel(), SquaredError(), TWO_ROWS),
+            "2 observations cannot tell the errors of 2 parameters",
+        ),
+        (thermometer(objective=AbsoluteError()), "AbsoluteError has no curvature"),
+        (LossFunction(Redundant(), SquaredError(), observations()), "cannot be told apart"),
+        (
+            LossFunction(LinearModel(), SquaredError(), Observations((torch.zeros(5),), torch.arange(5.0))),
+            "does not change the prediction",
+        ),
+        (LossFunction(Hill(), NegativeLogLikelihood(), ABOVE), "not positive definite"),
+    ],
+    ids=["l2", "l1", "n <= p", "absolute error", "redundant", "idle parameter", "not positive definite"],
+)
+def test_no_covariance_without_a_reason(loss: LossFunction, reason: str) -> None:
+    found = uncertainty(loss, loss.theta)
+    assert found.covariance is None
+    assert found.reason is not None
+    assert reason in found.reason

@@ -1,0 +1,101 @@
+"""Reduction, penalty and refusals, which all objectives share."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from paramfit.errors import InputError
+from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
+
+ALL: list[Callable[..., Objective]] = [SquaredError, AbsoluteError, NegativeLogLikelihood]
+every_objective = pytest.mark.parametrize("make", ALL, ids=lambda make: make.__name__)
+both_reductions = pytest.mark.parametrize("reduction", ["mean", "sum"])
+TARGET = torch.randn(11, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def predicted(objective: Objective, target: Tensor) -> Tensor | Normal:
+    if isinstance(objective, NegativeLogLikelihood):
+        return Normal(torch.tensor(0.3, dtype=torch.float64), 1.5)
+    return torch.full_like(target, 0.3)
+
+
+@every_objective
+@both_reductions
+def test_unequal_batches_add_up_to_the_whole(make: Callable[..., Objective], reduction: str) -> None:
+    objective = make(reduction=reduction)
+    parts = TARGET.split([4, 4, 3])
+    total = torch.stack([objective.total(predicted(objective, part), part) for part in parts]).sum()
+    whole = objective(predicted(objective, TARGET), TARGET)
+    assert objective.finish(total, 11).item() == pytest.approx(whole.item(), rel=1e-14)
+
+
+@every_objective
+def test_mean_is_the_sum_divided_by_the_count(make: Callable[..., Objective]) -> None:
+    mean, total = (
+        objective(predicted(objective, TARGET), TARGET).item() for objective in (make(reduction="mean"), make("sum"))
+    )
+    assert mean == pytest.approx(total / 11, rel=1e-14)
+
+
+@every_objective
+def test_leading_dimensions_are_kept(make: Callable[..., Objective]) -> None:
+    objective = make()
+    grid = torch.linspace(-1, 1, 6, dtype=torch.float64).view(2, 3, 1)
+    prediction = Normal(grid, 1.0) if make is NegativeLogLikelihood else grid.expand(2, 3, 11)
+    losses = objective(prediction, TARGET)
+    assert losses.shape == (2, 3)
+    alone = Normal(grid[1, 2], 1.0) if make is NegativeLogLikelihood else grid[1, 2].expand(11)
+    assert losses[1, 2].item() == pytest.approx(objective(alone, TARGET).item(), rel=1e-14)
+
+
+@every_objective
+def test_penalty_is_l1_of_absolute_and_l2_of_squared_parameters(make: Callable[..., Objective]) -> None:
+    parameters = [torch.tensor(-2.0), torch.tensor([1.0, 3.0])]
+    assert make(l1=0.5).penalty(parameters).item() == pytest.approx(0.5 * 6)
+    assert make(l2=0.1).penalty(parameters).item() == pytest.approx(0.1 * 14)
+    assert make(l1=0.5, l2=0.1).penalty(parameters).item() == pytest.approx(3 + 1.4)
+
+
+@every_objective
+def test_gradient_of_the_penalty_is_autograds(make: Callable[..., Objective]) -> None:
+    objective = make(l1=0.5, l2=0.1)
+    parameter = torch.tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    objective.penalty([parameter]).backward()
+    assert parameter.grad is not None
+    assert torch.allclose(objective.penalty_gradient(parameter.detach()), parameter.grad)
+
+
+@every_objective
+def test_penalty_is_off_by_default(make: Callable[..., Objective]) -> None:
+    assert not make().penalised
+    assert make(l1=0.1).penalised
+    assert make(l2=0.1).penalised
+
+
+@every_objective
+def test_another_reduction_is_refused(make: Callable[..., Objective]) -> None:
+    with pytest.raises(InputError, match="reduction: expected mean or sum, but got 'median'"):
+        make(reduction="median")
+
+
+@every_objective
+@pytest.mark.parametrize("name", ["l1", "l2"])
+@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf], ids=str)
+def test_penalty_that_is_no_weight_is_refused(make: Callable[..., Objective], name: str, weight: float) -> None:
+    with pytest.raises(InputError, match=f"{name}: a penalty's weight is 0 or more"):
+        make(**{name: weight})
+
+
+@pytest.mark.parametrize("make", [SquaredError, AbsoluteError], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("shape", [(5, 1), (1,), (3,), ()], ids=str)
+def test_prediction_without_a_value_for_each_target_is_refused(
+    make: Callable[..., Objective], shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        make()(torch.zeros(shape), torch.zeros(5))
+    assert str(shape) in str(refusal.value)
+    assert "(5,)" in str(refusal.value)

@@ -1,0 +1,181 @@
+"""Many updates within one training step."""
+
+import copy
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import LBFGS, SGD, Adam, Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
+
+from paramfit.errors import InputError
+from paramfit.optimizers import BlockOptimizer, GradientDescent
+from tests.thermometer import observations
+
+Parameters = list[nn.Parameter]
+OPTIMIZERS: dict[str, Callable[[Parameters], Optimizer]] = {
+    "GradientDescent": lambda parameters: GradientDescent(parameters, lr=1e-2),
+    "one at a time": lambda parameters: GradientDescent(parameters, lr=1e-2, order="one_at_a_time"),
+    "SGD": lambda parameters: SGD(parameters, lr=1e-2),
+    "momentum": lambda parameters: SGD(parameters, lr=1e-3, momentum=0.9),
+    "Adam": lambda parameters: Adam(parameters, lr=0.1),
+    "LBFGS": lambda parameters: LBFGS(parameters, lr=0.1, max_iter=3),
+}
+every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
+
+
+def line_and_closure() -> tuple[Parameters, Callable[[], Tensor]]:
+    """The line on the scaled readings, and a closure as torch's optimizers expect it: autograd must be on."""
+    parameters = [nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))]
+    (x,), y, _ = observations(0.1, torch.float32)
+
+    def closure() -> Tensor:
+        for parameter in parameters:
+            parameter.grad = None
+        loss = (parameters[0] * x + parameters[1] - y).square().mean()
+        loss.backward()
+        return loss
+
+    return parameters, closure
+
+
+def values(parameters: Parameters) -> list[float]:
+    return [parameter.item() for parameter in parameters]
+
+
+@every_optimizer
+@pytest.mark.parametrize("block", [1, 4], ids=["blocks of 1", "blocks of 4"])
+def test_blocks_equal_the_unblocked_optimizer(make: Callable[[Parameters], Optimizer], block: int) -> None:
+    plain, plain_closure = line_and_closure()
+    optimizer = make(plain)
+    for _ in range(12):
+        optimizer.step(plain_closure)
+    blocked, blocked_closure = line_and_closure()
+    wrapped = BlockOptimizer(make(blocked), updates_per_step=block)
+    for _ in range(12 // block):
+        wrapped.step(blocked_closure)
+    assert values(blocked) == values(plain)
+    assert values(plain) != [1.0, 0.0]
+
+
+@every_optimizer
+def test_state_dict_makes_the_round_trip(make: Callable[[Parameters], Optimizer]) -> None:
+    through, closure = line_and_closure()
+    wrapped = BlockOptimizer(make(through), updates_per_step=3)
+    wrapped.step(closure)
+    resumed, resumed_closure = line_and_closure()
+    restored = BlockOptimizer(make(resumed), updates_per_step=3)
+    # A file would separate the two; torch's own load_state_dict shares the tensors.
+    restored.load_state_dict(copy.deepcopy(wrapped.state_dict()))
+    with torch.no_grad():
+        for parameter, saved in zip(resumed, values(through), strict=True):
+            parameter.fill_(saved)
+    for _ in range(2):
+        wrapped.step(closure)
+        restored.step(resumed_closure)
+    assert values(resumed) == values(through)
+
+
+def test_restored_state_is_that_of_the_inner_optimizer() -> None:
+    parameters, closure = line_and_closure()
+    wrapped = BlockOptimizer(Adam(parameters, lr=0.1), updates_per_step=5)
+    wrapped.step(closure)
+    restored = BlockOptimizer(Adam(parameters, lr=0.3), updates_per_step=5)
+    restored.load_state_dict(wrapped.state_dict())
+    assert restored.inner.param_groups[0]["lr"] == 0.1
+    assert restored.inner.state[parameters[0]]["step"].item() == 5
+
+
+def test_block_size_is_written_into_the_state() -> None:
+    parameters, _ = line_and_closure()
+    state = BlockOptimizer(SGD(parameters, lr=0.1), updates_per_step=7).state_dict()
+    assert state["param_groups"][0]["updates_per_step"] == 7
+
+
+def test_scheduler_steers_the_inner_optimizer() -> None:
+    parameters, closure = line_and_closure()
+    wrapped = BlockOptimizer(SGD(parameters, lr=0.02), updates_per_step=2)
+    scheduler = StepLR(wrapped, step_size=1, gamma=0.5)
+    for _ in range(2):
+        wrapped.step(closure)
+        scheduler.step()
+    assert wrapped.inner.param_groups[0]["lr"] == 0.005
+    plain, plain_closure = line_and_closure()
+    for lr in (0.02, 0.02, 0.01, 0.01):
+        SGD(plain, lr=lr).step(plain_closure)
+    assert values(parameters) == values(plain)
+
+
+def test_scheduler_still_steers_after_a_restored_state() -> None:
+    parameters, closure = line_and_closure()
+    wrapped = BlockOptimizer(SGD(parameters, lr=0.02), updates_per_step=2)
+    wrapped.step(closure)
+    wrapped.load_state_dict(wrapped.state_dict())
+    scheduler = ReduceLROnPlateau(wrapped, factor=0.1, patience=0)
+    scheduler.step(1.0)
+    scheduler.step(2.0)
+    assert wrapped.inner.param_groups[0]["lr"] == pytest.approx(0.002)
+
+
+def test_block_ends_early_where_it_is_told_to() -> None:
+    parameters, closure = line_and_closure()
+    told: list[float] = []
+
+    def after_update(loss: Tensor) -> bool:
+        told.append(loss.item())
+        return len(told) == 3
+
+    BlockOptimizer(SGD(parameters, lr=1e-2), updates_per_step=10, after_update=after_update).step(closure)
+    plain, plain_closure = line_and_closure()
+    optimizer = SGD(plain, lr=1e-2)
+    assert told == [optimizer.step(plain_closure).item() for _ in range(3)]
+    assert values(parameters) == values(plain)
+
+
+def test_update_that_is_not_finite_is_the_last_and_is_kept() -> None:
+    parameters, closure = line_and_closure()
+    losses: list[float] = []
+
+    def after_update(loss: Tensor) -> bool:
+        losses.append(loss.item())
+        return not math.isfinite(losses[-1])
+
+    BlockOptimizer(SGD(parameters, lr=10.0), updates_per_step=1000, after_update=after_update).step(closure)
+    assert len(losses) < 1000
+    assert all(math.isfinite(loss) for loss in losses[:-1])
+    assert not math.isfinite(losses[-1])
+    plain, plain_closure = line_and_closure()
+    optimizer = SGD(plain, lr=10.0)
+    for _ in losses:
+        optimizer.step(plain_closure)
+    assert values(parameters) == values(plain)
+
+
+def test_step_returns_the_loss_before_the_last_update() -> None:
+    parameters, closure = line_and_closure()
+    last = BlockOptimizer(SGD(parameters, lr=1e-2), updates_per_step=3).step(closure)
+    plain, plain_closure = line_and_closure()
+    optimizer = SGD(plain, lr=1e-2)
+    assert [optimizer.step(plain_closure).item() for _ in range(3)][-1] == last.item()
+
+
+def test_run_calls_the_outer_closure_once_for_the_block() -> None:
+    parameters, closure = line_and_closure()
+    wrapped = BlockOptimizer(GradientDescent(parameters, lr=1e-2), updates_per_step=4)
+    outer: list[int] = []
+    wrapped.run(torch.enable_grad()(closure), lambda: wrapped.step(lambda: outer.append(1)))
+    plain, plain_closure = line_and_closure()
+    optimizer = GradientDescent(plain, lr=1e-2)
+    for _ in range(4):
+        optimizer.step(plain_closure)
+    assert outer == [1]
+    assert values(parameters) == values(plain)
+
+
+@pytest.mark.parametrize("updates", [0, -1])
+def test_block_without_updates_is_refused(updates: int) -> None:
+    parameters, _ = line_and_closure()
+    with pytest.raises(InputError, match="updates_per_step: a block has at least one update"):
+        BlockOptimizer(SGD(parameters, lr=0.1), updates_per_step=updates)

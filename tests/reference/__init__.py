@@ -1,0 +1,1 @@
+"""Truth from outside: the published digits."""

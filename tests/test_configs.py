@@ -1,0 +1,181 @@
+"""Every configuration under configs/ says what it does, and does what it says."""
+
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+from paramfit.cli import main
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+FILES = sorted(CONFIGS.rglob("*.yaml"))
+EXPECTED_FILES = {
+    "gaussian": {"far_start", "far_truth", "few_observations", "float32", "location"},
+    "thermometer": {
+        "adam",
+        "autograd",
+        "diverging",
+        "long",
+        "normalized",
+        "numerical",
+        "overfitting",
+        "sequential",
+        "sgd",
+        "small_learning_rate",
+        "validation",
+    },
+}
+# One of each kind is drawn; the others would only repeat it, at a second or two each.
+FIGURES = {
+    "thermometer/normalized.yaml": {"scatter.png", "fit.png", "loss_surface.png"},
+    "thermometer/overfitting.yaml": {"scatter.png", "fit.png"},
+    "gaussian/location.yaml": {"density.png", "loss_surface.png"},
+}
+VERDICTS = {"thermometer/overfitting.yaml": "overfitting", "thermometer/validation.yaml": "neither"}
+KEYS = {
+    "task",
+    "status",
+    "reason",
+    "updates",
+    "loss",
+    "n_observations",
+    "parameters",
+    "normalized_input",
+    "original_units",
+    "distance_to_optimum_in_standard_errors",
+    "learning_rate_limit",
+    "condition_number",
+}
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONFIGS).as_posix())
+
+
+class Run(NamedTuple):
+    name: str
+    header: str
+    exit_code: int
+    directory: Path
+    estimates: dict[str, Any]
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(CONFIGS).as_posix()
+
+
+def header_of(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first_setting = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    return " ".join(line.removeprefix("#").strip() for line in lines[:first_setting])
+
+
+def stated_result(header: str) -> str:
+    """From ``Result:`` to the exit code; what follows are other ways to run the file."""
+    found = re.search(r"Result: (.*?Exit code \d+)\.", header)
+    assert found is not None, "the header states no result with an exit code"
+    return found[1]
+
+
+def stated_exit_code(header: str) -> int:
+    return int(stated_result(header).rsplit(" ", 1)[-1])
+
+
+@pytest.fixture(scope="module", params=FILES, ids=relative)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    path: Path = request.param
+    name = relative(path)
+    extra = [] if name in FIGURES else ["--plots.enabled", "false"]
+    home = tmp_path_factory.mktemp(path.stem)
+    with contextlib.chdir(home), torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()):
+        exit_code = main(["fit", "--config", str(path), "--trainer.enable_progress_bar", "false", *extra])
+    directory = home / "lightning_logs" / path.stem / "version_0"
+    estimates = json.loads((directory / "estimates.json").read_text(encoding="utf-8"))
+    return Run(name, header_of(path), exit_code, directory, estimates)
+
+
+def test_every_lesson_has_a_file() -> None:
+    found = {
+        folder.name: {path.stem for path in folder.glob("*.yaml")} for folder in CONFIGS.iterdir() if folder.is_dir()
+    }
+    assert found == EXPECTED_FILES
+
+
+@each_file
+def test_header_says_purpose_result_and_exit_code(path: Path) -> None:
+    assert re.fullmatch(r"Purpose: .+ Command: .+ Result: .+ Exit code [0-9]+\..*", header_of(path))
+
+
+@each_file
+def test_header_gives_the_command_that_runs_the_file(path: Path) -> None:
+    assert f"Command: paramfit fit --config configs/{relative(path)} " in header_of(path)
+
+
+@each_file
+def test_file_fits_on_a_screen(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 120
+
+
+def test_readme_lists_exactly_the_files_with_their_exit_codes() -> None:
+    readme = (CONFIGS / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\) \|.+\| (\d+) \|$", readme, flags=re.MULTILINE)
+    assert all(text == link for text, link, _ in rows)
+    assert sorted((link, int(code)) for _, link, code in rows) == [
+        (relative(path), stated_exit_code(header_of(path))) for path in FILES
+    ]
+
+
+def test_exit_code_is_the_stated_one(run: Run) -> None:
+    assert run.exit_code == stated_exit_code(run.header)
+
+
+def test_run_directory_holds_configuration_curves_and_estimates(run: Run) -> None:
+    for name in ("config.yaml", "estimates.json"):
+        assert (run.directory / name).is_file(), name
+    assert len(list(run.directory.glob("events.out.tfevents.*"))) == 1
+
+
+def test_run_directory_holds_the_last_state_and_the_best_of_a_fit_that_had_one(run: Run) -> None:
+    # The diverging lesson is over before it is looked at with a finite loss.
+    expected = {"last.ckpt"} if run.exit_code == 3 else {"best.ckpt", "last.ckpt"}
+    assert {path.name for path in run.directory.glob("checkpoints/*")} == expected
+
+
+def test_run_directory_holds_the_figures(run: Run) -> None:
+    found = {path.name for path in run.directory.glob("figures/*")}
+    assert found == FIGURES.get(run.name, set())
+
+
+def test_estimates_hold_the_agreed_keys(run: Run) -> None:
+    assert run.estimates.keys() >= KEYS
+    assert run.estimates["loss"].keys() == run.estimates["n_observations"].keys() == {"train", "val"}
+    for parameter in run.estimates["parameters"].values():
+        assert parameter.keys() >= {"estimate", "standard_error", "interval_95", "gradient"}
+
+
+def test_status_goes_with_the_exit_code(run: Run) -> None:
+    good = {"converged", "limit_reached", "stopped_early"}
+    assert run.estimates["status"] in ({"diverged"} if run.exit_code == 3 else good)
+
+
+def test_result_says_converged_where_the_fit_is(run: Run) -> None:
+    stated = stated_result(run.header)
+    promised = "converged" in stated and "not converged" not in stated
+    assert promised == (run.estimates["status"] == "converged")
+
+
+def test_parameters_are_the_stated_ones(run: Run) -> None:
+    stated = re.findall(r"\b(weight|bias|location) (-?\d+\.(\d+))", stated_result(run.header))
+    actual = {name: run.estimates["parameters"][name]["estimate"] for name, _, _ in stated}
+    assert {name: text for name, text, _ in stated} == {
+        name: f"{actual[name]:.{len(decimals)}f}" for name, _, decimals in stated
+    }
+
+
+def test_verdict_is_given_where_rows_are_held_out(run: Run) -> None:
+    assert run.estimates["verdict"] == VERDICTS.get(run.name)

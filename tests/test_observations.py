@@ -1,0 +1,44 @@
+"""One batch of observations."""
+
+import pytest
+import torch
+
+from paramfit.observations import Observations
+
+
+def batch(sigma: bool = True) -> Observations:
+    deviation = torch.tensor([0.1, 0.2, 0.3]) if sigma else None
+    return Observations(
+        (torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 5.0, 6.0])), torch.tensor([7.0, 8.0, 9.0]), deviation
+    )
+
+
+def test_n_counts_the_targets() -> None:
+    assert batch().n == 3
+
+
+def test_a_plain_sample_has_no_inputs() -> None:
+    assert Observations((), torch.zeros(4)).n == 4
+
+
+@pytest.mark.parametrize("index", [torch.tensor([2, 0]), slice(1, 3)], ids=["index", "slice"])
+def test_rows_takes_the_same_rows_of_every_column(index: torch.Tensor | slice) -> None:
+    rows = batch().rows(index)
+    wanted = [2, 0] if isinstance(index, torch.Tensor) else [1, 2]
+    assert rows.inputs[0].tolist() == [[1.0, 2.0, 3.0][i] for i in wanted]
+    assert rows.inputs[1].tolist() == [[4.0, 5.0, 6.0][i] for i in wanted]
+    assert rows.target.tolist() == [[7.0, 8.0, 9.0][i] for i in wanted]
+    assert rows.sigma is not None
+    assert rows.sigma.tolist() == pytest.approx([[0.1, 0.2, 0.3][i] for i in wanted])
+
+
+def test_rows_without_sigma_stay_without() -> None:
+    assert batch(sigma=False).rows(slice(0, 1)).sigma is None
+
+
+@pytest.mark.parametrize("sigma", [True, False], ids=["sigma", "no sigma"])
+def test_to_changes_every_precision(sigma: bool) -> None:
+    double = batch(sigma).to(torch.float64)
+    tensors = [*double.inputs, double.target, *([] if double.sigma is None else [double.sigma])]
+    assert {tensor.dtype for tensor in tensors} == {torch.float64}
+    assert len(tensors) == 3 + sigma
