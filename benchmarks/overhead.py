@@ -117,7 +117,7 @@ def gaussian_autograd_loop(updates: int) -> None:
     scale = torch.tensor(1.0, dtype=torch.float64)
     optimizer = SGD([location], lr=1e-7)
     for _ in range(updates):
-        loss = -torch.distributions.Normal(location, scale).log_prob(sample).sum()  # type: ignore[no-untyped-call]
+        loss = -torch.distributions.Normal(location, scale).log_prob(sample).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -218,12 +218,13 @@ def naive_fit(updates: int) -> None:
     """Trainer defaults: one batch an epoch, a bar for each epoch, validation and a checkpoint every epoch."""
     data = _thermometer_data()
     data.setup()
-    parts = [
-        TensorDataset(part.inputs[0].unsqueeze(1), part.target.unsqueeze(1)) for part in (data.train, data.validation)
-    ]
+    train, validation = (
+        DataLoader(TensorDataset(part.inputs[0].unsqueeze(1), part.target.unsqueeze(1)), batch_size=part.n)
+        for part in (data.train, data.validation)
+    )
     with tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(accelerator="cpu", max_epochs=updates, default_root_dir=folder)
-        trainer.fit(NaiveThermometer(), *(DataLoader(part, batch_size=len(part)) for part in parts))
+        trainer.fit(NaiveThermometer(), train, validation)
 
 
 def by_hand(rule: type[AnalyticGradient] | type[AutogradGradient], block: int) -> EstimationTask:

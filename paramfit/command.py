@@ -14,7 +14,7 @@ from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 # Imported for their names: a class_path may be short for any class that is imported.
 from paramfit import callbacks, gradients, models, objectives, tasks
@@ -102,8 +102,8 @@ class FitCLI(LightningCLI):
             (FitHistory, "history"),
             (DivergenceDetection, "divergence"),
             (FitEarlyStopping, "early_stopping"),
-            (EpochTable, "epoch_table"),
             (Doctor, "doctor"),
+            (EpochTable, "epoch_table"),
             (FitPlots, "plots"),
             (FitReport, "report"),
             (FitCheckpoint, "checkpoint"),
@@ -188,7 +188,7 @@ class FitCLI(LightningCLI):
         return Path(self._get(self.config_init, "trainer").get("default_root_dir") or ".") / "lightning_logs"
 
     def _new_logger(self) -> TensorBoardLogger:
-        return TensorBoardLogger(self._root(), name=self._options["name"], default_hp_metric=False)
+        return TensorBoardLogger(self._root(), name=self._options["name"], default_hp_metric=False, max_queue=1000)
 
     def _folder_of_predictions(self) -> Path:
         checkpoint = self._checkpoint()
@@ -214,7 +214,8 @@ class FitCLI(LightningCLI):
                     f" (--ckpt_path RUN/checkpoints/{given}.ckpt)"
                 )
                 raise InputError(msg)
-            return found[-1]
+            newest: Path = found[-1]
+            return newest
         if not Path(given).is_file():
             msg = f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
             raise InputError(msg)

@@ -105,7 +105,7 @@ def test_a_saved_config_repeats_the_run() -> None:
 
 def test_divergence_has_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert fit("--data.normalization", "none", "--trainer.max_epochs", "20") == 3
-    assert "29 times the largest stable rate 0.00034" in " ".join(capsys.readouterr().out.split())
+    assert "29 times the largest stable rate 3.4e-4" in " ".join(capsys.readouterr().out.split())
     assert json.loads((the_run() / "estimates.json").read_text())["status"] == "diverged"
 
 

@@ -82,9 +82,10 @@ class FitEarlyStopping(EarlyStopping):
             task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._message(value)))
 
     def _message(self, value: Tensor) -> str:
+        enough = f"by more than {abs(self.min_delta):g} " if self.min_delta else ""
         return (
-            f"{self.monitor} is {value.item():.6g} and has not improved by more than {abs(self.min_delta):g} on its"
-            f" best {self.best_score.item():.6g} in {self.wait_count} validations (patience {self.patience})"
+            f"{self.monitor} is {value.item():.6g} and has not improved {enough}on its best"
+            f" {self.best_score.item():.6g} in {self.wait_count} validations (patience {self.patience})"
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Lines to read while a fit runs, in the forms of the lessons."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -53,6 +54,8 @@ def _as_printed(tensors: Sequence[Tensor]) -> str:
 class GradientLines(TableForm):
     """Loss, parameters and gradient: ``Epoch 1, Loss 1763.884766`` and two lines below.
 
+    The first update whose loss is not finite is told too.
+
     Args:
         at: updates that are told; by default those of the lesson.
         ellipsis_at: updates at which three dots stand for what is left out.
@@ -61,6 +64,7 @@ class GradientLines(TableForm):
     def __init__(self, at: Sequence[int] = _LESSON, ellipsis_at: Sequence[int] = _ELLIPSES) -> None:
         self.at = tuple(at)
         self.ellipsis_at = tuple(ellipsis_at)
+        self._was_finite = True
 
     def next_update(self, after: int) -> int:
         """The chosen updates."""
@@ -68,14 +72,16 @@ class GradientLines(TableForm):
 
     def lines(self, update: Update) -> str | None:
         """Three lines, or three dots."""
-        if update.number in self.at or update.number not in self.ellipsis_at:
+        finite = math.isfinite(update.loss)
+        if update.number in self.at or (not finite and self._was_finite):
+            self._was_finite = finite
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in update.parameters]
             return (
                 f"Epoch {update.number:d}, Loss {update.loss:f}\n"
                 f"    Params: {_as_printed(update.parameters)}\n"
                 f"    Grad:   {_as_printed(gradients)}"
             )
-        return "..."
+        return "..." if update.number in self.ellipsis_at else None
 
 
 class LossLines(TableForm):

@@ -13,7 +13,7 @@ from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.data import EstimationDataModule
 from paramfit.observations import Observations
 from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, pixels, save_png, scatter_figure
-from paramfit.updates import Update
+from paramfit.updates import Status, Update
 
 __all__ = ["FitPlots"]
 
@@ -73,7 +73,8 @@ class FitPlots(Callback):
     def _figures(self, module: LightningModule, data: EstimationDataModule) -> dict[str, Figure]:
         task, raw = task_of(module), data.raw
         figures: dict[str, Figure] = {}
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters()):
+        diverged = task.stop is not None and task.stop.status is Status.DIVERGED
+        if diverged or not all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters()):
             title = f"diverged after {task.updates} updates"
         else:
             title = f"after {task.updates} updates"
@@ -84,7 +85,7 @@ class FitPlots(Callback):
             figures["scatter"] = scatter_figure(raw.inputs[0], raw.target, data.labels, held_out)
             grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
             curve = _curve(module, data, grid)
-            if curve is not None and bool(torch.isfinite(curve).all()):
+            if curve is not None and not diverged and bool(torch.isfinite(curve).all()):
                 figures["fit"] = fit_figure(raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out)
         elif not raw.inputs:
             with torch.no_grad():

@@ -46,7 +46,8 @@ class FitReport(Callback):
 
 def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule) -> FitResult:
     task = task_of(module)
-    doctor = next((callback for callback in trainer.callbacks if isinstance(callback, Doctor)), None)
+    callbacks = getattr(trainer, "callbacks", [])
+    doctor = next((callback for callback in callbacks if isinstance(callback, Doctor)), None)
     optimizer = inner_optimizer_of(trainer)
     diverged = task.stop is not None and task.stop.status is Status.DIVERGED
     summary = summarise(
@@ -63,7 +64,7 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     stop = _how_it_ended(task, summary, losses["train"])
     reason, notes = stop.reason, _missing(summary)
     if stop.status is Status.DIVERGED and doctor is not None and (cure := doctor.cure()) is not None:
-        reason = f"{reason}. {cure}"
+        reason = f"{reason}. {cure[:1].upper()}{cure[1:]}."
     verdict = fit_verdict([] if doctor is None else doctor.curve)
     notes["verdict"] = verdict.reason
     stability = None if doctor is None else doctor.stability
@@ -111,7 +112,12 @@ def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float 
     if distance is not None and distance < CONVERGED_BELOW:
         reason = f"{distance:.2g} standard errors from the optimum, less than {CONVERGED_BELOW}."
         return Stop(Status.CONVERGED, f"{task.stop.reason}; {reason}" if task.stop is not None else reason)
-    return task.stop or Stop(Status.LIMIT_REACHED, "All updates asked for were made.")
+    if task.stop is not None:
+        return task.stop
+    where = (
+        "" if distance is None else f", and the fit is {distance:.3g} standard errors from the optimum: not converged"
+    )
+    return Stop(Status.LIMIT_REACHED, f"all updates that were asked for were made{where}.")
 
 
 def _missing(summary: Summary) -> dict[str, str]:

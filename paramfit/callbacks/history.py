@@ -54,7 +54,11 @@ class FitHistory(Callback):
         self._loggers = list(trainer.loggers)
         self._rows = []
         planned = task.planned_updates
-        by_length = 1 if 0 < planned <= _UPDATES_RECORDED_ONE_BY_ONE else max(1, int(trainer.log_every_n_steps or 1))
+        by_length = (
+            1
+            if 0 < planned <= _UPDATES_RECORDED_ONE_BY_ONE
+            else max(1, int(getattr(trainer, "log_every_n_steps", 0) or 1))
+        )
         self._stride = self.every or by_length
         if not self._loggers:
             return

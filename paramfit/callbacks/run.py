@@ -38,7 +38,7 @@ def data_of(trainer: Trainer) -> EstimationDataModule | None:
 
 def run_directory(trainer: Trainer) -> Path | None:
     """Where the run's files go; None for a run without a logger."""
-    if trainer.logger is None or trainer.fast_dev_run or trainer.log_dir is None:
+    if trainer.logger is None or getattr(trainer, "fast_dev_run", False) or trainer.log_dir is None:
         return None
     return Path(trainer.log_dir)
 

@@ -1,5 +1,6 @@
 """A loader over tensors in memory that can be stopped anywhere and resumed."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ class InMemoryLoader:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return -(-self.observations.n // self.batch_size)
+        return math.ceil(self.observations.n / self.batch_size)
 
     def __iter__(self) -> Iterator[Observations]:
         """The batches of the next epoch, or the rest of the one that was resumed."""

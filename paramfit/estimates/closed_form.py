@@ -26,8 +26,8 @@ def closed_form(loss: LossFunction) -> Tensor | None:
         size = design.norm(dim=0)
         if not bool((size > 0).all()):
             return None
-        solution = torch.linalg.lstsq(design / size, rest.unsqueeze(1), driver="gelsd").solution
-        return solution.squeeze(1) / size
+        scaled: Tensor = torch.linalg.lstsq(design / size, rest.unsqueeze(1), driver="gelsd").solution.squeeze(1)
+        return scaled.div(size)
     if isinstance(objective, NegativeLogLikelihood):
         found = model.sample_estimate(loss.observations.target)
         if found is not None and set(found) == set(loss.names):

@@ -27,17 +27,25 @@ def divergence_cure(start: LossFunction, optimizer: Optimizer) -> str:
         return f"no largest stable rate is known ({found.limit_reason}); try a learning rate below {rate:g}"
     if rate <= limit:
         return (
-            f"learning rate {rate:g} is below the largest stable rate {limit:.2g} at the start, so the curvature must"
-            f" have grown on the way or the gradient is wrong; try {rate / 10:.2g}, another start, or AutogradGradient"
+            f"learning rate {rate:g} is below the largest stable rate {_rate(limit)} at the start, so the curvature has"
+            f" grown on the way or the gradient is wrong; try {_rate(rate / 10)}, another start, or AutogradGradient"
         )
-    cure = f"learning rate {rate:g} is {rate / limit:.2g} times the largest stable rate {limit:.2g}"
+    cure = f"learning rate {rate:g} is {rate / limit:.2g} times the largest stable rate {_rate(limit)}"
     if start.observations.inputs:
         for power in _POWERS_OF_TEN:
             scale = 10.0**power
             scaled = _stable_rate_with_scaled_inputs(start, optimizer, scale)
             if scaled is not None and scaled > rate:
-                return f"{cure}; scaling the input by {scale:g} raises the limit to {scaled:.2g}"
-    return f"{cure}; a rate below it descends"
+                return f"{cure}; scaling the input by {scale:g} raises the limit to {_rate(scaled)}"
+    return f"{cure}; a rate of {_rate(limit / 2)} descends"
+
+
+def _rate(value: float) -> str:
+    """Two digits: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
+    if value >= 1e-3:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _stable_rate_with_scaled_inputs(start: LossFunction, optimizer: Optimizer, scale: float) -> float | None:

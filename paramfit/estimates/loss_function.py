@@ -68,7 +68,7 @@ class LossFunction:
         )
 
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
-        pieces = theta.split([shape.numel() for shape in self._shapes.values()])
+        pieces = torch.split(theta, [shape.numel() for shape in self._shapes.values()])
         return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self._shapes.items(), strict=True)}
 
     def prediction(self, theta: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -27,23 +28,33 @@ def fit_report(result: FitResult) -> RenderableType:
     if result.normalized_input is None:
         parts.append(_table("Estimates", result.original_units or result.parameters, gradients=result.parameters))
     else:
-        scaling = "z = (x - {shift:.6g}) * {scale:.6g}".format(**_first_column(result.normalized_input))
+        scaling = _scaling(result.normalized_input)
         if result.original_units is not None:
             parts.append(_table("Estimates in the data's own units", result.original_units))
         parts.append(_table(f"Estimates on the normalised input {scaling}", result.parameters, result.parameters))
+    if _unfinished(result):
+        parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
     parts.append(_remarks(result))
     return Group(*parts)
 
 
+def _unfinished(result: FitResult) -> bool:
+    distance = result.distance_to_optimum_in_standard_errors
+    return distance is not None and distance >= CONVERGED_BELOW
+
+
 def _headline(result: FitResult) -> Text:
-    style = "bold red" if result.status == "diverged" else "bold"
-    return Text.assemble(
-        (f"{result.task}: {result.status}", style), f" after {result.updates} updates. {result.reason}"
-    )
+    style = {"diverged": "bold red", "converged": "bold green"}.get(result.status, "bold")
+    made = f"{result.updates} update{'' if result.updates == 1 else 's'}"
+    reason = result.reason[:1].upper() + result.reason[1:]
+    return Text.assemble((f"{result.task}: {result.status.replace('_', ' ')}", style), f" after {made}. {reason}\n")
 
 
-def _first_column(normalized: dict[str, object]) -> dict[str, object]:
-    return {key: value[0] if isinstance(value, list) else value for key, value in normalized.items()}
+def _scaling(normalized: dict[str, Any]) -> str:
+    shift, scale = normalized["shift"], normalized["scale"]
+    if isinstance(shift, list):
+        return "z = (x - shift) * scale"
+    return f"z = {scale:.6g} x" if shift == 0 else f"z = {scale:.6g} (x - {shift:.6g})"
 
 
 def _table(
@@ -55,7 +66,7 @@ def _table(
     shown = list(estimates.items())[:_MOST_ROWS]
     has_closed_form = any(estimate.closed_form is not None for _, estimate in shown)
     has_truth = any(estimate.truth is not None for _, estimate in shown)
-    columns += ["closed form"] * has_closed_form + ["truth"] * has_truth + ["gradient"] * (gradients is not None)
+    columns += ["closed form"] * has_closed_form + ["truth"] * has_truth + ["dL/dθ"] * (gradients is not None)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for name, estimate in shown:
@@ -104,8 +115,7 @@ def _remarks(result: FitResult) -> Table:
     else:
         judged = "(converged)" if distance < CONVERGED_BELOW else f"(not converged){_still_to_go(result)}"
         remarks.add_row("distance to optimum", f"{distance:.3g} standard errors {judged}")
-    if result.verdict is not None:
-        remarks.add_row("fit verdict", result.verdict + _because(result, "verdict"))
+    remarks.add_row("fit verdict", (result.verdict or "none") + _because(result, "verdict"))
     return remarks
 
 

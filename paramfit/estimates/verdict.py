@@ -47,10 +47,10 @@ class FitVerdict:
 def fit_verdict(curve: Sequence[CurvePoint]) -> FitVerdict:
     """Judge a fit by its training and validation loss.
 
-    Overfitting: the validation loss has risen by more than 5 % from its lowest point to the end, while the training
-    loss fell. Underfitting: at the end both still fall (by more than 2 % each over the last quarter of the updates), or
-    the training loss never fell by 5 %: more updates, a better learning rate or a richer model would help. Neither
-    otherwise.
+    Overfitting: the validation loss has risen by more than 5 % from its lowest point to the end, and still over the
+    last quarter of the updates, while the training loss fell. Underfitting: at the end both still fall (by more than
+    2 % each over the last quarter), or the training loss never fell by 5 %: more updates, a better learning rate or a
+    richer model would help. Neither otherwise.
 
     Args:
         curve: points in the order of the updates, the first before any update; at least four.
@@ -60,7 +60,9 @@ def fit_verdict(curve: Sequence[CurvePoint]) -> FitVerdict:
         return FitVerdict(None, reason)
     first, last = curve[0], curve[-1]
     lowest = min(curve, key=lambda point: point.validation)
-    if _rise(lowest.validation, last.validation) > _RISE and last.train < lowest.train:
+    quarter = _where_last_quarter_begins(curve)
+    risen = _rise(lowest.validation, last.validation) > _RISE and last.validation > quarter.validation
+    if risen and last.train < lowest.train:
         reason = (
             f"from update {lowest.update} to {last.update} the validation loss rose from {lowest.validation:.4g} to"
             f" {last.validation:.4g} while the training loss fell from {lowest.train:.4g} to {last.train:.4g}"
@@ -72,9 +74,6 @@ def fit_verdict(curve: Sequence[CurvePoint]) -> FitVerdict:
             f" {last.train:.4g}"
         )
         return FitVerdict(Verdict.UNDERFITTING, reason, (first.update, last.update))
-    quarter = next(point for point in curve if point.update >= first.update + 0.75 * (last.update - first.update))
-    if quarter is last:
-        quarter = curve[-2]
     if min(-_rise(quarter.train, last.train), -_rise(quarter.validation, last.validation)) > _STILL_FALLING:
         reason = (
             f"from update {quarter.update} to {last.update} both losses were still falling: training from"
@@ -87,6 +86,11 @@ def fit_verdict(curve: Sequence[CurvePoint]) -> FitVerdict:
         f" {last.train:.4g}, validation {quarter.validation:.4g} to {last.validation:.4g}"
     )
     return FitVerdict(Verdict.NEITHER, reason, (quarter.update, last.update))
+
+
+def _where_last_quarter_begins(curve: Sequence[CurvePoint]) -> CurvePoint:
+    first, last = curve[0].update, curve[-1].update
+    return next(point for point in reversed(curve[:-1]) if point.update <= first + 0.75 * (last - first))
 
 
 def _rise(before: float, after: float) -> float:

@@ -50,8 +50,9 @@ class GaussianModel(ParametricModel):
         (location,) = broadcast_parameters(("location",), (self.location,))
         return Normal(location, self.scale, validate_args=False)
 
-    def jacobian(self) -> dict[str, Tensor | float]:
+    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """``d location / d location = 1`` for every observation."""
+        del inputs
         return {"location": 1.0}
 
     def sample_estimate(self, target: Tensor) -> dict[str, Tensor]:

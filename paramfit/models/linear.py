@@ -42,13 +42,15 @@ class LinearModel(ParametricModel):
 
     def forward(self, x: Tensor) -> Tensor:
         """The line at ``x``."""
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
         if weight.ndim or bias.ndim:
             weight, bias = broadcast_parameters(("weight", "bias"), (weight, bias), x.ndim)
         return weight * x + bias
 
-    def jacobian(self, x: Tensor) -> dict[str, Tensor | float]:
+    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """``d prediction / d weight = x`` and ``d prediction / d bias = 1``."""
+        (x,) = inputs
         return {"weight": x, "bias": 1.0}
 
     def original_units(self, shift: float, scale: float) -> Tensor:

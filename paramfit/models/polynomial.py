@@ -54,8 +54,9 @@ class PolynomialModel(ParametricModel):
             value = value * x + coefficient
         return value
 
-    def jacobian(self, x: Tensor) -> dict[str, Tensor | float]:
+    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """``d prediction / d coefficient_k = x**k``."""
+        (x,) = inputs
         return {name: x**power for power, name in enumerate(self.names)}
 
     def original_units(self, shift: float, scale: float) -> Tensor:

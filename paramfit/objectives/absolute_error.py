@@ -30,7 +30,7 @@ class AbsoluteError(Objective):
         super().__init__(reduction, l1, l2)
 
     def per_observation(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """``|prediction - target|``"""
+        """``|prediction - target|``."""
         check_shapes(prediction, target)
         return (prediction - target).abs()
 

@@ -1,5 +1,7 @@
 """The negative log-likelihood."""
 
+from typing import Any
+
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
@@ -31,18 +33,18 @@ class NegativeLogLikelihood(Objective):
     def __init__(self, reduction: str = "sum", l1: float = 0.0, l2: float = 0.0) -> None:
         super().__init__(reduction, l1, l2)
 
-    def per_observation(self, prediction: Distribution, target: Tensor) -> Tensor:
-        """``-log p(target)``"""
+    def per_observation(self, prediction: Any, target: Tensor) -> Tensor:
+        """``-log p(target)``."""
         if not isinstance(prediction, Distribution):
             msg = (
                 "the negative log-likelihood needs a model whose forward returns a torch.distributions.Distribution,"
                 f" but got {type(prediction).__name__}; use SquaredError or AbsoluteError for a prediction"
             )
             raise InputError(msg)
-        log_density: Tensor = prediction.log_prob(target)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        log_density: Tensor = prediction.log_prob(target)
         return -log_density
 
-    def derivative(self, prediction: Distribution, target: Tensor) -> Tensor:
+    def derivative(self, prediction: Any, target: Tensor) -> Tensor:
         """The normal's negative score by its location, ``(location - target) / scale**2``."""
         if not isinstance(prediction, Normal):
             msg = (

@@ -39,11 +39,11 @@ class SquaredError(Objective):
         super().__init__(reduction, l1, l2, _ORDERS[summation])
 
     def per_observation(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """``(prediction - target)**2``"""
+        """``(prediction - target)**2``."""
         check_shapes(prediction, target)
         return (prediction - target).square()
 
     def derivative(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """``2 * (prediction - target)``"""
+        """``2 * (prediction - target)``."""
         residual = prediction - target
         return residual + residual  # exactly 2r, and twice as fast as multiplying by a Python number

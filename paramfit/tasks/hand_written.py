@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from lightning.pytorch import Callback
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from torch import Tensor, nn
 
@@ -47,13 +48,12 @@ class HandWrittenDescent(EstimationTask):
         self.gradient = gradient
         self.save_hyperparameters("updates_per_step", logger=False)
 
-    def on_fit_start(self) -> None:
-        """Refuse what only Lightning's own backward pass can do.
+    def configure_callbacks(self) -> list[Callback]:
+        """Refuse what only Lightning's own backward pass can do: in the hook before Lightning's own, terser, checks.
 
         Raises:
             InputError: for accumulation, clipping or 16-bit precision.
         """
-        super().on_fit_start()
         for option, is_on, instead in (
             (
                 "accumulate_grad_batches",
@@ -74,6 +74,7 @@ class HandWrittenDescent(EstimationTask):
             if is_on:
                 msg = f"trainer.{option}: hand-written gradients know nothing of it; {instead}"
                 raise InputError(msg)
+        return []
 
     def training_step(self, observations: Observations) -> None:
         """Make one block of updates on one batch."""

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torchmetrics import MeanAbsoluteError, MeanMetric, MeanSquaredError, Metric, MetricCollection
 
+from paramfit.errors import InputError
 from paramfit.objectives import NegativeLogLikelihood, Objective
 
 __all__ = ["HeldOutMetrics"]
@@ -47,6 +48,12 @@ class HeldOutMetrics:
         if self._total is None:
             self.reset(target)
         values = self.objective.per_observation(prediction, target)
+        if values.shape != target.shape:
+            msg = (
+                f"shapes do not match: the model gives {tuple(values.shape)} losses for a target of"
+                f" {tuple(target.shape)}; the model must return one value for each observation"
+            )
+            raise InputError(msg)
         total = self.objective.summation.add_up(values)
         self._total = total if self._total is None else self._total + total
         self._count += target.shape[-1]

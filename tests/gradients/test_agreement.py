@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -84,7 +84,7 @@ off_zero = st.builds(lambda size, sign: size * sign, st.floats(0.1, 2.0), st.sam
 
 
 @pytest.mark.parametrize(("model", "objective", "rule", "reduction", "l1", "l2"), CASES)
-@settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@settings(max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(draw=st.data())
 def test_rule_agrees_with_autograd(
     model: str, objective: str, rule: str, reduction: str, l1: float, l2: float, draw: st.DataObject

@@ -161,17 +161,40 @@ def test_step_returns_the_loss_before_the_last_update() -> None:
     assert [optimizer.step(plain_closure).item() for _ in range(3)][-1] == last.item()
 
 
-def test_run_calls_the_outer_closure_once_for_the_block() -> None:
+def test_run_makes_the_first_update_by_the_outer_closure_and_later_ones_by_the_inner() -> None:
     parameters, closure = line_and_closure()
-    wrapped = BlockOptimizer(GradientDescent(parameters, lr=1e-2), updates_per_step=4)
-    outer: list[int] = []
-    wrapped.run(torch.enable_grad()(closure), lambda: wrapped.step(lambda: outer.append(1)))
+    wrapped = BlockOptimizer(SGD(parameters, lr=1e-2), updates_per_step=4)
+    calls: list[str] = []
+
+    def outer() -> Tensor:
+        calls.append("outer")
+        return closure()
+
+    def inner() -> Tensor:
+        calls.append("inner")
+        return closure()
+
+    wrapped.run(inner, lambda: wrapped.step(outer))
     plain, plain_closure = line_and_closure()
-    optimizer = GradientDescent(plain, lr=1e-2)
+    optimizer = SGD(plain, lr=1e-2)
     for _ in range(4):
         optimizer.step(plain_closure)
-    assert outer == [1]
+    assert calls == ["outer", "inner", "inner", "inner"]
     assert values(parameters) == values(plain)
+
+
+def test_inner_closure_is_forgotten_after_the_block() -> None:
+    parameters, closure = line_and_closure()
+    wrapped = BlockOptimizer(SGD(parameters, lr=1e-2), updates_per_step=2)
+    wrapped.run(closure, lambda: wrapped.step(closure))
+    calls: list[int] = []
+
+    def counted() -> Tensor:
+        calls.append(1)
+        return closure()
+
+    wrapped.step(counted)
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize("updates", [0, -1])
