@@ -117,9 +117,9 @@ def gaussian_autograd_loop(updates: int) -> None:
     scale = torch.tensor(1.0, dtype=torch.float64)
     optimizer = SGD([location], lr=1e-7)
     for _ in range(updates):
-        loss = -torch.distributions.Normal(location, scale).log_prob(sample).sum()
+        loss = -torch.distributions.Normal(location, scale).log_prob(sample).sum()  # type: ignore[no-untyped-call]
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
 

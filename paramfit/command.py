@@ -11,10 +11,10 @@ from typing import Any
 
 from jsonargparse import ArgumentError, Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 # Imported for their names: a class_path may be short for any class that is imported.
 from paramfit import callbacks, gradients, models, objectives, tasks

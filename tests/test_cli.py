@@ -171,7 +171,7 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
     "empty block": (["--model.updates_per_step", "0"], "model.updates_per_step"),
     "monitor without validation data": (["--early_stopping.patience", "5"], "--data.validation_fraction 0.2"),
     "accelerator": (["--trainer.accelerator", "abacus"], "trainer: "),
-    "accumulation by hand": (["--trainer.accumulate_grad_batches", "2"], "accumulation"),
+    "accumulation by hand": (["--trainer.accumulate_grad_batches", "2"], "trainer.accumulate_grad_batches"),
     "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
     "no last checkpoint": (["--ckpt_path", "last"], "no last.ckpt under lightning_logs"),
     "other data": (["--data.validation_indices", "[99]"], "validation_indices: row 99"),

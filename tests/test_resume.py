@@ -110,9 +110,11 @@ class SignalAt(Callback):
     def __init__(self, number: signal.Signals, step: int) -> None:
         self.number = number
         self.step = step
+        self.sent = False  # a second signal ends the process at once
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if trainer.global_step == self.step - 1:
+        if trainer.global_step == self.step - 1 and not self.sent:
+            self.sent = True
             os.kill(os.getpid(), self.number)
 
 

@@ -76,7 +76,7 @@ def test_a_rate_above_the_limit_is_announced_with_the_cure(
     make_trainer(1, Doctor()).fit(sgd(1e-2), datamodule=thermometer())
 
     (warning,) = [line for line in said(capsys.readouterr().out) if "WARNING" in line]
-    assert "learning rate 0.01 is 29 times the largest stable rate 0.00034" in warning
+    assert "learning rate 0.01 is 29 times the largest stable rate 3.4e-4" in warning
     assert "scaling the input by 0.1 raises the limit to 0.033" in warning
 
 
@@ -124,7 +124,7 @@ def test_after_a_divergence_the_report_says_why_and_what_cures(
     assert report.result.status == "diverged"
     printed = " ".join(capsys.readouterr().out.split())
     for text in (report.result.reason, printed):
-        assert "learning rate 0.01 is 29 times the largest stable rate 0.00034" in text
+        assert "learning rate 0.01 is 29 times the largest stable rate 3.4e-4" in text
         assert "scaling the input by 0.1 raises the limit to 0.033" in text
 
 

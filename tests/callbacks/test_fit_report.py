@@ -228,5 +228,5 @@ def test_a_run_without_logger_prints_and_writes_nothing(
 ) -> None:
     make_trainer(1, FitReport(), logger=False).fit(sgd(), datamodule=thermometer())
 
-    assert "ThermometerRegression: limit_reached after 1 updates" in capsys.readouterr().out
+    assert "ThermometerRegression: limit reached after 1 update." in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

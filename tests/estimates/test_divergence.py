@@ -43,7 +43,7 @@ def test_sample_without_inputs_has_nothing_to_scale() -> None:
     # The curvature of n summed observations is n: the limit is 2 / 10 000.
     data = Observations((), torch.zeros(10_000, dtype=torch.float64))
     text = divergence_cure(LossFunction(GaussianModel(), NegativeLogLikelihood(), data), SGD(NOTHING, lr=1e-3))
-    assert numbers(text) == [1e-3, 5, 2e-4]
+    assert numbers(text) == [1e-3, 5, 2e-4, 1e-4]
     assert "scaling" not in text
 
 
