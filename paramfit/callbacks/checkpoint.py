@@ -20,7 +20,7 @@ class FitCheckpoint(Checkpoint):
     """``checkpoints/best.ckpt`` and ``checkpoints/last.ckpt`` of a run.
 
     The best follows ``val/loss`` after each validation, or the training loss, looked at a few times in a run, where no
-    row is held out; a loss that is not finite is never the best. The last is written at the same times, at the end,
+    row is held out (after the first update, and then a few times); a loss that is not finite is never the best. The last is written at the same times, at the end,
     and where the fit is interrupted: in the middle of an epoch too, so that a resumed run goes on with the next batch.
 
     Args:
@@ -41,12 +41,16 @@ class FitCheckpoint(Checkpoint):
         self._stride = 0
         self._sealed = False
         self._is_due = False
+        self._follows_training = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the run's folder."""
         folder = run_directory(trainer)
         self._folder = None if folder is None else folder / "checkpoints"
         self._sealed = self._is_due = False
+        self.best_loss = None  # of this run directory: what a resumed run had before stays in its own
+        data = data_of(trainer)
+        self._follows_training = data is not None and not data.validation.n
         task = task_of(pl_module)
         self._stride = self.every_n_updates or max(1, task.planned_updates // _SAVES_PER_RUN)
         if self._folder is not None:
@@ -87,12 +91,12 @@ class FitCheckpoint(Checkpoint):
             or trainer.global_step == trainer.max_steps
             or (limit is not None and 0 <= limit <= trainer.current_epoch + 1)
         )
-        if self._folder is None or not (ends or self._is_due):
-            return
+        looks = ends or self._is_due or self.best_loss is None
         data = data_of(trainer)
-        if data is not None and not data.validation.n:
+        if looks and self._follows_training and data is not None:
             self._keep_if_best(trainer, mean_loss(pl_module, data.train))
-        self._save_last(trainer)
+        if ends or self._is_due:
+            self._save_last(trainer)
 
     def _keep_if_best(self, trainer: Trainer, loss: float) -> None:
         if self._folder is None or not math.isfinite(loss) or (self.best_loss is not None and loss >= self.best_loss):
@@ -104,11 +108,3 @@ class FitCheckpoint(Checkpoint):
         self._is_due = False
         if not self._sealed and self._folder is not None:
             trainer.save_checkpoint(self._folder / "last.ckpt")
-
-    def state_dict(self) -> dict[str, Any]:
-        """The best loss so far."""
-        return {"best_loss": self.best_loss}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the best loss of the run that is resumed."""
-        self.best_loss = state_dict["best_loss"]

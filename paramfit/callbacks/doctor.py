@@ -19,6 +19,11 @@ def inner_optimizer_of(trainer: Trainer) -> Optimizer:
     return optimizer.inner if isinstance(optimizer, BlockOptimizer) else optimizer
 
 
+def _share(ratio: float) -> str:
+    """``30 % of it``, or ``29 times as much``."""
+    return f"{100 * ratio:.2g} % of it" if ratio <= 1 else f"{ratio:.3g} times as much"
+
+
 class Doctor(Callback):
     """Before the first update: largest stable learning rate, condition number, ratio of the first gradients.
 
@@ -63,11 +68,11 @@ class Doctor(Callback):
         if limit is None:
             lines.append(f"largest stable learning rate: none ({self.stability.limit_reason})")
         else:
-            lines.append(f"largest stable learning rate {limit:.5g}, here {rate:g} ({rate / limit:.3g} of it)")
+            lines.append(f"largest stable learning rate {limit:.5g}; {rate:g} is {_share(rate / limit)}")
         if self.stability.condition_number is None:
             lines.append(f"condition number: none ({self.stability.condition_reason})")
         else:
-            lines.append(f"condition number {self.stability.condition_number:.4g}")
+            lines.append(f"condition number {self.stability.condition_number:.0f}")
         lines += self._gradients()
         if limit is not None and rate > limit:
             lines.append(f"WARNING: this descent will diverge: {divergence_cure(self.start, self._optimizer)}")

@@ -125,15 +125,6 @@ def test_nothing_else_is_left_in_the_folder(make_trainer: MakeTrainer) -> None:
     assert {path.name for path in CHECKPOINTS.iterdir()} == {"best.ckpt", "last.ckpt"}
 
 
-def test_the_best_loss_is_remembered_in_the_checkpoint() -> None:
-    before, after = FitCheckpoint(), FitCheckpoint()
-    before.best_loss = 2.5
-    after.load_state_dict(before.state_dict())
-
-    assert after.best_loss == 2.5
-
-
-@pytest.mark.parametrize("every", [0, -5])
 def test_a_distance_below_1_is_refused(every: int) -> None:
     with pytest.raises(InputError, match=r"checkpoint\.every_n_updates"):
         FitCheckpoint(every)

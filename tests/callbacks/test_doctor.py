@@ -124,7 +124,7 @@ def test_after_a_divergence_the_report_says_why_and_what_cures(
     assert report.result.status == "diverged"
     printed = " ".join(capsys.readouterr().out.split())
     for text in (report.result.reason, printed):
-        assert "learning rate 0.01 is 29 times the largest stable rate 3.4e-4" in text
+        assert "Learning rate 0.01 is 29 times the largest stable rate 3.4e-4" in text
         assert "scaling the input by 0.1 raises the limit to 0.033" in text
 
 
