@@ -19,9 +19,10 @@ _SAVES_PER_RUN = 4
 class FitCheckpoint(Checkpoint):
     """``checkpoints/best.ckpt`` and ``checkpoints/last.ckpt`` of a run.
 
-    The best follows ``val/loss`` after each validation, or the training loss, looked at a few times in a run, where no
-    row is held out (after the first update, and then a few times); a loss that is not finite is never the best. The last is written at the same times, at the end,
-    and where the fit is interrupted: in the middle of an epoch too, so that a resumed run goes on with the next batch.
+    The best follows ``val/loss`` after each validation, or, where no row is held out, the training loss: after the
+    first epoch and a few times in a run. A loss that is not finite is never the best. The last is written a few times,
+    at the end, and where the fit is interrupted: in the middle of an epoch too, so that a resumed run goes on with the
+    next batch.
 
     Args:
         every_n_updates: write at least once in so many updates; a quarter of the run where it is not given.

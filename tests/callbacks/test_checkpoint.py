@@ -125,6 +125,7 @@ def test_nothing_else_is_left_in_the_folder(make_trainer: MakeTrainer) -> None:
     assert {path.name for path in CHECKPOINTS.iterdir()} == {"best.ckpt", "last.ckpt"}
 
 
+@pytest.mark.parametrize("every", [0, -5])
 def test_a_distance_below_1_is_refused(every: int) -> None:
     with pytest.raises(InputError, match=r"checkpoint\.every_n_updates"):
         FitCheckpoint(every)
