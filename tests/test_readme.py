@@ -1,0 +1,46 @@
+"""What the README tells a reader to type works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from paramfit.cli import EXIT_CODES, main
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [text for name, text in fenced if name == language]
+
+
+def test_the_model_of_ones_own_is_fitted_by_the_command_beside_it(own_directory: Path) -> None:
+    module = next(block for block in blocks("python") if "class Saturation" in block)
+    (own_directory / "saturation.py").write_text(module, encoding="utf-8")
+    assert len([line for line in module.splitlines() if line.strip()]) <= 10
+    command = next(line for block in blocks("") for line in block.splitlines() if "saturation.Saturation" in line)
+    assert main([*shlex.split(command)[1:], "--plots.enabled", "false"]) == 0
+    assert (own_directory / "lightning_logs" / "Regression" / "version_0" / "estimates.json").is_file()
+
+
+def test_the_use_from_python_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    program = next(block for block in blocks("python") if "load_from_checkpoint" in block)
+    exec(compile(program, "README.md", "exec"), {})
+    estimate, prediction = capsys.readouterr().out.splitlines()[-2:]
+    assert estimate.startswith("0.5367")
+    value = re.search(r"tensor\(\[([\d.]+)\]", prediction)
+    assert value is not None
+    assert float(value[1]) == pytest.approx(0.5367 * 50 - 17.301, abs=1e-2)
+
+
+def test_every_link_and_picture_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (Path(__file__).parent.parent / target).exists(), target
+
+
+def test_the_exit_codes_are_all_told() -> None:
+    table = README[README.index("| exit code |") :].split("\n\n")[0]
+    told = {int(code) for code in re.findall(r"\b(\d+)\b", "".join(line.split("|")[1] for line in table.splitlines()))}
+    assert told == set(EXIT_CODES) - {1}
