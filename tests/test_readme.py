@@ -1,5 +1,6 @@
 """What the README tells a reader to type works."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -17,12 +18,15 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_model_of_ones_own_is_fitted_by_the_command_beside_it(own_directory: Path) -> None:
-    module = next(block for block in blocks("python") if "class Saturation" in block)
-    (own_directory / "saturation.py").write_text(module, encoding="utf-8")
+    module = next(block for block in blocks("python") if "class FreezingPoint" in block)
+    (own_directory / "freezing.py").write_text(module, encoding="utf-8")
     assert len([line for line in module.splitlines() if line.strip()]) <= 10
-    command = next(line for block in blocks("") for line in block.splitlines() if "saturation.Saturation" in line)
+    command = next(line for block in blocks("") for line in block.splitlines() if "freezing.FreezingPoint" in line)
     assert main([*shlex.split(command)[1:], "--plots.enabled", "false"]) == 0
-    assert (own_directory / "lightning_logs" / "Regression" / "version_0" / "estimates.json").is_file()
+    run = own_directory / "lightning_logs" / "Regression" / "version_0"
+    freezing = json.loads((run / "estimates.json").read_text())["parameters"]["freezing"]
+    # the line's own least-squares estimates: -bias / weight
+    assert freezing["estimate"] == pytest.approx(17.304785503010798 / 0.5367719209075443, rel=1e-4)
 
 
 def test_the_use_from_python_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
