@@ -5,7 +5,7 @@ from paramfit.callbacks.checkpoint_io import AtomicCheckpointIO
 from paramfit.callbacks.divergence import DivergenceDetection, DivergenceReason
 from paramfit.callbacks.doctor import Doctor
 from paramfit.callbacks.early_stopping import FitEarlyStopping
-from paramfit.callbacks.epoch_table import EpochTable, EstimateRows, GradientLines, LossLines, ValidationLines
+from paramfit.callbacks.epoch_table import EpochTable
 from paramfit.callbacks.fit_plots import FitPlots
 from paramfit.callbacks.fit_progress import FitProgress
 from paramfit.callbacks.fit_report import FitReport
@@ -13,6 +13,7 @@ from paramfit.callbacks.graceful_stop import GracefulStop
 from paramfit.callbacks.history import FitHistory
 from paramfit.callbacks.no_profiler import NoProfiler
 from paramfit.callbacks.predictions import PredictionsFile
+from paramfit.callbacks.table_forms import EstimateRows, GradientLines, LossLines, ValidationLines
 
 __all__ = [
     "AtomicCheckpointIO",

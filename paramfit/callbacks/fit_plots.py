@@ -102,7 +102,7 @@ class FitPlots(Callback):
 
 
 def _point(parameters: Sequence[Tensor]) -> Tensor:
-    return torch.stack([parameter.detach().clone() for parameter in parameters])
+    return torch.stack([parameter.detach().cpu().clone() for parameter in parameters])
 
 
 def _in_precision_of(model: torch.nn.Module, observations: Observations) -> Observations:

@@ -9,7 +9,7 @@ import torch
 from torch.optim import SGD
 
 from paramfit.callbacks import EpochTable, EstimateRows, GradientLines, LossLines, ValidationLines
-from paramfit.callbacks.epoch_table import TableForm
+from paramfit.callbacks.table_forms import TableForm
 from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient

@@ -1,0 +1,206 @@
+"""The forms in which the lessons print their epochs."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+
+from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
+from paramfit.errors import InputError
+from paramfit.estimates import closed_form
+from paramfit.updates import Update
+
+__all__ = ["EstimateRows", "GradientLines", "LossLines", "TableForm", "ValidationLines"]
+
+_LESSON = (1, 2, 3, 10, 11, 99, 100, 4000, 5000)
+_ELLIPSES = (4, 12, 101)
+
+
+class TableForm(ABC):
+    """Which updates are told, and how. An update is what the lessons call an epoch."""
+
+    def header(self) -> str | None:
+        """The line above the table."""
+        return None
+
+    @abstractmethod
+    def next_update(self, after: int) -> int:
+        """The first update later than ``after`` that is told."""
+
+    def prepare(self, trainer: Trainer, module: LightningModule) -> None:
+        """Look at the run before the first update."""
+        del trainer, module
+
+    @abstractmethod
+    def lines(self, update: Update) -> str | None:
+        """What is told of one update."""
+
+
+def _next_of(numbers: Sequence[int], after: int) -> int:
+    return min((number for number in numbers if number > after), default=2**62)
+
+
+def _first_three_then_every(distance: int, after: int) -> int:
+    return after + 1 if after < 3 else (after // distance + 1) * distance
+
+
+def _as_printed(tensors: Sequence[Tensor]) -> str:
+    return str(torch.cat([tensor.detach().reshape(-1) for tensor in tensors]))
+
+
+class GradientLines(TableForm):
+    """Loss, parameters and gradient: ``Epoch 1, Loss 1763.884766`` and two lines below.
+
+    The first update whose loss is not finite is told too.
+
+    Args:
+        at: updates that are told; by default those of the lesson.
+        ellipsis_at: updates at which three dots stand for what is left out.
+    """
+
+    def __init__(self, at: Sequence[int] = _LESSON, ellipsis_at: Sequence[int] = _ELLIPSES) -> None:
+        self.at = tuple(at)
+        self.ellipsis_at = tuple(ellipsis_at)
+        self._was_finite = True
+
+    def next_update(self, after: int) -> int:
+        """The chosen updates."""
+        return min(_next_of(self.at, after), _next_of(self.ellipsis_at, after))
+
+    def lines(self, update: Update) -> str | None:
+        """Three lines, or three dots."""
+        finite = math.isfinite(update.loss)
+        if update.number in self.at or (not finite and self._was_finite):
+            self._was_finite = finite
+            gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in update.parameters]
+            return (
+                f"Epoch {update.number:d}, Loss {update.loss:f}\n"
+                f"    Params: {_as_printed(update.parameters)}\n"
+                f"    Grad:   {_as_printed(gradients)}"
+            )
+        return "..." if update.number in self.ellipsis_at else None
+
+
+class LossLines(TableForm):
+    """The loss now and then: ``Epoch 500, Loss 7.8601``.
+
+    Args:
+        every: distance between the updates that are told.
+    """
+
+    def __init__(self, every: int = 500) -> None:
+        self.every = _at_least_one(every)
+
+    def next_update(self, after: int) -> int:
+        """Every so many."""
+        return (after // self.every + 1) * self.every
+
+    def lines(self, update: Update) -> str:
+        """One line."""
+        return f"Epoch {update.number:d}, Loss {update.loss:.4f}"
+
+
+class ValidationLines(TableForm):
+    """Both losses before the update: ``Epoch 1, Training loss: 66.5811, Validation loss: 142.3890``.
+
+    Args:
+        every: distance between the updates that are told, after the first three.
+    """
+
+    def __init__(self, every: int = 500) -> None:
+        self.every = _at_least_one(every)
+        self._module: LightningModule | None = None
+        self._trainer: Trainer | None = None
+        self._told_at: tuple[int, float] = (0, float("nan"))
+
+    def prepare(self, trainer: Trainer, module: LightningModule) -> None:
+        """Measure the validation loss before the next update.
+
+        Raises:
+            InputError: if no row is held out.
+        """
+        data = data_of(trainer)
+        if data is None or not data.validation.n:
+            msg = (
+                "epoch_table.form: ValidationLines needs validation data, but no row is held out; give"
+                " --data.validation_fraction 0.2, or another form"
+            )
+            raise InputError(msg)
+        self._module, self._trainer = module, trainer
+        updates = task_of(module).updates
+        self._told_at = (updates, mean_loss(module, data.validation))
+
+    def next_update(self, after: int) -> int:
+        """The first three and every so many; and the one before each, at whose end the loss is measured."""
+        told = _first_three_then_every(self.every, after)
+        return told if told == after + 1 else told - 1
+
+    def lines(self, update: Update) -> str | None:
+        """One line at the updates that are told."""
+        before, validation = self._told_at
+        data = data_of(self._trainer) if self._trainer is not None else None
+        if data is not None and self._module is not None:
+            self._told_at = (update.number, mean_loss(self._module, data.validation))
+        if update.number > 3 and update.number % self.every:
+            return None
+        if before != update.number - 1:
+            validation = float("nan")
+        return f"Epoch {update.number:d}, Training loss: {update.loss:.4f}, Validation loss: {validation:.4f}"
+
+
+class EstimateRows(TableForm):
+    """A table of loss and estimate after the update, with the distance to the closed-form estimate.
+
+    For models of one parameter.
+
+    Args:
+        every: distance between the updates that are told.
+    """
+
+    def __init__(self, every: int = 500) -> None:
+        self.every = _at_least_one(every)
+        self._module: LightningModule | None = None
+        self._trainer: Trainer | None = None
+        self._target = float("nan")
+
+    def header(self) -> str:
+        """The names of the columns."""
+        return "{} {:>24} {:>15} {:>15}".format("step", "loss", "estimate", "diff. target")
+
+    def prepare(self, trainer: Trainer, module: LightningModule) -> None:
+        """Find the closed-form estimate.
+
+        Raises:
+            InputError: if the model has more than one parameter.
+        """
+        self._module, self._trainer = module, trainer
+        data = data_of(trainer)
+        if data is None:
+            return
+        loss = loss_function_of(module, data.train)
+        if loss.p != 1:
+            msg = f"epoch_table.form: EstimateRows is for models of one parameter, not of {loss.p}; try GradientLines"
+            raise InputError(msg)
+        exact = closed_form(loss)
+        self._target = float("nan") if exact is None else exact.item()
+
+    def next_update(self, after: int) -> int:
+        """Every so many."""
+        return (after // self.every + 1) * self.every
+
+    def lines(self, update: Update) -> str:
+        """One row."""
+        data = data_of(self._trainer) if self._trainer is not None else None
+        loss = update.loss if data is None or self._module is None else mean_loss(self._module, data.train)
+        estimate = update.parameters[0].item()
+        return f"{update.number:5d} {loss:24.3f} {estimate:15.5f} {estimate - self._target:15.5f}"
+
+
+def _at_least_one(every: int) -> int:
+    if every < 1:
+        msg = f"epoch_table.form.every: expected at least 1, but got {every}"
+        raise InputError(msg)
+    return every
