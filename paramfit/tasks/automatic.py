@@ -50,14 +50,14 @@ class AutomaticTask(EstimationTask):
         if self._window is not None and optimizer_closure is not None:
             optimizer_closure = self._window.closure(optimizer_closure)
         step = partial(super().optimizer_step, epoch, batch_idx, optimizer, optimizer_closure)
-        if self._window is not None or not self._plain or self._batch is None:
+        if self._window is not None or not self._plain:
             step()
         else:
             cast("BlockOptimizer", optimizer.optimizer).run(self._loss_with_gradient, step)
 
     def _loss_with_gradient(self) -> Tensor:
         """What Lightning's closure computes, without its hooks: for all updates of a block but the first."""
-        assert self._batch is not None  # set by this training step
+        assert self._batch is not None  # the block's first update went through training_step
         for parameter in self._trainable:
             parameter.grad = None
         with torch.enable_grad():
