@@ -13,6 +13,7 @@ from jsonargparse import ArgumentError, Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -36,7 +37,7 @@ from paramfit.callbacks import (
 from paramfit.data import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.explanation import explained, input_error_in
-from paramfit.tasks import EstimationTask
+from paramfit.tasks import EstimationTask, try_model
 from paramfit.updates import Status
 
 __all__ = ["FitCLI", "run"]
@@ -61,7 +62,7 @@ class _ConfigFile(SaveConfigCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Now."""
-        if trainer.logger is not None:
+        if trainer.logger is not None and not getattr(trainer, "fast_dev_run", False):
             super().setup(trainer, pl_module, "fit")
 
 
@@ -71,6 +72,7 @@ class FitCLI(LightningCLI):
     def __init__(self, arguments: Sequence[str]) -> None:
         self._command = arguments[0]
         self.report = FitReport()
+        self._made_before = 0
         super().__init__(
             model_class=EstimationTask,
             datamodule_class=EstimationDataModule,
@@ -104,8 +106,8 @@ class FitCLI(LightningCLI):
             (FitEarlyStopping, "early_stopping"),
             (Doctor, "doctor"),
             (EpochTable, "epoch_table"),
+            (FitReport, "report"),  # before the plots: a figure that fails must not cost the result
             (FitPlots, "plots"),
-            (FitReport, "report"),
             (FitCheckpoint, "checkpoint"),
         ):
             parser.add_lightning_class_args(callback, key)
@@ -114,6 +116,9 @@ class FitCLI(LightningCLI):
         """Parse without Lightning's warning about arguments given from Python."""
         try:
             self.config = parser.parse_args(args)
+        except UnicodeDecodeError as wrong:
+            msg = f"config: {', '.join(_config_files(args))} is not a text file in UTF-8 ({wrong.reason})"
+            raise InputError(msg) from wrong
         except ArgumentError as wrong:
             known = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
             raise InputError(explained(wrong, known, _config_files(args))) from wrong
@@ -129,7 +134,13 @@ class FitCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Give the run its name."""
         options = self._options
-        if options.get("name") is None:
+        given_name = options.get("name")
+        if given_name is not None and (
+            not given_name or ".." in Path(given_name).parts or Path(given_name).is_absolute()
+        ):
+            msg = f"name: expected a folder under lightning_logs, but got {given_name!r}"
+            raise InputError(msg)
+        if given_name is None:
             given = [str(path) for path in options.get("config") or []]
             options["name"] = Path(given[-1]).stem if given else options["model"]["class_path"].rsplit(".", 1)[-1]
 
@@ -159,11 +170,16 @@ class FitCLI(LightningCLI):
         config = {**given, **settings, "logger": False, "enable_checkpointing": False}
         extra: list[Callback] = [PredictionsFile(self._folder_of_predictions())] if self._command == "predict" else []
         config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
-        config["enable_progress_bar"] = False
+        if not _has_progress_bar(config):
+            config["enable_progress_bar"] = False
         return self._checked_trainer(config)
 
     @staticmethod
     def _checked_trainer(config: dict[str, Any]) -> Trainer:
+        for option in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"):
+            if config.get(option) == 0:
+                msg = f"trainer.{option}: expected at least 1, but got 0"
+                raise InputError(msg)
         try:
             return Trainer(**config)
         except (ValueError, TypeError, MisconfigurationException) as wrong:
@@ -172,7 +188,7 @@ class FitCLI(LightningCLI):
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         found: list[Callback] = [GracefulStop(), *callbacks]
-        if config.get("enable_progress_bar") is not False:
+        if config.get("enable_progress_bar") is not False and not _has_progress_bar(config):
             found.append(FitProgress())
         if config.get("enable_checkpointing") is False:
             found = [callback for callback in found if not isinstance(callback, FitCheckpoint)]
@@ -234,19 +250,36 @@ class FitCLI(LightningCLI):
         """
         checkpoint = self._checkpoint()
         if checkpoint is not None:
-            AtomicCheckpointIO().load_checkpoint(checkpoint)
-        self.datamodule.prepare_data()
-        self.datamodule.setup("fit")
+            self._made_before = int(AtomicCheckpointIO().load_checkpoint(checkpoint)["paramfit"]["updates"])
+        self._try_model_on_data("fit")
         self.model.configure_optimizers()
+        if self.trainer.world_size > 1:  # before Lightning starts the other processes
+            msg = f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for"
+            raise InputError(msg)
         folder = self.run_directory
         if folder is not None and folder.exists():
             msg = f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
             raise InputError(msg)
 
+    def before_validate(self) -> None:
+        """Try the model on the data.
+
+        Raises:
+            InputError: if they do not belong together.
+        """
+        self._try_model_on_data("validate")
+
+    before_test = before_predict = before_validate
+
+    def _try_model_on_data(self, stage: str) -> None:
+        self.datamodule.prepare_data()
+        self.datamodule.setup(stage)
+        try_model(self.model, self.datamodule.train)
+
     @property
     def run_directory(self) -> Path | None:
         """Where this run's files go, if it has a logger."""
-        if self.trainer.logger is None or self.trainer.log_dir is None:
+        if self.trainer.logger is None or getattr(self.trainer, "fast_dev_run", False) or self.trainer.log_dir is None:
             return None
         return Path(self.trainer.log_dir)
 
@@ -255,7 +288,16 @@ class FitCLI(LightningCLI):
         folder = self.run_directory
         try:
             self.trainer.fit(**arguments)
-        except (InputError, MisconfigurationException):
+            if self.model.updates == self._made_before and self.model.stop is None:
+                msg = (
+                    "there is nothing to do: no update was made; give a larger --trainer.max_epochs (a resumed fit"
+                    " counts those of its checkpoint), and --trainer.limit_train_batches above 0"
+                )
+                raise InputError(msg)
+        except OSError as refused:
+            msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
+            raise InputError(msg) from refused
+        except BaseException:
             if folder is not None and folder.is_dir() and not (folder / "checkpoints").exists():
                 for logger in self.trainer.loggers:
                     logger.finalize("failed")
@@ -274,6 +316,10 @@ def _config_files(arguments: Sequence[str]) -> list[str]:
     """The files that follow ``--config``."""
     after = [following for option, following in pairwise(arguments) if option in {"-c", "--config"}]
     return after + [option.split("=", 1)[1] for option in arguments if option.startswith("--config=")]
+
+
+def _has_progress_bar(config: dict[str, Any]) -> bool:
+    return any(isinstance(callback, ProgressBar) for callback in _as_list(config.get("callbacks")))
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -306,6 +352,8 @@ def run(arguments: Sequence[str]) -> int:
         print(f"error: {explained(wrong)}", file=sys.stderr)
         return 2
     except SystemExit as ended:
+        if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning makes a 1 of the second Ctrl-C
+            return 130
         return ended.code if isinstance(ended.code, int) else 0
     result = cli.report.result
     return 0 if result is None else _EXIT_CODES.get(result.status, 0)

@@ -69,13 +69,18 @@ def explained(error: BaseException, known: Iterable[str] = (), files: Sequence[s
             )
         missing = ", ".join(f"--{name.split('.')[-1]}" for name in found[1].split(", "))
         return f"{missing}: missing; give --config FILE (configs/ has one for each lesson), or --model and --data"
+    if text.startswith("Unexpected config"):
+        return f"config: {', '.join(files)} is empty or no mapping of options; configs/ has one for each lesson"
+    if text.startswith("Not a valid subclass"):
+        return _one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
     if found := _NO_CLASS.search(text):
         name = next((group for group in found.groups() if group), "")
         return _one_line(f"{place}: {_no_class(name, text, str(error))}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
     if expected and given:
-        return _one_line(f"{place}: expected {' or '.join(dict.fromkeys(expected))}, but got {given[-1]!r}")
+        finite = "a finite " if given[-1] in {"nan", "inf", "-inf"} else ""
+        return _one_line(f"{place}: expected {finite}{' or '.join(dict.fromkeys(expected))}, but got {given[-1]!r}")
     return _one_line(f"{place}: {text}" if place else text)
 
 

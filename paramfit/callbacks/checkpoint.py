@@ -14,6 +14,7 @@ from paramfit.updates import Update
 __all__ = ["FitCheckpoint"]
 
 _SAVES_PER_RUN = 4
+_UNLIMITED = 40_000  # a run without a limit is saved like one of this length
 
 
 class FitCheckpoint(Checkpoint):
@@ -53,7 +54,7 @@ class FitCheckpoint(Checkpoint):
         data = data_of(trainer)
         self._follows_training = data is not None and not data.validation.n
         task = task_of(pl_module)
-        self._stride = self.every_n_updates or max(1, task.planned_updates // _SAVES_PER_RUN)
+        self._stride = self.every_n_updates or max(1, (task.planned_updates or _UNLIMITED) // _SAVES_PER_RUN)
         if self._folder is not None:
             task.listeners.append(self)
 

@@ -47,7 +47,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except Exception as damage:  # whatever unpickling a damaged file raises: there is no common base
             msg = f"ckpt_path: {path} is damaged or no checkpoint ({_first_line(damage)})"
             raise InputError(msg) from damage
-        if not isinstance(checkpoint, dict) or "paramfit" not in checkpoint:
+        if not isinstance(checkpoint, dict) or not {"paramfit", "state_dict", "loops"} <= checkpoint.keys():
             msg = f"ckpt_path: {path} was not made by paramfit; give a checkpoints/*.ckpt of one of its runs"
             raise InputError(msg)
         return checkpoint

@@ -6,6 +6,7 @@ from torch.optim import Optimizer
 from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
 from paramfit.estimates import CurvePoint, LossFunction, divergence_cure, stability
 from paramfit.estimates.stability import Stability
+from paramfit.objectives import SquaredError
 from paramfit.optimizers import BlockOptimizer
 
 __all__ = ["Doctor", "inner_optimizer_of"]
@@ -49,7 +50,14 @@ class Doctor(Callback):
             return
         self._optimizer = inner_optimizer_of(trainer)
         self.start = loss_function_of(pl_module, data.train)
-        self.stability = stability(self.start, self._optimizer)
+        try:
+            self.stability = stability(self.start, self._optimizer)
+        except RuntimeError as failure:
+            print(
+                f"doctor: not examined, since autograd cannot differentiate the model ({str(failure).splitlines()[0]})"
+            )
+            self.start = None
+            return
         for line in self.findings():
             print(f"doctor: {line}")
         if data.validation.n:
@@ -75,7 +83,11 @@ class Doctor(Callback):
             lines.append(f"condition number {self.stability.condition_number:.0f}")
         lines += self._gradients()
         if limit is not None and rate > limit:
-            lines.append(f"WARNING: this descent will diverge: {divergence_cure(self.start, self._optimizer)}")
+            sure = isinstance(self.start.objective, SquaredError) and getattr(
+                self.start.model, "linear_in_parameters", False
+            )
+            forecast = "will diverge" if sure else "may diverge, unless the curvature is less further on"
+            lines.append(f"WARNING: this descent {forecast}: {divergence_cure(self.start, self._optimizer)}")
         return lines
 
     def _gradients(self) -> list[str]:

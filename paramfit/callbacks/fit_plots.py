@@ -1,12 +1,13 @@
 """Pictures of a fit, as PNG files and in TensorBoard."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.callbacks.run import data_of, run_directory, task_of
@@ -19,6 +20,7 @@ __all__ = ["FitPlots"]
 
 _POINTS_OF_PATH = 400
 _FIRST_POINTS = 20
+_UNLIMITED = 400_000  # a run without a limit is drawn as one of this length
 
 
 class FitPlots(Callback):
@@ -45,7 +47,7 @@ class FitPlots(Callback):
             return
         if not scalars or len(task.names) > 2:
             return
-        self._stride = max(1, task.planned_updates // _POINTS_OF_PATH)
+        self._stride = max(1, (task.planned_updates or _UNLIMITED) // _POINTS_OF_PATH)
         self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]
         task.listeners.append(self)
 
@@ -72,6 +74,7 @@ class FitPlots(Callback):
 
     def _figures(self, module: LightningModule, data: EstimationDataModule) -> dict[str, Figure]:
         task, raw = task_of(module), data.raw
+        model = copy.deepcopy(task.model).cpu().eval()  # drawing must not change the model
         figures: dict[str, Figure] = {}
         diverged = task.stop is not None and task.stop.status is Status.DIVERGED
         if diverged or not all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters()):
@@ -84,17 +87,17 @@ class FitPlots(Callback):
         if len(raw.inputs) == 1:
             figures["scatter"] = scatter_figure(raw.inputs[0], raw.target, data.labels, held_out)
             grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
-            curve = _curve(module, data, grid)
-            if curve is not None and not diverged and bool(torch.isfinite(curve).all()):
+            curve = None if diverged else _curve(model, data, grid)
+            if curve is not None and bool(torch.isfinite(curve).all()):
                 figures["fit"] = fit_figure(raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out)
-        elif not raw.inputs:
+        elif not raw.inputs and not diverged:
             with torch.no_grad():
-                fitted = task.model()
+                fitted = model()
             if isinstance(fitted, Distribution) and bool(torch.isfinite(fitted.mean).all()):
                 figures["density"] = density_figure(raw.target, fitted, data.labels, title)
         if len(self._path) > 1:
             surface = loss_surface_figure(
-                task.model, task.objective, _in_precision_of(task.model, data.train), torch.stack(self._path), title
+                model, task.objective, _in_precision_of(model, data.train), torch.stack(self._path), title
             )
             if surface is not None:
                 figures["loss_surface"] = surface
@@ -105,17 +108,19 @@ def _point(parameters: Sequence[Tensor]) -> Tensor:
     return torch.stack([parameter.detach().cpu().clone() for parameter in parameters])
 
 
-def _in_precision_of(model: torch.nn.Module, observations: Observations) -> Observations:
+def _in_precision_of(model: nn.Module, observations: Observations) -> Observations:
     return observations.to(next(model.parameters()).dtype)
 
 
-def _curve(module: LightningModule, data: EstimationDataModule, grid: Tensor) -> Tensor | None:
+def _curve(model: nn.Module, data: EstimationDataModule, grid: Tensor) -> Tensor | None:
     """The prediction over the raw input's range; the mean where it is a distribution."""
     shift, scale = data.statistics[0]
-    task = task_of(module)
-    dtype = next(task.model.parameters()).dtype
-    with torch.no_grad():
-        predicted = task.model(((grid - shift) * scale).to(dtype))
+    dtype = next(model.parameters()).dtype
+    try:
+        with torch.no_grad():
+            predicted = model(((grid - shift) * scale).to(dtype))
+    except RuntimeError:
+        return None  # a model that takes just as many rows as the data have
     if isinstance(predicted, Distribution):
         predicted = predicted.mean
     return predicted if predicted.shape == grid.shape else None

@@ -28,13 +28,19 @@ class FitReport(Callback):
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
         self.result: FitResult | None = None
+        self._planned: int | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember how many updates were asked for."""
+        del trainer
+        self.result, self._planned = None, task_of(pl_module).planned_updates
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge, print, write."""
         data = data_of(trainer)
-        if data is None:
-            return
-        self.result = _result(trainer, pl_module, data)
+        if data is None or self._planned is None:
+            return  # no data to judge by, or nothing was fitted
+        self.result = _result(trainer, pl_module, data, self._planned)
         folder = run_directory(trainer)
         if folder is not None:
             _write(folder / "estimates.json", self.result.to_json())
@@ -44,7 +50,7 @@ class FitReport(Callback):
                 print(f"run directory: {folder}")
 
 
-def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule) -> FitResult:
+def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule, planned: int) -> FitResult:
     task = task_of(module)
     callbacks = getattr(trainer, "callbacks", [])
     doctor = next((callback for callback in callbacks if isinstance(callback, Doctor)), None)
@@ -61,7 +67,7 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         "train": mean_loss(module, data.train),
         "val": mean_loss(module, data.validation) if data.validation.n else None,
     }
-    stop = _how_it_ended(task, summary, losses["train"])
+    stop = _how_it_ended(task, summary, losses["train"], planned)
     reason, notes = stop.reason, _missing(summary)
     if stop.status is Status.DIVERGED and doctor is not None and (cure := doctor.cure()) is not None:
         reason = f"{reason}. {cure[:1].upper()}{cure[1:]}."
@@ -101,7 +107,7 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     )
 
 
-def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float | None) -> Stop:
+def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float | None, planned: int) -> Stop:
     """The status: what is not finite has diverged, whoever stopped it; what is close enough has converged."""
     finite = all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters())
     distance = summary.distance.total
@@ -117,6 +123,9 @@ def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float 
     where = (
         "" if distance is None else f", and the fit is {distance:.3g} standard errors from the optimum: not converged"
     )
+    if task.updates < planned or not planned:
+        made = f"{task.updates} of {planned}" if planned else f"{task.updates}"
+        return Stop(Status.STOPPED_EARLY, f"the Trainer or a callback stopped the fit after {made} updates{where}.")
     return Stop(Status.LIMIT_REACHED, f"all updates that were asked for were made{where}.")
 
 

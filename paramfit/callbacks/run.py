@@ -1,5 +1,6 @@
 """What callbacks ask of a run."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -53,9 +54,20 @@ def mean_loss(module: LightningModule, observations: Observations) -> float:
     """The objective over some observations at the present parameters, in the fit's own precision, without penalty."""
     task = task_of(module)
     parameter = next(task.model.parameters())
-    with torch.no_grad():
-        there = Observations(
-            tuple(column.to(parameter) for column in observations.inputs), observations.target.to(parameter)
-        )
-        objective: Objective = task.objective
-        return objective(task.model(*there.inputs), there.target).item()
+    there = Observations(
+        tuple(column.to(parameter) for column in observations.inputs), observations.target.to(parameter)
+    )
+    objective: Objective = task.objective
+    # Watching must not change the fit: dropout would draw from the global random state, batch norm would learn.
+    training = [part for part in task.model.modules() if part.training]
+    task.model.eval()
+    try:
+        with torch.no_grad():
+            return objective(task.model(*there.inputs), there.target).item()
+    except InputError:
+        raise
+    except ValueError:
+        return math.nan  # the model has left its parameter space
+    finally:
+        for part in training:
+            part.training = True

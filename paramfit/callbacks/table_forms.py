@@ -48,7 +48,7 @@ def _first_three_then_every(distance: int, after: int) -> int:
 
 
 def _as_printed(tensors: Sequence[Tensor]) -> str:
-    return str(torch.cat([tensor.detach().reshape(-1) for tensor in tensors]))
+    return str(torch.cat([tensor.detach().cpu().reshape(-1) for tensor in tensors]))
 
 
 class GradientLines(TableForm):

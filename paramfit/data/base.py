@@ -59,6 +59,9 @@ class EstimationDataModule(LightningDataModule, ABC):
         if not 0 <= validation_fraction < 1:
             msg = f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}"
             raise InputError(msg)
+        if not 0 <= seed < 2**63:
+            msg = f"seed: expected a whole number from 0 to 2**63 - 1, but got {seed}"
+            raise InputError(msg)
         if not jitter >= 0:
             msg = f"jitter: a standard deviation is 0 or more, but got {jitter}"
             raise InputError(msg)
@@ -98,16 +101,19 @@ class EstimationDataModule(LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         """Read, split, and fit the normalisation on the training part."""
-        del stage
+        if stage == "fit":
+            self._loader = None  # a fit begins at its first epoch, unless a checkpoint says otherwise
         if self._raw is not None:
             return
-        self._raw = self.read()
+        self._raw = _checked(self.read())
         self.split = split_rows(self._raw.n, self.validation_fraction, self.validation_indices, self.seed)
+        self.statistics = self._fitted_on(self.split)
+
+    def _fitted_on(self, split: Split) -> list[tuple[float, float]]:
+        """Shift and scale of each input column, from the training part of a split."""
         if self.normalization is None:
-            self.statistics = [(0.0, 1.0)] * len(self._raw.inputs)
-        else:
-            train = self._raw.rows(self.split.train)
-            self.statistics = [self.normalization.fit(column) for column in train.inputs]
+            return [(0.0, 1.0)] * len(self.raw.inputs)
+        return [self.normalization.fit(column) for column in self.raw.rows(split.train).inputs]
 
     @property
     def raw(self) -> Observations:
@@ -152,6 +158,7 @@ class EstimationDataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> InMemoryLoader:
         """Batches of the training part."""
+        before = self._loader
         self._loader = InMemoryLoader(
             self.train,
             self.batch_size,
@@ -162,6 +169,8 @@ class EstimationDataModule(LightningDataModule, ABC):
         if self._loader_state is not None:
             self._loader.load_state_dict(self._loader_state)
             self._loader_state = None
+        elif before is not None:  # Lightning may ask anew before each epoch: the epochs go on
+            self._loader.epoch, self._loader.position = before.epoch, before.position
         return self._loader
 
     def val_dataloader(self) -> InMemoryLoader | list[Any]:
@@ -196,19 +205,22 @@ class EstimationDataModule(LightningDataModule, ABC):
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: split, statistics, fingerprint, and where the training loader is."""
         parts = self._parts()
+        loader = None if self._loader is None else self._loader.state_dict()
+        if loader is not None and self._loader is not None and self.trainer is not None and self.trainer.is_last_batch:
+            loader["position"] = len(self._loader)  # limit_train_batches may end an epoch before its last batch
         return {
             "train": parts.train,
             "validation": parts.validation,
             "statistics": self.statistics,
             "fingerprint": self.fingerprint(),
-            "loader": None if self._loader is None else self._loader.state_dict(),
+            "loader": loader,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over split, statistics and loader position of a checkpoint.
 
         Raises:
-            InputError: if the checkpoint was made with other data.
+            InputError: if the checkpoint was made with other data or another normalisation.
         """
         if state_dict["fingerprint"] != self.fingerprint():
             rows = len(state_dict["train"]) + len(state_dict["validation"])
@@ -217,6 +229,38 @@ class EstimationDataModule(LightningDataModule, ABC):
                 " differ; give --data as it was in that run's config.yaml"
             )
             raise InputError(msg)
-        self.split = Split(train=torch.as_tensor(state_dict["train"]), validation=state_dict["validation"])
-        self.statistics = [(float(shift), float(scale)) for shift, scale in state_dict["statistics"]]
+        split = Split(train=torch.as_tensor(state_dict["train"]), validation=state_dict["validation"])
+        statistics = [(float(shift), float(scale)) for shift, scale in state_dict["statistics"]]
+        configured = self._fitted_on(split)
+        if configured != statistics:
+            msg = (
+                f"data.normalization: the checkpoint was made with shift and scale {statistics}, the configuration"
+                f" gives {configured}; give --data.normalization as it was in that run's config.yaml"
+            )
+            raise InputError(msg)
+        self.split, self.statistics = split, statistics
         self._loader_state = state_dict["loader"]
+
+
+def _checked(observations: Observations) -> Observations:
+    """The observations, if a fit can use them.
+
+    Raises:
+        InputError: for columns of unequal length, values that are not finite, or sigmas, which no objective uses yet.
+    """
+    if observations.sigma is not None:
+        msg = "data: known errors (sigma) are not used by any objective yet; leave them out"
+        raise InputError(msg)
+    columns = {f"input {number}": column for number, column in enumerate(observations.inputs)}
+    for name, column in {**columns, "target": observations.target}.items():
+        if column.shape != observations.target.shape or column.ndim != 1:
+            msg = (
+                f"data: every column has one value for each observation, but {name} has {tuple(column.shape)} and the"
+                f" target {tuple(observations.target.shape)}"
+            )
+            raise InputError(msg)
+        wrong = (~torch.isfinite(column)).nonzero().flatten()
+        if len(wrong):
+            msg = f"data: {name} is {column[wrong[0]].item()} in row {int(wrong[0])}; leave such rows out"
+            raise InputError(msg)
+    return observations

@@ -39,7 +39,10 @@ def curvature(loss: LossFunction, theta: Tensor) -> tuple[float, float | None]:
     is None.
     """
     if loss.p <= _MOST_PARAMETERS_FOR_EIGENVALUES:
-        eigenvalues = torch.linalg.eigvalsh(loss.hessian(theta))
+        hessian = loss.hessian(theta)
+        if not bool(torch.isfinite(hessian).all()):
+            return math.nan, math.nan
+        eigenvalues = torch.linalg.eigvalsh(hessian)
         return eigenvalues[-1].item(), eigenvalues[0].item()
     farthest = _farthest_eigenvalue(loss, theta, 0.0)
     # Far below 0 it is the smallest; measured from there, the largest is the farthest.

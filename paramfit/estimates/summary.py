@@ -13,6 +13,7 @@ from paramfit.estimates.covariance import Uncertainty, uncertainty
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.result import Estimate
 from paramfit.models import ParametricModel
+from paramfit.objectives import SquaredError
 
 __all__ = ["Summary", "summarise"]
 
@@ -59,6 +60,8 @@ def summarise(
         nothing = Uncertainty(None, "the estimates are not finite", float("nan"), "none")
         estimates = {name: Estimate(value) for name, value in zip(loss.names, theta.tolist(), strict=True)}
         return Summary(estimates, None, Distance(None, reason=nothing.reason), None, nothing.reason, nothing)
+    if untrusted is None:
+        untrusted = _why_not_differentiable(loss, theta)
     errors = uncertainty(loss, theta) if untrusted is None else Uncertainty(None, untrusted, float("nan"), "none")
     distance = distance_to_optimum(loss, theta, errors.covariance, errors.reason)
     left, left_reason = None, distance.reason
@@ -71,13 +74,31 @@ def summarise(
     undo = _undo_normalization(loss, normalization)
     # Without a normalisation both are the same, and the truth belongs to both.
     same = undo is not None and bool(torch.equal(undo, torch.eye(loss.p, dtype=torch.float64)))
-    parameters = _estimates(loss.names, theta, errors, exact, truth if same else None, loss.gradient(theta))
+    parameters = _estimates(loss.names, theta, errors, exact, truth if same else None, _gradient(loss, theta))
     original = None
     if undo is not None:
         covariance = None if errors.covariance is None else undo @ errors.covariance @ undo.T
         moved = Uncertainty(covariance, errors.reason, errors.quantile, errors.method)
         original = _estimates(loss.names, undo @ theta, moved, None if exact is None else undo @ exact, truth)
     return Summary(parameters, original, distance, left, left_reason, errors)
+
+
+def _gradient(loss: LossFunction, theta: Tensor) -> Tensor | None:
+    try:
+        return loss.gradient(theta)
+    except (ValueError, RuntimeError):
+        return None
+
+
+def _why_not_differentiable(loss: LossFunction, theta: Tensor) -> str | None:
+    """Why the errors cannot be read off the loss, if they cannot: numerical gradients do not ask for autograd."""
+    try:
+        loss.gradient(theta)
+        if isinstance(loss.objective, SquaredError):
+            loss.jacobian(theta)
+    except (ValueError, RuntimeError) as failure:
+        return f"autograd cannot differentiate the model ({str(failure).splitlines()[0][:80]})"
+    return None
 
 
 def _undo_normalization(loss: LossFunction, normalization: Sequence[tuple[float, float]]) -> Tensor | None:

@@ -7,6 +7,7 @@ from paramfit.tasks.hand_written import HandWrittenDescent
 from paramfit.tasks.likelihood import MaximumLikelihood
 from paramfit.tasks.regression import Regression
 from paramfit.tasks.thermometer import ThermometerRegression
+from paramfit.tasks.trial import try_model
 
 __all__ = [
     "AutomaticTask",
@@ -16,4 +17,5 @@ __all__ = [
     "MaximumLikelihood",
     "Regression",
     "ThermometerRegression",
+    "try_model",
 ]

@@ -64,7 +64,6 @@ class EstimationTask(LightningModule, ABC):
         if not self._trainable:
             msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
             raise InputError(msg)
-        self._dtype_of_model = self._trainable[0].dtype
         self.log_of_updates = UpdateLog(self._trainable)
 
     @property
@@ -120,8 +119,11 @@ class EstimationTask(LightningModule, ABC):
         Raises:
             InputError: if the prediction broadcasts with the target to something larger; the message names both shapes.
         """
-        prediction = self.model(*observations.inputs)
-        loss = self.objective(prediction, observations.target)
+        try:
+            prediction = self.model(*observations.inputs)
+            loss = self.objective(prediction, observations.target)
+        except ValueError as outside:
+            return self.nan_outside_parameter_space(outside)
         if loss.ndim:
             shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
             msg = (
@@ -130,6 +132,18 @@ class EstimationTask(LightningModule, ABC):
             )
             raise InputError(msg)
         return loss + self.objective.penalty(self._trainable) if self.objective.penalised else loss
+
+    def nan_outside_parameter_space(self, outside: ValueError) -> Tensor:
+        """The loss where a distribution refuses its parameters, such as a scale below 0 after too large an update.
+
+        It is NaN, so that the fit ends as any other that diverged.
+
+        Raises:
+            ValueError: what was given, if it is not an update's doing.
+        """
+        if self.updates == 0 or isinstance(outside, InputError):
+            raise outside
+        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * math.nan
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The injected optimizer in blocks, and its scheduler, stepped once per training step.
@@ -140,7 +154,19 @@ class EstimationTask(LightningModule, ABC):
         block = BlockOptimizer(self.inner_optimizer(), self.updates_per_step, self.log_of_updates.after_update)
         if self.make_scheduler is None:
             return block
-        scheduler = self.make_scheduler(block)
+        try:
+            scheduler = self.make_scheduler(block)
+        except (ValueError, TypeError) as refusal:
+            msg = f"model.scheduler: {refusal}"
+            raise InputError(msg) from refusal
+        if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            monitor = getattr(scheduler, "monitor", None)
+            if monitor is None or (monitor != "train/loss" and not monitor.startswith("val/")):
+                msg = (
+                    "model.scheduler: give lightning.pytorch.cli.ReduceLROnPlateau with monitor train/loss or val/loss,"
+                    f" but got {type(scheduler).__module__}.{type(scheduler).__name__} with monitor {monitor}"
+                )
+                raise InputError(msg)
         settings: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
         if isinstance(scheduler, ReduceLROnPlateau) and self.automatic_optimization:
             settings |= {"monitor": scheduler.monitor, "strict": False}
@@ -157,6 +183,10 @@ class EstimationTask(LightningModule, ABC):
             if not group["lr"] > 0:
                 msg = f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}"
                 raise InputError(msg)
+            for option, value in group.items():
+                if isinstance(value, float) and not math.isfinite(value):
+                    msg = f"model.optimizer.{option}: expected a finite number, but got {value}"
+                    raise InputError(msg)
         return optimizer
 
     def setup(self, stage: str) -> None:
@@ -174,6 +204,12 @@ class EstimationTask(LightningModule, ABC):
         trainer = self.trainer
         if trainer.world_size > 1:
             msg = f"trainer.devices: one process is supported, but {trainer.world_size} were asked for"
+            raise InputError(msg)
+        if "16" in str(trainer.precision):
+            msg = (
+                f"trainer.precision: estimates in half precision ({trainer.precision}) would mean nothing; leave it"
+                " out, or give 64-true"
+            )
             raise InputError(msg)
         if trainer.accumulate_grad_batches > 1 and self.updates_per_step > 1:
             msg = (
@@ -204,7 +240,8 @@ class EstimationTask(LightningModule, ABC):
         if not isinstance(batch, Observations):
             msg = f"data: expected batches of paramfit's Observations, but got {type(batch).__name__}"
             raise InputError(msg)
-        return batch if batch.target.dtype == self._dtype_of_model else batch.to(self._dtype_of_model)
+        dtype = self._trainable[0].dtype
+        return batch if batch.target.dtype == dtype else batch.to(dtype)
 
     def validation_step(self, observations: Observations) -> None:
         """Take one batch into the held-out metrics."""

@@ -12,7 +12,20 @@ __all__ = ["check_checkpoint", "checkpoint_mark"]
 
 def checkpoint_mark(task: "EstimationTask") -> dict[str, Any]:
     """What marks a checkpoint as paramfit's: the task, the updates it has made, and its optimizer."""
-    return {"task": type(task).__name__, "updates": task.updates, "optimizer": type(task.inner_optimizer()).__name__}
+    optimizer = task.inner_optimizer()
+    return {
+        "task": type(task).__name__,
+        "updates": task.updates,
+        "optimizer": type(optimizer).__name__,
+        # as configured: schedulers change what the optimizer's own state says of them
+        "options": [_options(task, group) for group in optimizer.param_groups],
+    }
+
+
+def _options(task: "EstimationTask", group: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a fresh parameter group that a checkpoint can keep as plain values."""
+    plain = {key: value for key, value in group.items() if isinstance(value, int | float | str | None | list | tuple)}
+    return {key: value for key, value in plain.items() if key != "params"} | {"updates_per_step": task.updates_per_step}
 
 
 def check_checkpoint(task: "EstimationTask", checkpoint: dict[str, Any], *, resuming: bool) -> None:
@@ -40,10 +53,10 @@ def check_checkpoint(task: "EstimationTask", checkpoint: dict[str, Any], *, resu
         )
         raise InputError(msg)
     if resuming:
-        _check_optimizer(task, mark, checkpoint["optimizer_states"][0]["param_groups"])
+        _check_optimizer(task, mark)
 
 
-def _check_optimizer(task: "EstimationTask", mark: dict[str, Any], saved_groups: list[dict[str, Any]]) -> None:
+def _check_optimizer(task: "EstimationTask", mark: dict[str, Any]) -> None:
     optimizer = task.inner_optimizer()
     if mark["optimizer"] != type(optimizer).__name__:
         msg = (
@@ -51,13 +64,10 @@ def _check_optimizer(task: "EstimationTask", mark: dict[str, Any], saved_groups:
             f" {type(optimizer).__name__}; resume with the former, or start anew without --ckpt_path"
         )
         raise InputError(msg)
-    for group, saved in zip(optimizer.param_groups, saved_groups, strict=True):
-        ours = {key: value for key, value in group.items() if key != "params"}
-        ours["updates_per_step"] = task.updates_per_step
-        for key, value in ours.items():
-            # A scheduler changes the rate it started from; that one is kept as the initial rate.
-            before = saved.get(f"initial_{key}", saved.get(key))
-            if before != value:
+    for group, saved in zip(optimizer.param_groups, mark["options"], strict=True):
+        for key, value in _options(task, group).items():
+            before = saved.get(key)
+            if before != value and not (isinstance(value, list | tuple) and list(before or []) == list(value)):
                 option = "model.updates_per_step" if key == "updates_per_step" else f"model.optimizer.{key}"
                 msg = (
                     f"{option}: the checkpoint was made with {before}, the configuration says {value}, and a resumed"

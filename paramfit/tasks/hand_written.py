@@ -1,7 +1,9 @@
 """Gradient descent written out by hand."""
 
+import math
 from typing import Any, cast
 
+import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from torch import Tensor, nn
@@ -85,7 +87,11 @@ class HandWrittenDescent(EstimationTask):
         rule, model, objective = self.gradient, self.model, self.objective  # an nn.Module's attributes are slow to find
 
         def fill_gradients() -> Tensor:
-            loss, gradients = rule(model, objective, observations)
+            try:
+                loss, gradients = rule(model, objective, observations)
+            except ValueError as outside:
+                loss = self.nan_outside_parameter_space(outside).detach()
+                gradients = {name: torch.full_like(parameter, math.nan) for name, parameter in parameters}
             for name, parameter in parameters:
                 parameter.grad = gradients[name]
             return loss

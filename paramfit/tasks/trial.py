@@ -1,0 +1,67 @@
+"""Trying a model on its data before anything is written."""
+
+import copy
+import traceback
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+from paramfit.tasks.base import EstimationTask
+
+__all__ = ["try_model"]
+
+
+def try_model(task: EstimationTask, observations: Observations) -> None:
+    """Evaluate a copy of the model once, so that a model that does not fit its data is found out before the fit.
+
+    Args:
+        task: its model, as it starts.
+        observations: what it will see.
+
+    Raises:
+        InputError: if ``forward`` fails or returns no prediction for each observation, if the observations are outside
+            a distribution's support, or if autograd, where the task needs it, cannot follow the model.
+    """
+    model = copy.deepcopy(task.model).eval()
+    name = type(model).__name__
+    there = task.in_precision(observations)
+    seen = ", ".join(str(tuple(column.shape)) for column in there.inputs) or "no input"
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        try:
+            prediction = model(*there.inputs)
+        except InputError:
+            raise
+        except Exception as failure:  # whatever the user's model raises
+            msg = f"model: {name}.forward failed on inputs of shapes {seen}: {_told(failure)}"
+            raise InputError(msg) from failure
+        if not isinstance(prediction, Tensor | Distribution):
+            msg = f"model: {name}.forward returned {type(prediction).__name__}, not a tensor or a distribution"
+            raise InputError(msg)
+        try:
+            losses = task.objective.per_observation(prediction, there.target)
+        except InputError:
+            raise
+        except (ValueError, RuntimeError, TypeError) as failure:
+            msg = f"model: {name} and the observations do not belong together: {_told(failure)}"
+            raise InputError(msg) from failure
+    if losses.shape != there.target.shape:
+        msg = (
+            f"shapes do not match: {name} gives {tuple(losses.shape)} losses for a target of"
+            f" {tuple(there.target.shape)}; the model must return one value for each observation"
+        )
+        raise InputError(msg)
+    if task.automatic_optimization and not losses.requires_grad:
+        msg = (
+            f"model: autograd cannot follow {name}.forward to its parameters (detached, integer or NumPy values?);"
+            " HandWrittenDescent with NumericalGradient needs no autograd"
+        )
+        raise InputError(msg)
+
+
+def _told(failure: BaseException) -> str:
+    """The failure in one line, with the place in the user's own file."""
+    frame = traceback.extract_tb(failure.__traceback__)[-1]
+    return f"{type(failure).__name__}: {' '.join(str(failure).split())[:300]} ({frame.filename}:{frame.lineno})"
