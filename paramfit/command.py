@@ -1,8 +1,10 @@
 """The single LightningCLI call."""
 
 import logging
+import os
 import shutil
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
@@ -297,13 +299,30 @@ class FitCLI(LightningCLI):
         except OSError as refused:
             msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
             raise InputError(msg) from refused
+        except (ValueError, RuntimeError) as refused:
+            self._remove(folder)
+            if isinstance(refused, InputError) or not _raised_by_lightning(refused):
+                raise
+            msg = f"trainer: {refused}"
+            raise InputError(msg) from refused
         except BaseException:
-            if folder is not None and folder.is_dir() and not (folder / "checkpoints").exists():
-                for logger in self.trainer.loggers:
-                    logger.finalize("failed")
-                shutil.rmtree(folder)
-                _remove_if_empty(folder.parent, folder.parent.parent)
+            self._remove(folder)
             raise
+
+    def _remove(self, folder: Path | None) -> None:
+        """Leave no run directory behind, unless updates would be lost with it."""
+        if self.model.updates - self._made_before > self.model.updates_per_step:
+            return
+        if folder is not None and folder.is_dir():
+            for logger in self.trainer.loggers:
+                logger.finalize("failed")
+            shutil.rmtree(folder)
+            _remove_if_empty(folder.parent, folder.parent.parent)
+
+
+def _raised_by_lightning(error: BaseException) -> bool:
+    """Whether Lightning itself refused something: a Trainer option, or a callback of its own."""
+    return f"{os.sep}lightning{os.sep}" in traceback.extract_tb(error.__traceback__)[-1].filename
 
 
 def _remove_if_empty(*folders: Path) -> None:

@@ -170,6 +170,21 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
     "negative fraction": (["--data.validation_fraction=-0.1"], "data.validation_fraction"),
     "empty block": (["--model.updates_per_step", "0"], "model.updates_per_step"),
     "monitor without validation data": (["--early_stopping.patience", "5"], "--data.validation_fraction 0.2"),
+    "learning rate that is no number": (["--model.optimizer.lr", "nan"], "model.optimizer.lr"),
+    "infinite learning rate": (["--model.optimizer.lr", ".inf"], "model.optimizer.lr: expected a finite number"),
+    "half precision": (["--trainer.precision", "bf16-true"], "trainer.precision"),
+    "no accumulation": (["--trainer.accumulate_grad_batches", "0"], "trainer.accumulate_grad_batches"),
+    "several processes": (["--trainer.devices", "2"], "trainer.devices"),
+    "nothing to do": (["--trainer.max_epochs", "0"], "nothing to do"),
+    "interval without batches": (["--trainer.val_check_interval", "5"], "val_check_interval"),
+    "name outside": (["--name", "../elsewhere"], "name: expected a folder under lightning_logs"),
+    "unwritable root": (["--trainer.default_root_dir", "/dev/null/nowhere"], "trainer.default_root_dir"),
+    "huge seed": (["--data.seed", "99999999999999999999"], "data.seed"),
+    "model without data for it": (["--data", "GaussianDataModule"], "LinearModel.forward failed"),
+    "foreign early stopping": (
+        ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val/loss"],
+        "not available",
+    ),
     "accelerator": (["--trainer.accelerator", "abacus"], "trainer: "),
     "accumulation by hand": (["--trainer.accumulate_grad_batches", "2"], "trainer.accumulate_grad_batches"),
     "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
@@ -217,13 +232,66 @@ def test_a_wrong_line_in_a_file_is_named(old: str, new: str, named: str, capsys:
     [
         (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
         (["fit"], "--config FILE"),
+        (["fit", "--config", "empty.yaml"], "empty.yaml is empty"),
+        (["fit", "--config", "binary.yaml"], "binary.yaml is not a text file"),
         (["fitt"], "use one of: fit, validate, test, predict"),
     ],
-    ids=["missing config", "no options", "unknown command"],
+    ids=["missing config", "no options", "empty file", "no text", "unknown command"],
 )
 def test_a_wrong_beginning_is_explained(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty.yaml").touch()
+    Path("binary.yaml").write_bytes(b"\xff\xfe\x00model")
     assert main(arguments) == 2
     assert named in one_error_line(capsys)
+
+
+def test_a_checkpoint_is_not_evaluated_on_inputs_of_another_scale(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit() == 0
+    capsys.readouterr()
+    checkpoint = str(the_run() / "checkpoints" / "last.ckpt")
+    options = ["--ckpt_path", checkpoint, "--data.normalization", "none"]
+    assert main(["validate", "--config", NORMALIZED, *options]) == 2
+    assert "data.normalization" in one_error_line(capsys)
+
+
+def test_a_mistake_in_a_model_of_ones_own_is_told_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    write("mistaken_model.py", MODEL_OF_THEIR_OWN.replace("self.factor * x", "self.facto * x"))
+    options = ["--model", "Regression", "--model.model", "mistaken_model.Proportional"]
+    sys.path.append(str(Path.cwd()))
+    assert main(["fit", *options, "--data", "ThermometerDataModule"]) == 2
+    line = one_error_line(capsys)
+    assert "has no attribute 'facto'" in line
+    assert not Path("lightning_logs").exists()
+
+
+def test_a_dry_run_leaves_nothing() -> None:
+    assert fit("--trainer.fast_dev_run", "true") == 0
+    assert not Path("lightning_logs").exists()
+
+
+OUT_OF_ITS_SPACE = """
+import torch
+from torch import nn
+
+
+class FreeScale(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self) -> torch.distributions.Normal:
+        return torch.distributions.Normal(torch.zeros_like(self.scale), self.scale)
+"""
+
+
+def test_a_distribution_that_leaves_its_parameter_space_has_diverged(capsys: pytest.CaptureFixture[str]) -> None:
+    write("out_of_its_space.py", OUT_OF_ITS_SPACE)
+    sys.path.append(str(Path.cwd()))
+    options = ["--model", "MaximumLikelihood", "--model.model", "out_of_its_space.FreeScale", "--model.optimizer"]
+    data = ["--data", "GaussianDataModule", "--data.n_obs", "1000", "--data.scale", "0.1"]
+    fast = ["torch.optim.SGD", "--model.optimizer.lr", "0.02", "--trainer.max_epochs", "10"]
+    assert main(["fit", *options, *fast, *data]) == 3
+    assert "nan" in capsys.readouterr().out
 
 
 def damaged(checkpoint: Path) -> None:
@@ -259,9 +327,10 @@ def test_a_bad_checkpoint_is_refused(
         (["--model.optimizer.lr", "0.02"], "model.optimizer.lr: the checkpoint was made with 0.01"),
         (["--model.updates_per_step", "7"], "model.updates_per_step: the checkpoint was made with 1"),
         (["--data.dtype", "float64"], "other data"),
+        (["--data.normalization", "none"], "data.normalization: the checkpoint was made with"),
         (["--model.model", "PolynomialModel", "--model.model.degree", "3"], "another model"),
     ],
-    ids=["learning rate", "block size", "data", "model"],
+    ids=["learning rate", "block size", "data", "normalisation", "model"],
 )
 def test_what_a_resumed_fit_would_ignore_is_refused(
     options: list[str], named: str, capsys: pytest.CaptureFixture[str]

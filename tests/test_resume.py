@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 from torch.optim import SGD, Adam
-from torch.optim.lr_scheduler import StepLR
+from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 from paramfit.callbacks import AtomicCheckpointIO, DivergenceDetection, FitCheckpoint, FitEarlyStopping, GracefulStop
 from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
@@ -191,6 +191,31 @@ def test_a_shorter_run_prolonged_gives_the_same_bits(
     first = fit(stopped, make_data(), own_directory, **short)
     fit(resumed, make_data(), own_directory, resume=last(first), **whole)
     assert resumed.updates == uninterrupted.updates
+    assert same_bits(resumed, uninterrupted)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_epochs_cut_short_are_over_for_a_resumed_run_too(limit: int, own_directory: Path) -> None:
+    make_task, make_data = TASKS["thermometer with momentum"]
+    uninterrupted, resumed = make_task(), make_task()
+    settings = {"limit_train_batches": limit}
+    fit(uninterrupted, make_data(), own_directory, **settings)
+    first = fit(make_task(), make_data(), own_directory, max_epochs=3, **settings)
+    fit(resumed, make_data(), own_directory, resume=last(first), **settings)
+    assert same_bits(resumed, uninterrupted)
+
+
+def test_a_scheduler_that_rewrites_the_initial_rate_does_not_prevent_a_resume(own_directory: Path) -> None:
+    def task() -> EstimationTask:
+        return ThermometerRegression(
+            optimizer=partial(SGD, lr=1e-2, momentum=0.9),
+            scheduler=partial(OneCycleLR, max_lr=1e-2, total_steps=EPOCHS * BATCHES + 1),
+        )
+
+    uninterrupted, resumed = task(), task()
+    fit(uninterrupted, thermometer(), own_directory)
+    first = fit(task(), thermometer(), own_directory, max_epochs=3)
+    fit(resumed, thermometer(), own_directory, resume=last(first))
     assert same_bits(resumed, uninterrupted)
 
 

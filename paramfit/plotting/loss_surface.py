@@ -44,11 +44,7 @@ def loss_on_grid(model: nn.Module, objective: Objective, observations: Observati
             names, columns = list(grid), _broadcast(grid.values())
             points = torch.stack([column.reshape(-1) for column in columns], dim=1)
             losses = [
-                objective(
-                    functional_call(model, dict(zip(names, point, strict=True)), observations.inputs),
-                    observations.target,
-                )
-                for point in points
+                _loss_at(model, objective, observations, dict(zip(names, point, strict=True))) for point in points
             ]
             return torch.stack(losses).view(columns[0].shape) + _penalty(objective, grid)
         size = _broadcast(grid.values())[0].numel()
@@ -68,6 +64,14 @@ def _penalty(objective: Objective, grid: dict[str, Tensor]) -> Tensor:
 
 def _broadcast(tensors: Iterable[Tensor]) -> list[Tensor]:
     return list(torch.broadcast_tensors(*tensors))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+
+def _loss_at(model: nn.Module, objective: Objective, observations: Observations, point: dict[str, Tensor]) -> Tensor:
+    """The loss at one point; NaN where a distribution refuses its parameters."""
+    try:
+        return objective(functional_call(model, point, observations.inputs), observations.target)
+    except ValueError:
+        return torch.tensor(float("nan"), dtype=observations.target.dtype)
 
 
 def loss_surface_figure(

@@ -10,7 +10,7 @@ import torch
 from paramfit.callbacks import AtomicCheckpointIO
 from paramfit.errors import InputError
 
-CONTENT = {"paramfit": {"updates": 3}, "state_dict": {"weight": torch.tensor([1.0, 2.0])}}
+CONTENT = {"paramfit": {"updates": 3}, "loops": {}, "state_dict": {"weight": torch.tensor([1.0, 2.0])}}
 
 
 def test_what_is_written_is_read_back() -> None:
