@@ -13,14 +13,14 @@ from paramfit.updates import Update, parameter_values
 
 __all__ = ["FitProgress"]
 
-_SECONDS_BETWEEN = 0.1
+_SECONDS_BETWEEN = 0.25  # drawing takes some milliseconds
 _MOST_PARAMETERS = 4
 
 
 class FitProgress(ProgressBar):
     """One progress bar over all updates of a fit, with loss and parameters; Lightning's own has one for each epoch.
 
-    It is drawn ten times a second, and only where there is a terminal to draw it on.
+    It is drawn four times a second, and only where there is a terminal to draw it on.
 
     Args:
         console: where to draw; standard error where it is not given.

@@ -1,5 +1,7 @@
 """The gradient by the chain rule, written out by hand."""
 
+import weakref
+from collections.abc import Callable
 from typing import Protocol, cast
 
 import torch
@@ -26,6 +28,12 @@ class AnalyticGradient(GradientRule):
         InputError: for a model without ``jacobian(*inputs)``.
     """
 
+    def __init__(self) -> None:
+        # Which of a model's columns are asked for is found out once: naming its parameters takes longer than the
+        # arithmetic of a small update.
+        self._checked: Callable[[], nn.Module | None] = lambda: None
+        self._names: tuple[str, ...] = ()
+
     def __call__(
         self, model: nn.Module, objective: Objective, observations: Observations
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -44,11 +52,14 @@ class AnalyticGradient(GradientRule):
         loss = objective(prediction, target)
         derivative = objective.derivative(prediction, target)
         columns = cast("_KnowsItsJacobian", model).jacobian(*inputs)
-        parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
-        if columns.keys() != parameters.keys():
-            columns = _matching(columns, parameters, type(model).__name__)
+        if self._checked() is not model:
+            self._names = _trainable(model, columns)
+            self._checked = weakref.ref(model)
+        if len(columns) != len(self._names):
+            columns = {name: columns[name] for name in self._names}
         gradients = objective.contract(derivative, columns)
         if objective.penalised:
+            parameters = {name: value for name, value in model.named_parameters() if name in gradients}
             loss = loss + objective.penalty(parameters.values())
             gradients = {
                 name: gradient + objective.penalty_gradient(parameters[name]) for name, gradient in gradients.items()
@@ -56,11 +67,10 @@ class AnalyticGradient(GradientRule):
         return loss, gradients
 
 
-def _matching(
-    columns: dict[str, Tensor | float], parameters: dict[str, nn.Parameter], model: str
-) -> dict[str, Tensor | float]:
-    """The columns of the trainable parameters alone."""
-    if missing := [name for name in parameters if name not in columns]:
-        msg = f"{model}.jacobian has no column for the parameter {missing[0]}"
+def _trainable(model: nn.Module, columns: dict[str, Tensor | float]) -> tuple[str, ...]:
+    """The names of the trainable parameters, each of which needs a column."""
+    names = tuple(name for name, parameter in model.named_parameters() if parameter.requires_grad)
+    if missing := [name for name in names if name not in columns]:
+        msg = f"{type(model).__name__}.jacobian has no column for the parameter {missing[0]}"
         raise InputError(msg)
-    return {name: columns[name] for name in parameters}
+    return names

@@ -59,16 +59,21 @@ class GradientDescent(Optimizer):
         first = True
         used: list[tuple[Tensor, Tensor]] = []
         for group in self.param_groups:
-            rate, one_at_a_time = group["lr"], group["order"] == "one_at_a_time"
+            rate = group["lr"]
+            if group["order"] == "together":
+                for parameter in group["params"]:
+                    gradient = parameter.grad
+                    if gradient is not None:
+                        parameter.copy_(parameter - scalar(rate, gradient) * gradient)
+                continue
             for parameter in group["params"]:
-                if one_at_a_time and not first:
+                if not first:
                     closure()
                 first = False
-                gradient = parameter.grad
-                if gradient is not None:
+                if parameter.grad is not None:
+                    gradient = parameter.grad.clone()
                     parameter.copy_(parameter - scalar(rate, gradient) * gradient)
-                    if one_at_a_time:
-                        used.append((parameter, gradient.clone()))
+                    used.append((parameter, gradient))
         for parameter, gradient in used:
             # The later closures overwrote what this parameter was moved by.
             parameter.grad = gradient

@@ -167,3 +167,48 @@ def test_a_single_changed_digit_makes_other_data() -> None:
     changed.raw.target[4] += 0.5
 
     assert data.fingerprint() != changed.fingerprint()
+
+
+def first_inputs(data: EstimationDataModule, epochs: int) -> list[torch.Tensor]:
+    """The first batch of some epochs, as Lightning takes them with ``reload_dataloaders_every_n_epochs``."""
+    return [next(iter(data.train_dataloader())).inputs[0] for _ in range(epochs)]
+
+
+def test_a_loader_made_anew_goes_on_with_the_next_epoch() -> None:
+    batches = first_inputs(ready(ThermometerDataModule(batch_size=4, shuffle=True, seed=1)), 4)
+    assert len({tuple(batch.tolist()) for batch in batches}) == 4
+
+
+def test_a_new_fit_begins_at_its_first_epoch() -> None:
+    data = ready(ThermometerDataModule(batch_size=4, shuffle=True, seed=1))
+    (first,) = first_inputs(data, 1)
+    data.setup("fit")
+    assert torch.equal(first_inputs(data, 1)[0], first)
+
+
+class WithSigma(TwoColumns):
+    def read(self) -> Observations:
+        return super().read()._replace(sigma=torch.ones(200, dtype=torch.float64))
+
+
+class Uneven(TwoColumns):
+    def read(self) -> Observations:
+        return super().read()._replace(target=torch.zeros(7, dtype=torch.float64))
+
+
+class WithHole(TwoColumns):
+    def read(self) -> Observations:
+        observations = super().read()
+        target = observations.target.clone()
+        target[3] = float("nan")
+        return observations._replace(target=target)
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [(WithSigma(), "sigma"), (Uneven(), r"input 0 has \(200,\)"), (WithHole(), "target is nan in row 3")],
+    ids=["sigma", "unequal lengths", "NaN"],
+)
+def test_data_that_a_fit_cannot_use_are_refused(data: EstimationDataModule, named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        data.setup("fit")
