@@ -10,6 +10,8 @@ guard and progress bar are all on in the fit, and nothing is in the loop.
 """
 
 import argparse
+import contextlib
+import io
 import logging
 import os
 import platform
@@ -222,7 +224,7 @@ def naive_fit(updates: int) -> None:
         DataLoader(TensorDataset(part.inputs[0].unsqueeze(1), part.target.unsqueeze(1)), batch_size=part.n)
         for part in (data.train, data.validation)
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         trainer = pl.Trainer(accelerator="cpu", max_epochs=updates, default_root_dir=folder)
         trainer.fit(NaiveThermometer(), train, validation)
 
