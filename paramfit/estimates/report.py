@@ -60,7 +60,14 @@ def _scaling(normalized: dict[str, Any]) -> str:
 def _table(
     title: str, estimates: Mapping[str, Estimate], gradients: Mapping[str, Estimate] | None = None
 ) -> RenderableType:
-    table = Table(title=title, title_justify="left", title_style="italic", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="italic",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("parameter", no_wrap=True)
     columns = ["estimate", "std. error", "95 % interval"]
     shown = list(estimates.items())[:_MOST_ROWS]
@@ -78,7 +85,7 @@ def _table(
         cells += [_number(estimate.truth, digits)] * has_truth
         if gradients is not None:
             slope = gradients[name].gradient
-            cells.append("-" if slope is None else f"{slope:.2e}")
+            cells.append("-" if slope is None else f"{slope:.1e}")
         table.add_row(name, *cells)
     if len(estimates) > len(shown):
         table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
