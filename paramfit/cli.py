@@ -43,6 +43,9 @@ EXIT_CODES = {
 }
 
 
+_READER_GONE = 128 + 13  # as a shell reports SIGPIPE
+
+
 def _rows(rows: dict[str, str]) -> str:
     return "\n".join(f"  {name:<18}{text}" for name, text in rows.items())
 
@@ -96,3 +99,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone, such as head; what Python would still print at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE

@@ -296,6 +296,8 @@ class FitCLI(LightningCLI):
                     " counts those of its checkpoint), and --trainer.limit_train_batches above 0"
                 )
                 raise InputError(msg)
+        except BrokenPipeError:
+            raise
         except OSError as refused:
             msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
             raise InputError(msg) from refused
