@@ -1,22 +1,16 @@
 """The single LightningCLI call."""
 
-import logging
-import os
-import shutil
 import sys
-import traceback
-import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, Namespace
-from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 # Imported for their names: a class_path may be short for any class that is imported.
@@ -36,9 +30,12 @@ from paramfit.callbacks import (
     NoProfiler,
     PredictionsFile,
 )
+from paramfit.config_file import ConfigFile, ConfigParser
 from paramfit.data import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.explanation import explained, input_error_in
+from paramfit.quiet import silence_lightning
+from paramfit.run_directory import raised_by_lightning, remove_run
 from paramfit.tasks import EstimationTask, try_model
 from paramfit.updates import Status
 
@@ -47,25 +44,6 @@ __all__ = ["FitCLI", "run"]
 _ = (callbacks, gradients, models, objectives, tasks)
 
 _EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
-
-
-class _Parser(LightningArgumentParser):
-    """A parser whose errors are exceptions, without fifty lines of usage before them."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"exit_on_error": False, "allow_abbrev": False, **kwargs})
-
-
-class _ConfigFile(SaveConfigCallback):
-    """``config.yaml`` in the run directory, written when nothing stands in the way of the first update any more."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Not yet: the checkpoint has not been read, the optimizer not been made."""
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Now."""
-        if trainer.logger is not None and not getattr(trainer, "fast_dev_run", False):
-            super().setup(trainer, pl_module, "fit")
 
 
 class FitCLI(LightningCLI):
@@ -80,9 +58,9 @@ class FitCLI(LightningCLI):
             datamodule_class=EstimationDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            save_config_callback=_ConfigFile,
+            save_config_callback=ConfigFile,
             seed_everything_default=0,
-            parser_class=_Parser,
+            parser_class=ConfigParser,
             auto_configure_optimizers=False,
             trainer_defaults={
                 "accelerator": "cpu",  # auto may choose one without float64
@@ -198,7 +176,7 @@ class FitCLI(LightningCLI):
         config["callbacks"] = [
             *_as_list(config.get("callbacks")),
             *found,
-            _ConfigFile(self._parser(self._command), self._options),
+            ConfigFile(self._parser(self._command), self._options),
         ]
         return self._checked_trainer(config)
 
@@ -303,7 +281,7 @@ class FitCLI(LightningCLI):
             raise InputError(msg) from refused
         except (ValueError, RuntimeError) as refused:
             self._remove(folder)
-            if isinstance(refused, InputError) or not _raised_by_lightning(refused):
+            if isinstance(refused, InputError) or not raised_by_lightning(refused):
                 raise
             msg = f"trainer: {refused}"
             raise InputError(msg) from refused
@@ -316,21 +294,7 @@ class FitCLI(LightningCLI):
         if self.model.updates - self._made_before > self.model.updates_per_step:
             return
         if folder is not None and folder.is_dir():
-            for logger in self.trainer.loggers:
-                logger.finalize("failed")
-            shutil.rmtree(folder)
-            _remove_if_empty(folder.parent, folder.parent.parent)
-
-
-def _raised_by_lightning(error: BaseException) -> bool:
-    """Whether Lightning itself refused something: a Trainer option, or a callback of its own."""
-    return f"{os.sep}lightning{os.sep}" in traceback.extract_tb(error.__traceback__)[-1].filename
-
-
-def _remove_if_empty(*folders: Path) -> None:
-    for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+            remove_run(folder, self.trainer.loggers)
 
 
 def _config_files(arguments: Sequence[str]) -> list[str]:
@@ -349,24 +313,9 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _quiet() -> None:
-    """Silence what Lightning says of itself; what the user did is still commented."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # A full batch is one batch an epoch; curves are recorded by updates, not by batches.
-    warnings.filterwarnings("ignore", message="The number of training batches")
-    # A fit need not hold out rows.
-    warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
-    # An evaluation needs none of the callbacks whose state the checkpoint keeps.
-    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
-    # What Lightning calls in other libraries is not the user's affair.
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
-
-
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, and turn the outcome into an exit code."""
-    _quiet()
+    silence_lightning()
     try:
         cli = FitCLI(arguments)
     except (InputError, MisconfigurationException) as wrong:
