@@ -1,15 +1,39 @@
 """What the models of paramfit have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.distributions.transforms import Transform
 
 from paramfit.errors import InputError
+from paramfit.parameters import ParameterSpec
 
-__all__ = ["ParametricModel", "broadcast_parameters", "start_value"]
+__all__ = ["ParametricModel", "Separated", "broadcast_parameters", "start_value"]
+
+
+class Separated(NamedTuple):
+    r"""A prediction taken apart into what is linear in some parameters c and what is not (in the others, a).
+
+    .. math:: f(x; a, c) = \phi_0(x; a) + \sum_j c_j\, \phi_j(x; a)
+
+    Every column is ``(n,)`` or one number for all rows; derivatives are by the ``nn.Parameter`` itself, so by the
+    unconstrained number of a bounded parameter. What is not there is 0.
+
+    Attributes:
+        offset: phi_0.
+        basis: phi_j for each linear parameter.
+        offset_slopes: derivative of phi_0 by each other trainable parameter.
+        basis_slopes: derivative of phi_j by a_k, at ``(j, k)``.
+    """
+
+    offset: Tensor | float
+    basis: dict[str, Tensor | float]
+    offset_slopes: dict[str, Tensor | float]
+    basis_slopes: dict[tuple[str, str], Tensor | float]
 
 
 class ParametricModel(nn.Module, ABC):
@@ -19,16 +43,84 @@ class ParametricModel(nn.Module, ABC):
     Parameters are scalars; they may also be given leading dimensions (``torch.func.functional_call``), which then
     broadcast with each other and lead the observations: parameters ``(2, 3)`` and inputs ``(n,)`` give ``(2, 3, n)``.
 
+    A subclass makes its parameters by ``declare``, in the one form of ``ParameterSpec``, and reads them by
+    ``natural`` where one may be bounded.
+
     Any other ``nn.Module`` can be fitted as well; this base is needed for the analytic gradient rule, closed-form
-    estimates and estimates in original units.
+    estimates, bounds, and estimates in original units.
     """
 
-    #: Whether the prediction is linear in every parameter; then least squares has a closed form.
+    #: Whether the prediction is linear in every ``nn.Parameter``; then least squares has a closed form.
     linear_in_parameters: bool = False
+    #: How each parameter was described.
+    specifications: Mapping[str, ParameterSpec] = {}
+    #: For each bounded parameter the way from its unconstrained number to its value.
+    transforms: Mapping[str, Transform] = {}
+
+    def declare(self, name: str, given: Any, dtype: torch.dtype) -> ParameterSpec:
+        """Make one parameter.
+
+        Args:
+            name: what it is called.
+            given: a start, a mapping, or a ``ParameterSpec``; without a start it begins at 0.
+            dtype: its precision.
+
+        Raises:
+            InputError: if it cannot be made.
+        """
+        if isinstance(given, Tensor):
+            self.register_parameter(name, start_value(name, given, dtype))
+            spec = ParameterSpec()
+        else:
+            spec = ParameterSpec.of(name, given)
+            transform = spec.transform
+            start = torch.tensor(0.0 if spec.start is None else spec.start, dtype=torch.float64)
+            if transform is not None:
+                self.transforms = {**self.transforms, name: transform}
+                self.linear_in_parameters = False
+                start = transform.inv(start)
+            parameter = start_value(name, start, dtype)
+            parameter.requires_grad_(not spec.fixed)
+            self.register_parameter(name, parameter)
+        self.specifications = {**self.specifications, name: spec}
+        return spec
+
+    def natural(self, name: str) -> Tensor:
+        """The value of a parameter: within its bounds, if it has any."""
+        parameter: Tensor = getattr(self, name)
+        transform = self.transforms.get(name)
+        return parameter if transform is None else transform(parameter)
+
+    def by_unconstrained(self, columns: dict[str, Tensor | float]) -> dict[str, Tensor | float]:
+        """Derivatives by the values as derivatives by the ``nn.Parameter``s: the chain rule's last factor."""
+        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        return {name: column * slopes[name] if name in slopes else column for name, column in columns.items()}
+
+    def linear_parameters(self) -> tuple[str, ...]:
+        """Free, unbounded parameters in which the prediction is linear while all others are held.
+
+        They need no start: least squares solves for them exactly. Their mixed second derivatives all vanish, so that
+        of two factors of a product there is one.
+        """
+        if not self.linear_in_parameters:
+            return ()
+        return tuple(name for name, parameter in self.named_parameters() if parameter.requires_grad)
+
+    def separated(self, *inputs: Tensor) -> Separated:
+        """The prediction taken apart by ``linear_parameters()``, at the present values of the others.
+
+        Args:
+            inputs: one tensor ``(n,)`` for each input column.
+        """
+        names = self.linear_parameters()
+        none = {name: torch.zeros_like(parameter) for name, parameter in self.named_parameters() if name in names}
+        columns = self.jacobian(*inputs)
+        offset: Tensor = torch.func.functional_call(self, none, inputs)
+        return Separated(offset, {name: columns[name] for name in names}, {}, {})
 
     @abstractmethod
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
-        """Derivative of each observation's prediction (or location) by each parameter.
+        """Derivative of each observation's prediction (or location) by each ``nn.Parameter``.
 
         Args:
             inputs: one tensor ``(n,)`` for each input column.

@@ -1,9 +1,11 @@
 """The straight line."""
 
-import torch
-from torch import Tensor
+from typing import Any
 
-from paramfit.models.base import ParametricModel, broadcast_parameters, start_value
+import torch
+from torch import Tensor, nn
+
+from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.precision import precision
 
 __all__ = ["LinearModel"]
@@ -15,15 +17,15 @@ class LinearModel(ParametricModel):
     The weight has the unit of the target over that of the input; the bias has the unit of the target.
 
     Args:
-        weight: start of the slope.
-        bias: start of the offset.
+        weight: the slope: its start, or a mapping with start, lower, upper, fixed, unit.
+        bias: the offset, in the same form.
         dtype: precision of both parameters, ``float32`` or ``float64``.
 
     Shapes:
         x ``(n,)`` gives ``(n,)``; weight and bias of shapes A and B give ``broadcast(A, B) + (n,)``.
 
     Raises:
-        InputError: if a start is not finite, or if the shapes of weight and bias do not broadcast.
+        InputError: if a parameter cannot be made (``ParameterSpec``), or if their shapes do not broadcast.
 
     Example:
         >>> LinearModel(weight=2.0, bias=1.0)(torch.tensor([0.0, 3.0])).tolist()
@@ -34,16 +36,22 @@ class LinearModel(ParametricModel):
     """
 
     linear_in_parameters = True
+    weight: nn.Parameter
+    bias: nn.Parameter
 
-    def __init__(self, weight: float = 1.0, bias: float = 0.0, dtype: str = "float32") -> None:
+    def __init__(
+        self, weight: float | dict[str, Any] = 1.0, bias: float | dict[str, Any] = 0.0, dtype: str = "float32"
+    ) -> None:
         super().__init__()
-        self.weight = start_value("weight", weight, precision(dtype))
-        self.bias = start_value("bias", bias, precision(dtype))
+        self.declare("weight", weight, precision(dtype))
+        self.declare("bias", bias, precision(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """The line at ``x``."""
         weight: Tensor = self.weight
         bias: Tensor = self.bias
+        if self.transforms:
+            weight, bias = self.natural("weight"), self.natural("bias")
         if weight.ndim or bias.ndim:
             weight, bias = broadcast_parameters(("weight", "bias"), (weight, bias), x.ndim)
         return weight * x + bias
@@ -51,7 +59,8 @@ class LinearModel(ParametricModel):
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """``d prediction / d weight = x`` and ``d prediction / d bias = 1``."""
         (x,) = inputs
-        return {"weight": x, "bias": 1.0}
+        columns: dict[str, Tensor | float] = {"weight": x, "bias": 1.0}
+        return self.by_unconstrained(columns) if self.transforms else columns
 
     def original_units(self, shift: float, scale: float) -> Tensor:
         """``weight_x = scale * weight_z`` and ``bias_x = bias_z - shift * scale * weight_z``."""

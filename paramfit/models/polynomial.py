@@ -1,12 +1,14 @@
 """A polynomial of any degree: too stiff at degree 0, too supple at degree 9."""
 
+from collections.abc import Mapping
 from math import comb
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.models.base import ParametricModel, broadcast_parameters, start_value
+from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.precision import precision
 
 __all__ = ["PolynomialModel"]
@@ -15,18 +17,20 @@ __all__ = ["PolynomialModel"]
 class PolynomialModel(ParametricModel):
     r"""A polynomial, ``prediction = sum_k coefficient_k * x**k`` for k from 0 to ``degree``.
 
-    Its parameters are the scalars ``coefficient_0`` to ``coefficient_<degree>``, all starting at 0;
+    Its parameters are the scalars ``coefficient_0`` to ``coefficient_<degree>``, starting at 0 unless said otherwise;
     ``coefficient_k`` has the unit of the target over that of the input to the power k.
 
     Args:
         degree: the highest power, at least 0.
+        parameters: for any ``coefficient_k`` its start, or a mapping with start, lower, upper, fixed, unit.
         dtype: precision of the coefficients, ``float32`` or ``float64``.
 
     Shapes:
         x ``(n,)`` gives ``(n,)``; coefficients with leading dimensions broadcast, as in ``LinearModel``.
 
     Raises:
-        InputError: if the degree is negative, or if the shapes of the coefficients do not broadcast.
+        InputError: if the degree is negative, a parameter cannot be made or is not one of its own, or if the shapes
+            of the coefficients do not broadcast.
 
     Example:
         >>> model = PolynomialModel(degree=2)
@@ -36,19 +40,23 @@ class PolynomialModel(ParametricModel):
 
     linear_in_parameters = True
 
-    def __init__(self, degree: int, dtype: str = "float32") -> None:
+    def __init__(self, degree: int, parameters: Mapping[str, Any] | None = None, dtype: str = "float32") -> None:
         super().__init__()
         if degree < 0:
             msg = f"degree: expected 0 or more, but got {degree}"
             raise InputError(msg)
         self.degree = degree
         self.names = tuple(f"coefficient_{power}" for power in range(degree + 1))
+        given = dict(parameters or {})
         for name in self.names:
-            self.register_parameter(name, start_value(name, 0.0, precision(dtype)))
+            self.declare(name, given.pop(name, 0.0), precision(dtype))
+        if given:
+            msg = f"parameters.{next(iter(given))}: a polynomial of degree {degree} has {', '.join(self.names)}"
+            raise InputError(msg)
 
     def forward(self, x: Tensor) -> Tensor:
         """The polynomial at ``x``, by Horner's rule."""
-        coefficients = broadcast_parameters(self.names, [getattr(self, name) for name in self.names], x.ndim)
+        coefficients = broadcast_parameters(self.names, [self.natural(name) for name in self.names], x.ndim)
         value = coefficients[-1] * torch.ones_like(x)
         for coefficient in reversed(coefficients[:-1]):
             value = value * x + coefficient
@@ -57,7 +65,7 @@ class PolynomialModel(ParametricModel):
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """``d prediction / d coefficient_k = x**k``."""
         (x,) = inputs
-        return {name: x**power for power, name in enumerate(self.names)}
+        return self.by_unconstrained({name: x**power for power, name in enumerate(self.names)})
 
     def original_units(self, shift: float, scale: float) -> Tensor:
         """The binomial expansion of ``sum_k c_k * ((x - shift) * scale)**k``."""

@@ -1,5 +1,7 @@
 """The location of a normal distribution."""
 
+from typing import Any
+
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch.optim import SGD
 
@@ -33,7 +35,7 @@ class GaussianLocation(AutomaticTask):
 
     def __init__(
         self,
-        location: float = 1.0,
+        location: float | dict[str, Any] = 1.0,
         scale: float = 1.0,
         objective: NegativeLogLikelihood | None = None,
         optimizer: OptimizerCallable = lambda parameters: SGD(parameters, lr=1e-7),

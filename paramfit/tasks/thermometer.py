@@ -1,5 +1,7 @@
 """The thermometer: a straight line through eleven readings."""
 
+from typing import Any
+
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch.optim import SGD
 
@@ -33,8 +35,8 @@ class ThermometerRegression(AutomaticTask):
 
     def __init__(
         self,
-        weight: float = 1.0,
-        bias: float = 0.0,
+        weight: float | dict[str, Any] = 1.0,
+        bias: float | dict[str, Any] = 0.0,
         objective: Objective | None = None,
         optimizer: OptimizerCallable = lambda parameters: SGD(parameters, lr=1e-2),
         scheduler: LRSchedulerCallable | None = None,

@@ -1,0 +1,144 @@
+"""What is said of a parameter before a fit: where it starts, between what bounds it stays, whether it is fitted."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import biject_to, constraints
+from torch.distributions.transforms import Transform
+
+from paramfit.errors import InputError
+
+__all__ = ["ParameterSpec"]
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    r"""A parameter as the user describes it, in one form for every model.
+
+    Wherever a model takes a parameter, it takes a number (the start), a mapping with the fields below, or nothing
+    where no start is needed: ``250``, ``{start: 5.0e-4, lower: 0, unit: 1/s}``, ``{start: 2, fixed: true}``.
+
+    Bounds hold by a smooth transform: the ``nn.Parameter`` of a bounded parameter is an unconstrained number ``u``,
+
+    .. math:: \theta = l + e^u, \qquad \theta = h - e^u, \qquad \theta = l + (h - l) / (1 + e^{-u})
+
+    for a lower bound, an upper bound, or both (``torch.distributions.biject_to``).
+
+    Attributes:
+        start: where the descent starts; None where the solver finds it.
+        lower: the parameter stays above it.
+        upper: the parameter stays below it.
+        fixed: whether it keeps its start.
+        unit: shown in the report.
+
+    Raises:
+        InputError: for a start or a bound that is not a number, bounds that leave no room, a start on or outside a
+            bound, or a fixed or bounded parameter without start.
+
+    Example:
+        >>> ParameterSpec.of("rate", {"start": 2.0, "lower": 0}).lower
+        0.0
+    """
+
+    start: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    fixed: bool = False
+    unit: str | None = None
+
+    @classmethod
+    def of(cls, name: str, given: Any) -> "ParameterSpec":
+        """The parameter ``name`` as it was given: a number, a mapping, None, or a specification.
+
+        Raises:
+            InputError: if it cannot be one; the message names the parameter.
+        """
+        if isinstance(given, ParameterSpec):
+            return given
+        if not isinstance(given, Mapping):
+            spec = cls(start=None if given is None else _number(name, "start", given))
+            return spec.checked(name)
+        known = [field.name for field in fields(cls)]
+        for key in given:
+            if key not in known:
+                near = get_close_matches(str(key), known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+                msg = f"parameters.{name}: there is no {key!r}; {hint}"
+                raise InputError(msg)
+        fixed, unit = given.get("fixed", False), given.get("unit")
+        if not isinstance(fixed, bool):
+            msg = f"parameters.{name}.fixed: expected true or false, but got {fixed!r}"
+            raise InputError(msg)
+        numbers = {
+            key: None if given.get(key) is None else _number(name, key, given[key])
+            for key in ("start", "lower", "upper")
+        }
+        return cls(**numbers, fixed=fixed, unit=None if unit is None else str(unit)).checked(name)
+
+    def checked(self, name: str) -> "ParameterSpec":
+        """This specification, if it is one that a fit can begin with.
+
+        Raises:
+            InputError: if not; the message names the parameter.
+        """
+        lower = -math.inf if self.lower is None else self.lower
+        upper = math.inf if self.upper is None else self.upper
+        if not lower < upper:
+            msg = f"parameters.{name}: no number lies between lower {lower:g} and upper {upper:g}"
+            raise InputError(msg)
+        if self.start is None:
+            if self.fixed or self.bounded:
+                kind = "fixed" if self.fixed else "bounded"
+                msg = f"parameters.{name}.start: a {kind} parameter needs one"
+                raise InputError(msg)
+            return self
+        if not self.fixed and not lower < self.start < upper:
+            where = "on its bound" if self.start in (lower, upper) else "outside its bounds"
+            msg = (
+                f"parameters.{name}.start: {self.start:g} is {where} (lower {lower:g}, upper {upper:g}); give a start"
+                " between them"
+            )
+            raise InputError(msg)
+        return self
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a bound that a fit has to keep."""
+        return not self.fixed and (self.lower is not None or self.upper is not None)
+
+    @property
+    def transform(self) -> Transform | None:
+        """From the unconstrained number to the parameter; None where there is no bound."""
+        if not self.bounded:
+            return None
+        if self.upper is None:
+            return biject_to(constraints.greater_than(self.lower))
+        if self.lower is None:
+            return biject_to(constraints.less_than(self.upper))
+        return biject_to(constraints.interval(self.lower, self.upper))
+
+    def slope(self, unconstrained: Tensor) -> Tensor:
+        """Derivative of the parameter by its unconstrained number, in its shape."""
+        if not self.bounded:
+            return torch.ones_like(unconstrained)
+        if self.upper is None:
+            return unconstrained.exp()
+        if self.lower is None:
+            return -unconstrained.exp()
+        return (self.upper - self.lower) * unconstrained.sigmoid() * (-unconstrained).sigmoid()
+
+
+def _number(name: str, key: str, given: Any) -> float:
+    try:
+        value = math.nan if isinstance(given, bool) else float(given)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        msg = f"parameters.{name}.{key}: expected a finite number, but got {given!r}"
+        raise InputError(msg)
+    return value
