@@ -116,11 +116,15 @@ class ParameterSpec:
         """From the unconstrained number to the parameter; None where there is no bound."""
         if not self.bounded:
             return None
+        kinds: Any = constraints  # which torch leaves untyped
         if self.upper is None:
-            return biject_to(constraints.greater_than(self.lower))
-        if self.lower is None:
-            return biject_to(constraints.less_than(self.upper))
-        return biject_to(constraints.interval(self.lower, self.upper))
+            allowed = kinds.greater_than(self.lower)
+        elif self.lower is None:
+            allowed = kinds.less_than(self.upper)
+        else:
+            allowed = kinds.interval(self.lower, self.upper)
+        bijection: Transform = biject_to(allowed)
+        return bijection
 
     def slope(self, unconstrained: Tensor) -> Tensor:
         """Derivative of the parameter by its unconstrained number, in its shape."""
