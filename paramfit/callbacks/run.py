@@ -55,7 +55,9 @@ def mean_loss(module: LightningModule, observations: Observations) -> float:
     task = task_of(module)
     parameter = next(task.model.parameters())
     there = Observations(
-        tuple(column.to(parameter) for column in observations.inputs), observations.target.to(parameter)
+        tuple(column.to(parameter) for column in observations.inputs),
+        observations.target.to(parameter),
+        None if observations.sigma is None else observations.sigma.to(parameter),
     )
     objective: Objective = task.objective
     # Watching must not change the fit: dropout would draw from the global random state, batch norm would learn.
@@ -63,7 +65,7 @@ def mean_loss(module: LightningModule, observations: Observations) -> float:
     task.model.eval()
     try:
         with torch.no_grad():
-            return objective(task.model(*there.inputs), there.target).item()
+            return objective(task.model(*there.inputs), there.target, there.sigma).item()
     except InputError:
         raise
     except ValueError:

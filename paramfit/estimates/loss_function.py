@@ -44,6 +44,7 @@ class LossFunction:
         self.observations = Observations(
             tuple(column.detach().cpu().double() for column in observations.inputs),
             observations.target.detach().cpu().double(),
+            None if observations.sigma is None else observations.sigma.detach().cpu().double(),
         )
         self.names = element_names(model)
         self._shapes = {
@@ -73,12 +74,15 @@ class LossFunction:
 
     def prediction(self, theta: Tensor) -> Tensor:
         """What the model's forward returns at ``theta``: ``(n,)`` or a distribution."""
-        predicted: Tensor = functional_call(self.model, self._parameters(theta), self.observations.inputs)
-        return predicted
+        predicted = functional_call(self.model, self._parameters(theta), self.observations.inputs)
+        if isinstance(predicted, Tensor) and predicted.ndim == 0:
+            predicted = predicted.expand(self.observations.target.shape)  # a constant
+        found: Tensor = predicted
+        return found
 
     def __call__(self, theta: Tensor) -> Tensor:
         """The reduced loss with its penalty, ``()``."""
-        loss = self.objective(self.prediction(theta), self.observations.target)
+        loss = self.objective(self.prediction(theta), self.observations.target, self.observations.sigma)
         if self.objective.penalised:
             loss = loss + self.objective.penalty(self._parameters(theta).values())
         return loss

@@ -47,10 +47,10 @@ class AnalyticGradient(GradientRule):
                 " prediction's derivative by each parameter; give it one, or use AutogradGradient or NumericalGradient"
             )
             raise InputError(msg)
-        inputs, target = observations.inputs, observations.target
+        inputs, target, sigma = observations
         prediction = model(*inputs)
-        loss = objective(prediction, target)
-        derivative = objective.derivative(prediction, target)
+        loss = objective(prediction, target, sigma)
+        derivative = objective.derivative(prediction, target, sigma)
         columns = cast("_KnowsItsJacobian", model).jacobian(*inputs)
         if self._checked() is not model:
             self._names = _trainable(model, columns)

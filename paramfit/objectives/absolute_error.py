@@ -10,7 +10,8 @@ __all__ = ["AbsoluteError"]
 class AbsoluteError(Objective):
     r"""Absolute error, ``|prediction - target|`` for each observation: the median's loss, which outliers move little.
 
-    Its unit is that of the target. It has no curvature, so no standard errors and no largest stable learning rate.
+    Its unit is that of the target; with known errors, ``|prediction - target| / sigma``, it has none. It has no
+    curvature, so no standard errors and no largest stable learning rate.
 
     Args:
         reduction: ``mean`` or ``sum``.
@@ -29,11 +30,13 @@ class AbsoluteError(Objective):
     def __init__(self, reduction: str = "mean", l1: float = 0.0, l2: float = 0.0) -> None:
         super().__init__(reduction, l1, l2)
 
-    def per_observation(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """``|prediction - target|``."""
+    def per_observation(self, prediction: Tensor, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """``|prediction - target|``, over ``sigma`` where it is known."""
         check_shapes(prediction, target)
-        return (prediction - target).abs()
+        size = (prediction - target).abs()
+        return size if sigma is None else size / sigma
 
-    def derivative(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """The sign of ``prediction - target``, and 0 at the kink, as autograd has it."""
-        return (prediction - target).sign()
+    def derivative(self, prediction: Tensor, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """The sign of ``prediction - target`` (over ``sigma``), and 0 at the kink, as autograd has it."""
+        sign = (prediction - target).sign()
+        return sign if sigma is None else sign / sigma

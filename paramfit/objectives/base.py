@@ -47,22 +47,24 @@ class Objective(ABC):
         self.summation = summation if summation is not None else Pairwise()
 
     @abstractmethod
-    def per_observation(self, prediction: Any, target: Tensor) -> Tensor:
+    def per_observation(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The loss of each observation.
 
         Args:
             prediction: ``(..., n)``, or a distribution of such a batch shape.
             target: ``(n,)``.
+            sigma: standard deviation of each target, ``(n,)``, where it is known; residuals are then measured in it.
 
         Returns:
             ``(..., n)``
 
         Raises:
-            InputError: if prediction and target do not belong together; the message names both shapes.
+            InputError: if prediction and target do not belong together (the message names both shapes), or if the
+                objective has no use for known errors.
         """
 
     @abstractmethod
-    def derivative(self, prediction: Any, target: Tensor) -> Tensor:
+    def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Derivative ``(n,)`` of each observation's loss by its prediction (or by the distribution's location)."""
 
     def contract(self, derivative: Tensor, columns: Mapping[str, Tensor | float]) -> dict[str, Tensor]:
@@ -78,14 +80,14 @@ class Objective(ABC):
         count = derivative.shape[-1] if self.reduction == "mean" else 1
         return self.summation.contract(derivative, columns, count)
 
-    def __call__(self, prediction: Any, target: Tensor) -> Tensor:
+    def __call__(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The reduced loss, without penalty: ``(..., n)`` to ``(...)``."""
-        values = self.per_observation(prediction, target)
+        values = self.per_observation(prediction, target, sigma)
         return self.finish(self.summation.add_up(values), values.shape[-1])
 
-    def total(self, prediction: Any, target: Tensor) -> Tensor:
+    def total(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The sum of the losses of one batch, neither averaged nor penalised."""
-        return self.summation.add_up(self.per_observation(prediction, target))
+        return self.summation.add_up(self.per_observation(prediction, target, sigma))
 
     def finish(self, total: Tensor, count: int) -> Tensor:
         """A sum over ``count`` observations reduced: divided once for a mean."""
@@ -110,10 +112,12 @@ class Objective(ABC):
 def check_shapes(prediction: Tensor, target: Tensor) -> None:
     """Refuse a prediction that has no value for each target: it would broadcast to something else, unseen.
 
+    One value alone, ``()``, is a constant, and is that of every observation.
+
     Raises:
         InputError: if the last dimensions differ.
     """
-    if prediction.shape != target.shape and prediction.shape[-1:] != target.shape[-1:]:
+    if prediction.ndim and prediction.shape != target.shape and prediction.shape[-1:] != target.shape[-1:]:
         msg = (
             f"shapes do not match: the model's prediction has {tuple(prediction.shape)}, the target"
             f" {tuple(target.shape)}; the model must return one value for each observation"

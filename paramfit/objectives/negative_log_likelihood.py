@@ -33,8 +33,14 @@ class NegativeLogLikelihood(Objective):
     def __init__(self, reduction: str = "sum", l1: float = 0.0, l2: float = 0.0) -> None:
         super().__init__(reduction, l1, l2)
 
-    def per_observation(self, prediction: Any, target: Tensor) -> Tensor:
+    def per_observation(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """``-log p(target)``."""
+        if sigma is not None:
+            msg = (
+                "data.sigma: the negative log-likelihood has a scale of its own and no use for known errors; leave"
+                " sigma out, or use LeastSquares"
+            )
+            raise InputError(msg)
         if not isinstance(prediction, Distribution):
             msg = (
                 "the negative log-likelihood needs a model whose forward returns a torch.distributions.Distribution,"
@@ -44,8 +50,9 @@ class NegativeLogLikelihood(Objective):
         log_density: Tensor = prediction.log_prob(target)
         return -log_density
 
-    def derivative(self, prediction: Any, target: Tensor) -> Tensor:
+    def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The normal's negative score by its location, ``(location - target) / scale**2``."""
+        del sigma  # refused where the loss is computed
         if not isinstance(prediction, Normal):
             msg = (
                 f"the analytic rule knows the score of the normal distribution, not of {type(prediction).__name__};"

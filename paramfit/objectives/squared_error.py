@@ -14,7 +14,8 @@ _ORDERS = {"pairwise": Pairwise(), "sequential": Sequential()}
 class SquaredError(Objective):
     r"""Squared error, ``(prediction - target)**2`` for each observation; its mean is the mean squared error.
 
-    Its unit is that of the target, squared.
+    Its unit is that of the target, squared. With known errors it is ``((prediction - target) / sigma)**2``, which has
+    none; its sum is then chi-squared.
 
     Args:
         reduction: ``mean`` or ``sum``.
@@ -38,12 +39,15 @@ class SquaredError(Objective):
             raise InputError(msg)
         super().__init__(reduction, l1, l2, _ORDERS[summation])
 
-    def per_observation(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """``(prediction - target)**2``."""
+    def per_observation(self, prediction: Tensor, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """``(prediction - target)**2``, over ``sigma**2`` where it is known."""
         check_shapes(prediction, target)
-        return (prediction - target).square()
-
-    def derivative(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """``2 * (prediction - target)``."""
         residual = prediction - target
+        return residual.square() if sigma is None else (residual / sigma).square()
+
+    def derivative(self, prediction: Tensor, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """``2 * (prediction - target)``, over ``sigma**2`` where it is known."""
+        residual = prediction - target
+        if sigma is not None:
+            residual = residual / sigma.square()
         return residual + residual  # exactly 2r, and twice as fast as multiplying by a Python number

@@ -52,7 +52,7 @@ def loss_on_grid(model: nn.Module, objective: Objective, observations: Observati
         total = torch.zeros(())
         for start in range(0, observations.n, rows):
             part = observations.rows(slice(start, start + rows))
-            total = total + objective.total(functional_call(model, grid, part.inputs), part.target)
+            total = total + objective.total(functional_call(model, grid, part.inputs), part.target, part.sigma)
         return objective.finish(total, observations.n) + _penalty(objective, grid)
 
 
@@ -69,7 +69,7 @@ def _broadcast(tensors: Iterable[Tensor]) -> list[Tensor]:
 def _loss_at(model: nn.Module, objective: Objective, observations: Observations, point: dict[str, Tensor]) -> Tensor:
     """The loss at one point; NaN where a distribution refuses its parameters."""
     try:
-        return objective(functional_call(model, point, observations.inputs), observations.target)
+        return objective(functional_call(model, point, observations.inputs), observations.target, observations.sigma)
     except ValueError:
         return torch.tensor(float("nan"), dtype=observations.target.dtype)
 

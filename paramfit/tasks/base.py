@@ -121,7 +121,7 @@ class EstimationTask(LightningModule, ABC):
         """
         try:
             prediction = self.model(*observations.inputs)
-            loss = self.objective(prediction, observations.target)
+            loss = self.objective(prediction, observations.target, observations.sigma)
         except ValueError as outside:
             return self.nan_outside_parameter_space(outside)
         if loss.ndim:
@@ -253,7 +253,7 @@ class EstimationTask(LightningModule, ABC):
 
     def _evaluate(self, batch: Any) -> None:
         observations = self.in_precision(batch)
-        self.metrics.update(self.model(*observations.inputs), observations.target)
+        self.metrics.update(self.model(*observations.inputs), observations.target, observations.sigma)
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

@@ -43,11 +43,11 @@ class HeldOutMetrics:
         self._total, self._count = None, 0
 
     @torch.no_grad()
-    def update(self, prediction: Any, target: Tensor) -> None:
+    def update(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> None:
         """Take in one batch."""
         if self._total is None:
             self.reset(target)
-        values = self.objective.per_observation(prediction, target)
+        values = self.objective.per_observation(prediction, target, sigma)
         if values.shape != target.shape:
             msg = (
                 f"shapes do not match: the model gives {tuple(values.shape)} losses for a target of"
@@ -60,7 +60,7 @@ class HeldOutMetrics:
         if isinstance(prediction, Distribution):
             self._metrics.update(values)
         else:
-            self._metrics.update(prediction, target)
+            self._metrics.update(prediction.expand(target.shape), target)
 
     def compute(self) -> dict[str, Tensor]:
         """The metrics over all batches since the last call, and start anew; empty if there was none."""

@@ -41,12 +41,15 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
             msg = f"model: {name}.forward returned {type(prediction).__name__}, not a tensor or a distribution"
             raise InputError(msg)
         try:
-            losses = task.objective.per_observation(prediction, there.target)
+            losses = task.objective.per_observation(prediction, there.target, there.sigma)
         except InputError:
             raise
         except (ValueError, RuntimeError, TypeError) as failure:
             msg = f"model: {name} and the observations do not belong together: {_told(failure)}"
             raise InputError(msg) from failure
+    if isinstance(prediction, Tensor) and not prediction.ndim and there.inputs:
+        msg = f"shapes do not match: {name} gives one value for all {there.n} observations; it must give one for each"
+        raise InputError(msg)
     if losses.shape != there.target.shape:
         msg = (
             f"shapes do not match: {name} gives {tuple(losses.shape)} losses for a target of"
