@@ -25,6 +25,8 @@ lint: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/least_squares.py
+	$(BIN)/python benchmarks/nist.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

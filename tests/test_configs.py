@@ -16,6 +16,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 EXPECTED_FILES = {
     "gaussian": {"far_start", "far_truth", "few_observations", "float32", "location"},
+    "table": {"breakdown", "copper", "saturation"},
     "thermometer": {
         "adam",
         "autograd",
@@ -90,6 +91,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     name = relative(path)
     extra = [] if name in FIGURES else ["--plots.enabled", "false"]
     home = tmp_path_factory.mktemp(path.stem)
+    (home / "configs").symlink_to(CONFIGS)  # a table's path counts from the repository's root
     with contextlib.chdir(home), torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()):
         exit_code = main(["fit", "--config", str(path), "--trainer.enable_progress_bar", "false", *extra])
     directory = home / "lightning_logs" / path.stem / "version_0"
@@ -171,8 +173,16 @@ def test_result_says_converged_where_the_fit_is(run: Run) -> None:
 
 
 def test_parameters_are_the_stated_ones(run: Run) -> None:
-    stated = re.findall(r"\b(weight|bias|location) (-?\d+\.(\d+))", stated_result(run.header))
+    stated = re.findall(r"\b(weight|bias|location|b\d) (-?\d+\.(\d+))", stated_result(run.header))
     actual = {name: run.estimates["parameters"][name]["estimate"] for name, _, _ in stated}
+    assert {name: text for name, text, _ in stated} == {
+        name: f"{actual[name]:.{len(decimals)}f}" for name, _, decimals in stated
+    }
+
+
+def test_standard_errors_are_the_stated_ones(run: Run) -> None:
+    stated = re.findall(r"\b(location|b\d) -?\d+\.\d+ ± (\d+\.(\d+))", stated_result(run.header))
+    actual = {name: run.estimates["parameters"][name]["standard_error"] for name, _, _ in stated}
     assert {name: text for name, text, _ in stated} == {
         name: f"{actual[name]:.{len(decimals)}f}" for name, _, decimals in stated
     }
@@ -180,3 +190,16 @@ def test_parameters_are_the_stated_ones(run: Run) -> None:
 
 def test_verdict_is_given_where_rows_are_held_out(run: Run) -> None:
     assert run.estimates["verdict"] == VERDICTS.get(run.name)
+
+
+def test_band_covers_the_held_out_rows_of_the_stated_example(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("configs").symlink_to(CONFIGS)
+    config = ["--config", "configs/table/copper.yaml"]
+    assert main(["fit", *config, "--plots.enabled", "false", "--trainer.enable_progress_bar", "false"]) == 0
+    capsys.readouterr()
+    assert main(["test", *config, "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"]) == 0
+    printed = re.search(r"test/band_coverage\W+(\d\.\d+)", capsys.readouterr().out)
+    stated = re.search(r"coverage (\d\.\d+)\.", header_of(CONFIGS / "table" / "copper.yaml"))
+    assert printed is not None
+    assert stated is not None
+    assert f"{float(printed[1]):.3f}" == stated[1]

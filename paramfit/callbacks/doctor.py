@@ -7,7 +7,7 @@ from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
 from paramfit.estimates import CurvePoint, LossFunction, divergence_cure, stability
 from paramfit.estimates.stability import Stability
 from paramfit.objectives import SquaredError
-from paramfit.optimizers import BlockOptimizer
+from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt
 
 __all__ = ["Doctor", "inner_optimizer_of"]
 
@@ -40,6 +40,7 @@ class Doctor(Callback):
         self.start: LossFunction | None = None
         self.stability: Stability | None = None
         self.curve: list[CurvePoint] = []
+        self.reason = "the start was not examined"
         self._optimizer: Optimizer | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,6 +50,9 @@ class Doctor(Callback):
         if not self.enabled or data is None:
             return
         self._optimizer = inner_optimizer_of(trainer)
+        if isinstance(self._optimizer, LevenbergMarquardt):
+            self.reason = "least squares is solved, and has no learning rate"
+            return
         self.start = loss_function_of(pl_module, data.train)
         try:
             self.stability = stability(self.start, self._optimizer)

@@ -7,8 +7,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from torch import nn
 
 from paramfit.callbacks.run import task_of
+from paramfit.models.base import natural_values
 from paramfit.updates import Update, parameter_values
 
 __all__ = ["FitProgress"]
@@ -32,6 +34,7 @@ class FitProgress(ProgressBar):
         self._bar: Progress | None = None
         self._row = TaskID(0)
         self._names: tuple[str, ...] = ()
+        self._model = nn.Module()
         self._stride = 1
         self._last = 0
         self._finite = True
@@ -54,7 +57,7 @@ class FitProgress(ProgressBar):
         if not self._enabled or not console.is_terminal:
             return
         task = task_of(pl_module)
-        self._names = task.names
+        self._names, self._model = task.names, task.model
         self._bar = Progress(
             TextColumn("update"),
             MofNCompleteColumn(),
@@ -95,7 +98,8 @@ class FitProgress(ProgressBar):
     def _draw(self, update: Update) -> None:
         if self._bar is None:
             return
-        values = list(parameter_values(self._names, update.parameters).items())[:_MOST_PARAMETERS]
+        natural = natural_values(self._model, self._names, update.parameters)
+        values = list(parameter_values(self._names, natural).items())[:_MOST_PARAMETERS]
         shown = [f"loss {update.loss:.6g}", *(f"{name} {value:.5g}" for name, value in values)]
         self._bar.update(self._row, completed=update.number, values="  ".join(shown), refresh=True)
 

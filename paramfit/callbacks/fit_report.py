@@ -12,6 +12,7 @@ from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, run_dir
 from paramfit.data import EstimationDataModule
 from paramfit.estimates import FitResult, fit_verdict, print_report, summarise
 from paramfit.estimates.convergence import CONVERGED_BELOW
+from paramfit.estimates.fields import fields_of, reasons
 from paramfit.estimates.summary import Summary
 from paramfit.updates import EstimationTaskLike, Status, Stop
 
@@ -56,26 +57,29 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     doctor = next((callback for callback in callbacks if isinstance(callback, Doctor)), None)
     optimizer = inner_optimizer_of(trainer)
     diverged = task.stop is not None and task.stop.status is Status.DIVERGED
-    summary = summarise(
-        loss_function_of(module, data.train),
+    loss = loss_function_of(module, data.train)
+    summary = getattr(module, "summariser", summarise)(
+        loss,
         optimizer,
         data.statistics,
         data.truth,
         untrusted="the fit diverged" if diverged else None,
+        absolute_sigma=data.absolute_sigma,
     )
     losses = {
         "train": mean_loss(module, data.train),
         "val": mean_loss(module, data.validation) if data.validation.n else None,
     }
     stop = _how_it_ended(task, summary, losses["train"], planned)
-    reason, notes = stop.reason, _missing(summary)
+    reason, notes = stop.reason, reasons(summary)
     if stop.status is Status.DIVERGED and doctor is not None and (cure := doctor.cure()) is not None:
         reason = f"{reason}. {cure[:1].upper()}{cure[1:]}."
     verdict = fit_verdict([] if doctor is None else doctor.curve)
     notes["verdict"] = verdict.reason
     stability = None if doctor is None else doctor.stability
     if stability is None:
-        notes["learning_rate_limit"] = notes["condition_number"] = "the start was not examined"
+        why_not = "the start was not examined" if doctor is None else doctor.reason
+        notes["learning_rate_limit"] = notes["condition_number"] = why_not
     else:
         notes |= {
             key: why
@@ -85,6 +89,7 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
             )
             if why is not None
         }
+    sigma_is = None if data.raw.sigma is None else "absolute" if data.absolute_sigma else "relative"
     return FitResult(
         task=type(module).__name__,
         status=stop.status.value,
@@ -92,18 +97,13 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         updates=task.updates,
         loss=losses,
         n_observations={"train": data.train.n, "val": data.validation.n},
-        parameters=summary.parameters,
         normalized_input=_normalized(data),
-        original_units=summary.original_units,
-        distance_to_optimum_in_standard_errors=summary.distance.total,
-        distances_per_parameter=dict(zip(summary.parameters, summary.distance.per_parameter, strict=False)),
         learning_rate_limit=None if stability is None else stability.learning_rate_limit,
         condition_number=None if stability is None else stability.condition_number,
-        updates_to_converge=summary.updates_left,
         verdict=None if verdict.verdict is None else verdict.verdict.value,
         verdict_updates=verdict.updates,
-        uncertainty=summary.errors.method,
         notes=notes,
+        **fields_of(summary, loss.names, sigma_is),
     )
 
 
@@ -127,17 +127,6 @@ def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float 
         made = f"{task.updates} of {planned}" if planned else f"{task.updates}"
         return Stop(Status.STOPPED_EARLY, f"the Trainer or a callback stopped the fit after {made} updates{where}.")
     return Stop(Status.LIMIT_REACHED, f"all updates that were asked for were made{where}.")
-
-
-def _missing(summary: Summary) -> dict[str, str]:
-    reasons = {
-        "standard_error": summary.errors.reason,
-        "distance_to_optimum_in_standard_errors": summary.distance.reason,
-        "updates_to_converge": summary.updates_left_reason,
-    }
-    if summary.original_units is None and summary.errors.reason is None:
-        reasons["original_units"] = "the model cannot undo the normalisation; estimates are on the scaled input"
-    return {key: reason for key, reason in reasons.items() if reason is not None}
 
 
 def _normalized(data: EstimationDataModule) -> dict[str, object] | None:

@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from torch import nn
 
 from paramfit.callbacks.run import task_of
 from paramfit.errors import InputError
+from paramfit.models.base import natural_values
 from paramfit.updates import Update, parameter_values
 
 __all__ = ["FitHistory"]
@@ -44,13 +46,14 @@ class FitHistory(Callback):
         self.every = every
         self._stride = 1
         self._names: tuple[str, ...] = ()
+        self._model = nn.Module()
         self._rows: list[_Row] = []
         self._loggers: list[Logger] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the updates, and lay out the page of curves."""
         task = task_of(pl_module)
-        self._names = task.names
+        self._names, self._model = task.names, task.model
         self._loggers = list(trainer.loggers)
         self._rows = []
         planned = task.planned_updates
@@ -82,7 +85,8 @@ class FitHistory(Callback):
     def on_update(self, update: Update) -> None:
         """Keep one row."""
         values = {"train/loss": update.loss}
-        for name, value in parameter_values(self._names, update.parameters).items():
+        natural = natural_values(self._model, self._names, update.parameters)
+        for name, value in parameter_values(self._names, natural).items():
             values[f"parameter/{name}"] = value
         slopes = [parameter.grad for parameter in update.parameters]
         known = [(name, slope) for name, slope in zip(self._names, slopes, strict=True) if slope is not None]

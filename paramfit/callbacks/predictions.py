@@ -1,15 +1,18 @@
 """What ``paramfit predict`` writes."""
 
-import csv
-import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
 from torch import Tensor
 
-from paramfit.callbacks.run import data_of, run_directory
+from paramfit.callbacks.run import data_of, run_directory, task_of
+from paramfit.callbacks.table_writer import checked_format, write_table
+from paramfit.data import EstimationDataModule
+from paramfit.estimates.bands import Bands, FittedCurve
 
 __all__ = ["PredictionsFile"]
 
@@ -17,16 +20,26 @@ __all__ = ["PredictionsFile"]
 class PredictionsFile(Callback):
     """Write the predictions of all rows as ``predictions.csv``: row, inputs, target, prediction, part.
 
-    Inputs and target are those of the data, not normalised. A file that is there already is kept: the new one is then
+    Where the task knows how uncertain its curve is, five columns stand before the part: ``standard_error``,
+    ``confidence_low`` and ``confidence_high`` (95 % interval of the curve), ``prediction_low`` and ``prediction_high``
+    (95 % interval of a new observation).
+
+    Inputs and target are those of the data, not normalised, under the data's own names; a column of ours whose name
+    the data have taken is called ``row_1``, and so on. A file that is there already is kept: the new one is then
     called ``predictions_1.csv``, and so on.
 
     Args:
         folder: where to write; the run directory where it is not given.
+        format: ``csv`` or ``parquet``.
+
+    Raises:
+        InputError: for another format.
     """
 
     # Not Lightning's BasePredictionWriter: it warns of every loader that is no torch DataLoader.
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, format: str = "csv") -> None:
         self.folder = folder
+        self.format = checked_format("predictions.format", format)
         self.path: Path | None = None
         self._batches: list[Tensor] = []
 
@@ -50,31 +63,46 @@ class PredictionsFile(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the file whole or not at all."""
-        del pl_module
         data = data_of(trainer)
         folder = self.folder or run_directory(trainer)
         if data is None or folder is None:
             return
-        predicted = torch.cat(self._batches).tolist()
-        raw = data.raw
-        names = ["input"] if len(raw.inputs) == 1 else [f"input_{k}" for k in range(len(raw.inputs))]
-        held_out = set() if data.split is None else set(data.split.validation.tolist())
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = _free_name(folder)
-        unfinished = self.path.with_suffix(".csv.part")
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["row", *names, "target", "prediction", "part"])
-            columns = [column.tolist() for column in (*raw.inputs, raw.target)]
-            for row, (*values, prediction) in enumerate(zip(*columns, predicted, strict=True)):
-                writer.writerow([row, *values, prediction, "val" if row in held_out else "train"])
-        os.replace(unfinished, self.path)
+        curve_of = getattr(task_of(pl_module), "fitted_curve", None)
+        curve: FittedCurve | None = None if curve_of is None else curve_of(data)
+        if curve is None:
+            found = {"prediction": torch.cat(self._batches)}
+        else:
+            found = _columns(curve.at(data.every.inputs, data.raw.sigma))
+        self.path = write_table(_table(data, found), folder / f"predictions.{self.format}")
         print(f"predictions: {self.path}")
 
 
-def _free_name(folder: Path) -> Path:
-    path, number = folder / "predictions.csv", 0
-    while path.exists():
+def _columns(bands: Bands) -> dict[str, Tensor]:
+    """The bands by the names of their columns."""
+    columns = {"prediction": bands.prediction, "standard_error": bands.standard_error}
+    columns["confidence_low"], columns["confidence_high"] = bands.confidence
+    if bands.prediction_band is not None:
+        columns["prediction_low"], columns["prediction_high"] = bands.prediction_band
+    return columns
+
+
+def _table(data: EstimationDataModule, found: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """All columns of the file in their order."""
+    raw, names = data.raw, data.columns
+    measured = {name: column.numpy() for name, column in zip(names.inputs, raw.inputs, strict=True)}
+    measured[names.target] = raw.target.numpy()
+    part = np.full(raw.n, "train")
+    if data.split is not None:
+        part[data.split.validation.numpy()] = "val"
+    table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(raw.n), **measured}
+    for name, column in found.items():
+        table[_free(name, measured)] = column.expand(raw.n).numpy()
+    return {**table, _free("part", measured): part}
+
+
+def _free(name: str, taken: dict[str, NDArray[Any]]) -> str:
+    found, number = name, 0
+    while found in taken:
         number += 1
-        path = folder / f"predictions_{number}.csv"
-    return path
+        found = f"{name}_{number}"
+    return found

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from paramfit.data.columns import Columns
 from paramfit.data.loader import InMemoryLoader
 from paramfit.data.normalization import Normalization
 from paramfit.data.split import Split, split_rows
@@ -98,6 +99,16 @@ class EstimationDataModule(LightningDataModule, ABC):
     def labels(self) -> Labels:
         """Names of the axes, with units."""
         return Labels()
+
+    @property
+    def columns(self) -> Columns:
+        """What the columns are called in files and reports."""
+        return Columns.unnamed(len(self.raw.inputs), has_sigma=self.raw.sigma is not None)
+
+    @property
+    def absolute_sigma(self) -> bool:
+        """Whether known errors are in the unit of the target, or only their ratios count."""
+        return True
 
     def setup(self, stage: str | None = None) -> None:
         """Read, split, and fit the normalisation on the training part."""
@@ -246,13 +257,13 @@ def _checked(observations: Observations) -> Observations:
     """The observations, if a fit can use them.
 
     Raises:
-        InputError: for columns of unequal length, values that are not finite, or sigmas, which no objective uses yet.
+        InputError: for columns of unequal length, values that are not finite, or a sigma that is not above 0.
     """
-    if observations.sigma is not None:
-        msg = "data: known errors (sigma) are not used by any objective yet; leave them out"
-        raise InputError(msg)
     columns = {f"input {number}": column for number, column in enumerate(observations.inputs)}
-    for name, column in {**columns, "target": observations.target}.items():
+    columns["target"] = observations.target
+    if observations.sigma is not None:
+        columns["sigma"] = observations.sigma
+    for name, column in columns.items():
         if column.shape != observations.target.shape or column.ndim != 1:
             msg = (
                 f"data: every column has one value for each observation, but {name} has {tuple(column.shape)} and the"
@@ -263,4 +274,8 @@ def _checked(observations: Observations) -> Observations:
         if len(wrong):
             msg = f"data: {name} is {column[wrong[0]].item()} in row {int(wrong[0])}; leave such rows out"
             raise InputError(msg)
+    if observations.sigma is not None and not bool((observations.sigma > 0).all()):
+        row = int((~(observations.sigma > 0)).nonzero()[0])
+        msg = f"data: sigma is {observations.sigma[row].item():g} in row {row}; a standard deviation is above 0"
+        raise InputError(msg)
     return observations

@@ -1,9 +1,11 @@
 """Results: pure functions and dataclasses."""
 
+from paramfit.estimates.bands import Bands, FittedCurve
 from paramfit.estimates.closed_form import closed_form
 from paramfit.estimates.convergence import distance_to_optimum, updates_to_converge
 from paramfit.estimates.covariance import uncertainty
 from paramfit.estimates.divergence import divergence_cure
+from paramfit.estimates.least_squares_summary import summarise_least_squares
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.report import fit_report, print_report
 from paramfit.estimates.result import Estimate, FitResult
@@ -12,9 +14,11 @@ from paramfit.estimates.summary import summarise
 from paramfit.estimates.verdict import CurvePoint, Verdict, fit_verdict
 
 __all__ = [
+    "Bands",
     "CurvePoint",
     "Estimate",
     "FitResult",
+    "FittedCurve",
     "LossFunction",
     "Verdict",
     "closed_form",
@@ -25,6 +29,7 @@ __all__ = [
     "print_report",
     "stability",
     "summarise",
+    "summarise_least_squares",
     "uncertainty",
     "updates_to_converge",
 ]

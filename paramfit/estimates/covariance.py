@@ -1,16 +1,19 @@
 """How uncertain the estimates are."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from paramfit.estimates.loss_function import LossFunction
-from paramfit.objectives import NegativeLogLikelihood, SquaredError
+from paramfit.estimates.singularity import inverse_information
+from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 
-__all__ = ["Uncertainty", "uncertainty"]
+__all__ = ["ResidualFactor", "Uncertainty", "least_squares_uncertainty", "uncertainty"]
+
+_FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
 
 
 @dataclass(frozen=True)
@@ -18,58 +21,165 @@ class Uncertainty:
     """Covariance of the estimates, or why there is none.
 
     Attributes:
-        covariance: ``(p, p)``, float64; None with a reason.
+        covariance: ``(p, p)``, float64, of the elements of theta; None with a reason. Undetermined parameters have
+            rows and columns of 0.
         reason: why there is none.
         quantile: half-width of a 95 % interval in standard errors.
         method: what covariance and quantile rest on.
+        root: F with ``F F^T`` the covariance, where least squares gave it.
+        undetermined: for each parameter without error, by its number, why.
+        at_bound: numbers of the parameters that sit at a bound, which the other errors take as fixed.
+        directions: what the observations cannot tell apart, one sentence each.
+        noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself.
     """
 
     covariance: Tensor | None
     reason: str | None
     quantile: float
     method: str
+    root: Tensor | None = None
+    undetermined: dict[int, str] = field(default_factory=dict)
+    at_bound: tuple[int, ...] = ()
+    directions: tuple[str, ...] = ()
+    noise: float | None = None
 
 
-def uncertainty(loss: LossFunction, theta: Tensor) -> Uncertainty:
+@dataclass(frozen=True)
+class ResidualFactor:
+    """What errors of least squares rest on.
+
+    Attributes:
+        factor: triangular factor of ``[J, e]``, rows over sigma, ``(p + 1, p + 1)``.
+        n: number of observations.
+        residual: e ``(n,)``, where a robust objective asks for each of them.
+    """
+
+    factor: Tensor
+    n: int
+    residual: Tensor
+
+
+def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True) -> Uncertainty:
     r"""Covariance of the estimates at ``theta``.
 
-    Least squares: :math:`C = s^2 (J^T J)^{-1}` with :math:`s^2 = \mathrm{RSS} / (n - p)`, J the Jacobian of the
-    prediction, through its QR factorisation; intervals by Student's t with n - p degrees of freedom. Maximum
-    likelihood: the inverse of the observed information, the Hessian of the summed negative log-likelihood; intervals
-    by the normal distribution.
+    Least squares: :math:`C = s^2 (J^T J)^{-1}`, see ``least_squares_uncertainty``. Maximum likelihood: the inverse of
+    the observed information, the Hessian of the summed negative log-likelihood; intervals by the normal distribution.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: where, ``(p,)``.
+        absolute_sigma: whether known errors are absolute.
     """
     objective = loss.objective
     if objective.penalised:
         return Uncertainty(None, "a penalty is on, which biases the estimates", math.nan, "none")
-    if isinstance(objective, SquaredError):
-        return _least_squares(loss, theta)
+    if isinstance(objective, SquaredError | RobustError):
+        residual = loss.observations.target - loss.prediction(theta)
+        rows = torch.cat([loss.jacobian(theta), residual.unsqueeze(1)], dim=1)
+        if loss.observations.sigma is not None:
+            rows = rows / loss.observations.sigma.unsqueeze(1)
+        seen = ResidualFactor(_square(torch.linalg.qr(rows.detach(), mode="r").R), loss.n, rows[:, -1].detach())
+        return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
         return _likelihood(loss, theta)
     reason = f"{type(objective).__name__} has no curvature to read an error from"
     return Uncertainty(None, reason, math.nan, "none")
 
 
-def _least_squares(loss: LossFunction, theta: Tensor) -> Uncertainty:
-    freedom = loss.n - loss.p
-    if freedom <= 0:
-        reason = f"{loss.n} observations cannot tell the errors of {loss.p} parameters"
+def least_squares_uncertainty(
+    loss: LossFunction, theta: Tensor, seen: ResidualFactor, *, absolute_sigma: bool
+) -> Uncertainty:
+    r"""Covariance of least-squares estimates from the factor of their Jacobian.
+
+    .. math:: C = s^2 (J^T J)^{-1}, \qquad s^2 = \mathrm{RSS} / (n - p)
+
+    with rows over sigma where errors are known; where they are known absolutely, s is 1 and intervals are those of the
+    normal distribution, otherwise Student's t with n - p degrees of freedom. For a robust objective s is Huber's
+    :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
+
+    A parameter at its bound is taken as fixed by all others, and has no error of its own.
+
+    References:
+        Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
+        Peter J. Huber: Robust Regression: Asymptotics, Conjectures and Monte Carlo (1973).
+    """
+    objective, n, p = loss.objective, seen.n, len(theta)
+    weighted, freedom = loss.observations.sigma is not None, n - p
+    known = weighted and absolute_sigma
+    if freedom <= 0 and not known:
+        reason = f"{n} observations cannot tell the errors of {p} parameters"
         return Uncertainty(None, reason, math.nan, "none")
-    method = f"s^2 (J^T J)^-1, Student's t with {freedom} degrees of freedom"
-    quantile = float(stdtrit(freedom, 0.975))
-    jacobian = loss.jacobian(theta)
-    residual = loss.prediction(theta) - loss.observations.target
-    size = jacobian.norm(dim=0)
-    if not bool(torch.isfinite(jacobian).all()) or not bool((size > 0).all()):
-        return Uncertainty(None, "a parameter does not change the prediction", quantile, method)
-    # Scaled columns: the rank is then a matter of directions, not of units.
-    factor = torch.linalg.qr(jacobian / size, mode="r").R
-    singular = torch.linalg.svdvals(factor)
-    if not singular[-1] > singular[0] * loss.n * torch.finfo(torch.float64).eps:
-        return Uncertainty(None, "some parameters cannot be told apart (singular Jacobian)", quantile, method)
-    inverse = torch.linalg.solve_triangular(factor, torch.eye(loss.p, dtype=torch.float64), upper=True)
-    variance = residual.square().sum() / freedom
-    covariance = variance * (inverse @ inverse.T) / torch.outer(size, size)
-    return Uncertainty(covariance.detach(), None, quantile, method)
+    if not bool(torch.isfinite(seen.factor).all()):
+        return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
+    noise = None
+    if isinstance(objective, RobustError):
+        spread = _robust_spread(objective, seen.residual, p)
+        method = f"Huber's covariance of an M-estimate, Student's t with {freedom} degrees of freedom"
+        quantile = float(stdtrit(freedom, 0.975))
+    elif known:
+        spread, quantile = 1.0, float(ndtri(0.975))
+        method = "(J^T W J)^-1 with the known sigma, normal distribution"
+    else:
+        spread, quantile = math.sqrt(seen.factor[p, p].square().item() / freedom), float(stdtrit(freedom, 0.975))
+        noise = spread
+        method = f"s^2 (J^T {'W ' * weighted}J)^-1, Student's t with {freedom} degrees of freedom"
+    return _by_directions(
+        loss, theta, seen.factor[:p, :p], spread, Uncertainty(None, None, quantile, method, noise=noise)
+    )
+
+
+def _by_directions(loss: LossFunction, theta: Tensor, factor: Tensor, spread: float, frame: Uncertainty) -> Uncertainty:
+    names = loss.names
+    information = inverse_information(factor, names)
+    slopes = loss.slopes(theta)
+    bounded = [k for k in range(len(names)) if slopes[k] != 1 or names[k] in _bounded_names(loss)]
+    errors = spread * information.root.norm(dim=1)
+    at_bound = [k for k in bounded if not slopes[k].abs() > 0 or errors[k] > _FAR_OUT]
+    if at_bound:
+        free = [k for k in range(len(names)) if k not in at_bound]
+        rest = inverse_information(torch.linalg.qr(factor[:, free], mode="r").R, [names[k] for k in free])
+        root = factor.new_zeros(len(names), rest.root.shape[1])
+        root[free] = rest.root
+        undetermined = {free[k]: reason for k, reason in rest.undetermined.items()}
+        undetermined |= {k: f"{names[k]} sits at its bound, where an error means nothing" for k in at_bound}
+        directions = rest.directions
+    else:
+        root, undetermined, directions = information.root, information.undetermined, information.directions
+    root = spread * root
+    reason = "; ".join(dict.fromkeys(undetermined.values())) or None
+    return Uncertainty(
+        covariance=None if len(undetermined) == len(names) else root @ root.T,
+        reason=reason,
+        quantile=frame.quantile,
+        method=frame.method,
+        root=root,
+        undetermined=undetermined,
+        at_bound=tuple(at_bound),
+        directions=directions,
+        noise=frame.noise,
+    )
+
+
+def _bounded_names(loss: LossFunction) -> set[str]:
+    return set(getattr(loss.model, "transforms", {}))
+
+
+def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
+    """Huber's estimate of the factor on ``(J^T J)^-1``'s root."""
+    scale, n = objective.scale, len(residual)
+    z = (residual / scale).square()
+    _, first, second = objective.rho(z)
+    psi, slope = residual * first, first + 2 * second * z
+    mean = slope.mean().item()
+    if not mean > 0 or n <= p:
+        return math.inf
+    correction = 1 + p / n * slope.var(correction=0).item() / mean**2
+    return correction * math.sqrt(psi.square().sum().item() / (n - p)) / mean
+
+
+def _square(factor: Tensor) -> Tensor:
+    rows, columns = factor.shape
+    return factor if rows == columns else torch.cat([factor, factor.new_zeros(columns - rows, columns)])
 
 
 def _likelihood(loss: LossFunction, theta: Tensor) -> Uncertainty:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from paramfit.models import ParametricModel
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
@@ -39,16 +40,25 @@ class LossFunction:
     """
 
     def __init__(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
-        self.model = copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval()
-        self.objective = objective
-        self.observations = Observations(
+        there = Observations(
             tuple(column.detach().cpu().double() for column in observations.inputs),
             observations.target.detach().cpu().double(),
             None if observations.sigma is None else observations.sigma.detach().cpu().double(),
         )
+        self._hold(copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval(), objective, there)
+
+    @classmethod
+    def around(cls, model: nn.Module, objective: Objective, observations: Observations) -> "LossFunction":
+        """The same without copies, of what is float64, on the CPU and in evaluation mode already."""
+        found = cls.__new__(cls)
+        found._hold(model, objective, observations)
+        return found
+
+    def _hold(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
+        self.model, self.objective, self.observations = model, objective, observations
         self.names = element_names(model)
         self._shapes = {
-            name: parameter.shape for name, parameter in self.model.named_parameters() if parameter.requires_grad
+            name: parameter.shape for name, parameter in model.named_parameters() if parameter.requires_grad
         }
 
     @property
@@ -67,6 +77,25 @@ class LossFunction:
         return torch.cat(
             [parameter.detach().reshape(-1) for parameter in self.model.parameters() if parameter.requires_grad]
         )
+
+    def natural(self, theta: Tensor) -> Tensor:
+        """The parameters' values within their bounds, ``(p,)``: theta holds unconstrained numbers of bounded ones."""
+        if not isinstance(self.model, ParametricModel) or not self.model.transforms:
+            return theta
+        values = theta.clone()
+        for name, transform in self.model.transforms.items():
+            place = self.names.index(name)
+            values[place] = transform(theta[place])
+        return values
+
+    def slopes(self, theta: Tensor) -> Tensor:
+        """Derivative of each parameter's value by its element of theta, ``(p,)``: 1 where there is no bound."""
+        found = torch.ones_like(theta)
+        if isinstance(self.model, ParametricModel):
+            for name in self.model.transforms:
+                place = self.names.index(name)
+                found[place] = self.model.specifications[name].slope(theta[place])
+        return found
 
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
         pieces = torch.split(theta, [shape.numel() for shape in self._shapes.values()])

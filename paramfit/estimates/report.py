@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paramfit.estimates.convergence import CONVERGED_BELOW
+from paramfit.estimates.report_least_squares import least_squares_report
 from paramfit.estimates.result import Estimate, FitResult
 
 __all__ = ["fit_report", "print_report"]
@@ -25,6 +26,8 @@ def fit_report(result: FitResult) -> RenderableType:
     the input was normalised.
     """
     parts: list[RenderableType] = [_headline(result)]
+    if result.least_squares is not None:
+        return Group(*parts, *least_squares_report(result))
     if result.normalized_input is None:
         parts.append(_table("Estimates", result.original_units or result.parameters, gradients=result.parameters))
     else:

@@ -1,9 +1,19 @@
 """The outcome of a fit, as data."""
 
+import io
 import json
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from rich.console import Console
+
+from paramfit.errors import InputError
+from paramfit.estimates.bands import Bands, FittedCurve
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 __all__ = ["Estimate", "FitResult"]
 
@@ -19,6 +29,9 @@ class Estimate:
         gradient: derivative of the loss by it at the end; None in original units.
         closed_form: the exact optimum, where a formula gives it.
         truth: the true value, where someone knows it.
+        unit: as the user gave it.
+        fixed: whether it kept its start.
+        at_bound: ``lower`` or ``upper`` where the estimate sits at that bound.
     """
 
     estimate: float
@@ -27,6 +40,9 @@ class Estimate:
     gradient: float | None = None
     closed_form: float | None = None
     truth: float | None = None
+    unit: str | None = None
+    fixed: bool = False
+    at_bound: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,11 @@ class FitResult:
         verdict: underfitting, overfitting or neither; None with a reason in ``notes``.
         verdict_updates: first and last update the verdict rests on.
         uncertainty: what errors and intervals rest on.
+        covariance: of the estimates within their bounds: ``parameters``, their names, and ``matrix`` in that order.
+        correlation: the same, as correlations.
+        least_squares: statistics of a least-squares fit (``LeastSquaresStatistics``), and ``sigma_is``.
+        warnings: what to be careful about, each with a cure.
+        curve: the fitted curve with its bands; it is not part of ``estimates.json``.
         notes: reasons for what is missing, and numbers behind the verdict.
     """
 
@@ -72,10 +93,54 @@ class FitResult:
     verdict_updates: tuple[int, int] | None = None
     uncertainty: str = ""
     notes: dict[str, str] = field(default_factory=dict)
+    covariance: dict[str, Any] | None = None
+    correlation: dict[str, Any] | None = None
+    least_squares: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
+    curve: FittedCurve | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> str:
         """JSON with numbers in full precision; those that are not finite as strings."""
-        return json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        kept = {name: value for name, value in asdict(replace(self, curve=None)).items() if name != "curve"}
+        return json.dumps(_plain(kept), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def predict(self, *inputs: Any, sigma: Any = None) -> Bands:
+        """The fitted curve with its 95 % bands at other inputs.
+
+        Args:
+            inputs: one row of numbers ``(n,)`` for each input column, not normalised.
+            sigma: standard deviation of a new observation at each row, where the fit had a sigma.
+
+        Raises:
+            InputError: if the fit has no errors, or for another number of inputs.
+        """
+        if self.curve is None:
+            because = self.notes.get("standard_error", "it is no least-squares fit")
+            msg = f"there are no bands: {because}"
+            raise InputError(msg)
+        columns = [torch.as_tensor(column, dtype=torch.float64).reshape(-1) for column in inputs]
+        if self.normalized_input is not None:
+            shifts, scales = self.normalized_input["shift"], self.normalized_input["scale"]
+            pairs = zip(shifts, scales, strict=True) if isinstance(shifts, list) else [(shifts, scales)]
+            columns = [(x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True)]
+        spread = None if sigma is None else torch.as_tensor(sigma, dtype=torch.float64)
+        try:
+            return self.curve.at(tuple(columns), spread)
+        except TypeError as wrong:
+            msg = f"predict: the model takes other inputs than {len(columns)} columns ({wrong})"
+            raise InputError(msg) from wrong
+
+    def __rich__(self) -> "RenderableType":
+        """The report, for rich's ``print``."""
+        from paramfit.estimates.report import fit_report  # the report is made from results
+
+        return fit_report(self)
+
+    def _repr_html_(self) -> str:
+        """The report, for a notebook."""
+        console = Console(record=True, file=io.StringIO(), width=100)
+        console.print(self)
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """From a fitted model to a result: pure functions, no Trainer."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,15 +8,17 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramfit.estimates.bands import FittedCurve
 from paramfit.estimates.closed_form import closed_form
 from paramfit.estimates.convergence import Distance, distance_to_optimum, updates_to_converge
 from paramfit.estimates.covariance import Uncertainty, uncertainty
+from paramfit.estimates.least_squares import LeastSquaresStatistics
 from paramfit.estimates.loss_function import LossFunction
+from paramfit.estimates.named import natural_estimates
 from paramfit.estimates.result import Estimate
-from paramfit.models import ParametricModel
 from paramfit.objectives import SquaredError
 
-__all__ = ["Summary", "summarise"]
+__all__ = ["Summary", "correlations", "nothing_finite", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class Summary:
         updates_left: updates that are missing to convergence, or None.
         updates_left_reason: why that is None.
         errors: covariance and what it rests on.
+        correlation: correlations of the estimated parameters, ``(p, p)``; None where there is no covariance.
+        covariance: of the estimated parameters within their bounds, ``(p, p)``; None where there is none.
+        statistics: of least squares.
+        curve: the fitted curve with its bands, of least squares.
+        warnings: what to be careful about.
     """
 
     parameters: dict[str, Estimate]
@@ -37,6 +45,11 @@ class Summary:
     updates_left: int | None
     updates_left_reason: str | None
     errors: Uncertainty
+    correlation: Tensor | None = None
+    covariance: Tensor | None = None
+    statistics: LeastSquaresStatistics | None = None
+    curve: FittedCurve | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def summarise(
@@ -45,6 +58,8 @@ def summarise(
     normalization: Sequence[tuple[float, float]],
     truth: dict[str, float] | None,
     untrusted: str | None = None,
+    *,
+    absolute_sigma: bool = True,
 ) -> Summary:
     """Estimates with errors in both units, and the distance to the optimum.
 
@@ -54,33 +69,52 @@ def summarise(
         normalization: shift and scale of each input column.
         truth: true values in original units.
         untrusted: why errors would mean nothing, where the fit failed.
+        absolute_sigma: whether known errors are absolute.
     """
     theta = loss.theta
     if not bool(torch.isfinite(theta).all()):
-        nothing = Uncertainty(None, "the estimates are not finite", float("nan"), "none")
-        estimates = {name: Estimate(value) for name, value in zip(loss.names, theta.tolist(), strict=True)}
-        return Summary(estimates, None, Distance(None, reason=nothing.reason), None, nothing.reason, nothing)
+        return nothing_finite(loss)
     if untrusted is None:
         untrusted = _why_not_differentiable(loss, theta)
-    errors = uncertainty(loss, theta) if untrusted is None else Uncertainty(None, untrusted, float("nan"), "none")
-    distance = distance_to_optimum(loss, theta, errors.covariance, errors.reason)
+    if untrusted is None:
+        errors = uncertainty(loss, theta, absolute_sigma=absolute_sigma)
+    else:
+        errors = Uncertainty(None, untrusted, math.nan, "none")
+    whole = None if errors.undetermined else errors.covariance
+    distance = distance_to_optimum(loss, theta, whole, errors.reason)
     left, left_reason = None, distance.reason
-    if distance.total is not None and errors.covariance is not None:
+    if distance.total is not None and whole is not None:
         # By the errors at the optimum, where the run will end: those of an unfinished least-squares fit are larger.
         optimum = theta - torch.linalg.solve(loss.hessian(theta), loss.gradient(theta))
-        there = uncertainty(loss, optimum).covariance
-        left, left_reason = updates_to_converge(loss, theta, errors.covariance if there is None else there, optimizer)
-    exact = closed_form(loss)
-    undo = _undo_normalization(loss, normalization)
-    # Without a normalisation both are the same, and the truth belongs to both.
-    same = undo is not None and bool(torch.equal(undo, torch.eye(loss.p, dtype=torch.float64)))
-    parameters = _estimates(loss.names, theta, errors, exact, truth if same else None, _gradient(loss, theta))
-    original = None
-    if undo is not None:
-        covariance = None if errors.covariance is None else undo @ errors.covariance @ undo.T
-        moved = Uncertainty(covariance, errors.reason, errors.quantile, errors.method)
-        original = _estimates(loss.names, undo @ theta, moved, None if exact is None else undo @ exact, truth)
-    return Summary(parameters, original, distance, left, left_reason, errors)
+        there = uncertainty(loss, optimum, absolute_sigma=absolute_sigma).covariance
+        left, left_reason = updates_to_converge(loss, theta, whole if there is None else there, optimizer)
+    found = natural_estimates(loss, theta, errors, normalization, truth, closed_form(loss), _gradient(loss, theta))
+    return Summary(
+        found.parameters,
+        found.original_units,
+        distance,
+        left,
+        left_reason,
+        errors,
+        correlation=correlations(found.covariance),
+        covariance=found.covariance,
+    )
+
+
+def nothing_finite(loss: LossFunction) -> Summary:
+    """What is left to say where the parameters are not finite."""
+    nothing = Uncertainty(None, "the estimates are not finite", math.nan, "none")
+    estimates = {name: Estimate(value) for name, value in zip(loss.names, loss.theta.tolist(), strict=True)}
+    return Summary(estimates, None, Distance(None, reason=nothing.reason), None, nothing.reason, nothing)
+
+
+def correlations(covariance: Tensor | None) -> Tensor | None:
+    """Correlations from a covariance; 0 beside parameters that have none."""
+    if covariance is None:
+        return None
+    deviation = covariance.diagonal().clamp_min(0).sqrt()
+    scale = torch.where(deviation > 0, deviation, 1.0)
+    return (covariance / torch.outer(scale, scale)).clamp(-1.0, 1.0)
 
 
 def _gradient(loss: LossFunction, theta: Tensor) -> Tensor | None:
@@ -99,37 +133,3 @@ def _why_not_differentiable(loss: LossFunction, theta: Tensor) -> str | None:
     except (ValueError, RuntimeError) as failure:
         return f"autograd cannot differentiate the model ({str(failure).splitlines()[0][:80]})"
     return None
-
-
-def _undo_normalization(loss: LossFunction, normalization: Sequence[tuple[float, float]]) -> Tensor | None:
-    if all(pair == (0.0, 1.0) for pair in normalization):
-        return torch.eye(loss.p, dtype=torch.float64)
-    if len(normalization) != 1 or not isinstance(loss.model, ParametricModel):
-        return None
-    return loss.model.original_units(*normalization[0])
-
-
-def _estimates(
-    names: Sequence[str],
-    theta: Tensor,
-    errors: Uncertainty,
-    exact: Tensor | None,
-    truth: dict[str, float] | None,
-    gradient: Tensor | None = None,
-) -> dict[str, Estimate]:
-    found = {}
-    for index, name in enumerate(names):
-        value = theta[index].item()
-        error, interval = None, None
-        if errors.covariance is not None:
-            error = errors.covariance[index, index].sqrt().item()
-            interval = (value - errors.quantile * error, value + errors.quantile * error)
-        found[name] = Estimate(
-            estimate=value,
-            standard_error=error,
-            interval_95=interval,
-            gradient=None if gradient is None else gradient[index].item(),
-            closed_form=None if exact is None else exact[index].item(),
-            truth=None if truth is None else truth.get(name),
-        )
-    return found

@@ -1,8 +1,9 @@
-"""Gradient rules: how the derivative of the loss is obtained."""
+"""Gradient rules: how the derivative of the loss is obtained; and the rows of which least squares is made."""
 
 from paramfit.gradients.analytic import AnalyticGradient
 from paramfit.gradients.autograd import AutogradGradient
 from paramfit.gradients.base import GradientRule
 from paramfit.gradients.numerical import NumericalGradient
+from paramfit.gradients.residual_rows import ResidualRows
 
-__all__ = ["AnalyticGradient", "AutogradGradient", "GradientRule", "NumericalGradient"]
+__all__ = ["AnalyticGradient", "AutogradGradient", "GradientRule", "NumericalGradient", "ResidualRows"]

@@ -1,8 +1,10 @@
 """Models: parameters and inputs to a prediction."""
 
 from paramfit.models.base import ParametricModel
+from paramfit.models.formula import FormulaModel
+from paramfit.models.function import FunctionModel
 from paramfit.models.gaussian import GaussianModel
 from paramfit.models.linear import LinearModel
 from paramfit.models.polynomial import PolynomialModel
 
-__all__ = ["GaussianModel", "LinearModel", "ParametricModel", "PolynomialModel"]
+__all__ = ["FormulaModel", "FunctionModel", "GaussianModel", "LinearModel", "ParametricModel", "PolynomialModel"]

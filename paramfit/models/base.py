@@ -12,7 +12,7 @@ from torch.distributions.transforms import Transform
 from paramfit.errors import InputError
 from paramfit.parameters import ParameterSpec
 
-__all__ = ["ParametricModel", "Separated", "broadcast_parameters", "start_value"]
+__all__ = ["ParametricModel", "Separated", "broadcast_parameters", "natural_values", "start_value"]
 
 
 class Separated(NamedTuple):
@@ -85,6 +85,12 @@ class ParametricModel(nn.Module, ABC):
         self.specifications = {**self.specifications, name: spec}
         return spec
 
+    def restore_fixed(self) -> None:
+        """Give fixed parameters the value they were declared with, after a change of precision rounded it."""
+        for name, spec in self.specifications.items():
+            if spec.fixed and spec.start is not None:
+                getattr(self, name).data.fill_(spec.start)
+
     def natural(self, name: str) -> Tensor:
         """The value of a parameter: within its bounds, if it has any."""
         parameter: Tensor = getattr(self, name)
@@ -143,6 +149,17 @@ class ParametricModel(nn.Module, ABC):
         """Closed-form maximum-likelihood estimates from a sample ``(n,)``, where there are any."""
         del target
         return None
+
+
+def natural_values(model: nn.Module, names: Sequence[str], parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Parameters as values within their bounds, where the model knows of bounds."""
+    transforms = getattr(model, "transforms", {})
+    if not transforms:
+        return list(parameters)
+    return [
+        transforms[name](parameter.detach()) if name in transforms else parameter
+        for name, parameter in zip(names, parameters, strict=True)
+    ]
 
 
 def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Parameter:

@@ -2,5 +2,6 @@
 
 from paramfit.optimizers.block import BlockOptimizer
 from paramfit.optimizers.gradient_descent import GradientDescent
+from paramfit.optimizers.levenberg_marquardt import LevenbergMarquardt
 
-__all__ = ["BlockOptimizer", "GradientDescent"]
+__all__ = ["BlockOptimizer", "GradientDescent", "LevenbergMarquardt"]

@@ -4,7 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from paramfit.estimates.bands import Bands
 from paramfit.plotting.image import new_figure
+from paramfit.plotting.points import draw_points
 
 __all__ = ["fit_figure", "scatter_figure"]
 
@@ -20,9 +22,9 @@ def scatter_figure(x: Tensor, y: Tensor, labels: tuple[str, str], validates: Ten
     """
     figure = new_figure()
     axes = figure.add_subplot()
-    _draw_observations(axes, x, y, validates)
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
+    draw_points(axes, x, y, validates)
+    axes.set_xlabel(labels[0], parse_math=False)  # a column may be called "cost ($) of $x"
+    axes.set_ylabel(labels[1], parse_math=False)
     axes.set_title(f"{len(x)} observations")
     if validates is not None and bool(validates.any()):
         axes.legend()
@@ -37,8 +39,10 @@ def fit_figure(
     labels: tuple[str, str],
     title: str,
     validates: Tensor | None = None,
+    bands: Bands | None = None,
+    sigma: Tensor | None = None,
 ) -> Figure:
-    """The observations with the fitted curve.
+    """The observations with the fitted curve, and with its 95 % bands where they are given.
 
     Args:
         x: input ``(n,)``.
@@ -48,32 +52,47 @@ def fit_figure(
         labels: names of the axes, with units.
         title: what was fitted.
         validates: ``(n,)``, True for rows that were held out.
+        bands: the bands at ``curve_x``.
+        sigma: known standard deviation of y ``(n,)``, drawn as error bars.
     """
     figure = new_figure()
     axes = figure.add_subplot()
-    axes.plot(curve_x.numpy(), curve_y.numpy(), color="tab:orange", label="fit")
-    _draw_observations(axes, x, y, validates)
-    # A curve that leaves the data must not squeeze them into a line.
-    low, high = y.min().item(), y.max().item()
-    margin = 0.25 * (high - low) or 1.0
-    axes.set_ylim(low - margin, high + margin)
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
+    axes.plot(curve_x.numpy(), curve_y.numpy(), color="tab:orange", label="fit", zorder=4)
+    if bands is not None:
+        _draw_bands(axes, curve_x, bands)
+    draw_points(axes, x, y, validates, sigma)
+    axes.set_ylim(*_limits(y, bands, sigma))
+    axes.set_xlabel(labels[0], parse_math=False)
+    axes.set_ylabel(labels[1], parse_math=False)
     axes.set_title(title)
     axes.legend()
     return figure
 
 
-def _draw_observations(axes: Axes, x: Tensor, y: Tensor, validates: Tensor | None) -> None:
-    if validates is None or not bool(validates.any()):
-        axes.scatter(x.numpy(), y.numpy(), color="tab:blue", label="observations", zorder=3)
-        return
-    axes.scatter(x[~validates].numpy(), y[~validates].numpy(), color="tab:blue", label="training", zorder=3)
-    axes.scatter(
-        x[validates].numpy(),
-        y[validates].numpy(),
-        facecolors="white",
-        edgecolors="tab:blue",
-        label="held out",
-        zorder=3,
-    )
+def _draw_bands(axes: Axes, x: Tensor, bands: Bands) -> None:
+    """The narrow band over the wide one."""
+    drawn = [(bands.confidence, 0.4, "95 % confidence band")]
+    if bands.prediction_band is not None:
+        drawn.append((bands.prediction_band, 0.15, "95 % prediction band"))
+    for (low, high), alpha, label in drawn:
+        axes.fill_between(
+            x.numpy(), low.numpy(), high.numpy(), color="tab:orange", alpha=alpha, linewidth=0, label=label
+        )
+
+
+def _limits(y: Tensor, bands: Bands | None, sigma: Tensor | None) -> tuple[float, float]:
+    """The observations with a margin, in which a curve that leaves them is cut; wider for bars and bands, in bounds."""
+    low, high = y.min().item(), y.max().item()
+    spread = (high - low) or 4.0
+    lowest, highest = low - 0.25 * spread, high + 0.25 * spread
+    reach: list[Tensor] = []
+    if sigma is not None:
+        reach += [y - sigma, y + sigma]
+    if bands is not None:
+        reach += [*bands.confidence, *(bands.prediction_band or ())]
+    for values in reach:
+        finite = values[values.isfinite()]
+        if len(finite):
+            lowest = min(lowest, finite.min().item() - 0.05 * spread)
+            highest = max(highest, finite.max().item() + 0.05 * spread)
+    return max(lowest, low - spread), min(highest, high + spread)

@@ -4,6 +4,7 @@ from paramfit.tasks.automatic import AutomaticTask
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.gaussian import GaussianLocation
 from paramfit.tasks.hand_written import HandWrittenDescent
+from paramfit.tasks.least_squares import LeastSquares
 from paramfit.tasks.likelihood import MaximumLikelihood
 from paramfit.tasks.regression import Regression
 from paramfit.tasks.thermometer import ThermometerRegression
@@ -14,6 +15,7 @@ __all__ = [
     "EstimationTask",
     "GaussianLocation",
     "HandWrittenDescent",
+    "LeastSquares",
     "MaximumLikelihood",
     "Regression",
     "ThermometerRegression",

@@ -2,7 +2,8 @@
 
 import math
 from abc import ABC
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.errors import InputError
+from paramfit.estimates import LossFunction, summarise
+from paramfit.estimates.summary import Summary
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
-from paramfit.optimizers import BlockOptimizer
+from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt
 from paramfit.tasks.compatibility import check_checkpoint, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.update_log import UpdateLog
@@ -41,6 +44,13 @@ class EstimationTask(LightningModule, ABC):
     Raises:
         InputError: for a model without trainable parameters or a block without updates.
     """
+
+    #: Whether the optimizer is repeated in blocks; a solver brings its own idea of a step.
+    makes_blocks: ClassVar[bool] = True
+    #: Whether all batches of an epoch make one update.
+    one_update_an_epoch: ClassVar[bool] = False
+    #: What says what the final parameters mean.
+    summariser: ClassVar[Callable[..., Summary]] = staticmethod(summarise)
 
     def __init__(
         self,
@@ -90,7 +100,11 @@ class EstimationTask(LightningModule, ABC):
     def planned_updates(self) -> int:
         """How many updates the run makes if nothing stops it; 0 where no limit is set."""
         steps = self.trainer.estimated_stepping_batches
-        return int(steps) * self.updates_per_step if math.isfinite(steps) else 0
+        if not math.isfinite(steps):
+            return 0
+        if self.one_update_an_epoch:
+            return int(steps) // max(1, int(self.trainer.num_training_batches))
+        return int(steps) * self.updates_per_step
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; that which Lightning sets around each of its hooks without looking for parameters in it."""
@@ -112,6 +126,10 @@ class EstimationTask(LightningModule, ABC):
             check_shapes(prediction, observations.target)
         values: Tensor = prediction.expand(observations.target.shape)
         return values
+
+    def loss_function(self, observations: Observations) -> LossFunction:
+        """The objective over some observations as a function of the parameters."""
+        return LossFunction(self.model, self.objective, observations)
 
     def loss(self, observations: Observations) -> Tensor:
         """The objective of one batch with its penalty, ``()``.
@@ -151,7 +169,10 @@ class EstimationTask(LightningModule, ABC):
         Raises:
             InputError: if the optimizer refuses its arguments or a learning rate is not above 0.
         """
-        block = BlockOptimizer(self.inner_optimizer(), self.updates_per_step, self.log_of_updates.after_update)
+        inner = self.inner_optimizer()
+        if not self.makes_blocks:
+            return inner
+        block = BlockOptimizer(inner, self.updates_per_step, self.log_of_updates.after_update)
         if self.make_scheduler is None:
             return block
         try:
@@ -179,8 +200,16 @@ class EstimationTask(LightningModule, ABC):
         except (ValueError, TypeError) as refusal:
             msg = f"model.optimizer: {refusal}"
             raise InputError(msg) from refusal
+        if isinstance(optimizer, LevenbergMarquardt) is self.makes_blocks:
+            takes = "any torch optimizer but LevenbergMarquardt" if self.makes_blocks else "LevenbergMarquardt"
+            other = "LeastSquares" if self.makes_blocks else "Regression"
+            msg = (
+                f"model.optimizer: {type(self).__name__} takes {takes}, but got {type(optimizer).__name__}; give that"
+                f" one to {other}"
+            )
+            raise InputError(msg)
         for group in optimizer.param_groups:
-            if not group["lr"] > 0:
+            if "lr" in group and not group["lr"] > 0:
                 msg = f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}"
                 raise InputError(msg)
             for option, value in group.items():
@@ -271,8 +300,13 @@ class EstimationTask(LightningModule, ABC):
         # During a fit the history callback writes them: Lightning's own x-axis counts blocks, not updates.
         # Elsewhere None, which unlike True does not warn where there is no logger.
         logger = False if self.trainer.state.fn == "fit" else None
-        for name, value in self.metrics.compute().items():
+        further = self.further_test_metrics() if prefix == "test" else {}
+        for name, value in {**self.metrics.compute(), **further}.items():
             self.log(f"{prefix}/{name}", value, logger=logger)
+
+    def further_test_metrics(self) -> dict[str, Tensor]:
+        """What else ``paramfit test`` tells of the held-out rows."""
+        return {}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the number of updates and what made them."""

@@ -8,12 +8,12 @@ from lightning.pytorch import Callback
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from torch import Tensor, nn
 
-from paramfit.errors import InputError
 from paramfit.gradients import GradientRule
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer, GradientDescent
 from paramfit.tasks.base import EstimationTask
+from paramfit.tasks.lightnings_own import refuse_lightnings_own
 
 __all__ = ["HandWrittenDescent"]
 
@@ -56,26 +56,15 @@ class HandWrittenDescent(EstimationTask):
         Raises:
             InputError: for accumulation, clipping or 16-bit precision.
         """
-        for option, is_on, instead in (
-            (
-                "accumulate_grad_batches",
-                self.trainer.accumulate_grad_batches > 1,
-                "use a larger --data.batch_size, or a task with automatic optimisation",
-            ),
-            (
-                "gradient_clip_val",
-                bool(self.trainer.gradient_clip_val),
-                "use a smaller --model.optimizer.lr, or a task with automatic optimisation",
-            ),
-            (
-                "precision",
-                "16" in str(self.trainer.precision),
-                "leave --trainer.precision alone; --model.model.dtype chooses the precision of the parameters",
-            ),
-        ):
-            if is_on:
-                msg = f"trainer.{option}: hand-written gradients know nothing of it; {instead}"
-                raise InputError(msg)
+        refuse_lightnings_own(
+            self.trainer,
+            "hand-written gradients know",
+            {
+                "accumulate_grad_batches": "use a larger --data.batch_size, or a task with automatic optimisation",
+                "gradient_clip_val": "use a smaller --model.optimizer.lr, or a task with automatic optimisation",
+                "precision": "leave --trainer.precision alone; --model.model.dtype chooses that of the parameters",
+            },
+        )
         return []
 
     def training_step(self, observations: Observations) -> None:

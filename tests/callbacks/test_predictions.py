@@ -3,10 +3,16 @@
 import csv
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet
 import pytest
+import torch
 
 from paramfit.callbacks import PredictionsFile
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.columns import Columns
+from paramfit.errors import InputError
+from paramfit.estimates.bands import FittedCurve
 from paramfit.tasks import GaussianLocation, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
 
@@ -61,3 +67,101 @@ def test_the_path_is_told(make_trainer: MakeTrainer, capsys: pytest.CaptureFixtu
     make_trainer(1, PredictionsFile(Path("here"))).predict(ThermometerRegression(), datamodule=ThermometerDataModule())
 
     assert f"predictions: {Path('here') / 'predictions.csv'}" in capsys.readouterr().out
+
+
+class KnownErrors(ThermometerRegression):
+    """A line of which someone has told the covariance of weight and bias."""
+
+    weighted = False
+
+    def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
+        assert data.raw.n == 11
+        covariance = torch.diag(torch.tensor([0.01, 0.25], dtype=torch.float64))
+        return FittedCurve(self.model.eval(), covariance, 2.0, 1.5, "told", weighted=self.weighted)
+
+
+class Undetermined(ThermometerRegression):
+    """A line that cannot tell its errors."""
+
+    def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
+        return None
+
+
+def test_errors_and_bands_stand_before_the_part(make_trainer: MakeTrainer) -> None:
+    data = ThermometerDataModule(
+        validation_indices=[3, 7], normalization=FixedScale(0.1), batch_size=4, dtype="float64"
+    )
+    make_trainer(1, PredictionsFile()).predict(KnownErrors(5.5, -17.0, dtype="float64"), datamodule=data)
+
+    rows = rows_of(Path("run") / "predictions.csv")
+    bands = ["standard_error", "confidence_low", "confidence_high", "prediction_low", "prediction_high"]
+    assert list(rows[0]) == ["row", "input", "target", "prediction", *bands, "part"]
+    x = data.raw.inputs[0].numpy()
+    error, center = np.sqrt(0.01 * (0.1 * x) ** 2 + 0.25), 0.55 * x - 17.0
+    wide = np.sqrt(error**2 + 1.5**2)
+    expected = {
+        "prediction": center,
+        "standard_error": error,
+        "confidence_low": center - 2 * error,
+        "confidence_high": center + 2 * error,
+        "prediction_low": center - 2 * wide,
+        "prediction_high": center + 2 * wide,
+    }
+    for name, values in expected.items():
+        assert [float(row[name]) for row in rows] == pytest.approx(values.tolist(), rel=1e-12), name
+    assert [int(row["row"]) for row in rows if row["part"] == "val"] == [3, 7]
+
+
+def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KnownErrors, "weighted", True)
+    data = ThermometerDataModule(dtype="float64")
+    make_trainer(1, PredictionsFile()).predict(KnownErrors(dtype="float64"), datamodule=data)
+
+    columns = list(rows_of(Path("run") / "predictions.csv")[0])
+    assert columns[3:] == ["prediction", "standard_error", "confidence_low", "confidence_high", "part"]
+
+
+def test_task_without_errors_writes_what_the_model_predicted(make_trainer: MakeTrainer) -> None:
+    data = ThermometerDataModule(dtype="float64")
+    make_trainer(1, PredictionsFile()).predict(Undetermined(0.5, -17.0, dtype="float64"), datamodule=data)
+
+    rows = rows_of(Path("run") / "predictions.csv")
+    assert list(rows[0]) == ["row", "input", "target", "prediction", "part"]
+    assert [float(row["prediction"]) for row in rows] == [0.5 * x - 17.0 for x in data.raw.inputs[0].tolist()]
+
+
+def test_parquet_holds_the_same_table(make_trainer: MakeTrainer) -> None:
+    for kind in ("csv", "parquet"):
+        data = ThermometerDataModule(validation_indices=[3], dtype="float64")
+        make_trainer(1, PredictionsFile(Path("here"), format=kind)).predict(
+            KnownErrors(dtype="float64"), datamodule=data
+        )
+
+    table = pyarrow.parquet.read_table(Path("here") / "predictions.parquet")
+    rows = rows_of(Path("here") / "predictions.csv")
+    assert table.column_names == list(rows[0])
+    for name in table.column_names:
+        text = [row[name] for row in rows]
+        assert table[name].to_pylist() == (text if name == "part" else [float(cell) for cell in text])
+
+
+def test_unknown_format_is_refused_before_anything_runs() -> None:
+    with pytest.raises(InputError, match=r"^predictions\.format: expected csv or parquet, but got 'excel'$"):
+        PredictionsFile(format="excel")
+
+
+def test_columns_carry_the_names_of_the_data_and_ours_make_way(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = Columns(inputs=("row",), target="prediction", sigma=None)
+    monkeypatch.setattr(ThermometerDataModule, "columns", property(lambda self: names))
+    data = ThermometerDataModule(dtype="float64")
+    make_trainer(1, PredictionsFile()).predict(ThermometerRegression(0.5, -17.0, dtype="float64"), datamodule=data)
+
+    rows = rows_of(Path("run") / "predictions.csv")
+    assert list(rows[0]) == ["row_1", "row", "prediction", "prediction_1", "part"]
+    assert [float(row["row"]) for row in rows] == data.raw.inputs[0].tolist()
+    assert [float(row["prediction"]) for row in rows] == data.raw.target.tolist()
+    assert [int(row["row_1"]) for row in rows] == list(range(11))

@@ -16,9 +16,16 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
-from paramfit.models import GaussianModel, LinearModel, PolynomialModel
+from paramfit.models import FormulaModel, FunctionModel, GaussianModel, LinearModel, PolynomialModel
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
+
+INSIDE = {"start": 0.5, "lower": 0, "upper": 1}
+
+
+def oscillation(x: Tensor, a: Tensor, k: Tensor) -> Tensor:
+    return a * torch.sin(k * x)
+
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {  # and how many input columns each has
     "line": (lambda: LinearModel(dtype="float64"), 1),
@@ -26,7 +33,11 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {  # and how many input
     "polynomial 1": (lambda: PolynomialModel(1, dtype="float64"), 1),
     "polynomial 2": (lambda: PolynomialModel(2, dtype="float64"), 1),
     "polynomial 5": (lambda: PolynomialModel(5, dtype="float64"), 1),
+    "formula": (lambda: FormulaModel("a * (1 - exp(-k * x)) + b", ["x"], {"a": 1, "k": 1, "b": None}), 1),
+    "bounded formula": (lambda: FormulaModel("a * exp(-k * x * y)", ["x", "y"], {"a": 1, "k": INSIDE}), 2),
+    "function": (lambda: FunctionModel(oscillation, ["x"], {"a": 1, "k": 1}), 1),
     "gaussian": (lambda: GaussianModel(scale=0.7), 0),
+    "bounded gaussian": (lambda: GaussianModel({"start": 1, "lower": 0}, scale=0.7), 0),
 }
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from matplotlib.collections import PathCollection
+from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
+from paramfit.estimates.bands import Bands
 from paramfit.plotting import fit_figure, scatter_figure
 from tests.thermometer import CELSIUS, READINGS
 
@@ -79,3 +80,69 @@ def test_curve_that_leaves_the_data_does_not_squeeze_them() -> None:
 def test_targets_of_one_value_can_be_drawn() -> None:
     low, high = fit_figure(X, torch.ones(11), CURVE_X, CURVE_X, LABELS, "flat").axes[0].get_ylim()
     assert low < 1 < high
+
+
+def bands(width: float, wide: float | None) -> Bands:
+    center = 0.5 * CURVE_X - 17
+    far = None if wide is None else (center - wide, center + wide)
+    return Bands(center, torch.full_like(center, width / 2), (center - width, center + width), far)
+
+
+def shaded(figure: Figure) -> dict[str, float]:
+    """Height of each shaded band at the left end, by its name in the legend."""
+    found = {}
+    for collection in figure.axes[0].collections:
+        if isinstance(collection, PolyCollection):
+            vertices = collection.get_paths()[0].vertices
+            left = vertices[vertices[:, 0] == vertices[:, 0].min()][:, 1]
+            found[str(collection.get_label())] = float(left.max() - left.min())
+    return found
+
+
+def drawn_with(shown: Bands | None, sigma: torch.Tensor | None = None) -> Figure:
+    return fit_figure(X, Y, CURVE_X, 0.5 * CURVE_X - 17, LABELS, "after 3 iterations", None, shown, sigma)
+
+
+def test_both_bands_are_shaded_and_named() -> None:
+    figure = drawn_with(bands(1.0, 4.0))
+    assert shaded(figure) == {
+        "95 % confidence band": pytest.approx(2.0),
+        "95 % prediction band": pytest.approx(8.0),
+    }
+    assert legend(figure) == ["fit", "95 % confidence band", "95 % prediction band", "observations"]
+
+
+def test_prediction_band_that_is_not_known_is_left_out() -> None:
+    assert list(shaded(drawn_with(bands(1.0, None)))) == ["95 % confidence band"]
+
+
+def test_bands_lie_below_the_points_and_the_curve_above_them() -> None:
+    axes = drawn_with(bands(1.0, 4.0)).axes[0]
+    heights = {str(artist.get_label()): artist.get_zorder() for artist in (*axes.collections, *axes.lines)}
+    assert heights["95 % prediction band"] <= heights["95 % confidence band"] < heights["observations"] < heights["fit"]
+
+
+def test_known_errors_are_drawn_as_bars_within_the_figure() -> None:
+    sigma = torch.full((11,), 12.0)
+    figure = drawn_with(None, sigma)
+    assert legend(figure) == ["fit", "observations", "± sigma"]
+    low, high = figure.axes[0].get_ylim()
+    assert low < min(CELSIUS) - 12
+    assert high > max(CELSIUS) + 12
+
+
+def test_prediction_band_near_the_data_lies_within_the_figure() -> None:
+    low, high = drawn_with(bands(1.0, 15.0)).axes[0].get_ylim()
+    assert low < 0.5 * 20 - 17 - 15
+    assert high > 0.5 * 90 - 17 + 15
+
+
+def test_band_far_wider_than_the_data_does_not_squeeze_them() -> None:
+    low, high = drawn_with(bands(1e5, 1e6)).axes[0].get_ylim()
+    assert high - low <= 3 * (max(CELSIUS) - min(CELSIUS))
+
+
+def test_band_without_an_end_can_be_drawn() -> None:
+    shown = bands(float("nan"), float("inf"))
+    low, high = drawn_with(shown).axes[0].get_ylim()
+    assert low < min(CELSIUS) < max(CELSIUS) < high

@@ -1,0 +1,79 @@
+"""A table of numbers as a file, in full precision."""
+
+import csv
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from paramfit.errors import InputError
+
+__all__ = ["FORMATS", "checked_format", "write_table"]
+
+
+def _write_csv(table: pa.Table, path: Path) -> None:
+    """Every number in the fewest digits that read back as the same number; text as it is, so without commas."""
+    with path.open("wb") as file:
+        with open(file.fileno(), "w", newline="", encoding="utf-8", closefd=False) as text:
+            csv.writer(text, lineterminator="\n").writerow(table.column_names)  # pyarrow would quote every name
+        pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    pa.parquet.write_table(table, path)
+
+
+#: What writes each format; its name is the file's suffix.
+FORMATS: Mapping[str, Callable[[pa.Table, Path], None]] = {"csv": _write_csv, "parquet": _write_parquet}
+
+
+def checked_format(name: str, given: str) -> str:
+    """The format, if it is one that can be written.
+
+    Args:
+        name: the option that gave it.
+        given: the format.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if given not in FORMATS:
+        msg = f"{name}: expected {' or '.join(FORMATS)}, but got {given!r}"
+        raise InputError(msg)
+    return given
+
+
+def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
+    """Write columns of equal length, whole or not at all; its suffix says in which format.
+
+    Args:
+        columns: name and values of each column, ``(n,)``: numbers, or text without commas and quotes.
+        path: where to write. A file that is there already is kept: the new one is then called ``name_1``, and so on.
+
+    Returns:
+        The file that was written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _free(path)
+    unfinished = path.with_name(f"{path.name}.part")
+    write = FORMATS[path.suffix.removeprefix(".")]
+    try:
+        write(pa.table({name: pa.array(values) for name, values in columns.items()}), unfinished)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    os.replace(unfinished, path)
+    return path
+
+
+def _free(path: Path) -> Path:
+    found, number = path, 0
+    while found.exists():
+        number += 1
+        found = path.with_stem(f"{path.stem}_{number}")
+    return found

@@ -1,0 +1,146 @@
+"""Observations from what Python users have at hand: arrays, tensors, dataframes."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+
+from paramfit.data.array_column import float_column
+from paramfit.data.columns import Columns
+from paramfit.data.nearest import nearest_names, quoted
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+
+__all__ = ["observations_from"]
+
+
+def observations_from(
+    data: Any,
+    inputs: str | Sequence[str] | None = None,
+    target: str | None = None,
+    sigma: Any = None,
+    dtype: torch.dtype = torch.float64,
+) -> tuple[Observations, Columns]:
+    """Observations, and what their columns are called.
+
+    The values are copied, so that later changes of the arrays do not reach the fit; tensors come to the CPU.
+
+    Args:
+        data: ``(x, y)``, ``(x1, x2, y)`` or ``(y,)``: one array, tensor or list of numbers ``(n,)`` for each column,
+            the target last; or ``Observations``; or columns by name: a mapping, or a dataframe of pandas, polars or
+            pyarrow.
+        inputs: names of the input columns; for data without names, what to call them.
+        target: name of the target; likewise.
+        sigma: standard deviation of each target: the name of a column, an array, or one number for all.
+        dtype: precision.
+
+    Raises:
+        InputError: naming the column (and the row, from 0), for a column that is not there, that is not a row of
+            numbers or has another length, for a value that is not finite, and for a sigma that is not above 0.
+
+    Example:
+        >>> observations, columns = observations_from({"t": [0, 1, 2], "h": [1.0, 3.0, 5.0]}, inputs="t", target="h")
+        >>> observations.n, columns.inputs
+        (3, ('t',))
+    """
+    asked = (inputs,) if isinstance(inputs, str) else None if inputs is None else tuple(inputs)
+    known = None
+    if isinstance(data, Observations):
+        given, sigma = [*data.inputs, data.target], data.sigma if sigma is None else sigma
+        columns = _named(len(data.inputs), asked, target)
+    elif isinstance(data, tuple | list):
+        given = list(data)
+        _check_parts(given)
+        columns = _named(len(given) - 1, asked, target)
+    else:
+        known = _column_names(data)
+        if asked is None or target is None:
+            missing = "inputs" if asked is None else "target"
+            msg = f"{missing}: say which of the columns {', '.join(map(quoted, known))} are the inputs and the target"
+            raise InputError(msg)
+        columns = Columns(asked, target)
+        given = [_column(data, name, known) for name in (*asked, target)]
+    if isinstance(sigma, str):
+        if known is None:
+            msg = f"sigma: {quoted(sigma)} names a column, but the data have no names; give the array itself"
+            raise InputError(msg)
+        columns, sigma = columns._replace(sigma=sigma), _column(data, sigma, known)
+    elif sigma is not None:
+        columns = columns._replace(sigma="sigma")
+    names = (*columns.inputs, columns.target)
+    if len(set(names)) < len(names):
+        msg = f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice"
+        raise InputError(msg)
+    return _observations(names, given, sigma, dtype), columns
+
+
+def _observations(names: Sequence[str], given: Sequence[Any], sigma: Any, dtype: torch.dtype) -> Observations:
+    *xs, y = (float_column(name, values, dtype) for name, values in zip(names, given, strict=True))
+    n = len(y)
+    if n == 0:
+        msg = f"data: the column {quoted(names[-1])} is empty; a fit needs observations"
+        raise InputError(msg)
+    if sigma is None:
+        spread = None
+    elif isinstance(sigma, Real):
+        spread = float_column("sigma", np.full(n, float(sigma)), dtype)
+    else:
+        spread = float_column("sigma", sigma, dtype)
+    for name, column in zip((*names[:-1], "sigma"), (*xs, y if spread is None else spread), strict=True):
+        if len(column) != n:
+            msg = f"data: {quoted(name)} has {len(column)} values, but the target {quoted(names[-1])} has {n}"
+            raise InputError(msg)
+    if spread is not None and not bool((spread > 0).all()):
+        row = int((spread > 0).logical_not().nonzero()[0])
+        msg = f"data: sigma is {spread[row].item():g} in row {row}; a standard deviation is above 0"
+        raise InputError(msg)
+    return Observations(tuple(xs), y, spread)
+
+
+def _named(n_inputs: int, inputs: tuple[str, ...] | None, target: str | None) -> Columns:
+    """The names to use for columns that came without."""
+    default = Columns.unnamed(n_inputs)
+    if inputs is not None and len(inputs) != n_inputs:
+        msg = f"inputs: {len(inputs)} names, but the data have {n_inputs} input columns"
+        raise InputError(msg)
+    return Columns(default.inputs if inputs is None else inputs, target or default.target)
+
+
+def _check_parts(given: list[Any]) -> None:
+    """Refuse a single column given as the data themselves.
+
+    Raises:
+        InputError: saying how to give it.
+    """
+    if not given or isinstance(given[0], Real | str):
+        msg = "data: expected (x, y), or (y,) for a plain sample, each of them an array, but got a list of values"
+        raise InputError(msg)
+
+
+def _column_names(data: Any) -> list[Any]:
+    """What a mapping or a dataframe calls its columns.
+
+    Raises:
+        InputError: if the data are neither.
+    """
+    if isinstance(data, Mapping):
+        return list(data)
+    # A pyarrow table has its names here, and in ``columns`` the columns themselves.
+    names = getattr(data, "column_names", getattr(data, "columns", None))
+    if names is None or not hasattr(data, "__getitem__"):
+        hint = "; give (x, y), or (y,) for a plain sample" if hasattr(data, "__len__") else ""
+        msg = f"data: expected arrays, Observations, a mapping or a dataframe, but got {type(data).__name__}{hint}"
+        raise InputError(msg)
+    return list(names)
+
+
+def _column(data: Any, name: Any, known: list[Any]) -> Any:
+    times = known.count(name)
+    if times != 1:
+        problem = f"there is no column {quoted(str(name))}" if times == 0 else f"{times} columns are called {name!r}"
+        hint = nearest_names(str(name), map(str, known)) if times == 0 else "give each a name of its own"
+        msg = f"data: {problem}; {hint}"
+        raise InputError(msg)
+    return data[name]

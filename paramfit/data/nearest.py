@@ -1,0 +1,37 @@
+"""How names and values that the user gave are quoted in messages, and which known names are near."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["nearest_names", "printable", "quoted"]
+
+_WIDTH = 40  # characters of a name or a value in a message
+_FEW = 8  # names that a message can list
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, on one line, cut where it is long."""
+    return repr(text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "...")
+
+
+def printable(text: str) -> str:
+    """The text as it is, in quotes only where it would break the line of a message."""
+    return text if text.isprintable() else repr(text)
+
+
+def nearest_names(name: str, known: Iterable[str]) -> str:
+    """What to suggest for a name that is not among the known ones: the nearest, or all where none is near.
+
+    Example:
+        >>> nearest_names("Time", ["time", "current"])
+        "did you mean 'time'?"
+    """
+    by_folded = {candidate[:_WIDTH].casefold(): candidate for candidate in known}
+    if not by_folded:
+        return "there is none"
+    near = get_close_matches(name[:_WIDTH].casefold(), by_folded, n=3)
+    if near:
+        return f"did you mean {' or '.join(quoted(by_folded[folded]) for folded in near)}?"
+    names = list(by_folded.values())
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"there are {', '.join(map(quoted, names[:_FEW]))}{more}"

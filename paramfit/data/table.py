@@ -1,0 +1,173 @@
+"""Observations from the user's own table."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from paramfit.data.base import EstimationDataModule, Labels
+from paramfit.data.columns import Columns
+from paramfit.data.nearest import printable, quoted
+from paramfit.data.normalization import Normalization
+from paramfit.data.table_checks import ColumnRequest, TableColumns
+from paramfit.data.table_files import table_files
+from paramfit.data.table_reader import read_table
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+from paramfit.precision import precision
+
+__all__ = ["TableDataModule"]
+
+
+class TableDataModule(EstimationDataModule):
+    """Columns of CSV or Parquet files, by name.
+
+    A text file (``.csv``, ``.tsv``, ``.txt``, each also with ``.gz``) is UTF-8; its first line holds the names. Cells
+    are separated by commas, or by semicolons or tabs where the header holds no comma, and may be quoted; the decimal
+    sign is a point. A cell that is empty, ``NA`` or ``NaN`` is a missing value. ``.parquet`` and ``.pq`` are Parquet
+    files. Columns that are not named are not looked at.
+
+    Args:
+        path: a file, a glob such as ``data/**/*.csv``, or a list of them. The rows follow one another in the order of
+            the files (those of a glob sorted by name); each file has all the columns.
+        inputs: names of the input columns, in the order in which the model takes them; none for a plain sample.
+        target: name of the column that was measured.
+        sigma: name of the column with the standard deviation of each target, where it is known.
+        sigma_is: ``absolute`` where sigma is in the unit of the target, ``relative`` where only the ratios of the
+            sigmas count and their common scale is estimated from the residuals.
+        missing: ``error`` refuses a row without a finite value in one of the columns, ``drop`` leaves it out and says
+            so. Row numbers in ``validation_indices`` are those of the rows that stay.
+        validation_fraction: share of the rows held out for validation, in [0, 1); at least one row where it is not 0.
+        validation_indices: explicit row numbers instead, from 0.
+        normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column.
+        batch_size: rows in a training batch; all where it is not given.
+        shuffle: whether mini-batches are drawn in a new order each epoch.
+        seed: seed of the split and of the order.
+        dtype: precision; the numbers are read in float64 and rounded.
+
+    Raises:
+        InputError: for an option outside its range, or a column with two roles; by ``read()``, naming file, column and
+            row, for a file or a column that is not there and for a value that is no finite number.
+    """
+
+    def __init__(
+        self,
+        path: str | list[str],
+        inputs: list[str],
+        target: str,
+        sigma: str | None = None,
+        sigma_is: Literal["absolute", "relative"] = "absolute",
+        missing: Literal["error", "drop"] = "error",
+        validation_fraction: float = 0.0,
+        validation_indices: Sequence[int] | None = None,
+        normalization: Normalization | Literal["none"] = "none",
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        dtype: str = "float64",
+    ) -> None:
+        super().__init__(validation_fraction, validation_indices, normalization, batch_size, shuffle=shuffle, seed=seed)
+        _one_of("sigma_is", sigma_is, ("absolute", "relative"))
+        _one_of("missing", missing, ("error", "drop"))
+        self.path = path
+        self.sigma_is = sigma_is
+        self.missing = missing
+        self.dtype = precision(dtype)
+        self._columns = Columns(_input_names(inputs), target.strip(), None if sigma is None else sigma.strip())
+        _each_once(self._columns)
+
+    @property
+    def columns(self) -> Columns:
+        """The names that were asked for."""
+        return self._columns
+
+    @property
+    def absolute_sigma(self) -> bool:
+        """Whether sigma is in the unit of the target."""
+        return self.sigma_is == "absolute"
+
+    @property
+    def labels(self) -> Labels:
+        """The axes are called as the columns are."""
+        inputs, target, _ = self._columns
+        return Labels(inputs[0] if inputs else Labels().input, target)
+
+    def read(self) -> Observations:
+        """All rows of all files; prints how many were dropped, if any were."""
+        inputs, target, sigma = self._columns
+        names = (*inputs, target, *([] if sigma is None else [sigma]))
+        request = ColumnRequest(names, sigma, drop_missing=self.missing == "drop", dtype=self.dtype)
+        files = table_files(self.path)
+        tables = [read_table(file, request) for file in files]
+        source = printable(files[0]) if len(files) == 1 else f"{len(files)} files"
+        dropped = _dropped(source, names, tables)
+        if dropped:
+            print(dropped)
+        values = torch.from_numpy(np.concatenate([table.values for table in tables], axis=1)).to(self.dtype)
+        if values.shape[1] == 0:
+            msg = f"{source}: no row is left, since each lacks a value; mend the table, or name other columns"
+            raise InputError(msg)
+        _check_share(self.validation_fraction, values.shape[1])
+        columns = [column.clone() for column in values]  # each contiguous, and not a view of all of them
+        return Observations(tuple(columns[: len(inputs)]), columns[len(inputs)], None if sigma is None else columns[-1])
+
+
+def _input_names(inputs: Any) -> tuple[str, ...]:
+    """The names, where they are a list of names: a text would be taken letter by letter.
+
+    Raises:
+        InputError: if they are not.
+    """
+    if not isinstance(inputs, list | tuple) or not all(isinstance(name, str) for name in inputs):
+        msg = f"inputs: expected a list of column names, but got {inputs!r}"
+        raise InputError(msg)
+    return tuple(name.strip() for name in inputs)
+
+
+def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
+    if given not in allowed:
+        msg = f"{option}: expected {' or '.join(allowed)}, but got {given!r}"
+        raise InputError(msg)
+
+
+def _each_once(columns: Columns) -> None:
+    """Refuse a column that has two roles.
+
+    Raises:
+        InputError: naming the column and its roles.
+    """
+    roles: dict[str, str] = {}
+    named = [*((name, "inputs") for name in columns.inputs), (columns.target, "target")]
+    for name, role in [*named, *([] if columns.sigma is None else [(columns.sigma, "sigma")])]:
+        if name in roles:
+            msg = f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role"
+            raise InputError(msg)
+        roles[name] = "an input" if role == "inputs" else f"the {role}"
+
+
+def _dropped(source: str, names: Sequence[str], tables: Sequence[TableColumns]) -> str | None:
+    """How many rows were dropped, and for which columns; None where none was."""
+    dropped = sum(table.n_dropped for table in tables)
+    if not dropped:
+        return None
+    counts = {name: sum(table.missing.get(name, 0) for table in tables) for name in names}
+    lacking = ", ".join(f"{printable(name)} ({count})" for name, count in counts.items() if count)
+    read = sum(table.n_read for table in tables)
+    return f"{source}: {dropped} of {read} rows dropped, since a value is missing in {lacking}"
+
+
+def _check_share(fraction: float, n: int) -> None:
+    """Refuse a share of the rows that is not one row.
+
+    Raises:
+        InputError: saying how large it has to be.
+    """
+    if not fraction or int(fraction * n):
+        return
+    digits = len(str(n)) + 1
+    enough = math.ceil(10**digits / n) / 10**digits
+    cure = f"give at least {enough:.{digits}f}" if n > 1 else "leave it out"
+    msg = f"validation_fraction: {fraction:g} of {n} {'row' if n == 1 else 'rows'} is less than one row; {cure}"
+    raise InputError(msg)

@@ -1,0 +1,125 @@
+"""What the columns of a table have to be, whatever the format of the file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paramfit.data.nearest import nearest_names, printable, quoted
+from paramfit.errors import InputError
+
+__all__ = ["ColumnRequest", "TableColumns", "complete_rows", "positions_of"]
+
+
+@dataclass(frozen=True)
+class ColumnRequest:
+    """Which columns of a table are asked for.
+
+    Attributes:
+        names: the columns, each once.
+        sigma: the one among them that holds standard deviations, which are above 0.
+        drop_missing: whether rows without a finite value are left out; they are refused otherwise.
+        dtype: the precision that the values have to fit into.
+    """
+
+    names: tuple[str, ...]
+    sigma: str | None = None
+    drop_missing: bool = False
+    dtype: torch.dtype = torch.float64
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """Columns as they were read.
+
+    Attributes:
+        values: one row of this array for each column asked for, ``(columns, rows)``, float64, all finite.
+        n_read: rows in the file, those dropped included.
+        missing: for each column, in how many rows a value was missing, where rows were dropped.
+    """
+
+    values: NDArray[np.float64]
+    n_read: int
+    missing: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def n_dropped(self) -> int:
+        """How many rows were left out."""
+        return self.n_read - int(self.values.shape[1])
+
+
+def positions_of(path: str, names: Sequence[str], header: Sequence[str], where: str = "") -> list[int]:
+    """At which place of the header each name stands; spaces around a name do not count.
+
+    Raises:
+        InputError: for a name that is not there, or is there more than once.
+    """
+    stripped = [cell.strip() for cell in header]
+    for name in names:
+        times = stripped.count(name.strip())
+        if times == 0:
+            msg = f"{printable(path)}: there is no column {quoted(name)}{where}; {nearest_names(name, stripped)}"
+            raise InputError(msg)
+        if times > 1:
+            msg = f"{printable(path)}: {times} columns{where} are called {quoted(name)}; give each a name of its own"
+            raise InputError(msg)
+    return [stripped.index(name.strip()) for name in names]
+
+
+def complete_rows(
+    path: str, request: ColumnRequest, values: NDArray[np.float64], place: Callable[[int], str]
+) -> TableColumns:
+    """The rows that have a usable value in every column.
+
+    Args:
+        path: the file, as messages name it.
+        request: what was asked for.
+        values: ``(columns, rows)``, NaN where a value is missing.
+        place: where the user finds a row, such as ``line 7``, by its number from 0.
+
+    Raises:
+        InputError: naming file, row and column, for a value that is missing, infinite or beyond the precision, and
+            for a standard deviation that is not above 0.
+    """
+    n_read = int(values.shape[1])
+    if n_read == 0:
+        msg = f"{printable(path)}: there is a header, but no row below it"
+        raise InputError(msg)
+    rows, missing = np.arange(n_read), {}
+    unusable = ~np.isfinite(values)
+    if request.drop_missing and unusable.any():
+        counts = unusable.sum(axis=1).tolist()
+        missing = {name: count for name, count in zip(request.names, counts, strict=True) if count}
+        rows = np.flatnonzero(~unusable.any(axis=0))
+        values, unusable = values[:, rows], unusable[:, rows]
+
+    def refuse(wrong: NDArray[np.bool_], reason: Callable[[float], str]) -> None:
+        if not wrong.any():
+            return
+        row = int(wrong.any(axis=0).argmax())
+        column = int(wrong[:, row].argmax())
+        complaint = reason(float(values[column, row]))
+        msg = f"{printable(path)}: {place(int(rows[row]))}, column {quoted(request.names[column])}: {complaint}"
+        raise InputError(msg)
+
+    refuse(unusable, _why_unusable)
+    with np.errstate(over="ignore", under="ignore"):
+        held = values if request.dtype == torch.float64 else values.astype(np.float32)
+    refuse(~np.isfinite(held), lambda value: f"{value:g} is too large for float32; give dtype: float64")
+    if request.sigma is not None:
+        is_sigma = np.array([[name == request.sigma] for name in request.names])
+        refuse(is_sigma & ~(held > 0), _why_no_sigma)
+    return TableColumns(values, n_read, missing)
+
+
+def _why_unusable(value: float) -> str:
+    what = "the value is missing (empty, NA or NaN)" if np.isnan(value) else f"the value is {value}"
+    return f"{what}; mend the row, or give missing: drop to leave such rows out"
+
+
+def _why_no_sigma(value: float) -> str:
+    if value > 0:
+        return f"sigma {value:g} is too small for float32; give dtype: float64"
+    return f"a standard deviation (sigma) is above 0, but got {value:g}"

@@ -1,0 +1,138 @@
+"""How uncertain a fitted curve is, and how far from it a new observation may fall."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from paramfit.models import ParametricModel
+
+__all__ = ["Bands", "FittedCurve"]
+
+_MOST_ROWS = 65_536
+_MOST_ELEMENTS = 4_000_000  # of one chunk's Jacobian: 32 MB
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A prediction with its 95 % bands, in the unit of the target.
+
+    Attributes:
+        prediction: the fitted curve, ``(n,)``.
+        standard_error: its standard error, ``(n,)``.
+        confidence: lower and upper end of the interval for the curve, each ``(n,)``.
+        prediction_band: lower and upper end of the interval for one new observation, each ``(n,)``; None where the
+            noise of a new observation is not known.
+    """
+
+    prediction: Tensor
+    standard_error: Tensor
+    confidence: tuple[Tensor, Tensor]
+    prediction_band: tuple[Tensor, Tensor] | None
+
+
+@dataclass(frozen=True)
+class FittedCurve:
+    r"""A fitted model that tells how uncertain it is, to first order in the parameters.
+
+    .. math:: \hat y_i \pm q\, e_i, \qquad \hat y_i \pm q \sqrt{e_i^2 + \nu_i^2}, \qquad e_i^2 = j_i C j_i^T
+
+    with :math:`j_i` the derivative of the prediction by the trainable parameters, C their covariance, q the quantile
+    and :math:`\nu_i` the noise of a new observation: the residual standard deviation s for an unweighted fit,
+    :math:`\sigma_i` where the errors are known, :math:`s \sigma_i` where they are known up to a common factor. The
+    first is the confidence band of the curve at each point by itself, the second the prediction band of one new
+    observation.
+
+    Attributes:
+        model: float64, on the CPU, in evaluation mode, its trainable parameters at the estimates. Its inputs are those
+            it was fitted on: normalise them first where the fit did.
+        covariance: ``(p, p)``, float64, of the elements of the trainable ``nn.Parameter``s in their order (of the
+            unconstrained number of a bounded one). A parameter whose row is 0 adds nothing.
+        quantile: half-width of a 95 % interval in standard errors.
+        noise: standard deviation of one new observation; where sigma is given to ``at``, its factor. None: sigma is
+            that standard deviation itself.
+        method: what the bands rest on.
+        weighted: whether the fit had a sigma, so that ``noise`` alone is not yet a standard deviation.
+        factor: F ``(p, p)`` with ``F F^T = covariance``, as a solver has it (s times the inverse of R). Two parameters
+            that can hardly be told apart leave digits there that the covariance itself has lost.
+
+    References:
+        Douglas M. Bates and Donald G. Watts: Nonlinear Regression Analysis and Its Applications (1988).
+
+    Example:
+        >>> from paramfit.models import LinearModel
+        >>> line = LinearModel(weight=2.0, bias=1.0, dtype="float64")
+        >>> curve = FittedCurve(line, torch.diag(torch.tensor([0.0, 0.25]).double()), 1.96, noise=1.0, method="")
+        >>> bands = curve.at((torch.tensor([0.0, 3.0]),))
+        >>> bands.prediction.tolist(), bands.standard_error.tolist()
+        ([1.0, 7.0], [0.5, 0.5])
+    """
+
+    model: nn.Module
+    covariance: Tensor
+    quantile: float
+    noise: float | None
+    method: str
+    weighted: bool = False
+    factor: Tensor | None = None
+
+    def at(self, inputs: tuple[Tensor, ...], sigma: Tensor | None = None) -> Bands:
+        """The curve and its bands.
+
+        Args:
+            inputs: one tensor ``(n,)`` for each input column; a model without inputs gives as many rows as sigma has,
+                or one.
+            sigma: standard deviation of a new observation at each row ``(n,)``, in absolute terms or up to the factor
+                ``noise``.
+        """
+        with torch.inference_mode(False), torch.no_grad():  # forward-mode derivatives need the former
+            columns = tuple(column.detach().cpu().double() for column in inputs)
+            known = None if sigma is None else sigma.detach().cpu().double()
+            n = max((len(column) for column in (*columns, *([] if known is None else [known]))), default=1)
+            root = _square_root(self.covariance) if self.factor is None else self.factor
+            counts = root.any(dim=1)  # an infinite derivative by a parameter without error must not count either
+            rows = max(1, min(_MOST_ROWS, _MOST_ELEMENTS // max(1, len(root))))
+            predictions, errors = [], []
+            for start in range(0, max(n, 1), rows):
+                part = tuple(column[start : start + rows] for column in columns)
+                size = min(rows, n - start)
+                predictions.append(self.model(*part).detach().expand(size))
+                errors.append((self._jacobian(part, size)[:, counts] @ root[counts]).norm(dim=1))
+        prediction, error = torch.cat(predictions), torch.cat(errors)
+        return Bands(prediction, error, self._interval(prediction, error), self._new(prediction, error, known))
+
+    def _new(self, prediction: Tensor, error: Tensor, sigma: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """The prediction band, where the noise of a new observation is known."""
+        if sigma is None:
+            if self.noise is None or self.weighted:
+                return None
+            return self._interval(prediction, torch.hypot(error, torch.full_like(error, self.noise)))
+        return self._interval(prediction, torch.hypot(error, sigma if self.noise is None else self.noise * sigma))
+
+    def _interval(self, center: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        return center - self.quantile * deviation, center + self.quantile * deviation
+
+    def _jacobian(self, inputs: tuple[Tensor, ...], n: int) -> Tensor:
+        """Derivative of each prediction by each element of the trainable parameters, ``(n, p)``."""
+        theta = {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+        if isinstance(self.model, ParametricModel):
+            own = self.model.jacobian(*inputs)
+            columns = [torch.as_tensor(own[name], dtype=torch.float64).expand(n) for name in theta]
+            return torch.stack(columns, dim=1) if columns else torch.zeros(n, 0, dtype=torch.float64)
+
+        def predict(parameters: dict[str, Tensor]) -> Tensor:
+            predicted: Tensor = functional_call(self.model, parameters, inputs)
+            return predicted.expand(n)
+
+        found = torch.func.jacfwd(predict)({name: parameter.detach() for name, parameter in theta.items()})
+        return torch.cat([found[name].reshape(n, -1) for name in theta], dim=1)
+
+
+def _square_root(covariance: Tensor) -> Tensor:
+    """F with ``F F^T`` the covariance, whatever the units of the parameters; rounding below 0 counts as 0."""
+    deviation = covariance.diagonal().clamp(min=0).sqrt()
+    scale = torch.where(deviation > 0, deviation, 1.0)
+    values, vectors = torch.linalg.eigh(covariance / torch.outer(scale, scale))
+    root: Tensor = deviation.unsqueeze(1) * vectors * values.clamp(min=0).sqrt()
+    return root

@@ -1,0 +1,88 @@
+"""What to be careful about, each with a cure."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from paramfit.estimates.covariance import Uncertainty
+from paramfit.estimates.least_squares import LeastSquaresStatistics
+from paramfit.estimates.result import Estimate
+
+__all__ = ["cautions"]
+
+_SAME = 0.9999  # parameters correlated more strongly than this are hardly two
+_MOST_PAIRS = 3
+_UNLIKELY = 1e-3
+
+
+def cautions(
+    names: Sequence[str],
+    estimates: Mapping[str, Estimate],
+    errors: Uncertainty,
+    correlation: Tensor | None,
+    statistics: LeastSquaresStatistics | None,
+) -> list[str]:
+    """Sentences for the report: what is wrong, by how much, and what to do.
+
+    Args:
+        names: the estimated parameters, in the order of the correlation.
+        estimates: all parameters.
+        errors: their uncertainty.
+        correlation: ``(p, p)``.
+        statistics: of least squares.
+    """
+    found = [
+        f"{name} sits at its {estimate.at_bound} bound {estimate.estimate:.6g}: an error there means nothing, and all"
+        " other errors take it as fixed; widen the bound, or fix it"
+        for name, estimate in estimates.items()
+        if estimate.at_bound is not None
+    ]
+    found += [f"{direction}; fix one of them (fixed: true), or leave it out" for direction in errors.directions]
+    found += _near(names, correlation)
+    if statistics is not None:
+        found += _chi_square(statistics)
+        if statistics.degrees_of_freedom == 0 and errors.noise is None:
+            found.append(
+                "there are as many parameters as observations: the curve meets every point, and nothing is"
+                " left to tell errors by; give more rows, or sigma"
+            )
+    return found
+
+
+def _near(names: Sequence[str], correlation: Tensor | None) -> list[str]:
+    if correlation is None:
+        return []
+    pairs = [
+        (abs(correlation[i, j].item()), i, j)
+        for i in range(len(names))
+        for j in range(i)
+        if abs(correlation[i, j].item()) > _SAME
+    ]
+    pairs.sort(reverse=True)
+    found = []
+    for _, i, j in pairs[:_MOST_PAIRS]:
+        value = correlation[i, j].item()
+        told = f"{value:.5f}" if abs(value) < 0.999995 else f"{value:.10f}"
+        found.append(
+            f"{names[j]} and {names[i]} cannot be told apart: correlation {told.replace('-', '−')}; fix one of them"
+            " (fixed: true), or measure where they act differently"
+        )
+    if len(pairs) > _MOST_PAIRS:
+        found.append(f"and {len(pairs) - _MOST_PAIRS} more such pairs; the curve is sound, its parameters are not")
+    return found
+
+
+def _chi_square(statistics: LeastSquaresStatistics) -> list[str]:
+    probability = statistics.chi_square_probability
+    if probability is None or _UNLIKELY <= probability <= 1 - _UNLIKELY:
+        return []
+    seen = f"chi-square {statistics.chi_square:.4g} for {statistics.degrees_of_freedom} degrees of freedom"
+    if probability < _UNLIKELY:
+        return [
+            f"the residuals are larger than sigma allows ({seen}, probability {probability:.2g}): the curve is not the"
+            " data's, or sigma is too small; sigma_is: relative takes the errors from the residuals"
+        ]
+    return [
+        f"the residuals are smaller than sigma allows ({seen}): sigma is too large; sigma_is: relative takes the errors"
+        " from the residuals"
+    ]

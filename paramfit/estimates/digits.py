@@ -1,0 +1,38 @@
+"""Numbers with as many digits as their errors support."""
+
+import math
+
+__all__ = ["with_error"]
+
+_LARGEST_PLAIN = 1e6
+_SMALLEST_PLAIN = 1e-3
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A value and its error, both to the error's second significant digit.
+
+    Args:
+        value: the estimate.
+        error: its standard error; None, 0 or not finite for a value alone, with six digits.
+
+    Example:
+        >>> with_error(238.94212918, 2.7070075241)
+        '238.9 ± 2.7'
+        >>> with_error(5.5015643181e-4, 7.2668688436e-6)
+        '(5.502 ± 0.073)e-04'
+    """
+    if error is None or not math.isfinite(error) or not error > 0 or not math.isfinite(value):
+        return f"{value:.6g}"
+    place = math.floor(math.log10(float(f"{error:.1e}"))) - 1
+    largest = max(abs(value), error)
+    if _SMALLEST_PLAIN <= largest < _LARGEST_PLAIN and place >= -6:
+        decimals = max(0, -place)
+        return f"{value:.{decimals}f} ± {error:.{decimals}f}" if place <= 0 else _rounded(value, error, place)
+    exponent = math.floor(math.log10(largest))
+    decimals = max(0, exponent - place)
+    scale = 10.0**exponent
+    return f"({value / scale:.{decimals}f} ± {error / scale:.{decimals}f})e{exponent:+03d}"
+
+
+def _rounded(value: float, error: float, place: int) -> str:
+    return f"{round(value, -place):.0f} ± {round(error, -place):.0f}"

@@ -1,0 +1,50 @@
+"""What a summary adds to a result."""
+
+from dataclasses import asdict
+from typing import Any
+
+from torch import Tensor
+
+from paramfit.estimates.summary import Summary
+
+__all__ = ["fields_of", "reasons"]
+
+
+def fields_of(summary: Summary, names: tuple[str, ...], sigma_is: str | None) -> dict[str, Any]:
+    """The fields of a ``FitResult`` that its summary fills.
+
+    Args:
+        summary: of the final parameters.
+        names: the estimated parameters.
+        sigma_is: ``absolute`` or ``relative``; None without known errors.
+    """
+    statistics = summary.statistics
+    return {
+        "parameters": summary.parameters,
+        "original_units": summary.original_units,
+        "distance_to_optimum_in_standard_errors": summary.distance.total,
+        "distances_per_parameter": dict(zip(names, summary.distance.per_parameter, strict=False)),
+        "updates_to_converge": summary.updates_left,
+        "uncertainty": summary.errors.method,
+        "covariance": _matrix(names, summary.covariance),
+        "correlation": _matrix(names, summary.correlation),
+        "least_squares": None if statistics is None else {**asdict(statistics), "sigma_is": sigma_is},
+        "warnings": list(summary.warnings),
+        "curve": summary.curve,
+    }
+
+
+def reasons(summary: Summary) -> dict[str, str]:
+    """Why what is missing is missing."""
+    found = {
+        "standard_error": summary.errors.reason,
+        "distance_to_optimum_in_standard_errors": summary.distance.reason,
+        "updates_to_converge": summary.updates_left_reason,
+    }
+    if summary.original_units is None and summary.errors.covariance is not None:
+        found["original_units"] = "the model cannot undo the normalisation; estimates are on the scaled input"
+    return {key: reason for key, reason in found.items() if reason is not None}
+
+
+def _matrix(names: tuple[str, ...], values: Tensor | None) -> dict[str, Any] | None:
+    return None if values is None else {"parameters": list(names), "matrix": values.tolist()}

@@ -1,0 +1,108 @@
+"""What a converged least-squares fit says, from one last pass over the data."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from paramfit.estimates.bands import FittedCurve
+from paramfit.estimates.cautions import cautions
+from paramfit.estimates.convergence import Distance
+from paramfit.estimates.covariance import ResidualFactor, Uncertainty, least_squares_uncertainty
+from paramfit.estimates.least_squares import least_squares_statistics
+from paramfit.estimates.loss_function import LossFunction
+from paramfit.estimates.named import natural_estimates
+from paramfit.estimates.summary import Summary, correlations, nothing_finite
+from paramfit.gradients import ResidualRows
+from paramfit.objectives import SquaredError
+
+__all__ = ["summarise_least_squares"]
+
+
+def summarise_least_squares(
+    loss: LossFunction,
+    optimizer: Optimizer | None,
+    normalization: Sequence[tuple[float, float]],
+    truth: dict[str, float] | None,
+    untrusted: str | None = None,
+    *,
+    absolute_sigma: bool = True,
+) -> Summary:
+    """Estimates with errors, statistics and bands.
+
+    Unlike ``summarise`` it needs no Hessian: the triangular factor of ``[J, e]`` at the estimate says it all, for any
+    number of observations. The distance to the optimum is that of the Gauss-Newton step.
+
+    Args:
+        loss: the objective over the (normalised) training observations, at the final parameters.
+        optimizer: what made the updates; the summary is the same for all.
+        normalization: shift and scale of each input column.
+        truth: true values in original units.
+        untrusted: why errors would mean nothing, where the fit failed.
+        absolute_sigma: whether known errors are absolute.
+    """
+    del optimizer
+    theta, observations = loss.theta, loss.observations
+    if not bool(torch.isfinite(theta).all()):
+        return nothing_finite(loss)
+    with torch.no_grad():
+        rows = ResidualRows(loss.model, SquaredError(), separate=False).sums(observations)
+        residual = observations.target - loss.prediction(theta)
+    if observations.sigma is not None:
+        residual = residual / observations.sigma
+    assert rows.factor is not None  # there is a row
+    factor = torch.from_numpy(rows.factor)
+    if untrusted is None:
+        seen = ResidualFactor(factor, loss.n, residual)
+        errors = least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
+    else:
+        errors = Uncertainty(None, untrusted, math.nan, "none")
+    statistics = least_squares_statistics(
+        residual, observations.target, observations.sigma, loss.p, absolute_sigma=absolute_sigma
+    )
+    plain = isinstance(loss.objective, SquaredError)
+    gradient = -2 / loss.n * (factor[:, :-1].T @ factor[:, -1]) if plain else loss.gradient(theta)
+    found = natural_estimates(loss, theta, errors, normalization, truth, gradient=gradient)
+    curve = None
+    if errors.covariance is not None:
+        curve = FittedCurve(
+            loss.model,
+            errors.covariance,
+            errors.quantile,
+            errors.noise,
+            errors.method,
+            weighted=observations.sigma is not None,
+            factor=errors.root,
+        )
+    correlation = correlations(found.covariance)
+    return Summary(
+        found.parameters,
+        found.original_units,
+        _distance(loss, factor, errors, gradient),
+        None,
+        "least squares is solved, not descended",
+        errors,
+        correlation=correlation,
+        covariance=found.covariance,
+        statistics=statistics,
+        curve=curve,
+        warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, statistics)),
+    )
+
+
+def _distance(loss: LossFunction, factor: Tensor, errors: Uncertainty, gradient: Tensor) -> Distance:
+    """The Gauss-Newton step that is left, in units of the reported standard errors."""
+    if errors.covariance is None or errors.root is None:
+        return Distance(None, reason=errors.reason)
+    # With F F^T = C = s^2 (J^T J)^-1 the step is C J^T e / s^2, and its length in errors |F^T J^T e| / s^2.
+    pull = -0.5 * loss.n * gradient
+    variance = 1.0 if errors.noise is None else errors.noise**2
+    if not variance > 0:
+        return Distance(0.0, tuple(0.0 for _ in loss.names))
+    part = errors.root.T @ pull / variance
+    step = errors.root @ part
+    deviation = errors.root.norm(dim=1)
+    steps = torch.where(deviation > 0, step.abs() / torch.where(deviation > 0, deviation, 1.0), 0.0)
+    return Distance(part.norm().item(), tuple(steps.tolist()))

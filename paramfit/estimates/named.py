@@ -1,0 +1,149 @@
+"""Estimates by name, in the space the user thinks in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from paramfit.estimates.covariance import Uncertainty
+from paramfit.estimates.loss_function import LossFunction
+from paramfit.estimates.result import Estimate
+from paramfit.models import ParametricModel
+from paramfit.parameters import ParameterSpec
+
+__all__ = ["NaturalEstimates", "natural_estimates"]
+
+
+@dataclass(frozen=True)
+class NaturalEstimates:
+    """The estimates on the input as the model saw it, and on the raw input.
+
+    Attributes:
+        parameters: every parameter, fixed ones included, in the model's order.
+        original_units: the same on the raw input; None where the model cannot undo the normalisation.
+        covariance: ``(p, p)`` of the estimated parameters within their bounds; None where there is none.
+    """
+
+    parameters: dict[str, Estimate]
+    original_units: dict[str, Estimate] | None
+    covariance: Tensor | None
+
+
+def natural_estimates(
+    loss: LossFunction,
+    theta: Tensor,
+    errors: Uncertainty,
+    normalization: Sequence[tuple[float, float]],
+    truth: dict[str, float] | None,
+    exact: Tensor | None = None,
+    gradient: Tensor | None = None,
+) -> NaturalEstimates:
+    r"""Estimates and errors within the parameters' bounds, by the delta method from the unconstrained numbers.
+
+    .. math:: \theta = t(u), \qquad C_\theta = D C_u D, \qquad D = \mathrm{diag}(d\theta / du)
+
+    Args:
+        loss: the objective over the (normalised) training observations.
+        theta: the elements of the trainable ``nn.Parameter``s, ``(p,)``.
+        errors: their uncertainty.
+        normalization: shift and scale of each input column.
+        truth: true values in original units.
+        exact: the closed-form optimum, ``(p,)``.
+        gradient: derivative of the loss by theta, ``(p,)``.
+    """
+    values, slopes = loss.natural(theta), loss.slopes(theta)
+    covariance = None if errors.covariance is None else torch.outer(slopes, slopes) * errors.covariance
+    names, fixed = _all_names(loss)
+    # The linear map back to the raw input acts on fixed parameters too.
+    places = torch.tensor([names.index(name) for name in loss.names])
+    everything = torch.zeros(len(names), dtype=torch.float64)
+    everything[places] = values
+    for name, value in fixed.items():
+        everything[names.index(name)] = value
+    spread = None if covariance is None else torch.zeros(len(names), len(names), dtype=torch.float64)
+    if spread is not None and covariance is not None:
+        spread[places.unsqueeze(1), places] = covariance
+    best = None if exact is None else everything.index_copy(0, places, exact)
+    undo = _undo_normalization(loss, normalization, len(names))
+    # Without a normalisation both are the same, and the truth belongs to both.
+    same = undo is not None and bool(torch.equal(undo, torch.eye(len(names), dtype=torch.float64)))
+    slope = None if gradient is None else torch.zeros(len(names), dtype=torch.float64).index_copy(0, places, gradient)
+    lost = {loss.names[k] for k in errors.undetermined}
+    bounds = _sides(loss, theta, errors.at_bound)
+
+    def told(
+        at: Tensor,
+        cov: Tensor | None,
+        opt: Tensor | None,
+        true: dict[str, float] | None,
+        dl: Tensor | None,
+        without: set[str],
+    ) -> dict[str, Estimate]:
+        found = {}
+        for k, name in enumerate(names):
+            spec = _spec(loss, name)
+            value, error, interval = at[k].item(), None, None
+            if cov is not None and name not in fixed and name not in without:
+                error = cov[k, k].clamp_min(0).sqrt().item()
+                interval = (value - errors.quantile * error, value + errors.quantile * error)
+            found[name] = Estimate(
+                estimate=value,
+                standard_error=error,
+                interval_95=interval,
+                gradient=None if dl is None or name in fixed else dl[k].item(),
+                closed_form=None if opt is None or name in fixed else opt[k].item(),
+                truth=None if true is None else true.get(name),
+                unit=spec.unit,
+                fixed=name in fixed,
+                at_bound=bounds.get(name),
+            )
+        return found
+
+    parameters = told(everything, spread, best, truth if same else None, slope, lost)
+    original = None
+    if undo is not None:
+        moved = None if spread is None else undo @ spread @ undo.T
+        mixed = lost if same else {names[k] for k in range(len(names)) if _touches(undo[k], names, lost)}
+        original = told(undo @ everything, moved, None if best is None else undo @ best, truth, None, mixed)
+    return NaturalEstimates(parameters, original, covariance)
+
+
+def _all_names(loss: LossFunction) -> tuple[list[str], dict[str, float]]:
+    """The elements of all parameters in the model's order, and the values of those that are fixed."""
+    fixed = {
+        name: parameter.item()
+        for name, parameter in loss.model.named_parameters()
+        if not parameter.requires_grad and parameter.ndim == 0 and isinstance(loss.model, ParametricModel)
+    }
+    if not fixed:
+        return list(loss.names), {}
+    return [name for name, _ in loss.model.named_parameters() if name in fixed or name in loss.names], fixed
+
+
+def _spec(loss: LossFunction, name: str) -> ParameterSpec:
+    model = loss.model
+    return model.specifications.get(name, ParameterSpec()) if isinstance(model, ParametricModel) else ParameterSpec()
+
+
+def _sides(loss: LossFunction, theta: Tensor, at_bound: Sequence[int]) -> dict[str, str]:
+    """Which of its bounds a parameter sits at."""
+    found = {}
+    values = loss.natural(theta)
+    for k in at_bound:
+        spec, value = _spec(loss, loss.names[k]), values[k].item()
+        upper = spec.lower is None or (spec.upper is not None and spec.upper - value < value - spec.lower)
+        found[loss.names[k]] = "upper" if upper else "lower"
+    return found
+
+
+def _touches(row: Tensor, names: Sequence[str], lost: set[str]) -> bool:
+    return any(row[k] != 0 for k, name in enumerate(names) if name in lost)
+
+
+def _undo_normalization(loss: LossFunction, normalization: Sequence[tuple[float, float]], size: int) -> Tensor | None:
+    if all(pair == (0.0, 1.0) for pair in normalization):
+        return torch.eye(size, dtype=torch.float64)
+    if len(normalization) != 1 or not isinstance(loss.model, ParametricModel):
+        return None
+    return loss.model.original_units(*normalization[0])

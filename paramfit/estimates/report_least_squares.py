@@ -1,0 +1,127 @@
+"""The report of a least-squares fit."""
+
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from paramfit.estimates.digits import with_error
+from paramfit.estimates.result import Estimate, FitResult
+
+__all__ = ["least_squares_report"]
+
+_MOST_ROWS = 40
+_STRONG = 0.9
+_MOST_CORRELATIONS = 6
+
+
+def least_squares_report(result: FitResult) -> list[RenderableType]:
+    """Table, statistics, correlations and warnings of a result that has ``least_squares``."""
+    estimates = result.original_units if result.original_units is not None else result.parameters
+    parts: list[RenderableType] = [_table(_title(result), estimates), _statistics(result)]
+    warnings = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in result.warnings]
+    return [*parts, *warnings]
+
+
+def _title(result: FitResult) -> str:
+    if result.normalized_input is None:
+        return "Estimates"
+    if result.original_units is not None:
+        return "Estimates in the data's own units"
+    return "Estimates on the normalised input, which this model cannot undo"
+
+
+def _table(title: str, estimates: dict[str, Estimate]) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="italic",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("estimate ± std. error", justify="right", no_wrap=True)
+    shown = list(estimates.items())[:_MOST_ROWS]
+    has_unit = any(estimate.unit for _, estimate in shown)
+    has_truth = any(estimate.truth is not None for _, estimate in shown)
+    if has_unit:
+        table.add_column("unit", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    if has_truth:
+        table.add_column("truth", justify="right", no_wrap=True)
+    for name, estimate in shown:
+        cells = [name, with_error(estimate.estimate, estimate.standard_error)]
+        cells += [estimate.unit or ""] * has_unit
+        cells.append(_interval(estimate))
+        cells += ["" if estimate.truth is None else f"{estimate.truth:.6g}"] * has_truth
+        table.add_row(*cells)
+    if len(estimates) > len(shown):
+        table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
+    return table
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.fixed:
+        return "fixed"
+    if estimate.at_bound is not None:
+        return f"at its {estimate.at_bound} bound"
+    if estimate.interval_95 is None:
+        return "undetermined"
+    low, high = (with_error(end, estimate.standard_error) for end in estimate.interval_95)
+    return f"{_value(low)} to {_value(high)}"
+
+
+def _value(shown: str) -> str:
+    """The value of ``value ± error``, with its exponent."""
+    value, _, rest = shown.removeprefix("(").partition(" ± ")
+    return value + (rest.partition(")")[2] if shown.startswith("(") else "")
+
+
+def _statistics(result: FitResult) -> Table:
+    found: dict[str, Any] = result.least_squares or {}
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+    counts = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
+    rows.add_row("observations", f"{counts}; {found['degrees_of_freedom']} degrees of freedom")
+    if found["chi_square"] is not None:
+        probability = found["chi_square_probability"]
+        told = "" if probability is None else f", probability {probability:.3g}"
+        rows.add_row("chi-square", f"{found['chi_square']:.6g}{told}")
+    if found["residual_standard_deviation"] is not None:
+        of = " (in sigma)" if found["sigma_is"] else ""
+        rows.add_row("residual std. dev.", f"{found['residual_standard_deviation']:.6g}{of}")
+    if found["r_squared"] is not None:
+        rows.add_row("R²", f"{found['r_squared']:.6g}")
+    if found["aic"] is not None:
+        aicc = "" if found["aicc"] is None else f", AICc {found['aicc']:.6g}"
+        rows.add_row("AIC", f"{found['aic']:.6g}{aicc}, BIC {found['bic']:.6g}")
+    if result.loss.get("val") is not None:
+        rows.add_row("loss", ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items()))
+    because = result.notes.get("standard_error")
+    rows.add_row("errors from", result.uncertainty + (f": {because}" if because and not result.warnings else ""))
+    strong = _correlations(result)
+    if strong:
+        rows.add_row("correlations", strong)
+    return rows
+
+
+def _correlations(result: FitResult) -> str:
+    """Those above 0.9, strongest first."""
+    if result.correlation is None:
+        return ""
+    names, matrix = result.correlation["parameters"], result.correlation["matrix"]
+    pairs = [
+        (abs(matrix[i][j]), f"{names[j]} and {names[i]} {matrix[i][j]:+.4f}")
+        for i in range(len(names))
+        for j in range(i)
+        if abs(matrix[i][j]) > _STRONG
+    ]
+    pairs.sort(reverse=True)
+    told = [text.replace("-", "−") for _, text in pairs[:_MOST_CORRELATIONS]]
+    if len(pairs) > len(told):
+        told.append(f"{len(pairs) - len(told)} more above {_STRONG}")
+    return ", ".join(told)

@@ -1,0 +1,139 @@
+"""A model written as a formula."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from paramfit.errors import InputError
+from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
+from paramfit.models.compiled_formula import CompiledFormula
+from paramfit.models.elementary import FUNCTIONS
+from paramfit.models.names import as_names, check_names
+from paramfit.precision import precision
+
+__all__ = ["FormulaModel"]
+
+
+class FormulaModel(ParametricModel):
+    r"""Any closed-form expression, ``prediction = formula(variables; parameters)``.
+
+    SymPy turns the text into a torch function and its exact Jacobian, so that every gradient rule and least squares
+    work on it. Parameters in which the formula is linear are found: least squares needs no start for them.
+
+    A formula has numbers, names, ``+ - * /``, powers (``**``, or ``^``, which is the same), brackets and the functions
+    exp, expm1, log (ln), log1p, log2, log10, sqrt, abs, sin, cos, tan, asin (arcsin), acos, atan, atan2, sinh, cosh,
+    tanh, asinh, acosh, atanh, erf, erfc, loggamma, sigmoid (expit), min and max. ``pi`` and ``e`` are constants unless
+    they are declared. It is computed as it is written: sums in their order, nothing expanded.
+
+    Args:
+        formula: the right-hand side, as text.
+        variables: names of the inputs, in the order of ``forward``; none for a constant.
+        parameters: for each parameter its start, or a mapping with start, lower, upper, fixed, unit; nothing (null)
+            where the formula is linear in it.
+        dtype: precision of the parameters, ``float32`` or ``float64``.
+
+    Shapes:
+        inputs ``(n,)`` give ``(n,)``; parameters with leading dimensions broadcast, as in ``LinearModel``. Without
+        variables the prediction is one number, ``()``.
+
+    Raises:
+        InputError: if the formula cannot be read, a name in it is unknown, a variable or a parameter is not in it,
+            a start is missing, or a parameter cannot be made (``ParameterSpec``).
+
+    Example:
+        >>> import torch
+        >>> model = FormulaModel("b1 * (1 - exp(-b2 * x))", ["x"], {"b1": None, "b2": 5e-4})
+        >>> model.linear_parameters()
+        ('b1',)
+        >>> model.separated(torch.tensor([0.0, 2000.0], dtype=torch.float64)).basis["b1"].tolist()
+        [0.0, 0.6321205588285577]
+    """
+
+    def __init__(
+        self, formula: str, variables: Sequence[str], parameters: Mapping[str, Any], dtype: str = "float64"
+    ) -> None:
+        super().__init__()
+        self.formula = formula
+        self.variables = as_names("variables", variables)
+        self.names = as_names("parameters", parameters)
+        check_names(self, self.variables, self.names, FUNCTIONS)
+        self._compiled = CompiledFormula(formula, self.variables, self.names)
+        self._check_used()
+        for name, given in zip(self.names, parameters.values(), strict=True):
+            self.declare(name, given, precision(dtype))
+        self._linear = self._find_linear()
+        free = tuple(name for name in self.names if not self.specifications[name].fixed)
+        self._others = tuple(name for name in free if name not in self._linear)
+        self.linear_in_parameters = bool(free) and not self._others
+
+    def _check_used(self) -> None:
+        there = self._compiled.names
+        for name in self.variables:
+            if name not in there:
+                msg = (
+                    f"variables: the formula does not depend on {name}; leave it out of the variables (and the inputs)"
+                )
+                raise InputError(msg)
+        for name in self.names:
+            if name not in there:
+                msg = f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
+                raise InputError(msg)
+
+    def _find_linear(self) -> tuple[str, ...]:
+        free = [name for name, spec in self.specifications.items() if not (spec.fixed or spec.bounded)]
+        startless = [name for name in free if self.specifications[name].start is None]
+        found = self._compiled.linear(free, startless)
+        for name in startless:
+            if name not in found:
+                together = self._compiled.linear([name], [name])
+                rivals = " and ".join(other for other in found if other in startless)
+                why = f"it multiplies {rivals}, which has none either" if together else "it is not linear in it"
+                msg = f"parameters.{name}.start: the formula needs one, since {why}"
+                raise InputError(msg)
+        return found
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The formula at the inputs."""
+        value: Tensor = self._compiled.value(*inputs, *self._values(inputs))[0]  # type: ignore[assignment]
+        return value
+
+    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
+        """The exact derivative by each parameter."""
+        columns = dict(zip(self.names, self._compiled.jacobian(*inputs, *self._values(inputs)), strict=True))
+        return self.by_unconstrained(columns) if self.transforms else columns
+
+    def linear_parameters(self) -> tuple[str, ...]:
+        """Free, unbounded parameters whose second derivatives, mixed ones included, all vanish."""
+        return self._linear
+
+    def separated(self, *inputs: Tensor) -> Separated:
+        """The formula taken apart by ``linear_parameters()``."""
+        function, basis, offset_slopes, basis_slopes = self._compiled.separated(self._linear, self._others)
+        results = function(*inputs, *self._values(inputs))
+        first, second = 1 + len(basis), 1 + len(basis) + len(offset_slopes)
+        apart = Separated(
+            results[0],
+            dict(zip(basis, results[1:first], strict=True)),
+            dict(zip(offset_slopes, results[first:second], strict=True)),
+            dict(zip(basis_slopes, results[second:], strict=True)),
+        )
+        if not self.transforms:
+            return apart
+        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        return apart._replace(
+            offset_slopes={k: column * slopes.get(k, 1.0) for k, column in apart.offset_slopes.items()},
+            basis_slopes={(j, k): column * slopes.get(k, 1.0) for (j, k), column in apart.basis_slopes.items()},
+        )
+
+    def _values(self, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+        if len(inputs) != len(self.variables):
+            msg = (
+                f"inputs: the formula has {len(self.variables)} variables ({', '.join(self.variables) or 'none'}), but"
+                f" the data have {len(inputs)} input columns"
+            )
+            raise InputError(msg)
+        values: list[Tensor] = [getattr(self, name) for name in self.names]
+        if self.transforms:
+            values = [self.natural(name) for name in self.names]
+        return broadcast_parameters(self.names, values, inputs[0].ndim if inputs else 1)

@@ -1,0 +1,168 @@
+"""A model that is a plain Python function."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from paramfit.errors import InputError
+from paramfit.models.base import ParametricModel, broadcast_parameters
+from paramfit.models.names import as_names, check_names
+from paramfit.precision import precision
+
+__all__ = ["FunctionModel"]
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class FunctionModel(ParametricModel):
+    r"""A Python function of variables and parameters, ``prediction = function(x, ..., b1, b2, ...)``.
+
+    The function is written with torch's functions, and its derivatives come from ``torch.func``. Its arguments are
+    told apart by name: those under ``parameters`` are estimated, the others are inputs. An argument with a default
+    keeps it unless it is named. Every parameter needs a start.
+
+    Args:
+        function: the function, or where it is: ``decay.curve`` is the function ``curve`` in ``decay.py``.
+        variables: the arguments that are inputs, in the order of the input columns; all arguments that have no
+            default and are no parameters where they are not given.
+        parameters: for each parameter its start, or a mapping with start, lower, upper, fixed, unit.
+        dtype: precision of the parameters, ``float32`` or ``float64``.
+
+    Shapes:
+        inputs ``(n,)`` and scalar parameters must give ``(n,)``; parameters with leading dimensions broadcast, as in
+        ``LinearModel``, where the function is made of elementwise operations.
+
+    Raises:
+        InputError: if the function cannot be found, an argument is missing or unknown, or a parameter cannot be made
+            (``ParameterSpec``).
+
+    Example:
+        >>> def decay(t, rate, height=1.0):
+        ...     return height * torch.exp(-rate * t)
+        >>> model = FunctionModel(decay, parameters={"rate": 2.0})
+        >>> model.variables, model.jacobian(torch.zeros(1))["rate"].tolist()
+        (('t',), [-0.0])
+    """
+
+    def __init__(
+        self,
+        function: str | Callable[..., Any],
+        variables: Sequence[str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        dtype: str = "float64",
+    ) -> None:
+        super().__init__()
+        self.function = _found(function) if isinstance(function, str) else function
+        self.function_name = function if isinstance(function, str) else getattr(function, "__name__", repr(function))
+        arguments = _arguments(self.function, self.function_name)
+        given = dict(zip(as_names("parameters", parameters or {}), (parameters or {}).values(), strict=True))
+        needed = [name for name, has_default in arguments.items() if not has_default and name not in given]
+        self.variables = as_names("variables", needed if variables is None else variables)
+        self.names = tuple(given)
+        check_names(self, self.variables, self.names, taken=())
+        self._check_arguments(list(arguments), needed)
+        for name, start in given.items():
+            if self.declare(name, start, precision(dtype)).start is None:
+                msg = f"parameters.{name}.start: a function's parameter needs one"
+                raise InputError(msg)
+
+    def _check_arguments(self, arguments: Sequence[str], needed: Sequence[str]) -> None:
+        for place, names in (("variables", self.variables), ("parameters", self.names)):
+            for name in names:
+                if name not in arguments:
+                    near = get_close_matches(name, arguments, n=1)
+                    hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(arguments)}"
+                    msg = f"{place}: {self.function_name} has no argument {name}; {hint}"
+                    raise InputError(msg)
+        for name in needed:
+            if name not in self.variables:
+                msg = (
+                    f"parameters: {self.function_name} needs {name}, which has no default; name it among the parameters"
+                    " or the variables"
+                )
+                raise InputError(msg)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The function at the inputs."""
+        values = [self.natural(name) for name in self.names]
+        return self._called(inputs, broadcast_parameters(self.names, values, inputs[0].ndim if inputs else 1))
+
+    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
+        """The derivative by each parameter, by forward-mode differentiation, one parameter at a time."""
+        values = [self.natural(name).detach() for name in self.names]
+        columns: dict[str, Tensor | float] = {}
+        for number, name in enumerate(self.names):
+
+            def of_one(value: Tensor, number: int = number) -> Tensor:
+                return self._called(inputs, [*values[:number], value, *values[number + 1 :]])
+
+            try:
+                with torch.enable_grad():
+                    one = torch.ones_like(values[number])
+                    column = torch.func.jvp(of_one, (values[number],), (one,), strict=True)[1]
+            except (RuntimeError, TypeError, NotImplementedError) as failure:
+                msg = (
+                    f"function: torch.func cannot differentiate {self.function_name} by {name}"
+                    f" ({' '.join(str(failure).split())[:200]}); write it with torch's functions"
+                )
+                raise InputError(msg) from failure
+            columns[name] = column.detach()
+        return self.by_unconstrained(columns)
+
+    def _called(self, inputs: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
+        if len(inputs) != len(self.variables):
+            msg = (
+                f"inputs: {self.function_name} has {len(self.variables)} variables"
+                f" ({', '.join(self.variables) or 'none'}), but the data have {len(inputs)} input columns"
+            )
+            raise InputError(msg)
+        found = self.function(
+            **dict(zip(self.variables, inputs, strict=True)), **dict(zip(self.names, values, strict=True))
+        )
+        if not isinstance(found, Tensor):
+            msg = f"function: {self.function_name} returned {type(found).__name__}, not a tensor"
+            raise InputError(msg)
+        return found
+
+
+def _found(path: str) -> Callable[..., Any]:
+    """The function at an import path."""
+    module_name, _, name = path.rpartition(".")
+    if not module_name:
+        msg = f"function: {path!r} is not module.function; for a function curve in decay.py write decay.curve"
+        raise InputError(msg)
+    try:
+        module = import_module(module_name)
+    except Exception as failure:  # whatever the user's module raises
+        cause = " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
+        msg = f"function: the module {module_name} cannot be imported ({cause})"
+        raise InputError(msg) from failure
+    if not hasattr(module, name):
+        near = get_close_matches(name, [key for key, value in vars(module).items() if callable(value)], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        msg = f"function: {module_name} has no {name!r}{hint}"
+        raise InputError(msg)
+    found: object = getattr(module, name)
+    if not callable(found):
+        msg = f"function: {path} is of type {type(found).__name__}, which cannot be called"
+        raise InputError(msg)
+    return found
+
+
+def _arguments(function: Callable[..., Any], called: str) -> dict[str, bool]:
+    """The function's arguments, and whether each has a default."""
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as failure:
+        msg = f"function: {called} does not tell the names of its arguments; wrap it in a Python function that does"
+        raise InputError(msg) from failure
+    for argument in arguments:
+        if argument.kind not in _NAMED:
+            msg = f"function: the arguments of {called} are told apart by name, but {str(argument)!r} has none to call"
+            raise InputError(msg)
+    return {argument.name: argument.default is not inspect.Parameter.empty for argument in arguments}

@@ -1,0 +1,70 @@
+"""Names that a variable or a parameter can have."""
+
+import keyword
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from torch import nn
+
+from paramfit.errors import InputError
+
+__all__ = ["as_names", "check_names"]
+
+
+def as_names(place: str, given: Iterable[Any]) -> tuple[Any, ...]:
+    """Names as Python reads them, which takes two spellings of the same letter for one (NFKC).
+
+    Args:
+        place: what is named, for the message.
+        given: the names; what is no text among them is left to ``check_names``.
+
+    Raises:
+        InputError: for one name instead of a list.
+    """
+    if isinstance(given, str):
+        msg = f"{place}: expected a list of names, but got {given!r}; write [{given}]"
+        raise InputError(msg)
+    return tuple(unicodedata.normalize("NFKC", name) if isinstance(name, str) else name for name in given)
+
+
+def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence[str], taken: Collection[str]) -> None:
+    """Refuse a name that cannot stand in a formula or a module.
+
+    Args:
+        model: the parameters will be attributes of it.
+        variables: names of the inputs.
+        parameters: names of the parameters.
+        taken: names with another meaning.
+
+    Raises:
+        InputError: for the first such name; the message says what is wrong with it.
+    """
+    if not parameters:
+        msg = "parameters: there is none, so that there is nothing to estimate"
+        raise InputError(msg)
+    for place, names in (("variables", variables), ("parameters", parameters)):
+        for name in names:
+            if reason := _reason(name, taken):
+                msg = f"{place}: {name!r} {reason}; choose another name"
+                raise InputError(msg)
+        if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+            msg = f"{place}: {twice[0]} is there twice"
+            raise InputError(msg)
+    for name in parameters:
+        if name in variables:
+            msg = f"parameters.{name}: it is a variable as well; choose another name for one of them"
+            raise InputError(msg)
+        if hasattr(model, name):
+            msg = f"parameters.{name}: every model has something of this name already; choose another name"
+            raise InputError(msg)
+
+
+def _reason(name: str, taken: Collection[str]) -> str | None:
+    if not isinstance(name, str) or not name.isidentifier():
+        return "is not a name: letters, digits and underscores, no digit first"
+    if keyword.iskeyword(name):
+        return f"is a word of Python's ({name}_ would do)"
+    if name.startswith("_"):
+        return "begins with an underscore"
+    return "is the name of a function" if name in taken else None

@@ -1,0 +1,133 @@
+"""How far to trust a linear model of the residuals: the decisions of Levenberg and Marquardt, apart from all data."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from paramfit.optimizers.projection import Linearization, column_lengths
+from paramfit.optimizers.small_matrices import Array, singular_decomposition
+
+__all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "relative_offset", "verdict_on"]
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """When a fit has converged; see ``LevenbergMarquardt``."""
+
+    orthogonality: float
+    step: float
+    cost: float
+
+
+class DampedStep:
+    r"""Steps from one point, for any damping.
+
+    .. math:: \delta = \arg\min_\delta |t - R \delta|^2 + \lambda |S \delta|^2
+
+    with R ``curved`` and t ``slope`` of the linearisation and S the largest lengths that R's columns have had, so that
+    the step does not depend on the parameters' units. One singular value decomposition serves all lambdas.
+
+    Args:
+        point: the problem as seen from there; its nonlinear part has at least one parameter.
+        earlier: the largest lengths of the columns so far, ``(m,)``: a parameter that has lost its influence must not
+            run away.
+
+    References:
+        Kenneth Levenberg: A Method for the Solution of Certain Non-Linear Problems in Least Squares (1944).
+        Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963).
+    """
+
+    def __init__(self, point: Linearization, earlier: Array | None = None) -> None:
+        curved = point.curved
+        self.size = column_lengths(curved)
+        if earlier is not None:
+            self.size = np.maximum(self.size, earlier)
+        left, self.singular, self.directions = singular_decomposition(curved / self.size)
+        self.along = left[: len(point.slope)].T @ point.slope
+        self.floor = (len(self.singular) * _EPS * self.singular[0]) ** 2
+
+    def step(self, damping: float) -> tuple[Array, float]:
+        """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
+        squared = np.square(self.singular)
+        share = squared / (squared + max(damping, self.floor) + 1e-300)
+        inverse = np.where(self.singular > 0, share / np.where(self.singular > 0, self.singular, 1.0), 0.0)
+        step: Array = (inverse * self.along) @ self.directions / self.size
+        return step, float((np.square(self.along) * share * (2 - share)).sum())
+
+
+def relative_offset(point: Linearization) -> float:
+    r"""How far the residual is from being orthogonal to the surface of predictions.
+
+    .. math:: \frac{|Q_1^T e| / \sqrt{m}}{|Q_2^T e| / \sqrt{n - p}}
+
+    0 at a minimum; it does not depend on any unit. Below 0.001 the step that is left is a small part of every standard
+    error.
+
+    References:
+        Douglas Bates, Donald Watts: A Relative Offset Orthogonality Convergence Criterion for Nonlinear Least Squares
+        (1981).
+    """
+    along = point.slope
+    if not len(along):
+        return 0.0
+    part = math.sqrt(along @ along)
+    if part == 0:
+        return 0.0
+    off = abs(float(point.factor[-1, -1]))
+    if off == 0:
+        return math.inf
+    freedom = max(1, point.n - len(point.factor) + 1)
+    return part / math.sqrt(len(along)) / (off / math.sqrt(freedom))
+
+
+def gain_ratio(before: float, after: float, promised: float) -> float:
+    """The decrease that came over the decrease that was promised; minus infinity where the new loss is not finite."""
+    if not math.isfinite(after):
+        return -math.inf
+    return (before - after) / promised if promised > 0 else -math.inf
+
+
+def next_damping(damping: float, growth: float, gain: float, *, accepted: bool) -> tuple[float, float]:
+    """Damping and its growth factor after a trial.
+
+    References:
+        Hans Bruun Nielsen: Damping Parameter in Marquardt's Method (1999).
+    """
+    if accepted:
+        return damping * max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3), 2.0
+    return damping * growth, growth * 2
+
+
+class Verdict(NamedTuple):
+    """Whether a point is the end, and why."""
+
+    converged: bool
+    reason: str
+
+
+def verdict_on(
+    point: Linearization, theta: Array, step: Array, size_of_target: float, tolerances: Tolerances
+) -> Verdict:
+    """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
+
+    Args:
+        point: the problem as seen from there.
+        theta: the nonlinear parameters there, ``(m,)``.
+        step: the undamped step from there, ``(m,)``.
+        size_of_target: length of the (weighted) target.
+        tolerances: the thresholds.
+    """
+    offset = relative_offset(point)
+    if offset <= tolerances.orthogonality:
+        return Verdict(True, f"the relative offset is {offset:.1e}, at most {tolerances.orthogonality:g}")
+    residual = math.sqrt(max(point.loss, 0.0))
+    if residual <= tolerances.cost * size_of_target:
+        return Verdict(True, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
+    left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
+    if left <= tolerances.step:
+        return Verdict(True, f"the step that is left is {left:.1e} of each parameter, at most {tolerances.step:g}")
+    return Verdict(False, f"the relative offset is {offset:.1e}")

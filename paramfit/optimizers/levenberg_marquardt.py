@@ -1,0 +1,329 @@
+"""Levenberg and Marquardt's method, as a torch optimizer."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from paramfit.errors import InputError
+from paramfit.optimizers.damping import (
+    DampedStep,
+    Tolerances,
+    gain_ratio,
+    next_damping,
+    relative_offset,
+    verdict_on,
+)
+from paramfit.optimizers.projection import Linearization, column_lengths, linearization
+from paramfit.optimizers.residual_sums import Layout, ResidualSums
+from paramfit.optimizers.small_matrices import Array, singular_decomposition, solve_upper
+
+__all__ = ["LevenbergMarquardt"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_LEAST_GAIN = 1e-4
+_MOST_DAMPING = 1e30
+_NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
+_UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
+_MOST_REFUSALS = 4
+_MOST_POLISHES = 30
+_REMEMBERED = (
+    "converged",
+    "stalled",
+    "reason",
+    "_theta",
+    "_trial",
+    "_promised",
+    "_damping",
+    "_growth",
+    "_size_of_target",
+    "_offset",
+    "_refusals",
+)
+
+
+class LevenbergMarquardt(Optimizer):
+    r"""Nonlinear least squares by damped Gauss-Newton steps, with the linear parameters projected out.
+
+    .. math:: \delta = \arg\min_\delta |e - J \delta|^2 + \lambda |S \delta|^2
+
+    where e is the residual ``target - prediction``, J the prediction's Jacobian and S the largest lengths that J's
+    columns have had. What it needs of the data is one triangle (``ResidualSums``), so that it does not matter in how
+    many batches they came.
+
+    Each ``step(closure)`` is one pass over the data: the closure sums up the rows at the parameters as it finds them, a
+    trial point; the step accepts or rejects the trial by its gain ratio and leaves the parameters at the best point so
+    far. The first step looks at the start; parameters in which the model is linear are solved for at every point.
+    Once ``converged`` or ``stalled``, a step changes nothing.
+
+    Args:
+        params: the parameters, all float64.
+        damping: lambda at the start, above 0, in units of the squared columns.
+        orthogonality: converged, once the relative offset (Bates and Watts) is this small.
+        step_tolerance: converged, once the undamped step is so small a part of each parameter.
+        cost_tolerance: converged, once the residuals are so small a part of the target: the fit is exact.
+
+    Raises:
+        InputError: for an option that is not above 0, parameters that are not float64, or a start at which the model
+            is not finite.
+
+    References:
+        Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        damping: float = 1e-3,
+        orthogonality: float = 1e-8,
+        step_tolerance: float = 1e-14,
+        cost_tolerance: float = 4 * _EPS,
+    ) -> None:
+        options = {
+            "damping": damping,
+            "orthogonality": orthogonality,
+            "step_tolerance": step_tolerance,
+            "cost_tolerance": cost_tolerance,
+        }
+        for name, value in options.items():
+            if not 0 < value < math.inf:
+                msg = f"{name}: expected a number above 0, but got {value}"
+                raise InputError(msg)
+        super().__init__(params, options)
+        if len(self.param_groups) > 1:
+            msg = "LevenbergMarquardt solves for all parameters together: give them in one group"
+            raise InputError(msg)
+        self._params: list[Tensor] = self.param_groups[0]["params"]
+        if any(parameter.dtype != torch.float64 for parameter in self._params):
+            msg = "LevenbergMarquardt needs parameters in float64"
+            raise InputError(msg)
+        self._tolerances = Tolerances(orthogonality, step_tolerance, cost_tolerance)
+        self.converged = False
+        self.stalled = False
+        self.reason = ""
+        self.point: Linearization | None = None
+        self._layout: Layout | None = None
+        self._theta: Array | None = None
+        self._trial: Array | None = None
+        self._promised = 0.0
+        self._damping, self._growth = damping, 2.0
+        self._step: DampedStep | None = None
+        self._size_of_target = 0.0
+        self._offset = math.inf
+        self._refusals = 0
+
+    def is_done(self) -> bool:
+        """Whether another step would change nothing."""
+        return self.converged or self.stalled
+
+    @contextmanager
+    def at_trial(self) -> Iterator[None]:
+        """Have the parameters at the trial point, and back where they were afterwards."""
+        before = self._flat()
+        if self._trial is not None:
+            self._write(self._trial)
+        try:
+            yield
+        finally:
+            if self._trial is not None:
+                self._write(before)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], ResidualSums]) -> float:  # type: ignore[override]  # it cannot do without
+        """Judge one trial point, and go there if it is better.
+
+        Args:
+            closure: sums up all rows at the parameters as it finds them.
+
+        Returns:
+            The sum of the losses at the parameters as they are afterwards.
+        """
+        if self.is_done():
+            assert self.point is not None  # judged before
+            return self.point.loss
+        with self.at_trial():
+            sums = closure()
+            there = self._flat() if self._trial is None else self._trial
+        self._judge(sums, there)
+        assert self.point is not None  # the first trial is always accepted
+        return self.point.loss
+
+    def _judge(self, sums: ResidualSums, there: Array) -> None:
+        assert sums.factor is not None
+        finite = sums.is_finite()
+        if finite:
+            self._size_of_target = max(self._size_of_target, float(np.linalg.norm(sums.factor[:, -1])))
+        if self.point is None:
+            if not finite:
+                msg = "the model is not finite at the start; give other starts, or bounds that keep it finite"
+                raise InputError(msg)
+            self._layout = sums.layout
+            self._accept(linearization(sums), there)
+            return
+        found = linearization(sums) if finite else None
+        after = math.inf if found is None else found.loss
+        gain = gain_ratio(self.point.loss, after, self._promised)
+        if self._promised <= _UNSEEN * self.point.loss:
+            # No loss is exact enough to show so small a decrease: the orthogonality is.
+            accepted = found is not None and after <= self.point.loss * (1 + 1e-9)
+            accepted = accepted and found is not None and relative_offset(found) < self._offset
+            self._refusals = 0 if accepted else self._refusals + 1
+        else:
+            accepted = gain > _LEAST_GAIN
+            self._refusals = 0
+        self._damping, self._growth = next_damping(self._damping, self._growth, gain, accepted=accepted)
+        if accepted and found is not None:
+            self._accept(found, there)
+        elif self._damping > _MOST_DAMPING or self._refusals >= _MOST_REFUSALS:
+            self._end_at_rounding()
+        else:
+            self._propose()
+
+    @torch.no_grad()
+    def polish(self, closure: Callable[[], Tensor]) -> None:
+        r"""Win the last digits of a converged fit.
+
+        Where residuals are large, a QR factorisation leaves an error of its own in :math:`J^T e`, which the square of
+        the condition number multiplies. With that product from longer sums, corrected steps
+        :math:`\delta = (R^T R)^{-1} J^T e` remove it.
+
+        Args:
+            closure: the derivative of half the squared error by theta, :math:`J^T e`, ``(p,)``, at the parameters as
+                it finds them, more exact than float64 sums give it.
+
+        References:
+            Ake Bjorck: Stability Analysis of the Method of Seminormal Equations for Linear Least Squares Problems
+            (1987).
+        """
+        if not self.converged or self.point is None or self._theta is None or self._layout is None:
+            return
+        p = self._layout.p
+        order = [*self._layout.linear, *self._layout.nonlinear]
+        size = column_lengths(self.point.factor[:p, :p])
+        scaled = self.point.factor[:p, :p] / size
+        _, singular, _ = singular_decomposition(scaled)
+        if not singular[-1] > 1e3 * _EPS * singular[0]:
+            return
+        before, best = math.inf, self._theta
+        for _ in range(_MOST_POLISHES):
+            half = solve_upper(scaled, closure().numpy()[order] / size, transposed=True)
+            left = math.sqrt(half @ half)
+            if not left < 0.9 * before:
+                break
+            best, before = self._flat(), left
+            theta = best.copy()
+            theta[order] += solve_upper(scaled, half) / size
+            self._write(theta)
+        self._theta = best
+        self._write(best)
+
+    def _accept(self, found: Linearization, there: Array) -> None:
+        assert self._layout is not None
+        theta = there.copy()
+        theta[list(self._layout.linear)] = found.linear
+        self._theta, self.point = theta, found
+        self._write(theta)
+        self._fill_gradients(found)
+        self._offset = relative_offset(found)
+        if not self._layout.nonlinear:
+            self.converged, self._trial = True, None
+            self.reason = "the model is linear in its parameters: solved exactly"
+            return
+        self._step = DampedStep(found, None if self._step is None else self._step.size)
+        undamped, _ = self._step.step(0.0)
+        nonlinear = theta[list(self._layout.nonlinear)]
+        verdict = verdict_on(found, nonlinear, undamped, self._size_of_target, self._tolerances)
+        self.reason = verdict.reason
+        if verdict.converged:
+            self.converged, self._trial = True, None
+            return
+        self._propose()
+
+    def _propose(self) -> None:
+        assert self._layout is not None
+        assert self._theta is not None
+        assert self._step is not None
+        assert self.point is not None
+        step, self._promised = self._step.step(self._damping)
+        trial = self._theta.copy()
+        trial[list(self._layout.nonlinear)] += step
+        self._trial = trial
+
+    def _end_at_rounding(self) -> None:
+        assert self.point is not None
+        self._trial = None
+        residual = abs(float(self.point.factor[-1, -1]))
+        # Residuals that are all but rounding cannot be seen to be orthogonal to anything.
+        near = max(_NEAR, 10 * _EPS * self._size_of_target / residual if residual > 0 else math.inf)
+        if self._offset <= near:
+            self.converged = True
+            self.reason = f"the loss cannot be lowered any more, and the relative offset is {self._offset:.1e}"
+        else:
+            self.stalled = True
+            self.reason = f"no step lowers the loss, though the relative offset is {self._offset:.1e}, above {near:.0e}"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the solver is, besides torch's own."""
+        solver: dict[str, Any] | None = None
+        if self.point is not None and self._layout is not None:
+            solver = {name: _kept(getattr(self, name)) for name in _REMEMBERED} | {
+                "layout": self._layout.as_tuple(),
+                "point": tuple(_kept(part) for part in self.point),
+                "size": None if self._step is None else _kept(self._step.size),
+            }
+        return {**super().state_dict(), "solver": solver}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        solver = state_dict.get("solver")
+        super().load_state_dict({key: value for key, value in state_dict.items() if key != "solver"})
+        if solver is None:
+            return
+        for name in _REMEMBERED:
+            setattr(self, name, _restored(solver[name]))
+        self._layout = Layout.from_tuple(solver["layout"])
+        self.point = Linearization(*(_restored(part) for part in solver["point"]))
+        self._step = None if solver["size"] is None else DampedStep(self.point, _restored(solver["size"]))
+
+    def _flat(self) -> Array:
+        if all(parameter.ndim == 0 for parameter in self._params):
+            return np.array([parameter.item() for parameter in self._params])
+        return torch.cat([parameter.detach().reshape(-1) for parameter in self._params]).cpu().numpy().copy()
+
+    def _write(self, theta: Array) -> None:
+        offset = 0
+        for parameter in self._params:
+            count = parameter.numel()
+            if parameter.ndim == 0:
+                parameter.data.fill_(float(theta[offset]))
+            else:
+                parameter.data.copy_(torch.from_numpy(theta[offset : offset + count]).view_as(parameter))
+            offset += count
+
+    def _fill_gradients(self, found: Linearization) -> None:
+        """The gradient of the mean loss, for whoever looks."""
+        assert self._layout is not None
+        p = self._layout.p
+        gradient = np.empty(p)
+        gradient[[*self._layout.linear, *self._layout.nonlinear]] = (
+            -2 / found.n * (found.factor[:, :p].T @ found.factor[:, p])
+        )
+        offset = 0
+        for parameter in self._params:
+            count = parameter.numel()
+            parameter.grad = torch.from_numpy(gradient[offset : offset + count]).view_as(parameter).to(parameter)
+            offset += count
+
+
+def _kept(value: Any) -> Any:
+    """An array as the tensor that a checkpoint can hold."""
+    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+
+
+def _restored(value: Any) -> Any:
+    return value.numpy().copy() if isinstance(value, Tensor) else value

@@ -1,0 +1,105 @@
+"""From the triangle of all rows to the exact linear parameters and the triangle of the rest."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from paramfit.optimizers.residual_sums import Layout, ResidualSums
+from paramfit.optimizers.small_matrices import Array, singular_decomposition, solve_upper, triangle
+
+__all__ = ["Linearization", "column_lengths", "linearization"]
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+class Linearization(NamedTuple):
+    r"""The least-squares problem seen from one point.
+
+    Attributes:
+        linear: the exact values of the linear parameters there, ``(q,)``.
+        factor: triangular factor of ``[Phi, J, e]``, ``(p + 1, p + 1)``: the derivatives by the linear, then by the
+            nonlinear parameters, and the residual ``e = target - prediction``.
+        turning: how the space of Phi turns with the nonlinear parameters, ``(q, m)``: further rows of the projected
+            problem's Jacobian, in which it has no residual.
+        loss: the sum of the losses.
+        n: number of observations.
+    """
+
+    linear: Array
+    factor: Array
+    turning: Array
+    loss: float
+    n: int
+
+    @property
+    def curved(self) -> Array:
+        """The projected problem's Jacobian in a small basis, ``(m + q, m)``."""
+        q, p = len(self.linear), len(self.factor) - 1
+        upper = self.factor[q:p, q:p]
+        return np.concatenate([upper, self.turning]) if q else upper
+
+    @property
+    def slope(self) -> Array:
+        """The residual's part along the first m rows of ``curved``, ``(m,)``; it has none along the others."""
+        q, p = len(self.linear), len(self.factor) - 1
+        return self.factor[q:p, p]
+
+
+def linearization(sums: ResidualSums) -> Linearization:
+    r"""Solve for the linear parameters and put their values in.
+
+    With :math:`f = \phi_0 + \Phi c` and R the factor of :math:`[\Phi, \partial\phi_j / \partial a_k, y - \phi_0]`, c
+    minimises :math:`|y - \phi_0 - \Phi c|`, and the columns of :math:`\partial f / \partial a` and of the residual are
+    combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
+    \phi_0)` has the Jacobian
+
+    .. math:: -(I - \Phi\Phi^+) \frac{\partial f}{\partial a_k} - (\Phi^+)^T \Big(\frac{\partial\Phi}{\partial
+        a_k}\Big)^T e
+
+    whose inner products R holds as well.
+
+    References:
+        Gene Golub, Victor Pereyra: The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems Whose
+        Variables Separate (1973).
+    """
+    factor, layout = sums.factor, sums.layout
+    assert factor is not None  # at least one batch was added
+    q, p = len(layout.linear), layout.p
+    linear, turning = np.empty(0), np.empty((0, p))
+    if q:
+        size = column_lengths(factor[:, :q])
+        left, singular, directions = singular_decomposition(factor[:q, :q] / size)
+        kept = singular > q * _EPS * singular[0]
+        inverse = np.where(kept, 1 / np.where(kept, singular, 1.0), 0.0)
+        if kept.all():
+            linear = solve_upper(factor[:q, :q] / size, factor[:q, -1]) / size
+        else:  # the shortest solution
+            linear = directions.T @ (inverse * (left.T @ factor[:q, -1])) / size
+        combination = np.zeros((layout.width, p - q + 1))
+        rows, columns, multipliers = _places(layout)
+        combination[rows, columns] = np.append(linear, 1.0)[multipliers]
+        combination[:q, -1] = -linear
+        combination[-1, -1] = 1.0
+        moved = factor @ combination
+        products = np.zeros((q + 1, p - q))  # the last row is the offset's, which does not turn Phi
+        products[multipliers, columns] = factor[:, rows].T @ moved[:, -1]
+        turning = left @ (inverse[:, None] * (directions @ (products[:q] / size[:, None])))
+        factor = triangle(np.concatenate([factor[:, :q], moved], axis=1))
+        factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
+    loss = float(np.square(factor[:, -1]).sum()) if sums.total is None else sums.total
+    return Linearization(linear, factor, turning, loss, sums.n)
+
+
+def column_lengths(matrix: Array) -> Array:
+    """The Euclidean length of each column, 1 for a column of zeros: to divide by."""
+    lengths = np.sqrt(np.square(matrix).sum(axis=0))
+    return np.where(lengths > 0, lengths, 1.0)
+
+
+@lru_cache(maxsize=64)
+def _places(layout: Layout) -> tuple[list[int], list[int], list[int]]:
+    """Where the multipliers of the slope columns go in the combination, and which they are (the last is 1)."""
+    q = len(layout.linear)
+    rows = [q + number for number in range(len(layout.slopes))]
+    return rows, [k for _, k in layout.slopes], [q if j is None else j for j, _ in layout.slopes]

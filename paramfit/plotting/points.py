@@ -1,0 +1,92 @@
+"""Observations as points: few enough for the eye and for the file."""
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+__all__ = ["draw_dots", "draw_points", "parts", "shown_rows"]
+
+_COLOR = "tab:blue"
+
+_MOST_POINTS = 2_000
+_EXTREMES = 3  # of each column at each end: enough for the limits, too few to look like a crowd
+_CROWD = 150  # above it points are small and translucent, so that lines and bands are seen
+
+
+def parts(n: int, held_out: Tensor | None) -> dict[str, Tensor]:
+    """The rows by what they were used for, by their name in the legend.
+
+    Args:
+        n: how many rows there are.
+        held_out: ``(n,)``, True for rows that were held out.
+    """
+    if held_out is None or not bool(held_out.any()):
+        return {"observations": torch.arange(n)}
+    rows = {"training": (~held_out).nonzero().flatten(), "held out": held_out.nonzero().flatten()}
+    return {name: index for name, index in rows.items() if len(index)}
+
+
+def shown_rows(*columns: Tensor) -> Tensor:
+    """Which rows are drawn, ``(m,)``: all of up to 2000, else a random choice, always the same, and the extremes.
+
+    Args:
+        columns: each ``(n,)``; of each the 3 smallest and the 3 largest values are drawn.
+    """
+    n = len(columns[0])
+    if n <= _MOST_POINTS:
+        return torch.arange(n)
+    shown = torch.zeros(n, dtype=torch.bool)
+    shown[torch.randperm(n, generator=torch.Generator().manual_seed(0))[:_MOST_POINTS]] = True
+    for column in columns:
+        for largest in (False, True):
+            shown[column.topk(_EXTREMES, largest=largest).indices] = True
+    return shown.nonzero().flatten()
+
+
+def draw_points(axes: Axes, x: Tensor, y: Tensor, held_out: Tensor | None = None, sigma: Tensor | None = None) -> None:
+    """The observations as points, held-out ones hollow; of very many a choice, which the legend tells.
+
+    Args:
+        axes: where to draw.
+        x: ``(n,)``.
+        y: ``(n,)``.
+        held_out: ``(n,)``, True for rows that were held out.
+        sigma: standard deviation of y, ``(n,)``, drawn as error bars.
+    """
+    drawn = []
+    for name, rows in parts(len(x), held_out).items():
+        shown = rows[shown_rows(x[rows], y[rows])]
+        drawn.append(shown)
+        label = name if len(shown) == len(rows) else f"{name} ({len(shown)} of {len(rows)} drawn)"
+        draw_dots(axes, x[shown], y[shown], name, label)
+    if sigma is not None:
+        shown = torch.cat(drawn)
+        crowd = len(shown) > _CROWD
+        axes.errorbar(
+            x[shown].numpy(),
+            y[shown].numpy(),
+            yerr=sigma[shown].numpy(),
+            fmt="none",
+            ecolor=_COLOR,
+            elinewidth=0.5 if crowd else 1,
+            capsize=0 if crowd else 2,
+            alpha=0.15 if crowd else 0.6,
+            label="± sigma",
+            zorder=2,
+        )
+
+
+def draw_dots(axes: Axes, x: Tensor, y: Tensor, part: str, label: str) -> None:
+    """One part's points, all of them; held-out ones hollow."""
+    crowd = len(x) > _CROWD
+    axes.scatter(
+        x.numpy(),
+        y.numpy(),
+        s=7 if crowd else 30,
+        facecolors="white" if part == "held out" else _COLOR,
+        edgecolors=_COLOR,
+        linewidths=0.6 if crowd else 1.2,
+        alpha=0.5 if crowd else 1.0,
+        label=label,
+        zorder=3,
+    )

@@ -1,0 +1,148 @@
+"""Observations from arrays, tensors and dataframes."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+
+from paramfit.data import observations_from
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+
+X, Y = [1.0, 2.0, 3.0], [4.0, 5.0, 7.0]
+
+
+@pytest.mark.parametrize("column", [list, np.array, torch.tensor, pd.Series], ids=["list", "numpy", "torch", "pandas"])
+def test_arrays_become_inputs_and_target(column: Callable[[list[float]], Any]) -> None:
+    observations, columns = observations_from((column(X), column(Y)))
+
+    assert [values.tolist() for values in (*observations.inputs, observations.target)] == [X, Y]
+    assert columns == (("input",), "target", None)
+
+
+def test_the_precision_holds_for_every_column() -> None:
+    observations, _ = observations_from((X, Y), sigma=0.1, dtype=torch.float32)
+
+    assert observations.sigma is not None
+    assert {values.dtype for values in (*observations.inputs, observations.target, observations.sigma)} == {
+        torch.float32
+    }
+
+
+def test_columns_of_unequal_length_are_refused() -> None:
+    with pytest.raises(InputError, match="'t' has 2 values, but the target 'target' has 3"):
+        observations_from((X, X[:2], Y), ["s", "t"])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(dict, id="mapping"),
+        pytest.param(pd.DataFrame, id="pandas"),
+        pytest.param(lambda columns: pd.DataFrame(columns).convert_dtypes(), id="pandas, nullable"),
+        pytest.param(pa.table, id="pyarrow"),
+    ],
+)
+def test_columns_of_a_frame_are_taken_by_name(frame: Callable[[dict[str, Any]], Any]) -> None:
+    data = frame({"note": ["a", "b", "c"], "t": X, "h": Y, "e": [0.5, 1.0, 2.0]})
+
+    observations, columns = observations_from(data, ["t"], "h", "e")
+
+    assert observations.inputs[0].tolist() == X
+    assert observations.target.tolist() == Y
+    assert observations.sigma is not None
+    assert observations.sigma.tolist() == [0.5, 1.0, 2.0]
+    assert columns == (("t",), "h", "e")
+
+
+def test_a_single_input_may_be_given_as_one_name() -> None:
+    assert observations_from({"time": X, "y": Y}, "time", "y")[1].inputs == ("time",)
+
+
+def test_several_inputs_come_before_the_target() -> None:
+    observations, columns = observations_from((X, Y, [0.0, 0.0, 1.0]))
+
+    assert [column.tolist() for column in observations.inputs] == [X, Y]
+    assert observations.target.tolist() == [0.0, 0.0, 1.0]
+    assert columns.inputs == ("input_0", "input_1")
+
+
+def test_a_single_column_in_a_tuple_is_a_sample() -> None:
+    observations, columns = observations_from((Y,))
+
+    assert observations.inputs == ()
+    assert (observations.target.tolist(), columns.inputs) == (Y, ())
+
+
+def test_columns_without_names_can_be_given_some() -> None:
+    assert observations_from((X, Y), inputs=["t"], target="h")[1] == (("t",), "h", None)
+
+
+def test_observations_pass_with_their_sigma() -> None:
+    given = Observations((torch.tensor(X),), torch.tensor(Y), torch.tensor([1.0, 2.0, 3.0]))
+
+    observations, columns = observations_from(given)
+
+    assert observations.sigma is not None
+    assert observations.sigma.tolist() == [1.0, 2.0, 3.0]
+    assert columns == (("input",), "target", "sigma")
+
+
+@pytest.mark.parametrize(
+    ("sigma", "expected"),
+    [(np.array([1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]), (0.5, [0.5, 0.5, 0.5]), (np.float32(2), [2.0, 2.0, 2.0])],
+    ids=["array", "one number for all", "numpy number"],
+)
+def test_sigma_is_an_array_or_one_number(sigma: Any, expected: list[float]) -> None:
+    observations, columns = observations_from((X, Y), sigma=sigma)
+
+    assert observations.sigma is not None
+    assert (observations.sigma.tolist(), columns.sigma) == (expected, "sigma")
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_a_sigma_that_is_not_above_0_is_refused(value: float) -> None:
+    with pytest.raises(InputError, match=f"sigma is {value:g} in row 1"):
+        observations_from((X, Y), sigma=[1.0, value, 1.0])
+
+
+def test_a_sigma_of_another_length_is_refused() -> None:
+    with pytest.raises(InputError, match="'sigma' has 2 values"):
+        observations_from((X, Y), sigma=[1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        pytest.param({"time": X, "y": Y}, {"inputs": "tme", "target": "y"}, "'tme'; did you mean 'time'", id="input"),
+        pytest.param({"t": X, "y": Y}, {"inputs": "t", "target": "z"}, "'z'; there are 't', 'y'", id="target"),
+        pytest.param({"t": X, "y": Y}, {"inputs": "t", "target": "y", "sigma": "s"}, "no column 's'", id="sigma"),
+        pytest.param({"t": X, "y": Y}, {"target": "y"}, "inputs: say which .*'t', 'y'", id="inputs not given"),
+        pytest.param({"t": X, "y": Y}, {"inputs": "t"}, "target: say which", id="target not given"),
+        pytest.param({"t": X, "y": Y}, {"inputs": "y", "target": "y"}, "one role", id="one column twice"),
+        pytest.param((X, Y), {"inputs": ["a", "b"]}, "2 names, but the data have 1 input columns", id="too many names"),
+        pytest.param((X, Y), {"sigma": "s"}, "'s' names a column, but the data have no names", id="sigma by name"),
+        pytest.param(
+            pd.DataFrame([[1, 2, 3]], columns=["t", "t", "y"]),
+            {"inputs": "t", "target": "y"},
+            "2 columns are called 't'",
+            id="two of that name",
+        ),
+        pytest.param(np.array(Y), {}, r"got ndarray; give \(x, y\)", id="bare array"),
+        pytest.param(Y, {}, r"expected \(x, y\)", id="bare list"),
+        pytest.param((), {}, r"expected \(x, y\)", id="nothing"),
+        pytest.param(([], []), {}, "'target' is empty", id="no rows"),
+        pytest.param(None, {}, "got NoneType", id="None"),
+        pytest.param(SimpleNamespace(columns=["t"]), {}, "got SimpleNamespace", id="no frame"),
+    ],
+)
+def test_data_that_cannot_be_meant_are_refused_in_one_line(data: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        observations_from(data, **options)
+
+    assert len(str(caught.value).splitlines()) == 1

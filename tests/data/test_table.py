@@ -1,0 +1,190 @@
+"""The user's own table as a data module."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import paramfit
+from paramfit.data import Standardize, TableDataModule
+from paramfit.errors import InputError
+
+TABLE = "t / s,current,error,note\n0,1.5,0.1,a\n1,2.5,0.2,b\n2,3.5,0.3,c\n3,4.5,0.4,d\n"
+
+
+@pytest.fixture(autouse=True)
+def measurements(own_directory: Path) -> Path:
+    path = own_directory / "measurements.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+def table(**options: Any) -> TableDataModule:
+    return TableDataModule(**{"path": "measurements.csv", "inputs": ["t / s"], "target": "current", **options})
+
+
+def test_columns_become_observations() -> None:
+    observations = table(inputs=["t / s", "error"]).read()
+
+    assert [column.tolist() for column in observations.inputs] == [[0.0, 1.0, 2.0, 3.0], [0.1, 0.2, 0.3, 0.4]]
+    assert observations.target.tolist() == [1.5, 2.5, 3.5, 4.5]
+    assert observations.target.dtype == torch.float64
+    assert observations.sigma is None
+
+
+def test_sigma_goes_with_the_rows() -> None:
+    sigma = table(sigma="error").read().sigma
+
+    assert sigma is not None
+    assert sigma.tolist() == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_a_sample_has_a_target_alone() -> None:
+    data = table(inputs=[])
+    data.setup()
+
+    assert data.raw.inputs == ()
+    assert data.raw.target.tolist() == [1.5, 2.5, 3.5, 4.5]
+
+
+def test_single_precision_is_the_rounded_value() -> None:
+    observations = table(inputs=["error"], dtype="float32").read()
+
+    assert np.array_equal(observations.inputs[0].numpy(), np.array([0.1, 0.2, 0.3, 0.4]).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "path", ["data/**/*.csv", ["data/1.csv", "data/2/b.csv"]], ids=["glob over folders", "list of files"]
+)
+def test_rows_of_several_files_follow_one_another(path: str | list[str]) -> None:
+    Path("data/2").mkdir(parents=True)
+    Path("data/1.csv").write_text("x,y\n1,10\n2,20\n", encoding="utf-8")
+    Path("data/2/b.csv").write_text("y,x,z\n30,3,0\n", encoding="utf-8")
+
+    observations = TableDataModule(path, ["x"], "y").read()
+
+    assert observations.inputs[0].tolist() == [1.0, 2.0, 3.0]
+    assert observations.target.tolist() == [10.0, 20.0, 30.0]
+
+
+def test_the_file_that_lacks_a_column_is_named() -> None:
+    Path("a.csv").write_text("x,y\n1,10\n", encoding="utf-8")
+    Path("b.csv").write_text("x,z\n1,10\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"^b\.csv: there is no column 'y'"):
+        TableDataModule("[ab].csv", ["x"], "y").read()
+
+
+def test_rows_are_split_and_normalised_as_those_of_any_data() -> None:
+    data = table(validation_indices=[3], normalization=Standardize())
+    data.setup("fit")
+
+    assert data.train.inputs[0].numpy() == pytest.approx((np.arange(3) - 1) / np.arange(3).std(), rel=1e-14)
+    assert data.validation.target.tolist() == [4.5]
+
+
+def test_axes_and_columns_are_called_as_in_the_table() -> None:
+    data = table(sigma="error")
+
+    assert data.labels == ("t / s", "current")
+    assert data.columns == (("t / s",), "current", "error")
+    assert table(inputs=[]).labels == ("input", "current")
+
+
+@pytest.mark.parametrize(("option", "absolute"), [("absolute", True), ("relative", False)])
+def test_sigma_is_absolute_or_relative(option: str, absolute: bool) -> None:
+    assert table(sigma="error", sigma_is=option).absolute_sigma is absolute
+
+
+def test_rows_that_are_dropped_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("measurements.csv").write_text("x,y,z\n1,2,\n,,\n3,,\n4,5,6\n", encoding="utf-8")
+    data = TableDataModule("measurements.csv", ["x"], "y", missing="drop")
+    data.setup("fit")
+    data.setup("test")
+
+    assert data.raw.target.tolist() == [2.0, 5.0]
+    assert capsys.readouterr().out == (
+        "measurements.csv: 2 of 4 rows dropped, since a value is missing in x (1), y (2)\n"
+    )
+
+
+def test_rows_dropped_from_several_files_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text("x,y\n1,\n2,3\n", encoding="utf-8")
+    Path("b.csv").write_text("x,y\n,\n", encoding="utf-8")
+
+    observations = TableDataModule(["a.csv", "b.csv"], ["x"], "y", missing="drop").read()
+
+    assert observations.n == 1
+    assert capsys.readouterr().out == "2 files: 2 of 3 rows dropped, since a value is missing in x (1), y (2)\n"
+
+
+def test_nothing_is_said_where_no_row_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    table(missing="drop").read()
+
+    assert capsys.readouterr().out == ""
+
+
+def test_a_table_of_which_no_row_is_left_is_refused() -> None:
+    Path("measurements.csv").write_text("x,y\n1,\n,2\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"^measurements\.csv: no row is left"):
+        TableDataModule("measurements.csv", ["x"], "y", missing="drop").read()
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 11, 30, 999, 1000, 4097])
+def test_a_share_of_less_than_one_row_is_refused_with_one_that_suffices(n: int) -> None:
+    Path("rows.csv").write_text("y\n" + "1\n" * n, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"of {n} rows is less than one row; give at least") as caught:
+        TableDataModule("rows.csv", [], "y", validation_fraction=0.9 / n).read()
+
+    enough = float(str(caught.value).rsplit(" ", 1)[1])
+    data = TableDataModule("rows.csv", [], "y", validation_fraction=enough)
+    data.setup()
+
+    assert data.validation.n == 1
+
+
+def test_a_single_row_cannot_be_split() -> None:
+    Path("rows.csv").write_text("y\n1\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match="of 1 row is less than one row; leave it out"):
+        TableDataModule("rows.csv", [], "y", validation_fraction=0.5).read()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
+        pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),
+        pytest.param({"sigma": "current"}, "sigma: the column 'current' is the target already", id="target as sigma"),
+        pytest.param({"inputs": "x"}, "inputs: expected a list of column names, but got 'x'", id="inputs as text"),
+        pytest.param({"sigma_is": "relatve"}, "sigma_is: expected absolute or relative", id="sigma_is"),
+        pytest.param({"missing": "skip"}, "missing: expected error or drop", id="missing"),
+        pytest.param({"dtype": "int64"}, "dtype", id="dtype"),
+        pytest.param({"validation_fraction": 1.0}, "validation_fraction", id="fraction"),
+        pytest.param({"batch_size": 0}, "batch_size", id="batch size"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_read(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        table(**{"path": "not-there.csv", **options})
+
+
+def test_a_file_that_is_not_there_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"no file measurement\.csv; did you mean 'measurements\.csv'"):
+        table(path="measurement.csv").read()
+
+
+def test_a_single_changed_cell_makes_other_data(measurements: Path) -> None:
+    first, second = table(), table()
+    first.setup()
+    measurements.write_text(TABLE.replace("3.5", "3.6"), encoding="utf-8")
+    second.setup()
+
+    assert first.fingerprint() != second.fingerprint()
+
+
+def test_it_is_a_public_name() -> None:
+    assert paramfit.TableDataModule is TableDataModule

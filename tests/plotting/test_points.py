@@ -1,0 +1,84 @@
+"""Observations as points."""
+
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+
+from paramfit.plotting.image import new_figure
+from paramfit.plotting.points import draw_points, parts, shown_rows
+
+MANY = torch.randn(50_000, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+
+def axes() -> Axes:
+    return new_figure().add_subplot()
+
+
+def test_few_points_are_all_shown() -> None:
+    assert torch.equal(shown_rows(MANY[:2000]), torch.arange(2000))
+
+
+def test_of_many_points_a_few_thousand_are_shown_the_same_each_time() -> None:
+    shown = shown_rows(MANY)
+    assert 2000 <= len(shown) <= 2006
+    assert torch.equal(shown, shown_rows(MANY))
+    assert torch.equal(shown, shown.unique())
+
+
+def test_choice_does_not_follow_the_order_of_rows() -> None:
+    alternating = torch.arange(50_000).remainder(2)
+    assert alternating[shown_rows(MANY)].double().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_extremes_of_every_column_are_shown() -> None:
+    other = torch.randn(50_000, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    shown = set(shown_rows(MANY, other).tolist())
+    for column in (MANY, other):
+        order = column.argsort().tolist()
+        assert shown.issuperset(order[:3] + order[-3:])
+
+
+@pytest.mark.parametrize(
+    ("held_out", "expected"),
+    [
+        (None, {"observations": [0, 1, 2]}),
+        ([False, False, False], {"observations": [0, 1, 2]}),
+        ([False, True, False], {"training": [0, 2], "held out": [1]}),
+        ([True, True, True], {"held out": [0, 1, 2]}),
+    ],
+    ids=["not told", "none held out", "one held out", "all held out"],
+)
+def test_rows_are_named_by_their_use(held_out: list[bool] | None, expected: dict[str, list[int]]) -> None:
+    found = parts(3, None if held_out is None else torch.tensor(held_out))
+    assert {name: rows.tolist() for name, rows in found.items()} == expected
+
+
+def test_legend_tells_how_many_of_many_are_drawn() -> None:
+    drawn = axes()
+    draw_points(drawn, torch.arange(50_000), MANY)
+    (dots,) = drawn.collections
+    count = len(dots.get_offsets())
+    assert count < 3000
+    assert dots.get_label() == f"observations ({count} of 50000 drawn)"
+
+
+def test_held_out_points_are_hollow() -> None:
+    drawn = axes()
+    draw_points(drawn, MANY[:4], MANY[4:8], torch.tensor([False, True, False, False]))
+    training, held_out = drawn.collections
+    assert held_out.get_facecolor()[0][:3].tolist() == [1.0, 1.0, 1.0]
+    assert training.get_facecolor()[0].tolist() == training.get_edgecolor()[0].tolist()
+    assert held_out.get_edgecolor()[0].tolist() == training.get_edgecolor()[0].tolist()
+
+
+def test_error_bars_reach_one_sigma_up_and_down() -> None:
+    drawn = axes()
+    x, y, sigma = (torch.tensor(values) for values in ([1.0, 2.0, 3.0], [5.0, 6.0, 8.0], [0.5, 1.0, 0.25]))
+    draw_points(drawn, x, y, torch.tensor([False, True, False]), sigma)
+    (container,) = drawn.containers
+    assert isinstance(container, ErrorbarContainer)
+    assert container.get_label() == "± sigma"
+    (bars,) = container.lines[2]
+    ends = sorted(tuple(segment[:, 0]) + tuple(segment[:, 1]) for segment in bars.get_segments())
+    assert ends == [(1.0, 1.0, 4.5, 5.5), (2.0, 2.0, 5.0, 7.0), (3.0, 3.0, 7.75, 8.25)]

@@ -1,0 +1,92 @@
+"""Figures of residuals."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from paramfit.plotting import residuals_figure
+from paramfit.plotting.residuals import normal_quantiles
+
+X = torch.linspace(0, 10, 30, dtype=torch.float64)
+RESIDUALS = torch.randn(30, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+HELD_OUT = torch.zeros(30, dtype=torch.bool)
+HELD_OUT[[3, 11, 12, 29]] = True
+
+
+def drawn(x: Tensor = X, residuals: Tensor = RESIDUALS, held_out: Tensor | None = None) -> Figure:
+    return residuals_figure(x, residuals, "x (s)", "residual / sigma", held_out)
+
+
+def dots(axes: Axes) -> dict[str, list[tuple[float, float]]]:
+    return {str(group.get_label()): [tuple(point) for point in group.get_offsets()] for group in axes.collections}
+
+
+def test_left_panel_shows_every_residual_where_it_fell() -> None:
+    left = drawn().axes[0]
+    assert dots(left) == {"observations": list(zip(X.tolist(), RESIDUALS.tolist(), strict=True))}
+    assert (left.get_xlabel(), left.get_ylabel()) == ("x (s)", "residual / sigma")
+
+
+def test_left_panel_has_lines_at_zero_and_plus_minus_two() -> None:
+    left = drawn().axes[0]
+    assert sorted(float(line.get_ydata()[0]) for line in left.lines) == [-2.0, 0.0, 2.0]
+    assert all(line.get_ydata()[0] == line.get_ydata()[1] for line in left.lines)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 30], ids=lambda n: f"{n} residuals")
+def test_quantiles_are_scipys(n: int) -> None:
+    right = drawn(X[:n], RESIDUALS[:n]).axes[1]
+    expected, ordered = scipy.stats.probplot(RESIDUALS[:n].numpy(), fit=False)
+    found = np.array(dots(right)["observations"])
+    assert found[:, 0] == pytest.approx(expected, abs=1e-12)
+    assert found[:, 1] == pytest.approx(ordered)
+
+
+def test_quantiles_of_a_large_sample_are_scipys() -> None:
+    expected, _ = scipy.stats.probplot(np.zeros(10_001), fit=False)
+    assert normal_quantiles(10_001).numpy() == pytest.approx(expected, abs=1e-12)
+
+
+def test_reference_line_is_that_of_standard_normal_residuals() -> None:
+    (line,) = drawn().axes[1].lines
+    assert list(line.get_xdata()) == list(line.get_ydata())
+    low, high = line.get_xdata()
+    assert low == -high
+    assert high >= 2
+
+
+def test_held_out_rows_have_points_and_quantiles_of_their_own() -> None:
+    left, right = drawn(held_out=HELD_OUT).axes
+    assert list(dots(left)) == list(dots(right)) == ["training", "held out"]
+    assert [y for _, y in dots(left)["held out"]] == RESIDUALS[HELD_OUT].tolist()
+    expected, ordered = scipy.stats.probplot(RESIDUALS[HELD_OUT].numpy(), fit=False)
+    found = np.array(dots(right)["held out"])
+    assert found[:, 0] == pytest.approx(expected)
+    assert found[:, 1] == pytest.approx(ordered)
+
+
+def test_legend_stands_outside_and_names_everything() -> None:
+    figure = drawn(held_out=HELD_OUT)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["training", "held out", "±2", "standard normal"]
+    assert [axes.get_legend() for axes in figure.axes] == [None, None]
+
+
+def test_million_residuals_are_thinned_but_the_largest_is_shown() -> None:
+    residuals = torch.randn(10**6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    residuals[123_456] = 40.0
+    left, right = drawn(torch.arange(10**6, dtype=torch.float64), residuals).axes
+    for axes in (left, right):
+        (points,) = dots(axes).values()
+        assert 2000 <= len(points) < 3000
+        assert max(y for _, y in points) == 40.0
+    assert (123_456.0, 40.0) in next(iter(dots(left).values()))
+
+
+def test_residuals_of_a_perfect_fit_can_be_drawn() -> None:
+    low, high = drawn(X, torch.zeros(30, dtype=torch.float64)).axes[0].get_ylim()
+    assert low < -2 < 2 < high

@@ -1,0 +1,1 @@
+"""The Statistical Reference Datasets of NIST: regressions and summaries with certified results."""
