@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.singularity import inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
+from paramfit.optimizers.small_matrices import Array, triangle
 
 __all__ = ["ResidualFactor", "Uncertainty", "least_squares_uncertainty", "uncertainty"]
 
@@ -54,7 +56,7 @@ class ResidualFactor:
         residual: e ``(n,)``, where a robust objective asks for each of them.
     """
 
-    factor: Tensor
+    factor: Array
     n: int
     residual: Tensor
 
@@ -78,7 +80,7 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
         rows = torch.cat([loss.jacobian(theta), residual.unsqueeze(1)], dim=1)
         if loss.observations.sigma is not None:
             rows = rows / loss.observations.sigma.unsqueeze(1)
-        seen = ResidualFactor(_square(torch.linalg.qr(rows.detach(), mode="r").R), loss.n, rows[:, -1].detach())
+        seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, rows[:, -1].detach())
         return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
         return _likelihood(loss, theta)
@@ -109,7 +111,7 @@ def least_squares_uncertainty(
     if freedom <= 0 and not known:
         reason = f"{n} observations cannot tell the errors of {p} parameters"
         return Uncertainty(None, reason, math.nan, "none")
-    if not bool(torch.isfinite(seen.factor).all()):
+    if not np.isfinite(seen.factor).all():
         return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
     noise = None
     if isinstance(objective, RobustError):
@@ -120,7 +122,7 @@ def least_squares_uncertainty(
         spread, quantile = 1.0, float(ndtri(0.975))
         method = "(J^T W J)^-1 with the known sigma, normal distribution"
     else:
-        spread, quantile = math.sqrt(seen.factor[p, p].square().item() / freedom), float(stdtrit(freedom, 0.975))
+        spread, quantile = abs(float(seen.factor[p, p])) / math.sqrt(freedom), float(stdtrit(freedom, 0.975))
         noise = spread
         method = f"s^2 (J^T {'W ' * weighted}J)^-1, Student's t with {freedom} degrees of freedom"
     return _by_directions(
@@ -128,31 +130,28 @@ def least_squares_uncertainty(
     )
 
 
-def _by_directions(loss: LossFunction, theta: Tensor, factor: Tensor, spread: float, frame: Uncertainty) -> Uncertainty:
+def _by_directions(loss: LossFunction, theta: Tensor, factor: Array, spread: float, frame: Uncertainty) -> Uncertainty:
     names = loss.names
     information = inverse_information(factor, names)
-    slopes = loss.slopes(theta)
-    bounded = [k for k in range(len(names)) if slopes[k] != 1 or names[k] in _bounded_names(loss)]
-    errors = spread * information.root.norm(dim=1)
-    at_bound = [k for k in bounded if not slopes[k].abs() > 0 or errors[k] > _FAR_OUT]
+    at_bound = _at_bound(loss, theta, spread * information.root)
     if at_bound:
         free = [k for k in range(len(names)) if k not in at_bound]
-        rest = inverse_information(torch.linalg.qr(factor[:, free], mode="r").R, [names[k] for k in free])
-        root = factor.new_zeros(len(names), rest.root.shape[1])
+        rest = inverse_information(triangle(factor[:, free]), [names[k] for k in free])
+        root = np.zeros((len(names), rest.root.shape[1]))
         root[free] = rest.root
         undetermined = {free[k]: reason for k, reason in rest.undetermined.items()}
         undetermined |= {k: f"{names[k]} sits at its bound, where an error means nothing" for k in at_bound}
         directions = rest.directions
     else:
         root, undetermined, directions = information.root, information.undetermined, information.directions
-    root = spread * root
+    scaled = spread * root
     reason = "; ".join(dict.fromkeys(undetermined.values())) or None
     return Uncertainty(
-        covariance=None if len(undetermined) == len(names) else root @ root.T,
+        covariance=None if len(undetermined) == len(names) else torch.from_numpy(scaled @ scaled.T),
         reason=reason,
         quantile=frame.quantile,
         method=frame.method,
-        root=root,
+        root=torch.from_numpy(scaled),
         undetermined=undetermined,
         at_bound=tuple(at_bound),
         directions=directions,
@@ -160,8 +159,13 @@ def _by_directions(loss: LossFunction, theta: Tensor, factor: Tensor, spread: fl
     )
 
 
-def _bounded_names(loss: LossFunction) -> set[str]:
-    return set(getattr(loss.model, "transforms", {}))
+def _at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[int]:
+    """The numbers of the parameters that have run into a bound."""
+    bounded = [k for k, name in enumerate(loss.names) if name in getattr(loss.model, "transforms", {})]
+    if not bounded:
+        return []
+    slopes, errors = loss.slopes(theta).abs().tolist(), np.sqrt(np.square(root).sum(axis=1))
+    return [k for k in bounded if not slopes[k] > 0 or errors[k] > _FAR_OUT]
 
 
 def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
@@ -175,11 +179,6 @@ def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
         return math.inf
     correction = 1 + p / n * slope.var(correction=0).item() / mean**2
     return correction * math.sqrt(psi.square().sum().item() / (n - p)) / mean
-
-
-def _square(factor: Tensor) -> Tensor:
-    rows, columns = factor.shape
-    return factor if rows == columns else torch.cat([factor, factor.new_zeros(columns - rows, columns)])
 
 
 def _likelihood(loss: LossFunction, theta: Tensor) -> Uncertainty:

@@ -49,11 +49,11 @@ def summarise_least_squares(
         return nothing_finite(loss)
     with torch.no_grad():
         rows = ResidualRows(loss.model, SquaredError(), separate=False).sums(observations)
-        residual = observations.target - loss.prediction(theta)
+        residual = observations.target - loss.model(*observations.inputs)
     if observations.sigma is not None:
         residual = residual / observations.sigma
     assert rows.factor is not None  # there is a row
-    factor = torch.from_numpy(rows.factor)
+    factor = rows.factor
     if untrusted is None:
         seen = ResidualFactor(factor, loss.n, residual)
         errors = least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
@@ -63,7 +63,8 @@ def summarise_least_squares(
         residual, observations.target, observations.sigma, loss.p, absolute_sigma=absolute_sigma
     )
     plain = isinstance(loss.objective, SquaredError)
-    gradient = -2 / loss.n * (factor[:, :-1].T @ factor[:, -1]) if plain else loss.gradient(theta)
+    slope = factor[:, :-1].T @ factor[:, -1]
+    gradient = torch.from_numpy(-2 / loss.n * slope) if plain else loss.gradient(theta)
     found = natural_estimates(loss, theta, errors, normalization, truth, gradient=gradient)
     curve = None
     if errors.covariance is not None:
@@ -80,7 +81,7 @@ def summarise_least_squares(
     return Summary(
         found.parameters,
         found.original_units,
-        _distance(loss, factor, errors, gradient),
+        _distance(loss, errors, gradient),
         None,
         "least squares is solved, not descended",
         errors,
@@ -92,7 +93,7 @@ def summarise_least_squares(
     )
 
 
-def _distance(loss: LossFunction, factor: Tensor, errors: Uncertainty, gradient: Tensor) -> Distance:
+def _distance(loss: LossFunction, errors: Uncertainty, gradient: Tensor) -> Distance:
     """The Gauss-Newton step that is left, in units of the reported standard errors."""
     if errors.covariance is None or errors.root is None:
         return Distance(None, reason=errors.reason)

@@ -1,7 +1,7 @@
 """Estimates by name, in the space the user thinks in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from paramfit.models import ParametricModel
 from paramfit.parameters import ParameterSpec
 
 __all__ = ["NaturalEstimates", "natural_estimates"]
+
+_NOTHING_SAID = ParameterSpec()
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,21 @@ def natural_estimates(
     names, fixed = _all_names(loss)
     # The linear map back to the raw input acts on fixed parameters too.
     places = torch.tensor([names.index(name) for name in loss.names])
-    everything = torch.zeros(len(names), dtype=torch.float64)
-    everything[places] = values
-    for name, value in fixed.items():
-        everything[names.index(name)] = value
-    spread = None if covariance is None else torch.zeros(len(names), len(names), dtype=torch.float64)
-    if spread is not None and covariance is not None:
-        spread[places.unsqueeze(1), places] = covariance
+    everything, spread = values, covariance
+    if fixed:
+        everything = torch.tensor([fixed.get(name, 0.0) for name in names], dtype=torch.float64)
+        everything[places] = values
+        spread = None if covariance is None else torch.zeros(len(names), len(names), dtype=torch.float64)
+        if spread is not None and covariance is not None:
+            spread[places.unsqueeze(1), places] = covariance
     best = None if exact is None else everything.index_copy(0, places, exact)
-    undo = _undo_normalization(loss, normalization, len(names))
+    undo = _undo_normalization(loss, normalization)
     # Without a normalisation both are the same, and the truth belongs to both.
-    same = undo is not None and bool(torch.equal(undo, torch.eye(len(names), dtype=torch.float64)))
+    same = all(pair == (0.0, 1.0) for pair in normalization)
     slope = None if gradient is None else torch.zeros(len(names), dtype=torch.float64).index_copy(0, places, gradient)
     lost = {loss.names[k] for k in errors.undetermined}
     bounds = _sides(loss, theta, errors.at_bound)
+    specs = loss.model.specifications if isinstance(loss.model, ParametricModel) else {}
 
     def told(
         at: Tensor,
@@ -81,30 +84,35 @@ def natural_estimates(
         without: set[str],
     ) -> dict[str, Estimate]:
         found = {}
+        values_at, slopes_at = at.tolist(), None if dl is None else dl.tolist()
+        errors_at = None if cov is None else cov.diagonal().clamp_min(0).sqrt().tolist()
+        best_at = None if opt is None else opt.tolist()
         for k, name in enumerate(names):
-            spec = _spec(loss, name)
-            value, error, interval = at[k].item(), None, None
-            if cov is not None and name not in fixed and name not in without:
-                error = cov[k, k].clamp_min(0).sqrt().item()
+            spec, free = specs.get(name, _NOTHING_SAID), name not in fixed
+            value, error, interval = values_at[k], None, None
+            if errors_at is not None and free and name not in without:
+                error = errors_at[k]
                 interval = (value - errors.quantile * error, value + errors.quantile * error)
             found[name] = Estimate(
                 estimate=value,
                 standard_error=error,
                 interval_95=interval,
-                gradient=None if dl is None or name in fixed else dl[k].item(),
-                closed_form=None if opt is None or name in fixed else opt[k].item(),
+                gradient=slopes_at[k] if slopes_at is not None and free else None,
+                closed_form=best_at[k] if best_at is not None and free else None,
                 truth=None if true is None else true.get(name),
                 unit=spec.unit,
-                fixed=name in fixed,
+                fixed=not free,
                 at_bound=bounds.get(name),
             )
         return found
 
     parameters = told(everything, spread, best, truth if same else None, slope, lost)
     original = None
-    if undo is not None:
+    if same:
+        original = {name: replace(estimate, gradient=None) for name, estimate in parameters.items()}
+    elif undo is not None:
         moved = None if spread is None else undo @ spread @ undo.T
-        mixed = lost if same else {names[k] for k in range(len(names)) if _touches(undo[k], names, lost)}
+        mixed = {names[k] for k in range(len(names)) if _touches(undo[k], names, lost)}
         original = told(undo @ everything, moved, None if best is None else undo @ best, truth, None, mixed)
     return NaturalEstimates(parameters, original, covariance)
 
@@ -121,17 +129,14 @@ def _all_names(loss: LossFunction) -> tuple[list[str], dict[str, float]]:
     return [name for name, _ in loss.model.named_parameters() if name in fixed or name in loss.names], fixed
 
 
-def _spec(loss: LossFunction, name: str) -> ParameterSpec:
-    model = loss.model
-    return model.specifications.get(name, ParameterSpec()) if isinstance(model, ParametricModel) else ParameterSpec()
-
-
 def _sides(loss: LossFunction, theta: Tensor, at_bound: Sequence[int]) -> dict[str, str]:
     """Which of its bounds a parameter sits at."""
-    found = {}
+    found: dict[str, str] = {}
+    if not isinstance(loss.model, ParametricModel):
+        return found
     values = loss.natural(theta)
     for k in at_bound:
-        spec, value = _spec(loss, loss.names[k]), values[k].item()
+        spec, value = loss.model.specifications[loss.names[k]], values[k].item()
         upper = spec.lower is None or (spec.upper is not None and spec.upper - value < value - spec.lower)
         found[loss.names[k]] = "upper" if upper else "lower"
     return found
@@ -141,9 +146,7 @@ def _touches(row: Tensor, names: Sequence[str], lost: set[str]) -> bool:
     return any(row[k] != 0 for k, name in enumerate(names) if name in lost)
 
 
-def _undo_normalization(loss: LossFunction, normalization: Sequence[tuple[float, float]], size: int) -> Tensor | None:
-    if all(pair == (0.0, 1.0) for pair in normalization):
-        return torch.eye(size, dtype=torch.float64)
+def _undo_normalization(loss: LossFunction, normalization: Sequence[tuple[float, float]]) -> Tensor | None:
     if len(normalization) != 1 or not isinstance(loss.model, ParametricModel):
         return None
     return loss.model.original_units(*normalization[0])

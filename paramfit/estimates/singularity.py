@@ -1,11 +1,11 @@
 """Which parameters the observations cannot tell apart."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from paramfit.optimizers.small_matrices import Array, singular_decomposition, solve_upper, triangle
 
 __all__ = ["InverseInformation", "inverse_information"]
 
@@ -23,12 +23,12 @@ class InverseInformation:
         directions: what cannot be told apart, one sentence each.
     """
 
-    root: Tensor
+    root: Array
     undetermined: dict[int, str]
     directions: tuple[str, ...]
 
 
-def inverse_information(factor: Tensor, names: Sequence[str]) -> InverseInformation:
+def inverse_information(factor: Array, names: Sequence[str]) -> InverseInformation:
     r"""Invert :math:`R^T R`, by directions where it is singular.
 
     The columns are first brought to equal length: the rank is then a matter of directions, not of units. A parameter
@@ -42,46 +42,44 @@ def inverse_information(factor: Tensor, names: Sequence[str]) -> InverseInformat
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), section 3.
     """
     p = len(names)
-    size = factor.norm(dim=0)
-    still = (~(size > 0)).nonzero().flatten().tolist()
-    undetermined = {k: f"{names[k]} does not change the prediction at the estimate" for k in still}
+    lengths = np.sqrt(np.square(factor).sum(axis=0))
+    moving = np.flatnonzero(lengths > 0)
+    if len(moving) == 0:
+        still = {k: _idle(names[k]) for k in range(p)}
+        return InverseInformation(np.zeros((p, 0)), still, tuple(still.values()))
+    undetermined = {k: _idle(names[k]) for k in range(p) if not lengths[k] > 0}
     directions = list(undetermined.values())
-    moving = [k for k in range(p) if k not in undetermined]
-    root = torch.zeros(p, len(moving), dtype=factor.dtype)
-    if not moving:
-        return InverseInformation(root, undetermined, tuple(directions))
-    scaled = factor[:, moving] / size[moving]
-    _, singular, vectors = torch.linalg.svd(scaled, full_matrices=False)
+    size = lengths[moving]
+    scaled = factor[:, moving] / size
+    _, singular, vectors = singular_decomposition(scaled)
     weak = singular <= _SINGULAR * singular[0]
-    for vector in vectors[weak]:
-        shares = vector / size[moving]  # in the parameters' own units
-        involved = [k for k in range(len(moving)) if abs(vector[k].item()) > _INVOLVED * vector.abs().max().item()]
-        text = _direction([names[moving[k]] for k in involved], vector[involved].tolist(), shares[involved].tolist())
-        directions.append(text)
-        undetermined.update({moving[k]: text for k in involved if moving[k] not in undetermined})
-    if bool(weak.any()):
+    if weak.any():
+        for vector in vectors[weak]:
+            involved = np.flatnonzero(np.abs(vector) > _INVOLVED * np.abs(vector).max())
+            text = _direction([names[moving[k]] for k in involved], vector[involved], (vector / size)[involved])
+            directions.append(text)
+            undetermined.update({int(moving[k]): text for k in involved if int(moving[k]) not in undetermined})
         inverse = vectors[~weak].T / singular[~weak]
     else:
-        upper = scaled if len(moving) == p else torch.linalg.qr(scaled, mode="r").R
-        inverse = torch.linalg.solve_triangular(upper, torch.eye(len(moving), dtype=factor.dtype), upper=True)
-    root = root[:, : inverse.shape[1]]
-    root[moving] = inverse / size[moving].unsqueeze(1)
+        upper = scaled if len(moving) == p else triangle(scaled)
+        inverse = solve_upper(upper, np.eye(len(moving)))
+    root = np.zeros((p, inverse.shape[1]))
+    root[moving] = inverse / size[:, None]
     root[list(undetermined)] = 0.0
     return InverseInformation(root, undetermined, tuple(directions))
 
 
-def _direction(names: Sequence[str], scaled: Sequence[float], shares: Sequence[float]) -> str:
+def _idle(name: str) -> str:
+    return f"{name} does not change the prediction at the estimate"
+
+
+def _direction(names: Sequence[str], scaled: Array, shares: Array) -> str:
     if len(names) == 1:
-        return f"{names[0]} does not change the prediction at the estimate"
+        return _idle(names[0])
     if len(names) == 2:
-        sign = -1.0 if scaled[0] * scaled[1] < 0 else 1.0
-        return f"{names[0]} and {names[1]} cannot be told apart: correlation {_signed(sign)}"
+        sign = "−" if scaled[0] * scaled[1] < 0 else ""
+        return f"{names[0]} and {names[1]} cannot be told apart: correlation {sign}1.00000"
     largest = max(map(abs, shares))
     moves = " ".join(f"{share / largest:+.3g} {name}" for name, share in zip(names, shares, strict=True))
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     return f"{listed} cannot be told apart: moving them together by {moves} changes no prediction"
-
-
-def _signed(correlation: float) -> str:
-    text = f"{abs(correlation):.5f}"
-    return text if math.copysign(1.0, correlation) > 0 else f"−{text}"

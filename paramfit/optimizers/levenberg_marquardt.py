@@ -19,9 +19,10 @@ from paramfit.optimizers.damping import (
     relative_offset,
     verdict_on,
 )
-from paramfit.optimizers.projection import Linearization, column_lengths, linearization
+from paramfit.optimizers.polishing import polished
+from paramfit.optimizers.projection import Linearization, linearization
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
-from paramfit.optimizers.small_matrices import Array, singular_decomposition, solve_upper
+from paramfit.optimizers.small_matrices import Array
 
 __all__ = ["LevenbergMarquardt"]
 
@@ -31,7 +32,7 @@ _MOST_DAMPING = 1e30
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
-_MOST_POLISHES = 30
+_POLISHED = 1e-13  # a relative offset that needs no polish
 _REMEMBERED = (
     "converged",
     "stalled",
@@ -80,7 +81,7 @@ class LevenbergMarquardt(Optimizer):
         self,
         params: Iterable[Tensor],
         damping: float = 1e-3,
-        orthogonality: float = 1e-8,
+        orthogonality: float = 1e-6,
         step_tolerance: float = 1e-14,
         cost_tolerance: float = 4 * _EPS,
     ) -> None:
@@ -143,14 +144,18 @@ class LevenbergMarquardt(Optimizer):
         Returns:
             The sum of the losses at the parameters as they are afterwards.
         """
-        if self.is_done():
-            assert self.point is not None  # judged before
-            return self.point.loss
-        with self.at_trial():
-            sums = closure()
-            there = self._flat() if self._trial is None else self._trial
-        self._judge(sums, there)
-        assert self.point is not None  # the first trial is always accepted
+        return self.update(closure)
+
+    def update(self, closure: Callable[[], ResidualSums]) -> float:
+        """One step without torch's hooks around ``step``, which cost as much as a small fit; call under no_grad."""
+        if not self.is_done():
+            there = self._trial
+            if there is not None:
+                self._write(there)
+            self._judge(closure(), self._flat() if there is None else there)
+            assert self._theta is not None  # the first trial is always accepted
+            self._write(self._theta)
+        assert self.point is not None
         return self.point.loss
 
     def _judge(self, sums: ResidualSums, there: Array) -> None:
@@ -186,49 +191,31 @@ class LevenbergMarquardt(Optimizer):
 
     @torch.no_grad()
     def polish(self, closure: Callable[[], Tensor]) -> None:
-        r"""Win the last digits of a converged fit.
-
-        Where residuals are large, a QR factorisation leaves an error of its own in :math:`J^T e`, which the square of
-        the condition number multiplies. With that product from longer sums, corrected steps
-        :math:`\delta = (R^T R)^{-1} J^T e` remove it.
+        r"""Win the last digits of a converged fit; see ``polished``.
 
         Args:
             closure: the derivative of half the squared error by theta, :math:`J^T e`, ``(p,)``, at the parameters as
                 it finds them, more exact than float64 sums give it.
-
-        References:
-            Ake Bjorck: Stability Analysis of the Method of Seminormal Equations for Linear Least Squares Problems
-            (1987).
         """
         if not self.converged or self.point is None or self._theta is None or self._layout is None:
             return
-        p = self._layout.p
-        order = [*self._layout.linear, *self._layout.nonlinear]
-        size = column_lengths(self.point.factor[:p, :p])
-        scaled = self.point.factor[:p, :p] / size
-        _, singular, _ = singular_decomposition(scaled)
-        if not singular[-1] > 1e3 * _EPS * singular[0]:
-            return
-        before, best = math.inf, self._theta
-        for _ in range(_MOST_POLISHES):
-            half = solve_upper(scaled, closure().numpy()[order] / size, transposed=True)
-            left = math.sqrt(half @ half)
-            if not left < 0.9 * before:
-                break
-            best, before = self._flat(), left
-            theta = best.copy()
-            theta[order] += solve_upper(scaled, half) / size
+
+        def slope(theta: Array) -> Array:
             self._write(theta)
-        self._theta = best
-        self._write(best)
+            found: Array = closure().numpy()
+            return found
+
+        p = self._layout.p
+        order = (*self._layout.linear, *self._layout.nonlinear)
+        residual = abs(float(self.point.factor[-1, -1]))
+        self._theta = polished(self._theta, self.point.factor[:p, :p], order, slope, _POLISHED * residual)
+        self._write(self._theta)
 
     def _accept(self, found: Linearization, there: Array) -> None:
         assert self._layout is not None
         theta = there.copy()
-        theta[list(self._layout.linear)] = found.linear
+        theta[self._layout.linear_places] = found.linear
         self._theta, self.point = theta, found
-        self._write(theta)
-        self._fill_gradients(found)
         self._offset = relative_offset(found)
         if not self._layout.nonlinear:
             self.converged, self._trial = True, None
@@ -236,7 +223,7 @@ class LevenbergMarquardt(Optimizer):
             return
         self._step = DampedStep(found, None if self._step is None else self._step.size)
         undamped, _ = self._step.step(0.0)
-        nonlinear = theta[list(self._layout.nonlinear)]
+        nonlinear = theta[self._layout.nonlinear_places]
         verdict = verdict_on(found, nonlinear, undamped, self._size_of_target, self._tolerances)
         self.reason = verdict.reason
         if verdict.converged:
@@ -251,7 +238,7 @@ class LevenbergMarquardt(Optimizer):
         assert self.point is not None
         step, self._promised = self._step.step(self._damping)
         trial = self._theta.copy()
-        trial[list(self._layout.nonlinear)] += step
+        trial[self._layout.nonlinear_places] += step
         self._trial = trial
 
     def _end_at_rounding(self) -> None:
@@ -305,10 +292,11 @@ class LevenbergMarquardt(Optimizer):
                 parameter.data.copy_(torch.from_numpy(theta[offset : offset + count]).view_as(parameter))
             offset += count
 
-    def _fill_gradients(self, found: Linearization) -> None:
-        """The gradient of the mean loss, for whoever looks."""
+    def fill_gradients(self) -> None:
+        """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""
         assert self._layout is not None
-        p = self._layout.p
+        assert self.point is not None
+        p, found = self._layout.p, self.point
         gradient = np.empty(p)
         gradient[[*self._layout.linear, *self._layout.nonlinear]] = (
             -2 / found.n * (found.factor[:, :p].T @ found.factor[:, p])

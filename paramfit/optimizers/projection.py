@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
 from paramfit.optimizers.small_matrices import Array, singular_decomposition, solve_upper, triangle
@@ -11,6 +12,7 @@ from paramfit.optimizers.small_matrices import Array, singular_decomposition, so
 __all__ = ["Linearization", "column_lengths", "linearization"]
 
 _EPS = float(np.finfo(np.float64).eps)
+_REGULAR = 1e-11  # columns of length 1 with a larger pivot are not looked at for singularity
 
 
 class Linearization(NamedTuple):
@@ -69,22 +71,22 @@ def linearization(sums: ResidualSums) -> Linearization:
     linear, turning = np.empty(0), np.empty((0, p))
     if q:
         size = column_lengths(factor[:, :q])
-        left, singular, directions = singular_decomposition(factor[:q, :q] / size)
-        kept = singular > q * _EPS * singular[0]
-        inverse = np.where(kept, 1 / np.where(kept, singular, 1.0), 0.0)
-        if kept.all():
-            linear = solve_upper(factor[:q, :q] / size, factor[:q, -1]) / size
-        else:  # the shortest solution
-            linear = directions.T @ (inverse * (left.T @ factor[:q, -1])) / size
+        basis = factor[:q, :q] / size
+        regular = np.abs(np.diagonal(basis)).min() > _REGULAR
+        inverse = None if regular else _pseudo_inverse(basis)
+        linear = (solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]) / size
         combination = np.zeros((layout.width, p - q + 1))
         rows, columns, multipliers = _places(layout)
-        combination[rows, columns] = np.append(linear, 1.0)[multipliers]
+        known = np.empty(q + 1)
+        known[:q], known[q] = linear, 1.0
+        combination[rows, columns] = known[multipliers]
         combination[:q, -1] = -linear
         combination[-1, -1] = 1.0
         moved = factor @ combination
         products = np.zeros((q + 1, p - q))  # the last row is the offset's, which does not turn Phi
         products[multipliers, columns] = factor[:, rows].T @ moved[:, -1]
-        turning = left @ (inverse[:, None] * (directions @ (products[:q] / size[:, None])))
+        products = products[:q] / size[:, None]
+        turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
         factor = triangle(np.concatenate([factor[:, :q], moved], axis=1))
         factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
     loss = float(np.square(factor[:, -1]).sum()) if sums.total is None else sums.total
@@ -97,9 +99,19 @@ def column_lengths(matrix: Array) -> Array:
     return np.where(lengths > 0, lengths, 1.0)
 
 
+def _pseudo_inverse(basis: Array) -> Array:
+    """Of the solutions of a singular system the shortest."""
+    left, singular, directions = singular_decomposition(basis)
+    kept = singular > len(singular) * _EPS * singular[0]
+    shortest: Array = (directions.T * np.where(kept, 1 / np.where(kept, singular, 1.0), 0.0)) @ left.T
+    return shortest
+
+
 @lru_cache(maxsize=64)
-def _places(layout: Layout) -> tuple[list[int], list[int], list[int]]:
+def _places(layout: Layout) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Where the multipliers of the slope columns go in the combination, and which they are (the last is 1)."""
     q = len(layout.linear)
     rows = [q + number for number in range(len(layout.slopes))]
-    return rows, [k for _, k in layout.slopes], [q if j is None else j for j, _ in layout.slopes]
+    columns = [k for _, k in layout.slopes]
+    multipliers = [q if j is None else j for j, _ in layout.slopes]
+    return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp), np.array(multipliers, dtype=np.intp)

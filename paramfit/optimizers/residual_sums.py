@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from paramfit.optimizers.small_matrices import Array, triangle
@@ -45,6 +47,16 @@ class Layout:
         """The layout that ``as_tuple`` kept."""
         linear, nonlinear, slopes = plain
         return cls(tuple(linear), tuple(nonlinear), tuple((j, k) for j, k in slopes))
+
+    @cached_property
+    def linear_places(self) -> NDArray[np.intp]:
+        """``linear``, to index with."""
+        return np.array(self.linear, dtype=np.intp)
+
+    @cached_property
+    def nonlinear_places(self) -> NDArray[np.intp]:
+        """``nonlinear``, to index with."""
+        return np.array(self.nonlinear, dtype=np.intp)
 
     @property
     def p(self) -> int:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import torch
+
 from paramfit.gradients import ResidualRows
 from paramfit.observations import Observations
 from paramfit.optimizers import LevenbergMarquardt
@@ -12,6 +14,7 @@ MOST_ROWS_POLISHED = 100_000
 """Of more rows, no error is so small that the digits a polish wins could matter."""
 
 
+@torch.no_grad()
 def solve_least_squares(
     rows: ResidualRows,
     observations: Observations,
@@ -35,7 +38,7 @@ def solve_least_squares(
     solver = optimizer([parameter for parameter in rows.model.parameters() if parameter.requires_grad])
     steps = 0
     while not solver.is_done() and steps < most_steps:
-        solver.step(lambda: (rows.sums if solver.point else rows.sums_checked)(observations))
+        solver.update(lambda: (rows.sums if solver.point else rows.sums_checked)(observations))
         steps += 1
     if observations.n <= MOST_ROWS_POLISHED:
         solver.polish(lambda: rows.slope(observations))

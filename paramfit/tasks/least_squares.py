@@ -125,6 +125,7 @@ class LeastSquares(EstimationTask):
         total = optimizer.step(closure=lambda: sums)
         if solver.is_done() and alone and observations.n <= MOST_ROWS_POLISHED:
             solver.polish(lambda: self.rows.slope(observations))
+        solver.fill_gradients()
         self.log_of_updates.after_update(self.objective.finish(torch.tensor(total), sums.n))
         if solver.is_done():
             self._request_stop(solver)
