@@ -43,6 +43,8 @@ __all__ = ["FitCLI", "run"]
 
 _ = (callbacks, gradients, models, objectives, tasks)
 
+_MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
+
 _EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
 
 
@@ -91,6 +93,16 @@ class FitCLI(LightningCLI):
             (FitCheckpoint, "checkpoint"),
         ):
             parser.add_lightning_class_args(callback, key)
+        if self._command == "predict":
+            parser.add_argument(
+                "--predictions.format", type=str, default="csv", help="Kind of file that is written: csv or parquet."
+            )
+            parser.add_argument(
+                "--predictions.at",
+                type=str | None,
+                default=None,
+                help="Table (CSV or Parquet) of the inputs to predict for; those of the data where it is not given.",
+            )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse without Lightning's warning about arguments given from Python."""
@@ -144,11 +156,16 @@ class FitCLI(LightningCLI):
         if given.get("profiler") is None:
             settings["profiler"] = NoProfiler()
         if self._command == "fit":
+            if given.get("max_epochs") is None and given.get("max_steps", -1) == -1 and given.get("max_time") is None:
+                settings["max_epochs"] = _MOST_EPOCHS
             if given.get("logger") in (None, True):
                 settings["logger"] = self._new_logger()
             return super().instantiate_trainer(**settings)
         config = {**given, **settings, "logger": False, "enable_checkpointing": False}
-        extra: list[Callback] = [PredictionsFile(self._folder_of_predictions())] if self._command == "predict" else []
+        extra: list[Callback] = []
+        if self._command == "predict":
+            asked = self._options["predictions"]
+            extra = [PredictionsFile(self._folder_of_predictions(), asked["format"], asked["at"])]
         config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
         if not _has_progress_bar(config):
             config["enable_progress_bar"] = False

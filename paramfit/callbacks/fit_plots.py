@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from paramfit.callbacks.curve_figures import bands_on, curve_figures
+from paramfit.callbacks.fit_report import FitReport
 from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.data import EstimationDataModule
+from paramfit.estimates import FitResult
 from paramfit.observations import Observations
 from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, pixels, save_png, scatter_figure
 from paramfit.updates import Status, Update
@@ -27,8 +30,10 @@ class FitPlots(Callback):
     """At the end of a fit, draw it: ``figures/*.png`` in the run directory, and TensorBoard's images.
 
     With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``). Without
-    inputs: the sample's kernel density with the fitted density (``density``). With one or two scalar parameters: the
-    loss surface with the path of descent (``loss_surface``).
+    inputs: the sample's kernel density with the fitted density (``density``). With one or two scalar, unbounded
+    parameters: the loss surface with the path of descent (``loss_surface``). After ``LeastSquares``, the fit has its
+    95 % bands, and there are its ``residuals`` with their quantiles, the ``correlation`` of the estimates and, for
+    several inputs, ``observed`` against fitted.
 
     Args:
         enabled: whether to draw at all.
@@ -45,8 +50,8 @@ class FitPlots(Callback):
         scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
         if not self.enabled or run_directory(trainer) is None or data_of(trainer) is None:
             return
-        if not scalars or len(task.names) > 2:
-            return
+        if not scalars or len(task.names) > 2 or getattr(task.model, "transforms", None):
+            return  # the surface of a bounded parameter would be that of its unconstrained number
         self._stride = max(1, (task.planned_updates or _UNLIMITED) // _POINTS_OF_PATH)
         self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]
         task.listeners.append(self)
@@ -64,7 +69,10 @@ class FitPlots(Callback):
         data, folder = data_of(trainer), run_directory(trainer)
         if not self.enabled or data is None or folder is None:
             return
-        for name, figure in self._figures(pl_module, data).items():
+        callbacks = getattr(trainer, "callbacks", [])
+        report = next((callback for callback in callbacks if isinstance(callback, FitReport)), None)
+        result = None if report is None else report.result
+        for name, figure in self._figures(pl_module, data, result).items():
             save_png(figure, folder / "figures" / f"{name}.png")
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
@@ -72,7 +80,9 @@ class FitPlots(Callback):
                         f"figures/{name}", pixels(figure), task_of(pl_module).updates, dataformats="HWC"
                     )
 
-    def _figures(self, module: LightningModule, data: EstimationDataModule) -> dict[str, Figure]:
+    def _figures(
+        self, module: LightningModule, data: EstimationDataModule, result: FitResult | None
+    ) -> dict[str, Figure]:
         task, raw = task_of(module), data.raw
         model = copy.deepcopy(task.model).cpu().eval()  # drawing must not change the model
         figures: dict[str, Figure] = {}
@@ -89,12 +99,17 @@ class FitPlots(Callback):
             grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
             curve = None if diverged else _curve(model, data, grid)
             if curve is not None and bool(torch.isfinite(curve).all()):
-                figures["fit"] = fit_figure(raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out)
+                bands = None if result is None or result.curve is None else bands_on(result.curve, data, grid)
+                figures["fit"] = fit_figure(
+                    raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out, bands, raw.sigma
+                )
         elif not raw.inputs and not diverged:
             with torch.no_grad():
                 fitted = model()
             if isinstance(fitted, Distribution) and bool(torch.isfinite(fitted.mean).all()):
                 figures["density"] = density_figure(raw.target, fitted, data.labels, title)
+        if result is not None:
+            figures |= curve_figures(result, data, held_out)
         if len(self._path) > 1:
             surface = loss_surface_figure(
                 model, task.objective, _in_precision_of(model, data.train), torch.stack(self._path), title

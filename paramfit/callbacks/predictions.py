@@ -12,6 +12,9 @@ from torch import Tensor
 from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.callbacks.table_writer import checked_format, write_table
 from paramfit.data import EstimationDataModule
+from paramfit.data.table_checks import ColumnRequest
+from paramfit.data.table_reader import read_table
+from paramfit.errors import InputError
 from paramfit.estimates.bands import Bands, FittedCurve
 
 __all__ = ["PredictionsFile"]
@@ -31,14 +34,17 @@ class PredictionsFile(Callback):
     Args:
         folder: where to write; the run directory where it is not given.
         format: ``csv`` or ``parquet``.
+        at: a table whose input columns, called as those of the data, are predicted for instead: the file then has
+            row, inputs, prediction, and what is known of its errors.
 
     Raises:
-        InputError: for another format.
+        InputError: for another format, or (when predicting) a table without the inputs.
     """
 
     # Not Lightning's BasePredictionWriter: it warns of every loader that is no torch DataLoader.
-    def __init__(self, folder: Path | None = None, format: str = "csv") -> None:
+    def __init__(self, folder: Path | None = None, format: str = "csv", at: str | None = None) -> None:
         self.folder = folder
+        self.at = at
         self.format = checked_format("predictions.format", format)
         self.path: Path | None = None
         self._batches: list[Tensor] = []
@@ -69,11 +75,13 @@ class PredictionsFile(Callback):
             return
         curve_of = getattr(task_of(pl_module), "fitted_curve", None)
         curve: FittedCurve | None = None if curve_of is None else curve_of(data)
-        if curve is None:
-            found = {"prediction": torch.cat(self._batches)}
+        if self.at is not None:
+            table = _table_at(self.at, data, curve, pl_module)
+        elif curve is None:
+            table = _table(data, {"prediction": torch.cat(self._batches)})
         else:
-            found = _columns(curve.at(data.every.inputs, data.raw.sigma))
-        self.path = write_table(_table(data, found), folder / f"predictions.{self.format}")
+            table = _table(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))
+        self.path = write_table(table, folder / f"predictions.{self.format}")
         print(f"predictions: {self.path}")
 
 
@@ -98,6 +106,37 @@ def _table(data: EstimationDataModule, found: dict[str, Tensor]) -> dict[str, ND
     for name, column in found.items():
         table[_free(name, measured)] = column.expand(raw.n).numpy()
     return {**table, _free("part", measured): part}
+
+
+def _table_at(
+    path: str, data: EstimationDataModule, curve: FittedCurve | None, module: LightningModule
+) -> dict[str, NDArray[Any]]:
+    """All columns of the file for inputs of another table."""
+    names = data.columns
+    if not names.inputs:
+        msg = "predictions.at: the data have no input column, so there is nothing to predict at"
+        raise InputError(msg)
+    with_sigma = names.sigma is not None
+    try:
+        read = read_table(path, ColumnRequest((*names.inputs, *([names.sigma] if names.sigma else [])), names.sigma))
+    except InputError:
+        if not with_sigma:
+            raise
+        with_sigma = False  # without sigma there is no prediction band, but all else
+        read = read_table(path, ColumnRequest(names.inputs))
+    columns = torch.from_numpy(read.values)
+    given = columns[: len(names.inputs)]
+    inputs = tuple((x - shift) * scale for x, (shift, scale) in zip(given, data.statistics, strict=True))
+    if curve is None:
+        dtype = next(module.parameters()).dtype
+        found = {"prediction": task_of(module).model(*(x.to(dtype) for x in inputs))}
+    else:
+        found = _columns(curve.at(inputs, columns[-1] if with_sigma else None))
+    measured = {name: column.numpy() for name, column in zip(names.inputs, given, strict=True)}
+    table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(columns.shape[1]), **measured}
+    for name, column in found.items():
+        table[_free(name, measured)] = column.expand(columns.shape[1]).numpy()
+    return table
 
 
 def _free(name: str, taken: dict[str, NDArray[Any]]) -> str:

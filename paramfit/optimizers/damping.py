@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paramfit.optimizers.projection import Linearization, column_lengths
+from paramfit.optimizers.projection import Linearization
 from paramfit.optimizers.small_matrices import Array, singular_decomposition
 
-__all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "relative_offset", "verdict_on"]
+__all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "verdict_on"]
 
+_RANK = 1e-13  # a direction so much weaker than the strongest is rounding
+_IDLE = 1e-6  # a column that has shrunk to so small a part of its largest length
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -31,6 +33,13 @@ class DampedStep:
     with R ``curved`` and t ``slope`` of the linearisation and S the largest lengths that R's columns have had, so that
     the step does not depend on the parameters' units. One singular value decomposition serves all lambdas.
 
+    How far the residual is from being orthogonal to the surface of predictions is its relative ``offset``,
+
+    .. math:: \frac{|Q_1^T e| / \sqrt{m}}{|Q_2^T e| / \sqrt{n - p}}
+
+    0 at a minimum; it does not depend on any unit. Below 0.001 the step that is left is a small part of every standard
+    error. Directions that the observations do not determine have no part in it.
+
     Args:
         point: the problem as seen from there; its nonlinear part has at least one parameter.
         earlier: the largest lengths of the columns so far, ``(m,)``: a parameter that has lost its influence must not
@@ -39,16 +48,32 @@ class DampedStep:
     References:
         Kenneth Levenberg: A Method for the Solution of Certain Non-Linear Problems in Least Squares (1944).
         Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963).
+        Douglas Bates, Donald Watts: A Relative Offset Orthogonality Convergence Criterion for Nonlinear Least Squares
+        (1981).
     """
 
     def __init__(self, point: Linearization, earlier: Array | None = None) -> None:
         curved = point.curved
-        self.size = column_lengths(curved)
-        if earlier is not None:
-            self.size = np.maximum(self.size, earlier)
+        lengths = np.sqrt(np.square(curved).sum(axis=0))
+        self.size = np.where(lengths > 0, lengths, 1.0) if earlier is None else np.maximum(lengths, earlier)
+        # A parameter that has run into its bound, or away to infinity, has no say any more in what the others do.
+        self.idle = lengths <= _IDLE * self.size
+        curved[:, self.idle] = 0.0
         left, self.singular, self.directions = singular_decomposition(curved / self.size)
         self.along = left[: len(point.slope)].T @ point.slope
         self.floor = (len(self.singular) * _EPS * self.singular[0]) ** 2
+        self.offset = self._relative_offset(point)
+
+    def _relative_offset(self, point: Linearization) -> float:
+        along = self.along[self.singular > _RANK * self.singular[0]]
+        inside = float(along @ along)
+        if inside == 0:
+            return 0.0
+        outside = float(np.square(point.factor[:, -1]).sum()) - inside
+        if not outside > 0:
+            return math.inf
+        freedom = max(1, point.n - len(point.factor) + 1)
+        return math.sqrt(inside / len(along) / (outside / freedom))
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
@@ -57,31 +82,6 @@ class DampedStep:
         inverse = np.where(self.singular > 0, share / np.where(self.singular > 0, self.singular, 1.0), 0.0)
         step: Array = (inverse * self.along) @ self.directions / self.size
         return step, float((np.square(self.along) * share * (2 - share)).sum())
-
-
-def relative_offset(point: Linearization) -> float:
-    r"""How far the residual is from being orthogonal to the surface of predictions.
-
-    .. math:: \frac{|Q_1^T e| / \sqrt{m}}{|Q_2^T e| / \sqrt{n - p}}
-
-    0 at a minimum; it does not depend on any unit. Below 0.001 the step that is left is a small part of every standard
-    error.
-
-    References:
-        Douglas Bates, Donald Watts: A Relative Offset Orthogonality Convergence Criterion for Nonlinear Least Squares
-        (1981).
-    """
-    along = point.slope
-    if not len(along):
-        return 0.0
-    part = math.sqrt(along @ along)
-    if part == 0:
-        return 0.0
-    off = abs(float(point.factor[-1, -1]))
-    if off == 0:
-        return math.inf
-    freedom = max(1, point.n - len(point.factor) + 1)
-    return part / math.sqrt(len(along)) / (off / math.sqrt(freedom))
 
 
 def gain_ratio(before: float, after: float, promised: float) -> float:
@@ -110,24 +110,28 @@ class Verdict(NamedTuple):
 
 
 def verdict_on(
-    point: Linearization, theta: Array, step: Array, size_of_target: float, tolerances: Tolerances
+    point: Linearization, seen: DampedStep, theta: Array, size_of_target: float, tolerances: Tolerances
 ) -> Verdict:
     """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
 
     Args:
         point: the problem as seen from there.
+        seen: the steps from there.
         theta: the nonlinear parameters there, ``(m,)``.
-        step: the undamped step from there, ``(m,)``.
         size_of_target: length of the (weighted) target.
         tolerances: the thresholds.
     """
-    offset = relative_offset(point)
+    offset = seen.offset
     if offset <= tolerances.orthogonality:
-        return Verdict(True, f"the relative offset is {offset:.1e}, at most {tolerances.orthogonality:g}")
+        idle = int(seen.idle.sum())
+        but = f"; {idle} parameter{'s have' if idle > 1 else ' has'} no influence of its own left" if idle else ""
+        left = f"the step that is left is {offset:.1e} standard errors (relative offset), at most"
+        return Verdict(True, f"{left} {tolerances.orthogonality:g}{but}")
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:
         return Verdict(True, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
+    step, _ = seen.step(0.0)
     left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
     if left <= tolerances.step:
         return Verdict(True, f"the step that is left is {left:.1e} of each parameter, at most {tolerances.step:g}")
-    return Verdict(False, f"the relative offset is {offset:.1e}")
+    return Verdict(False, f"the step that is left is {offset:.1e} standard errors (relative offset)")

@@ -16,7 +16,6 @@ from paramfit.optimizers.damping import (
     Tolerances,
     gain_ratio,
     next_damping,
-    relative_offset,
     verdict_on,
 )
 from paramfit.optimizers.polishing import polished
@@ -171,19 +170,22 @@ class LevenbergMarquardt(Optimizer):
             self._accept(linearization(sums), there)
             return
         found = linearization(sums) if finite else None
+        seen = None
         after = math.inf if found is None else found.loss
         gain = gain_ratio(self.point.loss, after, self._promised)
         if self._promised <= _UNSEEN * self.point.loss:
             # No loss is exact enough to show so small a decrease: the orthogonality is.
             accepted = found is not None and after <= self.point.loss * (1 + 1e-9)
-            accepted = accepted and found is not None and relative_offset(found) < self._offset
+            if accepted and found is not None:
+                seen = self._seen_from(found)
+                accepted = seen.offset < self._offset
             self._refusals = 0 if accepted else self._refusals + 1
         else:
             accepted = gain > _LEAST_GAIN
             self._refusals = 0
         self._damping, self._growth = next_damping(self._damping, self._growth, gain, accepted=accepted)
         if accepted and found is not None:
-            self._accept(found, there)
+            self._accept(found, there, seen)
         elif self._damping > _MOST_DAMPING or self._refusals >= _MOST_REFUSALS:
             self._end_at_rounding()
         else:
@@ -211,20 +213,22 @@ class LevenbergMarquardt(Optimizer):
         self._theta = polished(self._theta, self.point.factor[:p, :p], order, slope, _POLISHED * residual)
         self._write(self._theta)
 
-    def _accept(self, found: Linearization, there: Array) -> None:
+    def _seen_from(self, found: Linearization) -> DampedStep:
+        return DampedStep(found, None if self._step is None else self._step.size)
+
+    def _accept(self, found: Linearization, there: Array, seen: DampedStep | None = None) -> None:
         assert self._layout is not None
         theta = there.copy()
         theta[self._layout.linear_places] = found.linear
         self._theta, self.point = theta, found
-        self._offset = relative_offset(found)
         if not self._layout.nonlinear:
-            self.converged, self._trial = True, None
+            self.converged, self._trial, self._offset = True, None, 0.0
             self.reason = "the model is linear in its parameters: solved exactly"
             return
-        self._step = DampedStep(found, None if self._step is None else self._step.size)
-        undamped, _ = self._step.step(0.0)
+        self._step = self._seen_from(found) if seen is None else seen
+        self._offset = self._step.offset
         nonlinear = theta[self._layout.nonlinear_places]
-        verdict = verdict_on(found, nonlinear, undamped, self._size_of_target, self._tolerances)
+        verdict = verdict_on(found, self._step, nonlinear, self._size_of_target, self._tolerances)
         self.reason = verdict.reason
         if verdict.converged:
             self.converged, self._trial = True, None

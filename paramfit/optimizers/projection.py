@@ -12,6 +12,7 @@ from paramfit.optimizers.small_matrices import Array, singular_decomposition, so
 __all__ = ["Linearization", "column_lengths", "linearization"]
 
 _EPS = float(np.finfo(np.float64).eps)
+_ROUNDING = 1e-13
 _REGULAR = 1e-11  # columns of length 1 with a larger pivot are not looked at for singularity
 
 
@@ -39,7 +40,13 @@ class Linearization(NamedTuple):
         """The projected problem's Jacobian in a small basis, ``(m + q, m)``."""
         q, p = len(self.linear), len(self.factor) - 1
         upper = self.factor[q:p, q:p]
-        return np.concatenate([upper, self.turning]) if q else upper
+        if not q:
+            return upper.copy()
+        found = np.concatenate([upper, self.turning])
+        # What is left of a column that lies in the space of Phi is rounding: no direction to go.
+        whole = np.sqrt(np.square(self.factor[:p, q:p]).sum(axis=0))
+        found[:, np.sqrt(np.square(found).sum(axis=0)) <= _ROUNDING * whole] = 0.0
+        return found
 
     @property
     def slope(self) -> Array:

@@ -99,6 +99,8 @@ class EstimationTask(LightningModule, ABC):
     @property
     def planned_updates(self) -> int:
         """How many updates the run makes if nothing stops it; 0 where no limit is set."""
+        if self.trainer.max_epochs is None:
+            return 0  # no fit
         steps = self.trainer.estimated_stepping_batches
         if not math.isfinite(steps):
             return 0

@@ -1,0 +1,132 @@
+"""What a 95 % interval promises: in 400 simulated data sets it covers the truth about 380 times."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from paramfit import fit
+from paramfit.models import FormulaModel, LinearModel, ParametricModel
+from paramfit.objectives import HuberError, Objective
+
+Array = NDArray[np.float64]
+REPEATS = 400
+LEAST, MOST = 0.92, 0.98  # 2.75 standard deviations of a count of 400 on either side of 0.95
+
+
+class Experiment(NamedTuple):
+    """A truth, and how it is measured again and again.
+
+    Attributes:
+        model: what is fitted, at its start.
+        truth: the parameters.
+        curve: the true curve of x and the truth.
+        x: where it is measured.
+        sigma: the standard deviation of each measurement.
+        told: what the fit is told of sigma: nothing, sigma itself, or sigma in another unit.
+        at: where the bands are looked at: the row of x whose sigma a new observation has there.
+    """
+
+    model: Callable[[], ParametricModel]
+    truth: dict[str, float]
+    curve: Callable[..., Array]
+    x: Array
+    sigma: Array
+    told: float | None
+    at: int
+    objective: Objective | None = None
+
+
+def line(x: Array, weight: float, bias: float) -> Array:
+    return weight * x + bias
+
+
+def exponential(x: Array, height: float, rate: float, level: float) -> Array:
+    return height * np.exp(-rate * x) + level
+
+
+def saturation(x: Array, b1: float, b2: float) -> Array:
+    return b1 * (1 - np.exp(-b2 * x))
+
+
+def decay() -> FormulaModel:
+    return FormulaModel("height * exp(-rate * x) + level", ["x"], {"height": None, "rate": 1.0, "level": None})
+
+
+def bounded() -> FormulaModel:
+    bounds = {"b1": {"start": 3, "lower": 0, "upper": 20}, "b2": {"start": 0.5, "lower": 0}}
+    return FormulaModel("b1 * (1 - exp(-b2 * x))", ["x"], bounds)
+
+
+def spread(n: int, low: float, high: float) -> Array:
+    """Standard deviations that alternate between small and large."""
+    return np.where(np.arange(n) % 2, low, high)
+
+
+LINE = {"weight": 2.0, "bias": -1.0}
+DECAY = {"height": 3.0, "rate": 0.8, "level": 1.0}
+SATURATION = {"b1": 5.0, "b2": 0.7}
+GRID = np.linspace(0, 5, 24)
+EXPERIMENTS = {
+    "line": Experiment(LinearModel, LINE, line, np.linspace(-1, 1, 20), np.full(20, 0.5), None, 3),
+    "exponential": Experiment(decay, DECAY, exponential, GRID, np.full(24, 0.1), None, 8),
+    "bounded": Experiment(bounded, SATURATION, saturation, GRID, np.full(24, 0.1), None, 15),
+    "known unequal sigma": Experiment(decay, DECAY, exponential, GRID, spread(24, 0.05, 0.2), 1.0, 11),
+    "relative sigma": Experiment(decay, DECAY, exponential, GRID, spread(24, 0.05, 0.2), 7.0, 12),
+    "robust": Experiment(
+        decay, DECAY, exponential, np.linspace(0, 5, 40), np.full(40, 0.1), None, 8, HuberError(scale=0.1345)
+    ),
+    "robust, known unequal sigma": Experiment(
+        decay, DECAY, exponential, np.linspace(0, 5, 40), spread(40, 0.05, 0.2), 1.0, 8, HuberError(scale=1.345)
+    ),
+}
+EACH = pytest.mark.parametrize("name", EXPERIMENTS)
+# A robust fit takes the noise for anything but normal, and knows how far a new observation falls from sigma alone.
+EACH_WITH_NOISE = pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "robust"])
+
+
+@cache
+def coverage(name: str) -> dict[str, float]:
+    """How often each interval and band covered what it is for."""
+    experiment = EXPERIMENTS[name]
+    random = np.random.default_rng(1)
+    x, sigma, at = experiment.x, experiment.sigma, experiment.at
+    curve = experiment.curve(x, *experiment.truth.values())
+    model = experiment.model()
+    hits = dict.fromkeys([*experiment.truth, "confidence", "prediction"], 0)
+    known: dict[str, Any] = {}
+    if experiment.told is not None:
+        known = {"sigma": experiment.told * sigma, "sigma_is": "absolute" if experiment.told == 1 else "relative"}
+    new_sigma = None if experiment.told is None else experiment.told * sigma[[at]]
+    for _ in range(REPEATS):
+        y = curve + sigma * random.normal(size=len(x))
+        result = fit(model, (x, y), objective=experiment.objective, **known)
+        assert result.status == "converged"
+        for parameter, truth in experiment.truth.items():
+            low, high = result.parameters[parameter].interval_95 or (np.inf, -np.inf)
+            hits[parameter] += low <= truth <= high
+        bands = result.predict(x[[at]], sigma=new_sigma)
+        hits["confidence"] += bool(bands.confidence[0] <= curve[at] <= bands.confidence[1])
+        observed = curve[at] + sigma[at] * random.normal()
+        low, high = bands.prediction_band or (np.inf, -np.inf)
+        hits["prediction"] += bool(low <= observed <= high)
+    return {what: count / REPEATS for what, count in hits.items()}
+
+
+@EACH
+def test_intervals_of_every_parameter_cover_the_truth(name: str) -> None:
+    for parameter in EXPERIMENTS[name].truth:
+        assert LEAST <= coverage(name)[parameter] <= MOST, parameter
+
+
+@EACH
+def test_the_confidence_band_covers_the_curve(name: str) -> None:
+    assert LEAST <= coverage(name)["confidence"] <= MOST
+
+
+@EACH_WITH_NOISE
+def test_the_prediction_band_covers_a_new_observation(name: str) -> None:
+    assert LEAST <= coverage(name)["prediction"] <= MOST
