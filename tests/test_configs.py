@@ -36,6 +36,8 @@ FIGURES = {
     "thermometer/normalized.yaml": {"scatter.png", "fit.png", "loss_surface.png"},
     "thermometer/overfitting.yaml": {"scatter.png", "fit.png"},
     "gaussian/location.yaml": {"density.png", "loss_surface.png"},
+    "table/saturation.yaml": {"scatter.png", "fit.png", "residuals.png", "correlation.png"},
+    "table/breakdown.yaml": {"observed.png", "residuals.png", "correlation.png"},
 }
 VERDICTS = {"thermometer/overfitting.yaml": "overfitting", "thermometer/validation.yaml": "neither"}
 KEYS = {

@@ -10,6 +10,10 @@ from paramfit.estimates.result import Estimate
 
 __all__ = ["cautions"]
 
+_CURES = {
+    True: "fix one of them (fixed: true), or leave it out",
+    False: "give another start, fix it (fixed: true), or leave it out",
+}
 _SAME = 0.9999  # parameters correlated more strongly than this are hardly two
 _MOST_PAIRS = 3
 _UNLIKELY = 1e-3
@@ -37,7 +41,7 @@ def cautions(
         for name, estimate in estimates.items()
         if estimate.at_bound is not None
     ]
-    found += [f"{direction}; fix one of them (fixed: true), or leave it out" for direction in errors.directions]
+    found += [f"{direction}; {_CURES['cannot be told apart' in direction]}" for direction in errors.directions]
     found += _near(names, correlation)
     if statistics is not None:
         found += _chi_square(statistics)

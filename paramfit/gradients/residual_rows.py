@@ -88,7 +88,7 @@ class ResidualRows:
             if observations.n > _ROWS_AT_ONCE:
                 part = observations.rows(slice(start, start + _ROWS_AT_ONCE))
             columns, total = self._separated(part) if self._linear else self._joint(part)
-            found = (ResidualSums(self.layout) if found is None else found).add(columns, total)
+            found = (ResidualSums(self.layout) if found is None else found).add(columns, total, _weighted(part))
         assert found is not None  # a batch has a row
         return found
 
@@ -194,6 +194,10 @@ class ResidualRows:
         for name in self._names:
             found += derivatives[name].reshape(part.n, -1).T.unbind()
         return found
+
+
+def _weighted(part: Observations) -> Tensor:
+    return part.target if part.sigma is None else part.target / part.sigma
 
 
 def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:

@@ -125,8 +125,8 @@ def verdict_on(
     if offset <= tolerances.orthogonality:
         idle = int(seen.idle.sum())
         but = f"; {idle} parameter{'s have' if idle > 1 else ' has'} no influence of its own left" if idle else ""
-        left = f"the step that is left is {offset:.1e} standard errors (relative offset), at most"
-        return Verdict(True, f"{left} {tolerances.orthogonality:g}{but}")
+        seen_left = f"the step that is left is {offset:.1e} standard errors (relative offset), at most"
+        return Verdict(True, f"{seen_left} {tolerances.orthogonality:g}{but}")
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:
         return Verdict(True, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")

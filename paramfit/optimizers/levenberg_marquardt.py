@@ -160,13 +160,11 @@ class LevenbergMarquardt(Optimizer):
     def _judge(self, sums: ResidualSums, there: Array) -> None:
         assert sums.factor is not None
         finite = sums.is_finite()
-        if finite:
-            self._size_of_target = max(self._size_of_target, float(np.linalg.norm(sums.factor[:, -1])))
         if self.point is None:
             if not finite:
                 msg = "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 raise InputError(msg)
-            self._layout = sums.layout
+            self._layout, self._size_of_target = sums.layout, math.sqrt(sums.target)
             self._accept(linearization(sums), there)
             return
         found = linearization(sums) if finite else None

@@ -1,7 +1,7 @@
 """What least squares needs to know of the data: one small triangle, whatever their number."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -80,19 +80,22 @@ class ResidualSums:
         factor: R, ``(w, w)``, upper triangular, float64 on the CPU.
         total: the sum of the losses, where it is not the residual's squared length; None where it is.
         n: rows so far.
+        target: the squared length of the (weighted) target.
     """
 
     layout: Layout
     factor: Array | None = None
     total: float | None = None
-    n: int = field(default=0)
+    n: int = 0
+    target: float = 0.0
 
-    def add(self, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
+    def add(self, columns: Tensor, total: Tensor | None = None, target: Tensor | None = None) -> "ResidualSums":
         """Take in more rows.
 
         Args:
             columns: ``(w, n)``, the rows' columns one after the other.
             total: the sum of these rows' losses, for a robust objective.
+            target: these rows' (weighted) target ``(n,)``, where a fit may be exact.
 
         Returns:
             Itself.
@@ -103,6 +106,8 @@ class ResidualSums:
         factor = triangle(part.numpy())
         self.factor = factor if self.factor is None else triangle(np.concatenate([self.factor, factor]))
         self.n += columns.shape[1]
+        if target is not None:
+            self.target += torch.dot(target, target).item()
         if total is not None:
             self.total = total.item() + (self.total or 0.0)
         return self
@@ -122,15 +127,19 @@ class ResidualSums:
         totals = [sums.total for sums in (self, *others) if sums.total is not None]
         self.total = sum(totals) if totals else None
         self.n += sum(sums.n for sums in others)
+        self.target += sum(sums.target for sums in others)
         return self
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
         factor = None if self.factor is None else torch.from_numpy(self.factor)
-        return {"layout": self.layout.as_tuple(), "factor": factor, "total": self.total, "n": self.n}
+        return {"layout": self.layout.as_tuple(), "factor": factor, "total": self.total} | {
+            "n": self.n,
+            "target": self.target,
+        }
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "ResidualSums":
         """The sums that ``state_dict`` kept."""
         factor = None if state["factor"] is None else state["factor"].numpy()
-        return cls(Layout.from_tuple(state["layout"]), factor, state["total"], state["n"])
+        return cls(Layout.from_tuple(state["layout"]), factor, state["total"], state["n"], state["target"])
