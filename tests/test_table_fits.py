@@ -425,7 +425,7 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "unknown symbol": (None, ["--model.model.formula", "b1 * (1 - exp(-b22 * x))"], ["'b22'", "b2"]),
     "unused parameter": (None, ["--model.model.parameters.b3", "1"], ["parameters.b3", "does not depend"]),
     "unused variable": (None, ["--model.model.formula", "b1 + b2"], ["variables", "does not depend on x"]),
-    "missing start": (None, ["--model.model.parameters.b2", "null"], ["parameters.b2.start"]),
+    "unit without start": (None, ["--model.model.parameters.b2", "{unit: mm}"], ["parameters.b2.start", "not linear"]),
     "bounded without start": (None, ["--model.model.parameters.b2", "{lower: 0}"], ["parameters.b2.start"]),
     "start on its bound": (
         None,
@@ -495,6 +495,26 @@ def test_a_mistake_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest
     line = one_error_line(capsys)
     assert all(part in line for part in named), line
     assert not Path("lightning_logs").exists()
+
+
+def with_parameters(**given: Any) -> None:
+    """Write the configuration with other parameters."""
+    config = json.loads(json.dumps(SATURATION))
+    config["model"]["init_args"]["model"]["init_args"]["parameters"] = given
+    Path("saturation.yaml").write_text(yaml.safe_dump(config))
+
+
+def test_a_start_that_is_missing_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with_parameters(b1=None, b2=None)
+    assert fit() == 2
+    assert "parameters.b2.start: the formula needs one, since it is not linear in it" in one_error_line(capsys)
+    assert not Path("lightning_logs").exists()
+
+
+def test_a_parameter_in_which_the_formula_is_linear_needs_no_start() -> None:
+    with_parameters(b1=None, b2=5e-4)
+    assert fit() == 0
+    assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
 
 
 @pytest.mark.parametrize(

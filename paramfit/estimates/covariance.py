@@ -1,7 +1,9 @@
 """How uncertain the estimates are."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,7 +11,7 @@ from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from paramfit.estimates.loss_function import LossFunction
-from paramfit.estimates.singularity import inverse_information
+from paramfit.estimates.singularity import InverseInformation, inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.optimizers.small_matrices import Array, triangle
 
@@ -53,7 +55,7 @@ class ResidualFactor:
     Attributes:
         factor: triangular factor of ``[J, e]``, rows over sigma, ``(p + 1, p + 1)``.
         n: number of observations.
-        residual: e ``(n,)``, where a robust objective asks for each of them.
+        residual: e ``(n,)``, over sigma.
     """
 
     factor: Array
@@ -96,8 +98,9 @@ def least_squares_uncertainty(
     .. math:: C = s^2 (J^T J)^{-1}, \qquad s^2 = \mathrm{RSS} / (n - p)
 
     with rows over sigma where errors are known; where they are known absolutely, s is 1 and intervals are those of the
-    normal distribution, otherwise Student's t with n - p degrees of freedom. For a robust objective s is Huber's
-    :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
+    normal distribution, otherwise Student's t with n - p degrees of freedom. Here p counts the directions that the
+    observations determine, so that one parameter too many leaves the errors of the others as they were. For a robust
+    objective s is Huber's :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
 
     A parameter at its bound is taken as fixed by all others, and has no error of its own.
 
@@ -105,57 +108,68 @@ def least_squares_uncertainty(
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
         Peter J. Huber: Robust Regression: Asymptotics, Conjectures and Monte Carlo (1973).
     """
-    objective, n, p = loss.objective, seen.n, len(theta)
-    weighted, freedom = loss.observations.sigma is not None, n - p
-    known = weighted and absolute_sigma
-    if freedom <= 0 and not known:
-        reason = f"{n} observations cannot tell the errors of {p} parameters"
-        return Uncertainty(None, reason, math.nan, "none")
+    n, p = seen.n, len(theta)
     if not np.isfinite(seen.factor).all():
         return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
-    noise = None
-    if isinstance(objective, RobustError):
-        spread = _robust_spread(objective, seen.residual, p)
-        method = f"Huber's covariance of an M-estimate, Student's t with {freedom} degrees of freedom"
-        quantile = float(stdtrit(freedom, 0.975))
-    elif known:
-        spread, quantile = 1.0, float(ndtri(0.975))
-        method = "(J^T W J)^-1 with the known sigma, normal distribution"
-    else:
-        spread, quantile = abs(float(seen.factor[p, p])) / math.sqrt(freedom), float(stdtrit(freedom, 0.975))
-        noise = spread
-        method = f"s^2 (J^T {'W ' * weighted}J)^-1, Student's t with {freedom} degrees of freedom"
-    return _by_directions(
-        loss, theta, seen.factor[:p, :p], spread, Uncertainty(None, None, quantile, method, noise=noise)
+    factor, known = seen.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
+    information = inverse_information(factor, loss.names)
+    if n <= information.root.shape[1] and not known:
+        reason = f"{n} observations cannot tell the errors of {p} parameters"
+        return Uncertainty(None, reason, math.nan, "none")
+    scale = _scale(loss, seen, information, known=known)
+    at_bound = _at_bound(loss, theta, scale.spread * information.root)
+    if at_bound:
+        information = _without(factor, loss.names, at_bound)
+        scale = _scale(loss, seen, information, known=known)
+    root, undetermined = scale.spread * information.root, information.undetermined
+    return Uncertainty(
+        covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
+        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
+        quantile=scale.quantile,
+        method=scale.method,
+        root=torch.from_numpy(root),
+        undetermined=undetermined,
+        at_bound=tuple(at_bound),
+        directions=information.directions,
+        noise=scale.noise,
     )
 
 
-def _by_directions(loss: LossFunction, theta: Tensor, factor: Array, spread: float, frame: Uncertainty) -> Uncertainty:
-    names = loss.names
-    information = inverse_information(factor, names)
-    at_bound = _at_bound(loss, theta, spread * information.root)
-    if at_bound:
-        free = [k for k in range(len(names)) if k not in at_bound]
-        rest = inverse_information(triangle(factor[:, free]), [names[k] for k in free])
-        root = np.zeros((len(names), rest.root.shape[1]))
-        root[free] = rest.root
-        undetermined = {free[k]: reason for k, reason in rest.undetermined.items()}
-        undetermined |= {k: f"{names[k]} sits at its bound, where an error means nothing" for k in at_bound}
-        directions = rest.directions
-    else:
-        root, undetermined, directions = information.root, information.undetermined, information.directions
-    scaled = spread * root
-    reason = "; ".join(dict.fromkeys(undetermined.values())) or None
-    return Uncertainty(
-        covariance=None if len(undetermined) == len(names) else torch.from_numpy(scaled @ scaled.T),
-        reason=reason,
-        quantile=frame.quantile,
-        method=frame.method,
-        root=torch.from_numpy(scaled),
-        undetermined=undetermined,
-        at_bound=tuple(at_bound),
-        directions=directions,
-        noise=frame.noise,
+class _Scale(NamedTuple):
+    """What turns ``(J^T J)^-1`` into errors and intervals; see ``Uncertainty``."""
+
+    spread: float
+    quantile: float
+    method: str
+    noise: float | None
+
+
+def _scale(loss: LossFunction, seen: ResidualFactor, information: InverseInformation, *, known: bool) -> _Scale:
+    """The spread, by the degrees of freedom that the determined directions leave."""
+    determined = information.root.shape[1]
+    freedom = seen.n - determined
+    student = f"Student's t with {freedom} degrees of freedom"
+    if isinstance(loss.objective, RobustError):
+        spread = _robust_spread(loss.objective, seen.residual, determined)
+        return _Scale(spread, float(stdtrit(freedom, 0.975)), f"Huber's covariance of an M-estimate, {student}", None)
+    if known:
+        return _Scale(1.0, float(ndtri(0.975)), "(J^T W J)^-1 with the known sigma, normal distribution", None)
+    spread = math.sqrt(seen.residual.square().sum().item() / freedom)
+    weights = "" if loss.observations.sigma is None else "W "
+    return _Scale(spread, float(stdtrit(freedom, 0.975)), f"s^2 (J^T {weights}J)^-1, {student}", spread)
+
+
+def _without(factor: Array, names: Sequence[str], at_bound: Sequence[int]) -> InverseInformation:
+    """The inverse with the parameters at their bounds taken as fixed."""
+    free = [k for k in range(len(names)) if k not in at_bound]
+    undetermined = {k: f"{names[k]} sits at its bound, where an error means nothing" for k in at_bound}
+    if not free:
+        return InverseInformation(np.zeros((len(names), 0)), undetermined, ())
+    rest = inverse_information(triangle(factor[:, free]), [names[k] for k in free])
+    root = np.zeros((len(names), rest.root.shape[1]))
+    root[free] = rest.root
+    return InverseInformation(
+        root, {free[k]: reason for k, reason in rest.undetermined.items()} | undetermined, rest.directions
     )
 
 

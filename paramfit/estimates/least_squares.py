@@ -15,7 +15,8 @@ class LeastSquaresStatistics:
     r"""How well a curve fits.
 
     Attributes:
-        degrees_of_freedom: observations less estimated parameters.
+        degrees_of_freedom: observations less estimated parameters, without those that nothing determines or that sit
+            at a bound.
         residual_sum_of_squares: :math:`\sum (r_i / \sigma_i)^2`, with :math:`\sigma_i = 1` unless errors are known.
         residual_standard_deviation: s, the root of it over the degrees of freedom; None without any.
         chi_square: the same sum where the errors are known absolutely; None otherwise.
@@ -52,7 +53,7 @@ def least_squares_statistics(
         residual: target less prediction over sigma, ``(n,)``.
         target: ``(n,)``.
         sigma: ``(n,)``, where it is known.
-        p: number of estimated parameters.
+        p: number of estimated parameters, as far as the observations determine them.
         absolute_sigma: whether sigma is the errors' standard deviation, or only proportional to it.
     """
     n = len(residual)

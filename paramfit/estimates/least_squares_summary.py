@@ -59,8 +59,9 @@ def summarise_least_squares(
         errors = least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
     else:
         errors = Uncertainty(None, untrusted, math.nan, "none")
+    determined = loss.p if errors.root is None else errors.root.shape[1]
     statistics = least_squares_statistics(
-        residual, observations.target, observations.sigma, loss.p, absolute_sigma=absolute_sigma
+        residual, observations.target, observations.sigma, determined, absolute_sigma=absolute_sigma
     )
     plain = isinstance(loss.objective, SquaredError)
     slope = factor[:, :-1].T @ factor[:, -1]

@@ -1,6 +1,6 @@
 """Estimates by name, in the space the user thinks in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -82,13 +82,14 @@ def natural_estimates(
         true: dict[str, float] | None,
         dl: Tensor | None,
         without: set[str],
+        still: Collection[str] = fixed,
     ) -> dict[str, Estimate]:
         found = {}
         values_at, slopes_at = at.tolist(), None if dl is None else dl.tolist()
         errors_at = None if cov is None else cov.diagonal().clamp_min(0).sqrt().tolist()
         best_at = None if opt is None else opt.tolist()
         for k, name in enumerate(names):
-            spec, free = specs.get(name, _NOTHING_SAID), name not in fixed
+            spec, free = specs.get(name, _NOTHING_SAID), name not in still
             value, error, interval = values_at[k], None, None
             if errors_at is not None and free and name not in without:
                 error = errors_at[k]
@@ -113,7 +114,9 @@ def natural_estimates(
     elif undo is not None:
         moved = None if spread is None else undo @ spread @ undo.T
         mixed = {names[k] for k in range(len(names)) if _touches(undo[k], names, lost)}
-        original = told(undo @ everything, moved, None if best is None else undo @ best, truth, None, mixed)
+        # What was fixed on the normalised input moves with what it is mixed with.
+        still = {name for name in fixed if not _touches(undo[names.index(name)], names, set(loss.names))}
+        original = told(undo @ everything, moved, None if best is None else undo @ best, truth, None, mixed, still)
     return NaturalEstimates(parameters, original, covariance)
 
 

@@ -12,6 +12,7 @@ from paramfit.optimizers.small_matrices import Array, singular_decomposition
 __all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "verdict_on"]
 
 _RANK = 1e-13  # a direction so much weaker than the strongest is rounding
+_ALMOST_EXACT = 1e-8  # of the target's length
 _IDLE = 1e-6  # a column that has shrunk to so small a part of its largest length
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -122,16 +123,19 @@ def verdict_on(
         tolerances: the thresholds.
     """
     offset = seen.offset
+    told = f"the step that is left is {offset:.1e} standard errors (relative offset)"
     if offset <= tolerances.orthogonality:
         idle = int(seen.idle.sum())
         but = f"; {idle} parameter{'s have' if idle > 1 else ' has'} no influence of its own left" if idle else ""
-        seen_left = f"the step that is left is {offset:.1e} standard errors (relative offset), at most"
-        return Verdict(True, f"{seen_left} {tolerances.orthogonality:g}{but}")
+        return Verdict(True, f"{told}, at most {tolerances.orthogonality:g}{but}")
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:
         return Verdict(True, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
+    if residual > _ALMOST_EXACT * size_of_target:
+        return Verdict(False, told)
+    # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
     step, _ = seen.step(0.0)
     left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
     if left <= tolerances.step:
         return Verdict(True, f"the step that is left is {left:.1e} of each parameter, at most {tolerances.step:g}")
-    return Verdict(False, f"the step that is left is {offset:.1e} standard errors (relative offset)")
+    return Verdict(False, told)

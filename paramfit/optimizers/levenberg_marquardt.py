@@ -167,7 +167,10 @@ class LevenbergMarquardt(Optimizer):
             self._layout, self._size_of_target = sums.layout, math.sqrt(sums.target)
             self._accept(linearization(sums), there)
             return
-        found = linearization(sums) if finite else None
+        with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
+            found = linearization(sums) if finite else None
+        if found is not None and not math.isfinite(found.loss):
+            found = None
         seen = None
         after = math.inf if found is None else found.loss
         gain = gain_ratio(self.point.loss, after, self._promised)

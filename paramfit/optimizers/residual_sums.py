@@ -80,7 +80,7 @@ class ResidualSums:
         factor: R, ``(w, w)``, upper triangular, float64 on the CPU.
         total: the sum of the losses, where it is not the residual's squared length; None where it is.
         n: rows so far.
-        target: the squared length of the (weighted) target.
+        target: the squared length of the (weighted) target; 0 where nobody asked.
     """
 
     layout: Layout
@@ -89,13 +89,12 @@ class ResidualSums:
     n: int = 0
     target: float = 0.0
 
-    def add(self, columns: Tensor, total: Tensor | None = None, target: Tensor | None = None) -> "ResidualSums":
+    def add(self, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
         """Take in more rows.
 
         Args:
             columns: ``(w, n)``, the rows' columns one after the other.
             total: the sum of these rows' losses, for a robust objective.
-            target: these rows' (weighted) target ``(n,)``, where a fit may be exact.
 
         Returns:
             Itself.
@@ -106,8 +105,6 @@ class ResidualSums:
         factor = triangle(part.numpy())
         self.factor = factor if self.factor is None else triangle(np.concatenate([self.factor, factor]))
         self.n += columns.shape[1]
-        if target is not None:
-            self.target += torch.dot(target, target).item()
         if total is not None:
             self.total = total.item() + (self.total or 0.0)
         return self

@@ -187,8 +187,16 @@ def test_a_new_fit_begins_at_its_first_epoch() -> None:
 
 
 class WithSigma(TwoColumns):
+    """One error that is no error, or none."""
+
+    def __init__(self, wrong: float = 1.0) -> None:
+        super().__init__()
+        self.wrong = wrong
+
     def read(self) -> Observations:
-        return super().read()._replace(sigma=torch.ones(200, dtype=torch.float64))
+        sigma = torch.ones(200, dtype=torch.float64)
+        sigma[7] = self.wrong
+        return super().read()._replace(sigma=sigma)
 
 
 class Uneven(TwoColumns):
@@ -206,9 +214,24 @@ class WithHole(TwoColumns):
 
 @pytest.mark.parametrize(
     ("data", "named"),
-    [(WithSigma(), "sigma"), (Uneven(), r"input 0 has \(200,\)"), (WithHole(), "target is nan in row 3")],
-    ids=["sigma", "unequal lengths", "NaN"],
+    [
+        (WithSigma(0.0), "sigma is 0 in row 7"),
+        (WithSigma(-2.0), "sigma is -2 in row 7"),
+        (WithSigma(float("nan")), "sigma is nan in row 7"),
+        (Uneven(), r"input 0 has \(200,\)"),
+        (WithHole(), "target is nan in row 3"),
+    ],
+    ids=["sigma 0", "negative sigma", "sigma NaN", "unequal lengths", "NaN"],
 )
 def test_data_that_a_fit_cannot_use_are_refused(data: EstimationDataModule, named: str) -> None:
     with pytest.raises(InputError, match=named):
         data.setup("fit")
+
+
+def test_known_errors_reach_every_loader_with_their_rows() -> None:
+    data = ready(WithSigma(5.0))
+    batches = list(data.train_dataloader())
+    sigma = torch.cat([batch.sigma for batch in batches if batch.sigma is not None])
+    targets = torch.cat([batch.target for batch in batches])
+    assert targets[sigma == 5.0].tolist() == [7.0]
+    assert len(sigma) == 200

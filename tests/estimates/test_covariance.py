@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.estimates import LossFunction, closed_form, uncertainty
-from paramfit.models import GaussianModel, LinearModel, PolynomialModel
-from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, SquaredError
+from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
+from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
 from tests.estimates.cases import thermometer
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT, observations
@@ -124,6 +124,7 @@ class Hill(nn.Module):
 
 
 TWO_ROWS = observations().rows(slice(0, 2))
+IDLE = Observations((torch.zeros(5),), torch.arange(5.0))
 ABOVE = Observations((), torch.tensor([3.0, 5.0], dtype=torch.float64))
 
 
@@ -139,7 +140,7 @@ ABOVE = Observations((), torch.tensor([3.0, 5.0], dtype=torch.float64))
         (thermometer(objective=AbsoluteError()), "AbsoluteError has no curvature"),
         (LossFunction(Redundant(), SquaredError(), observations()), "cannot be told apart"),
         (
-            LossFunction(LinearModel(), SquaredError(), Observations((torch.zeros(5),), torch.arange(5.0))),
+            LossFunction(FormulaModel("a * x", ["x"], {"a": 1}), SquaredError(), IDLE),
             "does not change the prediction",
         ),
         (LossFunction(Hill(), NegativeLogLikelihood(), ABOVE), "not positive definite"),
@@ -151,3 +152,52 @@ def test_no_covariance_without_a_reason(loss: LossFunction, reason: str) -> None
     assert found.covariance is None
     assert found.reason is not None
     assert reason in found.reason
+
+
+def test_idle_parameter_has_no_error_and_leaves_that_of_the_others() -> None:
+    found = uncertainty(LossFunction(LinearModel(bias=2.0), SquaredError(), IDLE), torch.tensor([1.0, 2.0]).double())
+    assert found.undetermined == {0: "weight does not change the prediction at the estimate"}
+    # What is left is the mean of 0, 1, 2, 3, 4: s^2 = 10 / 4, over n = 5.
+    assert found.covariance is not None
+    assert found.covariance.tolist() == [[0.0, 0.0], [0.0, pytest.approx(0.5, rel=1e-12)]]
+    assert found.quantile == pytest.approx(scipy.stats.t(4).ppf(0.975), rel=1e-12)
+
+
+@pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "relative"])
+def test_covariance_with_known_errors_is_that_of_curve_fit(absolute: bool) -> None:
+    sigma = 0.5 + np.arange(11) / 4
+    optimum, expected = scipy.optimize.curve_fit(
+        lambda x, weight, bias: weight * x + bias, READINGS, CELSIUS, sigma=sigma, absolute_sigma=absolute
+    )
+    rows = observations()._replace(sigma=torch.from_numpy(sigma))
+    loss = LossFunction(LinearModel(), SquaredError(), rows)
+    found = uncertainty(loss, torch.from_numpy(optimum), absolute_sigma=absolute)
+    assert found.covariance is not None
+    np.testing.assert_allclose(found.covariance.numpy(), expected, rtol=1e-5)
+    quantile = scipy.stats.norm.ppf(0.975) if absolute else scipy.stats.t(9).ppf(0.975)
+    assert found.quantile == pytest.approx(quantile, rel=1e-12)
+
+
+HUBERS_SAMPLE = np.array([-0.93, -0.31, 0.12, 0.44, 0.27, -0.18, 0.62, 7.5, -6.0, 0.35])
+
+
+def test_robust_error_of_a_location_is_hubers() -> None:
+    # Huber's H1 with psi(r) = r cut at s, for one location: K^2 [sum psi^2 / (n - 1)] / [mean psi']^2 / n.
+    scale, n = 0.5, len(HUBERS_SAMPLE)
+    center = scipy.optimize.brentq(lambda m: np.clip(HUBERS_SAMPLE - m, -scale, scale).sum(), -1, 1, xtol=1e-15)
+    psi = np.clip(HUBERS_SAMPLE - center, -scale, scale)
+    inside = np.mean(np.abs(HUBERS_SAMPLE - center) < scale)
+    correction = 1 + (1 / n) * (inside * (1 - inside)) / inside**2
+    variance = correction**2 * (psi @ psi / (n - 1)) / inside**2 / n
+    rows = Observations((torch.zeros(n),), torch.from_numpy(HUBERS_SAMPLE))
+    found = uncertainty(
+        LossFunction(PolynomialModel(0), HuberError(scale), rows), torch.tensor([center], dtype=torch.float64)
+    )
+    assert errors(found.covariance) == pytest.approx([math.sqrt(variance)], rel=1e-10)
+    assert found.quantile == pytest.approx(scipy.stats.t(n - 1).ppf(0.975), rel=1e-12)
+
+
+def test_robust_error_is_that_of_least_squares_where_nothing_lies_far_out() -> None:
+    robust = uncertainty(thermometer(objective=HuberError(100.0)), OPTIMUM)
+    plain = uncertainty(thermometer(), OPTIMUM)
+    assert errors(robust.covariance) == pytest.approx(errors(plain.covariance), rel=1e-12)

@@ -77,7 +77,7 @@ EXPERIMENTS = {
     "known unequal sigma": Experiment(decay, DECAY, exponential, GRID, spread(24, 0.05, 0.2), 1.0, 11),
     "relative sigma": Experiment(decay, DECAY, exponential, GRID, spread(24, 0.05, 0.2), 7.0, 12),
     "robust": Experiment(
-        decay, DECAY, exponential, np.linspace(0, 5, 40), np.full(40, 0.1), None, 8, HuberError(scale=0.1345)
+        LinearModel, LINE, line, np.linspace(-1, 1, 40), np.full(40, 0.5), None, 3, HuberError(scale=0.67)
     ),
     "robust, known unequal sigma": Experiment(
         decay, DECAY, exponential, np.linspace(0, 5, 40), spread(40, 0.05, 0.2), 1.0, 8, HuberError(scale=1.345)

@@ -18,7 +18,7 @@ from paramfit.models import FormulaModel, LinearModel, ParametricModel
 from paramfit.objectives import HuberError, Objective, SquaredError
 from paramfit.observations import Observations
 
-FEW = settings(max_examples=40, deadline=None, derandomize=True)
+FEW = settings(max_examples=25, deadline=None, derandomize=True)
 Array = NDArray[np.float64]
 
 
