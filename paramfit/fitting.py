@@ -15,7 +15,7 @@ from paramfit.gradients import ResidualRows
 from paramfit.models import FormulaModel, FunctionModel, ParametricModel
 from paramfit.objectives import Objective, SquaredError
 from paramfit.optimizers import LevenbergMarquardt
-from paramfit.solvers import solve_least_squares
+from paramfit.solvers import MOST_ROWS_POLISHED, solve_least_squares
 from paramfit.updates import Status, Stop
 
 __all__ = ["fit"]
@@ -74,21 +74,25 @@ def fit(
     fitted = copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval()
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
-    rows = ResidualRows(fitted, objective or SquaredError())
+    objective = objective or SquaredError()
+    rows = ResidualRows(fitted, objective)
     rows.check_count(observations.n)
     solver, steps = solve_least_squares(
         rows, observations, max_iterations, lambda parameters: LevenbergMarquardt(parameters, **options)
     )
     stop = _how_it_ended(solver, steps)
-    loss = LossFunction.around(fitted, rows.objective, observations)
-    summary = summarise_least_squares(loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is == "absolute")
+    loss = LossFunction.around(fitted, objective, observations)
+    known = solver.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
+    summary = summarise_least_squares(
+        loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is == "absolute", factor=known
+    )
     assert solver.point is not None  # it has looked at the start
     return FitResult(
         task="LeastSquares",
         status=stop.status.value,
         reason=stop.reason,
         updates=steps,
-        loss={"train": rows.objective.finish(torch.tensor(solver.point.loss), observations.n).item(), "val": None},
+        loss={"train": objective.finish(torch.tensor(solver.point.loss), observations.n).item(), "val": None},
         n_observations={"train": observations.n, "val": 0},
         notes=reasons(summary),
         **fields_of(summary, loss.names, None if observations.sigma is None else sigma_is),

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from scipy.special import chdtrc
 from torch import Tensor
 
@@ -45,25 +44,27 @@ class LeastSquaresStatistics:
 
 
 def least_squares_statistics(
-    residual: Tensor, target: Tensor, sigma: Tensor | None, p: int, *, absolute_sigma: bool
+    rss: float, target: Tensor, sigma: Tensor | None, p: int, *, absolute_sigma: bool
 ) -> LeastSquaresStatistics:
     """The statistics of a fit.
 
     Args:
-        residual: target less prediction over sigma, ``(n,)``.
+        rss: sum of the squared residuals, each over its sigma.
         target: ``(n,)``.
         sigma: ``(n,)``, where it is known.
         p: number of estimated parameters, as far as the observations determine them.
         absolute_sigma: whether sigma is the errors' standard deviation, or only proportional to it.
     """
-    n = len(residual)
+    n = len(target)
     freedom = n - p
-    rss = residual.square().sum().item()
     known = sigma is not None and absolute_sigma
-    weights = torch.ones_like(target) if sigma is None else sigma.square().reciprocal()
-    centre = (weights * target).sum() / weights.sum()
-    spread = (weights * (target - centre).square()).sum().item()
-    log_sigma = 0.0 if sigma is None else sigma.log().sum().item()
+    if sigma is None:
+        spread, log_sigma = (target - target.mean()).square().sum().item(), 0.0
+    else:
+        weights = sigma.square().reciprocal()
+        centre = (weights * target).sum() / weights.sum()
+        spread = (weights * (target - centre).square()).sum().item()
+        log_sigma = sigma.log().sum().item()
     if known:
         likelihood = -0.5 * rss - log_sigma - 0.5 * n * math.log(2 * math.pi)
         count = p

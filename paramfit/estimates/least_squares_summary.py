@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -17,6 +18,7 @@ from paramfit.estimates.named import natural_estimates
 from paramfit.estimates.summary import Summary, correlations, nothing_finite
 from paramfit.gradients import ResidualRows
 from paramfit.objectives import SquaredError
+from paramfit.optimizers.small_matrices import Array
 
 __all__ = ["summarise_least_squares"]
 
@@ -29,6 +31,7 @@ def summarise_least_squares(
     untrusted: str | None = None,
     *,
     absolute_sigma: bool = True,
+    factor: Array | None = None,
 ) -> Summary:
     """Estimates with errors, statistics and bands.
 
@@ -42,18 +45,23 @@ def summarise_least_squares(
         truth: true values in original units.
         untrusted: why errors would mean nothing, where the fit failed.
         absolute_sigma: whether known errors are absolute.
+        factor: triangular factor of ``[J, e]`` at the final parameters, where the solver of a plain squared error has
+            it; one pass over the data less.
     """
     del optimizer
     theta, observations = loss.theta, loss.observations
     if not bool(torch.isfinite(theta).all()):
         return nothing_finite(loss)
-    with torch.no_grad():
-        rows = ResidualRows(loss.model, SquaredError(), separate=False).sums(observations)
-        residual = observations.target - loss.model(*observations.inputs)
-    if observations.sigma is not None:
-        residual = residual / observations.sigma
-    assert rows.factor is not None  # there is a row
-    factor = rows.factor
+    residual = observations.target.new_empty(0)  # only a robust objective asks for each of them
+    rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())
+    if factor is None:
+        with torch.no_grad():
+            factor = ResidualRows(loss.model, SquaredError(), separate=False).sums(observations).factor
+            residual = observations.target - loss.model(*observations.inputs)
+        if observations.sigma is not None:
+            residual = residual / observations.sigma
+        rss = residual.square().sum().item()
+    assert factor is not None  # there is a row
     if untrusted is None:
         seen = ResidualFactor(factor, loss.n, residual)
         errors = least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
@@ -61,7 +69,7 @@ def summarise_least_squares(
         errors = Uncertainty(None, untrusted, math.nan, "none")
     determined = loss.p if errors.root is None else errors.root.shape[1]
     statistics = least_squares_statistics(
-        residual, observations.target, observations.sigma, determined, absolute_sigma=absolute_sigma
+        rss, observations.target, observations.sigma, determined, absolute_sigma=absolute_sigma
     )
     plain = isinstance(loss.objective, SquaredError)
     slope = factor[:, :-1].T @ factor[:, -1]

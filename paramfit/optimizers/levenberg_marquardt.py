@@ -21,7 +21,7 @@ from paramfit.optimizers.damping import (
 from paramfit.optimizers.polishing import polished
 from paramfit.optimizers.projection import Linearization, linearization
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
-from paramfit.optimizers.small_matrices import Array
+from paramfit.optimizers.small_matrices import Array, triangle
 
 __all__ = ["LevenbergMarquardt"]
 
@@ -296,6 +296,16 @@ class LevenbergMarquardt(Optimizer):
             else:
                 parameter.data.copy_(torch.from_numpy(theta[offset : offset + count]).view_as(parameter))
             offset += count
+
+    def factor(self) -> Array:
+        """Triangular factor of ``[J, e]`` at the best point, ``(p + 1, p + 1)``; not after a polish."""
+        assert self._layout is not None
+        assert self.point is not None
+        p = self._layout.p
+        columns = np.empty_like(self.point.factor)
+        columns[:, [*self._layout.linear, *self._layout.nonlinear]] = self.point.factor[:, :p]
+        columns[:, p] = self.point.factor[:, p]
+        return triangle(columns)
 
     def fill_gradients(self) -> None:
         """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""

@@ -27,7 +27,9 @@ def correlated(*pairs: tuple[int, int, float]) -> Tensor:
 def statistics(chi_square: float, n: int, p: int = 4) -> LeastSquaresStatistics:
     residual = torch.full((n,), (chi_square / n) ** 0.5, dtype=torch.float64)
     target = torch.arange(n, dtype=torch.float64)
-    return least_squares_statistics(residual, target, torch.ones_like(target), p, absolute_sigma=True)
+    return least_squares_statistics(
+        residual.square().sum().item(), target, torch.ones_like(target), p, absolute_sigma=True
+    )
 
 
 def test_sound_fit_has_no_warning() -> None:

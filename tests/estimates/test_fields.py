@@ -24,7 +24,7 @@ SUMMARY = Summary(
     errors=ERRORS,
     correlation=torch.tensor([[1.0, 0.25], [0.25, 1.0]]),
     covariance=ERRORS.covariance,
-    statistics=least_squares_statistics(torch.ones(5), torch.arange(5.0), None, 2, absolute_sigma=True),
+    statistics=least_squares_statistics(5.0, torch.arange(5.0), None, 2, absolute_sigma=True),
     warnings=("be careful",),
 )
 

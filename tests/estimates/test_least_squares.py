@@ -30,7 +30,7 @@ def statistics(*, weighted: bool = False, absolute: bool = True) -> LeastSquares
     sigma = SIGMA if weighted else None
     residual = line(sigma) if sigma is None else line(sigma) / sigma
     return least_squares_statistics(
-        torch.from_numpy(residual),
+        float(residual @ residual),
         torch.from_numpy(Y),
         None if sigma is None else torch.from_numpy(sigma),
         2,
@@ -103,7 +103,7 @@ def test_differences_of_aic_and_bic_between_models_are_lmfits() -> None:
         residual = Y - np.polyval(np.polyfit(X, Y, degree), X)
         ours.append(
             least_squares_statistics(
-                torch.from_numpy(residual), torch.from_numpy(Y), None, degree + 1, absolute_sigma=True
+                float(residual @ residual), torch.from_numpy(Y), None, degree + 1, absolute_sigma=True
             )
         )
     assert ours[0].aic is not None
@@ -124,7 +124,7 @@ def test_weighted_r_squared_is_about_the_weighted_mean() -> None:
 def small(residual: list[float], target: list[float], p: int, sigma: float | None = None) -> LeastSquaresStatistics:
     known = None if sigma is None else torch.full((len(target),), sigma, dtype=torch.float64)
     return least_squares_statistics(
-        torch.tensor(residual, dtype=torch.float64),
+        sum(value**2 for value in residual),
         torch.tensor(target, dtype=torch.float64),
         known,
         p,

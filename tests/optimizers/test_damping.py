@@ -155,18 +155,19 @@ LEFT = damped(JACOBIAN, RESIDUAL, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("residual", "theta", "converged", "reason"),
+    ("residual", "theta", "size_of_target", "converged", "reason"),
     [
-        (RESIDUAL - JACOBIAN @ LEFT, np.ones(3), True, "relative offset"),
-        (1e-20 * RESIDUAL, np.ones(3), True, "nothing but rounding"),
-        (RESIDUAL, 1e13 * LEFT, True, "of each parameter"),
-        (RESIDUAL, 1e11 * LEFT, False, "relative offset"),
-        (RESIDUAL, 1e13 * LEFT * np.array([1.0, 1.0, 1e-3]), False, "relative offset"),
+        (RESIDUAL - JACOBIAN @ LEFT, np.ones(3), 1.0, True, "relative offset"),
+        (1e-20 * RESIDUAL, np.ones(3), 1.0, True, "nothing but rounding"),
+        (RESIDUAL, 1e13 * LEFT, 1e10, True, "of each parameter"),
+        (RESIDUAL, 1e11 * LEFT, 1e10, False, "relative offset"),
+        (RESIDUAL, 1e13 * LEFT * np.array([1.0, 1.0, 1e-3]), 1e10, False, "relative offset"),
+        (RESIDUAL, 1e13 * LEFT, 1.0, False, "relative offset"),
     ],
-    ids=["orthogonal", "exact", "no step left", "not yet", "a step left in one parameter"],
+    ids=["orthogonal", "exact", "no step left", "not yet", "a step left in one parameter", "far from exact"],
 )
-def test_verdict_says_why(residual: Array, theta: Array, converged: bool, reason: str) -> None:
+def test_verdict_says_why(residual: Array, theta: Array, size_of_target: float, converged: bool, reason: str) -> None:
     seen = point(residual=residual)
-    found = verdict_on(seen, DampedStep(seen), theta, 1.0, TOLERANCES)
+    found = verdict_on(seen, DampedStep(seen), theta, size_of_target, TOLERANCES)
     assert found.converged is converged
     assert reason in found.reason

@@ -91,11 +91,11 @@ def test_no_rows_are_not_finite_sums() -> None:
 
 def test_checkpoint_gives_back_the_same_sums() -> None:
     layout = Layout((0, 2), (1,), ((0, 0), (None, 0)))
-    sums = ResidualSums(layout).add(torch.randn(5, 9, dtype=torch.float64), torch.tensor(4.5))
+    sums = ResidualSums(layout, target=7.25).add(torch.randn(5, 9, dtype=torch.float64), torch.tensor(4.5))
     torch.save(sums.state_dict(), "sums.pt")
     restored = ResidualSums.from_state_dict(torch.load("sums.pt", weights_only=True))
     assert restored.layout == layout
-    assert (restored.n, restored.total) == (9, 4.5)
+    assert (restored.n, restored.total, restored.target) == (9, 4.5, 7.25)
     assert sums.factor is not None
     assert restored.factor is not None
     assert np.array_equal(restored.factor, sums.factor)
