@@ -81,18 +81,21 @@ def fit(
         rows, observations, max_iterations, lambda parameters: LevenbergMarquardt(parameters, **options)
     )
     stop = _how_it_ended(solver, steps)
+    total = torch.tensor(0.0 if solver.point is None else solver.point.loss, dtype=torch.float64)
     loss = LossFunction.around(fitted, objective, observations)
     known = solver.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
     summary = summarise_least_squares(
         loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is == "absolute", factor=known
     )
-    assert solver.point is not None  # it has looked at the start
     return FitResult(
         task="LeastSquares",
         status=stop.status.value,
         reason=stop.reason,
         updates=steps,
-        loss={"train": objective.finish(torch.tensor(solver.point.loss), observations.n).item(), "val": None},
+        loss={
+            "train": objective.finish(total, observations.n).item(),
+            "val": None,
+        },
         n_observations={"train": observations.n, "val": 0},
         notes=reasons(summary),
         **fields_of(summary, loss.names, None if observations.sigma is None else sigma_is),

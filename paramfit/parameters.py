@@ -60,6 +60,8 @@ class ParameterSpec:
         """
         if isinstance(given, ParameterSpec):
             return given
+        if given == "None":
+            given = None  # what the command line makes of null
         if not isinstance(given, Mapping):
             spec = cls(start=None if given is None else _number(name, "start", given))
             return spec.checked(name)

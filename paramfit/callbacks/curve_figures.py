@@ -1,5 +1,7 @@
 """Pictures of a least-squares fit that knows how uncertain it is."""
 
+import math
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -51,8 +53,8 @@ def bands_on(curve: FittedCurve, data: EstimationDataModule, grid: Tensor) -> Ba
 def _standardized(curve: FittedCurve, residual: Tensor, sigma: Tensor | None) -> Tensor:
     """Residuals over the standard deviation of an observation; over their own where it is not known."""
     deviation = torch.ones_like(residual) if sigma is None else sigma.double()
-    if curve.noise is not None:
+    if curve.noise is not None and not math.isnan(curve.noise):
         deviation = deviation * curve.noise
-    elif sigma is None:
+    elif sigma is None or curve.noise is not None:
         deviation = deviation * residual.std()
     return torch.where(deviation > 0, residual / torch.where(deviation > 0, deviation, 1.0), 0.0)

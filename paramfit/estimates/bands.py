@@ -1,5 +1,6 @@
 """How uncertain a fitted curve is, and how far from it a new observation may fall."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -51,7 +52,7 @@ class FittedCurve:
             unconstrained number of a bounded one). A parameter whose row is 0 adds nothing.
         quantile: half-width of a 95 % interval in standard errors.
         noise: standard deviation of one new observation; where sigma is given to ``at``, its factor. None: sigma is
-            that standard deviation itself.
+            that standard deviation itself. NaN: nothing is known of it, and there is no prediction band.
         method: what the bands rest on.
         weighted: whether the fit had a sigma, so that ``noise`` alone is not yet a standard deviation.
         factor: F ``(p, p)`` with ``F F^T = covariance``, as a solver has it (s times the inverse of R). Two parameters
@@ -105,9 +106,11 @@ class FittedCurve:
     def _new(self, prediction: Tensor, error: Tensor, sigma: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """The prediction band, where the noise of a new observation is known."""
         if sigma is None:
-            if self.noise is None or self.weighted:
+            if self.noise is None or self.weighted or math.isnan(self.noise):
                 return None
             return self._interval(prediction, torch.hypot(error, torch.full_like(error, self.noise)))
+        if self.noise is not None and math.isnan(self.noise):
+            return None
         return self._interval(prediction, torch.hypot(error, sigma if self.noise is None else self.noise * sigma))
 
     def _interval(self, center: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:

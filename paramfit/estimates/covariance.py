@@ -34,7 +34,9 @@ class Uncertainty:
         undetermined: for each parameter without error, by its number, why.
         at_bound: numbers of the parameters that sit at a bound, which the other errors take as fixed.
         directions: what the observations cannot tell apart, one sentence each.
-        noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself.
+        noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself, NaN
+            where nothing is known of it.
+        spread: the factor on ``(J^T J)^-1``'s root.
     """
 
     covariance: Tensor | None
@@ -46,6 +48,7 @@ class Uncertainty:
     at_bound: tuple[int, ...] = ()
     directions: tuple[str, ...] = ()
     noise: float | None = None
+    spread: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,14 @@ class ResidualFactor:
     Attributes:
         factor: triangular factor of ``[J, e]``, rows over sigma, ``(p + 1, p + 1)``.
         n: number of observations.
-        residual: e ``(n,)``, over sigma.
+        rss: the sum of e's squares.
+        residual: e ``(n,)``, over sigma; only a robust objective asks for it.
     """
 
     factor: Array
     n: int
-    residual: Tensor
+    rss: float
+    residual: Tensor | None = None
 
 
 def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True) -> Uncertainty:
@@ -82,7 +87,8 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
         rows = torch.cat([loss.jacobian(theta), residual.unsqueeze(1)], dim=1)
         if loss.observations.sigma is not None:
             rows = rows / loss.observations.sigma.unsqueeze(1)
-        seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, rows[:, -1].detach())
+        errors = rows[:, -1].detach()
+        seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
         return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
         return _likelihood(loss, theta)
@@ -132,6 +138,7 @@ def least_squares_uncertainty(
         at_bound=tuple(at_bound),
         directions=information.directions,
         noise=scale.noise,
+        spread=scale.spread,
     )
 
 
@@ -150,11 +157,13 @@ def _scale(loss: LossFunction, seen: ResidualFactor, information: InverseInforma
     freedom = seen.n - determined
     student = f"Student's t with {freedom} degrees of freedom"
     if isinstance(loss.objective, RobustError):
+        assert seen.residual is not None
         spread = _robust_spread(loss.objective, seen.residual, determined)
-        return _Scale(spread, float(stdtrit(freedom, 0.975)), f"Huber's covariance of an M-estimate, {student}", None)
+        noise = None if known else math.nan  # outliers are no part of what a spread could be estimated from
+        return _Scale(spread, float(stdtrit(freedom, 0.975)), f"Huber's covariance of an M-estimate, {student}", noise)
     if known:
         return _Scale(1.0, float(ndtri(0.975)), "(J^T W J)^-1 with the known sigma, normal distribution", None)
-    spread = math.sqrt(seen.residual.square().sum().item() / freedom)
+    spread = math.sqrt(seen.rss / freedom)
     weights = "" if loss.observations.sigma is None else "W "
     return _Scale(spread, float(stdtrit(freedom, 0.975)), f"s^2 (J^T {weights}J)^-1, {student}", spread)
 

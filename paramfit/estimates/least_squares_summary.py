@@ -52,7 +52,7 @@ def summarise_least_squares(
     theta, observations = loss.theta, loss.observations
     if not bool(torch.isfinite(theta).all()):
         return nothing_finite(loss)
-    residual = observations.target.new_empty(0)  # only a robust objective asks for each of them
+    residual = None
     rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())
     if factor is None:
         with torch.no_grad():
@@ -63,7 +63,7 @@ def summarise_least_squares(
         rss = residual.square().sum().item()
     assert factor is not None  # there is a row
     if untrusted is None:
-        seen = ResidualFactor(factor, loss.n, residual)
+        seen = ResidualFactor(factor, loss.n, rss, residual)
         errors = least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
     else:
         errors = Uncertainty(None, untrusted, math.nan, "none")
@@ -73,7 +73,8 @@ def summarise_least_squares(
     )
     plain = isinstance(loss.objective, SquaredError)
     slope = factor[:, :-1].T @ factor[:, -1]
-    gradient = torch.from_numpy(-2 / loss.n * slope) if plain else loss.gradient(theta)
+    count = loss.n if loss.objective.reduction == "mean" else 1
+    gradient = torch.from_numpy(-2 / count * slope) if plain else loss.gradient(theta)
     found = natural_estimates(loss, theta, errors, normalization, truth, gradient=gradient)
     curve = None
     if errors.covariance is not None:
@@ -107,8 +108,8 @@ def _distance(loss: LossFunction, errors: Uncertainty, gradient: Tensor) -> Dist
     if errors.covariance is None or errors.root is None:
         return Distance(None, reason=errors.reason)
     # With F F^T = C = s^2 (J^T J)^-1 the step is C J^T e / s^2, and its length in errors |F^T J^T e| / s^2.
-    pull = -0.5 * loss.n * gradient
-    variance = 1.0 if errors.noise is None else errors.noise**2
+    pull = -0.5 * (loss.n if loss.objective.reduction == "mean" else 1) * gradient
+    variance = errors.spread**2
     if not variance > 0:
         return Distance(0.0, tuple(0.0 for _ in loss.names))
     part = errors.root.T @ pull / variance

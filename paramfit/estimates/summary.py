@@ -114,7 +114,8 @@ def correlations(covariance: Tensor | None) -> Tensor | None:
         return None
     deviation = covariance.diagonal().clamp_min(0).sqrt()
     scale = torch.where(deviation > 0, deviation, 1.0)
-    return (covariance / torch.outer(scale, scale)).clamp(-1.0, 1.0)
+    found = (covariance / torch.outer(scale, scale)).clamp(-1.0, 1.0)
+    return found.fill_diagonal_(1.0)
 
 
 def _gradient(loss: LossFunction, theta: Tensor) -> Tensor | None:

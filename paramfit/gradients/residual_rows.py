@@ -14,7 +14,7 @@ from paramfit.optimizers.residual_sums import Layout, ResidualSums
 __all__ = ["ResidualRows"]
 
 _ROWS_AT_ONCE = 1 << 15  # fits into a processor's cache, and is too little for torch to wait for threads
-_LEAST_WEIGHT = 1e-3  # of a row's own curvature under a robust objective
+_LEAST_WEIGHT = 0.2  # of a row whose own curvature is less: a step that trusts it less runs away from far starts
 
 
 class ResidualRows:
@@ -64,15 +64,25 @@ class ResidualRows:
             linear = tuple(name for name in self._names if name in model.linear_parameters())
         self._linear = linear
         self._nonlinear = tuple(name for name in self._names if name not in linear)
+        bounds = self._bounds()
         if not linear:
-            return Layout.plain(sum(shape.numel() for shape in self.shapes.values()))
+            return Layout.plain(sum(shape.numel() for shape in self.shapes.values()), bounds)
         assert isinstance(model, ParametricModel)
         # The model tells at the first batch which slopes there are.
         return Layout(
             tuple(self._names.index(name) for name in linear),
             tuple(self._names.index(name) for name in self._nonlinear),
             (),
+            bounds,
         )
+
+    def _bounds(self) -> tuple[int, ...]:
+        """How many bounds each nonlinear parameter has."""
+        model = self.model
+        if not isinstance(model, ParametricModel) or not model.transforms:
+            return ()
+        specs = [model.specifications[name] for name in self._nonlinear]
+        return tuple(spec.bounded * ((spec.lower is not None) + (spec.upper is not None)) for spec in specs)
 
     @torch.no_grad()
     def sums(self, observations: Observations, into: ResidualSums | None = None) -> ResidualSums:
@@ -128,8 +138,8 @@ class ResidualRows:
             row = int(bad[0])
             at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
             msg = (
-                f"model: the prediction or its derivative is not finite at the start in row {row} (input {at}), and in"
-                f" {len(bad)} of {observations.n} rows; give other starts, or bounds that keep it finite"
+                f"model: the prediction or its derivative is not finite at the start for {len(bad)} of {observations.n}"
+                f" observations, first in row {row} (input {at}); give other starts, or bounds that keep it finite"
             )
             raise InputError(msg)
 
@@ -156,6 +166,7 @@ class ResidualRows:
                 self.layout.linear,
                 self.layout.nonlinear,
                 tuple((None if j is None else places[j], numbers[k]) for (j, k), _ in slopes),
+                self.layout.bounds,
             )
         columns = [*(apart.basis[name] for name in self._linear), *(column for _, column in slopes)]
         return _stacked([*columns, part.target - apart.offset], part), None
@@ -206,7 +217,8 @@ def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:
         for row, column in zip(buffer, columns, strict=True):
             row[...] = column.detach().numpy() if isinstance(column, Tensor) else column
         if part.sigma is not None:
-            buffer /= part.sigma.numpy()
+            with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
+                buffer /= part.sigma.numpy()
         return torch.from_numpy(buffer)
     full = [
         column.expand(target.shape) if isinstance(column, Tensor) else torch.full_like(target, column)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paramfit.optimizers.projection import Linearization
 from paramfit.optimizers.small_matrices import Array, singular_decomposition
@@ -13,7 +14,7 @@ __all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "verdict_on
 
 _RANK = 1e-13  # a direction so much weaker than the strongest is rounding
 _ALMOST_EXACT = 1e-8  # of the target's length
-_IDLE = 1e-6  # a column that has shrunk to so small a part of its largest length
+_REGULAR = 1e-11  # columns of a triangle with larger pivots are not looked at for singularity
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -45,6 +46,8 @@ class DampedStep:
         point: the problem as seen from there; its nonlinear part has at least one parameter.
         earlier: the largest lengths of the columns so far, ``(m,)``: a parameter that has lost its influence must not
             run away.
+        at_bound: ``(m,)``, True for parameters that have run into a bound: they have no say any more in what the others
+            do.
 
     References:
         Kenneth Levenberg: A Method for the Solution of Certain Non-Linear Problems in Least Squares (1944).
@@ -53,28 +56,20 @@ class DampedStep:
         (1981).
     """
 
-    def __init__(self, point: Linearization, earlier: Array | None = None) -> None:
+    def __init__(
+        self, point: Linearization, earlier: Array | None = None, at_bound: NDArray[np.bool_] | None = None
+    ) -> None:
         curved = point.curved
+        if at_bound is not None:
+            curved[:, at_bound] = 0.0
         lengths = np.sqrt(np.square(curved).sum(axis=0))
         self.size = np.where(lengths > 0, lengths, 1.0) if earlier is None else np.maximum(lengths, earlier)
-        # A parameter that has run into its bound, or away to infinity, has no say any more in what the others do.
-        self.idle = lengths <= _IDLE * self.size
-        curved[:, self.idle] = 0.0
         left, self.singular, self.directions = singular_decomposition(curved / self.size)
         self.along = left[: len(point.slope)].T @ point.slope
         self.floor = (len(self.singular) * _EPS * self.singular[0]) ** 2
-        self.offset = self._relative_offset(point)
-
-    def _relative_offset(self, point: Linearization) -> float:
-        along = self.along[self.singular > _RANK * self.singular[0]]
-        inside = float(along @ along)
-        if inside == 0:
-            return 0.0
-        outside = float(np.square(point.factor[:, -1]).sum()) - inside
-        if not outside > 0:
-            return math.inf
-        freedom = max(1, point.n - len(point.factor) + 1)
-        return math.sqrt(inside / len(along) / (outside / freedom))
+        self.offset = _relative_offset(point, curved[: len(point.slope)])
+        still = point.unprojected == 0
+        self.lost = int((still if at_bound is None else still & ~at_bound).sum())
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
@@ -83,6 +78,26 @@ class DampedStep:
         inverse = np.where(self.singular > 0, share / np.where(self.singular > 0, self.singular, 1.0), 0.0)
         step: Array = (inverse * self.along) @ self.directions / self.size
         return step, float((np.square(self.along) * share * (2 - share)).sum())
+
+
+def _relative_offset(point: Linearization, upper: Array) -> float:
+    """See ``DampedStep``; from the projected Jacobian's triangle ``(m, m)``."""
+    along = point.slope
+    lengths = np.sqrt(np.square(upper).sum(axis=0))
+    if not (np.abs(np.diagonal(upper)) > _REGULAR * lengths).all():
+        moving = lengths > 0
+        if not moving.any():
+            return 0.0
+        left, singular, _ = singular_decomposition(upper[:, moving] / lengths[moving])
+        along = left[:, singular > _RANK * singular[0]].T @ along
+    inside = float(along @ along)
+    if inside == 0:
+        return 0.0
+    outside = float(np.square(point.factor[:, -1]).sum()) - inside
+    if not outside > 0:
+        return math.inf
+    freedom = max(1, point.n - len(point.factor) + 1)
+    return math.sqrt(inside / len(along) / (outside / freedom))
 
 
 def gain_ratio(before: float, after: float, promised: float) -> float:
@@ -104,9 +119,16 @@ def next_damping(damping: float, growth: float, gain: float, *, accepted: bool) 
 
 
 class Verdict(NamedTuple):
-    """Whether a point is the end, and why."""
+    """Whether a point is the end, and why.
+
+    Attributes:
+        converged: it is a minimum.
+        lost: it is where no step leads away, but no minimum.
+        reason: of either, or how far it is.
+    """
 
     converged: bool
+    lost: bool
     reason: str
 
 
@@ -125,17 +147,19 @@ def verdict_on(
     offset = seen.offset
     told = f"the step that is left is {offset:.1e} standard errors (relative offset)"
     if offset <= tolerances.orthogonality:
-        idle = int(seen.idle.sum())
-        but = f"; {idle} parameter{'s have' if idle > 1 else ' has'} no influence of its own left" if idle else ""
-        return Verdict(True, f"{told}, at most {tolerances.orthogonality:g}{but}")
+        if seen.lost:
+            which = "a parameter" if seen.lost == 1 else f"{seen.lost} parameters"
+            return Verdict(False, True, f"{which} ran to where no prediction changes any more; give other starts")
+        return Verdict(True, False, f"{told}, at most {tolerances.orthogonality:g}")
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:
-        return Verdict(True, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
+        return Verdict(True, False, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
     if residual > _ALMOST_EXACT * size_of_target:
-        return Verdict(False, told)
+        return Verdict(False, False, told)
     # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
     step, _ = seen.step(0.0)
     left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
     if left <= tolerances.step:
-        return Verdict(True, f"the step that is left is {left:.1e} of each parameter, at most {tolerances.step:g}")
-    return Verdict(False, told)
+        told = f"the step that is left is {left:.1e} of each parameter"
+        return Verdict(True, False, f"{told}, at most {tolerances.step:g}")
+    return Verdict(False, False, told)

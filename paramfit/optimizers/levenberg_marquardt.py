@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -28,14 +29,16 @@ __all__ = ["LevenbergMarquardt"]
 _EPS = float(np.finfo(np.float64).eps)
 _LEAST_GAIN = 1e-4
 _MOST_DAMPING = 1e30
+_FAR = 15.0  # from the start, or from the middle between two bounds: exp(-15) is 3e-7
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
-_POLISHED = 1e-13  # a relative offset that needs no polish
+_POLISHED = 1e-15  # a relative offset that needs no polish
 _REMEMBERED = (
     "converged",
     "stalled",
     "reason",
+    "_start",
     "_theta",
     "_trial",
     "_promised",
@@ -108,6 +111,7 @@ class LevenbergMarquardt(Optimizer):
         self.reason = ""
         self.point: Linearization | None = None
         self._layout: Layout | None = None
+        self._start: Array | None = None
         self._theta: Array | None = None
         self._trial: Array | None = None
         self._promised = 0.0
@@ -138,7 +142,8 @@ class LevenbergMarquardt(Optimizer):
         """Judge one trial point, and go there if it is better.
 
         Args:
-            closure: sums up all rows at the parameters as it finds them.
+            closure: sums up all rows at the parameters as it finds them; the first time with their ``target`` (as
+                ``ResidualRows.sums_checked`` does), without which no fit is recognised as exact.
 
         Returns:
             The sum of the losses at the parameters as they are afterwards.
@@ -164,7 +169,7 @@ class LevenbergMarquardt(Optimizer):
             if not finite:
                 msg = "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 raise InputError(msg)
-            self._layout, self._size_of_target = sums.layout, math.sqrt(sums.target)
+            self._layout, self._size_of_target, self._start = sums.layout, math.sqrt(sums.target), there.copy()
             self._accept(linearization(sums), there)
             return
         with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
@@ -178,7 +183,7 @@ class LevenbergMarquardt(Optimizer):
             # No loss is exact enough to show so small a decrease: the orthogonality is.
             accepted = found is not None and after <= self.point.loss * (1 + 1e-9)
             if accepted and found is not None:
-                seen = self._seen_from(found)
+                seen = self._seen_from(found, there)
                 accepted = seen.offset < self._offset
             self._refusals = 0 if accepted else self._refusals + 1
         else:
@@ -214,8 +219,18 @@ class LevenbergMarquardt(Optimizer):
         self._theta = polished(self._theta, self.point.factor[:p, :p], order, slope, _POLISHED * residual)
         self._write(self._theta)
 
-    def _seen_from(self, found: Linearization) -> DampedStep:
-        return DampedStep(found, None if self._step is None else self._step.size)
+    def _seen_from(self, found: Linearization, theta: Array) -> DampedStep:
+        return DampedStep(found, None if self._step is None else self._step.size, self._at_bound(theta))
+
+    def _at_bound(self, theta: Array) -> NDArray[np.bool_] | None:
+        """Which nonlinear parameters have come a millionth of their first distance near to a bound."""
+        assert self._layout is not None
+        if not any(self._layout.bounds) or self._start is None:
+            return None
+        now, first = theta[self._layout.nonlinear_places], self._start[self._layout.nonlinear_places]
+        bounds = np.array(self._layout.bounds)
+        near: NDArray[np.bool_] = (bounds == 1) & (now < first - _FAR) | (bounds == 2) & (np.abs(now) > _FAR)
+        return near
 
     def _accept(self, found: Linearization, there: Array, seen: DampedStep | None = None) -> None:
         assert self._layout is not None
@@ -226,13 +241,13 @@ class LevenbergMarquardt(Optimizer):
             self.converged, self._trial, self._offset = True, None, 0.0
             self.reason = "the model is linear in its parameters: solved exactly"
             return
-        self._step = self._seen_from(found) if seen is None else seen
+        self._step = self._seen_from(found, theta) if seen is None else seen
         self._offset = self._step.offset
         nonlinear = theta[self._layout.nonlinear_places]
         verdict = verdict_on(found, self._step, nonlinear, self._size_of_target, self._tolerances)
         self.reason = verdict.reason
-        if verdict.converged:
-            self.converged, self._trial = True, None
+        if verdict.converged or verdict.lost:
+            self.converged, self.stalled, self._trial = verdict.converged, verdict.lost, None
             return
         self._propose()
 
@@ -280,7 +295,10 @@ class LevenbergMarquardt(Optimizer):
             setattr(self, name, _restored(solver[name]))
         self._layout = Layout.from_tuple(solver["layout"])
         self.point = Linearization(*(_restored(part) for part in solver["point"]))
-        self._step = None if solver["size"] is None else DampedStep(self.point, _restored(solver["size"]))
+        if solver["size"] is not None:
+            assert self._theta is not None
+            at_bound = self._at_bound(self._theta)
+            self._step = DampedStep(self.point, _restored(solver["size"]), at_bound)
 
     def _flat(self) -> Array:
         if all(parameter.ndim == 0 for parameter in self._params):

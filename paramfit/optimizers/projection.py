@@ -44,9 +44,15 @@ class Linearization(NamedTuple):
             return upper.copy()
         found = np.concatenate([upper, self.turning])
         # What is left of a column that lies in the space of Phi is rounding: no direction to go.
-        whole = np.sqrt(np.square(self.factor[:p, q:p]).sum(axis=0))
-        found[:, np.sqrt(np.square(found).sum(axis=0)) <= _ROUNDING * whole] = 0.0
+        found[:, np.sqrt(np.square(found).sum(axis=0)) <= _ROUNDING * self.unprojected] = 0.0
         return found
+
+    @property
+    def unprojected(self) -> Array:
+        """Lengths of the nonlinear parameters' derivatives, ``(m,)``."""
+        q, p = len(self.linear), len(self.factor) - 1
+        lengths: Array = np.sqrt(np.square(self.factor[:p, q:p]).sum(axis=0))
+        return lengths
 
     @property
     def slope(self) -> Array:

@@ -27,26 +27,29 @@ class Layout:
         nonlinear: places of all others.
         slopes: for each column between, which linear parameter multiplies it (None: none does) and which of the
             nonlinear ones it belongs to, by their numbers in ``linear`` and ``nonlinear``.
+        bounds: for each nonlinear parameter how many bounds it has: one is at minus infinity of its unconstrained
+            number, a second at plus infinity. Empty where none has any.
     """
 
     linear: tuple[int, ...]
     nonlinear: tuple[int, ...]
     slopes: tuple[tuple[int | None, int], ...]
+    bounds: tuple[int, ...] = ()
 
     @classmethod
-    def plain(cls, p: int) -> "Layout":
+    def plain(cls, p: int, bounds: tuple[int, ...] = ()) -> "Layout":
         """The Jacobian ``(n, p)`` and the residual."""
-        return cls((), tuple(range(p)), tuple((None, k) for k in range(p)))
+        return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), bounds)
 
     def as_tuple(self) -> tuple[Any, ...]:
         """Plain values for a checkpoint."""
-        return self.linear, self.nonlinear, self.slopes
+        return self.linear, self.nonlinear, self.slopes, self.bounds
 
     @classmethod
     def from_tuple(cls, plain: Sequence[Any]) -> "Layout":
         """The layout that ``as_tuple`` kept."""
-        linear, nonlinear, slopes = plain
-        return cls(tuple(linear), tuple(nonlinear), tuple((j, k) for j, k in slopes))
+        linear, nonlinear, slopes, bounds = plain
+        return cls(tuple(linear), tuple(nonlinear), tuple((j, k) for j, k in slopes), tuple(bounds))
 
     @cached_property
     def linear_places(self) -> NDArray[np.intp]:

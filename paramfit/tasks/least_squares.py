@@ -126,7 +126,7 @@ class LeastSquares(EstimationTask):
         if solver.is_done() and alone and observations.n <= MOST_ROWS_POLISHED:
             solver.polish(lambda: self.rows.slope(observations))
         solver.fill_gradients()
-        self.log_of_updates.after_update(self.objective.finish(torch.tensor(total), sums.n))
+        self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
         if solver.is_done():
             self._request_stop(solver)
 
@@ -161,7 +161,7 @@ class LeastSquares(EstimationTask):
 
     def further_test_metrics(self) -> dict[str, Tensor]:
         """The share of the test rows that fell into the 95 % prediction band."""
-        return {"band_coverage": torch.tensor(self._hits / self._seen)} if self._seen else {}
+        return {"band_coverage": torch.tensor(self._hits / self._seen, dtype=torch.float64)} if self._seen else {}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what is summed up of an unfinished epoch."""

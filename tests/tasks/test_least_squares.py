@@ -454,7 +454,7 @@ def test_a_start_that_is_not_finite_names_a_row(batch_size: int | None, make_tra
     x = torch.tensor([1.0, 2.0, 3.0, -4.0, 5.0], dtype=torch.float64)
     task = LeastSquares(FormulaModel("b1 + log(b2 * x)", ["x"], {"b1": 0.0, "b2": 1.0}))
     data = InMemory(Observations((x,), torch.ones(5, dtype=torch.float64)), batch_size=batch_size)
-    with pytest.raises(InputError, match=r"not finite at the start in row \d \(input -4\)"):
+    with pytest.raises(InputError, match=r"not finite at the start .* in row \d \(input -4\)"):
         make_trainer(5).fit(task, datamodule=data)
 
 
