@@ -11,6 +11,7 @@ from paramfit.data.arrays import observations_from
 from paramfit.errors import InputError
 from paramfit.estimates import FitResult, LossFunction, summarise_least_squares
 from paramfit.estimates.fields import fields_of, reasons
+from paramfit.estimates.summary import Summary
 from paramfit.gradients import ResidualRows
 from paramfit.models import FormulaModel, FunctionModel, ParametricModel
 from paramfit.objectives import Objective, SquaredError
@@ -81,7 +82,6 @@ def fit(
         rows, observations, max_iterations, lambda parameters: LevenbergMarquardt(parameters, **options)
     )
     stop = _how_it_ended(solver, steps)
-    total = torch.tensor(0.0 if solver.point is None else solver.point.loss, dtype=torch.float64)
     loss = LossFunction.around(fitted, objective, observations)
     known = solver.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
     summary = summarise_least_squares(
@@ -93,13 +93,22 @@ def fit(
         reason=stop.reason,
         updates=steps,
         loss={
-            "train": objective.finish(total, observations.n).item(),
+            "train": _loss(loss, summary),
             "val": None,
         },
         n_observations={"train": observations.n, "val": 0},
         notes=reasons(summary),
         **fields_of(summary, loss.names, None if observations.sigma is None else sigma_is),
     )
+
+
+def _loss(loss: LossFunction, summary: Summary) -> float:
+    """The objective at the estimates."""
+    if isinstance(loss.objective, SquaredError) and summary.statistics is not None:
+        rss = torch.tensor(summary.statistics.residual_sum_of_squares, dtype=torch.float64)
+        return loss.objective.finish(rss, loss.n).item()
+    with torch.no_grad():
+        return loss(loss.theta).item()
 
 
 def _how_it_ended(solver: LevenbergMarquardt, steps: int) -> Stop:

@@ -112,8 +112,8 @@ def _distance(loss: LossFunction, errors: Uncertainty, gradient: Tensor) -> Dist
     variance = errors.spread**2
     if not variance > 0:
         return Distance(0.0, tuple(0.0 for _ in loss.names))
-    part = errors.root.T @ pull / variance
-    step = errors.root @ part
-    deviation = errors.root.norm(dim=1)
-    steps = torch.where(deviation > 0, step.abs() / torch.where(deviation > 0, deviation, 1.0), 0.0)
-    return Distance(part.norm().item(), tuple(steps.tolist()))
+    root = errors.root.numpy()
+    part = root.T @ pull.numpy() / variance
+    deviation = np.sqrt(np.square(root).sum(axis=1))
+    steps = np.abs(root @ part) / np.where(deviation > 0, deviation, 1.0)
+    return Distance(float(np.sqrt(part @ part)), tuple(steps.tolist()))

@@ -89,7 +89,7 @@ def _statistics(result: FitResult) -> Table:
     rows.add_row("observations", f"{counts}; {found['degrees_of_freedom']} degrees of freedom")
     if found["chi_square"] is not None:
         probability = found["chi_square_probability"]
-        told = "" if probability is None else f", probability {probability:.3g}"
+        told = "" if probability is None else f", probability {probability:.3g}" if probability else ", improbable"
         rows.add_row("chi-square", f"{found['chi_square']:.6g}{told}")
     if found["residual_standard_deviation"] is not None:
         of = " (in sigma)" if found["sigma_is"] else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paramfit.optimizers.small_matrices import Array, singular_decomposition, solve_upper, triangle
+from paramfit.optimizers.small_matrices import Array, lengths, singular_decomposition, solve_upper, triangle
 
 __all__ = ["InverseInformation", "inverse_information"]
 
@@ -42,14 +42,14 @@ def inverse_information(factor: Array, names: Sequence[str]) -> InverseInformati
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), section 3.
     """
     p = len(names)
-    lengths = np.sqrt(np.square(factor).sum(axis=0))
-    moving = np.flatnonzero(lengths > 0)
+    sizes = lengths(factor)
+    moving = np.flatnonzero(sizes > 0)
     if len(moving) == 0:
         still = {k: _idle(names[k]) for k in range(p)}
         return InverseInformation(np.zeros((p, 0)), still, tuple(still.values()))
-    undetermined = {k: _idle(names[k]) for k in range(p) if not lengths[k] > 0}
+    undetermined = {k: _idle(names[k]) for k in range(p) if not sizes[k] > 0}
     directions = list(undetermined.values())
-    size = lengths[moving]
+    size = sizes[moving]
     scaled = factor[:, moving] / size
     _, singular, vectors = singular_decomposition(scaled)
     weak = singular <= _SINGULAR * singular[0]

@@ -17,7 +17,9 @@ class RobustError(Objective, ABC):
 
     .. math:: \ell_i = s^2\, \rho(z_i), \qquad z_i = (r_i / s)^2, \qquad r_i = (f(x_i) - y_i) / \sigma_i
 
-    where :math:`\sigma_i` is 1 unless errors are known, and :math:`\rho(z) \approx z` for small z.
+    where :math:`\sigma_i` is 1 unless errors are known, and :math:`\rho(z) \approx z` for small z. A robust fit says
+    how uncertain its curve is, but not how far off the next observation may be, unless sigma is known absolutely:
+    there is no prediction band otherwise.
 
     Args:
         scale: the residual s beyond which an observation counts for less: in the unit of the target, or in standard

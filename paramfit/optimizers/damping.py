@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramfit.optimizers.projection import Linearization
-from paramfit.optimizers.small_matrices import Array, singular_decomposition
+from paramfit.optimizers.small_matrices import Array, lengths, singular_decomposition
 
-__all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "verdict_on"]
+__all__ = ["DampedStep", "Tolerances", "converged_by", "gain_ratio", "next_damping", "verdict_on"]
 
 _RANK = 1e-13  # a direction so much weaker than the strongest is rounding
 _ALMOST_EXACT = 1e-8  # of the target's length
@@ -62,8 +62,8 @@ class DampedStep:
         curved = point.curved
         if at_bound is not None:
             curved[:, at_bound] = 0.0
-        lengths = np.sqrt(np.square(curved).sum(axis=0))
-        self.size = np.where(lengths > 0, lengths, 1.0) if earlier is None else np.maximum(lengths, earlier)
+        here = lengths(curved)
+        self.size = np.where(here > 0, here, 1.0) if earlier is None else np.maximum(here, earlier)
         left, self.singular, self.directions = singular_decomposition(curved / self.size)
         self.along = left[: len(point.slope)].T @ point.slope
         self.floor = (len(self.singular) * _EPS * self.singular[0]) ** 2
@@ -83,17 +83,17 @@ class DampedStep:
 def _relative_offset(point: Linearization, upper: Array) -> float:
     """See ``DampedStep``; from the projected Jacobian's triangle ``(m, m)``."""
     along = point.slope
-    lengths = np.sqrt(np.square(upper).sum(axis=0))
-    if not (np.abs(np.diagonal(upper)) > _REGULAR * lengths).all():
-        moving = lengths > 0
+    here = lengths(upper)
+    if not (np.abs(upper.diagonal()) > _REGULAR * here).all():
+        moving = here > 0
         if not moving.any():
             return 0.0
-        left, singular, _ = singular_decomposition(upper[:, moving] / lengths[moving])
+        left, singular, _ = singular_decomposition(upper[:, moving] / here[moving])
         along = left[:, singular > _RANK * singular[0]].T @ along
     inside = float(along @ along)
     if inside == 0:
         return 0.0
-    outside = float(np.square(point.factor[:, -1]).sum()) - inside
+    outside = float(point.factor[:, -1] @ point.factor[:, -1]) - inside
     if not outside > 0:
         return math.inf
     freedom = max(1, point.n - len(point.factor) + 1)
@@ -132,6 +132,15 @@ class Verdict(NamedTuple):
     reason: str
 
 
+def converged_by(offset: float, tolerances: Tolerances) -> str:
+    """The reason that goes with a small relative offset."""
+    return f"{_left(offset)}, at most {tolerances.orthogonality:g}"
+
+
+def _left(offset: float) -> str:
+    return f"the step that is left is {offset:.1e} standard errors (relative offset)"
+
+
 def verdict_on(
     point: Linearization, seen: DampedStep, theta: Array, size_of_target: float, tolerances: Tolerances
 ) -> Verdict:
@@ -145,12 +154,12 @@ def verdict_on(
         tolerances: the thresholds.
     """
     offset = seen.offset
-    told = f"the step that is left is {offset:.1e} standard errors (relative offset)"
+    told = _left(offset)
     if offset <= tolerances.orthogonality:
         if seen.lost:
             which = "a parameter" if seen.lost == 1 else f"{seen.lost} parameters"
             return Verdict(False, True, f"{which} ran to where no prediction changes any more; give other starts")
-        return Verdict(True, False, f"{told}, at most {tolerances.orthogonality:g}")
+        return Verdict(True, False, converged_by(offset, tolerances))
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:
         return Verdict(True, False, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")

@@ -16,7 +16,7 @@ _SINGULAR = 1e3 * float(np.finfo(np.float64).eps)
 
 def polished(
     theta: Array, factor: Array, order: Sequence[int], slope: Callable[[Array], Array], enough: float
-) -> Array:
+) -> tuple[Array, float]:
     r"""Drive :math:`J^T e` to rounding.
 
     Where residuals are large, a QR factorisation leaves an error of its own in :math:`J^T e`, which the square of the
@@ -32,7 +32,8 @@ def polished(
         enough: length of :math:`R^{-T} J^T e` below which nothing is to be won.
 
     Returns:
-        The best parameters that were seen; theta itself where R is singular.
+        The best parameters that were seen, and the length of :math:`R^{-T} J^T e` there; theta itself and infinity
+        where R is singular.
 
     References:
         Ake Bjorck: Stability Analysis of the Method of Seminormal Equations for Linear Least Squares Problems (1987).
@@ -42,7 +43,7 @@ def polished(
     scaled = factor / size
     _, singular, _ = singular_decomposition(scaled)
     if not singular[-1] > _SINGULAR * singular[0]:
-        return theta
+        return theta, math.inf
     places = list(order)
 
     def force_at(point: Array) -> tuple[Array, float]:
@@ -67,4 +68,4 @@ def polished(
         if weight:
             gain += np.outer(move - learned, move @ gain) / weight
         theta, force, left = there, force_there, left_there
-    return theta
+    return theta, left

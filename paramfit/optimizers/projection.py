@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
-from paramfit.optimizers.small_matrices import Array, singular_decomposition, solve_upper, triangle
+from paramfit.optimizers.small_matrices import Array, lengths, singular_decomposition, solve_upper, triangle
 
 __all__ = ["Linearization", "column_lengths", "linearization"]
 
@@ -44,15 +44,14 @@ class Linearization(NamedTuple):
             return upper.copy()
         found = np.concatenate([upper, self.turning])
         # What is left of a column that lies in the space of Phi is rounding: no direction to go.
-        found[:, np.sqrt(np.square(found).sum(axis=0)) <= _ROUNDING * self.unprojected] = 0.0
+        found[:, lengths(found) <= _ROUNDING * self.unprojected] = 0.0
         return found
 
     @property
     def unprojected(self) -> Array:
         """Lengths of the nonlinear parameters' derivatives, ``(m,)``."""
         q, p = len(self.linear), len(self.factor) - 1
-        lengths: Array = np.sqrt(np.square(self.factor[:p, q:p]).sum(axis=0))
-        return lengths
+        return lengths(self.factor[:p, q:p])
 
     @property
     def slope(self) -> Array:
@@ -102,14 +101,14 @@ def linearization(sums: ResidualSums) -> Linearization:
         turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
         factor = triangle(np.concatenate([factor[:, :q], moved], axis=1))
         factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
-    loss = float(np.square(factor[:, -1]).sum()) if sums.total is None else sums.total
+    loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total
     return Linearization(linear, factor, turning, loss, sums.n)
 
 
 def column_lengths(matrix: Array) -> Array:
     """The Euclidean length of each column, 1 for a column of zeros: to divide by."""
-    lengths = np.sqrt(np.square(matrix).sum(axis=0))
-    return np.where(lengths > 0, lengths, 1.0)
+    found = lengths(matrix)
+    return np.where(found > 0, found, 1.0)
 
 
 def _pseudo_inverse(basis: Array) -> Array:

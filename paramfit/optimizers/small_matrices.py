@@ -8,9 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dgeqrf, dgesdd, dtrtrs
 
-__all__ = ["Array", "singular_decomposition", "solve_upper", "triangle"]
+__all__ = ["Array", "lengths", "singular_decomposition", "solve_upper", "triangle"]
 
 Array = NDArray[np.float64]
+
+
+def lengths(matrix: Array) -> Array:
+    """The Euclidean length of each column; infinite where a square overflows."""
+    found: Array = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    return found
 
 
 def triangle(rows: Array) -> Array:

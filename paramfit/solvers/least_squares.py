@@ -40,6 +40,6 @@ def solve_least_squares(
     while not solver.is_done() and steps < most_steps:
         solver.update(lambda: (rows.sums if solver.point else rows.sums_checked)(observations))
         steps += 1
-    if observations.n <= MOST_ROWS_POLISHED:
-        solver.polish(lambda: rows.slope(observations))
+        if observations.n <= MOST_ROWS_POLISHED:
+            solver.polish(lambda: rows.slope(observations))
     return solver, steps

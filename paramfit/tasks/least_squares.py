@@ -123,7 +123,7 @@ class LeastSquares(EstimationTask):
             return
         self._sums = None
         total = optimizer.step(closure=lambda: sums)
-        if solver.is_done() and alone and observations.n <= MOST_ROWS_POLISHED:
+        if alone and observations.n <= MOST_ROWS_POLISHED:
             solver.polish(lambda: self.rows.slope(observations))
         solver.fill_gradients()
         self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))

@@ -123,13 +123,15 @@ def test_batches_of_any_size_reach_scipys_estimates(
 
 
 @EACH_MODEL
-def test_batches_take_the_updates_of_the_whole(make: Callable[[], FormulaModel], make_trainer: MakeTrainer) -> None:
+def test_batches_take_the_updates_of_the_whole_and_those_that_its_polish_saves(
+    make: Callable[[], FormulaModel], make_trainer: MakeTrainer
+) -> None:
     counts = []
     for batching in ({}, {"batch_size": 5}):
         task = LeastSquares(make())
         make_trainer(200).fit(task, datamodule=InMemory(**batching))
         counts.append(task.updates)
-    assert counts[0] == counts[1]
+    assert counts[0] <= counts[1] <= counts[0] + 4
 
 
 @pytest.mark.parametrize("batching", [{}, {"batch_size": 4, "shuffle": True}], ids=["whole", "batches"])
