@@ -56,11 +56,8 @@ def summarise_least_squares(
     rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())
     if factor is None:
         with torch.no_grad():
-            factor = ResidualRows(loss.model, SquaredError(), separate=False).sums(observations).factor
-            residual = observations.target - loss.model(*observations.inputs)
-        if observations.sigma is not None:
-            residual = residual / observations.sigma
-        rss = residual.square().sum().item()
+            sums, residual = ResidualRows(loss.model, SquaredError(), separate=False).sums_with_residual(observations)
+        factor, rss = sums.factor, residual.square().sum().item()
     assert factor is not None  # there is a row
     if untrusted is None:
         seen = ResidualFactor(factor, loss.n, rss, residual)

@@ -54,8 +54,10 @@ def natural_estimates(
         exact: the closed-form optimum, ``(p,)``.
         gradient: derivative of the loss by theta, ``(p,)``.
     """
-    values, slopes = loss.natural(theta), loss.slopes(theta)
-    covariance = None if errors.covariance is None else torch.outer(slopes, slopes) * errors.covariance
+    values, covariance = theta, errors.covariance
+    if getattr(loss.model, "transforms", None):
+        values, slopes = loss.natural(theta), loss.slopes(theta)
+        covariance = None if covariance is None else torch.outer(slopes, slopes) * covariance
     names, fixed = _all_names(loss)
     # The linear map back to the raw input acts on fixed parameters too.
     places = torch.tensor([names.index(name) for name in loss.names])
@@ -70,7 +72,9 @@ def natural_estimates(
     undo = _undo_normalization(loss, normalization)
     # Without a normalisation both are the same, and the truth belongs to both.
     same = all(pair == (0.0, 1.0) for pair in normalization)
-    slope = None if gradient is None else torch.zeros(len(names), dtype=torch.float64).index_copy(0, places, gradient)
+    slope = gradient
+    if fixed and gradient is not None:
+        slope = torch.zeros(len(names), dtype=torch.float64).index_copy(0, places, gradient)
     lost = {loss.names[k] for k in errors.undetermined}
     bounds = _sides(loss, theta, errors.at_bound)
     specs = loss.model.specifications if isinstance(loss.model, ParametricModel) else {}
@@ -122,11 +126,8 @@ def natural_estimates(
 
 def _all_names(loss: LossFunction) -> tuple[list[str], dict[str, float]]:
     """The elements of all parameters in the model's order, and the values of those that are fixed."""
-    fixed = {
-        name: parameter.item()
-        for name, parameter in loss.model.named_parameters()
-        if not parameter.requires_grad and parameter.ndim == 0 and isinstance(loss.model, ParametricModel)
-    }
+    specs = loss.model.specifications if isinstance(loss.model, ParametricModel) else {}
+    fixed = {name: getattr(loss.model, name).item() for name, spec in specs.items() if spec.fixed}
     if not fixed:
         return list(loss.names), {}
     return [name for name, _ in loss.model.named_parameters() if name in fixed or name in loss.names], fixed

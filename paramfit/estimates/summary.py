@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -112,10 +113,12 @@ def correlations(covariance: Tensor | None) -> Tensor | None:
     """Correlations from a covariance; 0 beside parameters that have none."""
     if covariance is None:
         return None
-    deviation = covariance.diagonal().clamp_min(0).sqrt()
-    scale = torch.where(deviation > 0, deviation, 1.0)
-    found = (covariance / torch.outer(scale, scale)).clamp(-1.0, 1.0)
-    return found.fill_diagonal_(1.0)
+    matrix = covariance.numpy()
+    deviation = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
+    scale = np.where(deviation > 0, deviation, 1.0)
+    found = np.clip(matrix / np.outer(scale, scale), -1.0, 1.0)
+    np.fill_diagonal(found, 1.0)
+    return torch.from_numpy(found)
 
 
 def _gradient(loss: LossFunction, theta: Tensor) -> Tensor | None:

@@ -84,7 +84,6 @@ class ResidualRows:
         specs = [model.specifications[name] for name in self._nonlinear]
         return tuple(spec.bounded * ((spec.lower is not None) + (spec.upper is not None)) for spec in specs)
 
-    @torch.no_grad()
     def sums(self, observations: Observations, into: ResidualSums | None = None) -> ResidualSums:
         """Sum up the rows of a batch at the model's present parameters.
 
@@ -101,6 +100,17 @@ class ResidualRows:
             found = (ResidualSums(self.layout) if found is None else found).add(columns, total)
         assert found is not None  # a batch has a row
         return found
+
+    def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
+        """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""
+        parts = [
+            self._joint(observations.rows(slice(start, start + _ROWS_AT_ONCE)))[0]
+            for start in range(0, observations.n, _ROWS_AT_ONCE)
+        ]
+        found = ResidualSums(self.layout)
+        for part in parts:
+            found.add(part)
+        return found, parts[0][-1] if len(parts) == 1 else torch.cat([part[-1] for part in parts])
 
     def sums_checked(self, observations: Observations, into: ResidualSums | None = None) -> ResidualSums:
         """The sums at the start: they are finite, and know how long the target is.
@@ -143,13 +153,11 @@ class ResidualRows:
             )
             raise InputError(msg)
 
-    @torch.no_grad()
     def slope(self, observations: Observations) -> Tensor:
         """``J^T e`` at the present parameters, ``(p,)``, summed in the longest floating-point type."""
         columns, _ = self._joint(observations)
         rows = columns.cpu().numpy().astype(np.longdouble)
-        products = np.array([(row * rows[-1]).sum() for row in rows[:-1]])
-        return torch.from_numpy(products.astype(np.float64))
+        return torch.from_numpy((rows[:-1] * rows[-1]).sum(axis=1).astype(np.float64))
 
     def _separated(self, part: Observations) -> tuple[Tensor, None]:
         model = self.model
@@ -172,8 +180,8 @@ class ResidualRows:
         return _stacked([*columns, part.target - apart.offset], part), None
 
     def _joint(self, part: Observations) -> tuple[Tensor, Tensor | None]:
-        prediction = self._prediction(part)
-        stacked = _stacked([*self._jacobian(part), part.target - prediction], part)
+        prediction, columns = self._linearized(part)
+        stacked = _stacked([*columns, part.target - prediction], part)
         if not isinstance(self.objective, RobustError):
             return stacked, None
         scale = self.objective.scale
@@ -184,18 +192,26 @@ class ResidualRows:
         stacked[-1] *= first / curvature
         return stacked, scale**2 * rho.sum()
 
-    def _prediction(self, part: Observations) -> Tensor:
-        prediction = self.model(*part.inputs)
+    def _linearized(self, part: Observations) -> tuple[Tensor, list[Tensor | float]]:
+        """The prediction, and its derivative by each element of theta."""
+        if isinstance(self.model, ParametricModel):
+            prediction, columns = self.model.value_and_jacobian(*part.inputs)
+            return self._checked(prediction), [columns[name] for name in self._names]
+        prediction = self._checked(self.model(*part.inputs))
+        jacobian = getattr(self.model, "jacobian", None)
+        if callable(jacobian):
+            columns = jacobian(*part.inputs)
+            return prediction, [columns[name] for name in self._names]
+        return prediction, self._derivatives(part)
+
+    def _checked(self, prediction: object) -> Tensor:
         if not isinstance(prediction, Tensor):
             msg = f"model: least squares needs a prediction, but {type(self.model).__name__} returned a distribution"
             raise InputError(msg)
         return prediction
 
-    def _jacobian(self, part: Observations) -> list[Tensor | float]:
-        jacobian = getattr(self.model, "jacobian", None)
-        if callable(jacobian):
-            columns = jacobian(*part.inputs)
-            return [columns[name] for name in self._names]
+    def _derivatives(self, part: Observations) -> list[Tensor | float]:
+        """By ``torch.func``, for a model that does not know its own."""
         parameters = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
 
         def predicted(values: dict[str, Tensor]) -> Tensor:

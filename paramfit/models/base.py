@@ -135,6 +135,10 @@ class ParametricModel(nn.Module, ABC):
             For each parameter name a column ``(n,)``, or one number where it is the same for every observation.
         """
 
+    def value_and_jacobian(self, *inputs: Tensor) -> tuple[Any, dict[str, Tensor | float]]:
+        """The prediction and its Jacobian, for models in which they share work."""
+        return self(*inputs), self.jacobian(*inputs)
+
     def original_units(self, shift: float, scale: float) -> Tensor | None:
         """How estimates on the normalised input ``z = (x - shift) * scale`` become those on ``x``.
 

@@ -78,6 +78,11 @@ class CompiledFormula:
         """The derivative by each parameter."""
         return self._function(list(self.slopes.values()))
 
+    @cached_property
+    def joint(self) -> Callable[..., list[Tensor | float]]:
+        """The prediction and the derivatives, with what they have in common computed once."""
+        return self._function([self.expression, *self.slopes.values()])
+
     def linear(self, allowed: Sequence[str], first: Collection[str]) -> tuple[str, ...]:
         """The parameters in which the formula is linear (``linear_set``)."""
         with distribute(False):

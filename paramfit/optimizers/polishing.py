@@ -11,6 +11,7 @@ from paramfit.optimizers.small_matrices import Array, singular_decomposition, so
 __all__ = ["polished"]
 
 _MOST_STEPS = 30
+_LAST_DIGIT = float(np.finfo(np.float64).eps)
 _SINGULAR = 1e3 * float(np.finfo(np.float64).eps)
 
 
@@ -57,8 +58,11 @@ def polished(
         if left <= enough:
             break
         move = gain @ force
+        step = solve_upper(scaled, move) / size
+        if (np.abs(step) <= _LAST_DIGIT * np.abs(theta[places])).all():
+            break
         there = theta.copy()
-        there[places] += solve_upper(scaled, move) / size
+        there[places] += step
         force_there, left_there = force_at(there)
         if not left_there < left:
             break

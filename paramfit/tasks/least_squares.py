@@ -106,6 +106,7 @@ class LeastSquares(EstimationTask):
         found = getattr(self.trainer, "datamodule", None)
         return found if isinstance(found, EstimationDataModule) else None
 
+    @torch.no_grad()
     def training_step(self, observations: Observations, batch_idx: int) -> None:
         """Sum up one batch at the trial point; with the last batch of the epoch, judge it."""
         del batch_idx
