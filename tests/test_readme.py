@@ -39,6 +39,30 @@ def test_the_use_from_python_prints_what_it_says(capsys: pytest.CaptureFixture[s
     assert float(value[1]) == pytest.approx(0.5367 * 50 - 17.301, abs=1e-2)
 
 
+def test_the_table_of_ones_own_is_the_worked_example() -> None:
+    shown = next(block for block in blocks("yaml") if "FormulaModel" in block)
+    file = Path(__file__).parent.parent / "configs" / "table" / "saturation.yaml"
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert shown.splitlines() == lines
+
+
+def test_the_report_of_ones_own_table_is_as_printed(capsys: pytest.CaptureFixture[str], own_directory: Path) -> None:
+    (own_directory / "configs").symlink_to(Path(__file__).parent.parent / "configs")
+    assert main(["fit", "--config", "configs/table/saturation.yaml", "--plots.enabled", "false"]) == 0
+    printed = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    shown = next(block for block in blocks("") if "residual std. dev." in block)
+    report = [" ".join(line.split()) for line in shown.splitlines()[3:]]  # after the headline, which has rounding in it
+    assert [line for line in report if line not in printed] == []
+
+
+def test_the_fit_in_a_notebook_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    program = next(block for block in blocks("python") if "paramfit.fit(" in block)
+    exec(compile(program, "README.md", "exec"), {})
+    estimate, error = capsys.readouterr().out.splitlines()[0].split()
+    assert float(estimate) == pytest.approx(5.4723748542e-01, rel=1e-9)  # as certified by NIST
+    assert float(error) == pytest.approx(1.0455993237e-01, rel=1e-9)
+
+
 def test_every_link_and_picture_is_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (Path(__file__).parent.parent / target).exists(), target

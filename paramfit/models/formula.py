@@ -1,5 +1,6 @@
 """A model written as a formula."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from paramfit.models.names import as_names, check_names
 from paramfit.precision import precision
 
 __all__ = ["FormulaModel"]
+
+_OWN = {"_parameters", "_buffers", "_modules"}  # what a copy must not share
 
 
 class FormulaModel(ParametricModel):
@@ -66,6 +69,15 @@ class FormulaModel(ParametricModel):
         free = tuple(name for name in self.names if not self.specifications[name].fixed)
         self._others = tuple(name for name in free if name not in self._linear)
         self.linear_in_parameters = bool(free) and not self._others
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FormulaModel":
+        """A copy with parameters of its own; without this, copying takes as long as a step of a small fit."""
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        for name, value in self.__dict__.items():
+            if isinstance(value, dict | set):
+                twin.__dict__[name] = copy.deepcopy(value, memo) if name in _OWN else value.copy()
+        return twin
 
     def _check_used(self) -> None:
         there = self._compiled.names

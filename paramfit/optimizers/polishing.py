@@ -54,6 +54,7 @@ def polished(
 
     gain = np.eye(len(size))
     force, left = force_at(theta)
+    contraction = 1.0
     for _ in range(_MOST_STEPS):
         if left <= enough:
             break
@@ -63,6 +64,8 @@ def polished(
             break
         there = theta.copy()
         there[places] += step
+        if left * contraction <= enough:
+            return there, enough  # by what the last step gained; to look would cost a pass
         force_there, left_there = force_at(there)
         if not left_there < left:
             break
@@ -71,5 +74,6 @@ def polished(
         weight = move @ learned
         if weight:
             gain += np.outer(move - learned, move @ gain) / weight
+        contraction = left_there / left
         theta, force, left = there, force_there, left_there
     return theta, left

@@ -126,10 +126,15 @@ class LeastSquares(EstimationTask):
         total = optimizer.step(closure=lambda: sums)
         if alone and observations.n <= MOST_ROWS_POLISHED:
             solver.polish(lambda: self.rows.slope(observations))
+            if solver.converged:
+                total = self.objective.total(*self._compared(observations)).item()
         solver.fill_gradients()
         self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
         if solver.is_done():
             self._request_stop(solver)
+
+    def _compared(self, observations: Observations) -> tuple[Tensor, Tensor, Tensor | None]:
+        return self.predicted(observations), observations.target, observations.sigma
 
     def _request_stop(self, solver: LevenbergMarquardt) -> None:
         self.request_stop(Stop(Status.CONVERGED if solver.converged else Status.STALLED, f"{solver.reason}."))
