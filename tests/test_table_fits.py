@@ -322,7 +322,7 @@ def test_the_unit_stands_in_the_report(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_limit_that_is_reached_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit("--trainer.max_epochs", "2") == 0
+    assert fit("--trainer.max_epochs", "1") == 0
     assert written()["status"] == "limit_reached"
     assert "not converged" in " ".join(capsys.readouterr().out.split())
 
