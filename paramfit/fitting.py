@@ -105,8 +105,8 @@ def fit(
 def _loss(loss: LossFunction, summary: Summary) -> float:
     """The objective at the estimates."""
     if isinstance(loss.objective, SquaredError) and summary.statistics is not None:
-        rss = torch.tensor(summary.statistics.residual_sum_of_squares, dtype=torch.float64)
-        return loss.objective.finish(rss, loss.n).item()
+        rss = summary.statistics.residual_sum_of_squares
+        return rss / loss.n if loss.objective.reduction == "mean" else rss
     with torch.no_grad():
         return loss(loss.theta).item()
 

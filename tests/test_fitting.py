@@ -226,7 +226,7 @@ def test_limit_of_iterations_is_told() -> None:
 
 
 def test_options_reach_the_solver() -> None:
-    assert fit(model(k=6), (X, Y), orthogonality=0.5).updates < fit(model(k=6), (X, Y)).updates
+    assert fit(model(k=6), (X, Y), orthogonality=1e6).updates < fit(model(k=6), (X, Y)).updates
     with pytest.raises(InputError, match="damping"):
         fit(model(), (X, Y), damping=-1.0)
 

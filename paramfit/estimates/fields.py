@@ -1,6 +1,5 @@
 """What a summary adds to a result."""
 
-from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
@@ -28,7 +27,7 @@ def fields_of(summary: Summary, names: tuple[str, ...], sigma_is: str | None) ->
         "uncertainty": summary.errors.method,
         "covariance": _matrix(names, summary.covariance),
         "correlation": _matrix(names, summary.correlation),
-        "least_squares": None if statistics is None else {**asdict(statistics), "sigma_is": sigma_is},
+        "least_squares": None if statistics is None else {**vars(statistics), "sigma_is": sigma_is},
         "warnings": list(summary.warnings),
         "curve": summary.curve,
     }

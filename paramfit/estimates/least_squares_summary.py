@@ -55,7 +55,7 @@ def summarise_least_squares(
     residual = None
     rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())
     if factor is None:
-        with torch.no_grad():
+        with torch.inference_mode():
             sums, residual = ResidualRows(loss.model, SquaredError(), separate=False).sums_with_residual(observations)
         factor, rss = sums.factor, residual.square().sum().item()
     assert factor is not None  # there is a row

@@ -64,7 +64,8 @@ def polished(
             break
         there = theta.copy()
         there[places] += step
-        if left * contraction <= enough:
+        rest = contraction * np.abs(step)
+        if left * contraction <= enough or (rest <= _LAST_DIGIT * np.abs(there[places])).all():
             return there, enough  # by what the last step gained; to look would cost a pass
         force_there, left_there = force_at(there)
         if not left_there < left:

@@ -58,7 +58,7 @@ def test_optimizers_options_are_the_users() -> None:
     made: list[LevenbergMarquardt] = []
 
     def maker(parameters: list[torch.nn.Parameter]) -> LevenbergMarquardt:
-        made.append(LevenbergMarquardt(parameters, orthogonality=0.5))
+        made.append(LevenbergMarquardt(parameters, orthogonality=1e6))
         return made[-1]
 
     _, few = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS, optimizer=maker)
