@@ -4,6 +4,7 @@ import math
 
 __all__ = ["with_error"]
 
+_MOST_DIGITS = 15
 _LARGEST_PLAIN = 1e6
 _SMALLEST_PLAIN = 1e-3
 
@@ -25,6 +26,8 @@ def with_error(value: float, error: float | None) -> str:
         return f"{value:.6g}"
     place = math.floor(math.log10(float(f"{error:.1e}"))) - 1
     largest = max(abs(value), error)
+    if math.floor(math.log10(largest)) - place >= _MOST_DIGITS:
+        return f"{value:.{_MOST_DIGITS}g} ± {error:.1e}"  # of an exact fit: more digits than a float64 has
     if _SMALLEST_PLAIN <= largest < _LARGEST_PLAIN and place >= -6:
         decimals = max(0, -place)
         return f"{value:.{decimals}f} ± {error:.{decimals}f}" if place <= 0 else _rounded(value, error, place)

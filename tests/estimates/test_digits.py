@@ -59,3 +59,8 @@ def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(
     shown_value, shown_error = read(with_error(value, error))
     assert shown_error == pytest.approx(error, rel=0.0501)
     assert abs(shown_value - value) <= 0.0501 * error + 1e-14 * abs(value)
+
+
+def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have() -> None:
+    assert with_error(3.0000000000000004, 1.1e-16) == "3 ± 1.1e-16"
+    assert with_error(0.1, 6.5e-17) == "0.1 ± 6.5e-17"
