@@ -176,8 +176,8 @@ class LevenbergMarquardt(Optimizer):
             return
         with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
             found = linearization(sums) if finite else None
-        if found is not None and not math.isfinite(found.loss):
-            found = None
+            if found is not None and not (math.isfinite(found.loss) and np.isfinite(found.unprojected).all()):
+                found = None
         seen = None
         after = math.inf if found is None else found.loss
         gain = gain_ratio(self.point.loss, after, self._promised)
