@@ -296,3 +296,13 @@ def test_data_are_not_changed() -> None:
 def test_every_argument_is_documented() -> None:
     documented = inspect.getdoc(fit) or ""
     assert all(f"{name}: " in documented for name in inspect.signature(fit).parameters)
+
+
+def test_robust_fit_has_a_prediction_band_only_where_sigma_is_known_absolutely() -> None:
+    # How far off the next observation may be is not to be read from residuals with outliers in them.
+    relative = fit(model(), (X, Y), sigma=SIGMA, sigma_is="relative", objective=HuberError(2.0))
+    absolute = fit(model(), (X, Y), sigma=SIGMA, objective=HuberError(2.0))
+    plain = fit(model(), (X, Y), objective=HuberError(2.0))
+    assert relative.predict([1.0], sigma=[0.1]).prediction_band is None
+    assert plain.predict([1.0]).prediction_band is None
+    assert absolute.predict([1.0], sigma=[0.1]).prediction_band is not None

@@ -591,3 +591,13 @@ TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_siz
 def test_any_bytes_as_a_table_end_in_a_fit_or_in_one_line(content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     Path("measurements.csv").write_bytes(content)
     ending(capsys)
+
+
+def test_a_robust_fit_is_predicted_and_tested() -> None:
+    # Both run in inference mode, in which autograd sees nothing.
+    assert fit("--model.objective", "HuberError", "--model.objective.scale", "2") == 0
+    run = "lightning_logs/saturation/version_0"
+    for command in ("predict", "test"):
+        assert main([command, "--config", f"{run}/config.yaml", "--ckpt_path", "last"]) == 0
+    header = Path(f"{run}/predictions.csv").read_text().splitlines()[0]
+    assert "confidence_low" in header

@@ -68,10 +68,13 @@ def summarise_least_squares(
     statistics = least_squares_statistics(
         rss, observations.target, observations.sigma, determined, absolute_sigma=absolute_sigma
     )
-    plain = isinstance(loss.objective, SquaredError)
-    slope = factor[:, :-1].T @ factor[:, -1]
+    weighed: Array | None = factor
+    if not isinstance(loss.objective, SquaredError):  # not by autograd: predictions are made in inference mode
+        with torch.no_grad():
+            weighed = ResidualRows(loss.model, loss.objective, separate=False).sums(observations).factor
+    assert weighed is not None
     count = loss.n if loss.objective.reduction == "mean" else 1
-    gradient = torch.from_numpy(-2 / count * slope) if plain else loss.gradient(theta)
+    gradient = torch.from_numpy(-2 / count * (weighed[:, :-1].T @ weighed[:, -1]))
     found = natural_estimates(loss, theta, errors, normalization, truth, gradient=gradient)
     curve = None
     if errors.covariance is not None:
