@@ -59,7 +59,7 @@ class ParameterSpec:
             InputError: if it cannot be one; the message names the parameter.
         """
         if isinstance(given, ParameterSpec):
-            return given
+            return given.checked(name)
         if given == "None":
             given = None  # what the command line makes of null
         if not isinstance(given, Mapping):
@@ -73,6 +73,8 @@ class ParameterSpec:
                 msg = f"parameters.{name}: there is no {key!r}; {hint}"
                 raise InputError(msg)
         fixed, unit = given.get("fixed", False), given.get("unit")
+        if fixed in ("true", "false"):
+            fixed = fixed == "true"  # from the command line
         if not isinstance(fixed, bool):
             msg = f"parameters.{name}.fixed: expected true or false, but got {fixed!r}"
             raise InputError(msg)

@@ -16,6 +16,7 @@ _CURES = {
 }
 _SAME = 0.9999  # parameters correlated more strongly than this are hardly two
 _MOST_PAIRS = 3
+_WORSE = 1e-9
 _UNLIKELY = 1e-3
 
 
@@ -45,6 +46,11 @@ def cautions(
     found += _near(names, correlation)
     if statistics is not None:
         found += _chi_square(statistics)
+        if statistics.r_squared is not None and statistics.r_squared < -_WORSE:
+            found.append(
+                f"R² is {statistics.r_squared:.3g}: the curve fits worse than a constant would; look at the figure, and"
+                " give other starts"
+            )
         if statistics.degrees_of_freedom == 0 and errors.noise is None:
             found.append(
                 "there are as many parameters as observations: the curve meets every point, and nothing is"

@@ -69,7 +69,10 @@ class DampedStep:
         self.floor = (len(self.singular) * _EPS * self.singular[0]) ** 2
         self.offset = _relative_offset(point, curved[: len(point.slope)])
         still = point.unprojected == 0
+        if not curved.any():
+            still = np.ones_like(still)  # no direction is left to go
         self.lost = int((still if at_bound is None else still & ~at_bound).sum())
+        self._curved, self._slope = curved, point.slope
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
@@ -78,6 +81,12 @@ class DampedStep:
         inverse = np.where(self.singular > 0, share / np.where(self.singular > 0, self.singular, 1.0), 0.0)
         step: Array = (inverse * self.along) @ self.directions / self.size
         return step, float((np.square(self.along) * share * (2 - share)).sum())
+
+    def shortened(self, step: Array, share: float) -> tuple[Array, float]:
+        """A part of a step, and the decrease of the squared residual that the linear model promises for it."""
+        along = self._curved @ step
+        promised = 2 * share * (self._slope @ along[: len(self._slope)]) - share**2 * (along @ along)
+        return share * step, float(promised)
 
 
 def _relative_offset(point: Linearization, upper: Array) -> float:
@@ -158,7 +167,7 @@ def verdict_on(
     if offset <= tolerances.orthogonality:
         if seen.lost:
             which = "a parameter" if seen.lost == 1 else f"{seen.lost} parameters"
-            return Verdict(False, True, f"{which} ran to where no prediction changes any more; give other starts")
+            return Verdict(False, True, f"{which} is where no prediction depends on it; give other starts")
         return Verdict(True, False, converged_by(offset, tolerances))
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:

@@ -30,7 +30,8 @@ __all__ = ["LevenbergMarquardt"]
 _EPS = float(np.finfo(np.float64).eps)
 _LEAST_GAIN = 1e-4
 _MOST_DAMPING = 1e30
-_SMALL = 1.0  # a relative offset from which a polish is tried
+_SMALL = 1e-3  # a relative offset from which a polish is tried
+_MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
 _FAR = 15.0  # from the start, or from the middle between two bounds: exp(-15) is 3e-7
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
@@ -230,17 +231,21 @@ class LevenbergMarquardt(Optimizer):
         self._write(self._theta)
 
     def _seen_from(self, found: Linearization, theta: Array) -> DampedStep:
-        return DampedStep(found, None if self._step is None else self._step.size, self._at_bound(theta))
+        return DampedStep(found, None if self._step is None else self._step.size, self._at_bound(found, theta))
 
-    def _at_bound(self, theta: Array) -> NDArray[np.bool_] | None:
-        """Which nonlinear parameters have come a millionth of their first distance near to a bound."""
+    def _at_bound(self, found: Linearization, theta: Array) -> NDArray[np.bool_] | None:
+        """Which nonlinear parameters have come a millionth of their first distance near to a bound, and want beyond."""
         assert self._layout is not None
         if not any(self._layout.bounds) or self._start is None:
             return None
         now, first = theta[self._layout.nonlinear_places], self._start[self._layout.nonlinear_places]
         bounds = np.array(self._layout.bounds)
-        near: NDArray[np.bool_] = (bounds == 1) & (now < first - _FAR) | (bounds == 2) & (np.abs(now) > _FAR)
-        return near
+        q, p = len(self._layout.linear), self._layout.p
+        uphill = found.factor[:, q:p].T @ found.factor[:, p]  # where the step of each alone would go
+        low = ((bounds == 1) & (now < first - _FAR) | (bounds == 2) & (now < -_FAR)) & (uphill <= 0)
+        high = (bounds == 2) & (now > _FAR) & (uphill >= 0)
+        outward: NDArray[np.bool_] = low | high
+        return outward
 
     def _accept(self, found: Linearization, there: Array, seen: DampedStep | None = None) -> None:
         assert self._layout is not None
@@ -267,6 +272,10 @@ class LevenbergMarquardt(Optimizer):
         assert self._step is not None
         assert self.point is not None
         step, self._promised = self._step.step(self._damping)
+        if any(self._layout.bounds):
+            far = float(np.abs(step[np.array(self._layout.bounds) > 0]).max())
+            if far > _MOST_STRETCH:
+                step, self._promised = self._step.shortened(step, _MOST_STRETCH / far)
         trial = self._theta.copy()
         trial[self._layout.nonlinear_places] += step
         self._trial = trial
@@ -307,7 +316,7 @@ class LevenbergMarquardt(Optimizer):
         self.point = Linearization(*(_restored(part) for part in solver["point"]))
         if solver["size"] is not None:
             assert self._theta is not None
-            at_bound = self._at_bound(self._theta)
+            at_bound = self._at_bound(self.point, self._theta)
             self._step = DampedStep(self.point, _restored(solver["size"]), at_bound)
 
     def _flat(self) -> Array:

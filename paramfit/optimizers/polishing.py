@@ -11,6 +11,7 @@ from paramfit.optimizers.small_matrices import Array, singular_decomposition, so
 __all__ = ["polished"]
 
 _MOST_STEPS = 30
+_REACH = 3.0  # of the first step, in the metric of the errors
 _LAST_DIGIT = float(np.finfo(np.float64).eps)
 _SINGULAR = 1e3 * float(np.finfo(np.float64).eps)
 
@@ -54,6 +55,7 @@ def polished(
 
     gain = np.eye(len(size))
     force, left = force_at(theta)
+    start, reach = theta, _REACH * left
     contraction = 1.0
     for _ in range(_MOST_STEPS):
         if left <= enough:
@@ -64,6 +66,9 @@ def polished(
             break
         there = theta.copy()
         there[places] += step
+        moved = scaled @ ((there - start)[places] * size)
+        if not moved @ moved <= reach**2:
+            break  # where R says nothing any more, J^T e may be small without a minimum
         rest = contraction * np.abs(step)
         if left * contraction <= enough or (rest <= _LAST_DIGIT * np.abs(there[places])).all():
             return there, enough  # by what the last step gained; to look would cost a pass

@@ -98,6 +98,12 @@ class LeastSquares(EstimationTask):
         if data.jitter:
             msg = "data.jitter: least squares needs the same rows at every update; leave it out"
             raise InputError(msg)
+        if data.shuffle and self.trainer.limit_train_batches not in (1, 1.0, None):
+            msg = (
+                "trainer.limit_train_batches: least squares needs the same rows at every update, but data.shuffle gives"
+                " others to each; leave one of them out"
+            )
+            raise InputError(msg)
         self.rows.check_count(data.train.n)
 
     @property

@@ -89,3 +89,27 @@ def test_fixed_parameter_keeps_its_start() -> None:
     design = np.stack([np.exp(-0.5 * X), np.ones_like(X)], axis=1)
     a, c = np.linalg.lstsq(design, Y, rcond=None)[0]
     assert values(model) == pytest.approx([a, 0.5, c], rel=1e-10)
+
+
+BOUNDS = {"none": {}, "lower": {"lower": 0}, "both": {"lower": 0, "upper": 10}}
+
+
+@pytest.mark.parametrize("start", [1.0, 1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("bounds", BOUNDS)
+def test_bounded_fit_is_right_from_wherever_the_unbounded_one_is(bounds: str, start: float) -> None:
+    x = torch.linspace(0.1, 10, 40, dtype=torch.float64)
+    y = 3 * (1 - torch.exp(-0.5 * x))
+    model = FormulaModel("b1*(1-exp(-b2*x))", ["x"], {"b1": None, "b2": {"start": start, **BOUNDS[bounds]}})
+    solver, _ = solve_least_squares(ResidualRows(model, SquaredError()), Observations((x,), y))
+    assert solver.converged
+    assert model.natural("b2").item() == pytest.approx(0.5, rel=1e-6)
+
+
+def test_peak_that_is_not_seen_from_the_start_is_never_called_found() -> None:
+    x = torch.linspace(0.1, 10, 40, dtype=torch.float64)
+    y = torch.exp(-((x - 5) ** 2))
+    for place in (15.0, -5.0):
+        model = FormulaModel("a*exp(-((x-m)/s)**2)", ["x"], {"a": None, "m": place, "s": 1})
+        solver, _ = solve_least_squares(ResidualRows(model, SquaredError()), Observations((x,), y), 300)
+        right = abs(model.natural("m").item() - 5) < 1e-6
+        assert right or not solver.converged
