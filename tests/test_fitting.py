@@ -306,3 +306,12 @@ def test_robust_fit_has_a_prediction_band_only_where_sigma_is_known_absolutely()
     assert relative.predict([1.0], sigma=[0.1]).prediction_band is None
     assert plain.predict([1.0]).prediction_band is None
     assert absolute.predict([1.0], sigma=[0.1]).prediction_band is not None
+
+
+def test_peak_that_is_not_seen_from_the_start_is_warned_of() -> None:
+    x = np.linspace(0.1, 10, 40)
+    for place in (15.0, -5.0):
+        peak = FormulaModel("a*exp(-((x-m)/s)**2)", ["x"], {"a": None, "m": place, "s": 1})
+        result = fit(peak, (x, np.exp(-((x - 5) ** 2))))
+        right = abs(result.parameters["m"].estimate - 5) < 1e-6
+        assert right or any("fits worse than a constant" in warning for warning in result.warnings)

@@ -103,13 +103,3 @@ def test_bounded_fit_is_right_from_wherever_the_unbounded_one_is(bounds: str, st
     solver, _ = solve_least_squares(ResidualRows(model, SquaredError()), Observations((x,), y))
     assert solver.converged
     assert model.natural("b2").item() == pytest.approx(0.5, rel=1e-6)
-
-
-def test_peak_that_is_not_seen_from_the_start_is_never_called_found() -> None:
-    x = torch.linspace(0.1, 10, 40, dtype=torch.float64)
-    y = torch.exp(-((x - 5) ** 2))
-    for place in (15.0, -5.0):
-        model = FormulaModel("a*exp(-((x-m)/s)**2)", ["x"], {"a": None, "m": place, "s": 1})
-        solver, _ = solve_least_squares(ResidualRows(model, SquaredError()), Observations((x,), y), 300)
-        right = abs(model.natural("m").item() - 5) < 1e-6
-        assert right or not solver.converged
