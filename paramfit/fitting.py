@@ -92,10 +92,7 @@ def fit(
         status=stop.status.value,
         reason=stop.reason,
         updates=steps,
-        loss={
-            "train": _loss(loss, summary),
-            "val": None,
-        },
+        loss={"train": _loss(loss, summary), "val": None},
         n_observations={"train": observations.n, "val": 0},
         notes=reasons(summary),
         **fields_of(summary, loss.names, None if observations.sigma is None else sigma_is),

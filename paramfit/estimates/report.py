@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from paramfit.estimates.convergence import CONVERGED_BELOW
 from paramfit.estimates.report_least_squares import least_squares_report
+from paramfit.estimates.report_table import table_of_parameters
 from paramfit.estimates.result import Estimate, FitResult
 
 __all__ = ["fit_report", "print_report"]
@@ -63,15 +63,7 @@ def _scaling(normalized: dict[str, Any]) -> str:
 def _table(
     title: str, estimates: Mapping[str, Estimate], gradients: Mapping[str, Estimate] | None = None
 ) -> RenderableType:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="italic",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    table.add_column("parameter", no_wrap=True)
+    table = table_of_parameters(title)
     columns = ["estimate", "std. error", "95 % interval"]
     shown = list(estimates.items())[:_MOST_ROWS]
     has_closed_form = any(estimate.closed_form is not None for _, estimate in shown)

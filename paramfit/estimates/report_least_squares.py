@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from paramfit.estimates.digits import with_error
+from paramfit.estimates.report_table import table_of_parameters
 from paramfit.estimates.result import Estimate, FitResult
 
 __all__ = ["least_squares_report"]
@@ -34,15 +34,7 @@ def _title(result: FitResult) -> str:
 
 
 def _table(title: str, estimates: dict[str, Estimate]) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="italic",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    table.add_column("parameter", no_wrap=True)
+    table = table_of_parameters(title)
     table.add_column("estimate ± std. error", justify="right", no_wrap=True)
     shown = list(estimates.items())[:_MOST_ROWS]
     has_unit = any(estimate.unit for _, estimate in shown)
