@@ -50,7 +50,7 @@ def summarise_least_squares(
     """
     del optimizer
     theta, observations = loss.theta, loss.observations
-    if not bool(torch.isfinite(theta).all()):
+    if not np.isfinite(theta.numpy()).all():
         return nothing_finite(loss)
     residual = None
     rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())

@@ -1,5 +1,7 @@
 """From a model and a batch of observations to the rows that least squares sums up."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -92,10 +94,7 @@ class ResidualRows:
             into: earlier sums, which these rows are added to.
         """
         found = into
-        for start in range(0, observations.n, _ROWS_AT_ONCE):
-            part = observations
-            if observations.n > _ROWS_AT_ONCE:
-                part = observations.rows(slice(start, start + _ROWS_AT_ONCE))
+        for part in _pieces(observations):
             columns, total = self._separated(part) if self._linear else self._joint(part)
             found = (ResidualSums(self.layout) if found is None else found).add(columns, total)
         assert found is not None  # a batch has a row
@@ -103,10 +102,7 @@ class ResidualRows:
 
     def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
         """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""
-        parts = [
-            self._joint(observations.rows(slice(start, start + _ROWS_AT_ONCE)))[0]
-            for start in range(0, observations.n, _ROWS_AT_ONCE)
-        ]
+        parts = [self._joint(part)[0] for part in _pieces(observations)]
         found = ResidualSums(self.layout)
         for part in parts:
             found.add(part)
@@ -225,13 +221,21 @@ class ResidualRows:
         return found
 
 
+def _pieces(observations: Observations) -> Iterable[Observations]:
+    """The observations, few enough at once."""
+    if observations.n <= _ROWS_AT_ONCE:
+        return (observations,)
+    starts = range(0, observations.n, _ROWS_AT_ONCE)
+    return (observations.rows(slice(start, start + _ROWS_AT_ONCE)) for start in starts)
+
+
 def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:
     """The columns ``(w, n)``, over sigma where it is known."""
     target = part.target
     if target.device.type == "cpu":  # where NumPy is much quicker with few rows, and no slower with many
-        buffer = np.empty((len(columns), len(target)))
-        for row, column in zip(buffer, columns, strict=True):
-            row[...] = column.detach().numpy() if isinstance(column, Tensor) else column
+        buffer = np.empty((len(columns), part.n))
+        for place, column in enumerate(columns):
+            buffer[place] = column.detach().numpy() if isinstance(column, Tensor) else column
         if part.sigma is not None:
             with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
                 buffer /= part.sigma.numpy()

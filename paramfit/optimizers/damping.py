@@ -61,7 +61,7 @@ class DampedStep:
     ) -> None:
         curved = point.curved
         if at_bound is not None:
-            curved[:, at_bound] = 0.0
+            curved = np.where(at_bound, 0.0, curved)
         here = lengths(curved)
         self.size = np.where(here > 0, here, 1.0) if earlier is None else np.maximum(here, earlier)
         left, self.singular, self.directions = singular_decomposition(curved / self.size)
@@ -166,8 +166,8 @@ def verdict_on(
     told = _left(offset)
     if offset <= tolerances.orthogonality:
         if seen.lost:
-            which = "a parameter" if seen.lost == 1 else f"{seen.lost} parameters"
-            return Verdict(False, True, f"{which} is where no prediction depends on it; give other starts")
+            which = "one parameter is" if seen.lost == 1 else f"{seen.lost} parameters are"
+            return Verdict(False, True, f"{which} where no prediction depends on them; give other starts")
         return Verdict(True, False, converged_by(offset, tolerances))
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -23,20 +24,24 @@ from paramfit.optimizers.damping import (
 from paramfit.optimizers.polishing import polished
 from paramfit.optimizers.projection import Linearization, linearization
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
-from paramfit.optimizers.small_matrices import Array, triangle
+from paramfit.optimizers.runaway import least_relative_error, runs_away
+from paramfit.optimizers.small_matrices import Array, lengths, triangle
 
 __all__ = ["LevenbergMarquardt"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _LEAST_GAIN = 1e-4
 _MOST_DAMPING = 1e30
-_SMALL = 1e-3  # a relative offset from which a polish is tried
+_SMALL = 1e-1  # a relative offset from which a polish is tried
 _MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
 _FAR = 15.0  # from the start, or from the middle between two bounds: exp(-15) is 3e-7
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
-_POLISHED = 1e-15  # a relative offset that needs no polish
+_UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
+_MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
+_ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
+_POLISHED = 1e-15  # of a standard error: a relative offset that needs no polish
 _REMEMBERED = (
     "converged",
     "stalled",
@@ -123,6 +128,8 @@ class LevenbergMarquardt(Optimizer):
         self._size_of_target = 0.0
         self._offset = math.inf
         self._refusals = 0
+        self._pointers: list[int] = []
+        self._views: list[Array] = []
 
     def is_done(self) -> bool:
         """Whether another step would change nothing."""
@@ -167,18 +174,19 @@ class LevenbergMarquardt(Optimizer):
 
     def _judge(self, sums: ResidualSums, there: Array) -> None:
         assert sums.factor is not None
-        finite = sums.is_finite()
+        found = None
+        if sums.is_finite():
+            with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
+                found = linearization(sums)
+                if not (math.isfinite(found.loss) and np.isfinite(lengths(found.curved)).all()):
+                    found = None
         if self.point is None:
-            if not finite:
+            if found is None:
                 msg = "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 raise InputError(msg)
             self._layout, self._size_of_target, self._start = sums.layout, math.sqrt(sums.target), there.copy()
-            self._accept(linearization(sums), there)
+            self._accept(found, there)
             return
-        with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
-            found = linearization(sums) if finite else None
-            if found is not None and not (math.isfinite(found.loss) and np.isfinite(found.unprojected).all()):
-                found = None
         seen = None
         after = math.inf if found is None else found.loss
         gain = gain_ratio(self.point.loss, after, self._promised)
@@ -200,9 +208,10 @@ class LevenbergMarquardt(Optimizer):
         else:
             self._propose()
 
-    @torch.no_grad()
     def polish(self, closure: Callable[[], Tensor]) -> None:
         r"""Win the last digits, once the step that is left is small; see ``polished``. Before, it changes nothing.
+
+        To be called, like ``update``, under ``no_grad``.
 
         Args:
             closure: the derivative of half the squared error by theta, :math:`J^T e`, ``(p,)``, at the parameters as
@@ -219,9 +228,12 @@ class LevenbergMarquardt(Optimizer):
             return found
 
         p, n = self._layout.p, self.point.n
-        order = (*self._layout.linear, *self._layout.nonlinear)
+        order = self._layout.order
         residual = abs(float(self.point.factor[-1, -1]))
-        theta, left = polished(self._theta, self.point.factor[:p, :p], order, slope, _POLISHED * residual)
+        first = self._uphill() if self._offset > _ROUNDED else None
+        reach = np.full(p, math.inf)
+        reach[self._layout.nonlinear_places] = _MOST_POLISH * self._sizes()
+        theta, left = polished(self._theta, self.point.factor[:p, :p], order, slope, reach, _POLISHED * residual, first)
         offset = left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
         if not self.converged and offset <= self._tolerances.orthogonality:
             self.converged, self._trial = True, None
@@ -261,10 +273,51 @@ class LevenbergMarquardt(Optimizer):
         nonlinear = theta[self._layout.nonlinear_places]
         verdict = verdict_on(found, self._step, nonlinear, self._size_of_target, self._tolerances)
         self.reason = verdict.reason
-        if verdict.converged or verdict.lost:
-            self.converged, self.stalled, self._trial = verdict.converged, verdict.lost, None
-            return
-        self._propose()
+        if verdict.converged:
+            self._converge(verdict.reason)
+        elif verdict.lost:
+            self.stalled, self._trial = True, None
+        else:
+            self._propose()
+
+    def _converge(self, reason: str) -> None:
+        """End at a minimum, unless the slope is 0 only because nothing is seen from here."""
+        left = self._left_the_data()
+        self.converged, self.stalled, self._trial = left is None, left is not None, None
+        self.reason = left or reason
+
+    def _sizes(self) -> Array:
+        """How large each nonlinear parameter is, or was at the start, ``(m,)``; 1 where both are 0."""
+        assert self._layout is not None
+        assert self._theta is not None
+        assert self._start is not None
+        places = self._layout.nonlinear_places
+        found = np.maximum(np.abs(self._theta[places]), np.abs(self._start[places]))
+        return np.where(found > 0, found, 1.0)
+
+    def _left_the_data(self) -> str | None:
+        """Why nothing holds the parameters here; None where the observations do."""
+        assert self._layout is not None
+        assert self.point is not None
+        assert self._theta is not None
+        assert self._start is not None
+        places = self._layout.nonlinear_places
+        if not len(places) or self._at_bound(self.point, self._theta) is not None:
+            return None  # a parameter at its bound is told of by name
+        factor, n, values, starts = self.point.factor, self.point.n, self._theta[places], self._start[places]
+        away = runs_away(factor, n, values, starts)
+        if away is not None:
+            return (
+                f"a parameter that started at {starts[away]:.3g} has run off to {values[away]:.3g}, and nothing holds"
+                " it there: the loss hardly depends on it any more; give other starts, or bounds"
+            )
+        error = least_relative_error(factor, n, values, starts)
+        if error <= _UNDETERMINED:
+            return None
+        return (
+            f"no parameter is determined here, the best known one to {error:.1e} times its size: the model has lost"
+            " sight of the data; give other starts"
+        )
 
     def _propose(self) -> None:
         assert self._layout is not None
@@ -287,8 +340,7 @@ class LevenbergMarquardt(Optimizer):
         # Residuals that are all but rounding cannot be seen to be orthogonal to anything.
         near = max(_NEAR, 10 * _EPS * self._size_of_target / residual if residual > 0 else math.inf)
         if self._offset <= near:
-            self.converged = True
-            self.reason = f"the loss cannot be lowered any more, and the relative offset is {self._offset:.1e}"
+            self._converge(f"the loss cannot be lowered any more, and the relative offset is {self._offset:.1e}")
         else:
             self.stalled = True
             self.reason = f"no step lowers the loss, though the relative offset is {self._offset:.1e}, above {near:.0e}"
@@ -299,7 +351,7 @@ class LevenbergMarquardt(Optimizer):
         if self.point is not None and self._layout is not None:
             solver = {name: _kept(getattr(self, name)) for name in _REMEMBERED} | {
                 "layout": self._layout.as_tuple(),
-                "point": tuple(_kept(part) for part in self.point),
+                "point": {part.name: _kept(getattr(self.point, part.name)) for part in fields(self.point)},
                 "size": None if self._step is None else _kept(self._step.size),
             }
         return {**super().state_dict(), "solver": solver}
@@ -313,7 +365,7 @@ class LevenbergMarquardt(Optimizer):
         for name in _REMEMBERED:
             setattr(self, name, _restored(solver[name]))
         self._layout = Layout.from_tuple(solver["layout"])
-        self.point = Linearization(*(_restored(part) for part in solver["point"]))
+        self.point = Linearization(**{name: _restored(part) for name, part in solver["point"].items()})
         if solver["size"] is not None:
             assert self._theta is not None
             at_bound = self._at_bound(self.point, self._theta)
@@ -325,13 +377,18 @@ class LevenbergMarquardt(Optimizer):
         return torch.cat([parameter.detach().reshape(-1) for parameter in self._params]).cpu().numpy().copy()
 
     def _write(self, theta: Array) -> None:
+        if [parameter.data_ptr() for parameter in self._params] == self._pointers:
+            for view, value in zip(self._views, theta.tolist(), strict=True):
+                view[...] = value
+            return
+        if all(parameter.ndim == 0 and parameter.device.type == "cpu" for parameter in self._params):
+            # Views of their memory are written to in a fifth of the time that fill_ takes.
+            self._pointers = [parameter.data_ptr() for parameter in self._params]
+            self._views = [parameter.detach().numpy() for parameter in self._params]
         offset = 0
         for parameter in self._params:
             count = parameter.numel()
-            if parameter.ndim == 0 and parameter.device.type == "cpu":
-                parameter.detach().numpy()[...] = theta[offset]  # in half the time of fill_
-            else:
-                parameter.data.copy_(torch.from_numpy(theta[offset : offset + count]).view_as(parameter))
+            parameter.data.copy_(torch.from_numpy(theta[offset : offset + count]).view_as(parameter))
             offset += count
 
     def factor(self) -> Array:
@@ -340,19 +397,24 @@ class LevenbergMarquardt(Optimizer):
         assert self.point is not None
         p = self._layout.p
         columns = np.empty_like(self.point.factor)
-        columns[:, [*self._layout.linear, *self._layout.nonlinear]] = self.point.factor[:, :p]
+        columns[:, self._layout.order] = self.point.factor[:, :p]
         columns[:, p] = self.point.factor[:, p]
         return triangle(columns)
+
+    def _uphill(self) -> Array:
+        """``J^T e`` at the best point, ``(p,)``."""
+        assert self._layout is not None
+        assert self.point is not None
+        p, factor = self._layout.p, self.point.factor
+        found = np.empty(p)
+        found[self._layout.order] = factor[:, :p].T @ factor[:, p]
+        return found
 
     def fill_gradients(self) -> None:
         """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""
         assert self._layout is not None
         assert self.point is not None
-        p, found = self._layout.p, self.point
-        gradient = np.empty(p)
-        gradient[[*self._layout.linear, *self._layout.nonlinear]] = (
-            -2 / found.n * (found.factor[:, :p].T @ found.factor[:, p])
-        )
+        gradient = -2 / self.point.n * self._uphill()
         offset = 0
         for parameter in self._params:
             count = parameter.numel()

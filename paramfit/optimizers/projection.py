@@ -1,7 +1,7 @@
 """From the triangle of all rows to the exact linear parameters and the triangle of the rest."""
 
-from functools import lru_cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ _ROUNDING = 1e-13
 _REGULAR = 1e-11  # columns of length 1 with a larger pivot are not looked at for singularity
 
 
-class Linearization(NamedTuple):
+@dataclass(frozen=True)
+class Linearization:
     r"""The least-squares problem seen from one point.
 
     Attributes:
@@ -35,19 +36,21 @@ class Linearization(NamedTuple):
     loss: float
     n: int
 
-    @property
+    @cached_property
     def curved(self) -> Array:
         """The projected problem's Jacobian in a small basis, ``(m + q, m)``."""
         q, p = len(self.linear), len(self.factor) - 1
         upper = self.factor[q:p, q:p]
         if not q:
-            return upper.copy()
+            return upper
         found = np.concatenate([upper, self.turning])
         # What is left of a column that lies in the space of Phi is rounding: no direction to go.
-        found[:, lengths(found) <= _ROUNDING * self.unprojected] = 0.0
+        nothing = lengths(found) <= _ROUNDING * self.unprojected
+        if nothing.any():
+            found[:, nothing] = 0.0
         return found
 
-    @property
+    @cached_property
     def unprojected(self) -> Array:
         """Lengths of the nonlinear parameters' derivatives, ``(m,)``."""
         q, p = len(self.linear), len(self.factor) - 1
@@ -82,11 +85,10 @@ def linearization(sums: ResidualSums) -> Linearization:
     q, p = len(layout.linear), layout.p
     linear, turning = np.empty(0), np.empty((0, p))
     if q:
-        size = column_lengths(factor[:, :q])
-        basis = factor[:q, :q] / size
-        regular = np.abs(np.diagonal(basis)).min() > _REGULAR
+        basis = factor[:q, :q]
+        regular = (np.abs(basis.diagonal()) > _REGULAR * lengths(basis)).all()
         inverse = None if regular else _pseudo_inverse(basis)
-        linear = (solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]) / size
+        linear = solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]
         combination = np.zeros((layout.width, p - q + 1))
         rows, columns, multipliers = _places(layout)
         known = np.empty(q + 1)
@@ -97,7 +99,7 @@ def linearization(sums: ResidualSums) -> Linearization:
         moved = factor @ combination
         products = np.zeros((q + 1, p - q))  # the last row is the offset's, which does not turn Phi
         products[multipliers, columns] = factor[:, rows].T @ moved[:, -1]
-        products = products[:q] / size[:, None]
+        products = products[:q]
         turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
         factor = triangle(np.concatenate([factor[:, :q], moved], axis=1))
         factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
@@ -112,11 +114,12 @@ def column_lengths(matrix: Array) -> Array:
 
 
 def _pseudo_inverse(basis: Array) -> Array:
-    """Of the solutions of a singular system the shortest."""
-    left, singular, directions = singular_decomposition(basis)
+    """Of the solutions of a singular system the shortest, where all columns have the same length."""
+    size = column_lengths(basis)
+    left, singular, directions = singular_decomposition(basis / size)
     kept = singular > len(singular) * _EPS * singular[0]
     shortest: Array = (directions.T * np.where(kept, 1 / np.where(kept, singular, 1.0), 0.0)) @ left.T
-    return shortest
+    return shortest / size[:, None]
 
 
 @lru_cache(maxsize=64)

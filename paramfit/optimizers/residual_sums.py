@@ -61,6 +61,11 @@ class Layout:
         """``nonlinear``, to index with."""
         return np.array(self.nonlinear, dtype=np.intp)
 
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """Places in theta, of the linear parameters first."""
+        return np.array((*self.linear, *self.nonlinear), dtype=np.intp)
+
     @property
     def p(self) -> int:
         """Number of parameters."""

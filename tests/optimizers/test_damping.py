@@ -1,6 +1,7 @@
 """The decisions of Levenberg and Marquardt, on small matrices whose answers NumPy or a formula gives."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_relative_offset_without_any_residual_is_zero_and_with_all_of_it_along_t
     exact = Linearization(np.empty(0), factor, np.empty((0, 1)), 0.0, 5)
     assert DampedStep(exact).offset == 0.0
     factor = np.array([[2.0, 1.0], [0.0, 0.0]])
-    assert DampedStep(exact._replace(factor=factor)).offset == math.inf
+    assert DampedStep(replace(exact, factor=factor)).offset == math.inf
 
 
 @pytest.mark.parametrize(
