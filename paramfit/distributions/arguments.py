@@ -1,0 +1,159 @@
+"""What the arguments of a distribution may be, and whether a likelihood can be maximised by them."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch.distributions import Distribution, GeneralizedPareto, Pareto, Uniform, constraints
+
+from paramfit.errors import InputError
+
+__all__ = ["argument_bounds", "is_integer", "named_arguments"]
+
+# Where the support ends at the argument: the closed form of its maximum-likelihood estimate.
+_EDGES: Mapping[type[Distribution], Mapping[str, str]] = {
+    Uniform: {"low": "smallest", "high": "largest"},
+    Pareto: {"scale": "smallest"},
+}
+
+# torch leaves the classes of its constraints without a public name.
+_REAL: Any = type(constraints.real)
+_ABOVE: Any = (constraints.greater_than, constraints.greater_than_eq)
+_BETWEEN: Any = (constraints.interval, constraints.half_open_interval)
+_BELOW: Any = constraints.less_than
+
+
+def named_arguments(kind: type[Distribution]) -> tuple[str, ...]:
+    """The arguments that a distribution's constructor takes, in its order.
+
+    Those that have a default and no constraint (``ContinuousBernoulli``'s ``lims``) are settings, not arguments.
+
+    Raises:
+        InputError: for a distribution that is not univariate or whose arguments have no constraints of their own.
+
+    Example:
+        >>> from torch.distributions import Gamma
+        >>> named_arguments(Gamma)
+        ('concentration', 'rate')
+    """
+    constrained = _constraints(kind)
+    return tuple(
+        name
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if name in constrained
+        or (parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD)
+    )
+
+
+def is_integer(kind: type[Distribution], argument: str) -> bool:
+    """Whether an argument is a whole number (``Binomial``'s ``total_count``), which can only be fixed.
+
+    An argument without a constraint (``RelaxedBernoulli``'s ``temperature``) is not known to be one.
+
+    Raises:
+        InputError: as ``named_arguments`` does.
+    """
+    return _is_discrete(_constraints(kind).get(argument))
+
+
+def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | None, float | None]:
+    """Between what a free argument of a distribution lies, by its ``arg_constraints``.
+
+    Args:
+        kind: the distribution's class.
+        argument: the argument's name.
+
+    Returns:
+        The lower and the upper bound; None where there is none.
+
+    Raises:
+        InputError: for an argument that cannot be estimated from a likelihood's maximum inside its bounds: a whole
+            number, one at which the support ends, one that is no single number; for a distribution that is not
+            univariate.
+
+    Example:
+        >>> from torch.distributions import Gamma
+        >>> argument_bounds(Gamma, "rate")
+        (0.0, None)
+    """
+    closed_form = _edge(kind, argument)
+    if closed_form is not None:
+        msg = (
+            f"parameters.{argument}: the support of {kind.__name__} ends at it, so the likelihood has its maximum on"
+            f" the edge of the sample, {argument} = the {closed_form} observation, and errors by curvature mean"
+            " nothing there; give that value as {start: ..., fixed: true}"
+        )
+        raise InputError(msg)
+    constraint = _constraint(kind, argument)
+    if _is_discrete(constraint):
+        msg = f"parameters.{argument}: {kind.__name__}'s {argument} is an integer: give {{start: ..., fixed: true}}"
+        raise InputError(msg)
+    if isinstance(constraint, _REAL):
+        return None, None
+    if isinstance(constraint, _ABOVE):
+        return float(constraint.lower_bound), None
+    if isinstance(constraint, _BELOW):
+        return None, float(constraint.upper_bound)
+    if isinstance(constraint, _BETWEEN):
+        return float(constraint.lower_bound), float(constraint.upper_bound)
+    msg = (
+        f"parameters.{argument}: {kind.__name__} constrains it by {_name_of(constraint)}, and only single real numbers"
+        " between bounds are estimated; give {start: ..., fixed: true} or take another distribution"
+    )
+    raise InputError(msg)
+
+
+def _edge(kind: type[Distribution], argument: str) -> str | None:
+    for known, edges in _EDGES.items():
+        if issubclass(kind, known):
+            return edges.get(argument)
+    return None
+
+
+def _constraint(kind: type[Distribution], argument: str) -> Any:
+    known = _constraints(kind)
+    if argument not in known:
+        msg = (
+            f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(known)}; give"
+            " {start: ..., fixed: true}"
+        )
+        raise InputError(msg)
+    return known[argument]
+
+
+def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:
+    if _is_multivariate(getattr(kind, "support", None)):
+        msg = f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
+        raise InputError(msg)
+    if issubclass(kind, GeneralizedPareto):
+        msg = f"distribution: torch computes {kind.__name__} in single precision only, in which no fit is exact"
+        raise InputError(msg)
+    found: Any = kind.arg_constraints
+    if issubclass(kind, Uniform):
+        found = dict.fromkeys(_EDGES[Uniform], constraints.dependent)  # each bounds the other: known once it is made
+    if not (isinstance(found, Mapping) and found):
+        msg = (
+            f"distribution: {kind.__name__} does not say what its arguments may be (arg_constraints); write a module"
+            " that returns the distribution, and give it by its class_path"
+        )
+        raise InputError(msg)
+    return found
+
+
+def _name_of(constraint: Any) -> str:
+    is_dependent: Any = constraints.is_dependent  # which torch leaves untyped
+    return "the rest of its arguments" if is_dependent(constraint) else str(constraint)
+
+
+def _is_multivariate(support: Any) -> bool:
+    try:
+        return isinstance(support, constraints.Constraint) and support.event_dim > 0
+    except NotImplementedError:  # known only once it is made
+        return False
+
+
+def _is_discrete(constraint: Any) -> bool:
+    try:
+        return constraint is not None and bool(constraint.is_discrete)
+    except NotImplementedError:  # known only once it is made
+        return False

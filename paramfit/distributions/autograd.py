@@ -1,0 +1,80 @@
+"""Derivatives of any log-density by its arguments, by autograd."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from paramfit.distributions.closed_form import broadcast_shape
+from paramfit.distributions.rebuilding import argument_values, rebuilt
+
+__all__ = ["curvature_by_autograd", "score_by_autograd"]
+
+
+def _log_density(distribution: Distribution, target: Tensor) -> Tensor:
+    found: Tensor = distribution.log_prob(target)
+    return found
+
+
+def score_by_autograd(
+    distribution: Distribution,
+    target: Tensor,
+    names: Sequence[str],
+    log_likelihood: Callable[[Distribution, Tensor], Tensor] = _log_density,
+) -> dict[str, Tensor]:
+    """``d log p(target) / d argument`` for every observation, in the shape to which all broadcast.
+
+    Args:
+        distribution: where.
+        target: observations ``(n,)``.
+        names: the arguments.
+        log_likelihood: what is differentiated, where it is not the log-density.
+
+    Raises:
+        InputError: if the distribution cannot be made again from its arguments.
+    """
+    # A fit may run in inference mode, whose tensors autograd refuses until they are copied.
+    with torch.inference_mode(False), torch.enable_grad():
+        _, slopes = _slopes(distribution, target, names, log_likelihood, twice=False)
+    return dict(zip(names, slopes, strict=True))
+
+
+def curvature_by_autograd(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:
+    """Minus the second derivatives of ``log p(target)`` by the arguments, ``(..., k, k)``.
+
+    Raises:
+        InputError: if the distribution cannot be made again from its arguments.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves, slopes = _slopes(distribution, target, names, _log_density, twice=True)
+        rows = [_gradient(slope, leaves) for slope in slopes]
+    return -torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+def _slopes(
+    distribution: Distribution,
+    target: Tensor,
+    names: Sequence[str],
+    log_likelihood: Callable[[Distribution, Tensor], Tensor],
+    *,
+    twice: bool,
+) -> tuple[list[Tensor], list[Tensor]]:
+    values = {
+        name: torch.as_tensor(value).detach().clone() for name, value in argument_values(distribution, names).items()
+    }
+    observed = target.detach().clone()
+    shape = broadcast_shape(observed, *values.values())
+    leaves = [values[name].expand(shape).clone().requires_grad_() for name in names]
+    made = rebuilt(distribution, {**values, **dict(zip(names, leaves, strict=True))})
+    return leaves, _gradient(log_likelihood(made, observed), leaves, twice=twice)
+
+
+def _gradient(values: Tensor, leaves: list[Tensor], *, twice: bool = False) -> list[Tensor]:
+    # Each value depends on its own row of the leaves alone, so the gradient of the sum holds every row's own.
+    if not values.requires_grad:
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    found = torch.autograd.grad(
+        values.sum(), leaves, create_graph=twice, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return list(found)

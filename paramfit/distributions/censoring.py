@@ -1,0 +1,203 @@
+"""The likelihood of observations of which only a bound, or two, is known."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from paramfit.distributions.autograd import score_by_autograd
+from paramfit.distributions.closed_form import broadcast_shape
+from paramfit.distributions.rebuilding import argument_values, rebuilt
+from paramfit.distributions.tails import log_cdf, log_interval, log_survival, no_derivative
+from paramfit.errors import InputError
+from paramfit.observations import Observations
+
+__all__ = ["Censoring", "censored_log_prob", "censored_score", "check_censoring", "check_statuses", "stand_ins"]
+
+
+class Censoring(IntEnum):
+    """What is known of an observation."""
+
+    OBSERVED = 0  # its value: the target
+    LEFT = 1  # it is at most the target
+    RIGHT = 2  # it is above the target
+    INTERVAL = 3  # it is above the target and at most the upper end
+
+
+def censored_log_prob(
+    distribution: Distribution, target: Tensor, status: Tensor, upper: Tensor | None = None
+) -> Tensor:
+    r"""The log-likelihood of every observation: ``log p`` where it is observed, the log-probability of its range else.
+
+    .. math:: \log p(y), \qquad \log F(y), \qquad \log(1 - F(y)), \qquad \log(F(u) - F(y))
+
+    Args:
+        distribution: with arguments of shape ``()``, ``(n,)`` or ``(..., 1)``, whose ``cdf`` can be differentiated.
+        target: ``(n,)``: the values y, or the bounds.
+        status: ``(n,)``, of ``Censoring``'s numbers.
+        upper: ``(n,)``: the upper ends u, read where the status is ``INTERVAL``.
+
+    Returns:
+        ``(..., n)``, differentiable by the arguments.
+
+    Raises:
+        InputError: for a distribution without such a ``cdf``, or intervals without upper ends.
+
+    Example:
+        >>> from torch.distributions import Exponential
+        >>> censored_log_prob(Exponential(2.0), torch.tensor([1.0, 1.0]), torch.tensor([0, 2]))
+        tensor([-1.3069, -2.0000])
+    """
+    values = argument_values(distribution)
+    places: list[Tensor] = []
+    parts: list[Tensor] = []
+    # Row by row: a `where` over all of them would mix infinite slopes of the forms not chosen into the derivative.
+    for kind in Censoring:
+        rows = (status == kind).nonzero().squeeze(-1)
+        if len(rows):
+            part = rebuilt(distribution, {name: _at(value, rows, target) for name, value in values.items()})
+            places.append(rows)
+            parts.append(_log_probability(kind, part, target[rows], None if upper is None else upper[rows]))
+    shape = broadcast_shape(*(part[..., 0] for part in parts))
+    together = torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
+    return together[..., torch.cat(places).argsort()]
+
+
+def censored_score(
+    distribution: Distribution, target: Tensor, status: Tensor, upper: Tensor | None, names: Sequence[str]
+) -> dict[str, Tensor]:
+    """Derivative of ``censored_log_prob`` by each argument named, for every observation, by autograd.
+
+    Args:
+        distribution: as there.
+        target: as there.
+        status: as there.
+        upper: as there.
+        names: the arguments.
+
+    Raises:
+        InputError: as there.
+    """
+    return score_by_autograd(
+        distribution, target, names, lambda made, observed: censored_log_prob(made, observed, status, upper)
+    )
+
+
+def stand_ins(observations: Observations) -> Tensor:
+    """A value for each observation, ``(n,)``, to guess a start from: its bound, or its interval's middle."""
+    if observations.censoring is None:
+        return observations.target
+    status, upper = observations.censoring
+    middle = (observations.target + upper) / 2
+    return torch.where(status == Censoring.INTERVAL, middle, observations.target)
+
+
+def check_censoring(
+    distribution: Distribution,
+    target: Tensor,
+    status: Tensor,
+    upper: Tensor | None = None,
+    names: Sequence[str] = (),
+    source: str = "data",
+) -> None:
+    """Refuse, before a fit, what ``censored_log_prob`` has no likelihood or no derivative for.
+
+    Args:
+        distribution: at the start.
+        target: as there.
+        status: as there.
+        upper: as there.
+        names: the arguments by which the likelihood is to be differentiated.
+        source: where the observations come from, for the message.
+
+    Raises:
+        InputError: for an unknown status, an interval without room (the first such row is named, counted from 0), or
+            a distribution whose ``cdf`` is missing or cannot be differentiated by an argument named.
+    """
+    check_statuses(target, status, upper, source)
+    if not bool((status != Censoring.OBSERVED).any()):
+        return
+    # One censored row shows whether there is a derivative; a fit may run in inference mode, which has none.
+    row = (status != Censoring.OBSERVED).nonzero()[:1, 0]
+    with torch.inference_mode(False), torch.enable_grad():
+        there = target.detach().clone()
+        values = {
+            name: torch.as_tensor(value).detach().clone().requires_grad_(name in names)
+            for name, value in argument_values(distribution, names).items()
+        }
+        part = rebuilt(distribution, {name: _at(value, row, there) for name, value in values.items()})
+        tails = log_survival(part, there[row]) + log_cdf(part, there[row])
+        for name in names:
+            _check_derivative(distribution, tails, name, values[name])
+
+
+def _check_derivative(distribution: Distribution, tails: Tensor, name: str, value: Tensor) -> None:
+    try:
+        torch.autograd.grad(tails.sum(), value, retain_graph=True)
+    except RuntimeError as error:  # NotImplementedError is one
+        raise InputError(no_derivative(type(distribution), name)) from error
+
+
+def check_statuses(target: Tensor, status: Tensor, upper: Tensor | None = None, source: str = "data") -> None:
+    """Refuse what means nothing under any distribution.
+
+    Args:
+        target: as there.
+        status: as there.
+        upper: as there.
+        source: as there.
+
+    Raises:
+        InputError: for an unknown status, or an interval without room; the first such row is named, counted from 0.
+    """
+    _check_known(status, source)
+    _check_intervals(target, status, upper, source)
+
+
+def _check_known(status: Tensor, source: str) -> None:
+    unknown = ~torch.isin(status, torch.tensor([*Censoring], dtype=status.dtype, device=status.device))
+    if bool(unknown.any()):
+        row = int(unknown.nonzero()[0])
+        known = ", ".join(f"{kind.value} {kind.name.lower()}" for kind in Censoring)
+        msg = f"{source}: row {row} has the censoring {status[row].item()}; there are {known}"
+        raise InputError(msg)
+
+
+def _check_intervals(target: Tensor, status: Tensor, upper: Tensor | None, source: str) -> None:
+    intervals = status == Censoring.INTERVAL
+    if not bool(intervals.any()):
+        return
+    if upper is None:
+        msg = (
+            f"{source}: row {int(intervals.nonzero()[0])} is an interval, but there is no column of upper ends; give it"
+        )
+        raise InputError(msg)
+    wrong = intervals & ~((upper > target) & upper.isfinite())
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        msg = (
+            f"{source}: row {row} is an interval from {target[row].item():g} to {upper[row].item():g}; the upper end"
+            " has to be finite and above the lower one; an observation without upper end is censored on the right"
+        )
+        raise InputError(msg)
+
+
+def _at(value: Tensor, rows: Tensor, target: Tensor) -> Tensor:
+    """An argument at some rows; one that all rows share stays as it is."""
+    return value[..., rows] if value.ndim and value.shape[-1] == len(target) else value
+
+
+def _log_probability(kind: Censoring, distribution: Distribution, target: Tensor, upper: Tensor | None) -> Tensor:
+    if kind is Censoring.OBSERVED:
+        found: Tensor = distribution.log_prob(target)
+        return found
+    if kind is Censoring.LEFT:
+        return log_cdf(distribution, target)
+    if kind is Censoring.RIGHT:
+        return log_survival(distribution, target)
+    if upper is None:
+        msg = "data: there are intervals, but no column of upper ends; give it"
+        raise InputError(msg)
+    return log_interval(distribution, target, upper)

@@ -1,0 +1,127 @@
+"""Observations that a distribution cannot have made."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Beta, Distribution, Gamma, Kumaraswamy, constraints
+
+from paramfit.errors import InputError
+
+__all__ = ["check_bounds", "check_support"]
+
+# At the ends of these supports the density is 0 or infinite whatever the data say, so no likelihood is left to
+# maximise; torch counts the ends in.
+_WITHOUT_ENDS = (Beta, Gamma, Kumaraswamy)
+
+
+def check_support(
+    distribution: Distribution, target: Tensor, source: str = "data", observed: Tensor | None = None
+) -> None:
+    """Refuse observations outside a distribution's support.
+
+    Args:
+        distribution: with arguments of shape ``()`` or ``(n,)``.
+        target: observations ``(n,)``.
+        source: where they come from, for the message.
+        observed: ``(n,)``, which targets are values, where some are bounds, which are not looked at.
+
+    Raises:
+        InputError: naming the first row outside, counted from 0, and how many there are.
+
+    Example:
+        >>> check_support(Gamma(1.0, 1.0), torch.tensor([0.5, -0.3]))
+        Traceback (most recent call last):
+        paramfit.errors.InputError: data: row 1 is -0.3, outside the support of Gamma (above 0); 1 of 2 rows is. ...
+    """
+    support = _support_of(distribution)
+    inside = torch.isfinite(target)
+    if support is not None:
+        inside &= support.check(target)
+        if isinstance(distribution, _WITHOUT_ENDS):
+            inside &= target > support.lower_bound
+            if hasattr(support, "upper_bound"):
+                inside &= target < support.upper_bound
+    if observed is not None:
+        inside |= ~observed
+    if bool(inside.all()):
+        return
+    outside = (~inside).nonzero()
+    row = int(outside[0, -1])
+    count, n = len(outside), target.numel()
+    msg = (
+        f"{source}: row {row} is {target[row].item():g}, outside the support of {type(distribution).__name__}"
+        f" ({_in_words(support, isinstance(distribution, _WITHOUT_ENDS), row)}); {count} of {n} rows"
+        f" {'is' if count == 1 else 'are'}. Mend or leave out such rows, or choose another distribution"
+    )
+    raise InputError(msg)
+
+
+def check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
+    """Refuse censored observations whose bounds leave all of a distribution, or nothing of it.
+
+    Args:
+        distribution: as there.
+        low: ends ``(m,)`` that have to be at or above the support's lower end.
+        high: ends ``(m,)`` that have to be inside it.
+        rows: the numbers of the m rows, ``(m,)``.
+        source: as there.
+
+    Raises:
+        InputError: naming the first such row.
+    """
+    support = _support_of(distribution)
+    if support is None or support.is_discrete or not len(rows):
+        return
+    lower, upper = (_at_rows(getattr(support, name, None), rows) for name in ("lower_bound", "upper_bound"))
+    least = low.new_full(low.shape, -math.inf) if lower is None else lower
+    most = low.new_full(low.shape, math.inf) if upper is None else upper
+    outside = ((low < least) | (high <= least) | (high >= most)).nonzero()
+    if not len(outside):
+        return
+    place = int(outside[0])
+    row = int(rows[place])
+    end = low[place] if low[place] < least[place] else high[place]
+    msg = (
+        f"{source}: row {row} is censored at {end.item():g}, which is not inside the support of"
+        f" {type(distribution).__name__} ({_in_words(support, True, row)}): that tells nothing, or the impossible; mend"
+        " or leave out such rows"
+    )
+    raise InputError(msg)
+
+
+def _at_rows(bound: Any, rows: Tensor) -> Tensor | None:
+    if bound is None:
+        return None
+    bounds = torch.as_tensor(bound)
+    return bounds[rows] if bounds.ndim and len(bounds) > 1 else bounds.expand(rows.shape)
+
+
+def _support_of(distribution: Distribution) -> Any:
+    try:
+        return distribution.support
+    except NotImplementedError:
+        return None
+
+
+def _in_words(support: Any, without_ends: bool, row: int) -> str:
+    lower, upper = (_at(getattr(support, name, None), row) for name in ("lower_bound", "upper_bound"))
+    if support is constraints.boolean:
+        return "0 or 1"
+    whole = "a whole number " if support is not None and support.is_discrete else ""
+    if lower is None and upper is None:
+        return "any finite number" if support is None or support is constraints.real else str(support)
+    if upper is None:
+        above = without_ends or isinstance(support, type(constraints.positive))
+        return f"{whole}{'above' if above else 'from'} {lower:g}" + (" on" if not above else "")
+    if lower is None:
+        return f"{whole}up to {upper:g}"
+    return f"{whole}between {lower:g} and {upper:g}, {'without' if without_ends else 'with'} these"
+
+
+def _at(bound: Any, row: int) -> float | None:
+    if bound is None:
+        return None
+    bounds = torch.as_tensor(bound)
+    return float(bounds[row] if bounds.ndim and len(bounds) > 1 else bounds)

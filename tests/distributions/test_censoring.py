@@ -1,0 +1,130 @@
+"""Censored likelihoods, against SciPy's and its fits."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Gamma, Normal, Uniform, Weibull, constraints
+
+from paramfit import InputError
+from paramfit.distributions import Censoring, censored_log_prob, check_censoring
+from tests.distributions.families import FAMILIES
+from tests.distributions.test_tails import TAILED
+
+STATUS = torch.tensor([3, 0, 1, 2, 2, 0, 1, 3])
+
+
+def column(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", TAILED)
+def test_each_row_is_scipys(name: str) -> None:
+    family = FAMILIES[name]
+    truth = family.scipy()
+    y = family.sample(8)
+    upper = torch.where(STATUS == Censoring.INTERVAL, y + 0.1, torch.nan)
+    found = censored_log_prob(family.distribution(), y, STATUS, upper)
+    expected = np.select(
+        [kind == STATUS for kind in Censoring],
+        [truth.logpdf(y), truth.logcdf(y), truth.logsf(y), np.log(truth.cdf(upper) - truth.cdf(y))],
+    )
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(), (8,), (3, 1)], ids=str)
+def test_arguments_may_be_shared_or_the_rows_own_or_a_batch(shape: tuple[int, ...]) -> None:
+    y = FAMILIES["weibull"].sample(8)
+    scale, concentration = (torch.full(shape, v, dtype=torch.float64) for v in (1.5, 0.7))
+    found = censored_log_prob(Weibull(scale, concentration), y, STATUS, y + 1)
+    single = censored_log_prob(Weibull(column(1.5), column(0.7)), y, STATUS, y + 1)
+    torch.testing.assert_close(found, single.expand(found.shape))
+    assert found.shape == ((3, 8) if shape == (3, 1) else (8,))
+
+
+def test_slopes_are_those_of_the_rows_one_by_one() -> None:
+    y = FAMILIES["weibull"].sample(8)
+    scale, concentration = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (1.5, 0.7))
+    weibull = Weibull(scale, concentration)
+    together = torch.autograd.grad(censored_log_prob(weibull, y, STATUS, y + 1).sum(), (scale, concentration))
+    single = [
+        torch.autograd.grad(
+            censored_log_prob(weibull, y[[row]], STATUS[[row]], y[[row]] + 1).sum(), (scale, concentration)
+        )
+        for row in range(8)
+    ]
+    for k in range(2):
+        torch.testing.assert_close(together[k], torch.stack([slopes[k] for slopes in single]).sum())
+
+
+def test_exponential_with_censoring_has_its_closed_form_maximum() -> None:
+    # Events over time at risk maximise the likelihood: there the score is 0.
+    t, status = column(1, 2, 4, 5), torch.tensor([0, 0, 2, 2])
+    rate = torch.tensor(2 / 12, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(censored_log_prob(torch.distributions.Exponential(rate), t, status).sum(), rate)
+    assert slope.item() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_derivatives_by_torch_func_are_autograds() -> None:
+    y = FAMILIES["normal"].sample(8)
+
+    def total(theta: Tensor) -> Tensor:
+        normal = Normal(theta[0], theta[1], validate_args=False)
+        return censored_log_prob(normal, y, STATUS, y + 1).sum()
+
+    batch = torch.tensor([[1.0, 2.0], [1.5, 0.7]], dtype=torch.float64)
+    gradient = torch.func.vmap(torch.func.grad(total))(batch)
+    for row, theta in enumerate(batch):
+        torch.testing.assert_close(gradient[row], torch.autograd.functional.jacobian(total, theta))
+    assert torch.func.hessian(total)(batch[0]).isfinite().all()
+
+
+def test_distribution_is_refused_by_name() -> None:
+    gamma = Gamma(column(2.0), column(1.0))
+    with pytest.raises(InputError, match="Gamma cannot take censored observations"):
+        check_censoring(gamma, column(1, 2), torch.tensor([0, 2]), names=["concentration"])
+    check_censoring(gamma, column(1, 2), torch.tensor([0, 0]), names=["concentration"])
+    check_censoring(Weibull(column(2.0), column(1.0)), column(1, 2), torch.tensor([0, 2]), names=["scale"])
+
+
+class Opaque(Distribution):
+    """A distribution whose cdf autograd cannot see into."""
+
+    arg_constraints = {"loc": constraints.real}  # noqa: RUF012  # as torch writes it
+
+    def __init__(self, loc: Tensor, validate_args: bool | None = None) -> None:
+        self.loc = loc
+        super().__init__(loc.shape, validate_args=validate_args)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return Normal(self.loc.detach(), 1.0).cdf(value)
+
+
+def test_cdf_without_derivative_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"parameters.loc: Opaque .*its cdf cannot be differentiated by loc"):
+        check_censoring(Opaque(column(0.0)), column(1.0), torch.tensor([2]), names=["loc"])
+
+
+def test_cdf_of_a_class_of_ones_own_is_used() -> None:
+    found = censored_log_prob(Uniform(column(0.0), column(4.0)), column(1, 1), torch.tensor([1, 2]))
+    torch.testing.assert_close(found, column(0.25, 0.75).log())
+
+
+@pytest.mark.parametrize(
+    ("status", "upper", "words"),
+    [
+        ([0, 7], None, "row 1 has the censoring 7; there are 0 observed, 1 left, 2 right, 3 interval"),
+        ([0, 3], None, "row 1 is an interval, but there is no column of upper ends"),
+        ([3, 3], [2.0, 2.0], "row 1 is an interval from 2 to 2; the upper end has to be finite and above"),
+        ([3, 0], [np.nan, 3.0], "row 0 is an interval from 1 to nan"),
+    ],
+)
+def test_rows_that_make_no_sense_are_named(status: list[int], upper: list[float] | None, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_censoring(
+            Normal(column(0.0), column(1.0)),
+            column(1, 2),
+            torch.tensor(status),
+            None if upper is None else column(*upper),
+            ["loc"],
+        )
