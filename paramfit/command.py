@@ -29,6 +29,7 @@ from paramfit.callbacks import (
     GracefulStop,
     NoProfiler,
     PredictionsFile,
+    UncertaintyLadder,
 )
 from paramfit.config_file import ConfigFile, ConfigParser
 from paramfit.data import EstimationDataModule
@@ -89,6 +90,7 @@ class FitCLI(LightningCLI):
             (Doctor, "doctor"),
             (EpochTable, "epoch_table"),
             (FitReport, "report"),  # before the plots: a figure that fails must not cost the result
+            (UncertaintyLadder, "ladder"),
             (FitPlots, "plots"),
             (FitCheckpoint, "checkpoint"),
         ):
@@ -269,8 +271,13 @@ class FitCLI(LightningCLI):
     before_test = before_predict = before_validate
 
     def _try_model_on_data(self, stage: str) -> None:
-        self.datamodule.prepare_data()
-        self.datamodule.setup(stage)
+        try:
+            self.datamodule.prepare_data()
+            self.datamodule.setup(stage)
+        except InputError as wrong:  # of an option that could only be judged with the data
+            options = self._options.keys(branches=True)
+            known = [name for name in options if name.startswith("data.")]
+            raise InputError(explained(wrong, known)) from wrong
         try_model(self.model, self.datamodule.train)
 
     @property

@@ -1,7 +1,9 @@
 """Reading a configuration, and keeping it with the run."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
@@ -9,10 +11,24 @@ __all__ = ["ConfigFile", "ConfigParser"]
 
 
 class ConfigParser(LightningArgumentParser):
-    """A parser whose errors are exceptions, without fifty lines of usage before them."""
+    """A parser whose errors are exceptions, without fifty lines of usage before them.
+
+    An option for one entry of a parameter (``--model.model.parameters.b2.start 0.7``) changes that entry alone.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"exit_on_error": False, "allow_abbrev": False, **kwargs})
+
+    def parse_args(  # type: ignore[override]  # as jsonargparse's own
+        self, args: Sequence[str] | None = None, namespace: Namespace | None = None, *others: Any, **options: Any
+    ) -> Namespace:
+        """Parse the command line, or (for the class that holds it) one option on top of what is known."""
+        # jsonargparse calls this for each class on the way to a nested option, with what the class was given before.
+        found: Namespace = super().parse_args(args, namespace, *others, **options)
+        if namespace is not None:
+            for option in args or ():
+                _keep_neighbours(option.partition("=")[0].removeprefix("--"), namespace, found)
+        return found
 
 
 class ConfigFile(SaveConfigCallback):
@@ -25,3 +41,17 @@ class ConfigFile(SaveConfigCallback):
         """Now."""
         if trainer.logger is not None and not getattr(trainer, "fast_dev_run", False):
             super().setup(trainer, pl_module, "fit")
+
+
+def _keep_neighbours(option: str, before: Namespace, found: Namespace) -> None:
+    """Give the mapping in a mapping that ``option`` reaches into its other entries back: the parser drops them."""
+    name, *inside = option.split(".")
+    outer, known = found.get(name), before.get(name)
+    if len(inside) < 2 or not isinstance(outer, Mapping) or not isinstance(known, Mapping):
+        return
+    kept, given = known.get(inside[0]), outer[inside[0]]
+    if not isinstance(kept, Mapping):  # a parameter given as a number: its start
+        kept = {} if kept in (None, "None") or name != "parameters" else {"start": kept}
+    # "None" is what the parser hands on for null
+    changed = {key: None if value == "None" else value for key, value in given.items()}
+    found[name] = {**outer, inside[0]: {**kept, **changed}}

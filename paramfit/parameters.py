@@ -31,8 +31,8 @@ class ParameterSpec:
 
     Attributes:
         start: where the descent starts; None where the solver finds it.
-        lower: the parameter stays above it.
-        upper: the parameter stays below it.
+        lower: the parameter stays above it; minus infinity is no bound.
+        upper: the parameter stays below it; infinity is no bound.
         fixed: whether it keeps its start.
         unit: shown in the report.
 
@@ -50,6 +50,13 @@ class ParameterSpec:
     upper: float | None = None
     fixed: bool = False
     unit: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take an infinite bound as none."""
+        if self.lower == -math.inf:
+            object.__setattr__(self, "lower", None)
+        if self.upper == math.inf:
+            object.__setattr__(self, "upper", None)
 
     @classmethod
     def of(cls, name: str, given: Any) -> "ParameterSpec":
@@ -79,8 +86,8 @@ class ParameterSpec:
             msg = f"parameters.{name}.fixed: expected true or false, but got {fixed!r}"
             raise InputError(msg)
         numbers = {
-            key: None if given.get(key) is None else _number(name, key, given[key])
-            for key in ("start", "lower", "upper")
+            key: None if given.get(key) is None else _number(name, key, given[key], unbounded)
+            for key, unbounded in (("start", None), ("lower", -math.inf), ("upper", math.inf))
         }
         return cls(**numbers, fixed=fixed, unit=None if unit is None else str(unit)).checked(name)
 
@@ -97,8 +104,12 @@ class ParameterSpec:
             raise InputError(msg)
         if self.start is None:
             if self.fixed or self.bounded:
-                kind = "fixed" if self.fixed else "bounded"
-                msg = f"parameters.{name}.start: a {kind} parameter needs one"
+                needs = (
+                    "a fixed parameter needs one; give the value that it keeps"
+                    if self.fixed
+                    else f"a bounded parameter needs one; give a start between lower {lower:g} and upper {upper:g}"
+                )
+                msg = f"parameters.{name}.start: {needs}"
                 raise InputError(msg)
             return self
         if not self.fixed and not lower < self.start < upper:
@@ -141,12 +152,13 @@ class ParameterSpec:
         return (self.upper - self.lower) * unconstrained.sigmoid() * (-unconstrained).sigmoid()
 
 
-def _number(name: str, key: str, given: Any) -> float:
+def _number(name: str, key: str, given: Any, unbounded: float | None = None) -> float:
+    """A finite number, or the infinity that stands for no bound."""
     try:
         value = math.nan if isinstance(given, bool) else float(given)
     except (TypeError, ValueError):
         value = math.nan
-    if not math.isfinite(value):
+    if not math.isfinite(value) and value != unbounded:
         msg = f"parameters.{name}.{key}: expected a finite number, but got {given!r}"
         raise InputError(msg)
     return value

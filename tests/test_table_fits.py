@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -149,6 +150,14 @@ def test_another_start_on_the_command_line_leads_to_the_same_place(start: str) -
     assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
 
 
+@pytest.mark.parametrize("place", ["model.model", "model.init_args.model.init_args"])
+def test_a_start_alone_on_the_command_line_leaves_the_bound_and_the_other_parameter(place: str) -> None:
+    assert fit(f"--{place}.parameters.b2.start", "0.001") == 0
+    saved = yaml.safe_load((the_run() / "config.yaml").read_text())["model"]["init_args"]["model"]["init_args"]
+    assert saved["parameters"] == {"b1": 250, "b2": {"start": 0.001, "lower": 0}}
+    assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
+
+
 def test_another_formula_on_the_command_line_is_fitted() -> None:
     assert fit("--model.model.formula", "b1 * b2 * x / (1 + b2 * x)") == 0
     x, y, error = measured().T
@@ -241,6 +250,62 @@ def test_predict_writes_both_bands_as_parquet() -> None:
     table = pq.read_table(the_run() / "predictions.parquet").to_pydict()
     for name, expected in predicted_by_hand().items():
         assert table[name] == pytest.approx(expected, rel=1e-5), name
+
+
+X_ALONE = "x\n500\n4000\n"
+
+
+def test_predictions_at_other_inputs_have_both_bands_where_the_errors_are_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert fit() == 0
+    Path("new.csv").write_text("x,y_error\n500,1\n4000,3\n")
+    predictions("--predictions.at", "new.csv")
+    with (the_run() / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["x"]) for row in rows] == [500, 4000]
+    for row, error in zip(rows, (1, 3), strict=True):
+        half = (float(row["prediction_high"]) - float(row["prediction_low"])) / 2
+        assert half == pytest.approx(1.959963984540054 * np.hypot(float(row["standard_error"]), error), rel=1e-9)
+    assert "no column" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_predictions_at_inputs_without_errors_say_which_band_is_missing(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit() == 0
+    Path("new.csv").write_text(X_ALONE)
+    pq.write_table(pa.table({"x": [500.0, 4000.0]}), "new.parquet")
+    predictions("--predictions.at", f"new.{kind}")
+    header = (the_run() / "predictions.csv").read_text().splitlines()[0]
+    assert header == "row,x,prediction,standard_error,confidence_low,confidence_high"
+    assert f"new.{kind} has no column 'y_error'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("x,y_error\n500,1\n4000,many\n", ["new.csv: line 3, column 'y_error'", "many"]),
+        ("x,y_error\n500,1\n4000,0\n", ["new.csv: line 3, column 'y_error'", "above 0"]),
+        ("x,y_error\n500,1\n4000,\n", ["new.csv: line 3, column 'y_error'", "missing"]),
+        ("x,y_error,y_error\n500,1,1\n", ["2 columns", "'y_error'"]),
+        ("z,y_error\n500,1\n", ["new.csv: there is no column 'x'"]),
+        ("z\n500\n", ["new.csv: there is no column 'x'"]),
+    ],
+    ids=["text", "0", "empty", "twice", "no input", "neither"],
+)
+def test_a_mistake_in_the_table_to_predict_at_is_told(
+    text: str, named: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit() == 0
+    Path("new.csv").write_text(text)
+    capsys.readouterr()
+    at = ["--ckpt_path", "last", "--predictions.at", "new.csv"]
+    assert main(["predict", "--config", "saturation.yaml", *at]) == 2
+    line = one_error_line(capsys)
+    assert all(part in line for part in named), line
+    assert not (the_run() / "predictions.csv").exists()
 
 
 def test_predict_refuses_another_format(capsys: pytest.CaptureFixture[str]) -> None:
@@ -396,8 +461,8 @@ GOOD = rows_as_text(measured())
 # what is wrong: the table (None: the good one), the options, and what the line has to name
 MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "missing file": (None, ["--data.path", "measurement.csv"], ["measurement.csv", "did you mean 'measurements.csv'?"]),
-    "folder": (None, ["--data.path", "."], ["path", "is a folder"]),
-    "pattern without a file": (None, ["--data.path", "runs/*.csv"], ["runs"]),
+    "folder": (None, ["--data.path", "."], ["data.path: ", "is a folder"]),
+    "pattern without a file": (None, ["--data.path", "runs/*.csv"], ["data.path: ", "runs"]),
     "misspelt input": (None, ["--data.inputs", "[xx]"], ["measurements.csv", "'xx'", "did you mean 'x'?"]),
     "misspelt target": (None, ["--data.target", "Y"], ["measurements.csv", "'Y'", "'y'"]),
     "misspelt sigma": (None, ["--data.sigma", "y_eror"], ["measurements.csv", "did you mean 'y_error'?"]),
@@ -416,9 +481,9 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "no row left": (HEADER + "1,,1\n", ["--data.missing", "drop"], ["measurements.csv", "no row is left"]),
     "two columns of one name": ("x,y,x,y_error\n1,2,3,1\n", [], ["2 columns", "'x'"]),
     "fewer rows than parameters": (HEADER + "1,2,1\n", [], ["1 observation cannot determine 2 parameters"]),
-    "share below one row": (None, ["--data.validation_fraction", "0.01"], ["validation_fraction", "24 rows"]),
+    "share below one row": (None, ["--data.validation_fraction", "0.01"], ["data.validation_fraction: ", "24 rows"]),
     "share of 1": (None, ["--data.validation_fraction", "1"], ["validation_fraction"]),
-    "row outside": (None, ["--data.validation_indices", "[24]"], ["validation_indices", "row 24"]),
+    "row outside": (None, ["--data.validation_indices", "[24]"], ["data.validation_indices: row 24"]),
     "misspelt meaning of sigma": (None, ["--data.sigma_is", "relatve"], ["sigma_is"]),
     "misspelt treatment": (None, ["--data.missing", "skip"], ["missing"]),
     "another number of inputs": (None, ["--data.inputs", "[x, y_error]", "--data.sigma", "null"], ["2 input columns"]),
@@ -475,6 +540,11 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "accumulation": (None, ["--trainer.accumulate_grad_batches", "2"], ["trainer.accumulate_grad_batches"]),
     "clipping": (None, ["--trainer.gradient_clip_val", "1"], ["trainer.gradient_clip_val"]),
     "half precision": (None, ["--trainer.precision", "bf16-mixed"], ["trainer.precision"]),
+    "formula on a scaled input": (
+        None,
+        ["--data.normalization", "Standardize"],
+        ["data.normalization: the formula is meant in the data's own units", "leave it out"],
+    ),
     "jitter": (None, ["--data.jitter", "0.1"], ["jitter"]),
 }
 

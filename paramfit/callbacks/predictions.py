@@ -12,7 +12,7 @@ from torch import Tensor
 from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.callbacks.table_writer import checked_format, write_table
 from paramfit.data import EstimationDataModule
-from paramfit.data.table_checks import ColumnRequest
+from paramfit.data.table_checks import ColumnRequest, MissingColumn, TableColumns
 from paramfit.data.table_reader import read_table
 from paramfit.errors import InputError
 from paramfit.estimates.bands import Bands, FittedCurve
@@ -35,7 +35,8 @@ class PredictionsFile(Callback):
         folder: where to write; the run directory where it is not given.
         format: ``csv`` or ``parquet``.
         at: a table whose input columns, called as those of the data, are predicted for instead: the file then has
-            row, inputs, prediction, and what is known of its errors.
+            row, inputs, prediction, and what is known of its errors. Where the data have a column of known errors, that
+            table needs one of the same name for the interval of a new observation.
 
     Raises:
         InputError: for another format, or (when predicting) a table without the inputs.
@@ -116,14 +117,7 @@ def _table_at(
     if not names.inputs:
         msg = "predictions.at: the data have no input column, so there is nothing to predict at"
         raise InputError(msg)
-    with_sigma = names.sigma is not None
-    try:
-        read = read_table(path, ColumnRequest((*names.inputs, *([names.sigma] if names.sigma else [])), names.sigma))
-    except InputError:
-        if not with_sigma:
-            raise
-        with_sigma = False  # without sigma there is no prediction band, but all else
-        read = read_table(path, ColumnRequest(names.inputs))
+    read = _read_at(path, names.inputs, None if curve is None else names.sigma)
     columns = torch.from_numpy(read.values)
     given = columns[: len(names.inputs)]
     inputs = tuple((x - shift) * scale for x, (shift, scale) in zip(given, data.statistics, strict=True))
@@ -131,12 +125,27 @@ def _table_at(
         dtype = next(module.parameters()).dtype
         found = {"prediction": task_of(module).model(*(x.to(dtype) for x in inputs))}
     else:
-        found = _columns(curve.at(inputs, columns[-1] if with_sigma else None))
+        found = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
     measured = {name: column.numpy() for name, column in zip(names.inputs, given, strict=True)}
     table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(columns.shape[1]), **measured}
     for name, column in found.items():
         table[_free(name, measured)] = column.expand(columns.shape[1]).numpy()
     return table
+
+
+def _read_at(path: str, inputs: tuple[str, ...], sigma: str | None) -> TableColumns:
+    """The inputs of another table, and its sigma where it has one."""
+    if sigma is not None:
+        try:
+            return read_table(path, ColumnRequest((*inputs, sigma), sigma))
+        except MissingColumn:
+            found = read_table(path, ColumnRequest(inputs))  # which refuses, if it is an input that is missing
+            print(
+                f"predictions.at: {path} has no column {sigma!r} with the errors of new observations, so no"
+                " prediction_low and prediction_high are written"
+            )
+            return found
+    return read_table(path, ColumnRequest(inputs))
 
 
 def _free(name: str, taken: dict[str, NDArray[Any]]) -> str:

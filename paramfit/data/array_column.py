@@ -17,13 +17,14 @@ __all__ = ["float_column"]
 _NUMERIC = "iuf"  # numpy's kinds: signed and unsigned integers, floating-point numbers
 
 
-def float_column(name: str, values: Any, dtype: torch.dtype) -> Tensor:
+def float_column(name: str, values: Any, dtype: torch.dtype, needed: NDArray[np.bool_] | None = None) -> Tensor:
     """A column as a tensor ``(n,)`` on the CPU: copied, every value finite.
 
     Args:
         name: what messages call it.
         values: an array, a tensor, a series or a list, ``(n,)``.
         dtype: precision.
+        needed: ``(n,)``, the rows that have a value, where others need none; those are then 0.
 
     Raises:
         InputError: naming the column (and the row, from 0), if it is not a row of finite numbers.
@@ -33,6 +34,8 @@ def float_column(name: str, values: Any, dtype: torch.dtype) -> Tensor:
         hint = "; give it column by column, as (x1, x2, y)" if array.ndim == 2 and array.shape[1] > 1 else ""
         msg = f"data: {quoted(name)} has the shape {array.shape}, but a column is (n,){hint or '; try .ravel()'}"
         raise InputError(msg)
+    if needed is not None and needed.shape == array.shape:
+        array = np.where(needed, array, 0.0)
     column = torch.from_numpy(array).to(dtype)
     finite = np.isfinite(array) if dtype == torch.float64 else column.isfinite().numpy()
     if not finite.all():

@@ -8,10 +8,13 @@ import numpy as np
 import torch
 
 from paramfit.data.array_column import float_column
+from paramfit.data.censored_rows import censored, check_censored
+from paramfit.data.censoring_words import statuses_of_words
 from paramfit.data.columns import Columns
 from paramfit.data.nearest import nearest_names, quoted
+from paramfit.distributions import Censoring
 from paramfit.errors import InputError
-from paramfit.observations import Observations
+from paramfit.observations import Censored, Observations
 
 __all__ = ["observations_from"]
 
@@ -22,6 +25,8 @@ def observations_from(
     target: str | None = None,
     sigma: Any = None,
     dtype: torch.dtype = torch.float64,
+    censoring: Any = None,
+    upper: Any = None,
 ) -> tuple[Observations, Columns]:
     """Observations, and what their columns are called.
 
@@ -32,9 +37,13 @@ def observations_from(
             the target last; or ``Observations``; or columns by name: a mapping, or a dataframe of pandas, polars or
             pyarrow.
         inputs: names of the input columns; for data without names, what to call them.
-        target: name of the target; likewise.
+        target: name of the target; likewise. Of columns with names the only one that is neither an input nor the sigma,
+            where it is not given.
         sigma: standard deviation of each target: the name of a column, an array, or one number for all.
         dtype: precision.
+        censoring: what is known of each value, in words (``none`` or ``observed``, ``left``, ``right``, ``interval``):
+            the name of a column, or a list or array of words.
+        upper: the upper ends of intervals, whose lower ends are the target: the name of a column, or an array.
 
     Raises:
         InputError: naming the column (and the row, from 0), for a column that is not there, that is not a row of
@@ -47,8 +56,10 @@ def observations_from(
     """
     asked = (inputs,) if isinstance(inputs, str) else None if inputs is None else tuple(inputs)
     known = None
+    bounds = None
     if isinstance(data, Observations):
         given, sigma = [*data.inputs, data.target], data.sigma if sigma is None else sigma
+        bounds = data.censoring
         columns = _named(len(data.inputs), asked, target)
     elif isinstance(data, tuple | list):
         given = list(data)
@@ -56,24 +67,61 @@ def observations_from(
         columns = _named(len(given) - 1, asked, target)
     else:
         known = _column_names(data)
+        if asked is not None and target is None:
+            taken = [role for role in (sigma, censoring, upper) if isinstance(role, str)]
+            target = _only_other(known, (*asked, *taken))
         if asked is None or target is None:
             missing = "inputs" if asked is None else "target"
             msg = f"{missing}: say which of the columns {', '.join(map(quoted, known))} are the inputs and the target"
             raise InputError(msg)
         columns = Columns(asked, target)
         given = [_column(data, name, known) for name in (*asked, target)]
-    if isinstance(sigma, str):
-        if known is None:
-            msg = f"sigma: {quoted(sigma)} names a column, but the data have no names; give the array itself"
-            raise InputError(msg)
-        columns, sigma = columns._replace(sigma=sigma), _column(data, sigma, known)
-    elif sigma is not None:
-        columns = columns._replace(sigma="sigma")
+    roles: dict[str, Any] = {"sigma": sigma, "censoring": censoring, "upper": upper}
+    called: dict[str, str] = {}
+    for role, values in roles.items():
+        if isinstance(values, str):
+            if known is None:
+                msg = f"{role}: {quoted(values)} names a column, but the data have no names; give the array itself"
+                raise InputError(msg)
+            roles[role] = _column(data, values, known)
+            called[role] = values
+        elif values is not None:
+            called[role] = role
+    columns = Columns(columns.inputs, columns.target, **called)
     names = (*columns.inputs, columns.target)
     if len(set(names)) < len(names):
         msg = f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice"
         raise InputError(msg)
-    return _observations(names, given, sigma, dtype), columns
+    observations = _observations(names, given, roles["sigma"], dtype)
+    if roles["censoring"] is not None or roles["upper"] is not None:
+        bounds = _censored(columns, observations, roles["censoring"], roles["upper"])
+    found = observations._replace(censoring=None if bounds is None else bounds.to(observations.target))
+    check_censored(found)
+    return found, columns
+
+
+def _censored(columns: Columns, observations: Observations, words: Any, upper: Any) -> Censored | None:
+    """What the words say of the observations.
+
+    Raises:
+        InputError: for upper ends without words, another length, a word that is none, or an end that is no number.
+    """
+    if words is None:
+        msg = "upper: upper ends belong to intervals; say which rows are some by censoring"
+        raise InputError(msg)
+    name, n = columns.censoring or "censoring", observations.n
+    status = statuses_of_words(np.asarray(words).ravel(), lambda row: f"data: {quoted(name)} in row {row}")
+    is_interval = status == Censoring.INTERVAL
+    if upper is None and is_interval.any():
+        msg = f"data: row {int(is_interval.argmax())} is an interval, but there are no upper ends; give them by upper"
+        raise InputError(msg)
+    end = columns.upper or "upper"
+    ends = None if upper is None else float_column(end, upper, observations.target.dtype, is_interval)
+    for what, column in ((name, status), (end, status if ends is None else ends)):
+        if len(column) != n:
+            msg = f"data: {quoted(what)} has {len(column)} values, but the target {quoted(columns.target)} has {n}"
+            raise InputError(msg)
+    return censored(torch.from_numpy(status), ends)
 
 
 def _observations(names: Sequence[str], given: Sequence[Any], sigma: Any, dtype: torch.dtype) -> Observations:
@@ -117,6 +165,12 @@ def _check_parts(given: list[Any]) -> None:
     if not given or isinstance(given[0], Real | str):
         msg = "data: expected (x, y), or (y,) for a plain sample, each of them an array, but got a list of values"
         raise InputError(msg)
+
+
+def _only_other(known: list[Any], roles: tuple[str, ...]) -> str | None:
+    """The column that has no role yet, where there is exactly one."""
+    others = [name for name in known if name not in roles]
+    return others[0] if len(others) == 1 and isinstance(others[0], str) else None
 
 
 def _column_names(data: Any) -> list[Any]:

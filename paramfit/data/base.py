@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from paramfit.data.censored_rows import check_censored
 from paramfit.data.columns import Columns
 from paramfit.data.loader import InMemoryLoader
 from paramfit.data.normalization import Normalization
@@ -208,7 +209,8 @@ class EstimationDataModule(LightningDataModule, ABC):
     def fingerprint(self) -> str:
         """A digest of the raw data: equal for equal columns, rows and precision."""
         digest = hashlib.sha256()
-        for column in (*self.raw.inputs, self.raw.target, *([] if self.raw.sigma is None else [self.raw.sigma])):
+        raw = self.raw
+        for column in (*raw.inputs, raw.target, *([] if raw.sigma is None else [raw.sigma]), *(raw.censoring or ())):
             digest.update(f"{column.dtype}{tuple(column.shape)}".encode())
             digest.update(column.contiguous().numpy().tobytes())
         return digest.hexdigest()
@@ -257,7 +259,8 @@ def _checked(observations: Observations) -> Observations:
     """The observations, if a fit can use them.
 
     Raises:
-        InputError: for columns of unequal length, values that are not finite, or a sigma that is not above 0.
+        InputError: for columns of unequal length, values that are not finite, a sigma that is not above 0, or a
+            censoring that is none.
     """
     columns = {f"input {number}": column for number, column in enumerate(observations.inputs)}
     columns["target"] = observations.target
@@ -278,4 +281,5 @@ def _checked(observations: Observations) -> Observations:
         row = int((~(observations.sigma > 0)).nonzero()[0])
         msg = f"data: sigma is {observations.sigma[row].item():g} in row {row}; a standard deviation is above 0"
         raise InputError(msg)
+    check_censored(observations)
     return observations

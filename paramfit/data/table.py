@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from paramfit.data.base import EstimationDataModule, Labels
+from paramfit.data.censored_rows import censored
 from paramfit.data.columns import Columns
 from paramfit.data.nearest import printable, quoted
 from paramfit.data.normalization import Normalization
-from paramfit.data.table_checks import ColumnRequest, TableColumns
+from paramfit.data.table_checks import CensoredColumns, ColumnRequest, TableColumns
 from paramfit.data.table_files import table_files
 from paramfit.data.table_reader import read_table
 from paramfit.errors import InputError
@@ -19,6 +20,8 @@ from paramfit.observations import Observations
 from paramfit.precision import precision
 
 __all__ = ["TableDataModule"]
+
+_ROLES = {"inputs": "an input", "upper": "that of upper ends"}
 
 
 class TableDataModule(EstimationDataModule):
@@ -37,11 +40,17 @@ class TableDataModule(EstimationDataModule):
         sigma: name of the column with the standard deviation of each target, where it is known.
         sigma_is: ``absolute`` where sigma is in the unit of the target, ``relative`` where only the ratios of the
             sigmas count and their common scale is estimated from the residuals.
+        censoring: name of the column that says in words what is known of each value: ``none`` or ``observed`` (or
+            nothing): the target is the value; ``left``: it is at most the target; ``right``: it is above the target, as
+            the lifetime of what still works; ``interval``: it is above the target and at most the upper end. For
+            maximum likelihood.
+        upper: name of the column with the upper ends of intervals; in other rows it is not looked at.
         missing: ``error`` refuses a row without a finite value in one of the columns, ``drop`` leaves it out and says
             so. Row numbers in ``validation_indices`` are those of the rows that stay.
         validation_fraction: share of the rows held out for validation, in [0, 1); at least one row where it is not 0.
         validation_indices: explicit row numbers instead, from 0.
-        normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column.
+        normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column. A formula or a
+            function is meant in the columns' own units, and refuses it.
         batch_size: rows in a training batch; all where it is not given.
         shuffle: whether mini-batches are drawn in a new order each epoch.
         seed: seed of the split and of the order.
@@ -59,6 +68,8 @@ class TableDataModule(EstimationDataModule):
         target: str,
         sigma: str | None = None,
         sigma_is: str = "absolute",
+        censoring: str | None = None,
+        upper: str | None = None,
         missing: str = "error",
         validation_fraction: float = 0.0,
         validation_indices: Sequence[int] | None = None,
@@ -75,8 +86,12 @@ class TableDataModule(EstimationDataModule):
         self.sigma_is = sigma_is
         self.missing = missing
         self.dtype = precision(dtype)
-        self._columns = Columns(_input_names(inputs), target.strip(), None if sigma is None else sigma.strip())
+        others = [None if name is None else name.strip() for name in (sigma, censoring, upper)]
+        self._columns = Columns(_input_names(inputs), target.strip(), *others)
         _each_once(self._columns)
+        if upper is not None and censoring is None:
+            msg = "upper: upper ends belong to intervals; name the column that says which rows are some by censoring"
+            raise InputError(msg)
 
     @property
     def columns(self) -> Columns:
@@ -91,14 +106,20 @@ class TableDataModule(EstimationDataModule):
     @property
     def labels(self) -> Labels:
         """The axes are called as the columns are."""
-        inputs, target, _ = self._columns
-        return Labels(inputs[0] if inputs else Labels().input, target)
+        inputs, target, *_ = self._columns
+        return Labels(inputs[0], target) if inputs else Labels(target, "density")
 
     def read(self) -> Observations:
         """All rows of all files; prints how many were dropped, if any were."""
-        inputs, target, sigma = self._columns
-        names = (*inputs, target, *([] if sigma is None else [sigma]))
-        request = ColumnRequest(names, sigma, drop_missing=self.missing == "drop", dtype=self.dtype)
+        inputs, target, sigma, censoring, upper = self._columns
+        names = tuple(name for name, _ in self._columns.roles)
+        request = ColumnRequest(
+            names,
+            sigma,
+            None if censoring is None else CensoredColumns(censoring, target, upper),
+            drop_missing=self.missing == "drop",
+            dtype=self.dtype,
+        )
         files = table_files(self.path)
         tables = [read_table(file, request) for file in files]
         source = printable(files[0]) if len(files) == 1 else f"{len(files)} files"
@@ -110,8 +131,14 @@ class TableDataModule(EstimationDataModule):
             msg = f"{source}: no row is left, since each lacks a value; mend the table, or name other columns"
             raise InputError(msg)
         _check_share(self.validation_fraction, values.shape[1])
-        columns = [column.clone() for column in values]  # each contiguous, and not a view of all of them
-        return Observations(tuple(columns[: len(inputs)]), columns[len(inputs)], None if sigma is None else columns[-1])
+        # Each is contiguous, and not a view of all of them.
+        columns = {name: column.clone() for name, column in zip(names, values, strict=True)}
+        return Observations(
+            tuple(columns[name] for name in inputs),
+            columns[target],
+            None if sigma is None else columns[sigma],
+            None if censoring is None else censored(columns[censoring], None if upper is None else columns[upper]),
+        )
 
 
 def _input_names(inputs: Any) -> tuple[str, ...]:
@@ -139,12 +166,11 @@ def _each_once(columns: Columns) -> None:
         InputError: naming the column and its roles.
     """
     roles: dict[str, str] = {}
-    named = [*((name, "inputs") for name in columns.inputs), (columns.target, "target")]
-    for name, role in [*named, *([] if columns.sigma is None else [(columns.sigma, "sigma")])]:
+    for name, role in columns.roles:
         if name in roles:
             msg = f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role"
             raise InputError(msg)
-        roles[name] = "an input" if role == "inputs" else f"the {role}"
+        roles[name] = _ROLES.get(role, f"the {role}")
 
 
 def _dropped(source: str, names: Sequence[str], tables: Sequence[TableColumns]) -> str | None:

@@ -5,12 +5,14 @@ import io
 import re
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
+from paramfit.data.censoring_words import complaint_about_word, status_of_word
 from paramfit.data.nearest import printable, quoted
 from paramfit.data.table_checks import ColumnRequest, TableColumns, complete_rows, positions_of
 from paramfit.errors import InputError
@@ -49,8 +51,9 @@ def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators
         if _is_text("".join(header)):
             raise
         msg = f"{error} (the header is not UTF-8: save the file as UTF-8)"
-        raise InputError(msg) from None
-    values = _quick(content, separator, len(header), skipped, places)
+        raise type(error)(msg) from None
+    words = [name == request.words for name in request.names]
+    values = _quick(content, separator, len(header), skipped, places, words)
     if values is None:
         values = _careful(path, content, separator, request, places)
 
@@ -88,24 +91,30 @@ def _is_text(text: str) -> bool:
     return not any("\udc80" <= character <= "\udcff" for character in text)
 
 
-def _quick(content: bytes, separator: str, n_cells: int, skipped: int, places: list[int]) -> NDArray[np.float64] | None:
-    """The columns by pyarrow; None where it finds a cell or a line that it cannot read."""
+def _quick(
+    content: bytes, separator: str, n_cells: int, skipped: int, places: list[int], words: list[bool]
+) -> NDArray[np.float64] | None:
+    """The columns by pyarrow, some of them of words; None where it finds a cell or a line that it cannot read."""
     if content.count(b'"') % 2:
         return None  # pyarrow lets a quote that is never closed swallow the rest of the file
     names = [str(number) for number in range(n_cells)]
     used = [names[place] for place in places]
+    types = {name: pa.string() if of_words else pa.float64() for name, of_words in zip(used, words, strict=True)}
     try:
         table = arrow_csv.read_csv(
             io.BytesIO(content),
             arrow_csv.ReadOptions(column_names=names, skip_rows=skipped),
             arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            arrow_csv.ConvertOptions(
-                include_columns=used, column_types=dict.fromkeys(used, pa.float64()), null_values=list(_MISSING)
-            ),
+            arrow_csv.ConvertOptions(include_columns=used, column_types=types, null_values=list(_MISSING)),
         )
     except pa.ArrowException:
         return None
-    return np.stack([table.column(name).to_numpy() for name in used])
+    columns = [
+        _statuses(table.column(name)) if of_words else table.column(name).to_numpy()
+        for name, of_words in zip(used, words, strict=True)
+    ]
+    readable = [column for column in columns if column is not None]
+    return np.stack(readable) if len(readable) == len(columns) else None
 
 
 def _careful(
@@ -126,9 +135,11 @@ def _careful(
             raise InputError(msg)
         numbers = []
         for name, place in zip(request.names, places, strict=True):
-            number = _number(cells[place].strip())
+            cell = cells[place].strip()
+            number = status_of_word(cell) if name == request.words else _number(cell)
             if number is None:
-                msg = f"{printable(path)}: line {line}, column {quoted(name)}: {_complaint(cells[place])}"
+                complaint = complaint_about_word(cell) if name == request.words else _complaint(cells[place])
+                msg = f"{printable(path)}: line {line}, column {quoted(name)}: {complaint}"
                 raise InputError(msg)
             numbers.append(number)
         rows.append(numbers)
@@ -147,6 +158,16 @@ def _records(path: str, content: bytes, separator: str) -> Iterator[tuple[int, l
     except csv.Error as error:
         msg = f"{printable(path)}: line {line} cannot be read ({error}); look for a quote that is not closed"
         raise InputError(msg) from None
+
+
+def _statuses(column: Any) -> NDArray[np.float64] | None:
+    """The numbers of ``Censoring`` that an arrow column's words mean; None where one of them is no such word."""
+    encoded = column.combine_chunks().dictionary_encode()
+    known = [status_of_word(word) for word in encoded.dictionary.to_pylist()]
+    if None in known:
+        return None
+    statuses: NDArray[np.float64] = np.array(known, dtype=np.float64)[encoded.indices.to_numpy()]
+    return statuses
 
 
 def _number(cell: str) -> float | None:

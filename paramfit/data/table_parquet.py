@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute, parquet
 
+from paramfit.data.censoring_words import KNOWN_WORDS, statuses_of_words
 from paramfit.data.nearest import printable, quoted
 from paramfit.data.table_checks import ColumnRequest, TableColumns, complete_rows, positions_of
 from paramfit.errors import InputError
@@ -35,15 +36,32 @@ def columns_of_parquet(path: str, content: bytes, request: ColumnRequest) -> Tab
     places = positions_of(path, request.names, header)
     for name, place in zip(request.names, places, strict=True):
         kind = file.schema_arrow.field(place).type
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        if name == request.words:
+            if not _holds_words(kind):
+                msg = f"{printable(path)}: column {quoted(name)} holds {kind}, not words: {KNOWN_WORDS}"
+                raise InputError(msg)
+        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
             msg = f"{printable(path)}: column {quoted(name)} holds {kind}, not numbers; convert it before the fit"
             raise InputError(msg)
     try:
         table = file.read(columns=[header[place] for place in places])
-        columns = [_float64(table.column(header[place])) for place in places]
+        columns: list[Any] = [
+            table.column(header[place]).to_pylist() if name == request.words else _float64(table.column(header[place]))
+            for name, place in zip(request.names, places, strict=True)
+        ]
     except Exception as error:
         raise _damaged(path, error) from None
+    if request.words is not None:
+        where = request.names.index(request.words)
+        columns[where] = statuses_of_words(
+            columns[where], lambda row: f"{printable(path)}: row {row}, column {quoted(request.names[where])}"
+        )
     return complete_rows(path, request, np.stack(columns), lambda row: f"row {row}")
+
+
+def _holds_words(kind: pa.DataType) -> bool:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_null(inner)
 
 
 def _float64(column: Any) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ class InverseInformation:
     directions: tuple[str, ...]
 
 
-def inverse_information(factor: Array, names: Sequence[str]) -> InverseInformation:
+def inverse_information(factor: Array, names: Sequence[str], least: Array | float = 0.0) -> InverseInformation:
     r"""Invert :math:`R^T R`, by directions where it is singular.
 
     The columns are first brought to equal length: the rank is then a matter of directions, not of units. A parameter
@@ -37,17 +37,19 @@ def inverse_information(factor: Array, names: Sequence[str]) -> InverseInformati
     Args:
         factor: triangular factor R of the Jacobian, ``(p, p)``.
         names: what the parameters are called.
+        least: length up to which a column is nothing but rounding, ``(p,)`` or one for all.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), section 3.
     """
     p = len(names)
     sizes = lengths(factor)
-    moving = np.flatnonzero(sizes > 0)
+    moves = sizes > least
+    moving = np.flatnonzero(moves)
     if len(moving) == 0:
         still = {k: _idle(names[k]) for k in range(p)}
         return InverseInformation(np.zeros((p, 0)), still, tuple(still.values()))
-    undetermined = {k: _idle(names[k]) for k in range(p) if not sizes[k] > 0}
+    undetermined = {k: _idle(names[k]) for k in range(p) if not moves[k]}
     directions = list(undetermined.values())
     size = sizes[moving]
     scaled = factor[:, moving] / size

@@ -1,6 +1,7 @@
 """How far to trust a linear model of the residuals: the decisions of Levenberg and Marquardt, apart from all data."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from paramfit.optimizers.projection import Linearization
 from paramfit.optimizers.small_matrices import Array, lengths, singular_decomposition
 
-__all__ = ["DampedStep", "Tolerances", "converged_by", "gain_ratio", "next_damping", "verdict_on"]
+__all__ = ["DampedStep", "Tolerances", "converged_by", "gain_ratio", "lost_sight_of", "next_damping", "verdict_on"]
 
 _RANK = 1e-13  # a direction so much weaker than the strongest is rounding
 _ALMOST_EXACT = 1e-8  # of the target's length
@@ -71,7 +72,7 @@ class DampedStep:
         still = point.unprojected == 0
         if not curved.any():
             still = np.ones_like(still)  # no direction is left to go
-        self.lost = int((still if at_bound is None else still & ~at_bound).sum())
+        self.lost = still if at_bound is None else still & ~at_bound
         self._curved, self._slope = curved, point.slope
 
     def step(self, damping: float) -> tuple[Array, float]:
@@ -132,18 +133,26 @@ class Verdict(NamedTuple):
 
     Attributes:
         converged: it is a minimum.
-        lost: it is where no step leads away, but no minimum.
+        lost: numbers of the parameters that no prediction depends on there, so that it is no minimum though no step
+            leads away.
         reason: of either, or how far it is.
     """
 
     converged: bool
-    lost: bool
+    lost: tuple[int, ...]
     reason: str
 
 
 def converged_by(offset: float, tolerances: Tolerances) -> str:
     """The reason that goes with a small relative offset."""
     return f"{_left(offset)}, at most {tolerances.orthogonality:g}"
+
+
+def lost_sight_of(names: Sequence[str]) -> str:
+    """The reason that goes with parameters that no prediction depends on."""
+    *others, last = names
+    which = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+    return f"{which} where no prediction depends on {'them' if others else 'it'}; give other starts"
 
 
 def _left(offset: float) -> str:
@@ -165,19 +174,18 @@ def verdict_on(
     offset = seen.offset
     told = _left(offset)
     if offset <= tolerances.orthogonality:
-        if seen.lost:
-            which = "one parameter is" if seen.lost == 1 else f"{seen.lost} parameters are"
-            return Verdict(False, True, f"{which} where no prediction depends on them; give other starts")
-        return Verdict(True, False, converged_by(offset, tolerances))
+        if seen.lost.any():
+            return Verdict(False, tuple(np.flatnonzero(seen.lost).tolist()), told)
+        return Verdict(True, (), converged_by(offset, tolerances))
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:
-        return Verdict(True, False, f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
+        return Verdict(True, (), f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
     if residual > _ALMOST_EXACT * size_of_target:
-        return Verdict(False, False, told)
+        return Verdict(False, (), told)
     # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
     step, _ = seen.step(0.0)
     left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
     if left <= tolerances.step:
         told = f"the step that is left is {left:.1e} of each parameter"
-        return Verdict(True, False, f"{told}, at most {tolerances.step:g}")
-    return Verdict(False, False, told)
+        return Verdict(True, (), f"{told}, at most {tolerances.step:g}")
+    return Verdict(False, (), told)

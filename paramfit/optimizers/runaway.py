@@ -7,7 +7,7 @@ import numpy as np
 from paramfit.optimizers.projection import column_lengths
 from paramfit.optimizers.small_matrices import Array, singular_decomposition
 
-__all__ = ["least_relative_error", "runs_away"]
+__all__ = ["least_relative_error", "ran_off", "runs_away"]
 
 _FAR = 100.0  # times the start
 _UNKNOWN = 1e3  # times the value
@@ -33,6 +33,14 @@ def least_relative_error(factor: Array, n: int, values: Array, starts: Array) ->
     spread = math.sqrt(float(factor[:, p] @ factor[:, p]) / max(1, n - p))
     scale = np.maximum(np.abs(values), np.where(starts == 0, 1.0, np.abs(starts)))
     return spread / float((column_lengths(factor[:, p - len(values) : p]) * scale).max())
+
+
+def ran_off(name: str, start: float, value: float) -> str:
+    """The reason that goes with a parameter that has run away."""
+    return (
+        f"{name} started at {start:.3g} and has run off to {value:.3g}, and nothing holds it there: the loss hardly"
+        " depends on it any more; give other starts, or bounds"
+    )
 
 
 def runs_away(factor: Array, n: int, values: Array, starts: Array) -> int | None:

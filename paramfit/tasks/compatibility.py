@@ -1,13 +1,19 @@
-"""Whether a checkpoint belongs to a task."""
+"""Whether a checkpoint, or the data, belong to a task."""
 
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
+from paramfit.data import EstimationDataModule
 from paramfit.errors import InputError
+from paramfit.models import FormulaModel, FunctionModel
 
 if TYPE_CHECKING:
     from paramfit.tasks.base import EstimationTask
 
-__all__ = ["check_checkpoint", "checkpoint_mark"]
+__all__ = ["check_checkpoint", "check_units", "checkpoint_mark"]
+
+_AS_IT_IS = (0.0, 1.0)  # shift and scale of an input that is not normalised
 
 
 def checkpoint_mark(task: "EstimationTask") -> dict[str, Any]:
@@ -78,3 +84,26 @@ def _check_optimizer(task: "EstimationTask", mark: dict[str, Any]) -> None:
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name.removeprefix('model.')} {shape}" for name, shape in shapes.items())
+
+
+def check_units(model: nn.Module, data: EstimationDataModule) -> None:
+    """Refuse to fit a formula or a function, which is meant in the data's own units, on normalised inputs.
+
+    Args:
+        model: polynomials and lines, whose estimates are brought back to the data's units, may be normalised; so may a
+            module of which nobody knows what its inputs mean.
+        data: read, and with its statistics.
+
+    Raises:
+        InputError: if an input is shifted or scaled, and the formula or the function cannot undo it.
+    """
+    if not isinstance(model, FormulaModel | FunctionModel):
+        return
+    for shift, scale in data.statistics:
+        if (shift, scale) != _AS_IT_IS and model.original_units(shift, scale) is None:
+            kind = "formula" if isinstance(model, FormulaModel) else "function"
+            msg = (
+                f"data.normalization: the {kind} is meant in the data's own units, but would be fitted on"
+                f" (input - {shift:g}) * {scale:g}; leave it out, or write the scale into the {kind}"
+            )
+            raise InputError(msg)

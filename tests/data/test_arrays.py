@@ -64,6 +64,18 @@ def test_a_single_input_may_be_given_as_one_name() -> None:
     assert observations_from({"time": X, "y": Y}, "time", "y")[1].inputs == ("time",)
 
 
+@pytest.mark.parametrize("sigma", ["e", [0.5, 1.0, 2.0]], ids=["column", "array"])
+@pytest.mark.parametrize("frame", [dict, pd.DataFrame, pa.table], ids=["mapping", "pandas", "pyarrow"])
+def test_the_only_column_that_is_left_is_the_target(frame: Callable[[dict[str, Any]], Any], sigma: Any) -> None:
+    columns: dict[str, Any] = {"s": X, "t": X, "h": Y}
+    known = {"e": [0.5, 1.0, 2.0]} if sigma == "e" else {}
+
+    observations, named = observations_from(frame(columns | known), ["s", "t"], sigma=sigma)
+
+    assert named.target == "h"
+    assert observations.target.tolist() == Y
+
+
 def test_several_inputs_come_before_the_target() -> None:
     observations, columns = observations_from((X, Y, [0.0, 0.0, 1.0]))
 
@@ -123,7 +135,8 @@ def test_a_sigma_of_another_length_is_refused() -> None:
         pytest.param({"t": X, "y": Y}, {"inputs": "t", "target": "z"}, "'z'; there are 't', 'y'", id="target"),
         pytest.param({"t": X, "y": Y}, {"inputs": "t", "target": "y", "sigma": "s"}, "no column 's'", id="sigma"),
         pytest.param({"t": X, "y": Y}, {"target": "y"}, "inputs: say which .*'t', 'y'", id="inputs not given"),
-        pytest.param({"t": X, "y": Y}, {"inputs": "t"}, "target: say which", id="target not given"),
+        pytest.param({"t": X, "y": Y, "z": Y}, {"inputs": "t"}, "target: say which", id="target not given"),
+        pytest.param({"t": X}, {"inputs": "t"}, "target: say which", id="no column for the target"),
         pytest.param({"t": X, "y": Y}, {"inputs": "y", "target": "y"}, "one role", id="one column twice"),
         pytest.param((X, Y), {"inputs": ["a", "b"]}, "2 names, but the data have 1 input columns", id="too many names"),
         pytest.param((X, Y), {"sigma": "s"}, "'s' names a column, but the data have no names", id="sigma by name"),

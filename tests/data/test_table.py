@@ -90,7 +90,7 @@ def test_axes_and_columns_are_called_as_in_the_table() -> None:
 
     assert data.labels == ("t / s", "current")
     assert data.columns == (("t / s",), "current", "error")
-    assert table(inputs=[]).labels == ("input", "current")
+    assert table(inputs=[]).labels == ("current", "density")
 
 
 @pytest.mark.parametrize(("option", "absolute"), [("absolute", True), ("relative", False)])

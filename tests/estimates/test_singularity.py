@@ -128,3 +128,14 @@ def test_statistics_of_a_redundant_formula_are_those_of_the_reduced_one() -> Non
     assert reduced.least_squares is not None
     for name, value in reduced.least_squares.items():
         assert result.least_squares[name] == (value if value is None else pytest.approx(value, rel=1e-9)), name
+
+
+def test_column_below_what_counts_is_named_and_the_others_keep_their_errors() -> None:
+    rows = np.column_stack([ROWS[:, 0], 1e-30 * ROWS[:, 2], ROWS[:, 1]])
+    factor = np.linalg.qr(rows, mode="r")
+    found = inverse_information(factor, ("a", "faint", "c"), np.array([0.0, 1e-28, 0.0]))
+    assert found.directions == ("faint does not change the prediction at the estimate",)
+    assert list(found.undetermined) == [1]
+    expected = np.zeros((3, 3))
+    expected[np.ix_([0, 2], [0, 2])] = np.linalg.inv(ROWS[:, :2].T @ ROWS[:, :2])
+    np.testing.assert_allclose(covariance(found), expected, atol=1e-13)

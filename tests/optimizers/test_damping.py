@@ -11,6 +11,7 @@ from paramfit.optimizers.damping import (
     DampedStep,
     Tolerances,
     gain_ratio,
+    lost_sight_of,
     next_damping,
     verdict_on,
 )
@@ -172,3 +173,34 @@ def test_verdict_says_why(residual: Array, theta: Array, size_of_target: float, 
     found = verdict_on(seen, DampedStep(seen), theta, size_of_target, TOLERANCES)
     assert found.converged is converged
     assert reason in found.reason
+
+
+IDLE = np.column_stack([JACOBIAN[:, 0], np.zeros(30), np.zeros(30)])
+
+
+@pytest.mark.parametrize(
+    ("at_bound", "lost"),
+    [(None, (1, 2)), (np.array([False, True, False]), (2,)), (np.array([False, True, True]), ())],
+    ids=["free", "one at its bound", "both at their bounds"],
+)
+def test_minimum_of_some_parameters_only_is_none_and_tells_which_are_lost(
+    at_bound: NDArray[np.bool_] | None, lost: tuple[int, ...]
+) -> None:
+    rest = RESIDUAL - IDLE[:, 0] * (IDLE[:, 0] @ RESIDUAL) / (IDLE[:, 0] @ IDLE[:, 0])
+    seen = point(IDLE, rest)
+    found = verdict_on(seen, DampedStep(seen, at_bound=at_bound), np.ones(3), 1.0, TOLERANCES)
+    assert found.lost == lost
+    assert found.converged is (not lost)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["b3"], "b3 is where no prediction depends on it; give other starts"),
+        (["m", "s"], "m and s are where no prediction depends on them; give other starts"),
+        (["a", "m", "s"], "a, m and s are where no prediction depends on them; give other starts"),
+    ],
+    ids=len,
+)
+def test_lost_parameters_are_listed(names: list[str], told: str) -> None:
+    assert lost_sight_of(names) == told

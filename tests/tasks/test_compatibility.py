@@ -1,4 +1,4 @@
-"""Which checkpoints a task takes."""
+"""Which checkpoints and which data a task takes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.optim import SGD, Adam
 
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data import FixedScale, Normalization, Standardize, ThermometerDataModule
 from paramfit.errors import InputError
-from paramfit.models import PolynomialModel
-from paramfit.tasks import EstimationTask, Regression, ThermometerRegression
-from paramfit.tasks.compatibility import check_checkpoint
+from paramfit.models import FormulaModel, FunctionModel, LinearModel, PolynomialModel
+from paramfit.tasks import EstimationTask, LeastSquares, Regression, ThermometerRegression
+from paramfit.tasks.compatibility import check_checkpoint, check_units
 from tests.tasks.conftest import MakeTrainer
 
 
@@ -76,3 +77,55 @@ def test_a_foreign_checkpoint_is_refused(checkpoint: dict[str, Any]) -> None:
 
     with pytest.raises(InputError, match="not made by paramfit"):
         check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
+
+
+def proportional(x: Tensor, factor: Tensor) -> Tensor:
+    return factor * x
+
+
+class OfTheirOwn(nn.Linear):
+    """A module of which nobody knows what its input means."""
+
+
+def formula() -> FormulaModel:
+    return FormulaModel("factor * x", ["x"], {"factor": 1.0})
+
+
+def read(normalization: Normalization) -> ThermometerDataModule:
+    data = ThermometerDataModule(normalization=normalization)
+    data.setup()
+    return data
+
+
+@pytest.mark.parametrize("task", [LeastSquares, Regression])
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(formula, "formula"), (lambda: FunctionModel(proportional, parameters={"factor": 1.0}), "function")],
+    ids=["formula", "function"],
+)
+def test_a_fit_in_other_units_than_the_formulas_is_refused(
+    task: type[EstimationTask], make: Callable[[], nn.Module], kind: str, make_trainer: MakeTrainer
+) -> None:
+    model: Any = make()
+    before = model.factor.item()
+    refusal = rf"^data\.normalization: the {kind} is meant in the data's own units.*leave it out"
+    data = ThermometerDataModule(normalization=Standardize(), dtype="float64")
+    with pytest.raises(InputError, match=refusal):
+        make_trainer(3).fit(task(model=model), datamodule=data)  # type: ignore[call-arg]  # of the two tasks
+    assert model.factor.item() == before
+
+
+def test_the_refusal_tells_what_would_have_been_fitted_on() -> None:
+    with pytest.raises(InputError, match=r"\(input - 0\) \* 0\.1"):
+        check_units(formula(), read(FixedScale(0.1)))
+
+
+def test_a_normalization_that_changes_nothing_is_no_matter() -> None:
+    check_units(formula(), read(FixedScale(1.0)))
+
+
+@pytest.mark.parametrize(
+    "model", [LinearModel(), PolynomialModel(2), OfTheirOwn(1, 1)], ids=["line", "polynomial", "module"]
+)
+def test_other_models_take_normalised_inputs(model: nn.Module) -> None:
+    check_units(model, read(Standardize()))
