@@ -1,0 +1,192 @@
+"""Fits of the same data side by side."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from paramfit.estimates.report_table import table_of_parameters
+
+__all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
+
+_WIDTH = 130
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One fit.
+
+    Attributes:
+        run: what it is called.
+        model: its formula, distribution or class.
+        status: how it ended.
+        n_parameters: estimated ones, with sigma among them where it is not known.
+        log_likelihood: at the estimates.
+        aic: Akaike's criterion.
+        aicc: the same for few observations; None where there are too few.
+        bic: Schwarz's criterion.
+        delta_aic: difference to the smallest of all fits; likewise the others.
+        delta_aicc: None where a fit has none.
+        delta_bic: of the BIC.
+        weight: Akaike weight by the comparison's criterion.
+    """
+
+    run: str
+    model: str
+    status: str
+    n_parameters: int
+    log_likelihood: float
+    aic: float
+    aicc: float | None
+    bic: float
+    delta_aic: float
+    delta_aicc: float | None
+    delta_bic: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class NestedTest:
+    """Whether the data ask for the larger of two models.
+
+    Attributes:
+        smaller: the run with fewer parameters.
+        larger: the run with more.
+        how: what makes the larger model the smaller one, such as ``c = 0``; None where they are not nested, as far as
+            was found.
+        test: ``likelihood ratio`` or ``F``; None where there is none, and ``reason`` says why.
+        statistic: of the test.
+        degrees_of_freedom: one number for a likelihood ratio, two for an F.
+        probability: of a statistic at least so large, if the smaller model holds.
+        reason: why there is no test.
+        cautions: what the probability does not know.
+    """
+
+    smaller: str
+    larger: str
+    how: str | None = None
+    test: str | None = None
+    statistic: float | None = None
+    degrees_of_freedom: tuple[int, ...] = ()
+    probability: float | None = None
+    reason: str | None = None
+    cautions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    r"""What ``paramfit.compare`` found.
+
+    .. math:: w_i = \frac{e^{-\Delta_i / 2}}{\sum_j e^{-\Delta_j / 2}}, \qquad \Delta_i = c_i - \min_j c_j
+
+    with c the AICc, or the AIC where a fit has no AICc. Log-likelihoods have all their constants, and sigma counts as a
+    parameter wherever it is estimated: statsmodels' OLS does not count it, so that its AIC is smaller by 2, and its BIC
+    by the logarithm of the number of observations, for every model alike.
+
+    Attributes:
+        criterion: ``AICc`` or ``AIC``: what the weights rest on.
+        n_observations: that trained.
+        rows: one for each run, in the order given.
+        tests: one for each pair of runs with unequal numbers of parameters.
+        warnings: what to be careful about.
+
+    References:
+        Kenneth Burnham, David Anderson: Model Selection and Multimodel Inference (2002), chapter 2.
+    """
+
+    criterion: str
+    n_observations: int
+    rows: tuple[ComparisonRow, ...]
+    tests: tuple[NestedTest, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> ComparisonRow:
+        """The row with the largest weight."""
+        return max(self.rows, key=lambda row: row.weight)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as dictionaries, lists and numbers."""
+        return {
+            "criterion": self.criterion,
+            "n_observations": self.n_observations,
+            "rows": [asdict(row) for row in self.rows],
+            "tests": [{**asdict(test), "cautions": list(test.cautions)} for test in self.tests],
+            "warnings": list(self.warnings),
+        }
+
+    def __rich__(self) -> RenderableType:
+        """The tables, for rich's ``print``: best fit first."""
+        parts: list[RenderableType] = [self._table(), self._models()]
+        if self.tests:
+            parts.append(self._tests())
+        cautions = [f"{test.smaller} in {test.larger}: {said}" for test in self.tests for said in test.cautions]
+        parts += [Text.assemble(("warning: ", "bold yellow"), said) for said in (*self.warnings, *cautions)]
+        return Group(*parts)
+
+    def _repr_html_(self) -> str:
+        """The tables, for a notebook."""
+        console = Console(record=True, file=io.StringIO(), width=_WIDTH)
+        console.print(self)
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+
+    def _table(self) -> Table:
+        table = table_of_parameters(f"Comparison of {len(self.rows)} fits to {self.n_observations} observations")
+        table.columns[0].header = "run"
+        for name in ("parameters", "log L", "AIC", "AICc", "BIC", f"Δ{self.criterion}", "weight"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in sorted(self.rows, key=lambda row: -row.weight):
+            delta = row.delta_aicc if self.criterion == "AICc" else row.delta_aic
+            criteria = (row.log_likelihood, row.aic, row.aicc, row.bic, delta)
+            table.add_row(
+                row.run,
+                str(row.n_parameters),
+                *("-" if value is None else f"{value:.2f}" for value in criteria),
+                f"{row.weight:.3g}",
+            )
+        table.caption = f"weights by {self.criterion}"
+        return table
+
+    def _models(self) -> Table:
+        """Apart from the numbers: a formula may be long."""
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(style="dim", no_wrap=True)
+        rows.add_column()
+        for row in self.rows:
+            rows.add_row(row.run, Text(row.model))
+        return rows
+
+    def _tests(self) -> Table:
+        table = table_of_parameters("Nested models: does the larger one fit better than chance would have it?")
+        table.columns[0].header = "smaller in larger"
+        for name in ("by", "test"):
+            table.add_column(name)
+        table.add_column("probability", justify="right", no_wrap=True)
+        for test in self.tests:
+            freedom = ", ".join(map(str, test.degrees_of_freedom))
+            if test.statistic is None:
+                told = test.reason or ""
+            elif test.test == "F":
+                told = f"F({freedom}) = {test.statistic:.5g}"
+            else:
+                told = f"likelihood ratio, chi-square({freedom}) = {test.statistic:.5g}"
+            probability = "" if test.probability is None else f"{test.probability:.3g}"
+            table.add_row(f"{test.smaller} in {test.larger}", test.how or "", told, probability)
+        return table
+
+
+def akaike_weights(criterion: Sequence[float]) -> list[float]:
+    """Weights that sum to 1, from each fit's AIC or AICc.
+
+    Example:
+        >>> [round(weight, 3) for weight in akaike_weights([100.0, 102.0])]
+        [0.731, 0.269]
+    """
+    least = min(criterion)
+    share = [math.exp(-0.5 * (value - least)) for value in criterion]
+    return [one / sum(share) for one in share]
