@@ -12,9 +12,12 @@ _HOME = {
     "paramfit.errors": ("InputError",),
     "paramfit.observations": ("Observations",),
     "paramfit.parameters": ("ParameterSpec",),
-    "paramfit.estimates": ("Bands", "Estimate", "FitResult", "FittedCurve"),
+    "paramfit.estimates": ("Bands", "Comparison", "Estimate", "FitResult", "FittedCurve", "Ladder", "Rung"),
+    "paramfit.comparing": ("compare",),
+    "paramfit.climbing": ("ladder",),
     "paramfit.fitting": ("fit",),
     "paramfit.models": (
+        "DistributionModel",
         "FormulaModel",
         "FunctionModel",
         "GaussianModel",
@@ -33,7 +36,7 @@ _HOME = {
         "SquaredError",
     ),
     "paramfit.gradients": ("AnalyticGradient", "AutogradGradient", "GradientRule", "NumericalGradient"),
-    "paramfit.optimizers": ("BlockOptimizer", "GradientDescent", "LevenbergMarquardt"),
+    "paramfit.optimizers": ("BlockOptimizer", "GradientDescent", "LevenbergMarquardt", "Newton"),
     "paramfit.data": (
         "EstimationDataModule",
         "FixedScale",
@@ -66,6 +69,7 @@ _HOME = {
         "GradientLines",
         "LossLines",
         "PredictionsFile",
+        "UncertaintyLadder",
         "ValidationLines",
     ),
 }

@@ -29,6 +29,7 @@ OPTIONS = {
     "--checkpoint": "--checkpoint.every_n_updates 1000",
     "--doctor": "--doctor.enabled false leaves out the examination of the start",
     "--plots": "--plots.enabled false leaves out the figures",
+    "--ladder": "--ladder.enabled true: errors by every way; --ladder.bootstrap 1000",
     "--report": "--report.enabled false leaves out the printed report",
     "--print_config": "print the whole configuration and stop",
 }

@@ -16,6 +16,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 EXPECTED_FILES = {
     "gaussian": {"far_start", "far_truth", "few_observations", "float32", "location"},
+    "likelihood": {"counts", "waiting_times"},
     "table": {"breakdown", "copper", "saturation"},
     "thermometer": {
         "adam",
@@ -38,6 +39,15 @@ FIGURES = {
     "gaussian/location.yaml": {"density.png", "loss_surface.png"},
     "table/saturation.yaml": {"scatter.png", "fit.png", "residuals.png", "correlation.png"},
     "table/breakdown.yaml": {"observed.png", "residuals.png", "correlation.png"},
+    "likelihood/waiting_times.yaml": {
+        "density.png",
+        "histogram.png",
+        "quantiles.png",
+        "correlation.png",
+        "loss_surface.png",
+        "profile.png",
+        "contours.png",
+    },
 }
 VERDICTS = {"thermometer/overfitting.yaml": "overfitting", "thermometer/validation.yaml": "neither"}
 KEYS = {
@@ -174,20 +184,42 @@ def test_result_says_converged_where_the_fit_is(run: Run) -> None:
     assert promised == (run.estimates["status"] == "converged")
 
 
+def stated_estimates(run: Run) -> list[tuple[str, str, str | None]]:
+    """Name, value and standard error, as the header has them; numbers of an interval are no estimates."""
+    names = "|".join(map(re.escape, run.estimates["parameters"]))
+    found = re.findall(rf"\b({names}) (-?\d+\.\d+)\b(?! to)(?: ± (\d+\.\d+))?", stated_result(run.header))
+    return [(name, value, error or None) for name, value, error in found]
+
+
+def rounded_like(text: str, value: float) -> str:
+    return f"{value:.{len(text.partition('.')[2])}f}"
+
+
 def test_parameters_are_the_stated_ones(run: Run) -> None:
-    stated = re.findall(r"\b(weight|bias|location|b\d) (-?\d+\.(\d+))", stated_result(run.header))
-    actual = {name: run.estimates["parameters"][name]["estimate"] for name, _, _ in stated}
-    assert {name: text for name, text, _ in stated} == {
-        name: f"{actual[name]:.{len(decimals)}f}" for name, _, decimals in stated
-    }
+    for name, text, _ in stated_estimates(run):
+        assert rounded_like(text, run.estimates["parameters"][name]["estimate"]) == text
 
 
 def test_standard_errors_are_the_stated_ones(run: Run) -> None:
-    stated = re.findall(r"\b(location|b\d) -?\d+\.\d+ ± (\d+\.(\d+))", stated_result(run.header))
-    actual = {name: run.estimates["parameters"][name]["standard_error"] for name, _, _ in stated}
-    assert {name: text for name, text, _ in stated} == {
-        name: f"{actual[name]:.{len(decimals)}f}" for name, _, decimals in stated
-    }
+    for name, _, text in stated_estimates(run):
+        if text is not None:
+            assert rounded_like(text, run.estimates["parameters"][name]["standard_error"]) == text
+
+
+def test_intervals_of_the_ladder_are_the_stated_ones(run: Run) -> None:
+    stated = re.findall(
+        r"(-?\d+\.\d+) to (-?\d+\.\d+) by the ((?:observed|expected) information|sandwich|profile likelihood|bootstrap \w+)",
+        stated_result(run.header),
+    )
+    assert bool(stated) == ("ladder" in run.estimates)
+    for low, high, rung in stated:
+        intervals = run.estimates["ladder"]["rungs"][rung]["intervals_95"].values()
+        assert (low, high) in {(rounded_like(low, ends[0]), rounded_like(high, ends[1])) for ends in intervals}
+
+
+def test_the_ladder_warns_where_the_header_says_so(run: Run) -> None:
+    promised = "the ladder warns" in stated_result(run.header)
+    assert promised == bool(run.estimates.get("ladder", {}).get("warnings"))
 
 
 def test_verdict_is_given_where_rows_are_held_out(run: Run) -> None:

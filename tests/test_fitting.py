@@ -23,6 +23,7 @@ from paramfit.fitting import fit
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
+from paramfit.optimizers import LevenbergMarquardt
 from paramfit.tasks import LeastSquares
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
@@ -66,6 +67,7 @@ SHAPES: dict[str, Any] = {
     "mapping": ({"y": Y, "x": X}, {"target": "y"}),
     "pandas": (pd.DataFrame({"note": ["a"] * 30, "y": Y, "x": X}), {"target": "y"}),
     "pyarrow": (pa.table({"y": Y, "x": X}), {"target": "y"}),
+    "only other": ({"y": Y, "x": X}, {}),
     "other name": ({"time": X, "y": Y}, {"inputs": "time", "target": "y"}),
 }
 
@@ -254,7 +256,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "sigma_is": ({"sigma_is": "known"}, "sigma_is: expected absolute or relative, but got 'known'"),
     "no iterations": ({"max_iterations": 0}, "max_iterations: expected at least 1, but got 0"),
     "misspelt column": ({"data": {"x": X, "yield": Y}, "target": "yeild"}, "yield"),
-    "no target": ({"data": {"x": X, "y": Y}}, "target: say which of the columns"),
+    "no target": ({"data": {"x": X, "y": Y, "z": Y}}, "target: say which of the columns"),
+    "scipy's option": (
+        {"max_nfev": 3},
+        "max_nfev: .* damping, orthogonality, step_tolerance, cost_tolerance and max_iterations",
+    ),
     "unequal lengths": ({"data": (X, Y[:-1])}, "30 values, but the target '.*' has 29"),
     "NaN": ({"data": (X, np.where(np.arange(30) == 4, math.nan, Y))}, "row 4"),
     "sigma 0": ({"sigma": np.where(np.arange(30) == 7, 0.0, SIGMA)}, "sigma is 0 in row 7"),
@@ -281,8 +287,36 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(changed: dict[str, Any], t
 
 
 def test_misspelt_option_is_refused() -> None:
-    with pytest.raises((InputError, TypeError), match="dampnig"):
+    with pytest.raises(InputError, match="dampnig"):
         fit(model(), (X, Y), dampnig=1.0)
+
+
+@pytest.mark.parametrize(
+    "option", [name for name in inspect.signature(LevenbergMarquardt).parameters if name != "params"]
+)
+def test_every_option_of_the_solver_is_taken(option: str) -> None:
+    with pytest.raises(InputError, match=f"^{option}: expected a number above 0, but got -1"):
+        fit(model(), (X, Y), **{option: -1.0})
+
+
+def test_zeros_are_fitted_by_zeros_without_a_sign() -> None:
+    result = fit(FormulaModel("a + b * x", ["x"], {"a": None, "b": None}), (X, np.zeros(30)))
+    for found in result.parameters.values():
+        assert found.interval_95 is not None
+        numbers = (found.estimate, found.standard_error, *found.interval_95)
+        assert list(map(str, numbers)) == ["0.0"] * 4
+
+
+def test_parameter_without_influence_is_named_instead_of_given_an_error() -> None:
+    x = np.linspace(1, 5, 30)
+    y = 2 * np.exp(-0.7 * x) + 0.01 * np.cos(9 * x)
+    free = FormulaModel("b1*exp(-b2*x) + exp(-b3*x)", ["x"], {"b1": None, "b2": 0.7, "b3": 60})
+    result = fit(free, (x, y))
+    reduced = fit(FormulaModel("b1*exp(-b2*x)", ["x"], {"b1": None, "b2": 0.7}), (x, y))
+    assert result.parameters["b3"].standard_error is None
+    assert result.notes["standard_error"] == "b3 does not change the prediction at the estimate"
+    assert result.reason.startswith("b3 is where no prediction depends on it")
+    assert errors(result)[:2] == pytest.approx(errors(reduced), rel=1e-6)
 
 
 def test_data_are_not_changed() -> None:

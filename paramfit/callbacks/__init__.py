@@ -14,6 +14,7 @@ from paramfit.callbacks.history import FitHistory
 from paramfit.callbacks.no_profiler import NoProfiler
 from paramfit.callbacks.predictions import PredictionsFile
 from paramfit.callbacks.table_forms import EstimateRows, GradientLines, LossLines, ValidationLines
+from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
 
 __all__ = [
     "AtomicCheckpointIO",
@@ -33,5 +34,6 @@ __all__ = [
     "LossLines",
     "NoProfiler",
     "PredictionsFile",
+    "UncertaintyLadder",
     "ValidationLines",
 ]

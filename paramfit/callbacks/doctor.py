@@ -7,7 +7,7 @@ from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
 from paramfit.estimates import CurvePoint, LossFunction, divergence_cure, stability
 from paramfit.estimates.stability import Stability
 from paramfit.objectives import SquaredError
-from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt
+from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt, Newton
 
 __all__ = ["Doctor", "inner_optimizer_of"]
 
@@ -50,8 +50,9 @@ class Doctor(Callback):
         if not self.enabled or data is None:
             return
         self._optimizer = inner_optimizer_of(trainer)
-        if isinstance(self._optimizer, LevenbergMarquardt):
-            self.reason = "least squares is solved, and has no learning rate"
+        if isinstance(self._optimizer, LevenbergMarquardt | Newton):
+            solved = "least squares" if isinstance(self._optimizer, LevenbergMarquardt) else "the likelihood"
+            self.reason = f"{solved} is solved, and has no learning rate"
             return
         self.start = loss_function_of(pl_module, data.train)
         try:

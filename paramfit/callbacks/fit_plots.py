@@ -12,7 +12,9 @@ from torch.distributions import Distribution
 
 from paramfit.callbacks.curve_figures import bands_on, curve_figures
 from paramfit.callbacks.fit_report import FitReport
+from paramfit.callbacks.likelihood_figures import distribution_figures, ladder_figures
 from paramfit.callbacks.run import data_of, run_directory, task_of
+from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
 from paramfit.data import EstimationDataModule
 from paramfit.estimates import FitResult
 from paramfit.observations import Observations
@@ -30,10 +32,12 @@ class FitPlots(Callback):
     """At the end of a fit, draw it: ``figures/*.png`` in the run directory, and TensorBoard's images.
 
     With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``). Without
-    inputs: the sample's kernel density with the fitted density (``density``). With one or two scalar, unbounded
+    inputs: the sample's kernel density with the fitted density (``density``). With one or two scalar
     parameters: the loss surface with the path of descent (``loss_surface``). After ``LeastSquares``, the fit has its
     95 % bands, and there are its ``residuals`` with their quantiles, the ``correlation`` of the estimates and, for
-    several inputs, ``observed`` against fitted.
+    several inputs, ``observed`` against fitted. After a likelihood that was solved there are ``histogram`` and
+    ``quantiles`` of a sample or the ``residual_quantiles`` of a regression, and, where the ladder was asked for, the
+    ``profile`` of each parameter and the ``contours`` of pairs.
 
     Args:
         enabled: whether to draw at all.
@@ -50,8 +54,8 @@ class FitPlots(Callback):
         scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
         if not self.enabled or run_directory(trainer) is None or data_of(trainer) is None:
             return
-        if not scalars or len(task.names) > 2 or getattr(task.model, "transforms", None):
-            return  # the surface of a bounded parameter would be that of its unconstrained number
+        if not scalars or len(task.names) > 2:
+            return
         self._stride = max(1, (task.planned_updates or _UNLIMITED) // _POINTS_OF_PATH)
         self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]
         task.listeners.append(self)
@@ -72,7 +76,8 @@ class FitPlots(Callback):
         callbacks = getattr(trainer, "callbacks", [])
         report = next((callback for callback in callbacks if isinstance(callback, FitReport)), None)
         result = None if report is None else report.result
-        for name, figure in self._figures(pl_module, data, result).items():
+        ladder = next((callback for callback in callbacks if isinstance(callback, UncertaintyLadder)), None)
+        for name, figure in self._figures(pl_module, data, result, ladder).items():
             save_png(figure, folder / "figures" / f"{name}.png")
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
@@ -81,7 +86,11 @@ class FitPlots(Callback):
                     )
 
     def _figures(
-        self, module: LightningModule, data: EstimationDataModule, result: FitResult | None
+        self,
+        module: LightningModule,
+        data: EstimationDataModule,
+        result: FitResult | None,
+        ladder: UncertaintyLadder | None,
     ) -> dict[str, Figure]:
         task, raw = task_of(module), data.raw
         model = copy.deepcopy(task.model).cpu().eval()  # drawing must not change the model
@@ -110,6 +119,9 @@ class FitPlots(Callback):
                 figures["density"] = density_figure(raw.target, fitted, data.labels, title)
         if result is not None:
             figures |= curve_figures(result, data, held_out)
+            figures |= distribution_figures(model, result, data, held_out, title)
+            if ladder is not None and ladder.ladder is not None:
+                figures |= ladder_figures(ladder.ladder, ladder.pairs, result, title)
         if len(self._path) > 1:
             surface = loss_surface_figure(
                 model, task.objective, _in_precision_of(model, data.train), torch.stack(self._path), title

@@ -13,10 +13,12 @@ from paramfit.data import EstimationDataModule
 from paramfit.estimates import FitResult, fit_verdict, print_report, summarise
 from paramfit.estimates.convergence import CONVERGED_BELOW
 from paramfit.estimates.fields import fields_of, reasons
+from paramfit.estimates.origin import Origin
 from paramfit.estimates.summary import Summary
+from paramfit.observations import Observations
 from paramfit.updates import EstimationTaskLike, Status, Stop
 
-__all__ = ["FitReport"]
+__all__ = ["FitReport", "write_result"]
 
 
 class FitReport(Callback):
@@ -44,7 +46,7 @@ class FitReport(Callback):
         self.result = _result(trainer, pl_module, data, self._planned)
         folder = run_directory(trainer)
         if folder is not None:
-            _write(folder / "estimates.json", self.result.to_json())
+            write_result(folder, self.result)
         if self.enabled:
             print_report(self.result)
             if folder is not None:
@@ -103,6 +105,7 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         verdict=None if verdict.verdict is None else verdict.verdict.value,
         verdict_updates=verdict.updates,
         notes=notes,
+        origin=Origin(loss.model, loss.objective, _raw_training_rows(data)),
         **fields_of(summary, loss.names, sigma_is),
     )
 
@@ -129,6 +132,11 @@ def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float 
     return Stop(Status.LIMIT_REACHED, f"all updates that were asked for were made{where}.")
 
 
+def _raw_training_rows(data: EstimationDataModule) -> Observations:
+    assert data.split is not None  # the fit is over
+    return data.raw.rows(data.split.train)
+
+
 def _normalized(data: EstimationDataModule) -> dict[str, object] | None:
     if data.normalization is None:
         return None
@@ -138,9 +146,9 @@ def _normalized(data: EstimationDataModule) -> dict[str, object] | None:
     return {"shift": list(shifts), "scale": list(scales)}
 
 
-def _write(path: Path, text: str) -> None:
-    """Write the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".json.part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+def write_result(folder: Path, result: FitResult) -> None:
+    """Write ``estimates.json`` whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "estimates.json.part"
+    unfinished.write_text(result.to_json(), encoding="utf-8")
+    os.replace(unfinished, folder / "estimates.json")

@@ -53,19 +53,14 @@ def loss_function_of(module: LightningModule, observations: Observations) -> Los
 def mean_loss(module: LightningModule, observations: Observations) -> float:
     """The objective over some observations at the present parameters, in the fit's own precision, without penalty."""
     task = task_of(module)
-    parameter = next(task.model.parameters())
-    there = Observations(
-        tuple(column.to(parameter) for column in observations.inputs),
-        observations.target.to(parameter),
-        None if observations.sigma is None else observations.sigma.to(parameter),
-    )
+    there = observations.to(next(task.model.parameters()))
     objective: Objective = task.objective
     # Watching must not change the fit: dropout would draw from the global random state, batch norm would learn.
     training = [part for part in task.model.modules() if part.training]
     task.model.eval()
     try:
         with torch.no_grad():
-            return objective(task.model(*there.inputs), there.target, there.sigma).item()
+            return objective(task.model(*there.inputs), *there.measured).item()
     except InputError:
         raise
     except ValueError:

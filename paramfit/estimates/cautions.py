@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from paramfit.estimates.covariance import Uncertainty
 from paramfit.estimates.least_squares import LeastSquaresStatistics
 from paramfit.estimates.result import Estimate
+from paramfit.estimates.uncertainty import Uncertainty
 
 __all__ = ["cautions"]
 

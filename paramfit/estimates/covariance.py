@@ -1,8 +1,7 @@
 """How uncertain the estimates are."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,45 +9,20 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
+from paramfit.estimates.at_bound import parameters_at_bound, without_parameters
+from paramfit.estimates.likelihood_errors import likelihood_uncertainty
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.singularity import InverseInformation, inverse_information
+from paramfit.estimates.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.optimizers.small_matrices import Array, triangle
+from paramfit.parameters import ParameterSpec
 
-__all__ = ["ResidualFactor", "Uncertainty", "least_squares_uncertainty", "uncertainty"]
+__all__ = ["ResidualFactor", "least_squares_uncertainty", "uncertainty"]
 
-_FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
-
-
-@dataclass(frozen=True)
-class Uncertainty:
-    """Covariance of the estimates, or why there is none.
-
-    Attributes:
-        covariance: ``(p, p)``, float64, of the elements of theta; None with a reason. Undetermined parameters have
-            rows and columns of 0.
-        reason: why there is none.
-        quantile: half-width of a 95 % interval in standard errors.
-        method: what covariance and quantile rest on.
-        root: F with ``F F^T`` the covariance, where least squares gave it.
-        undetermined: for each parameter without error, by its number, why.
-        at_bound: numbers of the parameters that sit at a bound, which the other errors take as fixed.
-        directions: what the observations cannot tell apart, one sentence each.
-        noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself, NaN
-            where nothing is known of it.
-        spread: the factor on ``(J^T J)^-1``'s root.
-    """
-
-    covariance: Tensor | None
-    reason: str | None
-    quantile: float
-    method: str
-    root: Tensor | None = None
-    undetermined: dict[int, str] = field(default_factory=dict)
-    at_bound: tuple[int, ...] = ()
-    directions: tuple[str, ...] = ()
-    noise: float | None = None
-    spread: float = 1.0
+_EPS = float(np.finfo(np.float64).eps)
+_NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run into it
 
 
 @dataclass(frozen=True)
@@ -91,7 +65,8 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
         seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
         return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
-        return _likelihood(loss, theta)
+        count = loss.n if objective.reduction == "mean" else 1
+        return likelihood_uncertainty(loss, theta, loss.hessian(theta).numpy() * count)
     reason = f"{type(objective).__name__} has no curvature to read an error from"
     return Uncertainty(None, reason, math.nan, "none")
 
@@ -108,7 +83,9 @@ def least_squares_uncertainty(
     observations determine, so that one parameter too many leaves the errors of the others as they were. For a robust
     objective s is Huber's :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
 
-    A parameter at its bound is taken as fixed by all others, and has no error of its own.
+    A parameter at its bound is taken as fixed by all others, and has no error of its own. Nor has one in which the
+    prediction is not linear and whose change by its own size, or its start's, is rounding: :math:`|J_k| |\theta_k|` is
+    at most eps times the target's length.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
@@ -118,21 +95,22 @@ def least_squares_uncertainty(
     if not np.isfinite(seen.factor).all():
         return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
     factor, known = seen.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
-    information = inverse_information(factor, loss.names)
+    least = _least_lengths(loss, theta)
+    information = inverse_information(factor, loss.names, least)
     if n <= information.root.shape[1] and not known:
         reason = f"{n} observations cannot tell the errors of {p} parameters"
         return Uncertainty(None, reason, math.nan, "none")
     scale = _scale(loss, seen, information, known=known)
-    at_bound = _at_bound(loss, theta, scale.spread * information.root)
+    at_bound = parameters_at_bound(loss, theta, scale.spread * information.root)
     if at_bound:
-        information = _without(factor, loss.names, at_bound)
+        information = without_parameters(factor, loss.names, at_bound, least)
         scale = _scale(loss, seen, information, known=known)
     root, undetermined = scale.spread * information.root, information.undetermined
     return Uncertainty(
         covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
         reason="; ".join(dict.fromkeys(undetermined.values())) or None,
         quantile=scale.quantile,
-        method=scale.method,
+        method=scale.method + (BY_DELTA_METHOD if getattr(loss.model, "transforms", None) else ""),
         root=torch.from_numpy(root),
         undetermined=undetermined,
         at_bound=tuple(at_bound),
@@ -168,27 +146,31 @@ def _scale(loss: LossFunction, seen: ResidualFactor, information: InverseInforma
     return _Scale(spread, float(stdtrit(freedom, 0.975)), f"s^2 (J^T {weights}J)^-1, {student}", spread)
 
 
-def _without(factor: Array, names: Sequence[str], at_bound: Sequence[int]) -> InverseInformation:
-    """The inverse with the parameters at their bounds taken as fixed."""
-    free = [k for k in range(len(names)) if k not in at_bound]
-    undetermined = {k: f"{names[k]} sits at its bound, where an error means nothing" for k in at_bound}
-    if not free:
-        return InverseInformation(np.zeros((len(names), 0)), undetermined, ())
-    rest = inverse_information(triangle(factor[:, free]), [names[k] for k in free])
-    root = np.zeros((len(names), rest.root.shape[1]))
-    root[free] = rest.root
-    return InverseInformation(
-        root, {free[k]: reason for k, reason in rest.undetermined.items()} | undetermined, rest.directions
+def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:
+    """How long a column of the Jacobian must be for its parameter to be seen over rounding, ``(p,)``."""
+    target, sigma = loss.observations.target, loss.observations.sigma
+    rounding = _EPS * float((target if sigma is None else target / sigma).norm())
+    model = loss.model
+    if not isinstance(model, ParametricModel):
+        return np.asarray(rounding / np.maximum(theta.abs().numpy(), 1.0))
+    # In what the prediction is linear can grow until it is seen: a value of 0 says nothing of its influence.
+    linear = model.linear_parameters()
+    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).tolist()
+    return np.array(
+        [
+            0.0 if name in linear else rounding * abs(slope) * _one_over_size(value, model.specifications.get(name))
+            for name, value, slope in zip(loss.names, values, slopes, strict=True)
+        ]
     )
 
 
-def _at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[int]:
-    """The numbers of the parameters that have run into a bound."""
-    bounded = [k for k, name in enumerate(loss.names) if name in getattr(loss.model, "transforms", {})]
-    if not bounded:
-        return []
-    slopes, errors = loss.slopes(theta).abs().tolist(), np.sqrt(np.square(root).sum(axis=1))
-    return [k for k in bounded if not slopes[k] > 0 or errors[k] > _FAR_OUT]
+def _one_over_size(value: float, spec: ParameterSpec | None) -> float:
+    """Of a parameter or its start, the larger (1 where neither says anything); 0 for one that has run into a bound."""
+    start = 0.0 if spec is None or spec.start is None else spec.start
+    bounds = () if spec is None else (spec.lower, spec.upper)
+    if any(bound is not None and abs(value - bound) < _NEAR * abs(start - bound) for bound in bounds):
+        return 0.0
+    return 1 / max(abs(value), abs(start) or 1.0)
 
 
 def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
@@ -202,15 +184,3 @@ def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
         return math.inf
     correction = 1 + p / n * slope.var(correction=0).item() / mean**2
     return correction * math.sqrt(psi.square().sum().item() / (n - p)) / mean
-
-
-def _likelihood(loss: LossFunction, theta: Tensor) -> Uncertainty:
-    method = "inverse observed information, normal distribution"
-    quantile = float(ndtri(0.975))
-    information = loss.hessian(theta) * (loss.n if loss.objective.reduction == "mean" else 1)
-    if not bool(torch.isfinite(information).all()):
-        return Uncertainty(None, "the Hessian is not finite at the estimate", quantile, method)
-    factor, failed = torch.linalg.cholesky_ex(information)
-    if int(failed):
-        return Uncertainty(None, "the Hessian is not positive definite at the estimate", quantile, method)
-    return Uncertainty(torch.cholesky_inverse(factor), None, quantile, method)

@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["with_error"]
+__all__ = ["value_as_with_error", "with_error"]
 
 _MOST_DIGITS = 15
 _LARGEST_PLAIN = 1e6
@@ -35,6 +35,17 @@ def with_error(value: float, error: float | None) -> str:
     decimals = max(0, exponent - place)
     scale = 10.0**exponent
     return f"({value / scale:.{decimals}f} ± {error / scale:.{decimals}f})e{exponent:+03d}"
+
+
+def value_as_with_error(value: float, error: float | None) -> str:
+    """A value alone, with the digits that it has beside its error.
+
+    Example:
+        >>> value_as_with_error(5.5015643181e-4, 7.2668688436e-6)
+        '5.502e-04'
+    """
+    shown, _, rest = with_error(value, error).removeprefix("(").partition(" ± ")
+    return shown + rest.partition(")")[2]
 
 
 def _rounded(value: float, error: float, place: int) -> str:

@@ -28,6 +28,7 @@ def fields_of(summary: Summary, names: tuple[str, ...], sigma_is: str | None) ->
         "covariance": _matrix(names, summary.covariance),
         "correlation": _matrix(names, summary.correlation),
         "least_squares": None if statistics is None else {**vars(statistics), "sigma_is": sigma_is},
+        "likelihood": None if summary.likelihood is None else vars(summary.likelihood),
         "warnings": list(summary.warnings),
         "curve": summary.curve,
     }

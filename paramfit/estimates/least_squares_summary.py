@@ -11,11 +11,12 @@ from torch.optim import Optimizer
 from paramfit.estimates.bands import FittedCurve
 from paramfit.estimates.cautions import cautions
 from paramfit.estimates.convergence import Distance
-from paramfit.estimates.covariance import ResidualFactor, Uncertainty, least_squares_uncertainty
+from paramfit.estimates.covariance import ResidualFactor, least_squares_uncertainty
 from paramfit.estimates.least_squares import least_squares_statistics
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.named import natural_estimates
 from paramfit.estimates.summary import Summary, correlations, nothing_finite
+from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.gradients import ResidualRows
 from paramfit.objectives import SquaredError
 from paramfit.optimizers.small_matrices import Array

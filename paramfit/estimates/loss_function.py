@@ -40,11 +40,8 @@ class LossFunction:
     """
 
     def __init__(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
-        there = Observations(
-            tuple(column.detach().cpu().double() for column in observations.inputs),
-            observations.target.detach().cpu().double(),
-            None if observations.sigma is None else observations.sigma.detach().cpu().double(),
-        )
+        with torch.no_grad():
+            there = observations.to(torch.empty((), dtype=torch.float64))
         self._hold(copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval(), objective, there)
 
     @classmethod
@@ -111,7 +108,7 @@ class LossFunction:
 
     def __call__(self, theta: Tensor) -> Tensor:
         """The reduced loss with its penalty, ``()``."""
-        loss = self.objective(self.prediction(theta), self.observations.target, self.observations.sigma)
+        loss = self.objective(self.prediction(theta), *self.observations.measured)
         if self.objective.penalised:
             loss = loss + self.objective.penalty(self._parameters(theta).values())
         return loss

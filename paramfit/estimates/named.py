@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from paramfit.estimates.covariance import Uncertainty
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.result import Estimate
+from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.models import ParametricModel
 from paramfit.parameters import ParameterSpec
 
@@ -94,7 +94,7 @@ def natural_estimates(
         best_at = None if opt is None else opt.tolist()
         for k, name in enumerate(names):
             spec, free = specs.get(name, _NOTHING_SAID), name not in still
-            value, error, interval = values_at[k], None, None
+            value, error, interval = values_at[k] + 0.0, None, None  # minus zero is zero
             if errors_at is not None and free and name not in without:
                 error = errors_at[k]
                 interval = (value - errors.quantile * error, value + errors.quantile * error)

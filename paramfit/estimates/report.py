@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paramfit.estimates.convergence import CONVERGED_BELOW
-from paramfit.estimates.report_least_squares import least_squares_report
+from paramfit.estimates.report_solved import solved_report
 from paramfit.estimates.report_table import table_of_parameters
 from paramfit.estimates.result import Estimate, FitResult
 
@@ -26,8 +26,8 @@ def fit_report(result: FitResult) -> RenderableType:
     the input was normalised.
     """
     parts: list[RenderableType] = [_headline(result)]
-    if result.least_squares is not None:
-        return Group(*parts, *least_squares_report(result))
+    if result.least_squares is not None or result.likelihood is not None:
+        return Group(*parts, *solved_report(result))
     if result.normalized_input is None:
         parts.append(_table("Estimates", result.original_units or result.parameters, gradients=result.parameters))
     else:
@@ -134,10 +134,10 @@ def _because(result: FitResult, key: str) -> str:
     return f": {reason}" if reason else ""
 
 
-def print_report(result: FitResult, console: Console | None = None) -> None:
-    """Print the report."""
+def print_report(result: RenderableType, console: Console | None = None) -> None:
+    """Print the report of a result, or of its ladder."""
     out = console or Console()
     if not out.is_terminal:
         # A file or a pipe has no width of its own; rich would cut the table to 80 columns.
         out = Console(file=out.file, width=max(out.width, _WIDTH_OF_FILES))
-    out.print(fit_report(result))
+    out.print(result)

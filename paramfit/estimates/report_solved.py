@@ -1,4 +1,4 @@
-"""The report of a least-squares fit."""
+"""The report of a fit that a solver made: least squares, or a likelihood by Newton's method."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from paramfit.estimates.digits import with_error
+from paramfit.estimates.digits import value_as_with_error, with_error
 from paramfit.estimates.report_table import table_of_parameters
 from paramfit.estimates.result import Estimate, FitResult
 
-__all__ = ["least_squares_report"]
+__all__ = ["solved_report"]
 
 _MOST_ROWS = 40
 _STRONG = 0.9
 _MOST_CORRELATIONS = 6
 
 
-def least_squares_report(result: FitResult) -> list[RenderableType]:
-    """Table, statistics, correlations and warnings of a result that has ``least_squares``."""
+def solved_report(result: FitResult) -> list[RenderableType]:
+    """Table, statistics, correlations and warnings of a result that has ``least_squares`` or ``likelihood``."""
     estimates = result.original_units if result.original_units is not None else result.parameters
     parts: list[RenderableType] = [_table(_title(result), estimates), _statistics(result)]
     warnings = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in result.warnings]
@@ -62,23 +62,38 @@ def _interval(estimate: Estimate) -> str:
         return f"at its {estimate.at_bound} bound"
     if estimate.interval_95 is None:
         return "undetermined"
-    low, high = (with_error(end, estimate.standard_error) for end in estimate.interval_95)
-    return f"{_value(low)} to {_value(high)}"
-
-
-def _value(shown: str) -> str:
-    """The value of ``value ± error``, with its exponent."""
-    value, _, rest = shown.removeprefix("(").partition(" ± ")
-    return value + (rest.partition(")")[2] if shown.startswith("(") else "")
+    low, high = (value_as_with_error(end, estimate.standard_error) for end in estimate.interval_95)
+    return f"{low} to {high}"
 
 
 def _statistics(result: FitResult) -> Table:
-    found: dict[str, Any] = result.least_squares or {}
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column()
     counts = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
-    rows.add_row("observations", f"{counts}; {found['degrees_of_freedom']} degrees of freedom")
+    if result.least_squares is not None:
+        rows.add_row("observations", f"{counts}; {result.least_squares['degrees_of_freedom']} degrees of freedom")
+        _add_residuals(rows, result.least_squares)
+    else:
+        rows.add_row("observations", counts)
+    criteria: dict[str, Any] = result.least_squares or result.likelihood or {}
+    if result.likelihood is not None:
+        rows.add_row("log-likelihood", f"{result.likelihood['log_likelihood']:.10g}")
+    if criteria["aic"] is not None:
+        aicc = "" if criteria["aicc"] is None else f", AICc {criteria['aicc']:.6g}"
+        rows.add_row("AIC", f"{criteria['aic']:.6g}{aicc}, BIC {criteria['bic']:.6g}")
+    if result.loss.get("val") is not None:
+        rows.add_row("loss", ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items()))
+    because = result.notes.get("standard_error")
+    rows.add_row("errors from", result.uncertainty + (f": {because}" if because and not result.warnings else ""))
+    strong = _correlations(result)
+    if strong:
+        rows.add_row("correlations", strong)
+    return rows
+
+
+def _add_residuals(rows: Table, found: dict[str, Any]) -> None:
+    """What only least squares has."""
     if found["chi_square"] is not None:
         probability = found["chi_square_probability"]
         told = "" if probability is None else f", probability {probability:.3g}" if probability else ", improbable"
@@ -88,17 +103,6 @@ def _statistics(result: FitResult) -> Table:
         rows.add_row("residual std. dev.", f"{found['residual_standard_deviation']:.6g}{of}")
     if found["r_squared"] is not None:
         rows.add_row("R²", f"{found['r_squared']:.6g}")
-    if found["aic"] is not None:
-        aicc = "" if found["aicc"] is None else f", AICc {found['aicc']:.6g}"
-        rows.add_row("AIC", f"{found['aic']:.6g}{aicc}, BIC {found['bic']:.6g}")
-    if result.loss.get("val") is not None:
-        rows.add_row("loss", ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items()))
-    because = result.notes.get("standard_error")
-    rows.add_row("errors from", result.uncertainty + (f": {because}" if because and not result.warnings else ""))
-    strong = _correlations(result)
-    if strong:
-        rows.add_row("correlations", strong)
-    return rows
 
 
 def _correlations(result: FitResult) -> str:

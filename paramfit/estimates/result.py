@@ -4,13 +4,16 @@ import io
 import json
 import math
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import torch
 from rich.console import Console
 
 from paramfit.errors import InputError
 from paramfit.estimates.bands import Bands, FittedCurve
+from paramfit.estimates.fingerprint import Fingerprint
+from paramfit.estimates.new_rows import columns_of
+from paramfit.estimates.origin import Origin, describe_model, describe_objective
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -70,8 +73,13 @@ class FitResult:
         covariance: of the estimates within their bounds: ``parameters``, their names, and ``matrix`` in that order.
         correlation: the same, as correlations.
         least_squares: statistics of a least-squares fit (``LeastSquaresStatistics``), and ``sigma_is``.
+        likelihood: of a fit by maximum likelihood: ``log_likelihood``, ``n_parameters`` (estimated ones), ``aic``,
+            ``aicc`` (None for too few observations) and ``bic``; None for any other.
         warnings: what to be careful about, each with a cure.
         curve: the fitted curve with its bands; it is not part of ``estimates.json``.
+        ladder: the errors by other ways, side by side, where it was asked for (``Ladder.as_dict``).
+        origin: the model, the objective and the raw observations that trained; it is not part of ``estimates.json``
+            but gives its keys ``fingerprint``, ``model`` and ``objective``.
         notes: reasons for what is missing, and numbers behind the verdict.
     """
 
@@ -96,36 +104,63 @@ class FitResult:
     covariance: dict[str, Any] | None = None
     correlation: dict[str, Any] | None = None
     least_squares: dict[str, Any] | None = None
+    likelihood: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
     curve: FittedCurve | None = field(default=None, repr=False, compare=False)
+    ladder: dict[str, Any] | None = None
+    origin: Origin | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """Of the data that trained: equal for equal columns and rows (``Fingerprint``)."""
+        return None if self.origin is None else str(Fingerprint.of(self.origin.observations))
+
+    @cached_property
+    def model(self) -> dict[str, Any] | None:
+        """The model in plain data (``describe_model``)."""
+        return None if self.origin is None else describe_model(self.origin.model)
+
+    @cached_property
+    def objective(self) -> dict[str, Any] | None:
+        """The objective in plain data (``describe_objective``)."""
+        return None if self.origin is None else describe_objective(self.origin.objective)
+
+    def to_plain(self) -> dict[str, Any]:
+        """What ``estimates.json`` holds, as dictionaries, lists and numbers."""
+        kept = asdict(replace(self, curve=None, origin=None))
+        del kept["curve"], kept["origin"]
+        return {**kept, "fingerprint": self.fingerprint, "model": self.model, "objective": self.objective}
 
     def to_json(self) -> str:
         """JSON with numbers in full precision; those that are not finite as strings."""
-        kept = {name: value for name, value in asdict(replace(self, curve=None)).items() if name != "curve"}
+        kept = self.to_plain()
         return json.dumps(_plain(kept), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def predict(self, *inputs: Any, sigma: Any = None) -> Bands:
         """The fitted curve with its 95 % bands at other inputs.
 
         Args:
-            inputs: one row of numbers ``(n,)`` for each input column, not normalised.
-            sigma: standard deviation of a new observation at each row, where the fit had a sigma.
+            inputs: one row of numbers ``(n,)`` (or one number) for each input column, not normalised.
+            sigma: standard deviation of a new observation at each row (or one for all), where the fit had a sigma.
 
         Raises:
-            InputError: if the fit has no errors, or for another number of inputs.
+            InputError: if the fit has no errors, for another number of inputs, for columns of unequal lengths, and for
+                what is no row of numbers.
         """
         if self.curve is None:
             because = self.notes.get("standard_error", "it is no least-squares fit")
             msg = f"there are no bands: {because}"
             raise InputError(msg)
-        columns = [torch.as_tensor(column, dtype=torch.float64).reshape(-1) for column in inputs]
+        columns, spread = columns_of(inputs, sigma)
         if self.normalized_input is not None:
             shifts, scales = self.normalized_input["shift"], self.normalized_input["scale"]
-            pairs = zip(shifts, scales, strict=True) if isinstance(shifts, list) else [(shifts, scales)]
-            columns = [(x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True)]
-        spread = None if sigma is None else torch.as_tensor(sigma, dtype=torch.float64)
+            pairs = list(zip(shifts, scales, strict=True)) if isinstance(shifts, list) else [(shifts, scales)]
+            if len(columns) != len(pairs):
+                msg = f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}"
+                raise InputError(msg)
+            columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
         try:
-            return self.curve.at(tuple(columns), spread)
+            return self.curve.at(columns, spread)
         except TypeError as wrong:
             msg = f"predict: the model takes other inputs than {len(columns)} columns ({wrong})"
             raise InputError(msg) from wrong

@@ -12,11 +12,13 @@ from torch.optim import Optimizer
 from paramfit.estimates.bands import FittedCurve
 from paramfit.estimates.closed_form import closed_form
 from paramfit.estimates.convergence import Distance, distance_to_optimum, updates_to_converge
-from paramfit.estimates.covariance import Uncertainty, uncertainty
+from paramfit.estimates.covariance import uncertainty
 from paramfit.estimates.least_squares import LeastSquaresStatistics
+from paramfit.estimates.likelihood_statistics import LikelihoodStatistics
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.named import natural_estimates
 from paramfit.estimates.result import Estimate
+from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.objectives import SquaredError
 
 __all__ = ["Summary", "correlations", "nothing_finite", "summarise"]
@@ -36,6 +38,7 @@ class Summary:
         correlation: correlations of the estimated parameters, ``(p, p)``; None where there is no covariance.
         covariance: of the estimated parameters within their bounds, ``(p, p)``; None where there is none.
         statistics: of least squares.
+        likelihood: criteria of maximum likelihood.
         curve: the fitted curve with its bands, of least squares.
         warnings: what to be careful about.
     """
@@ -49,6 +52,7 @@ class Summary:
     correlation: Tensor | None = None
     covariance: Tensor | None = None
     statistics: LeastSquaresStatistics | None = None
+    likelihood: LikelihoodStatistics | None = None
     curve: FittedCurve | None = None
     warnings: tuple[str, ...] = ()
 

@@ -22,7 +22,7 @@ class AutogradGradient(GradientRule):
         """Record the loss, then walk the record backwards."""
         parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
         with torch.enable_grad():
-            loss = objective(model(*observations.inputs), observations.target, observations.sigma)
+            loss = objective(model(*observations.inputs), *observations.measured)
             if objective.penalised:
                 loss = loss + objective.penalty(parameters.values())
             gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True, materialize_grads=True)

@@ -38,7 +38,7 @@ class NumericalGradient(GradientRule):
         parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
 
         def loss_now() -> Tensor:
-            loss = objective(model(*observations.inputs), observations.target, observations.sigma)
+            loss = objective(model(*observations.inputs), *observations.measured)
             return loss + objective.penalty(parameters.values()) if objective.penalised else loss
 
         loss = loss_now()

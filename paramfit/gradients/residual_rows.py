@@ -93,6 +93,8 @@ class ResidualRows:
             observations: one batch.
             into: earlier sums, which these rows are added to.
         """
+        if observations.censoring is not None:
+            self.objective.losses(None, *observations.measured)  # which says why not
         found = into
         for part in _pieces(observations):
             columns, total = self._separated(part) if self._linear else self._joint(part)
@@ -145,7 +147,8 @@ class ResidualRows:
             at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
             msg = (
                 f"model: the prediction or its derivative is not finite at the start for {len(bad)} of {observations.n}"
-                f" observations, first in row {row} (input {at}); give other starts, or bounds that keep it finite"
+                f" observations, first in row {row} (input {at}); give other starts, bounds that keep it"
+                " finite, or leave such rows out"
             )
             raise InputError(msg)
 

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.models.base import ParametricModel, broadcast_parameters
+from paramfit.models.import_path import imported
 from paramfit.models.names import as_names, check_names
 from paramfit.precision import precision
 
@@ -132,26 +132,12 @@ class FunctionModel(ParametricModel):
 
 def _found(path: str) -> Callable[..., Any]:
     """The function at an import path."""
-    module_name, _, name = path.rpartition(".")
-    if not module_name:
-        msg = f"function: {path!r} is not module.function; for a function curve in decay.py write decay.curve"
-        raise InputError(msg)
-    try:
-        module = import_module(module_name)
-    except Exception as failure:  # whatever the user's module raises
-        cause = " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
-        msg = f"function: the module {module_name} cannot be imported ({cause})"
-        raise InputError(msg) from failure
-    if not hasattr(module, name):
-        near = get_close_matches(name, [key for key, value in vars(module).items() if callable(value)], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        msg = f"function: {module_name} has no {name!r}{hint}"
-        raise InputError(msg)
-    found: object = getattr(module, name)
+    found = imported("function", path, "decay.curve, for a function curve in decay.py")
     if not callable(found):
         msg = f"function: {path} is of type {type(found).__name__}, which cannot be called"
         raise InputError(msg)
-    return found
+    function: Callable[..., Any] = found
+    return function
 
 
 def _arguments(function: Callable[..., Any], called: str) -> dict[str, bool]:

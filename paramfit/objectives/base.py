@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.objectives.summation import Pairwise, Summation
+from paramfit.observations import Censored
 from paramfit.scalars import scalar
 
 __all__ = ["Objective", "check_shapes"]
@@ -80,14 +81,39 @@ class Objective(ABC):
         count = derivative.shape[-1] if self.reduction == "mean" else 1
         return self.summation.contract(derivative, columns, count)
 
-    def __call__(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+    def censored(self, prediction: Any, target: Tensor, sigma: Tensor | None, censoring: Censored) -> Tensor:
+        """The loss of each observation where some targets are bounds, ``(..., n)``.
+
+        Raises:
+            InputError: unless the objective is a likelihood, which alone has one.
+        """
+        del prediction, target, sigma, censoring
+        msg = (
+            f"data.censoring: {type(self).__name__} has no use for censored observations; use MaximumLikelihood, or"
+            " leave such rows out"
+        )
+        raise InputError(msg)
+
+    def losses(
+        self, prediction: Any, target: Tensor, sigma: Tensor | None = None, censoring: Censored | None = None
+    ) -> Tensor:
+        """The loss of each observation, censored or not, ``(..., n)``; takes ``*observations.measured``."""
+        if censoring is None:
+            return self.per_observation(prediction, target, sigma)
+        return self.censored(prediction, target, sigma, censoring)
+
+    def __call__(
+        self, prediction: Any, target: Tensor, sigma: Tensor | None = None, censoring: Censored | None = None
+    ) -> Tensor:
         """The reduced loss, without penalty: ``(..., n)`` to ``(...)``."""
-        values = self.per_observation(prediction, target, sigma)
+        values = self.losses(prediction, target, sigma, censoring)
         return self.finish(self.summation.add_up(values), values.shape[-1])
 
-    def total(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+    def total(
+        self, prediction: Any, target: Tensor, sigma: Tensor | None = None, censoring: Censored | None = None
+    ) -> Tensor:
         """The sum of the losses of one batch, neither averaged nor penalised."""
-        return self.summation.add_up(self.per_observation(prediction, target, sigma))
+        return self.summation.add_up(self.losses(prediction, target, sigma, censoring))
 
     def finish(self, total: Tensor, count: int) -> Tensor:
         """A sum over ``count`` observations reduced: divided once for a mean."""
@@ -115,8 +141,14 @@ def check_shapes(prediction: Tensor, target: Tensor) -> None:
     One value alone, ``()``, is a constant, and is that of every observation.
 
     Raises:
-        InputError: if the last dimensions differ.
+        InputError: if the last dimensions differ, or the prediction is a distribution.
     """
+    if not isinstance(prediction, Tensor):
+        msg = (
+            f"objective: a residual needs a model that predicts a number, but got {type(prediction).__name__}; use"
+            " NegativeLogLikelihood for a distribution"
+        )
+        raise InputError(msg)
     if prediction.ndim and prediction.shape != target.shape and prediction.shape[-1:] != target.shape[-1:]:
         msg = (
             f"shapes do not match: the model's prediction has {tuple(prediction.shape)}, the target"

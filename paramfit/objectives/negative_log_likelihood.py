@@ -5,8 +5,10 @@ from typing import Any
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
+from paramfit.distributions import censored_log_prob
 from paramfit.errors import InputError
 from paramfit.objectives.base import Objective
+from paramfit.observations import Censored
 
 __all__ = ["NegativeLogLikelihood"]
 
@@ -35,20 +37,13 @@ class NegativeLogLikelihood(Objective):
 
     def per_observation(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """``-log p(target)``."""
-        if sigma is not None:
-            msg = (
-                "data.sigma: the negative log-likelihood has a scale of its own and no use for known errors; leave"
-                " sigma out, or use LeastSquares"
-            )
-            raise InputError(msg)
-        if not isinstance(prediction, Distribution):
-            msg = (
-                "the negative log-likelihood needs a model whose forward returns a torch.distributions.Distribution,"
-                f" but got {type(prediction).__name__}; use SquaredError or AbsoluteError for a prediction"
-            )
-            raise InputError(msg)
-        log_density: Tensor = prediction.log_prob(target)
+        log_density: Tensor = _distribution(prediction, sigma).log_prob(target)
         return -log_density
+
+    def censored(self, prediction: Any, target: Tensor, sigma: Tensor | None, censoring: Censored) -> Tensor:
+        """``-log p(target)`` of values; of bounds minus the log-probability of what they leave."""
+        distribution = _distribution(prediction, sigma)
+        return -censored_log_prob(distribution, target, censoring.status, censoring.upper)
 
     def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The normal's negative score by its location, ``(location - target) / scale**2``."""
@@ -60,3 +55,24 @@ class NegativeLogLikelihood(Objective):
             )
             raise InputError(msg)
         return (prediction.loc - target) / prediction.scale**2
+
+
+def _distribution(prediction: Any, sigma: Tensor | None) -> Distribution:
+    """The prediction, if it is one that a likelihood can be taken of.
+
+    Raises:
+        InputError: if it is no distribution, or there is a sigma.
+    """
+    if sigma is not None:
+        msg = (
+            "data.sigma: the negative log-likelihood has a scale of its own and no use for known errors; leave"
+            " sigma out, or use LeastSquares"
+        )
+        raise InputError(msg)
+    if not isinstance(prediction, Distribution):
+        msg = (
+            "the negative log-likelihood needs a model whose forward returns a torch.distributions.Distribution,"
+            f" but got {type(prediction).__name__}; use SquaredError or AbsoluteError for a prediction"
+        )
+        raise InputError(msg)
+    return prediction

@@ -1,7 +1,7 @@
 """Levenberg and Marquardt's method, as a torch optimizer."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -18,13 +18,15 @@ from paramfit.optimizers.damping import (
     Tolerances,
     converged_by,
     gain_ratio,
+    lost_sight_of,
     next_damping,
     verdict_on,
 )
+from paramfit.optimizers.parameter_vector import ParameterVector
 from paramfit.optimizers.polishing import polished
 from paramfit.optimizers.projection import Linearization, linearization
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
-from paramfit.optimizers.runaway import least_relative_error, runs_away
+from paramfit.optimizers.runaway import least_relative_error, ran_off, runs_away
 from paramfit.optimizers.small_matrices import Array, lengths, triangle
 
 __all__ = ["LevenbergMarquardt"]
@@ -46,6 +48,8 @@ _REMEMBERED = (
     "converged",
     "stalled",
     "reason",
+    "_lost",
+    "_ran_off",
     "_start",
     "_theta",
     "_trial",
@@ -109,14 +113,16 @@ class LevenbergMarquardt(Optimizer):
         if len(self.param_groups) > 1:
             msg = "LevenbergMarquardt solves for all parameters together: give them in one group"
             raise InputError(msg)
-        self._params: list[Tensor] = self.param_groups[0]["params"]
-        if any(parameter.dtype != torch.float64 for parameter in self._params):
+        parameters: list[Tensor] = self.param_groups[0]["params"]
+        if any(parameter.dtype != torch.float64 for parameter in parameters):
             msg = "LevenbergMarquardt needs parameters in float64"
             raise InputError(msg)
         self._tolerances = Tolerances(orthogonality, step_tolerance, cost_tolerance)
         self.converged = False
         self.stalled = False
         self.reason = ""
+        self._lost: tuple[int, ...] = ()  # places in theta, as is the next
+        self._ran_off: int | None = None
         self.point: Linearization | None = None
         self._layout: Layout | None = None
         self._start: Array | None = None
@@ -128,24 +134,39 @@ class LevenbergMarquardt(Optimizer):
         self._size_of_target = 0.0
         self._offset = math.inf
         self._refusals = 0
-        self._pointers: list[int] = []
-        self._views: list[Array] = []
+        self._vector = ParameterVector(parameters)
 
     def is_done(self) -> bool:
         """Whether another step would change nothing."""
         return self.converged or self.stalled
 
+    def reason_with(self, names: Sequence[str], natural: Callable[[int, float], float]) -> str:
+        """The ``reason``, with names for the parameters that it is about.
+
+        Args:
+            names: what the elements of theta are called, ``(p,)``.
+            natural: the value within its bounds of the parameter at a place, from its unconstrained number.
+        """
+        if self._lost:
+            return lost_sight_of([names[place] for place in self._lost])
+        if self._ran_off is not None:
+            assert self._start is not None
+            assert self._theta is not None
+            place = self._ran_off
+            return ran_off(names[place], *(natural(place, float(at[place])) for at in (self._start, self._theta)))
+        return self.reason
+
     @contextmanager
     def at_trial(self) -> Iterator[None]:
         """Have the parameters at the trial point, and back where they were afterwards."""
-        before = self._flat()
+        before = self._vector.read()
         if self._trial is not None:
-            self._write(self._trial)
+            self._vector.write(self._trial)
         try:
             yield
         finally:
             if self._trial is not None:
-                self._write(before)
+                self._vector.write(before)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], ResidualSums]) -> float:  # type: ignore[override]  # it cannot do without
@@ -165,10 +186,10 @@ class LevenbergMarquardt(Optimizer):
         if not self.is_done():
             there = self._trial
             if there is not None:
-                self._write(there)
-            self._judge(closure(), self._flat() if there is None else there)
+                self._vector.write(there)
+            self._judge(closure(), self._vector.read() if there is None else there)
             assert self._theta is not None  # the first trial is always accepted
-            self._write(self._theta)
+            self._vector.write(self._theta)
         assert self.point is not None
         return self.point.loss
 
@@ -223,7 +244,7 @@ class LevenbergMarquardt(Optimizer):
         assert self._layout is not None
 
         def slope(theta: Array) -> Array:
-            self._write(theta)
+            self._vector.write(theta)
             found: Array = closure().numpy()
             return found
 
@@ -235,12 +256,12 @@ class LevenbergMarquardt(Optimizer):
         reach[self._layout.nonlinear_places] = _MOST_POLISH * self._sizes()
         theta, left = polished(self._theta, self.point.factor[:p, :p], order, slope, reach, _POLISHED * residual, first)
         offset = left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
-        if not self.converged and offset <= self._tolerances.orthogonality:
-            self.converged, self._trial = True, None
-            self.reason = converged_by(offset, self._tolerances)
         if self.converged:
             self._theta = theta
-        self._write(self._theta)
+        elif offset <= self._tolerances.orthogonality:
+            self._theta = theta
+            self._converge(converged_by(offset, self._tolerances))
+        self._vector.write(self._theta)
 
     def _seen_from(self, found: Linearization, theta: Array) -> DampedStep:
         return DampedStep(found, None if self._step is None else self._step.size, self._at_bound(found, theta))
@@ -277,6 +298,8 @@ class LevenbergMarquardt(Optimizer):
             self._converge(verdict.reason)
         elif verdict.lost:
             self.stalled, self._trial = True, None
+            self._lost = tuple(self._layout.nonlinear[number] for number in verdict.lost)
+            self.reason = lost_sight_of([f"parameter {place}" for place in self._lost])
         else:
             self._propose()
 
@@ -307,10 +330,8 @@ class LevenbergMarquardt(Optimizer):
         factor, n, values, starts = self.point.factor, self.point.n, self._theta[places], self._start[places]
         away = runs_away(factor, n, values, starts)
         if away is not None:
-            return (
-                f"a parameter that started at {starts[away]:.3g} has run off to {values[away]:.3g}, and nothing holds"
-                " it there: the loss hardly depends on it any more; give other starts, or bounds"
-            )
+            self._ran_off = self._layout.nonlinear[away]
+            return ran_off(f"parameter {self._ran_off}", starts[away], values[away])
         error = least_relative_error(factor, n, values, starts)
         if error <= _UNDETERMINED:
             return None
@@ -371,26 +392,6 @@ class LevenbergMarquardt(Optimizer):
             at_bound = self._at_bound(self.point, self._theta)
             self._step = DampedStep(self.point, _restored(solver["size"]), at_bound)
 
-    def _flat(self) -> Array:
-        if all(parameter.ndim == 0 for parameter in self._params):
-            return np.array([parameter.item() for parameter in self._params])
-        return torch.cat([parameter.detach().reshape(-1) for parameter in self._params]).cpu().numpy().copy()
-
-    def _write(self, theta: Array) -> None:
-        if [parameter.data_ptr() for parameter in self._params] == self._pointers:
-            for view, value in zip(self._views, theta.tolist(), strict=True):
-                view[...] = value
-            return
-        if all(parameter.ndim == 0 and parameter.device.type == "cpu" for parameter in self._params):
-            # Views of their memory are written to in a fifth of the time that fill_ takes.
-            self._pointers = [parameter.data_ptr() for parameter in self._params]
-            self._views = [parameter.detach().numpy() for parameter in self._params]
-        offset = 0
-        for parameter in self._params:
-            count = parameter.numel()
-            parameter.data.copy_(torch.from_numpy(theta[offset : offset + count]).view_as(parameter))
-            offset += count
-
     def factor(self) -> Array:
         """Triangular factor of ``[J, e]`` at the best point, ``(p + 1, p + 1)``; not after a polish."""
         assert self._layout is not None
@@ -414,12 +415,7 @@ class LevenbergMarquardt(Optimizer):
         """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""
         assert self._layout is not None
         assert self.point is not None
-        gradient = -2 / self.point.n * self._uphill()
-        offset = 0
-        for parameter in self._params:
-            count = parameter.numel()
-            parameter.grad = torch.from_numpy(gradient[offset : offset + count]).view_as(parameter).to(parameter)
-            offset += count
+        self._vector.fill_gradients(-2 / self.point.n * self._uphill())
 
 
 def _kept(value: Any) -> Any:

@@ -46,7 +46,7 @@ class AccumulationWindow:
         return total * self.batches
 
     def _sum(self, observations: Observations) -> Tensor:
-        return self.objective.total(self.model(*observations.inputs), observations.target, observations.sigma)
+        return self.objective.total(self.model(*observations.inputs), *observations.measured)
 
     @property
     def _count(self) -> int:

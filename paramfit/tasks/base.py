@@ -12,19 +12,24 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from paramfit.data import EstimationDataModule
+from paramfit.distributions import stand_ins
 from paramfit.errors import InputError
 from paramfit.estimates import LossFunction, summarise
 from paramfit.estimates.summary import Summary
+from paramfit.models import DistributionModel
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
-from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt
-from paramfit.tasks.compatibility import check_checkpoint, checkpoint_mark
+from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt, Newton
+from paramfit.tasks.compatibility import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.update_log import UpdateLog
 from paramfit.updates import Stop, UpdateListener
 
 __all__ = ["EstimationTask"]
+
+_SOLVERS = {LevenbergMarquardt: "LeastSquares", Newton: "MaximumLikelihood"}
 
 
 class EstimationTask(LightningModule, ABC):
@@ -45,12 +50,8 @@ class EstimationTask(LightningModule, ABC):
         InputError: for a model without trainable parameters or a block without updates.
     """
 
-    #: Whether the optimizer is repeated in blocks; a solver brings its own idea of a step.
-    makes_blocks: ClassVar[bool] = True
-    #: Whether all batches of an epoch make one update.
-    one_update_an_epoch: ClassVar[bool] = False
-    #: What says what the final parameters mean.
-    summariser: ClassVar[Callable[..., Summary]] = staticmethod(summarise)
+    #: The optimizer that solves to convergence, where the task has one; it makes one update of each pass over the data.
+    solver: ClassVar[type[torch.optim.Optimizer] | None] = None
 
     def __init__(
         self,
@@ -69,6 +70,10 @@ class EstimationTask(LightningModule, ABC):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.updates_per_step = updates_per_step
+        #: Whether updates are the solver's, and not repeated in blocks.
+        self.is_solved = False
+        #: What says what the final parameters mean.
+        self.summariser: Callable[..., Summary] = summarise
         self.metrics = HeldOutMetrics(objective)
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self._trainable:
@@ -104,7 +109,7 @@ class EstimationTask(LightningModule, ABC):
         steps = self.trainer.estimated_stepping_batches
         if not math.isfinite(steps):
             return 0
-        if self.one_update_an_epoch:
+        if self.is_solved:
             return int(steps) // max(1, int(self.trainer.num_training_batches))
         return int(steps) * self.updates_per_step
 
@@ -141,7 +146,7 @@ class EstimationTask(LightningModule, ABC):
         """
         try:
             prediction = self.model(*observations.inputs)
-            loss = self.objective(prediction, observations.target, observations.sigma)
+            loss = self.objective(prediction, *observations.measured)
         except ValueError as outside:
             return self.nan_outside_parameter_space(outside)
         if loss.ndim:
@@ -172,7 +177,7 @@ class EstimationTask(LightningModule, ABC):
             InputError: if the optimizer refuses its arguments or a learning rate is not above 0.
         """
         inner = self.inner_optimizer()
-        if not self.makes_blocks:
+        if self.is_solved:
             return inner
         block = BlockOptimizer(inner, self.updates_per_step, self.log_of_updates.after_update)
         if self.make_scheduler is None:
@@ -202,14 +207,7 @@ class EstimationTask(LightningModule, ABC):
         except (ValueError, TypeError) as refusal:
             msg = f"model.optimizer: {refusal}"
             raise InputError(msg) from refusal
-        if isinstance(optimizer, LevenbergMarquardt) is self.makes_blocks:
-            takes = "any torch optimizer but LevenbergMarquardt" if self.makes_blocks else "LevenbergMarquardt"
-            other = "LeastSquares" if self.makes_blocks else "Regression"
-            msg = (
-                f"model.optimizer: {type(self).__name__} takes {takes}, but got {type(optimizer).__name__}; give that"
-                f" one to {other}"
-            )
-            raise InputError(msg)
+        self._check_kind(optimizer)
         for group in optimizer.param_groups:
             if "lr" in group and not group["lr"] > 0:
                 msg = f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}"
@@ -220,17 +218,37 @@ class EstimationTask(LightningModule, ABC):
                     raise InputError(msg)
         return optimizer
 
+    def _check_kind(self, optimizer: torch.optim.Optimizer) -> None:
+        """Refuse a solver that is another task's, and for a task that only a solver can do, any other optimizer."""
+        for kind, home in _SOLVERS.items():
+            if isinstance(optimizer, kind) and self.solver is not kind:
+                msg = (
+                    f"model.optimizer: {type(self).__name__} takes any torch optimizer but {kind.__name__}; give that"
+                    f" one to {home}"
+                )
+                raise InputError(msg)
+        if self.is_solved and self.solver is not None and not isinstance(optimizer, self.solver):
+            msg = (
+                f"model.optimizer: {type(self).__name__} takes {self.solver.__name__}, but got"
+                f" {type(optimizer).__name__}; give that one to Regression"
+            )
+            raise InputError(msg)
+
     def setup(self, stage: str) -> None:
-        """Forget the last fit's listeners and its end."""
+        """Forget the last fit's listeners and its end; let the model find the starts that its sample gives."""
         if stage == "fit":
             self.log_of_updates.listeners = []
             self.log_of_updates.stop = None
+            data = getattr(self.trainer, "datamodule", None)
+            if isinstance(self.model, DistributionModel) and isinstance(data, EstimationDataModule):
+                self.model.begin_at(stand_ins(data.train))
 
     def on_fit_start(self) -> None:
-        """Refuse what would give a wrong gradient without an error.
+        """Refuse what would give a wrong gradient, or estimates in other units, without an error.
 
         Raises:
-            InputError: for several processes, or for blocks together with accumulation.
+            InputError: for several processes, half precision, blocks together with accumulation, or a formula on
+                normalised inputs.
         """
         trainer = self.trainer
         if trainer.world_size > 1:
@@ -248,6 +266,9 @@ class EstimationTask(LightningModule, ABC):
                 " accumulation joins several; set one of them to 1"
             )
             raise InputError(msg)
+        data = getattr(trainer, "datamodule", None)
+        if isinstance(data, EstimationDataModule):
+            check_units(self.model, data)
 
     def on_train_start(self) -> None:
         """Ask the listeners what they want to hear."""
@@ -284,7 +305,7 @@ class EstimationTask(LightningModule, ABC):
 
     def _evaluate(self, batch: Any) -> None:
         observations = self.in_precision(batch)
-        self.metrics.update(self.model(*observations.inputs), observations.target, observations.sigma)
+        self.metrics.update(self.model(*observations.inputs), *observations.measured)
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

@@ -24,9 +24,10 @@ class HandWrittenDescent(EstimationTask):
     .. math:: \theta \leftarrow \theta - \eta\, \frac{dL}{d\theta}
 
     Args:
-        model: any model; the analytic rule needs one with a ``jacobian(*inputs)``.
+        model: any model; the analytic rule needs a ``DistributionModel``, or one with a ``jacobian(*inputs)``.
         gradient: the rule: ``NumericalGradient``, ``AnalyticGradient`` or ``AutogradGradient``.
-        objective: the loss; the mean squared error where it is not given.
+        objective: the loss; the mean squared error where it is not given. A distribution needs
+            ``NegativeLogLikelihood``.
         optimizer: what makes the update; ``GradientDescent`` with a learning rate of 0.01 where it is not given.
         scheduler: a learning-rate scheduler, stepped once per training step.
         updates_per_step: updates that a training step makes on its batch.

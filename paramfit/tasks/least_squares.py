@@ -8,7 +8,6 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from paramfit.data import EstimationDataModule
-from paramfit.errors import InputError
 from paramfit.estimates import FittedCurve, summarise_least_squares
 from paramfit.gradients import ResidualRows
 from paramfit.models import ParametricModel
@@ -16,10 +15,9 @@ from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import LevenbergMarquardt
 from paramfit.optimizers.residual_sums import ResidualSums
-from paramfit.solvers import MOST_ROWS_POLISHED
+from paramfit.solvers import MOST_ROWS_POLISHED, how_it_ended
 from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.lightnings_own import refuse_lightnings_own
-from paramfit.updates import Status, Stop
+from paramfit.tasks.solved import SolvedUpdates, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 
 __all__ = ["LeastSquares"]
 
@@ -45,9 +43,7 @@ class LeastSquares(EstimationTask):
             jitter, fewer observations than parameters, accumulation, clipping or 16-bit precision.
     """
 
-    makes_blocks = False
-    one_update_an_epoch = True
-    summariser = staticmethod(summarise_least_squares)
+    solver = LevenbergMarquardt
 
     def __init__(
         self,
@@ -60,9 +56,10 @@ class LeastSquares(EstimationTask):
             model.restore_fixed()
         super().__init__(in_float64, objective or SquaredError(), optimizer, None, 1)
         self.automatic_optimization = False
+        self.is_solved = True
+        self.summariser = summarise_least_squares
         self.rows = ResidualRows(self.model, self.objective)
-        self._sums: ResidualSums | None = None
-        self._resumed: ResidualSums | None = None
+        self._updates = SolvedUpdates(self._added, ResidualSums.from_state_dict)
         self._curve: FittedCurve | None = None
         self._hits = 0
         self._seen = 0
@@ -73,15 +70,7 @@ class LeastSquares(EstimationTask):
         Raises:
             InputError: for accumulation, clipping or 16-bit precision.
         """
-        refuse_lightnings_own(
-            self.trainer,
-            "least squares knows",
-            {
-                "accumulate_grad_batches": "leave it out, since all batches of an epoch are summed up anyway",
-                "gradient_clip_val": "leave it out; --model.optimizer.damping keeps first steps short",
-                "precision": "leave it out, since parameters and data are float64",
-            },
-        )
+        refuse_what_solvers_do_not_know(self, "least squares")
         return []
 
     def on_fit_start(self) -> None:
@@ -91,26 +80,14 @@ class LeastSquares(EstimationTask):
             InputError: for jitter or too few observations.
         """
         super().on_fit_start()
-        self._sums, self._resumed = self._resumed, None
-        data = self.data
-        if data is None:
-            return
-        if data.jitter:
-            msg = "data.jitter: least squares needs the same rows at every update; leave it out"
-            raise InputError(msg)
-        if data.shuffle and self.trainer.limit_train_batches not in (1, 1.0, None):
-            msg = (
-                "trainer.limit_train_batches: least squares needs the same rows at every update, but data.shuffle gives"
-                " others to each; leave one of them out"
-            )
-            raise InputError(msg)
-        self.rows.check_count(data.train.n)
+        self._updates.begin()
+        refuse_other_rows(self, "least squares")
+        data = data_of_task(self)
+        if data is not None:
+            self.rows.check_count(data.train.n)
 
-    @property
-    def data(self) -> EstimationDataModule | None:
-        """The run's data module, where it is one of ours."""
-        found = getattr(self.trainer, "datamodule", None)
-        return found if isinstance(found, EstimationDataModule) else None
+    def _added(self, observations: Observations, sums: Any, solver: Any) -> ResidualSums:
+        return (self.rows.sums if solver.point else self.rows.sums_checked)(observations, sums)
 
     @torch.no_grad()
     def training_step(self, observations: Observations, batch_idx: int) -> None:
@@ -122,14 +99,10 @@ class LeastSquares(EstimationTask):
         if solver.is_done():
             self._request_stop(solver)
             return
-        alone = self._sums is None and self.trainer.is_last_batch
-        with solver.at_trial():
-            add = self.rows.sums_checked if solver.point is None else self.rows.sums
-            sums = self._sums = add(observations, self._sums)
-        if not self.trainer.is_last_batch:
+        taken = self._updates.take(self, observations)
+        if taken is None:
             return
-        self._sums = None
-        total = optimizer.step(closure=lambda: sums)
+        total, sums, alone = taken
         if alone and observations.n <= MOST_ROWS_POLISHED:
             solver.polish(lambda: self.rows.slope(observations))
             if solver.converged:
@@ -143,7 +116,7 @@ class LeastSquares(EstimationTask):
         return self.predicted(observations), observations.target, observations.sigma
 
     def _request_stop(self, solver: LevenbergMarquardt) -> None:
-        self.request_stop(Stop(Status.CONVERGED if solver.converged else Status.STALLED, f"{solver.reason}."))
+        self.request_stop(how_it_ended(solver, self.model, self.updates))
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
         """The fitted curve with its bands, from the training rows; None where there are no errors.
@@ -157,7 +130,7 @@ class LeastSquares(EstimationTask):
 
     def on_test_start(self) -> None:
         """Find the prediction band that held-out rows are compared with."""
-        data = self.data
+        data = data_of_task(self)
         self._curve = None if data is None else self.fitted_curve(data)
         self._hits = self._seen = 0
 
@@ -178,7 +151,7 @@ class LeastSquares(EstimationTask):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what is summed up of an unfinished epoch."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["paramfit"]["sums"] = None if self._sums is None else self._sums.state_dict()
+        checkpoint["paramfit"]["sums"] = self._updates.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the unfinished epoch.
@@ -187,5 +160,4 @@ class LeastSquares(EstimationTask):
             InputError: if the checkpoint is not of this task.
         """
         super().on_load_checkpoint(checkpoint)
-        kept = checkpoint["paramfit"].get("sums")
-        self._resumed = None if kept is None else ResidualSums.from_state_dict(kept)
+        self._updates.load_state_dict(checkpoint["paramfit"].get("sums"))

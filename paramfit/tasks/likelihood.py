@@ -1,39 +1,61 @@
 """Maximum likelihood: any model that returns a distribution."""
 
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import nn
-from torch.optim import Adam
+from typing import Any, cast
 
+import torch
+from lightning.pytorch import Callback
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from paramfit.distributions import check_observations
+from paramfit.estimates import summarise_likelihood
+from paramfit.gradients import LikelihoodTerms
+from paramfit.models import free_arguments
 from paramfit.objectives import NegativeLogLikelihood
+from paramfit.observations import Observations
+from paramfit.optimizers import Newton
+from paramfit.optimizers.likelihood_sums import LikelihoodSums
 from paramfit.precision import precision
+from paramfit.solvers import how_it_ended
 from paramfit.tasks.automatic import AutomaticTask
+from paramfit.tasks.solved import SolvedUpdates, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 
 __all__ = ["MaximumLikelihood"]
 
+_WHO = "Newton's method"
+
 
 class MaximumLikelihood(AutomaticTask):
-    r"""Any model whose forward returns a ``torch.distributions.Distribution``, by any torch optimizer.
+    r"""Any model whose forward returns a ``torch.distributions.Distribution``, by Newton or any torch optimizer.
 
     .. math:: \hat\theta = \arg\min_\theta -\sum_i \log p_\theta(y_i \mid x_i)
 
+    With ``Newton``, which is what it takes where no optimizer is given, the fit runs to convergence: each epoch is one
+    update, for which its batches are summed up. Any other optimizer descends.
+
     Args:
-        model: the user's model; ``forward(*inputs)`` takes one tensor ``(n,)`` for each input column and returns a
-            distribution of batch shape ``(n,)`` or one that broadcasts to it.
+        model: ``DistributionModel``, or the user's own; ``forward(*inputs)`` takes one tensor ``(n,)`` for each input
+            column and returns a distribution of batch shape ``(n,)`` or one that broadcasts to it.
         objective: the negative log-likelihood, summed where it is not given.
-        optimizer: a ``torch.optim`` optimizer; Adam with a learning rate of 0.01 where it is not given.
-        scheduler: a learning-rate scheduler, stepped once per training step.
-        updates_per_step: updates that a training step makes on its batch.
+        optimizer: ``Newton``, with its tolerances, or a ``torch.optim`` optimizer.
+        scheduler: a learning-rate scheduler, stepped once per training step; Newton has none.
+        updates_per_step: updates that a training step makes on its batch; Newton makes one.
         dtype: precision of parameters and data; ``float64``, since a sum over many observations needs its digits.
 
     Raises:
-        InputError: for a model without trainable parameters or a block without updates.
+        InputError: for a model without trainable parameters or a block without updates; when the fit starts, for an
+            observation outside the distribution's support, and with Newton for jitter, accumulation, clipping or 16-bit
+            precision.
     """
+
+    solver = Newton
 
     def __init__(
         self,
         model: nn.Module,
         objective: NegativeLogLikelihood | None = None,
-        optimizer: OptimizerCallable = lambda parameters: Adam(parameters, lr=1e-2),
+        optimizer: OptimizerCallable = lambda parameters: Newton(parameters),
         scheduler: LRSchedulerCallable | None = None,
         updates_per_step: int = 1,
         dtype: str = "float64",
@@ -42,3 +64,73 @@ class MaximumLikelihood(AutomaticTask):
             model.to(precision(dtype)), objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step
         )
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
+        self._solved: SolvedUpdates | None = None
+        if isinstance(self.inner_optimizer(), Newton):
+            self.automatic_optimization = False
+            self.is_solved = True
+            self.summariser = summarise_likelihood
+            self.terms = LikelihoodTerms(self.model, self.objective)
+            self._solved = SolvedUpdates(self._added, LikelihoodSums.from_state_dict)
+
+    def _added(self, observations: Observations, sums: Any, solver: Any) -> LikelihoodSums:
+        return self.terms.sums(observations, sums, expected=solver.expected)
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Refuse what Newton's method has no use for: in the hook before Lightning's own, terser, checks.
+
+        Raises:
+            InputError: for accumulation, clipping or 16-bit precision.
+        """
+        if self.is_solved:
+            refuse_what_solvers_do_not_know(self, _WHO)
+        return []
+
+    def on_fit_start(self) -> None:
+        """Refuse data that the distribution or the solver cannot use.
+
+        Raises:
+            InputError: for an observation outside the support; with Newton for jitter.
+        """
+        super().on_fit_start()
+        data = data_of_task(self)
+        if data is not None:
+            with torch.no_grad():
+                there = self.in_precision(data.train)
+                prediction = self.model(*there.inputs)
+            if isinstance(prediction, Distribution):
+                check_observations(prediction, there, free_arguments(self.model))
+        if self._solved is not None:
+            self._solved.begin()
+            refuse_other_rows(self, _WHO)
+
+    def training_step(self, observations: Observations, batch_idx: int) -> Tensor | None:  # type: ignore[override]
+        """The loss of one batch; with Newton, sum it up, and with the last batch of the epoch make the update."""
+        if self._solved is None:
+            return super().training_step(observations, batch_idx)
+        solver = cast("Newton", cast("Any", self.optimizers()).optimizer)
+        if not solver.is_done():
+            taken = self._solved.take(self, self.in_precision(observations))
+            if taken is None:
+                return None
+            total, sums, _ = taken
+            solver.fill_gradients()
+            self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
+        if solver.is_done():
+            self.request_stop(how_it_ended(solver, self.model, self.updates))
+        return None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what is summed up of an unfinished epoch."""
+        super().on_save_checkpoint(checkpoint)
+        if self._solved is not None:
+            checkpoint["paramfit"]["sums"] = self._solved.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the unfinished epoch.
+
+        Raises:
+            InputError: if the checkpoint is not of this task.
+        """
+        super().on_load_checkpoint(checkpoint)
+        if self._solved is not None:
+            self._solved.load_state_dict(checkpoint["paramfit"].get("sums"))

@@ -9,6 +9,7 @@ from torchmetrics import MeanAbsoluteError, MeanMetric, MeanSquaredError, Metric
 
 from paramfit.errors import InputError
 from paramfit.objectives import NegativeLogLikelihood, Objective
+from paramfit.observations import Censored
 
 __all__ = ["HeldOutMetrics"]
 
@@ -43,11 +44,13 @@ class HeldOutMetrics:
         self._total, self._count = None, 0
 
     @torch.no_grad()
-    def update(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> None:
+    def update(
+        self, prediction: Any, target: Tensor, sigma: Tensor | None = None, censoring: Censored | None = None
+    ) -> None:
         """Take in one batch."""
         if self._total is None:
             self.reset(target)
-        values = self.objective.per_observation(prediction, target, sigma)
+        values = self.objective.losses(prediction, target, sigma, censoring)
         if values.shape != target.shape:
             msg = (
                 f"shapes do not match: the model gives {tuple(values.shape)} losses for a target of"

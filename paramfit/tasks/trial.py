@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from paramfit.distributions import check_observations
 from paramfit.errors import InputError
+from paramfit.models import free_arguments
 from paramfit.observations import Observations
 from paramfit.tasks.base import EstimationTask
 
@@ -40,8 +42,10 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
         if not isinstance(prediction, Tensor | Distribution):
             msg = f"model: {name}.forward returned {type(prediction).__name__}, not a tensor or a distribution"
             raise InputError(msg)
+        if isinstance(prediction, Distribution):
+            check_observations(prediction, there, free_arguments(model))
         try:
-            losses = task.objective.per_observation(prediction, there.target, there.sigma)
+            losses = task.objective.losses(prediction, *there.measured)
         except InputError:
             raise
         except (ValueError, RuntimeError, TypeError) as failure:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paramfit.estimates import Estimate
 from paramfit.estimates.cautions import cautions
-from paramfit.estimates.covariance import Uncertainty
+from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.estimates.least_squares import LeastSquaresStatistics, least_squares_statistics
 
 NAMES = ("a", "b", "c", "d")

@@ -201,3 +201,51 @@ def test_robust_error_is_that_of_least_squares_where_nothing_lies_far_out() -> N
     robust = uncertainty(thermometer(objective=HuberError(100.0)), OPTIMUM)
     plain = uncertainty(thermometer(), OPTIMUM)
     assert errors(robust.covariance) == pytest.approx(errors(plain.covariance), rel=1e-12)
+
+
+RATES = torch.linspace(1.0, 5.0, 30, dtype=torch.float64)
+DECAY = 2 * torch.exp(-0.7 * RATES) + 0.01 * torch.cos(9 * RATES)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"lower": 0}, {"lower": 0, "upper": 400}], ids=["free", "lower", "both"])
+@pytest.mark.parametrize("rate", [45.0, 200.0])
+@pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12], ids=str)
+@pytest.mark.parametrize("sigma", [None, 0.01], ids=["no sigma", "sigma"])
+def test_parameter_whose_influence_is_rounding_has_no_error_and_costs_the_others_none(
+    bounds: dict[str, float], rate: float, unit: float, sigma: float | None
+) -> None:
+    spread = None if sigma is None else torch.full_like(RATES, sigma * unit)
+    seen = Observations((RATES,), unit * DECAY, spread)
+    starts = {"b1": {"start": 2 * unit}, "b2": {"start": 0.7}}
+    model = FormulaModel(
+        f"b1 * exp(-b2 * x) + {unit} * exp(-b3 * x)", ["x"], {**starts, "b3": {"start": rate, **bounds}}
+    )
+    loss, reduced = LossFunction(model, SquaredError(), seen), FormulaModel("b1 * exp(-b2 * x)", ["x"], starts)
+    found = uncertainty(loss, loss.theta)
+    expected = uncertainty(LossFunction(reduced, SquaredError(), seen), loss.theta[:2])
+    assert found.undetermined == {2: "b3 does not change the prediction at the estimate"}
+    assert found.at_bound == ()
+    assert errors(found.covariance) == pytest.approx([*errors(expected.covariance), 0.0], rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-20, 1e20], ids=str)
+def test_parameter_that_is_zero_at_the_estimate_keeps_its_error(size: float) -> None:
+    x = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=torch.float64)
+    noise = size * torch.tensor([0.1, -0.2, 0.2, -0.2, 0.1], dtype=torch.float64)  # neither a level nor a slope
+    loss = LossFunction(
+        FormulaModel("a + b * x", ["x"], {"a": None, "b": None}), SquaredError(), Observations((x,), size * x + noise)
+    )
+    found = uncertainty(loss, torch.tensor([0.0, size], dtype=torch.float64))
+    expected = scipy.stats.linregress(x, size * x + noise)
+    assert found.undetermined == {}
+    assert errors(found.covariance) == pytest.approx([expected.intercept_stderr, expected.stderr], rel=1e-9)
+
+
+def test_parameter_at_its_bound_is_told_so_though_its_influence_is_rounding() -> None:
+    model = FormulaModel("a + b**2 * x", ["x"], {"a": 1.0, "b": {"start": 1.0, "lower": 0}})
+    with torch.no_grad():
+        model.b.fill_(-45.0)  # b is e^-45, and its derivative as small
+    loss = LossFunction(model, SquaredError(), Observations((RATES,), 1 - 0.1 * RATES))
+    found = uncertainty(loss, loss.theta)
+    assert found.undetermined == {1: "b sits at its bound, where an error means nothing"}
+    assert found.at_bound == (1,)

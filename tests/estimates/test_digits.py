@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paramfit.estimates.digits import with_error
+from paramfit.estimates.digits import value_as_with_error, with_error
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,11 @@ def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(
 def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have() -> None:
     assert with_error(3.0000000000000004, 1.1e-16) == "3 ± 1.1e-16"
     assert with_error(0.1, 6.5e-17) == "0.1 ± 6.5e-17"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [(238.94, 2.707, "238.9"), (5.50156e-4, 7.2669e-6, "5.502e-04"), (-1.5, None, "-1.5"), (float("inf"), 1.0, "inf")],
+)
+def test_value_alone_has_the_digits_of_its_error(value: float, error: float | None, shown: str) -> None:
+    assert value_as_with_error(value, error) == shown

@@ -8,7 +8,7 @@ import torch
 
 from paramfit.estimates import Estimate
 from paramfit.estimates.convergence import Distance
-from paramfit.estimates.covariance import Uncertainty
+from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.estimates.fields import fields_of, reasons
 from paramfit.estimates.least_squares import least_squares_statistics
 from paramfit.estimates.summary import Summary

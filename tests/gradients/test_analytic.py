@@ -1,12 +1,14 @@
 """The chain rule by hand."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient
-from paramfit.models import LinearModel
+from paramfit.models import DistributionModel, GaussianModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
 
@@ -71,3 +73,46 @@ def test_distribution_without_a_known_score_is_refused() -> None:
 
     with pytest.raises(InputError, match="not of Laplace; use AutogradGradient or NumericalGradient"):
         AnalyticGradient()(Laplacian(), NegativeLogLikelihood(), Observations((), TARGET))
+
+
+def test_gradient_of_a_gamma_sample_is_the_closed_score_times_the_slope_of_the_transform() -> None:
+    # With a = exp(u) and b = exp(v): dL/du = a sum(digamma(a) - log b - log t), dL/dv = b sum(t) - n a.
+    sample = torch.tensor([0.5, 1.0, 4.0], dtype=torch.float64)
+    model = DistributionModel("torch.distributions.Gamma", {"concentration": 2.0, "rate": 3.0})
+    _, gradients = AnalyticGradient()(model, NegativeLogLikelihood(), Observations((), sample))
+    digamma_of_2 = 1 - 0.5772156649015329
+    by_concentration = 2 * (3 * digamma_of_2 - 3 * math.log(3) - math.log(0.5 * 1.0 * 4.0))
+    assert gradients["concentration"].item() == pytest.approx(by_concentration, rel=1e-12)
+    assert gradients["rate"].item() == pytest.approx(3 * 5.5 - 3 * 2, rel=1e-12)
+
+
+def test_poisson_regression_has_the_gradient_of_its_textbook() -> None:
+    x, y = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64), torch.tensor([1.0, 0.0, 5.0], dtype=torch.float64)
+    model = DistributionModel(
+        "torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, coefficients={"a": 0.2, "b": 0.1}
+    )
+    _, gradients = AnalyticGradient()(model, NegativeLogLikelihood("mean"), Observations((x,), y))
+    residual = torch.exp(0.2 + 0.1 * x) - y
+    assert gradients["a"].item() == pytest.approx(residual.mean().item(), rel=1e-12)
+    assert gradients["b"].item() == pytest.approx((residual * x).mean().item(), rel=1e-12)
+
+
+def test_frozen_argument_has_no_gradient() -> None:
+    sample = torch.tensor([0.5, 1.0], dtype=torch.float64)
+    model = DistributionModel("torch.distributions.Gamma", {"concentration": 2.0, "rate": 3.0})
+    model.rate.requires_grad_(False)
+    assert set(AnalyticGradient()(model, NegativeLogLikelihood(), Observations((), sample))[1]) == {"concentration"}
+
+
+def test_distribution_without_a_likelihood_is_refused_with_what_to_do() -> None:
+    model = DistributionModel("torch.distributions.Poisson", {"rate": 1.0})
+    with pytest.raises(InputError, match="got Poisson; use NegativeLogLikelihood"):
+        AnalyticGradient()(model, SquaredError(), Observations((), torch.ones(2)))
+
+
+def test_a_rule_that_has_seen_one_model_knows_the_next_one_anew() -> None:
+    rule, rows = AnalyticGradient(), Observations((), torch.ones(2, dtype=torch.float64))
+    for kind, name in (("Poisson", "rate"), ("Chi2", "df")):
+        model = DistributionModel(f"torch.distributions.{kind}", {name: 1.0})
+        assert set(rule(model, NegativeLogLikelihood(), rows)[1]) == {name}
+    assert set(rule(GaussianModel(), NegativeLogLikelihood(), rows)[1]) == {"location"}

@@ -5,10 +5,11 @@ import pytest
 import scipy.stats
 import torch
 from matplotlib.figure import Figure
-from torch.distributions import Distribution, Normal, StudentT
+from torch import Tensor
+from torch.distributions import Cauchy, Distribution, Exponential, Gamma, Normal, Poisson, StudentT
 
 from paramfit.models import GaussianModel
-from paramfit.plotting import density_figure
+from paramfit.plotting import density_figure, histogram_figure
 
 SAMPLE = torch.from_numpy(np.random.default_rng(0).normal(size=400))
 
@@ -75,3 +76,94 @@ def test_legend_leaves_room_above_the_peak() -> None:
     figure = drawn(SAMPLE, Normal(0.0, 1.0))
     peak = max(float(np.max(line.get_ydata())) for line in figure.axes[0].lines)
     assert figure.axes[0].get_ylim()[1] > 1.2 * peak
+
+
+def number(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def counted(sample: Tensor, fitted: Distribution) -> Figure:
+    return histogram_figure(sample, fitted, ("observation", "density"), "after 10 updates")
+
+
+def bars(figure: Figure) -> list[tuple[float, float, float]]:
+    """Left end, width and height of each."""
+    (container,) = figure.axes[0].containers
+    return [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in container]  # type: ignore[union-attr]
+
+
+def curve(figure: Figure) -> tuple[np.ndarray, np.ndarray]:
+    line = figure.axes[0].lines[0]
+    return np.asarray(line.get_xdata(), dtype=float), np.asarray(line.get_ydata(), dtype=float)
+
+
+def test_density_is_zero_outside_the_support_and_jumps_at_its_end() -> None:
+    sample = torch.from_numpy(np.random.default_rng(1).exponential(2.0, size=200))
+    for checks in (True, False):
+        x, y = curve(drawn(sample, Exponential(number(0.5), validate_args=checks)))
+        assert (y[x < 0] == 0).all()
+        assert y[x >= 0] == pytest.approx(0.5 * np.exp(-0.5 * x[x >= 0]), rel=1e-9)
+        assert y.max() == pytest.approx(0.5)
+
+
+def test_fit_without_a_mean_can_be_drawn() -> None:
+    assert legend(drawn(SAMPLE, Cauchy(number(0.0), number(1.0))))[-1] == "fitted density"
+
+
+def test_histograms_areas_add_up_to_one() -> None:
+    assert sum(width * height for _, width, height in bars(counted(SAMPLE, Normal(0.0, 1.0)))) == pytest.approx(1.0)
+
+
+def test_bins_are_those_of_freedman_and_diaconis() -> None:
+    found, edges = bars(counted(SAMPLE, Normal(0.0, 1.0))), np.histogram_bin_edges(SAMPLE.numpy(), "fd")
+    heights, _ = np.histogram(SAMPLE.numpy(), edges, density=True)
+    assert [left for left, _, _ in found] == pytest.approx(edges[:-1])
+    assert [height for _, _, height in found] == pytest.approx(heights)
+
+
+def test_fitted_density_lies_over_the_histogram() -> None:
+    figure = counted(SAMPLE, Normal(0.3, 1.2))
+    x, y = curve(figure)
+    assert y == pytest.approx(scipy.stats.norm(0.3, 1.2).pdf(x), abs=1e-6)
+    assert sorted(legend(figure)) == ["fitted density", "sample"]
+
+
+def test_counts_have_a_bar_with_their_share_at_each_integer() -> None:
+    figure = counted(torch.tensor([0.0, 1.0, 1.0, 3.0, 1.0]), Poisson(number(1.2)))
+    found = {round(left + width / 2, 9): height for left, width, height in bars(figure)}
+    assert found == pytest.approx({0: 0.2, 1: 0.6, 2: 0.0, 3: 0.2})
+    x, y = curve(figure)
+    assert x.tolist() == list(range(len(x)))
+    assert y == pytest.approx(scipy.stats.poisson(1.2).pmf(x), rel=1e-9)
+    assert sorted(legend(figure)) == ["fitted probability", "sample"]
+
+
+def test_large_counts_are_binned_and_keep_the_scale_of_the_probabilities() -> None:
+    sample = torch.from_numpy(np.random.default_rng(2).poisson(4000.0, size=2000)).double()
+    found = bars(counted(sample, Poisson(number(4000.0))))
+    assert len(found) < 60
+    assert sum(width * height for _, width, height in found) == pytest.approx(1.0)
+    assert all(width == pytest.approx(round(width)) for _, width, _ in found)
+    assert max(height for _, _, height in found) == pytest.approx(scipy.stats.poisson(4000).pmf(4000), rel=0.15)
+
+
+def test_far_tails_are_left_out_and_counted() -> None:
+    sample = torch.cat([SAMPLE, torch.tensor([1e6, -1e7], dtype=torch.float64)])
+    figure = counted(sample, Cauchy(number(0.0), number(1.0)))
+    assert sum(width * height for _, width, height in bars(figure)) == pytest.approx(400 / 402)
+    assert "sample (2 of 402 outside the figure)" in legend(figure)
+    assert figure.axes[0].get_xlim()[1] < 10
+
+
+def test_density_without_limit_does_not_hide_the_histogram() -> None:
+    sample = torch.from_numpy(np.random.default_rng(3).gamma(0.3, size=500))
+    figure = counted(sample, Gamma(number(0.3), number(1.0)))
+    highest = max(height for _, _, height in bars(figure))
+    assert highest < figure.axes[0].get_ylim()[1] < 4 * highest
+
+
+@pytest.mark.parametrize("sample", [torch.zeros(1), torch.full((5,), 2.0)], ids=["one observation", "one value"])
+@pytest.mark.parametrize("fitted", [Normal(number(0.0), number(1.0)), Poisson(number(2.0))], ids=["normal", "poisson"])
+def test_sample_without_spread_has_one_bar(sample: Tensor, fitted: Distribution) -> None:
+    ((_, _, height),) = bars(counted(sample.double(), fitted))
+    assert height == pytest.approx(1.0)

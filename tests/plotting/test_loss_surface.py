@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor, distributions, nn
 from torch.distributions import Normal
 
-from paramfit.models import GaussianModel, LinearModel, PolynomialModel
+from paramfit.models import GaussianModel, LinearModel, ParametricModel, PolynomialModel
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.plotting import loss_on_grid, loss_surface_figure
@@ -155,3 +155,69 @@ def test_path_that_stays_where_it_is_can_be_drawn() -> None:
 def test_other_models_have_no_surface(model: nn.Module, columns: int) -> None:
     path = torch.zeros(2, columns, dtype=torch.float64)
     assert loss_surface_figure(model, SquaredError(), DATA, path, "none") is None
+
+
+class Gamma(ParametricModel):
+    """A distribution of two bounded parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.declare("concentration", {"start": 2.0, "lower": 0}, torch.float64)
+        self.declare("rate", {"start": 1.0, "lower": 0, "upper": 4, "unit": "1/s"}, torch.float64)
+
+    def forward(self) -> distributions.Gamma:
+        shape, rate = (self.natural(name).unsqueeze(-1) for name in ("concentration", "rate"))
+        return distributions.Gamma(shape, rate, validate_args=False)
+
+    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
+        raise NotImplementedError
+
+
+NATURAL = torch.tensor([[2.0, 1.0], [0.5, 3.9], [0.01, 2.0]], dtype=torch.float64)
+
+
+def bounded(natural: Tensor = NATURAL) -> Figure:
+    model = Gamma()
+    numbers = [model.transforms[name].inv(natural[:, k]) for k, name in enumerate(("concentration", "rate"))]
+    data = Observations((), torch.tensor([0.5, 1.0, 4.0], dtype=torch.float64))
+    figure = loss_surface_figure(model, NegativeLogLikelihood(), data, torch.stack(numbers, dim=1), "bounded")
+    assert figure is not None
+    return figure
+
+
+def test_bounded_parameters_are_drawn_by_their_values() -> None:
+    figure = bounded()
+    assert line_called(figure, "path of descent") == [pytest.approx(point) for point in NATURAL.tolist()]
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("concentration", "rate (1/s)")
+
+
+def test_surface_ends_before_the_bounds() -> None:
+    axes = bounded().axes[0]
+    assert 0 < axes.get_xlim()[0] < 0.01
+    assert 0 < axes.get_ylim()[0] < axes.get_ylim()[1] < 4
+
+
+def test_path_that_ends_on_its_bound_can_be_drawn() -> None:
+    figure = bounded(torch.cat([NATURAL, torch.tensor([[1e-300, 2.0]], dtype=torch.float64)]))
+    assert figure.axes[0].get_xlim()[0] >= 0
+
+
+def test_one_bounded_parameter_has_the_loss_of_its_values() -> None:
+    sample = torch.tensor([0.5, 1.0, 4.0], dtype=torch.float64)
+    path = torch.tensor([[3.0], [1.5], [1.0]], dtype=torch.float64).log()
+    model = GaussianModel({"start": 3.0, "lower": 0})
+    figure = loss_surface_figure(model, NegativeLogLikelihood(), Observations((), sample), path, "bounded")
+    assert figure is not None
+    for location, height in line_called(figure, "loss") + line_called(figure, "path of descent"):
+        assert height == pytest.approx(
+            1.5 * math.log(2 * math.pi) + (sample - location).square().sum().item() / 2, rel=1e-9
+        )
+
+
+def test_places_without_a_loss_are_left_white() -> None:
+    class Walled(Line):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.where(self.weight > 6, torch.nan, self.weight * x + self.bias)
+
+    figure = drawn(Walled(), PATH)
+    assert math.isfinite(figure.axes[1].get_ylim()[1])

@@ -1,0 +1,78 @@
+"""The uncertainty ladder at the end of a fit."""
+
+from dataclasses import replace
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from paramfit.callbacks.fit_report import FitReport, write_result
+from paramfit.callbacks.run import run_directory
+from paramfit.climbing import ladder, pair_profiles
+from paramfit.errors import InputError
+from paramfit.estimates import print_report
+from paramfit.estimates.ladder import Ladder
+from paramfit.estimates.profiles import PairProfile
+from paramfit.updates import Status
+
+__all__ = ["UncertaintyLadder"]
+
+_MOST_PARAMETERS = 3  # each pair takes about a second
+
+
+class UncertaintyLadder(Callback):
+    """At the end of a fit, tell its errors by every way that there is, side by side.
+
+    The table follows the report, and ``estimates.json`` gains the key ``ladder``.
+
+    Args:
+        enabled: whether to.
+        profile: whether to follow the profile likelihood of each parameter.
+        contours: whether to find the contours of each pair, of up to three parameters, for the figures.
+        bootstrap: number of resamples of the observations, such as 1000; 0 for none.
+        seed: of the resamples.
+
+    Raises:
+        InputError: for a number of resamples below 0.
+    """
+
+    def __init__(
+        self, enabled: bool = False, profile: bool = True, contours: bool = True, bootstrap: int = 0, seed: int = 0
+    ) -> None:
+        if bootstrap < 0:
+            msg = f"bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
+            raise InputError(msg)
+        self.enabled = enabled
+        self.profile = profile
+        self.contours = contours
+        self.bootstrap = bootstrap
+        self.seed = seed
+        self.ladder: Ladder | None = None
+        self.pairs: list[PairProfile] = []
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Climb, print, write."""
+        del pl_module
+        callbacks = getattr(trainer, "callbacks", [])
+        report = next((callback for callback in callbacks if isinstance(callback, FitReport)), None)
+        self.ladder, self.pairs = None, []
+        if not self.enabled or report is None or report.result is None:
+            return
+        if report.result.status == Status.DIVERGED.value:
+            return
+        with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True) as bar:
+            task = bar.add_task("bootstrap", total=self.bootstrap, visible=self.bootstrap > 0)
+            self.ladder = ladder(
+                report.result,
+                profile=self.profile,
+                bootstrap=self.bootstrap,
+                seed=self.seed,
+                progress=lambda solved: bar.update(task, completed=solved),
+            )
+        report.result = replace(report.result, ladder=self.ladder.as_dict())
+        if self.contours and len(report.result.parameters) <= _MOST_PARAMETERS:
+            self.pairs = pair_profiles(report.result)
+        folder = run_directory(trainer)
+        if folder is not None:
+            write_result(folder, report.result)
+        if report.enabled:
+            print_report(self.ladder)

@@ -1,0 +1,102 @@
+"""How uncertain maximum-likelihood estimates are, by the curvature at the maximum."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.special import ndtri
+from torch import Tensor
+
+from paramfit.estimates.at_bound import parameters_at_bound, without_parameters
+from paramfit.estimates.loss_function import LossFunction
+from paramfit.estimates.singularity import inverse_information
+from paramfit.estimates.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.optimizers.small_matrices import Array, triangle
+
+__all__ = ["likelihood_uncertainty"]
+
+_FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is rounding
+_SHARE = 0.1  # a parameter with a smaller share in a direction is not named
+
+
+def likelihood_uncertainty(loss: LossFunction, theta: Tensor, information: Array) -> Uncertainty:
+    r"""Covariance of maximum-likelihood estimates: the inverse of the observed information.
+
+    .. math:: C = H^{-1}, \qquad H = -\sum_i \nabla^2 \log p_\theta(y_i)
+
+    Intervals are those of the normal distribution. A parameter at its bound is taken as fixed by all others, and has no
+    error of its own. Where H is not positive definite, the reason names the direction in which the likelihood does not
+    fall.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: where, ``(p,)``.
+        information: H ``(p, p)``, by the unconstrained numbers of bounded parameters.
+
+    References:
+        Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus
+        Expected Fisher Information (1978).
+    """
+    method = "inverse observed information, normal distribution"
+    quantile = float(ndtri(0.975))
+    if getattr(loss.model, "transforms", None):
+        method += BY_DELTA_METHOD
+    if not np.isfinite(information).all():
+        return Uncertainty(None, "the Hessian is not finite at the estimate", quantile, method)
+    bound = parameters_at_bound(loss, theta, _errors_alone(information))
+    free = [k for k in range(len(theta)) if k not in bound]
+    reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
+    if reason is not None:
+        return Uncertainty(None, reason, quantile, method, at_bound=tuple(bound), directions=(reason,))
+    factor = _root_of(information)
+    least = np.zeros(len(theta))
+    found = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
+    return Uncertainty(
+        covariance=None if len(found.undetermined) == len(theta) else torch.from_numpy(found.root @ found.root.T),
+        reason="; ".join(dict.fromkeys(found.undetermined.values())) or None,
+        quantile=quantile,
+        method=method,
+        root=torch.from_numpy(found.root),
+        undetermined=found.undetermined,
+        at_bound=tuple(bound),
+        directions=found.directions,
+    )
+
+
+def _errors_alone(information: Array) -> Array:
+    """The error that each parameter would have if all others were known, as a root ``(p, p)``."""
+    diagonal = information.diagonal()
+    return np.diag(np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), math.inf))
+
+
+def _scaled(information: Array) -> tuple[Array, Array]:
+    size = np.sqrt(np.abs(information.diagonal()))
+    size = np.where(size > 0, size, 1.0)
+    return information / np.outer(size, size), size
+
+
+def _root_of(information: Array) -> Array:
+    """R with ``R^T R`` the information; exactly singular where its curvature is rounding."""
+    scaled, size = _scaled(information)
+    values, vectors = np.linalg.eigh(scaled)
+    kept = np.where(values > _FLAT * np.abs(values).max(), values, 0.0)
+    return triangle(np.sqrt(kept)[:, None] * vectors.T * size)
+
+
+def _not_a_maximum(information: Array, names: Sequence[str]) -> str | None:
+    """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
+    if not names:
+        return None
+    scaled, size = _scaled(information)
+    values, vectors = np.linalg.eigh(scaled)
+    if values[0] >= -_FLAT * np.abs(values).max():
+        return None
+    direction = vectors[:, 0] / size
+    direction = direction / np.abs(direction).max()
+    involved = [k for k in range(len(names)) if abs(vectors[k, 0]) > _SHARE]
+    moves = " ".join(f"{direction[k]:+.3g} {names[k]}" for k in involved)
+    return (
+        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {values[0]:.2g} of the scaled one):"
+        f" along {moves} the likelihood does not fall, so that this is no maximum"
+    )

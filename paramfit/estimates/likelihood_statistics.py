@@ -1,0 +1,40 @@
+"""What a maximum-likelihood fit says, beyond the estimates."""
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["LikelihoodStatistics", "likelihood_statistics"]
+
+
+@dataclass(frozen=True)
+class LikelihoodStatistics:
+    r"""How likely a model makes the sample.
+
+    Attributes:
+        log_likelihood: :math:`\ln L`, with all constants.
+        n_parameters: estimated parameters k, without those that nothing determines or that sit at a bound.
+        aic: Akaike's criterion, :math:`2k - 2 \ln L`.
+        aicc: the same, corrected for few observations; None for :math:`n \le k + 1`.
+        bic: Schwarz's criterion, :math:`k \ln n - 2 \ln L`.
+
+    References:
+        Kenneth Burnham, David Anderson: Model Selection and Multimodel Inference (2002), chapter 2.
+    """
+
+    log_likelihood: float
+    n_parameters: int
+    aic: float
+    aicc: float | None
+    bic: float
+
+
+def likelihood_statistics(log_likelihood: float, n: int, k: int) -> LikelihoodStatistics:
+    """The criteria of ``k`` parameters and ``n`` observations."""
+    aic = 2 * k - 2 * log_likelihood
+    return LikelihoodStatistics(
+        log_likelihood=log_likelihood,
+        n_parameters=k,
+        aic=aic,
+        aicc=aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else None,
+        bic=k * math.log(n) - 2 * log_likelihood,
+    )

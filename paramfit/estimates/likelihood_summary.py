@@ -1,0 +1,80 @@
+"""What a converged maximum-likelihood fit says, from one last pass over the data."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.optim import Optimizer
+
+from paramfit.estimates.cautions import cautions
+from paramfit.estimates.closed_form import closed_form
+from paramfit.estimates.convergence import Distance
+from paramfit.estimates.likelihood_errors import likelihood_uncertainty
+from paramfit.estimates.likelihood_statistics import likelihood_statistics
+from paramfit.estimates.loss_function import LossFunction
+from paramfit.estimates.named import natural_estimates
+from paramfit.estimates.summary import Summary, correlations, nothing_finite
+from paramfit.estimates.uncertainty import Uncertainty
+from paramfit.gradients import LikelihoodTerms
+from paramfit.optimizers.small_matrices import Array
+
+__all__ = ["summarise_likelihood"]
+
+
+def summarise_likelihood(
+    loss: LossFunction,
+    optimizer: Optimizer | None,
+    normalization: Sequence[tuple[float, float]],
+    truth: dict[str, float] | None,
+    untrusted: str | None = None,
+    *,
+    absolute_sigma: bool = True,
+) -> Summary:
+    """Estimates with errors by the observed information, and the criteria of the likelihood.
+
+    Args:
+        loss: the objective over the (normalised) training observations, at the final parameters.
+        optimizer: what made the updates; the summary is the same for all.
+        normalization: shift and scale of each input column.
+        truth: true values in original units.
+        untrusted: why errors would mean nothing, where the fit failed.
+        absolute_sigma: without meaning here.
+    """
+    del optimizer, absolute_sigma
+    theta = loss.theta
+    if not bool(torch.isfinite(theta).all()):
+        return nothing_finite(loss)
+    sums = LikelihoodTerms(loss.model, loss.objective).sums(loss.observations)
+    if untrusted is None:
+        errors = likelihood_uncertainty(loss, theta, sums.curvature)
+    else:
+        errors = Uncertainty(None, untrusted, math.nan, "none")
+    determined = loss.p if errors.root is None else errors.root.shape[1]
+    statistics = likelihood_statistics(-sums.loss, loss.n, determined) if math.isfinite(sums.loss) else None
+    gradient = torch.from_numpy(sums.gradient / (loss.n if loss.objective.reduction == "mean" else 1))
+    found = natural_estimates(loss, theta, errors, normalization, truth, closed_form(loss), gradient)
+    correlation = correlations(found.covariance)
+    return Summary(
+        found.parameters,
+        found.original_units,
+        _distance(loss, errors, sums.gradient),
+        None,
+        "the likelihood is solved, not descended",
+        errors,
+        correlation=correlation,
+        covariance=found.covariance,
+        likelihood=statistics,
+        warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, None)),
+    )
+
+
+def _distance(loss: LossFunction, errors: Uncertainty, gradient: Array) -> Distance:
+    """The Newton step that is left, in units of the reported standard errors."""
+    if errors.covariance is None or errors.root is None:
+        return Distance(None, reason=errors.reason)
+    root = errors.root.numpy()
+    part = root.T @ gradient
+    deviation = np.sqrt(np.square(root).sum(axis=1))
+    steps = np.abs(root @ part) / np.where(deviation > 0, deviation, 1.0)
+    return Distance(float(np.sqrt(part @ part)), tuple(steps.tolist()))

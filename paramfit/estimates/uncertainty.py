@@ -1,0 +1,41 @@
+"""Errors of estimates, and what they rest on."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+__all__ = ["BY_DELTA_METHOD", "Uncertainty"]
+
+BY_DELTA_METHOD = ", by the delta method from the unconstrained numbers of bounded parameters"
+"""What a method adds where parameters are bounded."""
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Covariance of the estimates, or why there is none.
+
+    Attributes:
+        covariance: ``(p, p)``, float64, of the elements of theta; None with a reason. Undetermined parameters have
+            rows and columns of 0.
+        reason: why there is none.
+        quantile: half-width of a 95 % interval in standard errors.
+        method: what covariance and quantile rest on.
+        root: F with ``F F^T`` the covariance, where least squares gave it.
+        undetermined: for each parameter without error, by its number, why.
+        at_bound: numbers of the parameters that sit at a bound, which the other errors take as fixed.
+        directions: what the observations cannot tell apart, one sentence each.
+        noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself, NaN
+            where nothing is known of it.
+        spread: the factor on ``(J^T J)^-1``'s root.
+    """
+
+    covariance: Tensor | None
+    reason: str | None
+    quantile: float
+    method: str
+    root: Tensor | None = None
+    undetermined: dict[int, str] = field(default_factory=dict)
+    at_bound: tuple[int, ...] = ()
+    directions: tuple[str, ...] = ()
+    noise: float | None = None
+    spread: float = 1.0

@@ -1,0 +1,251 @@
+"""From a model and a batch of observations to the sums that Newton's method needs."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.func import functional_call
+
+from paramfit.distributions import curvature, expected_information, sample_sums, score
+from paramfit.errors import InputError
+from paramfit.models import DistributionModel
+from paramfit.objectives import NegativeLogLikelihood, Objective
+from paramfit.observations import Observations
+from paramfit.optimizers.likelihood_sums import LikelihoodSums
+from paramfit.optimizers.small_matrices import Array
+
+__all__ = ["LikelihoodTerms"]
+
+_ROWS_AT_ONCE = 1 << 16
+
+
+class _ByArgument(NamedTuple):
+    """Derivatives of the log-likelihood by the arguments of its distribution.
+
+    Attributes:
+        loss: the summed negative log-likelihood.
+        scores: for each argument ``(n,)``.
+        information: ``(k, k)``, or ``(n, k, k)``.
+        exact: whether it is the observed one.
+        n: rows; 1 where all have one distribution, and are summed up.
+    """
+
+    loss: float
+    scores: dict[str, Tensor]
+    information: Tensor
+    exact: bool
+    n: int
+
+
+class LikelihoodTerms:
+    r"""Gradient and curvature of a model's summed negative log-likelihood.
+
+    With the scores :math:`s_a = \partial \log p / \partial \eta_a` of a distribution's arguments and their curvature
+    :math:`C_{ab}`, a ``DistributionModel`` has
+
+    .. math:: g_k = -\sum_{i,a} s_{ia} \frac{\partial \eta_{ia}}{\partial \theta_k}, \qquad
+        H_{kl} = \sum_{i,a,b} \frac{\partial \eta_{ia}}{\partial \theta_k} C_{iab} \frac{\partial \eta_{ib}}{\partial
+        \theta_l} - \sum_{i,a} s_{ia} \frac{\partial^2 \eta_{ia}}{\partial \theta_k \partial \theta_l}
+
+    and, with the expected information I in C's place and no second term, the matrix of Fisher scoring. Any other model
+    is differentiated by autograd.
+
+    Args:
+        model: float64; returns a distribution. Its trainable parameters are theta.
+        objective: the negative log-likelihood, without penalty.
+
+    Raises:
+        InputError: for another objective, or a penalty.
+    """
+
+    def __init__(self, model: nn.Module, objective: Objective) -> None:
+        if not isinstance(objective, NegativeLogLikelihood):
+            msg = f"objective: maximum likelihood minimises NegativeLogLikelihood, not {type(objective).__name__}"
+            raise InputError(msg)
+        if objective.penalised:
+            msg = "objective: a penalty (l1, l2) biases the estimates, and Newton has none; give a torch optimizer"
+            raise InputError(msg)
+        self.model = model
+        self.objective = objective
+        self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
+        if not self.shapes:
+            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
+            raise InputError(msg)
+        self._places = {name: place for place, name in enumerate(self.shapes)}
+
+    def sums(
+        self, observations: Observations, into: LikelihoodSums | None = None, *, expected: bool = False
+    ) -> LikelihoodSums:
+        """Sum up a batch at the model's present parameters.
+
+        Args:
+            observations: one batch.
+            into: earlier sums, which these are added to.
+            expected: whether the expected information is wanted where it is known, instead of the Hessian.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
+            return self._added(observations, into, expected=expected)
+
+    def _added(self, observations: Observations, found: LikelihoodSums | None, *, expected: bool) -> LikelihoodSums:
+        for part in [observations] if self._is_sample(observations) else _pieces(observations):
+            here = self._of(part, expected=expected)
+            found = here if found is None else found.add(here)
+        assert found is not None  # a batch has a row
+        return found
+
+    @torch.no_grad()
+    def information(self, observations: Observations) -> Array | None:
+        """The expected information at the present parameters, ``(p, p)``; None where it has no closed form."""
+        model = self.model
+        if not isinstance(model, DistributionModel) or observations.censoring is not None:
+            return None
+        wanted = [name for name, columns in model.argument_jacobian(*observations.inputs).items() if columns]
+        if expected_information(model(*observations.inputs), wanted) is None:
+            return None
+        return self.sums(observations, expected=True).curvature
+
+    def _is_sample(self, observations: Observations) -> bool:
+        """Whether all rows have one distribution, so that what is summed is its scores, before the chain rule."""
+        model = self.model
+        return isinstance(model, DistributionModel) and not model.variables and observations.censoring is None
+
+    def _of(self, part: Observations, *, expected: bool) -> LikelihoodSums:
+        if isinstance(self.model, DistributionModel) and part.censoring is None:
+            return self._by_arguments(self.model, part, expected=expected)
+        try:
+            return self._by_autograd(part)
+        except InputError:
+            raise
+        except ValueError:  # the distribution refuses its arguments: a trial has left the parameter space
+            p = sum(shape.numel() for shape in self.shapes.values())
+            return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n)
+
+    def _by_arguments(self, model: DistributionModel, part: Observations, *, expected: bool) -> LikelihoodSums:
+        with torch.no_grad():
+            arguments = model.arguments(*part.inputs)
+            columns = model.argument_jacobian(*part.inputs)
+            wanted = [name for name in model.names if columns[name]]
+            differentiated = self._summed if self._is_sample(part) else self._by_row
+            found = differentiated(model.make(arguments), part, wanted, expected=expected)
+            gradient = np.zeros(len(self._places))
+            matrix = np.zeros((len(self._places), len(self._places)))
+            places = {name: [self._places[key] for key in columns[name]] for name in wanted}
+            slopes = {name: _stacked(columns[name], found.n) for name in wanted}
+            for a, name in enumerate(wanted):
+                gradient[places[name]] -= _contracted(slopes[name], found.scores[name], found.n)
+                for b, other in enumerate(wanted):
+                    product = _product(slopes[name], found.information[..., a, b], slopes[other], found.n)
+                    matrix[np.ix_(places[name], places[other])] += product
+        if found.exact:
+            matrix -= self._bent(model, part.inputs, found, arguments)
+        return LikelihoodSums(found.loss, gradient, (matrix + matrix.T) / 2, part.n)
+
+    def _by_row(
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+    ) -> _ByArgument:
+        information = expected_information(distribution, wanted) if expected else None
+        exact = information is None
+        if information is None:
+            information = curvature(distribution, part.target, wanted)
+        loss = self.objective.total(distribution, part.target).item()
+        return _ByArgument(loss, score(distribution, part.target, wanted), information, exact, part.n)
+
+    def _summed(
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+    ) -> _ByArgument:
+        information = expected_information(distribution, wanted) if expected else None
+        log_likelihood = torch.zeros((), dtype=torch.float64)
+        scores = torch.zeros(len(wanted), dtype=torch.float64)
+        observed = torch.zeros(len(wanted), len(wanted), dtype=torch.float64)
+        for piece in _pieces(part):
+            here = sample_sums(distribution, piece.target, wanted)
+            log_likelihood += here.log_likelihood
+            scores += torch.stack([here.scores[name] for name in wanted])
+            if information is None:
+                curved = curvature(distribution, piece.target, wanted)
+                observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
+        return _ByArgument(
+            -log_likelihood.item(),
+            dict(zip(wanted, scores.unbind(), strict=True)),
+            observed if information is None else part.n * information,
+            information is None,
+            n=1,
+        )
+
+    def _bent(
+        self, model: DistributionModel, inputs: tuple[Tensor, ...], found: _ByArgument, arguments: dict[str, Tensor]
+    ) -> Array:
+        """What the arguments' own second derivatives add: those of the sum of score times argument, scores held."""
+        weights = {
+            name: column if arguments[name].ndim else column.expand(found.n).sum()
+            for name, column in found.scores.items()
+        }
+
+        def weighed(theta: Tensor) -> Tensor:
+            there = model.arguments_at(self._parameters(theta), *inputs)
+            return torch.stack([(weights[name] * there[name]).sum() for name in weights]).sum()
+
+        with torch.enable_grad():
+            hessian = torch.autograd.functional.hessian(weighed, self._theta())  # type: ignore[no-untyped-call]
+        bent: Array = hessian.numpy()
+        return bent
+
+    def _by_autograd(self, part: Observations) -> LikelihoodSums:
+        def total(theta: Tensor) -> Tensor:
+            prediction = functional_call(self.model, self._parameters(theta), part.inputs)
+            return self.objective.total(prediction, *part.measured)
+
+        theta = self._theta().requires_grad_()
+        with torch.enable_grad():
+            loss = total(theta)
+            (gradient,) = torch.autograd.grad(loss, theta)
+            hessian = torch.autograd.functional.hessian(total, theta.detach())  # type: ignore[no-untyped-call]
+        matrix = hessian.numpy()
+        return LikelihoodSums(loss.item(), gradient.numpy(), (matrix + matrix.T) / 2, part.n)
+
+    def _theta(self) -> Tensor:
+        return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])
+
+    def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
+        pieces = torch.split(theta, [shape.numel() for shape in self.shapes.values()])
+        return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
+
+
+def _pieces(observations: Observations) -> Iterator[Observations]:
+    """The observations, few enough at once to stay in a processor's cache."""
+    for start in range(0, observations.n, _ROWS_AT_ONCE):
+        yield observations.rows(slice(start, start + _ROWS_AT_ONCE)) if observations.n > _ROWS_AT_ONCE else observations
+
+
+def _stacked(columns: Mapping[str, Tensor | float], n: int) -> Tensor:
+    """Derivatives of one argument by its parameters: ``(q, n)``, or ``(q, 1)`` where no row differs from another."""
+    found = [
+        column.reshape(-1) if isinstance(column, Tensor) else torch.tensor([column], dtype=torch.float64)
+        for column in columns.values()
+    ]
+    if all(len(column) == 1 for column in found):
+        return torch.stack(found)
+    return torch.stack([column.expand(n) for column in found])
+
+
+def _contracted(slopes: Tensor, score_of_argument: Tensor, n: int) -> Array:
+    """The sum over the rows of slope times score, ``(q,)``."""
+    column = score_of_argument.expand(n)
+    found = slopes[:, 0] * column.sum() if slopes.shape[1] == 1 else slopes @ column
+    contracted: Array = found.numpy()
+    return contracted
+
+
+def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
+    """The sum over the rows of slope times weight times slope, ``(q, r)``."""
+    if left.shape[1] == right.shape[1] == 1:
+        total = weight.expand(n).sum() if weight.ndim else n * weight
+        found = left @ right.T * total
+    else:
+        found = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
+    product: Array = found.numpy()
+    return product

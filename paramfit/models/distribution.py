@@ -1,0 +1,274 @@
+"""A model that is a distribution, with arguments that are parameters or formulas."""
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from paramfit.distributions import argument_bounds, is_integer, moment_start
+from paramfit.errors import InputError
+from paramfit.models.argument_formula import ArgumentFormula, formula_variables
+from paramfit.models.base import ParametricModel, broadcast_parameters
+from paramfit.models.elementary import FUNCTIONS
+from paramfit.models.import_path import imported
+from paramfit.models.names import as_names, check_names
+from paramfit.parameters import ParameterSpec
+from paramfit.precision import precision
+
+__all__ = ["DistributionModel", "free_arguments"]
+
+
+class DistributionModel(ParametricModel):
+    r"""Any univariate distribution, ``target ~ distribution(arguments)``.
+
+    Each argument of the distribution is a parameter that is estimated, a parameter that is fixed, or a formula of input
+    columns with coefficients that are estimated: a regression with any error distribution.
+
+    .. math:: \log p(y_i \mid \eta_1(x_i; \theta), \eta_2(x_i; \theta), \dots)
+
+    Bounds come from the distribution's own constraints (a rate is above 0) and hold by ``biject_to``; narrower ones may
+    be given. Integers such as ``total_count`` are fixed.
+
+    Args:
+        distribution: ``torch.distributions.Gamma``, another class by its import path, or the class itself.
+        parameters: for each argument its start, or a mapping with start, lower, upper, fixed, unit; nothing (null)
+            where the sample's moments give a start; or a formula, as text, of the variables and coefficients.
+        coefficients: for each coefficient of the formulas its start, or a mapping as above.
+        variables: names of the inputs in the order of the input columns; where it is not given, the one name in the
+            formulas that is no coefficient.
+        dtype: precision of the parameters, ``float64`` by default.
+
+    Shapes:
+        inputs ``(n,)`` give a distribution of batch shape ``(n,)``; without formulas of inputs, of batch shape ``()``.
+
+    Raises:
+        InputError: if the class is not found or is no univariate distribution, an argument is missing or unknown, its
+            constraint has no smooth transform, a formula cannot be read, or a start is missing.
+
+    Example:
+        >>> model = DistributionModel("torch.distributions.Gamma", {"concentration": 2.0, "rate": 1.0})
+        >>> model().mean.item()
+        2.0
+        >>> counts = DistributionModel(
+        ...     "torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, coefficients={"a": 0.0, "b": 0.0}
+        ... )
+        >>> counts(torch.zeros(3, dtype=torch.float64)).mean.tolist()
+        [1.0, 1.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        distribution: str | type[Distribution],
+        parameters: Mapping[str, Any],
+        coefficients: Mapping[str, Any] | None = None,
+        variables: Sequence[str] | None = None,
+        dtype: str = "float64",
+    ) -> None:
+        super().__init__()
+        self.kind = _kind(distribution)
+        self.distribution_name = self.kind.__name__
+        given = dict(zip(as_names("parameters", parameters), parameters.values(), strict=True))
+        weights = coefficients or {}
+        weights = dict(zip(as_names("coefficients", weights), weights.values(), strict=True))
+        _check_arguments(self.kind, tuple(given))
+        formulas = {name: text for name, text in given.items() if _is_formula(text)}
+        plain = {name: value for name, value in given.items() if name not in formulas}
+        self.variables = as_names("variables", formula_variables(formulas, tuple(weights), variables))
+        check_names(self, self.variables, (*plain, *weights), FUNCTIONS)
+        self._plain = tuple(plain)
+        self._formulas = {
+            name: ArgumentFormula(name, text, self.variables, tuple(weights)) for name, text in formulas.items()
+        }
+        self._startless: tuple[str, ...] = ()
+        for name, value in plain.items():
+            self._declare_argument(name, value, precision(dtype))
+        for name, value in weights.items():
+            self._declare_coefficient(name, value, precision(dtype))
+        self.names = tuple(given)
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Each argument as a formula: the text that was given, or the name of its own parameter."""
+        return {name: self._formulas[name].text if name in self._formulas else name for name in self.names}
+
+    def _declare_argument(self, name: str, value: Any, dtype: torch.dtype) -> None:
+        given = ParameterSpec.of(name, value) if value is not None and not isinstance(value, Mapping) else None
+        mapping = dict(value) if isinstance(value, Mapping) else {}
+        if given is not None:
+            mapping = {"start": given.start}
+        if is_integer(self.kind, name):
+            if mapping.get("start") is None or float(mapping["start"]) != int(float(mapping["start"])):
+                msg = f"parameters.{name}: it is an integer, which is not estimated; give its value"
+                raise InputError(msg)
+            self.declare(name, {**mapping, "fixed": True}, dtype)
+            return
+        if mapping.get("fixed") in (True, "true"):
+            self.declare(name, mapping, dtype)
+            return
+        lower, upper = argument_bounds(self.kind, name)
+        for key, bound, narrower in (("lower", lower, max), ("upper", upper, min)):
+            if bound is not None:
+                mapping[key] = bound if mapping.get(key) is None else narrower(bound, float(mapping[key]))
+        if mapping.get("start") is None:
+            mapping["start"] = _inside(mapping.get("lower"), mapping.get("upper"))
+            self._startless += (name,)
+        self.declare(name, mapping, dtype)
+
+    def _declare_coefficient(self, name: str, value: Any, dtype: torch.dtype) -> None:
+        if not any(name in formula.coefficients for formula in self._formulas.values()):
+            msg = f"coefficients.{name}: no formula depends on it, so that no data can tell it; leave it out"
+            raise InputError(msg)
+        if ParameterSpec.of(name, value).start is None:
+            msg = f"coefficients.{name}.start: a coefficient needs one, such as 0"
+            raise InputError(msg)
+        self.declare(name, value, dtype)
+
+    def begin_at(self, target: Tensor) -> None:
+        """Give parameters without a start one by the sample's moments.
+
+        Args:
+            target: the sample, ``(n,)``.
+
+        Raises:
+            InputError: if the moments give none.
+        """
+        if not self._startless:
+            return
+        if self._formulas:
+            msg = f"parameters.{self._startless[0]}.start: beside a formula it needs one; the moments are not its own"
+            raise InputError(msg)
+        known = {name: self.natural(name).item() for name in self._plain if name not in self._startless}
+        starts = moment_start(self.kind, self._startless, target.detach().to(torch.float64), known)
+        for name in self._startless:
+            spec = self.specifications[name]
+            start = _within(starts[name], spec)
+            transform = self.transforms.get(name)
+            value = torch.tensor(start, dtype=torch.float64)
+            getattr(self, name).data.copy_(value if transform is None else transform.inv(value))
+            self.specifications = {**self.specifications, name: replace(spec, start=start)}
+        self._startless = ()
+
+    def arguments(self, *inputs: Tensor) -> dict[str, Tensor]:
+        """Each argument of the distribution at the inputs: ``()`` for a parameter, ``(n,)`` for a formula of inputs."""
+        return self.arguments_at({}, *inputs)
+
+    def arguments_at(self, parameters: Mapping[str, Tensor], *inputs: Tensor) -> dict[str, Tensor]:
+        """The arguments with other values of some ``nn.Parameter``s, to be differentiated by them."""
+        if len(inputs) != len(self.variables):
+            msg = (
+                f"inputs: the formulas have {len(self.variables)} variables ({', '.join(self.variables) or 'none'}),"
+                f" but the data have {len(inputs)} input columns"
+            )
+            raise InputError(msg)
+        values: dict[str, Any] = {**self._parameters, **parameters}
+        names = tuple(self.specifications)
+        natural = [self.transforms[name](values[name]) if name in self.transforms else values[name] for name in names]
+        there = dict(zip(names, broadcast_parameters(names, natural, 1), strict=True))
+        return {
+            name: self._formulas[name].value(inputs, there) if name in self._formulas else there[name]
+            for name in self.names
+        }
+
+    def make(self, arguments: Mapping[str, Tensor]) -> Distribution:
+        """The distribution with these arguments."""
+        kind: Any = self.kind  # the base class has no arguments of its own
+        distribution: Distribution = kind(**arguments, validate_args=False)
+        return distribution
+
+    def forward(self, *inputs: Tensor) -> Distribution:
+        """The distribution at the inputs."""
+        return self.make(self.arguments(*inputs))
+
+    def argument_jacobian(self, *inputs: Tensor) -> dict[str, dict[str, Tensor | float]]:
+        """Derivative of each argument by each trainable ``nn.Parameter`` it depends on."""
+        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        found: dict[str, dict[str, Tensor | float]] = {}
+        for name in self.names:
+            if name in self._formulas:
+                natural = {other: self.natural(other) for other in self.specifications}
+                columns = self._formulas[name].jacobian(inputs, natural)
+                found[name] = {
+                    other: column * slopes[other] if other in slopes else column
+                    for other, column in columns.items()
+                    if not self.specifications[other].fixed
+                }
+            else:
+                found[name] = {} if self.specifications[name].fixed else {name: slopes.get(name, 1.0)}
+        return found
+
+    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
+        """Not defined: a distribution has several arguments, see ``argument_jacobian``.
+
+        Raises:
+            InputError: always.
+        """
+        del inputs
+        msg = f"model: {self.distribution_name} is a distribution, not a prediction; give it to MaximumLikelihood"
+        raise InputError(msg)
+
+
+def free_arguments(model: nn.Module) -> tuple[str, ...]:
+    """The arguments of a ``DistributionModel`` that depend on a trainable parameter; none of any other model."""
+    if not isinstance(model, DistributionModel):
+        return ()
+    free = {name for name, spec in model.specifications.items() if not spec.fixed}
+    formulas = model._formulas
+    return tuple(
+        name for name in model.names if free & set(formulas[name].coefficients if name in formulas else (name,))
+    )
+
+
+def _kind(given: str | type[Distribution]) -> type[Distribution]:
+    found = imported("distribution", given, "torch.distributions.Gamma") if isinstance(given, str) else given
+    if not (isinstance(found, type) and issubclass(found, Distribution)):
+        msg = f"distribution: {given} is no class of torch.distributions.Distribution"
+        raise InputError(msg)
+    return found
+
+
+def _is_formula(value: Any) -> bool:
+    if not isinstance(value, str) or value == "None":
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _check_arguments(kind: type[Distribution], given: tuple[str, ...]) -> None:
+    """Refuse arguments that the distribution does not have, or lacks."""
+    known = inspect.signature(kind).parameters
+    takes = [name for name in known if name != "validate_args"]
+    for name in given:
+        if name not in takes:
+            msg = f"parameters.{name}: {kind.__name__} has no such argument; it takes {', '.join(takes)}"
+            raise InputError(msg)
+    for name in takes:
+        if known[name].default is inspect.Parameter.empty and name not in given:
+            msg = f"parameters: {kind.__name__} needs {name}; give its start, a fixed value or a formula"
+            raise InputError(msg)
+    if {"probs", "logits"} <= set(takes) and len({"probs", "logits"} & set(given)) != 1:
+        msg = f"parameters: {kind.__name__} takes either probs or logits"
+        raise InputError(msg)
+
+
+def _inside(lower: Any, upper: Any) -> float:
+    """Some number between the bounds, to begin with until the sample is known."""
+    if lower is not None and upper is not None:
+        return (float(lower) + float(upper)) / 2
+    if lower is not None:
+        return float(lower) + 1.0
+    return 0.0 if upper is None else float(upper) - 1.0
+
+
+def _within(start: float, spec: ParameterSpec) -> float:
+    """The start, moved between narrower bounds of the user's."""
+    lower = -math.inf if spec.lower is None else spec.lower
+    upper = math.inf if spec.upper is None else spec.upper
+    return start if lower < start < upper else _inside(spec.lower, spec.upper)

@@ -1,0 +1,38 @@
+"""From ``module.name`` to what is there."""
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from paramfit.errors import InputError
+
+__all__ = ["imported"]
+
+
+def imported(place: str, path: str, example: str) -> Any:
+    """What an import path names.
+
+    Args:
+        place: the option that holds the path, for messages.
+        path: ``module.name``.
+        example: how a path looks, for the message that asks for one.
+
+    Raises:
+        InputError: if there is no such module, or nothing of that name in it.
+    """
+    module_name, _, name = path.rpartition(".")
+    if not module_name:
+        msg = f"{place}: {path!r} is not a path such as {example}"
+        raise InputError(msg)
+    try:
+        module = import_module(module_name)
+    except Exception as failure:  # whatever the user's module raises
+        cause = " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
+        msg = f"{place}: the module {module_name} cannot be imported ({cause})"
+        raise InputError(msg) from failure
+    if not hasattr(module, name):
+        near = get_close_matches(name, [key for key, value in vars(module).items() if callable(value)], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        msg = f"{place}: {module_name} has no {name!r}{hint}"
+        raise InputError(msg)
+    return getattr(module, name)

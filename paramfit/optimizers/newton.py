@@ -1,0 +1,255 @@
+"""Newton's method and Fisher scoring, as a torch optimizer."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from paramfit.errors import InputError
+from paramfit.optimizers.damping import gain_ratio
+from paramfit.optimizers.likelihood_sums import LikelihoodSums
+from paramfit.optimizers.newton_step import NewtonStep
+from paramfit.optimizers.parameter_vector import ParameterVector
+from paramfit.optimizers.small_matrices import Array
+
+__all__ = ["Newton"]
+
+_LEAST_GAIN = 1e-4
+_TRUSTED = 0.5  # a gain from which the quadratic model is believed
+_SHORTEST = 0.1  # part of a step that failed
+_MOST_DAMPING = 1e16
+_LEAST_DAMPING = 1e-10
+_NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
+_UNSEEN = 1e-13  # a promised decrease so small a part of the loss is lost in its rounding
+_LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
+_UNKNOWN = 1e3  # times the way it went: so large an error
+_REMEMBERED = (
+    "converged", "stalled", "reason", "_theta", "_trial", "_promised", "_damping", "_start", "_sharpest"
+)  # fmt: skip
+
+
+class Newton(Optimizer):
+    r"""Maximum likelihood by Newton's method or Fisher scoring, with control of the step.
+
+    .. math:: \delta = -(H + \lambda S^2)^{-1} g
+
+    where g is the gradient of the summed negative log-likelihood and H its Hessian (``expected=False``) or the expected
+    information (Fisher scoring). What it needs of the data are these sums (``LikelihoodSums``), so that it does not
+    matter in how many batches they came.
+
+    Each ``step(closure)`` is one pass over the data: the closure sums up the rows at the parameters as it finds them, a
+    trial point; the step accepts or rejects the trial by its gain ratio and leaves the parameters at the best point so
+    far. Once ``converged`` or ``stalled``, a step changes nothing.
+
+    Args:
+        params: the parameters, all float64.
+        expected: whether the expected information takes the place of the Hessian, where it is known in closed form.
+            It is positive definite everywhere, and bears far starts better; near the end both are the same.
+        damping: lambda at the start, above 0, in units of the largest curvature.
+        tolerance: converged, once the step that is left is so small a part of the standard errors,
+            :math:`\sqrt{g^T H^{-1} g}`.
+
+    Raises:
+        InputError: for an option out of its range, parameters that are not float64, or a start at which the likelihood
+            is not finite.
+
+    References:
+        Ronald Fisher: The Case of Zero Survivors in Probit Assays (1935), for scoring.
+        Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963), for lambda.
+    """
+
+    def __init__(
+        self, params: Iterable[Tensor], expected: bool = True, damping: float = 1e-4, tolerance: float = 1e-8
+    ) -> None:
+        if not 0 < damping < math.inf:
+            msg = f"damping: expected a number above 0, but got {damping}"
+            raise InputError(msg)
+        if not 0 < tolerance < 1:
+            msg = f"tolerance: expected a part of a standard error, between 0 and 1, but got {tolerance}"
+            raise InputError(msg)
+        super().__init__(params, {"expected": expected, "damping": damping, "tolerance": tolerance})
+        if len(self.param_groups) > 1:
+            msg = "Newton solves for all parameters together: give them in one group"
+            raise InputError(msg)
+        parameters: list[Tensor] = self.param_groups[0]["params"]
+        if any(parameter.dtype != torch.float64 for parameter in parameters):
+            msg = "Newton needs parameters in float64"
+            raise InputError(msg)
+        self.expected = expected
+        self.converged = False
+        self.stalled = False
+        self.reason = ""
+        self.point: LikelihoodSums | None = None
+        self._vector = ParameterVector(parameters)
+        self._tolerance = tolerance
+        self._theta: Array | None = None
+        self._start: Array | None = None
+        self._sharpest: Array | None = None
+        self._trial: Array | None = None
+        self._promised = 0.0
+        self._damping = damping
+
+    def is_done(self) -> bool:
+        """Whether another step would change nothing."""
+        return self.converged or self.stalled
+
+    @contextmanager
+    def at_trial(self) -> Iterator[None]:
+        """Have the parameters at the trial point, and back where they were afterwards."""
+        before = self._vector.read()
+        if self._trial is not None:
+            self._vector.write(self._trial)
+        try:
+            yield
+        finally:
+            if self._trial is not None:
+                self._vector.write(before)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], LikelihoodSums]) -> float:  # type: ignore[override]  # it cannot do without
+        """Judge one trial point, and go there if it is better.
+
+        Args:
+            closure: sums up all rows at the parameters as it finds them.
+
+        Returns:
+            The sum of the losses at the parameters as they are afterwards.
+        """
+        if not self.is_done():
+            there = self._trial
+            if there is not None:
+                self._vector.write(there)
+            self._judge(closure(), self._vector.read() if there is None else there)
+            assert self._theta is not None  # the first trial is always accepted
+            self._vector.write(self._theta)
+        assert self.point is not None
+        return self.point.loss
+
+    def _judge(self, sums: LikelihoodSums, there: Array) -> None:
+        finite = sums.is_finite()
+        if self.point is None:
+            if not finite:
+                msg = "the likelihood is not finite at the start; give other starts"
+                raise InputError(msg)
+            self._accept(sums, there)
+            return
+        gain = gain_ratio(self.point.loss, sums.loss if finite else math.inf, self._promised)
+        unseen = abs(self._promised) <= _UNSEEN * abs(self.point.loss)
+        if unseen:
+            accepted = finite and NewtonStep(sums.gradient, sums.curvature).distance < self._distance()
+        else:
+            accepted = gain > _LEAST_GAIN
+        if accepted:
+            # Full steps once they are trusted: that is what makes the convergence quadratic.
+            self._damping = max(_LEAST_DAMPING, self._damping / (100 if gain > _TRUSTED else 3))
+            self._accept(sums, there)
+        elif unseen or self._damping > _MOST_DAMPING:
+            self._end_at_rounding()
+        else:
+            self._damping = max(10 * self._damping, self._damping_by_loss(sums.loss if finite else math.inf))
+            self._propose()
+
+    def _damping_by_loss(self, after: float) -> float:
+        """What shortens the step to where a parabola through the losses at its ends and the slope has its minimum."""
+        assert self.point is not None
+        rise = after - self.point.loss
+        share = self._promised / (rise + 2 * self._promised) if math.isfinite(rise) else 0.0
+        return 1 / max(share, _SHORTEST) - 1
+
+    def _accept(self, sums: LikelihoodSums, there: Array) -> None:
+        curved = np.abs(sums.curvature.diagonal())
+        if self._start is None or self._sharpest is None:
+            self._start, self._sharpest = there.copy(), curved.copy()
+        self._theta, self.point = there.copy(), sums
+        self._sharpest = np.maximum(self._sharpest, curved)
+        distance = self._distance()
+        self.reason = f"the step that is left is {distance:.1e} standard errors"
+        if distance <= self._tolerance:
+            self.converged, self._trial = True, None
+            self.reason += f", at most {self._tolerance:g}"
+        else:
+            self._propose()
+
+    def _distance(self) -> float:
+        assert self.point is not None
+        return NewtonStep(self.point.gradient, self.point.curvature).distance
+
+    def _propose(self) -> None:
+        assert self._theta is not None
+        assert self.point is not None
+        step, self._promised = NewtonStep(self.point.gradient, self.point.curvature).step(self._damping)
+        self._trial = self._theta + step
+
+    def _end_at_rounding(self) -> None:
+        self._trial = None
+        distance = self._distance()
+        if distance <= _NEAR:
+            self.converged = True
+            self.reason = f"the loss cannot be lowered any more, and the minimum is {distance:.1e} standard errors away"
+        elif math.isinf(distance):
+            self.stalled = True
+            self.reason = (
+                "no step lowers the loss, but it is no minimum: along some direction it is flat or curves down;"
+                " give other starts"
+            )
+        else:
+            self.stalled = True
+            self.reason = (
+                "no step lowers the loss, though the minimum seems"
+                f" {distance:.1e} standard errors away, above {_NEAR:g}; give other starts"
+            )
+
+    def run_off(self) -> list[tuple[int, float, float]]:
+        """Elements of theta that have run off to where the loss does not depend on them, with start and end.
+
+        Where all failures lie on one side, a logistic curve becomes a step and its slope grows without end: the step
+        that is left is a small part of the standard error only because that error grows faster still.
+        """
+        if self.point is None or self._theta is None or self._start is None or self._sharpest is None:
+            return []
+        curved = np.abs(self.point.curvature.diagonal())
+        moved = np.abs(self._theta - self._start)
+        # The error that it has if all others are known: the least there is.
+        lost = (curved < _LOST * self._sharpest) & (curved * np.square(_UNKNOWN * moved) < 1) & (moved > 0)
+        return [(k, float(self._start[k]), float(self._theta[k])) for k in np.flatnonzero(lost).tolist()]
+
+    def reason_with(self, names: Sequence[str], natural: Callable[[int, float], float]) -> str:
+        """The reason; it is about no parameter by name."""
+        del names, natural
+        return self.reason
+
+    def fill_gradients(self) -> None:
+        """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""
+        assert self.point is not None
+        self._vector.fill_gradients(self.point.gradient / self.point.n)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the solver is, besides torch's own."""
+        solver: dict[str, Any] | None = None
+        if self.point is not None:
+            solver = {name: _kept(getattr(self, name)) for name in _REMEMBERED} | {"point": self.point.state_dict()}
+        return {**super().state_dict(), "solver": solver}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        solver = state_dict.get("solver")
+        super().load_state_dict({key: value for key, value in state_dict.items() if key != "solver"})
+        if solver is None:
+            return
+        for name in _REMEMBERED:
+            setattr(self, name, _restored(solver[name]))
+        self.point = LikelihoodSums.from_state_dict(solver["point"])
+
+
+def _kept(value: Any) -> Any:
+    """An array as the tensor that a checkpoint can hold."""
+    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+
+
+def _restored(value: Any) -> Any:
+    return value.numpy().copy() if isinstance(value, Tensor) else value

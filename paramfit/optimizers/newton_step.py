@@ -1,0 +1,61 @@
+"""One step of Newton's method, for any damping."""
+
+import math
+
+import numpy as np
+
+from paramfit.optimizers.small_matrices import Array
+
+__all__ = ["NewtonStep"]
+
+_DOWNWARD = 1e-9  # of the largest curvature: a direction curved down so much is no rounding
+_FLAT = 1e-13  # of the largest curvature, columns scaled: a direction so much flatter is rounding
+
+
+class NewtonStep:
+    r"""Steps from one point, for any damping.
+
+    .. math:: \delta = -S^{-1} (|\tilde H| + \lambda)^{-1} S^{-1} g, \qquad \tilde H = S^{-1} H S^{-1}
+
+    with g the gradient and H the curvature of the summed negative log-likelihood, and S the roots of H's diagonal, so
+    that the step does not depend on the parameters' units. Where H is not positive definite its eigenvalues are taken
+    by their size: the step then leads downhill all the same. One eigenvalue decomposition serves all lambdas.
+
+    Args:
+        gradient: g ``(p,)``.
+        curvature: H ``(p, p)``, symmetric.
+
+    References:
+        Philip Gill, Walter Murray, Margaret Wright: Practical Optimization (1981), section 4.4.
+    """
+
+    def __init__(self, gradient: Array, curvature: Array) -> None:
+        size = np.sqrt(np.abs(curvature.diagonal()))
+        self._size = np.where(size > 0, size, 1.0)
+        self._values, self._directions = np.linalg.eigh(curvature / np.outer(self._size, self._size))
+        self._along = self._directions.T @ (gradient / self._size)
+        self._strongest = float(np.abs(self._values).max())
+        self.definite = bool(self._values[0] > _FLAT * self._strongest > 0)
+
+    @property
+    def distance(self) -> float:
+        r"""How far the minimum is in standard errors, :math:`\sqrt{g^T H^{-1} g}`.
+
+        Infinite where H is not positive definite, unless there is no slope at all along what is flat: a saddle has
+        none either, but curves down.
+        """
+        if self._values[0] < -_DOWNWARD * self._strongest:
+            return math.inf
+        flat = self._values <= _FLAT * self._strongest
+        if (np.abs(self._along[flat]) > 1e-9 * (1 + np.abs(self._along).max(initial=0.0))).any():
+            return math.inf
+        kept = ~flat
+        return math.sqrt(float((np.square(self._along[kept]) / self._values[kept]).sum()))
+
+    def step(self, damping: float) -> tuple[Array, float]:
+        """The step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""
+        steepness = np.maximum(np.abs(self._values), _FLAT * self._strongest) + damping * self._strongest + 1e-300
+        moved = -self._along / steepness
+        promised = -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
+        step: Array = (self._directions @ moved) / self._size
+        return step, promised

@@ -1,0 +1,204 @@
+"""Does the sample follow the fitted distribution? Its quantiles and probabilities against the expected ones."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.special import betaincinv, ndtri
+from torch import Tensor
+from torch.distributions import Distribution, Normal
+
+from paramfit.plotting.cumulative import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.plotting.image import new_figure
+from paramfit.plotting.points import draw_dots, parts, shown_rows
+from paramfit.plotting.support import support_of
+
+__all__ = ["quantile_figure", "quantile_residual_figure", "quantile_residuals"]
+
+_TAIL = 0.025  # to each side of the 95 % band
+_BAND_RANKS = 200
+_NEAREST_TO_ONE = 1 - 2.0**-53
+_NEAREST_TO_ZERO = 1e-300
+
+
+class _Points(NamedTuple):
+    """What is drawn: values and probabilities, observed and expected, each ``(m,)``."""
+
+    observed: Tensor
+    expected: Tensor
+    fitted_probability: Tensor
+    position: Tensor
+
+
+class _Band(NamedTuple):
+    """Where 95 % of samples have a point: its abscissa and the ends of the band, each ``(m,)``, in both panels."""
+
+    value: tuple[Tensor, Tensor, Tensor]
+    probability: tuple[Tensor, Tensor, Tensor]
+
+
+def quantile_figure(
+    sample: Tensor, fitted: Distribution, label: str, title: str, held_out: Tensor | None = None
+) -> Figure:
+    r"""Two panels: quantiles of the sample against those of the fitted distribution, and probabilities likewise.
+
+    The i-th smallest of n values stands at the median of the i-th order statistic, whose probability has a beta
+    distribution; the band holds 95 % of it at each point,
+
+    .. math:: F(Y_{(i)}) \sim \mathrm{Beta}(i,\, n + 1 - i)
+
+    It is the band of a distribution that is known: one fitted to the same sample follows it more closely, so that
+    fewer than one point in twenty should leave the band. The left panel shows the tails, the right one the middle.
+
+    Of a discrete distribution each value is drawn once, at the middle of its ranks, against the mid-distribution
+    function (linear between the integers); the band is then too wide rather than too narrow.
+
+    Args:
+        sample: the observations ``(n,)``; of very many a choice and the extremes are drawn.
+        fitted: the fitted distribution, of batch shape ``()`` or ``(1,)``.
+        label: name of the observations, with unit.
+        title: what was fitted.
+        held_out: ``(n,)``, True for rows that were held out; they have ranks of their own.
+
+    References:
+        M. B. Wilk and R. Gnanadesikan: Probability plotting methods for the analysis of data (1968).
+        Yanyuan Ma, Marc G. Genton and Emanuel Parzen: Asymptotic properties of sample quantiles of discrete
+        distributions (2011).
+    """
+    return _figure(
+        unrolled(fitted, sample.detach().double()),
+        fitted,
+        held_out,
+        (f"fitted quantile: {label}", f"observed: {label}"),
+        title,
+        f"sample = {type(fitted).__name__}",
+    )
+
+
+def quantile_residual_figure(residuals: Tensor, title: str, held_out: Tensor | None = None) -> Figure:
+    """Two panels: quantile residuals of a regression against the standard normal distribution.
+
+    Args:
+        residuals: ``quantile_residuals`` of the fit, ``(n,)``.
+        title: what was fitted.
+        held_out: ``(n,)``, True for rows that were held out; they have ranks of their own.
+    """
+    normal = Normal(torch.zeros((), dtype=torch.float64), 1.0)
+    labels = ("quantile of the normal distribution", "quantile residual")
+    return _figure(residuals.detach().double(), normal, held_out, labels, title, "standard normal")
+
+
+def quantile_residuals(fitted: Distribution, target: Tensor, seed: int = 0) -> Tensor:
+    r"""What is left over where each observation has a distribution of its own: standard normal, if the model is right.
+
+    .. math:: r_i = \Phi^{-1}(u_i), \qquad u_i = F_i(y_i)
+        \quad\text{or, discrete,}\quad u_i \sim \mathrm{Uniform}(F_i(y_i - 1),\, F_i(y_i))
+
+    Args:
+        fitted: of batch shape ``(n,)`` or one that broadcasts.
+        target: the observations, in the support, ``(n,)``.
+        seed: of the numbers by which residuals of discrete distributions are drawn; others use none.
+
+    Returns:
+        ``(n,)``, float64; an observation beyond what float64 can tell from probability 0 or 1 is put at -37 or 8.2.
+
+    References:
+        Peter K. Dunn and Gordon K. Smyth: Randomized quantile residuals (1996).
+    """
+    probability = cumulative(fitted, target)
+    if support_of(fitted).discrete:
+        before = cumulative(fitted, target.double() - 1)
+        drawn = torch.rand(len(target), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        probability = before + drawn * (probability - before)
+    return torch.from_numpy(ndtri(probability.clamp(_NEAREST_TO_ZERO, _NEAREST_TO_ONE).numpy()))
+
+
+def _figure(
+    sample: Tensor, fitted: Distribution, held_out: Tensor | None, labels: tuple[str, str], title: str, line: str
+) -> Figure:
+    """Both panels, with one legend for both."""
+    find, band = (_discrete_points, _discrete_band) if support_of(fitted).discrete else (_points, _band)
+    found = {name: find(sample[rows], fitted) for name, rows in parts(len(sample), held_out).items()}
+    figure = new_figure(9.0, 4.6)
+    left, right = figure.subplots(1, 2)
+    trained = sample if held_out is None or bool(held_out.all()) else sample[~held_out]
+    edges = band(len(trained), fitted, trained)
+    for axes, (x, low, high) in zip((left, right), edges, strict=True):
+        axes.fill_between(
+            x.numpy(), low.numpy(), high.numpy(), color="tab:orange", alpha=0.2, linewidth=0, label="95 % band"
+        )
+    for name, points in found.items():
+        draw_dots(left, points.expected, points.observed, name, name)
+        draw_dots(right, points.position, points.fitted_probability, name, name)
+    _draw_diagonal(left, torch.cat([torch.cat([points.expected, points.observed]) for points in found.values()]), line)
+    _draw_diagonal(right, torch.tensor([0.0, 1.0]), line)
+    left.set_xlabel(labels[0], parse_math=False)
+    left.set_ylabel(labels[1], parse_math=False)
+    left.set_title("Quantiles")
+    right.set_xlabel("expected probability")
+    right.set_ylabel("fitted probability of the observed")
+    right.set_title("Probabilities")
+    right.set_aspect("equal")
+    figure.suptitle(title, fontsize="medium")
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _draw_diagonal(axes: Axes, values: Tensor, label: str) -> None:
+    """The line of a perfect fit, to which the panel is cut: the band of a heavy tail may be far wider."""
+    finite = values[values.isfinite()].double()
+    low, high = (finite.min().item(), finite.max().item()) if len(finite) else (0.0, 1.0)
+    margin = 0.04 * (high - low) or 1.0
+    ends = (low - margin, high + margin)
+    axes.plot(ends, ends, color="tab:orange", linewidth=1, label=label, zorder=4)
+    axes.set_xlim(*ends)
+    axes.set_ylim(*ends)
+
+
+def _points(sample: Tensor, fitted: Distribution) -> _Points:
+    """Each value of a continuous sample at the median of its order statistic."""
+    ordered = sample.sort().values
+    shown = shown_rows(ordered)
+    observed, position = ordered[shown], _order_statistic(shown + 1.0, len(sample), 0.5)
+    return _Points(observed, quantile(fitted, position, sample), cumulative(fitted, observed), position)
+
+
+def _discrete_points(sample: Tensor, fitted: Distribution) -> _Points:
+    """Each distinct value of a discrete sample at the middle of its ranks."""
+    values, counts = torch.unique(sample, return_counts=True)
+    middle = (counts.cumsum(0) - counts / 2) / len(sample)
+    shown = shown_rows(values)
+    observed, position = values[shown], middle[shown].double()
+    return _Points(observed, mid_quantile(fitted, position, sample), mid_cumulative(fitted, observed), position)
+
+
+def _band(n: int, fitted: Distribution, near: Tensor) -> _Band:
+    ranks = _ranks(n)
+    low, median, high = (_order_statistic(ranks, n, probability) for probability in (_TAIL, 0.5, 1 - _TAIL))
+    values = [quantile(fitted, probability, near) for probability in (median, low, high)]
+    return _Band((values[0], values[1], values[2]), (median, low, high))
+
+
+def _discrete_band(n: int, fitted: Distribution, near: Tensor) -> _Band:
+    ranks = _ranks(n)
+    low, high = (_order_statistic(ranks, n, probability) for probability in (_TAIL, 1 - _TAIL))
+    middle = (ranks - 0.5) / n
+    values = [mid_quantile(fitted, probability, near) for probability in (middle, low, high)]
+    return _Band((values[0], values[1], values[2]), (middle, low, high))
+
+
+def _ranks(n: int) -> Tensor:
+    """Of up to 400 order statistics, close together at both ends, where the band bends."""
+    one_side = np.geomspace(1, max(1.0, n / 2), _BAND_RANKS)
+    return torch.from_numpy(np.unique(np.round(np.concatenate([one_side, n + 1 - one_side])))).double()
+
+
+def _order_statistic(rank: Tensor, n: int, probability: float) -> Tensor:
+    """Quantile of the rank-th smallest of n uniform numbers."""
+    found = torch.from_numpy(
+        np.asarray(betaincinv(rank.double().numpy(), (n + 1 - rank).double().numpy(), probability))
+    )
+    return found.clamp(_NEAREST_TO_ZERO, _NEAREST_TO_ONE)

@@ -1,0 +1,134 @@
+"""A distribution as a model, against torch's own distributions and derivatives by autograd."""
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor
+from torch.distributions import Gamma, Normal, Poisson
+from torch.func import functional_call, jacfwd
+
+from paramfit import DistributionModel, InputError
+
+X = torch.tensor([-1.0, 0.0, 0.5, 2.0], dtype=torch.float64)
+
+
+def gamma(**parameters: Any) -> DistributionModel:
+    return DistributionModel("torch.distributions.Gamma", {"concentration": 2.0, "rate": 0.5, **parameters})
+
+
+def heteroscedastic() -> DistributionModel:
+    return DistributionModel(
+        "torch.distributions.Normal",
+        {"loc": "a + b*x", "scale": "exp(c + d*x)"},
+        coefficients={"a": 1.0, "b": {"start": 0.5, "lower": 0}, "c": -1.0, "d": 0.25},
+    )
+
+
+def test_arguments_are_the_starts_within_the_bounds_of_the_distribution() -> None:
+    model = gamma()
+    distribution = model()
+    assert isinstance(distribution, Gamma)
+    assert distribution.concentration.item() == pytest.approx(2.0, rel=1e-15)
+    assert distribution.rate.item() == pytest.approx(0.5, rel=1e-15)
+    assert model.specifications["rate"].lower == 0
+    assert model.rate.item() == pytest.approx(torch.tensor(0.5).log().item(), rel=1e-7)
+
+
+def test_narrower_bounds_are_kept() -> None:
+    model = gamma(rate={"start": 2.0, "lower": 1.0, "upper": 3.0, "unit": "1/s"})
+    spec = model.specifications["rate"]
+    assert (spec.lower, spec.upper, spec.unit) == (1.0, 3.0, "1/s")
+
+
+def test_formulas_give_a_regression() -> None:
+    distribution = heteroscedastic()(X)
+    assert isinstance(distribution, Normal)
+    torch.testing.assert_close(distribution.loc, 1 + 0.5 * X)
+    torch.testing.assert_close(distribution.scale, torch.exp(-1 + 0.25 * X))
+
+
+@pytest.mark.parametrize("model", [gamma(), heteroscedastic()], ids=["sample", "regression"])
+def test_derivatives_of_the_arguments_are_those_of_autograd(model: DistributionModel) -> None:
+    inputs = (X,) if model.variables else ()
+    trainable = {name: value.detach() for name, value in model.named_parameters()}
+    columns = model.argument_jacobian(*inputs)
+    for argument in model.names:
+
+        def value(parameters: dict[str, Tensor], argument: str = argument) -> Tensor:
+            return model.arguments_at(parameters, *inputs)[argument]
+
+        expected = jacfwd(value)(trainable)
+        for name, slope in expected.items():
+            found = torch.as_tensor(columns[argument].get(name, 0.0), dtype=torch.float64)
+            torch.testing.assert_close(found.expand(slope.shape), slope)
+
+
+def test_leading_dimensions_broadcast() -> None:
+    model = heteroscedastic()
+    values = {name: value.detach().expand(3, 2).clone() for name, value in model.named_parameters()}
+    batched = functional_call(model, values, (X,))
+    assert batched.log_prob(X).shape == (3, 2, 4)
+    torch.testing.assert_close(batched.log_prob(X)[1, 0], model(X).log_prob(X))
+
+
+def test_integers_are_fixed() -> None:
+    model = DistributionModel("torch.distributions.Binomial", {"total_count": 7, "probs": 0.5})
+    assert [name for name, value in model.named_parameters() if value.requires_grad] == ["probs"]
+    assert model().mean.item() == pytest.approx(3.5)
+
+
+def test_starts_come_from_the_moments() -> None:
+    model = gamma(concentration=None, rate=None)
+    sample = Gamma(3.0, 2.0).sample((4000,)).double()
+    model.begin_at(sample)
+    shape, _, scale = scipy.stats.gamma.fit(sample.numpy(), floc=0)
+    assert model().concentration.item() == pytest.approx(shape, rel=0.1)
+    assert model().rate.item() == pytest.approx(1 / scale, rel=0.1)
+    assert model.specifications["rate"].start == pytest.approx(model().rate.item(), rel=1e-12)
+
+
+def test_copies_and_pickles_are_of_their_own() -> None:
+    model = heteroscedastic()
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301  # our own bytes
+        with torch.no_grad():
+            twin.a.add_(1.0)
+        torch.testing.assert_close(twin(X).loc, model(X).loc + 1)
+
+
+def test_class_is_taken_as_well_as_its_path() -> None:
+    assert isinstance(DistributionModel(Poisson, {"rate": 2.0})(), Poisson)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "parameters", "coefficients", "message"),
+    [
+        ("torch.distributions.Gama", {"rate": 1.0}, None, "did you mean Gamma"),
+        ("Gamma", {"rate": 1.0}, None, "is not a path"),
+        ("torch.nn.Linear", {"rate": 1.0}, None, "no class of torch.distributions.Distribution"),
+        ("torch.distributions.Gamma", {"rate": 1.0}, None, "Gamma needs concentration"),
+        ("torch.distributions.Gamma", {"rate": 1.0, "shape": 1.0}, None, "no such argument"),
+        ("torch.distributions.Bernoulli", {"probs": 0.5, "logits": 0.0}, None, "either probs or logits"),
+        ("torch.distributions.Binomial", {"total_count": None, "probs": 0.5}, None, "is an integer"),
+        ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": 0, "b": 0}, "coefficients.b: no formula"),
+        ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": None}, "coefficients.a.start"),
+        ("torch.distributions.Poisson", {"rate": "exp(a*x + z)"}, {"a": 0}, "x, z that are no coefficients"),
+        ("torch.distributions.Poisson", {"rate": "exp(a*"}, {"a": 0}, "parameters.rate"),
+        ("torch.distributions.Gamma", {"concentration": 1.0, "rate": -1.0}, None, "outside its bounds"),
+        ("torch.distributions.Uniform", {"low": 0.0, "high": 1.0}, None, "Uniform"),
+        ("torch.distributions.MultivariateNormal", {"loc": 0.0}, None, "univariate"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    distribution: str, parameters: dict[str, Any], coefficients: dict[str, Any] | None, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        DistributionModel(distribution, parameters, coefficients)
+
+
+def test_number_of_inputs_is_checked() -> None:
+    with pytest.raises(InputError, match="1 variables"):
+        heteroscedastic()(X, X)

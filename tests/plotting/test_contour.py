@@ -1,0 +1,132 @@
+"""Contours of the profiled deviance beside the ellipse."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from paramfit.estimates.profiles import PairProfile
+from paramfit.plotting import contour_figure, pixels
+
+LEVELS = {0.68: -2 * math.log(0.32), 0.95: -2 * math.log(0.05)}  # chi-squared with two degrees of freedom
+COVARIANCE = torch.tensor([[4.0, 1.2], [1.2, 1.0]], dtype=torch.float64)
+
+
+def quadratic(names: tuple[str, str] = ("a", "b"), covariance: Tensor = COVARIANCE) -> PairProfile:
+    """Two parameters of a linear model, at (1, -2)."""
+    first, second = np.linspace(-5.0, 7.0, 21), np.linspace(-5.0, 1.0, 23)
+    offset = np.stack(np.meshgrid(first - 1.0, second + 2.0, indexing="ij"), axis=-1)
+    deviance = np.einsum("...i,ij,...j", offset, np.linalg.inv(covariance.numpy()), offset)
+    rows = tuple(map(tuple, deviance.tolist()))
+    return PairProfile(names, (1.0, -2.0), tuple(first.tolist()), tuple(second.tolist()), rows, LEVELS)
+
+
+def drawn(pair: PairProfile, covariance: Tensor | None = COVARIANCE) -> Figure:
+    return contour_figure([pair], pair.names, covariance, "after 3 iterations", {"a": "m"})
+
+
+def contours(axes: Axes) -> list[np.ndarray]:
+    """The corners of each contour, the inner one first."""
+    return [
+        np.asarray(group.get_paths()[0].vertices) for group in axes.collections if isinstance(group, QuadContourSet)
+    ]
+
+
+def form(points: np.ndarray) -> np.ndarray:
+    offset = points - np.array([1.0, -2.0])
+    return np.einsum("ni,ij,nj->n", offset, np.linalg.inv(COVARIANCE.numpy()), offset)
+
+
+def curves(axes: Axes, color: str) -> list[np.ndarray]:
+    return [np.asarray(line.get_xydata()) for line in axes.lines if line.get_color() == color]
+
+
+def test_contours_of_a_linear_model_lie_on_the_ellipses() -> None:
+    (axes,) = drawn(quadratic()).axes
+    for corners, height in zip(contours(axes), LEVELS.values(), strict=True):
+        assert form(corners) == pytest.approx(height, rel=0.01)
+    for edge, height in zip(curves(axes, "tab:orange"), LEVELS.values(), strict=True):
+        assert form(edge) == pytest.approx(height, rel=1e-12)
+
+
+def test_ellipse_reaches_as_far_as_the_standard_error_says() -> None:
+    (axes,) = drawn(quadratic()).axes
+    _, outer = curves(axes, "tab:orange")
+    assert outer[:, 0].max() == pytest.approx(1.0 + 2.447746830680816 * 2.0, rel=1e-3)
+    assert outer[:, 1].max() == pytest.approx(-2.0 + 2.447746830680816, rel=1e-3)
+
+
+def test_traces_of_a_linear_model_are_the_two_regressions() -> None:
+    (axes,) = drawn(quadratic()).axes
+    along, across = curves(axes, "0.45")
+    assert along[:, 1] == pytest.approx(-2.0 + 1.2 / 4.0 * (along[:, 0] - 1.0), abs=1e-9)
+    assert across[:, 0] == pytest.approx(1.0 + 1.2 / 1.0 * (across[:, 1] + 2.0), abs=1e-9)
+
+
+def test_axes_carry_names_and_units() -> None:
+    figure = drawn(quadratic())
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("a (m)", "b")
+    assert figure.get_suptitle() == "after 3 iterations"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "profiled deviance, 68 %",
+        "profiled deviance, 95 %",
+        "plain ellipse, 68 %",
+        "plain ellipse, 95 %",
+        "profile traces",
+        "estimate",
+    ]
+
+
+@pytest.mark.parametrize(
+    "covariance",
+    [None, torch.full((2, 2), math.nan).double(), torch.tensor([[1.0, 2.0], [2.0, 1.0]]).double()],
+    ids=["none", "not a number", "not positive definite"],
+)
+def test_without_a_covariance_there_is_no_ellipse(covariance: Tensor | None) -> None:
+    figure = drawn(quadratic(), covariance)
+    assert not curves(figure.axes[0], "tab:orange")
+    assert "plain ellipse, 68 %" not in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize("hole", [math.nan, math.inf])
+def test_grid_with_places_that_are_not_known_can_be_drawn(hole: float) -> None:
+    found = quadratic()
+    rows = tuple((hole, *row[1:]) for row in found.deviance)
+    (axes,) = drawn(PairProfile(**{**found.__dict__, "deviance": rows})).axes
+    assert form(contours(axes)[0]) == pytest.approx(LEVELS[0.68], rel=0.1)
+
+
+def test_flat_likelihood_has_no_contour() -> None:
+    found = quadratic()
+    rows = tuple(tuple(1e-3 * value for value in row) for row in found.deviance)
+    (axes,) = drawn(PairProfile(**{**found.__dict__, "deviance": rows})).axes
+    assert contours(axes) == []
+
+
+def test_pairs_of_three_parameters_stand_in_a_triangle() -> None:
+    names = ("a", "b", "c")
+    pairs = [quadratic(pair) for pair in combinations(names, 2)]
+    figure = contour_figure(pairs, names, torch.eye(3, dtype=torch.float64), "three")
+    places = {(axes.get_subplotspec().rowspan.start, axes.get_subplotspec().colspan.start) for axes in figure.axes}
+    assert places == {(0, 0), (1, 0), (1, 1)}
+    assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes] == [("", "b"), ("a", "c"), ("b", "")]
+
+
+def test_of_many_parameters_the_first_six_are_drawn() -> None:
+    names = tuple(f"b{k}" for k in range(8))
+    pairs = [quadratic(pair) for pair in combinations(names, 2)]
+    figure = contour_figure(pairs, names, None, "eight")
+    assert len(figure.axes) == 15
+    assert figure.get_suptitle() == "eight: 15 of 28 pairs"
+
+
+def test_names_are_written_as_they_are() -> None:
+    figure = drawn(quadratic((r"$cost_$ of \frac{", "b")))
+    pixels(figure)
+    assert figure.axes[0].get_xlabel() == r"$cost_$ of \frac{"

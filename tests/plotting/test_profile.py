@@ -1,0 +1,137 @@
+"""Profiles of the likelihood beside the parabola."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paramfit.estimates.profiles import Profile
+from paramfit.plotting import pixels, profile_figure
+
+LIMIT = 1.959963984540054
+
+
+def normal_mean(name: str = "location", points: int = 9) -> Profile:
+    """The mean 2 of a normal sample with standard error 0.5: its profile is the parabola."""
+    tau = np.linspace(-2.25, 2.25, points)
+    return Profile(
+        name=name,
+        estimate=2.0,
+        values=tuple((2.0 + 0.5 * tau).tolist()),
+        tau=tuple(tau.tolist()),
+        others={},
+        lower=2.0 - 0.5 * LIMIT,
+        upper=2.0 + 0.5 * LIMIT,
+        level=0.95,
+        limit=LIMIT,
+    )
+
+
+def poisson_mean(lower: float | None = 1.5624, upper: float | None = 6.8) -> Profile:
+    """The mean of 5 counts that add up to 17."""
+    values = np.linspace(1.4, 7.0, 25)
+    deviance = 2 * (17 * np.log(3.4 / values) - 5 * (3.4 - values))
+    tau = np.sign(values - 3.4) * np.sqrt(deviance.clip(0))
+    return Profile("rate", 3.4, tuple(values.tolist()), tuple(tau.tolist()), {}, lower, upper, 0.95, LIMIT)
+
+
+def drawn(*profiles: Profile, error: float | None = 0.5) -> Figure:
+    return profile_figure(profiles, {found.name: error for found in profiles}, "after 3 iterations", {"rate": "1/s"})
+
+
+def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
+    found = next(line for line in axes.lines if str(line.get_label()).startswith(label))
+    return np.asarray(found.get_xdata(), dtype=float), np.asarray(found.get_ydata(), dtype=float)
+
+
+def labels(axes: Axes) -> list[str]:
+    return [str(line.get_label()) for line in axes.lines]
+
+
+def test_profile_of_a_normal_mean_is_the_parabola() -> None:
+    axes = drawn(normal_mean()).axes[0]
+    values, deviance = line(axes, "profile")
+    assert len(values) > 100
+    assert deviance == pytest.approx(((values - 2.0) / 0.5) ** 2, abs=1e-12)
+    x, y = line(axes, "parabola")
+    assert y == pytest.approx(((x - 2.0) / 0.5) ** 2, abs=1e-12)
+
+
+def test_both_intervals_of_a_normal_mean_end_where_the_parabola_has_3_84() -> None:
+    axes = drawn(normal_mean()).axes[0]
+    for label in ("plain interval", "profile interval"):
+        x, y = line(axes, label)
+        assert x == pytest.approx([2.0 - 0.9799819922700268, 2.0 + 0.9799819922700268], rel=1e-12)
+        assert y == pytest.approx([3.841458820694124] * 2, rel=1e-12)
+    _, height = line(axes, "95 %: 3.84")
+    assert height == pytest.approx([3.841458820694124] * 2)
+
+
+def test_curve_between_few_points_is_the_closed_form() -> None:
+    values, deviance = line(drawn(poisson_mean()).axes[0], "profile")
+    assert deviance == pytest.approx(2 * (17 * np.log(3.4 / values) - 5 * (3.4 - values)), rel=1e-3, abs=1e-3)
+
+
+def test_threshold_is_that_of_the_profile() -> None:
+    found = normal_mean()
+    axes = drawn(Profile(**{**found.__dict__, "limit": 2.1, "level": 0.9})).axes[0]
+    assert line(axes, "90 %: 4.41")[1] == pytest.approx([4.41] * 2)
+
+
+def test_axis_carries_name_and_unit() -> None:
+    figure = drawn(poisson_mean(), normal_mean())
+    assert [axes.get_xlabel() for axes in figure.axes] == ["rate (1/s)", "location"]
+    assert figure.get_supylabel() == "deviance, 2 (log L$_{max}$ − log L)"
+    assert figure.get_suptitle() == "after 3 iterations"
+
+
+@pytest.mark.parametrize("end", [None, math.inf], ids=["not found", "infinite"])
+def test_end_that_is_missing_is_said(end: float | None) -> None:
+    axes = drawn(poisson_mean(upper=end)).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["no upper end"]
+    assert line(axes, "profile interval")[0].tolist() == [1.5624]
+
+
+def test_profile_without_ends_has_no_interval() -> None:
+    axes = drawn(poisson_mean(-math.inf, None)).axes[0]
+    assert "profile interval" not in labels(axes)
+    assert len(axes.texts) == 2
+
+
+@pytest.mark.parametrize("error", [None, math.nan, 0.0, math.inf])
+def test_without_a_standard_error_there_is_no_parabola(error: float | None) -> None:
+    axes = drawn(normal_mean(), error=error).axes[0]
+    assert not {"parabola of the plain error", "plain interval"} & set(labels(axes))
+    assert "profile" in labels(axes)
+
+
+def test_places_of_a_better_optimum_are_left_out() -> None:
+    found = normal_mean()
+    broken = Profile(**{**found.__dict__, "tau": (-math.inf, *found.tau[1:])})
+    values, deviance = line(drawn(broken).axes[0], "profile")
+    assert np.isfinite(deviance).all()
+    assert values[0] == pytest.approx(found.values[1])
+
+
+@pytest.mark.parametrize(("count", "panels"), [(1, 1), (3, 3), (4, 4), (7, 7), (20, 16)])
+def test_every_parameter_has_a_panel_up_to_sixteen(count: int, panels: int) -> None:
+    figure = drawn(*(normal_mean(f"b{k}") for k in range(count)))
+    assert len(figure.axes) == panels
+    assert figure.get_suptitle().endswith("the first 16 of 20 parameters") == (count == 20)
+
+
+def test_legend_names_each_thing_once_outside_the_panels() -> None:
+    figure = drawn(normal_mean(), poisson_mean())
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert sorted(names) == sorted(
+        ["95 %: 3.84", "parabola of the plain error", "plain interval", "profile", "profile interval", "estimate"]
+    )
+
+
+def test_names_are_written_as_they_are() -> None:
+    figure = drawn(normal_mean(r"$cost_$ of \frac{"))
+    pixels(figure)
+    assert figure.axes[0].get_xlabel() == r"$cost_$ of \frac{"

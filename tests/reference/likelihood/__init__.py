@@ -1,0 +1,1 @@
+"""Maximum likelihood against statsmodels, scipy.stats and closed forms."""

@@ -1,0 +1,245 @@
+"""Regressions: estimates and observed-information errors against statsmodels, and scipy's densities where it has none."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+from statsmodels.base.model import GenericLikelihoodModel
+from statsmodels.miscmodels.tmodel import TLinearModel
+from statsmodels.othermod.betareg import BetaModel
+
+from paramfit import DistributionModel, fit
+from paramfit.estimates import FitResult
+from tests.reference.likelihood.truth import Array, Truth, estimates_of, maximum
+
+ROWS = 250
+VALUE, ERROR = 1e-6, 1e-4  # relative, as demanded
+EXACT = {"tol": 1e-14, "maxiter": 200}  # of statsmodels' iterations, which stop at 1e-8 of the deviance otherwise
+
+
+class Regression(NamedTuple):
+    """A distribution whose arguments are formulas of x.
+
+    Attributes:
+        name: of torch's class.
+        parameters: of ``DistributionModel``: formulas among them.
+        coefficients: of the formulas.
+        draw: the target, from x.
+        truth: estimates and errors by statsmodels or scipy, from x and the target, in the order of the free parameters.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    coefficients: dict[str, Any]
+    draw: Callable[[np.random.Generator, Array], Array]
+    truth: Callable[[Array, Array], Truth]
+
+
+def design(x: Array) -> Array:
+    return np.column_stack([np.ones_like(x), x])
+
+
+def observed(model: Any, found: Any, scale: float = 1.0) -> Truth:
+    """Of a generalised linear model, whose own errors are by the expected information."""
+    hessian = -model.hessian(found.params, scale=scale, observed=True)
+    return Truth(found.params, np.sqrt(np.diagonal(np.linalg.inv(hessian))), model.loglike(found.params, scale=scale))
+
+
+def poisson_regression(x: Array, y: Array) -> Truth:
+    found = sm.GLM(y, design(x), family=sm.families.Poisson()).fit(**EXACT)
+    return Truth(found.params, found.bse, found.llf)
+
+
+def logistic_regression(x: Array, y: Array) -> Truth:
+    found = sm.Logit(y, design(x)).fit(disp=0, method="newton", tol=1e-12)
+    return Truth(found.params, found.bse, found.llf)
+
+
+def probit_regression(x: Array, y: Array) -> Truth:
+    found = sm.Probit(y, design(x)).fit(disp=0, method="newton", tol=1e-12)
+    return Truth(found.params, found.bse, found.llf)
+
+
+def ordinary_least_squares(x: Array, y: Array) -> Truth:
+    """The variance of maximum likelihood is RSS / n, where statsmodels divides by n - p."""
+    found = sm.OLS(y, design(x)).fit()
+    n = len(y)
+    scale = np.sqrt(found.ssr / n)
+    errors = found.bse * np.sqrt((n - 2) / n)
+    return Truth(np.array([scale, *found.params]), np.array([scale / np.sqrt(2 * n), *errors]), found.llf)
+
+
+class HeteroscedasticNormal(GenericLikelihoodModel):  # type: ignore[misc]  # statsmodels has no types
+    """Mean ``a + b x`` and standard deviation ``exp(c + d x)``."""
+
+    def loglikeobs(self, params: Array) -> Array:
+        a, b, c, d = params
+        x = self.exog[:, 1]
+        found: Array = stats.norm.logpdf(self.endog, a + b * x, np.exp(c + d * x))
+        return found
+
+
+def polished(model: Any, start: list[float]) -> Truth:
+    """Of a model that statsmodels maximises by differences of its likelihood, to fewer digits than are compared."""
+    rough = model.fit(start_params=start, method="bfgs", disp=0, skip_hessian=True)
+    return maximum(lambda *values: model.loglike(np.array(values)), rough.params)
+
+
+def heteroscedastic_normal(x: Array, y: Array) -> Truth:
+    return polished(HeteroscedasticNormal(y, design(x), extra_params_names=["c", "d"]), [0, 0, 0, 0])
+
+
+def gamma_regression(x: Array, y: Array) -> Truth:
+    """The mean by statsmodels' GLM, and the shape where scipy's density is largest given it."""
+    model = sm.GLM(y, design(x), family=sm.families.Gamma(sm.families.links.Log()))
+    found = model.fit(**EXACT)
+    shape = maximum(lambda k: stats.gamma.logpdf(y, k, scale=found.mu / k).sum(), [2.0])
+    means = observed(model, found, scale=1 / shape.values[0])
+    return Truth(
+        np.array([*shape.values, *means.values]), np.array([*shape.errors, *means.errors]), shape.log_likelihood
+    )
+
+
+def exponential_regression(x: Array, y: Array) -> Truth:
+    """A gamma regression of shape 1: survival times without censoring, by their hazard, the reciprocal mean."""
+    model = sm.GLM(y, design(x), family=sm.families.Gamma(sm.families.links.Log()))
+    means = observed(model, model.fit(scale=1.0, **EXACT))
+    return means._replace(values=-means.values)
+
+
+def negative_binomial_regression(x: Array, y: Array) -> Truth:
+    found = sm.NegativeBinomial(y, design(x), loglike_method="nb2").fit(
+        disp=0, method="newton", tol=1e-12, start_params=[1, 0, 0.5]
+    )
+    return Truth(found.params, found.bse, found.llf)
+
+
+def student_regression(x: Array, y: Array) -> Truth:
+    found = polished(TLinearModel(y, design(x), fix_df=4), [0, 0, 1])
+    order = [2, 0, 1]
+    return found._replace(values=found.values[order], errors=found.errors[order])
+
+
+def weibull_regression(x: Array, y: Array) -> Truth:
+    """Accelerated failure times, which statsmodels has not."""
+    return maximum(
+        lambda shape, a, b: stats.weibull_min.logpdf(y, shape, scale=np.exp(a + b * x)).sum(),
+        [1.0, float(np.log(y.mean())), 0.0],
+    )
+
+
+def beta_regression(x: Array, y: Array) -> Truth:
+    """Mean by the logistic function, and the logarithm of a precision."""
+    return polished(BetaModel(y, design(x)), [0, 0, 1])
+
+
+LINE = {"a": 0.0, "b": 0.0}
+PROBIT = "0.5 * (1 + erf((a + b*x) / sqrt(2)))"
+REGRESSIONS = {
+    "Poisson": Regression(
+        "Poisson",
+        {"rate": "exp(a + b*x)"},
+        LINE,
+        lambda random, x: random.poisson(np.exp(0.5 + x)),
+        poisson_regression,
+    ),
+    "logistic": Regression(
+        "Bernoulli",
+        {"logits": "a + b*x"},
+        LINE,
+        lambda random, x: random.random(len(x)) < 1 / (1 + np.exp(0.3 - 2 * x)),
+        logistic_regression,
+    ),
+    "probit": Regression(
+        "Bernoulli",
+        {"probs": PROBIT},
+        LINE,
+        lambda random, x: random.normal(size=len(x)) < 0.4 + x,
+        probit_regression,
+    ),
+    "ordinary least squares": Regression(
+        "Normal",
+        {"loc": "a + b*x", "scale": 1.0},
+        LINE,
+        lambda random, x: random.normal(1 + 2 * x, 0.7),
+        ordinary_least_squares,
+    ),
+    "heteroscedastic normal": Regression(
+        "Normal",
+        {"loc": "a + b*x", "scale": "exp(c + d*x)"},
+        {**LINE, "c": 0.0, "d": 0.0},
+        lambda random, x: random.normal(1 + 2 * x, np.exp(-0.5 + x)),
+        heteroscedastic_normal,
+    ),
+    "gamma": Regression(
+        "Gamma",
+        {"concentration": "shape", "rate": "shape / exp(a + b*x)"},
+        {"shape": {"start": 1.0, "lower": 0.0}, **LINE},
+        lambda random, x: random.gamma(3, np.exp(0.5 + x) / 3),
+        gamma_regression,
+    ),
+    "exponential survival": Regression(
+        "Exponential",
+        {"rate": "exp(a + b*x)"},
+        LINE,
+        lambda random, x: random.exponential(np.exp(-1 - 0.8 * x)),
+        exponential_regression,
+    ),
+    "Weibull survival": Regression(
+        "Weibull",
+        {"scale": "exp(a + b*x)", "concentration": 1.0},
+        LINE,
+        lambda random, x: random.weibull(1.6, len(x)) * np.exp(2 + x),
+        weibull_regression,
+    ),
+    "negative binomial with its dispersion": Regression(
+        "NegativeBinomial",
+        {"total_count": "1 / alpha", "logits": "a + b*x + log(alpha)"},
+        {**LINE, "alpha": {"start": 1.0, "lower": 0.0}},
+        lambda random, x: random.poisson(np.exp(1 + x) * random.gamma(2.0, 0.5, len(x))),
+        negative_binomial_regression,
+    ),
+    "Student's t for outliers": Regression(
+        "StudentT",
+        {"df": {"start": 4.0, "fixed": True}, "loc": "a + b*x", "scale": 1.0},
+        LINE,
+        lambda random, x: 1 + 2 * x + 0.5 * random.standard_t(3, len(x)),
+        student_regression,
+    ),
+    "beta": Regression(
+        "Beta",
+        {"concentration1": "exp(p) * sigmoid(a + b*x)", "concentration0": "exp(p) * (1 - sigmoid(a + b*x))"},
+        {**LINE, "p": 1.0},
+        lambda random, x: random.beta(8 / (1 + np.exp(-x)), 8 / (1 + np.exp(x))),
+        beta_regression,
+    ),
+}
+EACH = pytest.mark.parametrize("name", REGRESSIONS)
+
+
+@cache
+def case(name: str) -> tuple[FitResult, Truth]:
+    """The fit, and what statsmodels says."""
+    regression = REGRESSIONS[name]
+    random = np.random.default_rng(2)
+    x = random.uniform(-1, 1, ROWS)
+    y = np.asarray(regression.draw(random, x), dtype=float)
+    model = DistributionModel(
+        f"torch.distributions.{regression.name}", regression.parameters, regression.coefficients, variables=["x"]
+    )
+    return fit(model, (x, y)), regression.truth(x, y)
+
+
+@EACH
+def test_estimates_errors_and_likelihood_are_statsmodels(name: str) -> None:
+    result, truth = case(name)
+    values, errors = estimates_of(result)
+    assert result.status == "converged"
+    assert values == pytest.approx(truth.values, rel=VALUE)
+    assert errors == pytest.approx(truth.errors, rel=ERROR)
+    assert result.likelihood is not None
+    assert result.likelihood["log_likelihood"] == pytest.approx(truth.log_likelihood, rel=1e-9)
