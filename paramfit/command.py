@@ -278,7 +278,7 @@ class FitCLI(LightningCLI):
             options = self._options.keys(branches=True)
             known = [name for name in options if name.startswith("data.")]
             raise InputError(explained(wrong, known)) from wrong
-        try_model(self.model, self.datamodule.train)
+        try_model(self.model, self.datamodule.every)  # in the table's order: a wrong row is told by its number
 
     @property
     def run_directory(self) -> Path | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from scipy.stats import gamma
 
 from paramfit import __version__
 from paramfit.cli import COMMANDS, EXIT_CODES, HELP, OPTIONS, main
@@ -444,3 +445,68 @@ def test_a_signal_finishes_the_block_and_leaves_a_usable_checkpoint(
     resumed = json.loads((the_run(version=1) / "estimates.json").read_text())
     whole = json.loads((the_run("whole") / "estimates.json").read_text())
     assert resumed["parameters"] == whole["parameters"]
+
+
+WAITING_TIMES = """
+model:
+  class_path: MaximumLikelihood
+  init_args:
+    model:
+      class_path: DistributionModel
+      init_args: {distribution: torch.distributions.Gamma, parameters: {concentration: 1.0, rate: 1.0}}
+data:
+  class_path: TableDataModule
+  init_args: {path: waiting.csv, inputs: [], target: t}
+"""
+BY_LBFGS = """
+    optimizer:
+      class_path: torch.optim.LBFGS
+      init_args: {line_search_fn: strong_wolfe}
+"""
+LBFGS = ["--model.optimizer", "torch.optim.LBFGS", "--model.optimizer.line_search_fn", "strong_wolfe"]
+FAST = ["--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "10"]
+
+
+def fit_waiting_times(*options: str, config: str = WAITING_TIMES) -> int:
+    """Fit 60 quantiles of a gamma distribution of shape 2.5 and rate 2."""
+    times = [gamma.ppf((k + 0.5) / 60, 2.5, scale=0.5) for k in range(60)]
+    write("waiting.csv", "t\n" + "".join(f"{time!r}\n" for time in map(float, times)))
+    return main(["fit", "--config", write("waiting.yaml", config), "--plots.enabled", "false", *options])
+
+
+def waiting_times_estimates(version: int = 0) -> dict[str, dict[str, float]]:
+    written = json.loads((the_run("waiting", version) / "estimates.json").read_text())
+    assert written["status"] == "converged"
+    found: dict[str, dict[str, float]] = written["parameters"]
+    return found
+
+
+@pytest.mark.parametrize("by_option", [True, False], ids=["by options", "by YAML"])
+def test_lbfgs_with_a_line_search_ends_where_newton_does(by_option: bool) -> None:
+    assert fit_waiting_times() == 0
+    newton = waiting_times_estimates()
+    again = WAITING_TIMES if by_option else WAITING_TIMES.replace("\ndata:", f"{BY_LBFGS.rstrip()}\ndata:")
+    assert fit_waiting_times("--trainer.max_epochs", "6", *(LBFGS if by_option else []), config=again) == 0
+    lbfgs = waiting_times_estimates(1)
+    for name, expected in newton.items():
+        spread = expected["standard_error"]
+        assert lbfgs[name]["estimate"] == pytest.approx(expected["estimate"], abs=1e-5 * spread)
+        assert lbfgs[name]["standard_error"] == pytest.approx(spread, rel=1e-5)
+    shape, _, scale = gamma.fit([float(line) for line in Path("waiting.csv").read_text().split()[1:]], floc=0)
+    assert newton["concentration"]["estimate"] == pytest.approx(shape, rel=1e-6)
+    assert newton["rate"]["estimate"] == pytest.approx(1 / scale, rel=1e-6)
+
+
+def test_a_likelihood_that_descends_too_fast_has_the_exit_code_of_divergence() -> None:
+    assert fit_waiting_times("--trainer.max_epochs", "60", *FAST) == 3
+    assert json.loads((the_run("waiting") / "estimates.json").read_text())["status"] == "diverged"
+
+
+def test_newton_survives_a_module_whose_steps_leave_the_parameter_space() -> None:
+    write("out_of_its_space.py", OUT_OF_ITS_SPACE)
+    sys.path.append(str(Path.cwd()))
+    options = ["--model", "MaximumLikelihood", "--model.model", "out_of_its_space.FreeScale"]
+    assert main(["fit", *options, "--data", "GaussianDataModule", "--data.n_obs", "1000", "--data.scale", "0.1"]) == 0
+    written = json.loads((the_run("MaximumLikelihood") / "estimates.json").read_text())
+    assert written["status"] == "converged"
+    assert written["parameters"]["scale"]["estimate"] == pytest.approx(0.1, rel=0.1)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paramfit.observations import Observations
+from paramfit.observations import Censored, Observations
 
 
 def batch(sigma: bool = True) -> Observations:
@@ -42,3 +42,32 @@ def test_to_changes_every_precision(sigma: bool) -> None:
     tensors = [*double.inputs, double.target, *([] if double.sigma is None else [double.sigma])]
     assert {tensor.dtype for tensor in tensors} == {torch.float64}
     assert len(tensors) == 3 + sigma
+
+
+def censored() -> Observations:
+    censoring = Censored(torch.tensor([0, 2, 3]), torch.tensor([torch.inf, torch.inf, 10.0]))
+    return batch(sigma=False)._replace(censoring=censoring)
+
+
+def test_censoring_goes_with_the_rows() -> None:
+    censoring = censored().rows(torch.tensor([2, 0])).censoring
+
+    assert censoring is not None
+    assert censoring.status.tolist() == [3, 0]
+    assert censoring.upper.tolist() == [10.0, torch.inf]
+
+
+@pytest.mark.parametrize("like", [torch.float64, torch.zeros((), dtype=torch.float64)], ids=["dtype", "tensor"])
+def test_precision_is_that_of_ends_and_not_of_statuses(like: torch.dtype | torch.Tensor) -> None:
+    censoring = censored().to(like).censoring
+
+    assert censoring is not None
+    assert (censoring.status.dtype, censoring.upper.dtype) == (torch.int64, torch.float64)
+
+
+def test_what_was_measured_is_all_but_the_inputs() -> None:
+    target, sigma, censoring = censored().measured
+
+    assert target.tolist() == [7.0, 8.0, 9.0]
+    assert sigma is None
+    assert censoring is not None

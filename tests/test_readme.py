@@ -55,6 +55,41 @@ def test_the_report_of_ones_own_table_is_as_printed(capsys: pytest.CaptureFixtur
     assert [line for line in report if line not in printed] == []
 
 
+def in_one_line(text: str) -> str:
+    """Without line breaks, which follow the width of the screen."""
+    return " ".join(text.split())
+
+
+def assert_printed(shown: str, printed: str) -> None:
+    """Each part of a block, between lines and ends with dots, is in what was printed."""
+    for part in shown.split("..."):
+        assert in_one_line(part) in in_one_line(printed)
+
+
+def test_the_distribution_of_ones_own_is_the_worked_example() -> None:
+    shown = next(block for block in blocks("yaml") if "DistributionModel" in block)
+    file = Path(__file__).parent.parent / "configs" / "likelihood" / "waiting_times.yaml"
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert shown.splitlines() == lines
+
+
+def test_the_report_and_the_ladder_of_a_distribution_are_as_printed(
+    capsys: pytest.CaptureFixture[str], own_directory: Path
+) -> None:
+    (own_directory / "configs").symlink_to(Path(__file__).parent.parent / "configs")
+    assert main(["fit", "--config", "configs/likelihood/waiting_times.yaml", "--plots.enabled", "false"]) == 0
+    printed = capsys.readouterr().out
+    for beginning in ("MaximumLikelihood: converged", "Can these errors be trusted?"):
+        assert_printed(next(block for block in blocks("") if block.startswith(beginning)), printed)
+
+
+def test_the_comparison_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    program = next(block for block in blocks("python") if "paramfit.compare(" in block)
+    exec(compile(program, "README.md", "exec"), {})
+    shown = next(block for block in blocks("") if "smaller in larger" in block)
+    assert_printed(shown, capsys.readouterr().out)
+
+
 def test_the_fit_in_a_notebook_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     program = next(block for block in blocks("python") if "paramfit.fit(" in block)
     exec(compile(program, "README.md", "exec"), {})

@@ -112,7 +112,7 @@ class FitPlots(Callback):
                 figures["fit"] = fit_figure(
                     raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out, bands, raw.sigma
                 )
-        elif not raw.inputs and not diverged:
+        elif not raw.inputs and not diverged and raw.censoring is None:
             with torch.no_grad():
                 fitted = model()
             if isinstance(fitted, Distribution) and bool(torch.isfinite(fitted.mean).all()):

@@ -138,7 +138,7 @@ def _raw_training_rows(data: EstimationDataModule) -> Observations:
 
 
 def _normalized(data: EstimationDataModule) -> dict[str, object] | None:
-    if data.normalization is None:
+    if data.normalization is None or not data.statistics:  # a sample has no inputs
         return None
     shifts, scales = zip(*data.statistics, strict=True)
     if len(shifts) == 1:

@@ -43,9 +43,9 @@ def distribution_figures(
     if not isinstance(fitted, Distribution):
         return {}
     target = raw.target.double()
-    if raw.inputs:
+    if raw.inputs and raw.censoring is None:
         figures["residual_quantiles"] = quantile_residual_figure(quantile_residuals(fitted, target), title, held_out)
-    else:
+    elif raw.censoring is None:  # a bound has no place in a histogram or among quantiles
         figures["histogram"] = histogram_figure(target, fitted, data.labels, title)
         figures["quantiles"] = quantile_figure(target, fitted, data.columns.target, title, held_out)
     if result.correlation is not None and len(result.correlation["parameters"]) > 1:

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.distributions import Distribution
 
 from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.callbacks.table_writer import checked_format, write_table
@@ -123,7 +124,8 @@ def _table_at(
     inputs = tuple((x - shift) * scale for x, (shift, scale) in zip(given, data.statistics, strict=True))
     if curve is None:
         dtype = next(module.parameters()).dtype
-        found = {"prediction": task_of(module).model(*(x.to(dtype) for x in inputs))}
+        predicted = task_of(module).model(*(x.to(dtype) for x in inputs))
+        found = {"prediction": predicted.mean if isinstance(predicted, Distribution) else predicted}
     else:
         found = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
     measured = {name: column.numpy() for name, column in zip(names.inputs, given, strict=True)}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from paramfit.data.array_column import float_column
 from paramfit.data.censored_rows import censored, check_censored
@@ -77,7 +78,7 @@ def observations_from(
         columns = Columns(asked, target)
         given = [_column(data, name, known) for name in (*asked, target)]
     roles: dict[str, Any] = {"sigma": sigma, "censoring": censoring, "upper": upper}
-    called: dict[str, str] = {}
+    called = {role: role for role in roles}
     for role, values in roles.items():
         if isinstance(values, str):
             if known is None:
@@ -85,22 +86,22 @@ def observations_from(
                 raise InputError(msg)
             roles[role] = _column(data, values, known)
             called[role] = values
-        elif values is not None:
-            called[role] = role
-    columns = Columns(columns.inputs, columns.target, **called)
+    if sigma is not None:
+        columns = columns._replace(sigma=called["sigma"])
     names = (*columns.inputs, columns.target)
     if len(set(names)) < len(names):
         msg = f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice"
         raise InputError(msg)
     observations = _observations(names, given, roles["sigma"], dtype)
     if roles["censoring"] is not None or roles["upper"] is not None:
-        bounds = _censored(columns, observations, roles["censoring"], roles["upper"])
+        names = (columns.target, called["censoring"], called["upper"])
+        bounds = _censored(names, observations.target, roles["censoring"], roles["upper"])
     found = observations._replace(censoring=None if bounds is None else bounds.to(observations.target))
     check_censored(found)
     return found, columns
 
 
-def _censored(columns: Columns, observations: Observations, words: Any, upper: Any) -> Censored | None:
+def _censored(names: tuple[str, str, str], target: Tensor, words: Any, upper: Any) -> Censored | None:
     """What the words say of the observations.
 
     Raises:
@@ -109,17 +110,15 @@ def _censored(columns: Columns, observations: Observations, words: Any, upper: A
     if words is None:
         msg = "upper: upper ends belong to intervals; say which rows are some by censoring"
         raise InputError(msg)
-    name, n = columns.censoring or "censoring", observations.n
-    status = statuses_of_words(np.asarray(words).ravel(), lambda row: f"data: {quoted(name)} in row {row}")
+    status = statuses_of_words(np.asarray(words).ravel(), lambda row: f"data: {quoted(names[1])} in row {row}")
     is_interval = status == Censoring.INTERVAL
     if upper is None and is_interval.any():
         msg = f"data: row {int(is_interval.argmax())} is an interval, but there are no upper ends; give them by upper"
         raise InputError(msg)
-    end = columns.upper or "upper"
-    ends = None if upper is None else float_column(end, upper, observations.target.dtype, is_interval)
-    for what, column in ((name, status), (end, status if ends is None else ends)):
-        if len(column) != n:
-            msg = f"data: {quoted(what)} has {len(column)} values, but the target {quoted(columns.target)} has {n}"
+    ends = None if upper is None else float_column(names[2], upper, target.dtype, is_interval)
+    for what, column in zip(names[1:], (status, status if ends is None else ends), strict=True):
+        if len(column) != len(target):
+            msg = f"data: {quoted(what)} has {len(column)} values, but the target {quoted(names[0])} has {len(target)}"
             raise InputError(msg)
     return censored(torch.from_numpy(status), ends)
 

@@ -12,25 +12,11 @@ class Columns(NamedTuple):
         inputs: one name for each input column; empty for a plain sample.
         target: name of what was measured.
         sigma: name of the known errors, where there are any.
-        censoring: name of the column that says which targets are bounds, where there is one.
-        upper: name of the upper ends of intervals, where there is one.
     """
 
     inputs: tuple[str, ...]
     target: str
     sigma: str | None = None
-    censoring: str | None = None
-    upper: str | None = None
-
-    @property
-    def roles(self) -> list[tuple[str, str]]:
-        """Each name with its role."""
-        others = ("target", "sigma", "censoring", "upper")
-        named = zip(self[1:], others, strict=True)
-        return [
-            *((name, "inputs") for name in self.inputs),
-            *((name, role) for name, role in named if name is not None),
-        ]
 
     @classmethod
     def unnamed(cls, n_inputs: int, *, has_sigma: bool = False) -> "Columns":

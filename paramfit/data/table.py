@@ -86,9 +86,12 @@ class TableDataModule(EstimationDataModule):
         self.sigma_is = sigma_is
         self.missing = missing
         self.dtype = precision(dtype)
-        others = [None if name is None else name.strip() for name in (sigma, censoring, upper)]
-        self._columns = Columns(_input_names(inputs), target.strip(), *others)
-        _each_once(self._columns)
+        self._columns = Columns(_input_names(inputs), target.strip(), None if sigma is None else sigma.strip())
+        self._censored = None
+        if censoring is not None:
+            ends = None if upper is None else upper.strip()
+            self._censored = CensoredColumns(censoring.strip(), self._columns.target, ends)
+        self._names = _each_once(self._columns, self._censored)
         if upper is not None and censoring is None:
             msg = "upper: upper ends belong to intervals; name the column that says which rows are some by censoring"
             raise InputError(msg)
@@ -106,20 +109,14 @@ class TableDataModule(EstimationDataModule):
     @property
     def labels(self) -> Labels:
         """The axes are called as the columns are."""
-        inputs, target, *_ = self._columns
+        inputs, target, _ = self._columns
         return Labels(inputs[0], target) if inputs else Labels(target, "density")
 
     def read(self) -> Observations:
         """All rows of all files; prints how many were dropped, if any were."""
-        inputs, target, sigma, censoring, upper = self._columns
-        names = tuple(name for name, _ in self._columns.roles)
-        request = ColumnRequest(
-            names,
-            sigma,
-            None if censoring is None else CensoredColumns(censoring, target, upper),
-            drop_missing=self.missing == "drop",
-            dtype=self.dtype,
-        )
+        inputs, target, sigma = self._columns
+        names, bounds = self._names, self._censored
+        request = ColumnRequest(names, sigma, bounds, drop_missing=self.missing == "drop", dtype=self.dtype)
         files = table_files(self.path)
         tables = [read_table(file, request) for file in files]
         source = printable(files[0]) if len(files) == 1 else f"{len(files)} files"
@@ -137,7 +134,7 @@ class TableDataModule(EstimationDataModule):
             tuple(columns[name] for name in inputs),
             columns[target],
             None if sigma is None else columns[sigma],
-            None if censoring is None else censored(columns[censoring], None if upper is None else columns[upper]),
+            None if bounds is None else censored(columns[bounds.status], columns.get(bounds.upper or "")),
         )
 
 
@@ -159,18 +156,24 @@ def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
         raise InputError(msg)
 
 
-def _each_once(columns: Columns) -> None:
-    """Refuse a column that has two roles.
+def _each_once(columns: Columns, bounds: CensoredColumns | None) -> tuple[str, ...]:
+    """The names of all columns; none has two roles.
 
     Raises:
         InputError: naming the column and its roles.
     """
     roles: dict[str, str] = {}
-    for name, role in columns.roles:
+    named = [*((name, "inputs") for name in columns.inputs), (columns.target, "target"), (columns.sigma, "sigma")]
+    if bounds is not None:
+        named += [(bounds.status, "censoring"), (bounds.upper, "upper")]
+    for name, role in named:
+        if name is None:
+            continue
         if name in roles:
             msg = f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role"
             raise InputError(msg)
         roles[name] = _ROLES.get(role, f"the {role}")
+    return tuple(roles)
 
 
 def _dropped(source: str, names: Sequence[str], tables: Sequence[TableColumns]) -> str | None:

@@ -52,7 +52,7 @@ def sample_sums(distribution: Distribution, target: Tensor, names: Sequence[str]
     if rule is not None:
         return rule(distribution, target)
     n = len(target)
-    log_density: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
+    log_density: Tensor = distribution.log_prob(target)
     columns = score(distribution, target, names)
     return SampleSums(log_density.sum(), {name: columns[name].expand(n).sum() for name in names})
 

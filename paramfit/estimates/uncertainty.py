@@ -6,8 +6,8 @@ from torch import Tensor
 
 __all__ = ["BY_DELTA_METHOD", "Uncertainty"]
 
-BY_DELTA_METHOD = ", by the delta method from the unconstrained numbers of bounded parameters"
-"""What a method adds where parameters are bounded."""
+BY_DELTA_METHOD = "; bounded parameters by the delta method"
+"""What a method adds where parameters are bounded, and theta holds their unconstrained numbers."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from paramfit.errors import InputError
 from paramfit.models import DistributionModel
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
+from paramfit.one_thread import one_thread
 from paramfit.optimizers.likelihood_sums import LikelihoodSums
 from paramfit.optimizers.small_matrices import Array
 
 __all__ = ["LikelihoodTerms"]
 
-_ROWS_AT_ONCE = 1 << 16
+_ROWS_AT_ONCE = 1 << 15
 
 
 class _ByArgument(NamedTuple):
@@ -115,7 +116,8 @@ class LikelihoodTerms:
 
     def _of(self, part: Observations, *, expected: bool) -> LikelihoodSums:
         if isinstance(self.model, DistributionModel) and part.censoring is None:
-            return self._by_arguments(self.model, part, expected=expected)
+            with torch.no_grad(), one_thread(part.n >= _ROWS_AT_ONCE):
+                return self._by_arguments(self.model, part, expected=expected)
         try:
             return self._by_autograd(part)
         except InputError:

@@ -135,7 +135,7 @@ class Objective(ABC):
         return self.l1 * parameter.sign() + 2 * self.l2 * parameter
 
 
-def check_shapes(prediction: Tensor, target: Tensor) -> None:
+def check_shapes(prediction: Any, target: Tensor) -> None:
     """Refuse a prediction that has no value for each target: it would broadcast to something else, unseen.
 
     One value alone, ``()``, is a constant, and is that of every observation.

@@ -23,7 +23,7 @@ class NegativeLogLikelihood(Objective):
 
     Raises:
         InputError: for an unknown reduction, a penalty below 0, a model that returns no distribution, or (by the
-            analytic rule) a distribution other than the normal.
+            analytic rule) a distribution other than the normal, unless it is that of a ``DistributionModel``.
 
     Example:
         >>> import torch
@@ -51,7 +51,7 @@ class NegativeLogLikelihood(Objective):
         if not isinstance(prediction, Normal):
             msg = (
                 f"the analytic rule knows the score of the normal distribution, not of {type(prediction).__name__};"
-                " use AutogradGradient or NumericalGradient"
+                " use AutogradGradient, NumericalGradient, or a DistributionModel"
             )
             raise InputError(msg)
         return (prediction.loc - target) / prediction.scale**2

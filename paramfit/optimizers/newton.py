@@ -21,13 +21,14 @@ __all__ = ["Newton"]
 
 _LEAST_GAIN = 1e-4
 _TRUSTED = 0.5  # a gain from which the quadratic model is believed
-_SHORTEST = 0.1  # part of a step that failed
+_SHORTEST, _LONGEST = 0.1, 0.5  # part of a step that failed
 _MOST_DAMPING = 1e16
 _LEAST_DAMPING = 1e-10
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
 _UNSEEN = 1e-13  # a promised decrease so small a part of the loss is lost in its rounding
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
-_UNKNOWN = 1e3  # times the way it went: so large an error
+_UNKNOWN = 1e4  # times the way it went: so large an error
+_FAR = 10.0  # times its smallest error: so far it went
 _REMEMBERED = (
     "converged", "stalled", "reason", "_theta", "_trial", "_promised", "_damping", "_start", "_sharpest"
 )  # fmt: skip
@@ -151,15 +152,17 @@ class Newton(Optimizer):
         elif unseen or self._damping > _MOST_DAMPING:
             self._end_at_rounding()
         else:
-            self._damping = max(10 * self._damping, self._damping_by_loss(sums.loss if finite else math.inf))
+            share = self._share_by_loss(sums.loss if finite else math.inf)
+            seen = NewtonStep(self.point.gradient, self.point.curvature)
+            self._damping = seen.shortening(self._damping, share)
             self._propose()
 
-    def _damping_by_loss(self, after: float) -> float:
-        """What shortens the step to where a parabola through the losses at its ends and the slope has its minimum."""
+    def _share_by_loss(self, after: float) -> float:
+        """The part of a step at which a parabola through the losses at its ends and the slope has its minimum."""
         assert self.point is not None
         rise = after - self.point.loss
         share = self._promised / (rise + 2 * self._promised) if math.isfinite(rise) else 0.0
-        return 1 / max(share, _SHORTEST) - 1
+        return min(max(share, _SHORTEST), _LONGEST)
 
     def _accept(self, sums: LikelihoodSums, there: Array) -> None:
         curved = np.abs(sums.curvature.diagonal())
@@ -207,6 +210,8 @@ class Newton(Optimizer):
     def run_off(self) -> list[tuple[int, float, float]]:
         """Elements of theta that have run off to where the loss does not depend on them, with start and end.
 
+        The farthest comes first.
+
         Where all failures lie on one side, a logistic curve becomes a step and its slope grows without end: the step
         that is left is a small part of the standard error only because that error grows faster still.
         """
@@ -214,19 +219,21 @@ class Newton(Optimizer):
             return []
         curved = np.abs(self.point.curvature.diagonal())
         moved = np.abs(self._theta - self._start)
-        # The error that it has if all others are known: the least there is.
-        lost = (curved < _LOST * self._sharpest) & (curved * np.square(_UNKNOWN * moved) < 1) & (moved > 0)
-        return [(k, float(self._start[k]), float(self._theta[k])) for k in np.flatnonzero(lost).tolist()]
+        # Errors are those of one parameter where all others are known: the least there are.
+        lost = (curved < _LOST * self._sharpest) & (curved * np.square(_UNKNOWN * moved) < 1)
+        lost &= self._sharpest * np.square(moved) > _FAR**2
+        places = sorted(np.flatnonzero(lost).tolist(), key=lambda k: -moved[k])
+        return [(k, float(self._start[k]), float(self._theta[k])) for k in places]
 
     def reason_with(self, names: Sequence[str], natural: Callable[[int, float], float]) -> str:
         """The reason; it is about no parameter by name."""
         del names, natural
         return self.reason
 
-    def fill_gradients(self) -> None:
-        """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""
+    def fill_gradients(self, count: int = 1) -> None:
+        """Give each parameter the gradient of the summed loss over ``count`` as its ``grad``, for whoever looks."""
         assert self.point is not None
-        self._vector.fill_gradients(self.point.gradient / self.point.n)
+        self._vector.fill_gradients(self.point.gradient / count)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the solver is, besides torch's own."""

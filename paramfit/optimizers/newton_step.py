@@ -9,6 +9,7 @@ from paramfit.optimizers.small_matrices import Array
 __all__ = ["NewtonStep"]
 
 _DOWNWARD = 1e-9  # of the largest curvature: a direction curved down so much is no rounding
+_HALVINGS = 12  # of a logarithm, from which a damping is known well enough
 _FLAT = 1e-13  # of the largest curvature, columns scaled: a direction so much flatter is rounding
 
 
@@ -54,8 +55,25 @@ class NewtonStep:
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""
-        steepness = np.maximum(np.abs(self._values), _FLAT * self._strongest) + damping * self._strongest + 1e-300
-        moved = -self._along / steepness
+        moved = self._moved(damping)
         promised = -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
         step: Array = (self._directions @ moved) / self._size
         return step, promised
+
+    def _moved(self, damping: float) -> Array:
+        """The step along each eigenvector, in units of S."""
+        most = self._strongest if self._strongest > 0 else 1.0
+        moved: Array = -self._along / (np.maximum(np.abs(self._values), _FLAT * most) + damping * most)
+        return moved
+
+    def shortening(self, damping: float, share: float) -> float:
+        """The damping whose step is a share as long as that of another damping, in units of S."""
+        wanted = share * np.linalg.norm(self._moved(damping))
+        shortest, longest = (1 + damping) / share, damping  # an eigenvalue is at most the strongest
+        for _ in range(_HALVINGS):
+            middle = math.sqrt(shortest * longest)
+            if np.linalg.norm(self._moved(middle)) > wanted:
+                longest = middle
+            else:
+                shortest = middle
+        return shortest

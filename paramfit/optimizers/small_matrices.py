@@ -6,6 +6,7 @@ and, where the processor is busy, a thousand times as long on waiting for thread
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dgeqrf, dgesdd, dtrtrs
 
 __all__ = ["Array", "lengths", "singular_decomposition", "solve_upper", "triangle"]
@@ -44,5 +45,8 @@ def singular_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
 
 def solve_upper(upper: Array, right: Array, *, transposed: bool = False) -> Array:
     """Solve ``R x = b``, or ``R^T x = b``, for upper triangular R without a zero on its diagonal."""
-    solution: Array = dtrtrs(upper, right, trans=int(transposed))[0]
+    several = right.ndim > 1 and right.shape[1] > 1  # for which dtrtrs calls threads, however small the triangle
+    solution: Array = (
+        dtrsm(1.0, upper, right, trans_a=int(transposed)) if several else dtrtrs(upper, right, trans=int(transposed))[0]
+    )
     return solution

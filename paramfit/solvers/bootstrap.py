@@ -1,8 +1,7 @@
 """The nonparametric bootstrap: what other samples would have said."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.estimates import LossFunction
+from paramfit.one_thread import one_thread
 from paramfit.solvers.acceleration import acceleration
 from paramfit.solvers.resampled_fits import solve_weighted
 from paramfit.solvers.weighted_losses import WEIGHTS_AT_ONCE, unvalidated, weighted_loss
@@ -136,7 +136,7 @@ def bootstrap(
     generator = torch.Generator().manual_seed(seed)
     at_once = max(1, WEIGHTS_AT_ONCE // loss.n)
     kept = []
-    with unvalidated(), _one_thread(at_once > 1):
+    with unvalidated(), one_thread(at_once > 1):
         problem = weighted_loss(loss, theta)
         for done in range(0, resamples, at_once):
             count = min(at_once, resamples - done)
@@ -158,18 +158,6 @@ def bootstrap(
         failed=failed,
         reason=_reason(failed, resamples, tuple(problem.undetermined.values())),
     )
-
-
-@contextmanager
-def _one_thread(wanted: bool) -> Iterator[None]:
-    """On a few thousand numbers at once, threads of torch wait for each other longer than they compute."""
-    before = torch.get_num_threads()
-    try:
-        if wanted:
-            torch.set_num_threads(1)
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _counts(resamples: int, n: int, generator: torch.Generator) -> Tensor:

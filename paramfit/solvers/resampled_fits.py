@@ -9,7 +9,9 @@ from paramfit.solvers.weighted_losses import Expansion, WeightedLoss
 
 __all__ = ["ResampledFits", "solve_weighted"]
 
-_CLOSE = 1e-4  # of a standard error: what is left of a step after which there is no other
+_CLOSE = 1e-4  # of a standard error: what may be left of the way to the optimum
+_SHRINKING = 0.1  # of the step before: steps that shrink so fast tell what is left
+_UNEVEN = 10.0  # times faster than in another direction, at most, a step may shrink in its own
 _MOST_STEPS = 100
 _FIRST_DAMPING = 1e-2  # of the curvature at the estimate, once an undamped step has failed
 _NO_DAMPING = 1e-6
@@ -35,9 +37,10 @@ def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
     .. math:: (H_b + \lambda_b I)\, \Delta\phi_b = -g_b, \qquad \theta_b \leftarrow \theta_b + F \Delta\phi_b
 
     which is Gauss-Newton (least squares) or Newton (likelihood) until a step fails to lower its loss, and damped from
-    then on, each fit by its own :math:`\lambda_b`. A fit has converged when an undamped step is less than 1e-4 standard
-    errors of the estimate in every parameter; it is still made, and leaves far less than the Monte-Carlo error. It has
-    not where its observations leave a parameter a thousand times as uncertain as all of them did.
+    then on, each fit by its own :math:`\lambda_b`. A fit has converged with an undamped step that leaves less than 1e-4
+    standard errors of the estimate to go, far less than the Monte-Carlo error: because it is that short itself in every
+    parameter, or by the rate at which steps shrink, as ten times :math:`|\Delta\phi|^2 / |\Delta\phi_\text{before}|`.
+    It has not where its observations leave a parameter a thousand times as uncertain as all of them did.
 
     Args:
         problem: the loss and the estimate.
@@ -52,6 +55,7 @@ def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
     converged = torch.zeros(count, dtype=torch.bool)
     active, theta = torch.arange(count), found.clone()
     damping, growth = torch.zeros(count, dtype=torch.float64), torch.full((count,), 2.0, dtype=torch.float64)
+    before = torch.zeros(count, dtype=torch.float64)
     errors = _errors(problem, problem.start.unsqueeze(0), problem.basis.unsqueeze(0))[0]
     factors = torch.eye(problem.basis.shape[1], dtype=torch.float64).repeat(count, 1, 1)
     here = problem.expand(problem.start.unsqueeze(0), weights)
@@ -61,19 +65,22 @@ def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
         step = torch.where((failed == 0).unsqueeze(1), step, torch.nan)
         trial = theta + step @ problem.basis.T
         moved = (_natural(problem, trial) - _natural(problem, theta)).abs()
-        done = (damping == 0) & (moved <= _CLOSE * errors).all(1)
+        length = torch.linalg.vector_norm(step, dim=1)
+        shrinks = (length <= _SHRINKING * before) & (_UNEVEN * length.square() <= _CLOSE * before)
+        done = (damping == 0) & ((moved <= _CLOSE * errors).all(1) | shrinks)
         if done.any():
             found[active[done]] = trial[done]
             factors[active[done]] = factor[done]
             converged[active[done]] = True
             left = (~done).nonzero()[:, 0]
             active, theta, trial, weights = active[left], theta[left], trial[left], weights[left]
-            damping, growth, here = damping[left], growth[left], here.rows(left)
+            damping, growth, length, here = damping[left], growth[left], length[left], here.rows(left)
         if not len(active):
             break
         there = problem.expand(trial, weights)
         better = _is_finite(there) & (there.value <= here.value + problem.rounding)
         theta, here = torch.where(better.unsqueeze(1), trial, theta), here.updated(there, better)
+        before = torch.where(better & (damping == 0), length, 0.0)
         damping, growth = _next_damping(damping, growth, better)
     return ResampledFits(found, converged & _determined(problem, found, factors, errors))
 

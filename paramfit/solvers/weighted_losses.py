@@ -33,7 +33,7 @@ ROWS_AT_ONCE = 1 << 15
 """Rows of all parameter vectors together: they stay in the processor's cache, and memory below some ten megabytes."""
 
 WEIGHTS_AT_ONCE = 1 << 18
-"""Weights of the fits that are solved for together: two megabytes, and the cost of a step of hundreds is that of one."""
+"""Weights of the fits that are solved together: two megabytes."""
 
 _LEAST_WEIGHT = 0.2  # of a row's own curvature under a robust objective, see ResidualRows
 _EXACT = 1e-9  # of the target's size: residuals are not resolved any finer

@@ -6,7 +6,7 @@ from torch import nn
 
 from paramfit.data import EstimationDataModule
 from paramfit.errors import InputError
-from paramfit.models import FormulaModel, FunctionModel
+from paramfit.models import DistributionModel, FormulaModel, FunctionModel
 
 if TYPE_CHECKING:
     from paramfit.tasks.base import EstimationTask
@@ -97,11 +97,11 @@ def check_units(model: nn.Module, data: EstimationDataModule) -> None:
     Raises:
         InputError: if an input is shifted or scaled, and the formula or the function cannot undo it.
     """
-    if not isinstance(model, FormulaModel | FunctionModel):
+    if not isinstance(model, FormulaModel | FunctionModel | DistributionModel):
         return
     for shift, scale in data.statistics:
         if (shift, scale) != _AS_IT_IS and model.original_units(shift, scale) is None:
-            kind = "formula" if isinstance(model, FormulaModel) else "function"
+            kind = "function" if isinstance(model, FunctionModel) else "formula"
             msg = (
                 f"data.normalization: the {kind} is meant in the data's own units, but would be fitted on"
                 f" (input - {shift:g}) * {scale:g}; leave it out, or write the scale into the {kind}"

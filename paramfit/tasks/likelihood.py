@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.distributions import check_observations
+from paramfit.errors import InputError
 from paramfit.estimates import summarise_likelihood
 from paramfit.gradients import LikelihoodTerms
 from paramfit.models import free_arguments
@@ -40,13 +41,13 @@ class MaximumLikelihood(AutomaticTask):
         objective: the negative log-likelihood, summed where it is not given.
         optimizer: ``Newton``, with its tolerances, or a ``torch.optim`` optimizer.
         scheduler: a learning-rate scheduler, stepped once per training step; Newton has none.
-        updates_per_step: updates that a training step makes on its batch; Newton makes one.
+        updates_per_step: updates that a training step makes on its batch; Newton makes one a pass, and takes no more.
         dtype: precision of parameters and data; ``float64``, since a sum over many observations needs its digits.
 
     Raises:
         InputError: for a model without trainable parameters or a block without updates; when the fit starts, for an
-            observation outside the distribution's support, and with Newton for jitter, accumulation, clipping or 16-bit
-            precision.
+            observation outside the distribution's support, and with Newton for blocks, jitter, accumulation, clipping
+            or 16-bit precision.
     """
 
     solver = Newton
@@ -79,10 +80,16 @@ class MaximumLikelihood(AutomaticTask):
         """Refuse what Newton's method has no use for: in the hook before Lightning's own, terser, checks.
 
         Raises:
-            InputError: for accumulation, clipping or 16-bit precision.
+            InputError: for accumulation, clipping, 16-bit precision or blocks.
         """
         if self.is_solved:
             refuse_what_solvers_do_not_know(self, _WHO)
+            if self.updates_per_step > 1:
+                msg = (
+                    f"model.updates_per_step: {_WHO} makes one update of each pass over the data, not"
+                    f" {self.updates_per_step}; leave it out, or give a torch optimizer"
+                )
+                raise InputError(msg)
         return []
 
     def on_fit_start(self) -> None:
@@ -95,7 +102,7 @@ class MaximumLikelihood(AutomaticTask):
         data = data_of_task(self)
         if data is not None:
             with torch.no_grad():
-                there = self.in_precision(data.train)
+                there = self.in_precision(data.every)
                 prediction = self.model(*there.inputs)
             if isinstance(prediction, Distribution):
                 check_observations(prediction, there, free_arguments(self.model))
@@ -113,7 +120,7 @@ class MaximumLikelihood(AutomaticTask):
             if taken is None:
                 return None
             total, sums, _ = taken
-            solver.fill_gradients()
+            solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1)
             self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
         if solver.is_done():
             self.request_stop(how_it_ended(solver, self.model, self.updates))

@@ -1,16 +1,21 @@
 """What the doctor says before, after and about a fit."""
 
+import math
 import re
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch.optim import SGD, Adam
 
 from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
-from paramfit.tasks import GaussianLocation, ThermometerRegression
+from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.models import DistributionModel
+from paramfit.objectives import NegativeLogLikelihood
+from paramfit.observations import Observations
+from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
 
 
@@ -112,6 +117,83 @@ def test_the_limit_of_a_summed_likelihood_is_two_over_n(make_trainer: MakeTraine
 
     assert doctor.stability is not None
     assert doctor.stability.learning_rate_limit == pytest.approx(2 * 2.0**2 / 400, rel=1e-12)
+
+
+SAMPLE = np.array([0.5, 1.0, 2.5, 4.0])
+
+
+class Waiting(EstimationDataModule):
+    """Four waiting times, 8 together."""
+
+    def read(self) -> Observations:
+        return Observations((), torch.from_numpy(SAMPLE))
+
+
+def exponential(rate: float = 1.0) -> DistributionModel:
+    """By u = log rate the negative log-likelihood is 8 exp(u) - 4 u, and its curvature 8 exp(u)."""
+    return DistributionModel("torch.distributions.Exponential", {"rate": rate})
+
+
+@pytest.mark.parametrize(("rate", "reduction"), [(1.0, "sum"), (3.0, "sum"), (3.0, "mean")])
+def test_the_limit_of_an_exponential_is_that_of_its_logarithm(
+    rate: float, reduction: str, make_trainer: MakeTrainer
+) -> None:
+    doctor = Doctor()
+    optimizer = partial(SGD, lr=1e-3)
+    task = MaximumLikelihood(exponential(rate), NegativeLogLikelihood(reduction), optimizer)
+    make_trainer(1, doctor).fit(task, datamodule=Waiting())
+
+    assert doctor.stability is not None
+    curvature = 8 * rate / (4 if reduction == "mean" else 1)
+    assert doctor.stability.learning_rate_limit == pytest.approx(2 / curvature, rel=1e-12)
+    assert doctor.stability.condition_number == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("updates", [1, 5, 60])
+def test_the_distance_of_an_exponential_is_its_score_over_the_root_of_its_information(
+    updates: int, reduction: str, make_trainer: MakeTrainer
+) -> None:
+    report, model = FitReport(enabled=False), exponential()
+    rate = 0.05 if reduction == "sum" else 0.2
+    task = MaximumLikelihood(model, NegativeLogLikelihood(reduction), partial(SGD, lr=rate), updates_per_step=updates)
+    make_trainer(1, Doctor(), report).fit(task, datamodule=Waiting())
+
+    u = 0.0
+    for _ in range(updates):
+        u -= 0.05 * (8 * math.exp(u) - 4)
+    score, information = 8 * math.exp(u) - 4, 8 * math.exp(u)
+    assert report.result is not None
+    assert model.rate.item() == pytest.approx(u, rel=1e-10)
+    distance = abs(score) / math.sqrt(information)
+    assert report.result.distance_to_optimum_in_standard_errors == pytest.approx(distance, rel=1e-6, abs=1e-9)
+    estimate = report.result.parameters["rate"]
+    assert estimate.estimate == pytest.approx(math.exp(u), rel=1e-10)
+    assert estimate.standard_error == pytest.approx(math.exp(u) / math.sqrt(information), rel=1e-10)
+    assert report.result.status == ("converged" if distance < 0.01 else "limit_reached")
+
+
+@pytest.mark.parametrize(("share", "ends"), [(0.95, "converged"), (1.05, "limit_reached")], ids=["below", "above"])
+def test_a_likelihood_descends_below_the_limit_and_not_above(
+    share: float, ends: str, make_trainer: MakeTrainer
+) -> None:
+    report = FitReport(enabled=False)
+    at_the_optimum = 2 / 4  # the curvature there is the number of observations
+    optimizer = partial(SGD, lr=share * at_the_optimum)
+    task = MaximumLikelihood(exponential(0.52), optimizer=optimizer, updates_per_step=400)
+    make_trainer(1, Doctor(), report).fit(task, datamodule=Waiting())
+    assert report.result is not None
+    assert report.result.status == ends
+
+
+def test_a_likelihood_that_is_solved_has_no_limit(
+    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doctor = Doctor()
+    make_trainer(20, doctor).fit(MaximumLikelihood(exponential()), datamodule=Waiting())
+    assert doctor.stability is None
+    assert doctor.reason == "the likelihood is solved, and has no learning rate"
+    assert said(capsys.readouterr().out) == []
 
 
 def test_after_a_divergence_the_report_says_why_and_what_cures(

@@ -159,3 +159,39 @@ def test_data_that_cannot_be_meant_are_refused_in_one_line(data: Any, options: d
         observations_from(data, **options)
 
     assert len(str(caught.value).splitlines()) == 1
+
+
+BOUNDS = {"y": [1.0, 2.0, 3.0], "seen": ["", "interval", "right"], "until": [np.nan, 2.5, np.nan]}
+
+
+@pytest.mark.parametrize("given", ["names", "arrays", "observations"])
+def test_bounds_come_by_name_or_as_arrays(given: str) -> None:
+    if given == "names":
+        found, _ = observations_from(pd.DataFrame(BOUNDS), inputs=[], censoring="seen", upper="until")
+    else:
+        found, _ = observations_from((BOUNDS["y"],), censoring=BOUNDS["seen"], upper=BOUNDS["until"])
+    if given == "observations":
+        found, _ = observations_from(found)
+
+    assert found.censoring is not None
+    assert found.censoring.status.tolist() == [0, 3, 2]
+    assert found.censoring.upper.tolist() == [np.inf, 2.5, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"censoring": ["", "right"]}, "'censoring' has 2 values, but the target 'target' has 3"),
+        ({"censoring": ["", "right", "0"]}, "'censoring' in row 2: expected a word .* but got '0'"),
+        ({"censoring": "seen"}, "censoring: 'seen' names a column, but the data have no names"),
+        ({"upper": [1.0, 2.0, 3.0]}, "upper: upper ends belong to intervals; say which rows"),
+        ({"censoring": BOUNDS["seen"]}, "row 1 is an interval, but there are no upper ends"),
+        ({"censoring": BOUNDS["seen"], "upper": [0.0, 2.5]}, "'upper' has 2 values, but the target"),
+        ({"censoring": BOUNDS["seen"], "upper": [0.0, np.nan, 0.0]}, "'upper' is nan in row 1"),
+        ({"censoring": BOUNDS["seen"], "upper": [0.0, 2.0, 0.0]}, "row 1 is an interval from 2 to 2"),
+    ],
+    ids=["length", "word", "name", "ends alone", "no ends", "length of ends", "missing end", "no room"],
+)
+def test_bounds_that_cannot_be_used_are_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        observations_from((BOUNDS["y"],), **options)

@@ -188,3 +188,49 @@ def test_a_single_changed_cell_makes_other_data(measurements: Path) -> None:
 
 def test_it_is_a_public_name() -> None:
     assert paramfit.TableDataModule is TableDataModule
+
+
+LIFETIMES = "t,seen,until\n1,observed,\n2,right,\n3,interval,4.5\n4,,\n"
+
+
+def lifetimes(text: str = LIFETIMES, **options: Any) -> TableDataModule:
+    Path("lifetimes.csv").write_text(text, encoding="utf-8")
+    given = {"path": "lifetimes.csv", "inputs": [], "target": "t", "censoring": "seen", "upper": "until"}
+    return TableDataModule(**{**given, **options})
+
+
+def test_censoring_goes_with_the_rows_and_their_batches() -> None:
+    data = lifetimes(validation_indices=[0], batch_size=2)
+    data.setup("fit")
+    batches = [batch.censoring for batch in data.train_dataloader()]
+
+    assert [[] if batch is None else batch.status.tolist() for batch in batches] == [[2, 3], [0]]
+    assert [[] if batch is None else batch.upper.tolist() for batch in batches] == [[np.inf, 4.5], [np.inf]]
+
+
+def test_a_column_without_a_bound_is_no_censoring() -> None:
+    assert lifetimes("t,seen,until\n1,,\n2,none,\n").read().censoring is None
+
+
+def test_fingerprint_knows_the_bounds() -> None:
+    prints = set()
+    for text in (LIFETIMES, LIFETIMES.replace("right", "left"), LIFETIMES.replace("4.5", "4.6")):
+        data = lifetimes(text)
+        data.setup()
+        prints.add(data.fingerprint())
+    assert len(prints) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"censoring": None}, "upper: upper ends belong to intervals"),
+        ({"censoring": "t"}, "censoring: the column 't' is the target already"),
+        ({"upper": "seen"}, "upper: the column 'seen' is the censoring already"),
+        ({"inputs": ["until"]}, "upper: the column 'until' is an input already"),
+    ],
+    ids=["ends alone", "target", "words as ends", "input"],
+)
+def test_columns_of_bounds_have_one_role(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        lifetimes(**options)

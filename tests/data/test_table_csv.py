@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paramfit.data.table_checks import ColumnRequest
+from paramfit.data.table_checks import CensoredColumns, ColumnRequest
 from paramfit.data.table_csv import columns_of_csv
 from paramfit.errors import InputError
 
@@ -235,3 +235,48 @@ def test_any_bytes_end_in_columns_or_in_one_line(content: bytes, before: bytes) 
     found = columns_or_complaint(before + content, drop=True)
 
     assert len(found.splitlines()) == 1 if isinstance(found, str) else len(found) == 2
+
+
+LIFETIMES = "t,seen,until\n1,observed,\n2, Right ,x\n3,interval,4.5\n4,,\n5,LEFT,7\n"
+
+
+def lifetimes(text: str, upper: str | None = "until", drop: bool = False) -> list[list[float]]:
+    names = ("t", "seen", *([] if upper is None else [upper]))
+    request = ColumnRequest(names, censoring=CensoredColumns("seen", "t", upper), drop_missing=drop)
+    values: list[list[float]] = columns_of_csv("f.csv", text.encode(), request).values.tolist()
+    return values
+
+
+def test_words_become_statuses_and_idle_ends_are_not_read() -> None:
+    expected = [[1, 2, 3, 4, 5], [0, 2, 3, 0, 1], [0, 0, 4.5, 0, 0]]
+    assert lifetimes(LIFETIMES.replace("x", "")) == expected
+    quoted = LIFETIMES.replace("x", "").replace(",,", ',"",')  # which the slower reader takes as well
+    assert lifetimes(quoted + "6,none, \n") == [[*row, last] for row, last in zip(expected, (6, 0, 0), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("t,seen,until\n1,,\n\n2,1,\n", r"f\.csv: line 4, column 'seen': expected a word .* but got '1'"),
+        ("t,seen,until\n1,,\n2,NA,\n", r"line 3, column 'seen': expected a word .* but got 'NA'"),
+        ("t,seen,until\n1,interval,\n", r"line 2, column 'until': the value is missing"),
+        (
+            "t,seen,until\n1,,\n2,interval,2\n",
+            r"line 3, column 'until': the upper end of an interval is above .* got 2",
+        ),
+        (LIFETIMES, r"line 3, column 'until': expected a number, but got 'x'"),
+    ],
+    ids=["a number", "a missing word", "an endless interval", "an empty interval", "no number"],
+)
+def test_what_cannot_be_read_of_bounds_is_named_by_line(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        lifetimes(text)
+
+
+def test_interval_needs_a_column_of_upper_ends() -> None:
+    with pytest.raises(InputError, match=r"line 4, column 'seen': it is an interval, but no column holds the upper"):
+        lifetimes(LIFETIMES, upper=None)
+
+
+def test_interval_without_end_can_be_dropped() -> None:
+    assert lifetimes("t,seen,until\n1,interval,\n2,right,\n", drop=True) == [[2], [2], [0]]

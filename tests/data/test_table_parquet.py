@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from paramfit.data.table_checks import ColumnRequest
+from paramfit.data.table_checks import CensoredColumns, ColumnRequest
 from paramfit.data.table_parquet import columns_of_parquet
 from paramfit.errors import InputError
 
@@ -124,3 +124,23 @@ def test_a_damaged_file_ends_in_columns_or_in_one_line(changes: list[tuple[int, 
     found = columns_or_complaint(bytes(content if changes else content[:length]))
 
     assert found.count("\n") == 0 if isinstance(found, str) else len(found) == 2
+
+
+def lifetimes(words: pa.Array) -> list[list[float]]:
+    ends = pa.array([None, 4.5, None])
+    content = content_of(pa.table({"t": [1.0, 2.0, 3.0], "seen": words, "until": ends}))
+    request = ColumnRequest(("t", "seen", "until"), censoring=CensoredColumns("seen", "t", "until"))
+    values: list[list[float]] = columns_of_parquet("f.pq", content, request).values.tolist()
+    return values
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())], ids=str)
+def test_words_become_statuses(kind: pa.DataType) -> None:
+    assert lifetimes(pa.array([None, "interval", "right"]).cast(kind)) == [[1, 2, 3], [0, 3, 2], [0, 4.5, 0]]
+
+
+def test_other_words_and_numbers_are_refused() -> None:
+    with pytest.raises(InputError, match=r"f\.pq: row 2, column 'seen': expected a word .* but got 'dead'"):
+        lifetimes(pa.array([None, "left", "dead"]))
+    with pytest.raises(InputError, match=r"f\.pq: column 'seen' holds int64, not words: none or observed"):
+        lifetimes(pa.array([0, 1, 1]))

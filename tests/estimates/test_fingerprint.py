@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paramfit.estimates.fingerprint import Fingerprint
-from paramfit.observations import Observations
+from paramfit.observations import Censored, Observations
 
 X, Y = torch.tensor([1.0, 2.5, -3.0], dtype=torch.float64), torch.tensor([0.5, 0.25, 8.0], dtype=torch.float64)
 
@@ -34,3 +34,10 @@ def test_one_number_and_the_order_matter() -> None:
     one = Fingerprint.of(Observations((X,), Y))
     assert Fingerprint.of(Observations((X,), Y.nextafter(Y + 1))).target != one.target
     assert Fingerprint.of(Observations((X.flip(0),), Y)).inputs != one.inputs
+
+
+def test_censoring_matters() -> None:
+    status = torch.tensor([0, 2, 0])
+    one = Fingerprint.of(Observations((X,), Y, None, Censored(status, torch.full((3,), torch.inf))))
+    other = Fingerprint.of(Observations((X,), Y, None, Censored(status.flip(0) + 1, torch.full((3,), torch.inf))))
+    assert len({one.target, other.target, Fingerprint.of(Observations((X,), Y)).target}) == 3

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.errors import InputError
-from paramfit.gradients import AnalyticGradient
+from paramfit.gradients import AnalyticGradient, AutogradGradient
 from paramfit.models import DistributionModel, GaussianModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
-from paramfit.observations import Observations
+from paramfit.observations import Censored, Observations
 
 X, TARGET = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 1.0, -2.0])
 
@@ -116,3 +116,27 @@ def test_a_rule_that_has_seen_one_model_knows_the_next_one_anew() -> None:
         model = DistributionModel(f"torch.distributions.{kind}", {name: 1.0})
         assert set(rule(model, NegativeLogLikelihood(), rows)[1]) == {name}
     assert set(rule(GaussianModel(), NegativeLogLikelihood(), rows)[1]) == {"location"}
+
+
+def test_censored_score_is_autograds() -> None:
+    status = torch.tensor([0, 1, 2, 3])
+    lifetimes = torch.tensor([0.5, 1.0, 2.0, 3.0], dtype=torch.float64)
+    censoring = Censored(status, torch.where(status == 3, lifetimes + 1, math.inf))
+    observations = Observations((lifetimes / 3,), lifetimes, None, censoring)
+    model = DistributionModel(
+        "torch.distributions.Weibull",
+        {"scale": "exp(a + b*x)", "concentration": 1.5},
+        coefficients={"a": 0.1, "b": 0.2},
+    )
+    loss, found = AnalyticGradient()(model, NegativeLogLikelihood("mean"), observations)
+    expected_loss, expected = AutogradGradient()(model, NegativeLogLikelihood("mean"), observations)
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-14)
+    assert {name: value.item() for name, value in found.items()} == pytest.approx(
+        {name: value.item() for name, value in expected.items()}, rel=1e-11
+    )
+
+
+def test_censored_sample_of_a_plain_model_is_refused() -> None:
+    censoring = Censored(torch.tensor([0, 2, 0]), torch.full((3,), math.inf))
+    with pytest.raises(InputError, match="no score of GaussianModel for censored observations; use AutogradGradient"):
+        AnalyticGradient()(GaussianModel(), NegativeLogLikelihood(), Observations((), TARGET, None, censoring))

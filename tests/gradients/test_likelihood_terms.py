@@ -11,6 +11,7 @@ from torch.distributions import Distribution, Normal
 from paramfit import AbsoluteError, DistributionModel, InputError, NegativeLogLikelihood, Observations
 from paramfit.estimates import LossFunction
 from paramfit.gradients import LikelihoodTerms
+from paramfit.observations import Censored
 
 X = torch.linspace(-1.0, 2.0, 40, dtype=torch.float64)
 COUNTS = torch.tensor([0, 1, 3, 2, 5] * 8, dtype=torch.float64)
@@ -111,3 +112,26 @@ def test_what_is_no_likelihood_is_refused() -> None:
         LikelihoodTerms(own, NegativeLogLikelihood(l2=1.0))
     with pytest.raises(InputError, match="no trainable parameter"):
         LikelihoodTerms(nn.Linear(1, 1).requires_grad_(False), NegativeLogLikelihood())
+
+
+def lifetimes() -> Observations:
+    """Every kind of observation in turn."""
+    status = torch.arange(40) % 4
+    return Observations((X,), POSITIVE, None, Censored(status, torch.where(status == 3, POSITIVE + 0.5, torch.inf)))
+
+
+@pytest.mark.parametrize("expected", [False, True], ids=["Hessian", "scoring"])
+def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
+    survival = model("Weibull", {"scale": "exp(a + b*x)", "concentration": 1.5}, a=0.1, b=0.2)
+    whole = LossFunction(survival, NegativeLogLikelihood(), lifetimes())
+    terms = LikelihoodTerms(survival, NegativeLogLikelihood())
+
+    sums = None
+    for rows in torch.arange(40).split(13):
+        sums = terms.sums(lifetimes().rows(rows), sums, expected=expected)
+
+    assert sums is not None
+    assert sums.loss == pytest.approx(whole(whole.theta).item(), rel=1e-12)
+    np.testing.assert_allclose(sums.gradient, whole.gradient(whole.theta).numpy(), rtol=1e-10)
+    np.testing.assert_allclose(sums.curvature, whole.hessian(whole.theta).numpy(), rtol=1e-9, atol=1e-9)
+    assert terms.information(lifetimes()) is None

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 from torch.distributions import Normal
 
 from paramfit.errors import InputError
-from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit.observations import Censored
 
 ALL: list[Callable[..., Objective]] = [SquaredError, AbsoluteError, NegativeLogLikelihood]
 every_objective = pytest.mark.parametrize("make", ALL, ids=lambda make: make.__name__)
@@ -99,3 +101,24 @@ def test_prediction_without_a_value_for_each_target_is_refused(
         make()(torch.zeros(shape), torch.zeros(5))
     assert str(shape) in str(refusal.value)
     assert "(5,)" in str(refusal.value)
+
+
+@pytest.mark.parametrize("make", [SquaredError, AbsoluteError, HuberError], ids=lambda make: make.__name__)
+def test_only_a_likelihood_takes_censored_observations(make: Callable[..., Objective]) -> None:
+    censoring = Censored(torch.full((11,), 2), torch.full((11,), math.inf))
+    for call in (make().losses, make().total, make()):
+        with pytest.raises(InputError, match=f"{make.__name__} has no use for censored observations"):
+            call(TARGET, TARGET, None, censoring)
+
+
+@both_reductions
+def test_likelihood_of_bounds_is_that_of_what_they_leave(reduction: str) -> None:
+    objective = NegativeLogLikelihood(reduction)
+    normal = Normal(torch.tensor(0.0, dtype=torch.float64), 1.0)
+    censoring = Censored(torch.tensor([0, 1, 2, 3]), torch.tensor([math.inf, math.inf, math.inf, 2.0]).double())
+    target = torch.tensor([0.5, 0.5, 0.5, 0.5], dtype=torch.float64)
+    truth = stats.norm()
+    losses = [-truth.logpdf(0.5), -truth.logcdf(0.5), -truth.logsf(0.5), -math.log(truth.cdf(2) - truth.cdf(0.5))]
+    assert objective.losses(normal, target, None, censoring).tolist() == pytest.approx(losses, rel=1e-12)
+    expected = sum(losses) / (4 if reduction == "mean" else 1)
+    assert objective(normal, target, None, censoring).item() == pytest.approx(expected, rel=1e-12)

@@ -29,7 +29,7 @@ every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIM
 def line_and_closure() -> tuple[Parameters, Callable[[], Tensor]]:
     """The line on the scaled readings, and a closure as torch's optimizers expect it: autograd must be on."""
     parameters = [nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))]
-    (x,), y, _ = observations(0.1, torch.float32)
+    (x,), y, *_ = observations(0.1, torch.float32)
 
     def closure() -> Tensor:
         for parameter in parameters:

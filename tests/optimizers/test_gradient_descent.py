@@ -14,7 +14,7 @@ from tests.thermometer import observations
 def line_and_closure(scale: float = 0.1) -> tuple[nn.Parameter, nn.Parameter, Callable[[], Tensor]]:
     """The float32 line of the lesson, and a closure that fills its gradients by autograd."""
     weight, bias = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))
-    (x,), y, _ = observations(scale, torch.float32)
+    (x,), y, *_ = observations(scale, torch.float32)
 
     def closure() -> Tensor:
         weight.grad = bias.grad = None

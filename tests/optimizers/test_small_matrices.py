@@ -51,7 +51,8 @@ def test_singular_values_of_what_is_not_finite_are_an_error() -> None:
 
 
 @pytest.mark.parametrize("transposed", [False, True], ids=["R", "R transposed"])
-def test_triangular_system_is_solved_as_by_scipy(transposed: bool) -> None:
-    upper, right = np.triu(matrix((4, 4))) + 3 * np.eye(4), np.arange(1.0, 5.0)
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 3)], ids=str)
+def test_triangular_system_is_solved_as_by_scipy(transposed: bool, shape: tuple[int, ...]) -> None:
+    upper, right = np.triu(matrix((4, 4))) + 3 * np.eye(4), np.random.default_rng(4).normal(size=shape)
     expected = scipy.linalg.solve_triangular(upper, right, trans=int(transposed))
     np.testing.assert_allclose(solve_upper(upper, right, transposed=transposed), expected, rtol=1e-13)

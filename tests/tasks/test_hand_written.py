@@ -1,19 +1,25 @@
 """Descent by hand under Lightning."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from scipy.special import digamma
 from torch.optim import SGD, Adam
 
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data import EstimationDataModule, FixedScale, ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
-from paramfit.models import LinearModel
+from paramfit.models import DistributionModel, LinearModel
+from paramfit.objectives import NegativeLogLikelihood
+from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent
-from paramfit.tasks import HandWrittenDescent
+from paramfit.tasks import HandWrittenDescent, MaximumLikelihood
 from tests.tasks.conftest import MakeTrainer
 
 
@@ -105,3 +111,91 @@ def test_a_loaded_task_goes_where_the_saved_one_was(make_trainer: MakeTrainer) -
     assert torch.equal(loaded.model.weight, task.model.weight)
     assert torch.equal(loaded.model.bias, task.model.bias)
     assert (loaded.updates, loaded.updates_per_step) == (14, 7)
+
+
+# --- likelihoods ---
+
+X = np.linspace(-1, 2, 60)
+COUNTS = np.random.default_rng(1).poisson(np.exp(0.5 + 0.8 * X)).astype(float)
+WAITING = np.random.default_rng(0).gamma(2.5, 0.5, 60)
+
+
+class Drawn(EstimationDataModule):
+    """Rows in memory."""
+
+    def __init__(self, target: np.ndarray, *inputs: np.ndarray) -> None:
+        super().__init__()
+        self.target, self.inputs = target, inputs
+
+    def read(self) -> Observations:
+        return Observations(tuple(map(torch.from_numpy, self.inputs)), torch.from_numpy(self.target))
+
+
+def gamma_path(updates: int, rate: float) -> list[float]:
+    """Descent of the mean negative log-likelihood by the logarithms of concentration and rate."""
+    u, v = 0.0, 0.0
+    for _ in range(updates):
+        a, b = np.exp(u), np.exp(v)
+        by_u = a * (digamma(a) - v - np.log(WAITING).mean())
+        by_v = b * WAITING.mean() - a
+        u, v = u - rate * by_u, v - rate * by_v
+    return [u, v]
+
+
+def poisson_path(updates: int, rate: float) -> list[float]:
+    a, b = 0.0, 0.0
+    for _ in range(updates):
+        residual = np.exp(a + b * X) - COUNTS
+        a, b = a - rate * residual.mean(), b - rate * (residual * X).mean()
+    return [a, b]
+
+
+def gamma() -> DistributionModel:
+    return DistributionModel("torch.distributions.Gamma", {"concentration": 1.0, "rate": 1.0})
+
+
+def poisson() -> DistributionModel:
+    return DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, coefficients={"a": 0, "b": 0})
+
+
+LIKELIHOODS: dict[str, tuple[Callable[[], DistributionModel], EstimationDataModule, list[float]]] = {
+    "gamma": (gamma, Drawn(WAITING), gamma_path(40, 0.1)),
+    "Poisson regression": (poisson, Drawn(COUNTS, X), poisson_path(40, 0.1)),
+}
+DESCENTS: dict[str, tuple[Callable[[DistributionModel], LightningModule], float]] = {
+    "numerical": (lambda model: by_hand(model, NumericalGradient(1e-5)), 1e-8),  # delta squared, and rounding
+    "analytic": (lambda model: by_hand(model, AnalyticGradient()), 1e-11),
+    "autograd": (lambda model: by_hand(model, AutogradGradient()), 1e-11),
+    "by torch": (
+        lambda model: MaximumLikelihood(
+            model, NegativeLogLikelihood("mean"), partial(SGD, lr=0.1), updates_per_step=20
+        ),
+        1e-11,
+    ),
+}
+
+
+def by_hand(model: DistributionModel, rule: GradientRule) -> HandWrittenDescent:
+    optimizer = partial(GradientDescent, lr=0.1)
+    return HandWrittenDescent(model, rule, NegativeLogLikelihood("mean"), optimizer, updates_per_step=20)
+
+
+@pytest.mark.parametrize("descent", DESCENTS)
+@pytest.mark.parametrize("kind", LIKELIHOODS)
+def test_every_rule_takes_the_path_of_the_closed_form(kind: str, descent: str, make_trainer: MakeTrainer) -> None:
+    (make, data, path), (task, tolerance) = LIKELIHOODS[kind], DESCENTS[descent]
+    model = make()
+    make_trainer(2).fit(task(model), datamodule=data)
+    assert [parameter.item() for parameter in model.parameters()] == pytest.approx(path, rel=tolerance)
+
+
+def test_the_moments_start_a_descent_by_hand_too(make_trainer: MakeTrainer) -> None:
+    model = DistributionModel("torch.distributions.Gamma", {"concentration": None, "rate": None})
+    make_trainer(1).fit(by_hand(model, AnalyticGradient()), datamodule=Drawn(WAITING))
+    mean, variance = WAITING.mean(), WAITING.var()
+    assert model.specifications["rate"].start == pytest.approx(mean / variance, rel=0.2)
+
+
+def test_a_distribution_needs_a_likelihood(make_trainer: MakeTrainer) -> None:
+    with pytest.raises(InputError, match="NegativeLogLikelihood"):
+        make_trainer(1).fit(HandWrittenDescent(gamma(), AnalyticGradient()), datamodule=Drawn(WAITING))

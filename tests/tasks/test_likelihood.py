@@ -1,23 +1,33 @@
 """A user's own distribution under MaximumLikelihood."""
 
+import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 from scipy import stats
 from torch import Tensor, nn
 from torch.distributions import Distribution, Gamma, Normal, Poisson
-from torch.optim import LBFGS
+from torch.optim import LBFGS, SGD, Adam, Optimizer
 
+from paramfit import fit
+from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
 from paramfit.data import EstimationDataModule, GaussianDataModule, ThermometerDataModule
 from paramfit.errors import InputError
-from paramfit.models import LinearModel
+from paramfit.estimates import FitResult
+from paramfit.models import DistributionModel, LinearModel
+from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.tasks import MaximumLikelihood
 from tests.tasks.conftest import MakeTrainer
 
 converging = partial(LBFGS, line_search_fn="strong_wolfe", max_iter=50, tolerance_grad=1e-9)
+
+descending = partial(SGD, lr=1e-3)
 
 
 class LocationAndScale(nn.Module):
@@ -50,12 +60,13 @@ class Waiting(nn.Module):
 
 
 class Drawn(EstimationDataModule):
-    def __init__(self, values: np.ndarray) -> None:
-        super().__init__()
-        self.values = values
+    def __init__(self, values: np.ndarray, *inputs: np.ndarray, **options: Any) -> None:
+        super().__init__(**options)
+        self.values, self.inputs = values, inputs
 
     def read(self) -> Observations:
-        return Observations((), torch.from_numpy(self.values).double())
+        columns = tuple(torch.from_numpy(column).double() for column in self.inputs)
+        return Observations(columns, torch.from_numpy(self.values).double())
 
 
 def fitted(model: nn.Module, data: EstimationDataModule, make_trainer: MakeTrainer) -> Distribution:
@@ -97,7 +108,7 @@ def test_parameters_are_brought_to_float64() -> None:
 
 
 def test_a_loaded_task_takes_the_users_module(make_trainer: MakeTrainer) -> None:
-    task, trainer = MaximumLikelihood(LocationAndScale(), updates_per_step=3), make_trainer(2)
+    task, trainer = MaximumLikelihood(LocationAndScale(), optimizer=descending, updates_per_step=3), make_trainer(2)
     trainer.fit(task, datamodule=GaussianDataModule(n_obs=20))
     trainer.save_checkpoint("location.ckpt")
 
@@ -119,3 +130,189 @@ def test_a_model_that_returns_no_distribution_is_refused(make_trainer: MakeTrain
 
     with pytest.raises(InputError, match=r"Distribution, but got Tensor"):
         make_trainer().fit(MaximumLikelihood(Line()), datamodule=ThermometerDataModule())
+
+
+# --- any optimizer ends where Newton does ---
+
+WAITING = np.random.default_rng(0).gamma(2.5, 0.5, 200)
+X = np.linspace(-1, 2, 200)
+COUNTS = np.random.default_rng(1).poisson(np.exp(0.5 + 0.8 * X)).astype(float)
+
+
+def gamma(concentration: float = 1.0, rate: float = 1.0) -> DistributionModel:
+    return DistributionModel("torch.distributions.Gamma", {"concentration": concentration, "rate": rate})
+
+
+def poisson(a: float = 0.0, b: float = 0.0) -> DistributionModel:
+    return DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, coefficients={"a": a, "b": b})
+
+
+def waiting(**options: Any) -> Drawn:
+    return Drawn(WAITING, **options)
+
+
+def counted(**options: Any) -> Drawn:
+    return Drawn(COUNTS, X, **options)
+
+
+Case = tuple[Callable[[], DistributionModel], Callable[..., Drawn]]
+CASES: dict[str, Case] = {"gamma": (gamma, waiting), "Poisson regression": (poisson, counted)}
+OPTIMIZERS: dict[str, tuple[partial[Optimizer], int, int]] = {  # with epochs, and updates in each
+    "LBFGS": (partial(LBFGS, line_search_fn="strong_wolfe"), 6, 1),
+    "LBFGS in a block": (partial(LBFGS, line_search_fn="strong_wolfe"), 1, 6),
+    "Adam": (partial(Adam, lr=0.05), 10, 80),
+    "SGD": (partial(SGD, lr=1e-3), 10, 100),
+}
+
+
+def reported(task: MaximumLikelihood, data: EstimationDataModule, make: MakeTrainer, epochs: int) -> FitResult:
+    report = FitReport(enabled=False)
+    make(epochs, callbacks=[Doctor(), DivergenceDetection(), report]).fit(task, datamodule=data)
+    assert report.result is not None
+    return report.result
+
+
+def assert_near(found: FitResult, expected: FitResult, errors: float) -> None:
+    """Estimates agree to a part of their standard errors, and so do the errors."""
+    for name, estimate in expected.parameters.items():
+        spread = estimate.standard_error
+        assert spread is not None
+        assert found.parameters[name].estimate == pytest.approx(estimate.estimate, abs=errors * spread), name
+        assert found.parameters[name].standard_error == pytest.approx(spread, rel=errors), name
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize(("model", "data"), CASES.values(), ids=CASES)
+def test_any_torch_optimizer_ends_where_newton_does(
+    kind: str, model: Callable[[], DistributionModel], data: Callable[[], Drawn], make_trainer: MakeTrainer
+) -> None:
+    optimizer, epochs, block = OPTIMIZERS[kind]
+    task = MaximumLikelihood(model(), optimizer=optimizer, updates_per_step=block)
+    found = reported(task, data(), make_trainer, epochs)
+    rows = data().read()
+    assert found.status == "converged"
+    assert found.distance_to_optimum_in_standard_errors == pytest.approx(0.0, abs=1e-5)
+    assert_near(found, fit(model(), (*rows.inputs, rows.target)), 1e-5)
+
+
+def test_a_closure_that_is_evaluated_often_sees_the_loss_at_each_trial(make_trainer: MakeTrainer) -> None:
+    seen: list[tuple[float, float, float]] = []
+
+    class Watched(LBFGS):
+        """Keeps what its closure told it, and where."""
+
+        def step(self, closure: Any) -> Any:
+            def told() -> Any:
+                loss = closure()
+                (log_rate,) = self.param_groups[0]["params"]
+                seen.append((log_rate.item(), loss.item(), log_rate.grad.item()))
+                return loss
+
+            return super().step(told)
+
+    counts = np.array([1.0, 2.0, 6.0])
+    task = MaximumLikelihood(Counts(), optimizer=partial(Watched, line_search_fn="strong_wolfe"), updates_per_step=2)
+    make_trainer(2).fit(task, datamodule=Drawn(counts))
+    assert len(seen) > 8
+    assert len({place for place, _, _ in seen}) > 3
+    for log_rate, loss, slope in seen:
+        assert loss == pytest.approx(-stats.poisson.logpmf(counts, math.exp(log_rate)).sum(), rel=1e-12)
+        assert slope == pytest.approx(3 * math.exp(log_rate) - 9, rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [7, 64, 200])
+@pytest.mark.parametrize(("model", "data"), CASES.values(), ids=CASES)
+def test_newton_in_batches_gives_the_same_estimates(
+    size: int, model: Callable[[], DistributionModel], data: Callable[..., Drawn], make_trainer: MakeTrainer
+) -> None:
+    found = reported(MaximumLikelihood(model()), data(batch_size=size, shuffle=True, seed=2), make_trainer, 60)
+    rows = data().read()
+    expected = fit(model(), (*rows.inputs, rows.target))
+    assert found.status == "converged"
+    assert found.updates == expected.updates
+    assert_near(found, expected, 1e-8)
+
+
+@pytest.mark.parametrize(("model", "data"), CASES.values(), ids=CASES)
+def test_a_mean_has_the_optimum_of_the_sum(
+    model: Callable[[], DistributionModel], data: Callable[..., Drawn], make_trainer: MakeTrainer
+) -> None:
+    found = reported(MaximumLikelihood(model(), NegativeLogLikelihood("mean")), data(), make_trainer, 60)
+    assert_near(found, reported(MaximumLikelihood(model()), data(), make_trainer, 60), 1e-8)
+
+
+def test_a_penalty_is_for_descent_and_not_for_newton(make_trainer: MakeTrainer) -> None:
+    objective = NegativeLogLikelihood(l2=3.0)
+    with pytest.raises(InputError, match="penalty"):
+        MaximumLikelihood(poisson(), objective)
+    task = MaximumLikelihood(poisson(), objective, converging)
+    make_trainer(3).fit(task, datamodule=counted())
+    a, b = (parameter.item() for parameter in task.model.parameters())
+    residual = np.exp(a + b * X) - COUNTS
+    assert residual.sum() + 6 * a == pytest.approx(0.0, abs=1e-3)  # of a curvature of 400
+    assert (residual * X).sum() + 6 * b == pytest.approx(0.0, abs=1e-3)
+
+
+class Gradients(Callback):
+    """Keep the parameters and gradients as they are after each batch."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[list[float], list[float]]] = []
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        parameters = list(pl_module.parameters())
+        gradients = [parameter.grad.item() for parameter in parameters if parameter.grad is not None]
+        self.seen.append(([parameter.item() for parameter in parameters], gradients))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_the_gradient_after_an_update_of_newton_is_that_of_the_loss(reduction: str, make_trainer: MakeTrainer) -> None:
+    watcher = Gradients()
+    task = MaximumLikelihood(poisson(), NegativeLogLikelihood(reduction))
+    make_trainer(4, callbacks=[watcher]).fit(task, datamodule=counted())
+    assert len(watcher.seen) == 4
+    for (a, b), gradients in watcher.seen:
+        residual = (np.exp(a + b * X) - COUNTS) / (len(X) if reduction == "mean" else 1)
+        assert gradients == pytest.approx([residual.sum(), (residual * X).sum()], rel=1e-7, abs=1e-9)
+
+
+def test_newton_makes_no_blocks(make_trainer: MakeTrainer) -> None:
+    with pytest.raises(InputError, match="updates_per_step: Newton's method makes one"):
+        make_trainer(1).fit(MaximumLikelihood(poisson(), updates_per_step=3), datamodule=counted())
+
+
+# --- a rate that is too large ---
+
+
+def line_with_a_free_scale() -> DistributionModel:
+    arguments = {"loc": 0.0, "scale": "s"}  # nothing keeps s above 0
+    return DistributionModel("torch.distributions.Normal", arguments, coefficients={"s": 5.0})
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["watched", "unwatched"])
+@pytest.mark.parametrize(
+    "model", [line_with_a_free_scale, gamma, lambda: LocationAndScale()], ids=["out of its space", "gamma", "a module"]
+)
+def test_a_descent_that_is_too_fast_has_diverged(
+    model: Callable[[], nn.Module], watched: bool, make_trainer: MakeTrainer
+) -> None:
+    report = FitReport(enabled=False)
+    task = MaximumLikelihood(model(), optimizer=partial(SGD, lr=10.0))
+    watchers = [Doctor(), DivergenceDetection(enabled=watched), report]
+    make_trainer(60, callbacks=watchers).fit(task, datamodule=waiting())
+    assert report.result is not None
+    assert report.result.status == "diverged"
+    assert all(estimate.standard_error is None for estimate in report.result.parameters.values())
+
+
+def test_newton_does_not_leave_the_parameter_space(make_trainer: MakeTrainer) -> None:
+    found = reported(MaximumLikelihood(line_with_a_free_scale()), waiting(), make_trainer, 60)
+    assert found.status == "converged"
+    assert abs(found.parameters["s"].estimate) == pytest.approx(WAITING.std(), rel=1e-8)
+
+
+def test_what_newton_cannot_hold_has_not_converged(make_trainer: MakeTrainer) -> None:
+    model = DistributionModel("torch.distributions.Bernoulli", {"logits": "a + b*x"}, coefficients={"a": 0.0, "b": 0.0})
+    found = reported(MaximumLikelihood(model), Drawn((X > 0.7).astype(float), X), make_trainer, 100)
+    assert found.status == "stalled"
+    assert "b started at 0 and has run off to" in found.reason

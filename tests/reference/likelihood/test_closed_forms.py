@@ -13,7 +13,7 @@ TIGHT = 1e-8
 
 
 def fitted(name: str, sample: Array, *arguments: str) -> FitResult:
-    result = fit(DistributionModel(f"torch.distributions.{name}", dict.fromkeys(arguments)), (sample,))
+    result: FitResult = fit(DistributionModel(f"torch.distributions.{name}", dict.fromkeys(arguments)), (sample,))
     assert result.status == "converged"
     return result
 

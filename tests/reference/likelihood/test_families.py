@@ -1,11 +1,10 @@
 """Samples in one column: estimates and errors of each family against scipy.stats.
 
-The start is scipy's own fit where it has one. Some of its fits stop at four digits, so they are carried to the maximum of
-scipy's own density; errors are those of its curvature there.
+The start is scipy's own fit where it has one. Some of its fits stop at four digits, so they are carried to the maximum
+of scipy's own density; errors are those of its curvature there.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +12,7 @@ import pytest
 from scipy import stats
 
 from paramfit import DistributionModel, fit
-from paramfit.estimates import FitResult
-from tests.reference.likelihood.truth import Array, Truth, estimates_of, maximum
+from tests.reference.likelihood.truth import Array, estimates_of, maximum
 
 ROWS = 300
 VALUE, ERROR = 1e-6, 1e-4  # relative, as demanded
@@ -218,22 +216,14 @@ FAMILIES = {
         lambda y: stats.f.fit(y, floc=0, fscale=1)[:2],
     ),
 }
-EACH = pytest.mark.parametrize("name", FAMILIES)
 
 
-@cache
-def case(name: str) -> tuple[FitResult, Truth]:
-    """The fit, and scipy's maximum."""
+@pytest.mark.parametrize("name", FAMILIES)
+def test_estimates_errors_and_likelihood_are_scipys(name: str) -> None:
     family = FAMILIES[name]
     sample = np.asarray(family.sample.rvs(ROWS, random_state=np.random.default_rng(1)), dtype=float)
     result = fit(DistributionModel(f"torch.distributions.{family.name}", family.parameters), (sample,))
     truth = maximum(lambda *values: family.log_density(sample, *values).sum(), family.begin(sample))
-    return result, truth
-
-
-@EACH
-def test_estimates_errors_and_likelihood_are_scipys(name: str) -> None:
-    result, truth = case(name)
     values, errors = estimates_of(result)
     assert result.status == "converged"
     assert values == pytest.approx(truth.values, rel=VALUE)

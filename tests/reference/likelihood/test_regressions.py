@@ -1,18 +1,18 @@
-"""Regressions: estimates and observed-information errors against statsmodels, and scipy's densities where it has none."""
+"""Regressions: estimates and errors by the observed information against statsmodels, or scipy's densities."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.base.model import GenericLikelihoodModel
 from statsmodels.miscmodels.tmodel import TLinearModel
 from statsmodels.othermod.betareg import BetaModel
 
-from paramfit import DistributionModel, fit
+from paramfit import DistributionModel, fit, ladder
 from paramfit.estimates import FitResult
 from tests.reference.likelihood.truth import Array, Truth, estimates_of, maximum
 
@@ -35,7 +35,7 @@ class Regression(NamedTuple):
     name: str
     parameters: dict[str, Any]
     coefficients: dict[str, Any]
-    draw: Callable[[np.random.Generator, Array], Array]
+    draw: Callable[[np.random.Generator, Array], NDArray[Any]]
     truth: Callable[[Array, Array], Truth]
 
 
@@ -151,14 +151,14 @@ REGRESSIONS = {
         "Bernoulli",
         {"logits": "a + b*x"},
         LINE,
-        lambda random, x: random.random(len(x)) < 1 / (1 + np.exp(0.3 - 2 * x)),
+        lambda random, x: random.binomial(1, 1 / (1 + np.exp(0.3 - 2 * x))),
         logistic_regression,
     ),
     "probit": Regression(
         "Bernoulli",
         {"probs": PROBIT},
         LINE,
-        lambda random, x: random.normal(size=len(x)) < 0.4 + x,
+        lambda random, x: random.binomial(1, stats.norm.cdf(0.4 + x)),
         probit_regression,
     ),
     "ordinary least squares": Regression(
@@ -218,28 +218,56 @@ REGRESSIONS = {
         beta_regression,
     ),
 }
-EACH = pytest.mark.parametrize("name", REGRESSIONS)
 
 
-@cache
-def case(name: str) -> tuple[FitResult, Truth]:
-    """The fit, and what statsmodels says."""
-    regression = REGRESSIONS[name]
+def drawn(name: str) -> tuple[Array, Array]:
     random = np.random.default_rng(2)
     x = random.uniform(-1, 1, ROWS)
-    y = np.asarray(regression.draw(random, x), dtype=float)
-    model = DistributionModel(
-        f"torch.distributions.{regression.name}", regression.parameters, regression.coefficients, variables=["x"]
-    )
-    return fit(model, (x, y)), regression.truth(x, y)
+    return x, np.asarray(REGRESSIONS[name].draw(random, x), dtype=float)
 
 
-@EACH
+def fitted(name: str) -> FitResult:
+    known = REGRESSIONS[name]
+    model = DistributionModel(f"torch.distributions.{known.name}", known.parameters, known.coefficients)
+    result: FitResult = fit(model, drawn(name))
+    return result
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
 def test_estimates_errors_and_likelihood_are_statsmodels(name: str) -> None:
-    result, truth = case(name)
+    result, truth = fitted(name), REGRESSIONS[name].truth(*drawn(name))
     values, errors = estimates_of(result)
     assert result.status == "converged"
     assert values == pytest.approx(truth.values, rel=VALUE)
     assert errors == pytest.approx(truth.errors, rel=ERROR)
     assert result.likelihood is not None
     assert result.likelihood["log_likelihood"] == pytest.approx(truth.log_likelihood, rel=1e-9)
+
+
+GENERALISED = {
+    "Poisson": sm.families.Poisson(),
+    "logistic": sm.families.Binomial(),
+    "probit": sm.families.Binomial(sm.families.links.Probit()),
+    "gamma": sm.families.Gamma(sm.families.links.Log()),
+}
+
+
+@pytest.mark.parametrize("name", GENERALISED)
+def test_errors_by_the_expected_information_are_those_of_statsmodels_generalised_linear_model(name: str) -> None:
+    """It reports these; in a probit or a gamma regression by the logarithm they are not those of the observed one."""
+    result = fitted(name)
+    x, y = drawn(name)
+    scale = 1 / result.parameters["shape"].estimate if "shape" in result.parameters else 1.0
+    errors = sm.GLM(y, design(x), family=GENERALISED[name]).fit(scale=scale, **EXACT).bse
+    found = ladder(result, profile=False).rung("expected information").standard_errors
+    assert found is not None
+    assert [found["a"], found["b"]] == pytest.approx(errors, rel=ERROR)
+
+
+@pytest.mark.parametrize("name", ["Poisson", "logistic"])
+def test_sandwich_errors_are_statsmodels_of_hc0(name: str) -> None:
+    x, y = drawn(name)
+    errors = sm.GLM(y, design(x), family=GENERALISED[name]).fit(cov_type="HC0", **EXACT).bse
+    found = ladder(fitted(name), profile=False).rung("sandwich").standard_errors
+    assert found is not None
+    assert [found["a"], found["b"]] == pytest.approx(errors, rel=ERROR)

@@ -1,0 +1,124 @@
+"""What every rung's 95 % interval promises: in 400 simulated data sets it covers the truth about 380 times.
+
+And what the ladder is for: where the error model is wrong, the rungs that believe in it cover far less, and the
+sandwich still holds.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from torch import nn
+
+import paramfit
+from paramfit import DistributionModel, LinearModel
+from tests.reference.likelihood.truth import Array
+
+REPEATS = 400
+LEAST, MOST = 0.92, 0.98  # 2.75 standard deviations of a count of 400 on either side of 0.95
+FAILS = 0.90  # 4.6 standard deviations below 0.95
+
+CURVATURE = ("observed information", "expected information")
+BELIEVING = (*CURVATURE, "profile likelihood")  # in the error model
+DOUBTING = ("sandwich", "bootstrap percentile", "bootstrap BCa")
+
+
+class Experiment(NamedTuple):
+    """A truth, what is drawn from it again and again, and what is made of it.
+
+    Attributes:
+        model: what is fitted, at its start.
+        truth: the parameters that are looked at.
+        draw: one data set: input columns and target.
+        holds: the rungs whose assumptions hold.
+        fails: those whose assumptions do not.
+        profile: whether profiles are followed.
+        bootstrap: number of resamples.
+    """
+
+    model: Callable[[], nn.Module]
+    truth: dict[str, float]
+    draw: Callable[[np.random.Generator], tuple[Array, ...]]
+    holds: tuple[str, ...]
+    fails: tuple[str, ...] = ()
+    profile: bool = False
+    bootstrap: int = 0
+
+
+X = np.linspace(-1, 1, 80)
+
+
+def waiting() -> DistributionModel:
+    return DistributionModel("torch.distributions.Exponential", {"rate": None})
+
+
+def waiting_times(random: np.random.Generator) -> tuple[Array, ...]:
+    return (random.exponential(0.5, 150),)
+
+
+def counts() -> DistributionModel:
+    return DistributionModel("torch.distributions.Poisson", {"rate": None})
+
+
+def overdispersed(random: np.random.Generator) -> tuple[Array, ...]:
+    """Counts of mean 4 and variance 12, where Poisson's is 4."""
+    return (random.negative_binomial(2, 1 / 3, 400).astype(float),)
+
+
+def count_regression() -> DistributionModel:
+    return DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 1.0, "b": 0.0})
+
+
+def counts_along_x(random: np.random.Generator) -> tuple[Array, ...]:
+    return X, random.poisson(np.exp(1 + 0.8 * X)).astype(float)
+
+
+def equal_scatter(random: np.random.Generator) -> tuple[Array, ...]:
+    return X, random.normal(1 + 2 * X, 0.5)
+
+
+def unequal_scatter(random: np.random.Generator) -> tuple[Array, ...]:
+    """A line whose scatter grows to both ends, where its slope is decided."""
+    return X, random.normal(1 + 2 * X, 0.1 + X**2)
+
+
+LINE = {"weight": 2.0, "bias": 1.0}
+# Profiles and resamples cost twenty times a fit: each is where it says most.
+EXPERIMENTS = {
+    "every rung": Experiment(
+        waiting, {"rate": 2.0}, waiting_times, (*BELIEVING, *DOUBTING), profile=True, bootstrap=200
+    ),
+    "overdispersed counts": Experiment(counts, {"rate": 4.0}, overdispersed, ("sandwich",), CURVATURE),
+    "counts along x": Experiment(count_regression, {"a": 1.0, "b": 0.8}, counts_along_x, (*CURVATURE, "sandwich")),
+    "least squares": Experiment(LinearModel, LINE, equal_scatter, (*BELIEVING, "sandwich"), profile=True),
+    "least squares of unequal variances": Experiment(
+        LinearModel, {"weight": 2.0}, unequal_scatter, ("sandwich",), CURVATURE
+    ),
+}
+
+
+def coverage(experiment: Experiment) -> dict[tuple[str, str], float]:
+    """How often each rung's interval covered each parameter."""
+    random = np.random.default_rng(1)
+    hits = {(rung, name): 0 for rung in (*experiment.holds, *experiment.fails) for name in experiment.truth}
+    for number in range(REPEATS):
+        result = paramfit.fit(experiment.model(), experiment.draw(random))
+        assert result.status == "converged"
+        ladder = paramfit.ladder(result, profile=experiment.profile, bootstrap=experiment.bootstrap, seed=number)
+        for rung, name in hits:
+            low, high = ladder.rung(rung).intervals[name]
+            assert low is not None
+            assert high is not None
+            hits[rung, name] += low <= experiment.truth[name] <= high
+    return {what: count / REPEATS for what, count in hits.items()}
+
+
+# In one test, so that no two processes simulate the same data sets.
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_intervals_cover_the_truth_where_their_assumptions_hold_and_nowhere_else(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    found = coverage(experiment)
+    for rung, parameter in found:
+        share = found[rung, parameter]
+        assert LEAST <= share <= MOST if rung in experiment.holds else share < FAILS, (rung, parameter, share)

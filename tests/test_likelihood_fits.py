@@ -1,0 +1,270 @@
+"""A sample or counts and a distribution through the command line: what a practitioner types, and what comes back."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+import yaml
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import polygamma
+
+from paramfit.cli import main
+
+HOURS = np.array([3.0, 5, 7, 18, 43, 85, 91, 98, 100, 130, 230, 487])  # F. Proschan (1963)
+QUARTERS = np.arange(1.0, 15.0)
+DEATHS = np.array([0.0, 1, 2, 3, 1, 4, 9, 18, 23, 31, 20, 25, 37, 45])  # B. Whyte and others (1987)
+
+WAITING: dict[str, Any] = {
+    "model": {
+        "class_path": "MaximumLikelihood",
+        "init_args": {
+            "model": {
+                "class_path": "DistributionModel",
+                "init_args": {
+                    "distribution": "torch.distributions.Gamma",
+                    "parameters": {"concentration": 1.0, "rate": 1.0},
+                },
+            }
+        },
+    },
+    "data": {"class_path": "TableDataModule", "init_args": {"path": "waiting.csv", "inputs": [], "target": "t"}},
+}
+COUNTS: dict[str, Any] = {
+    "model": {
+        "class_path": "MaximumLikelihood",
+        "init_args": {
+            "model": {
+                "class_path": "DistributionModel",
+                "init_args": {
+                    "distribution": "torch.distributions.Poisson",
+                    "parameters": {"rate": "exp(a + b*x)"},
+                    "coefficients": {"a": 0, "b": 0},
+                },
+            }
+        },
+    },
+    "data": {"class_path": "TableDataModule", "init_args": {"path": "counts.csv", "inputs": ["x"], "target": "y"}},
+}
+
+NO_PLOTS = ("--plots.enabled", "false")
+
+
+def write_sample(values: NDArray[np.float64], name: str = "waiting.csv") -> None:
+    Path(name).write_text("t\n" + "".join(f"{value}\n" for value in values.tolist()))
+
+
+@pytest.fixture(autouse=True)
+def tables_and_configs() -> None:
+    write_sample(HOURS)
+    rows = zip(QUARTERS.tolist(), DEATHS.tolist(), strict=True)
+    Path("counts.csv").write_text("x,y\n" + "".join(f"{x},{y}\n" for x, y in rows))
+    Path("waiting.yaml").write_text(yaml.safe_dump(WAITING))
+    Path("counts.yaml").write_text(yaml.safe_dump(COUNTS))
+
+
+def fit(name: str, *options: str) -> int:
+    return main(["fit", "--config", f"{name}.yaml", *NO_PLOTS, *options])
+
+
+def the_run(name: str) -> Path:
+    return Path("lightning_logs") / name / "version_0"
+
+
+def written(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((the_run(name) / "estimates.json").read_text())
+    return found
+
+
+def column(result: dict[str, Any], key: str) -> list[float]:
+    return [parameter[key] for parameter in result["parameters"].values()]
+
+
+def one_error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def gammas() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scipy's shape and rate, and their covariance by the gamma distribution's information in closed form."""
+    shape, _, scale = stats.gamma.fit(HOURS, floc=0)
+    rate = 1 / scale
+    information = np.array([[polygamma(1, shape), -1 / rate], [-1 / rate, shape / rate**2]])
+    return np.array([shape, rate]), np.linalg.inv(len(HOURS) * information)
+
+
+def glm(cov_type: str = "nonrobust") -> Any:
+    return sm.GLM(DEATHS, sm.add_constant(QUARTERS), family=sm.families.Poisson()).fit(cov_type=cov_type, tol=1e-12)
+
+
+def test_a_sample_and_a_distribution_need_neither_optimizer_nor_trainer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", "waiting.yaml"]) == 0
+    result = written("waiting")
+    values, covariance = gammas()
+    assert result["status"] == "converged"
+    assert result["n_observations"] == {"train": 12, "val": 0}
+    assert column(result, "estimate") == pytest.approx(values, rel=1e-6)
+    assert column(result, "standard_error") == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-4)
+    assert "observed information" in result["uncertainty"]
+    assert {path.name for path in the_run("waiting").glob("checkpoints/*")} == {"best.ckpt", "last.ckpt"}
+    assert "histogram.png" in {path.name for path in the_run("waiting").glob("figures/*")}
+    printed = capsys.readouterr()
+    assert "converged" in printed.out
+    assert "epoch" not in printed.out + printed.err
+
+
+def test_starts_may_be_left_out_where_moments_give_them() -> None:
+    assert fit("waiting", "--model.model.parameters", "{concentration: null, rate: null}") == 0
+    assert column(written("waiting"), "estimate") == pytest.approx(gammas()[0], rel=1e-6)
+
+
+def test_the_result_holds_the_likelihood_with_its_criteria() -> None:
+    assert fit("waiting") == 0
+    shape, rate = gammas()[0]
+    best = stats.gamma.logpdf(HOURS, shape, scale=1 / rate).sum()
+    found = written("waiting")["likelihood"]
+    assert found["log_likelihood"] == pytest.approx(best, rel=1e-9)
+    assert found["aic"] == pytest.approx(4 - 2 * best, rel=1e-9)
+    assert found["bic"] == pytest.approx(2 * np.log(12) - 2 * best, rel=1e-9)
+
+
+def test_a_regression_is_that_of_a_generalised_linear_model() -> None:
+    assert fit("counts") == 0
+    theirs = glm()
+    result = written("counts")
+    assert result["status"] == "converged"
+    assert column(result, "estimate") == pytest.approx(theirs.params, rel=1e-6)
+    assert column(result, "standard_error") == pytest.approx(theirs.bse, rel=1e-4)
+    assert result["likelihood"]["log_likelihood"] == pytest.approx(theirs.llf, rel=1e-9)
+
+
+def test_batches_reach_the_same_estimates() -> None:
+    assert fit("counts", "--data.batch_size", "5", "--data.shuffle", "true") == 0
+    assert written("counts")["status"] == "converged"
+    assert column(written("counts"), "estimate") == pytest.approx(glm().params, rel=1e-6)
+
+
+def test_the_ladder_is_printed_and_kept_when_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("counts", "--ladder.enabled", "true", "--ladder.bootstrap", "50") == 0
+    printed = capsys.readouterr().out
+    rungs = written("counts")["ladder"]["rungs"]
+    assert list(rungs) == [
+        "observed information",
+        "expected information",
+        "sandwich",
+        "profile likelihood",
+        "bootstrap percentile",
+        "bootstrap BCa",
+    ]
+    assert all(name in printed for name in rungs)
+    sandwich = [rungs["sandwich"]["standard_errors"][name] for name in ("a", "b")]
+    assert sandwich == pytest.approx(glm("HC0").bse, rel=1e-4)
+
+
+def test_there_is_no_ladder_where_nobody_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("counts") == 0
+    assert written("counts")["ladder"] is None
+    assert "sandwich" not in capsys.readouterr().out
+
+
+SUPPORT = {
+    "all rows train": (),
+    "some are held out": ("--data.validation_fraction", "0.25"),
+    "that one is held out": ("--data.validation_indices", "[8]"),
+}
+
+
+@pytest.mark.parametrize("options", SUPPORT.values(), ids=SUPPORT)
+def test_a_row_outside_the_support_is_named(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    values = HOURS.copy()
+    values[8] = -2
+    write_sample(values)
+    assert fit("waiting", *options) == 2
+    line = one_error_line(capsys)
+    assert all(part in line for part in ("row 8", "-2", "support of Gamma", "above 0", "1 of 12")), line
+    assert not the_run("waiting").exists()
+
+
+MISTAKES = {
+    "no such distribution": (("--model.model.distribution", "torch.distributions.Gama"), "distribution"),
+    "no such argument": (("--model.model.parameters", "{concentration: 1, scale: 1}"), "scale"),
+    "a rate below 0": (("--model.model.parameters", "{concentration: 1, rate: -1}"), "rate"),
+    "an input too many": (("--data.path", "counts.csv", "--data.inputs", "[x]", "--data.target", "y"), "input"),
+    "a ladder of -1 resamples": (("--ladder.enabled", "true", "--ladder.bootstrap", "-1"), "resamples"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options, named = MISTAKES[case]
+    assert fit("waiting", *options) == 2
+    assert named in one_error_line(capsys)
+    assert not the_run("waiting").exists()
+
+
+@pytest.mark.parametrize("command", ["validate", "test"])
+def test_held_out_rows_are_judged_by_their_likelihood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data.validation_indices", "[1, 5, 9]"]
+    assert fit("counts", *options) == 0
+    capsys.readouterr()
+    assert main([command, "--config", "counts.yaml", *options, "--ckpt_path", "last"]) == 0
+    a, b = column(written("counts"), "estimate")
+    held_out = [1, 5, 9]
+    expected = -stats.poisson.logpmf(DEATHS[held_out], np.exp(a + b * QUARTERS[held_out])).mean()
+    shown = next(line for line in capsys.readouterr().out.splitlines() if "/nll" in line)
+    assert float(shown.split()[-2]) == pytest.approx(expected, rel=1e-9)
+
+
+def predicted() -> list[dict[str, str]]:
+    with (the_run("counts") / "predictions.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_predict_writes_the_mean_of_each_row() -> None:
+    assert fit("counts") == 0
+    assert main(["predict", "--config", "counts.yaml", "--ckpt_path", "last"]) == 0
+    assert [float(row["prediction"]) for row in predicted()] == pytest.approx(glm().fittedvalues, rel=1e-6)
+
+
+def test_predict_writes_the_mean_at_other_inputs() -> None:
+    assert fit("counts") == 0
+    Path("new.csv").write_text("x\n0\n15\n")
+    options = ["--ckpt_path", "last", "--predictions.at", "new.csv"]
+    assert main(["predict", "--config", "counts.yaml", *options]) == 0
+    expected = glm().predict(np.array([[1.0, 0.0], [1.0, 15.0]]))
+    assert [float(row["prediction"]) for row in predicted()] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_sample_has_no_inputs_to_predict_at(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("waiting") == 0
+    Path("new.csv").write_text("x\n0\n")
+    capsys.readouterr()
+    options = ["--ckpt_path", "last", "--predictions.at", "new.csv"]
+    assert main(["predict", "--config", "waiting.yaml", *options]) == 2
+    assert "no input column" in one_error_line(capsys)
+
+
+def test_a_sample_has_nothing_to_normalise() -> None:
+    assert fit("waiting", "--data.normalization", "Standardize", "--ladder.enabled", "true") == 0
+    result = written("waiting")
+    assert result["normalized_input"] is None
+    assert column(result, "estimate") == pytest.approx(gammas()[0], rel=1e-6)
+
+
+def test_a_formula_of_inputs_is_meant_in_their_own_units(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("counts", "--data.normalization", "Standardize") == 2
+    assert "data.normalization" in one_error_line(capsys)
+    assert not the_run("counts").exists()
+
+
+def test_a_saved_config_repeats_the_fit() -> None:
+    assert fit("counts", "--ladder.enabled", "true") == 0
+    assert main(["fit", "--config", str(the_run("counts") / "config.yaml")]) == 0
+    again = the_run("counts").with_name("version_1") / "estimates.json"
+    assert json.loads(again.read_text()) == written("counts")
