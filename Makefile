@@ -26,6 +26,7 @@ lint: $(READY)
 benchmark: $(READY)
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/least_squares.py
+	$(BIN)/python benchmarks/likelihood.py
 	$(BIN)/python benchmarks/nist.py
 
 clean:

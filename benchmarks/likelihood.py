@@ -129,7 +129,8 @@ def resampled() -> Rivals:
         for _ in range(_RESAMPLES):
             rows = generator.integers(_RESAMPLED_ROWS, size=_RESAMPLED_ROWS)
             found.append(curve_fit(exponential, x[rows], y[rows], p0=estimate)[0])
-        return np.array(found).std(axis=0, ddof=1)
+        errors: Array = np.std(np.array(found), axis=0, ddof=1)
+        return errors
 
     def by_paramfit() -> Array:
         return np.asarray(bootstrap(loss, loss.theta, _RESAMPLES).standard_errors)

@@ -120,6 +120,8 @@ def _with_dots(message: str, options: Sequence[str]) -> str:
     """``scale: ...`` as ``data.normalization.scale: ...`` where only one option can be meant."""
     name, colon, rest = message.partition(":")
     meant = {option for option in options if option.endswith(f".{name}")}
+    if len(meant) > 1:  # what callbacks refuse has its dots already
+        meant = {option for option in meant if option.startswith(("data.", "model."))}
     return f"{meant.pop()}{colon}{rest}" if colon and len(meant) == 1 and " " not in name else message
 
 

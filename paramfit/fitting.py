@@ -27,6 +27,7 @@ from paramfit.models import (
 )
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
+from paramfit.one_thread import one_thread
 from paramfit.optimizers import LevenbergMarquardt, Newton
 from paramfit.solvers import MOST_ROWS_POLISHED, how_it_ended, solve_least_squares, solve_likelihood
 from paramfit.updates import Stop
@@ -105,7 +106,8 @@ def fit(
         fitted.restore_fixed()
     if isinstance(objective, NegativeLogLikelihood) or _is_distribution(fitted, observations):
         _check_options(options, _LIKELIHOOD_OPTIONS)
-        return _by_likelihood(fitted, objective or NegativeLogLikelihood(), observations, max_iterations, options)
+        with one_thread(isinstance(fitted, DistributionModel)):
+            return _by_likelihood(fitted, objective or NegativeLogLikelihood(), observations, max_iterations, options)
     _check_options(options, _OPTIONS)
     if observations.censoring is not None:
         (objective or SquaredError()).losses(None, *observations.measured)  # says why not

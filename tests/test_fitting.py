@@ -259,7 +259,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no target": ({"data": {"x": X, "y": Y, "z": Y}}, "target: say which of the columns"),
     "scipy's option": (
         {"max_nfev": 3},
-        "max_nfev: .* damping, orthogonality, step_tolerance, cost_tolerance and max_iterations",
+        "max_nfev: .* damping, orthogonality, step_tolerance, cost_tolerance, and there is max_iterations",
     ),
     "unequal lengths": ({"data": (X, Y[:-1])}, "30 values, but the target '.*' has 29"),
     "NaN": ({"data": (X, np.where(np.arange(30) == 4, math.nan, Y))}, "row 4"),
@@ -267,7 +267,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "negative sigma": ({"sigma": -0.5}, "sigma is -0.5 in row 0"),
     "sigma by name without names": ({"sigma": "error"}, "have no names"),
     "too few rows": ({"data": (X[:2], Y[:2])}, "2 observations cannot determine 3 parameters"),
-    "likelihood": ({"objective": NegativeLogLikelihood()}, "not NegativeLogLikelihood"),
+    "likelihood": ({"objective": NegativeLogLikelihood()}, "needs a model whose forward returns a torch"),
     "absolute error": ({"objective": AbsoluteError()}, "not AbsoluteError"),
     "penalty": ({"objective": SquaredError(l2=0.1)}, "penalty"),
     "start not finite": (

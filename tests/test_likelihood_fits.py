@@ -167,6 +167,21 @@ def test_the_ladder_is_printed_and_kept_when_it_is_asked_for(capsys: pytest.Capt
     assert sandwich == pytest.approx(glm("HC0").bse, rel=1e-4)
 
 
+def test_a_robust_fit_is_refused_its_ladder_before_it_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    formula = {
+        "class_path": "FormulaModel",
+        "init_args": {"formula": "exp(a + b*x)", "variables": ["x"], "parameters": {"a": 0, "b": 0}},
+    }
+    robust = {"model": formula, "objective": {"class_path": "HuberError", "init_args": {"scale": 2}}}
+    config = {**COUNTS, "model": {"class_path": "LeastSquares", "init_args": robust}}
+    Path("robust.yaml").write_text(yaml.safe_dump(config))
+    assert fit("robust", "--ladder.enabled", "true") == 2
+    printed = capsys.readouterr()
+    assert "Estimates" not in printed.out
+    assert "ladder: HuberError is no likelihood" in printed.err
+    assert not the_run("robust").exists()
+
+
 def test_there_is_no_ladder_where_nobody_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert fit("counts") == 0
     assert written("counts")["ladder"] is None

@@ -6,12 +6,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paramfit.callbacks.fit_report import FitReport, write_result
-from paramfit.callbacks.run import run_directory
+from paramfit.callbacks.run import run_directory, task_of
 from paramfit.climbing import ladder, pair_profiles
 from paramfit.errors import InputError
 from paramfit.estimates import print_report
 from paramfit.estimates.ladder import Ladder
 from paramfit.estimates.profiles import PairProfile
+from paramfit.solvers.ladder import refuse_no_likelihood
 from paramfit.updates import Status
 
 __all__ = ["UncertaintyLadder"]
@@ -32,14 +33,17 @@ class UncertaintyLadder(Callback):
         seed: of the resamples.
 
     Raises:
-        InputError: for a number of resamples below 0.
+        InputError: for a number of resamples below 0; when a fit starts, for one that is no likelihood.
     """
 
     def __init__(
         self, enabled: bool = False, profile: bool = True, contours: bool = True, bootstrap: int = 0, seed: int = 0
     ) -> None:
         if bootstrap < 0:
-            msg = f"bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
+            msg = f"ladder.bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
+            raise InputError(msg)
+        if not 0 <= seed < 2**63:
+            msg = f"ladder.seed: expected a number from 0 to 2^63 - 1, but got {seed}"
             raise InputError(msg)
         self.enabled = enabled
         self.profile = profile
@@ -48,6 +52,16 @@ class UncertaintyLadder(Callback):
         self.seed = seed
         self.ladder: Ladder | None = None
         self.pairs: list[PairProfile] = []
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse what has no ladder before it is fitted.
+
+        Raises:
+            InputError: for a penalty, or an objective that is no likelihood.
+        """
+        del trainer
+        if self.enabled:
+            refuse_no_likelihood(task_of(pl_module).objective)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Climb, print, write."""

@@ -138,6 +138,8 @@ class Comparison:
     def _table(self) -> Table:
         table = table_of_parameters(f"Comparison of {len(self.rows)} fits to {self.n_observations} observations")
         table.columns[0].header = "run"
+        table.columns[0].no_wrap = False  # a path may be long, and no number is cut for it
+        table.columns[0].overflow = "fold"
         for name in ("parameters", "log L", "AIC", "AICc", "BIC", f"Δ{self.criterion}", "weight"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in sorted(self.rows, key=lambda row: -row.weight):
@@ -164,6 +166,8 @@ class Comparison:
     def _tests(self) -> Table:
         table = table_of_parameters("Nested models: does the larger one fit better than chance would have it?")
         table.columns[0].header = "smaller in larger"
+        table.columns[0].no_wrap = False  # a path may be long, and no number is cut for it
+        table.columns[0].overflow = "fold"
         for name in ("by", "test"):
             table.add_column(name)
         table.add_column("probability", justify="right", no_wrap=True)

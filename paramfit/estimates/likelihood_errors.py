@@ -52,16 +52,22 @@ def likelihood_uncertainty(loss: LossFunction, theta: Tensor, information: Array
     factor = _root_of(information)
     least = np.zeros(len(theta))
     found = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
+    undetermined = {k: _in_a_likelihood(text) for k, text in found.undetermined.items()}
     return Uncertainty(
         covariance=None if len(found.undetermined) == len(theta) else torch.from_numpy(found.root @ found.root.T),
-        reason="; ".join(dict.fromkeys(found.undetermined.values())) or None,
+        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
         quantile=quantile,
         method=method,
         root=torch.from_numpy(found.root),
-        undetermined=found.undetermined,
+        undetermined=undetermined,
         at_bound=tuple(bound),
-        directions=found.directions,
+        directions=tuple(map(_in_a_likelihood, found.directions)),
     )
+
+
+def _in_a_likelihood(text: str) -> str:
+    """What least squares says of its prediction, said of a likelihood."""
+    return text.replace("does not change the prediction", "does not bend the likelihood")
 
 
 def _errors_alone(information: Array) -> Array:

@@ -199,7 +199,14 @@ class LikelihoodTerms:
     def _by_autograd(self, part: Observations) -> LikelihoodSums:
         def total(theta: Tensor) -> Tensor:
             prediction = functional_call(self.model, self._parameters(theta), part.inputs)
-            return self.objective.total(prediction, *part.measured)
+            found = self.objective.total(prediction, *part.measured)
+            if found.ndim:
+                msg = (
+                    f"shapes do not match: the model's prediction has {tuple(prediction.batch_shape)}, the target"
+                    f" {tuple(part.target.shape)}; the model must return one value for each observation"
+                )
+                raise InputError(msg)
+            return found
 
         theta = self._theta().requires_grad_()
         with torch.enable_grad():

@@ -27,10 +27,14 @@ _LEAST_DAMPING = 1e-10
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
 _UNSEEN = 1e-13  # a promised decrease so small a part of the loss is lost in its rounding
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
+_MOST_CREEPING = 5  # steps in a row that won nothing of what they promised: a kink
+_CLOSE = 0.5  # standard errors from the minimum: the Hessian can be trusted
+_CRAWLING = 0.03  # of the last distance is left after a step
 _UNKNOWN = 1e4  # times the way it went: so large an error
 _FAR = 10.0  # times its smallest error: so far it went
 _REMEMBERED = (
-    "converged", "stalled", "reason", "_theta", "_trial", "_promised", "_damping", "_start", "_sharpest"
+    "converged", "stalled", "reason", "expected", "_theta", "_trial", "_promised", "_damping", "_start", "_sharpest",
+    "_last", "_tried", "_creeping"
 )  # fmt: skip
 
 
@@ -50,7 +54,8 @@ class Newton(Optimizer):
     Args:
         params: the parameters, all float64.
         expected: whether the expected information takes the place of the Hessian, where it is known in closed form.
-            It is positive definite everywhere, and bears far starts better; near the end both are the same.
+            It is positive definite everywhere, and bears far starts better. Where it then converges by a constant
+            factor only, the Hessian takes over.
         damping: lambda at the start, above 0, in units of the largest curvature.
         tolerance: converged, once the step that is left is so small a part of the standard errors,
             :math:`\sqrt{g^T H^{-1} g}`.
@@ -94,6 +99,9 @@ class Newton(Optimizer):
         self._trial: Array | None = None
         self._promised = 0.0
         self._damping = damping
+        self._last = math.inf
+        self._tried = False
+        self._creeping = 0
 
     def is_done(self) -> bool:
         """Whether another step would change nothing."""
@@ -146,9 +154,13 @@ class Newton(Optimizer):
         else:
             accepted = gain > _LEAST_GAIN
         if accepted:
+            creeps = self.point.loss - sums.loss <= _UNSEEN * abs(self.point.loss) and not unseen
+            self._creeping = self._creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
             self._damping = max(_LEAST_DAMPING, self._damping / (100 if gain > _TRUSTED else 3))
             self._accept(sums, there)
+            if self._creeping >= _MOST_CREEPING and not self.converged:
+                self._end_at_rounding()
         elif unseen or self._damping > _MOST_DAMPING:
             self._end_at_rounding()
         else:
@@ -171,12 +183,21 @@ class Newton(Optimizer):
         self._theta, self.point = there.copy(), sums
         self._sharpest = np.maximum(self._sharpest, curved)
         distance = self._distance()
+        self._choose_curvature(distance)
         self.reason = f"the step that is left is {distance:.1e} standard errors"
         if distance <= self._tolerance:
             self.converged, self._trial = True, None
             self.reason += f", at most {self._tolerance:g}"
         else:
             self._propose()
+
+    def _choose_curvature(self, distance: float) -> None:
+        """Take the Hessian where scoring crawls near the end, and scoring again where the Hessian is no help."""
+        if self.expected and not self._tried and distance < _CLOSE and distance > _CRAWLING * self._last:
+            self.expected, self._tried = False, True
+        elif self._tried and not self.expected and math.isinf(distance):
+            self.expected = True
+        self._last = distance
 
     def _distance(self) -> float:
         assert self.point is not None

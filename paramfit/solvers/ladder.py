@@ -14,10 +14,10 @@ from paramfit.estimates.observed import covariance_of, observed_covariance
 from paramfit.estimates.profiles import Profile
 from paramfit.estimates.sandwich import sandwich_covariance
 from paramfit.estimates.uncertainty import Uncertainty
-from paramfit.objectives import NegativeLogLikelihood, SquaredError
+from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.solvers.profile import profile as profile_of
 
-__all__ = ["climb"]
+__all__ = ["climb", "refuse_no_likelihood"]
 
 _LEVEL = 0.95
 
@@ -57,12 +57,7 @@ def climb(
     Raises:
         InputError: for a penalty, an objective that is no likelihood, or a number of resamples that cannot be.
     """
-    if loss.objective.penalised:
-        msg = "ladder: a penalty is on, which biases the estimates, and no error is right; leave l1 and l2 out"
-        raise InputError(msg)
-    if not isinstance(loss.objective, SquaredError | NegativeLogLikelihood):
-        msg = f"ladder: {type(loss.objective).__name__} is no likelihood; use SquaredError or a negative log-likelihood"
-        raise InputError(msg)
+    refuse_no_likelihood(loss.objective)
     if bootstrap < 0:
         msg = f"bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
         raise InputError(msg)
@@ -81,6 +76,23 @@ def climb(
         warnings=(*climber.warnings, *disagreements(rungs, plain)),
         profiles=climber.profiles,
     )
+
+
+def refuse_no_likelihood(objective: Objective) -> None:
+    """Refuse a loss whose errors have no ladder.
+
+    Args:
+        objective: of the fit.
+
+    Raises:
+        InputError: for a penalty, or an objective that is no likelihood.
+    """
+    if objective.penalised:
+        msg = "ladder: a penalty is on, which biases the estimates, and no error is right; leave l1 and l2 out"
+        raise InputError(msg)
+    if not isinstance(objective, SquaredError | NegativeLogLikelihood):
+        msg = f"ladder: {type(objective).__name__} is no likelihood; use SquaredError or a negative log-likelihood"
+        raise InputError(msg)
 
 
 class _Climber:

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from pytest import CaptureFixture
 
 from paramfit import DistributionModel, InputError, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
@@ -24,7 +23,7 @@ def poisson() -> MaximumLikelihood:
 
 
 def test_ladder_is_printed_kept_and_drawn(
-    make_trainer: MakeTrainer, counts: TableDataModule, capsys: CaptureFixture[str]
+    make_trainer: MakeTrainer, counts: TableDataModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
     callback = UncertaintyLadder(enabled=True, bootstrap=50)
     make_trainer(20, FitReport(), callback, FitPlots()).fit(poisson(), datamodule=counts)
@@ -59,6 +58,8 @@ def test_nothing_happens_unless_it_is_asked_for(make_trainer: MakeTrainer, count
     assert json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"] is None
 
 
-def test_number_of_resamples_is_checked() -> None:
+def test_number_of_resamples_and_seed_are_checked() -> None:
+    with pytest.raises(InputError, match=r"ladder\.seed: expected a number from 0"):
+        UncertaintyLadder(seed=-5)
     with pytest.raises(InputError, match="0 or more, but got -1"):
         UncertaintyLadder(bootstrap=-1)

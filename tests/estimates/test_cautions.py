@@ -9,8 +9,8 @@ from torch import Tensor
 
 from paramfit.estimates import Estimate
 from paramfit.estimates.cautions import cautions
-from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.estimates.least_squares import LeastSquaresStatistics, least_squares_statistics
+from paramfit.estimates.uncertainty import Uncertainty
 
 NAMES = ("a", "b", "c", "d")
 ESTIMATES = {name: Estimate(1.0, 0.1) for name in NAMES}

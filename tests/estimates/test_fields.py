@@ -8,10 +8,10 @@ import torch
 
 from paramfit.estimates import Estimate
 from paramfit.estimates.convergence import Distance
-from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.estimates.fields import fields_of, reasons
 from paramfit.estimates.least_squares import least_squares_statistics
 from paramfit.estimates.summary import Summary
+from paramfit.estimates.uncertainty import Uncertainty
 
 ERRORS = Uncertainty(torch.tensor([[4.0, 1.0], [1.0, 9.0]]), None, 2.0, "s^2 (J^T J)^-1")
 ESTIMATES = {"a": Estimate(1.0, 2.0), "b": Estimate(5.0, 3.0)}

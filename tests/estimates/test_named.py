@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from paramfit.estimates import LossFunction, uncertainty
-from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.estimates.named import NaturalEstimates, natural_estimates
+from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations

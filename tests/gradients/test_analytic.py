@@ -71,7 +71,9 @@ def test_distribution_without_a_known_score_is_refused() -> None:
         def jacobian(self) -> dict[str, float]:
             return {"location": 1.0}
 
-    with pytest.raises(InputError, match="not of Laplace; use AutogradGradient or NumericalGradient"):
+    with pytest.raises(
+        InputError, match="not of Laplace; use AutogradGradient, NumericalGradient, or a DistributionModel"
+    ):
         AnalyticGradient()(Laplacian(), NegativeLogLikelihood(), Observations((), TARGET))
 
 

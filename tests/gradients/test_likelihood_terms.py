@@ -135,3 +135,16 @@ def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
     np.testing.assert_allclose(sums.gradient, whole.gradient(whole.theta).numpy(), rtol=1e-10)
     np.testing.assert_allclose(sums.curvature, whole.hessian(whole.theta).numpy(), rtol=1e-9, atol=1e-9)
     assert terms.information(lifetimes()) is None
+
+
+@pytest.mark.parametrize("name", ["sample", "bounded", "canonical"])
+@pytest.mark.parametrize("expected", [True, False])
+def test_many_rows_have_as_many_times_the_sums_of_few(name: str, expected: bool) -> None:
+    fitted, few = CASES[name]
+    many = Observations(tuple(column.repeat(2000) for column in few.inputs), few.target.repeat(2000))
+    terms = LikelihoodTerms(fitted, NegativeLogLikelihood())
+    found, part = terms.sums(many, expected=expected), terms.sums(few, expected=expected)
+    assert found.n == 80000
+    assert found.loss == pytest.approx(2000 * part.loss, rel=1e-12)
+    np.testing.assert_allclose(found.gradient, 2000 * part.gradient, rtol=1e-10)
+    np.testing.assert_allclose(found.curvature, 2000 * part.curvature, rtol=1e-10)

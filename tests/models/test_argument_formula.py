@@ -40,5 +40,5 @@ def test_several_inputs_are_named_by_the_user(given: list[str] | None, message: 
 
 
 def test_formula_that_cannot_be_read_names_its_argument() -> None:
-    with pytest.raises(InputError, match="parameters.scale"):
+    with pytest.raises(InputError, match=r"parameters\.scale"):
         ArgumentFormula("scale", "exp(", [], [])
