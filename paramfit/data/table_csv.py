@@ -97,6 +97,8 @@ def _quick(
     """The columns by pyarrow, some of them of words; None where it finds a cell or a line that it cannot read."""
     if content.count(b'"') % 2:
         return None  # pyarrow lets a quote that is never closed swallow the rest of the file
+    if re.search(rb'""[^' + re.escape(separator.encode()) + rb"\r\n]", content):
+        return None  # and reads on behind a closing quote
     names = [str(number) for number in range(n_cells)]
     used = [names[place] for place in places]
     types = {name: pa.string() if of_words else pa.float64() for name, of_words in zip(used, words, strict=True)}

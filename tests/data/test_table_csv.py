@@ -280,3 +280,8 @@ def test_interval_needs_a_column_of_upper_ends() -> None:
 
 def test_interval_without_end_can_be_dropped() -> None:
     assert lifetimes("t,seen,until\n1,interval,\n2,right,\n", drop=True) == [[2], [2], [0]]
+
+
+def test_text_behind_a_closing_quote_is_refused() -> None:
+    assert "line 3" in columns_or_complaint('x,y\n1,2\n""1,5\n', drop=False)
+    assert columns_or_complaint('x,y\n1,2\n"","3"\n', drop=True) == [[1.0], [2.0]]

@@ -107,7 +107,7 @@ def test_function_is_found_by_its_path_from_a_configuration(on_path: Path) -> No
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("curve", "function: 'curve' is not module.function"),
+        ("curve", "function: 'curve' is not a path such as decay.curve"),
         (
             "no_such_module_here.curve",
             "function: the module no_such_module_here cannot be imported (ModuleNotFoundError",
