@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -101,7 +102,7 @@ def fit(
     ):
         inputs = model.variables
     observations, _ = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
-    fitted = copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval()
+    fitted = _copied(model)
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
     if isinstance(objective, NegativeLogLikelihood) or _is_distribution(fitted, observations):
@@ -112,6 +113,15 @@ def fit(
     if observations.censoring is not None:
         (objective or SquaredError()).losses(None, *observations.measured)  # says why not
     return _by_least_squares(fitted, objective or SquaredError(), observations, sigma_is, max_iterations, options)
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """A copy in float64, on the CPU, in evaluation mode; what is so already is not converted, which takes as long."""
+    fitted = copy.deepcopy(model)
+    tensors = chain(fitted.parameters(), fitted.buffers())
+    if any(not tensor.is_cpu or tensor.dtype != torch.float64 for tensor in tensors):
+        fitted = fitted.to(device="cpu", dtype=torch.float64)
+    return fitted.eval()
 
 
 def _check_options(options: Mapping[str, Any], known: tuple[str, ...]) -> None:

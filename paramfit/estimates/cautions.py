@@ -62,16 +62,12 @@ def cautions(
 def _near(names: Sequence[str], correlation: Tensor | None) -> list[str]:
     if correlation is None:
         return []
-    pairs = [
-        (abs(correlation[i, j].item()), i, j)
-        for i in range(len(names))
-        for j in range(i)
-        if abs(correlation[i, j].item()) > _SAME
-    ]
+    matrix = correlation.tolist()
+    pairs = [(abs(matrix[i][j]), i, j) for i in range(len(names)) for j in range(i) if abs(matrix[i][j]) > _SAME]
     pairs.sort(reverse=True)
     found = []
     for _, i, j in pairs[:_MOST_PAIRS]:
-        value = correlation[i, j].item()
+        value = matrix[i][j]
         told = f"{value:.5f}" if abs(value) < 0.999995 else f"{value:.10f}"
         found.append(
             f"{names[j]} and {names[i]} cannot be told apart: correlation {told.replace('-', '−')}; fix one of them"

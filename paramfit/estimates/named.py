@@ -1,7 +1,7 @@
 """Estimates by name, in the space the user thinks in."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -114,7 +114,7 @@ def natural_estimates(
     parameters = told(everything, spread, best, truth if same else None, slope, lost)
     original = None
     if same:
-        original = {name: replace(estimate, gradient=None) for name, estimate in parameters.items()}
+        original = {name: estimate.without_gradient() for name, estimate in parameters.items()}
     elif undo is not None:
         moved = None if spread is None else undo @ spread @ undo.T
         mixed = {names[k] for k in range(len(names)) if _touches(undo[k], names, lost)}

@@ -76,7 +76,7 @@ class FormulaModel(ParametricModel):
         memo[id(self)] = twin
         for name, value in self.__dict__.items():
             if isinstance(value, dict | set):
-                twin.__dict__[name] = copy.deepcopy(value, memo) if name in _OWN else value.copy()
+                twin.__dict__[name] = copy.deepcopy(value, memo) if value and name in _OWN else value.copy()
         return twin
 
     def _check_used(self) -> None:
