@@ -1,0 +1,18 @@
+"""Criteria of a likelihood, worked out by hand."""
+
+import math
+
+import pytest
+
+from paramfit.estimates.likelihood_statistics import likelihood_statistics
+
+
+def test_criteria() -> None:
+    found = likelihood_statistics(-67.5, 12, 2)
+    assert found.aic == pytest.approx(139.0)
+    assert found.aicc == pytest.approx(139.0 + 12 / 9)
+    assert found.bic == pytest.approx(135.0 + 2 * math.log(12))
+
+
+def test_too_few_observations_have_no_correction() -> None:
+    assert likelihood_statistics(-1.0, 3, 2).aicc is None
