@@ -98,6 +98,33 @@ class LikelihoodTerms:
         assert found is not None  # a batch has a row
         return found
 
+    def sums_checked(
+        self, observations: Observations, into: LikelihoodSums | None = None, *, expected: bool = False
+    ) -> LikelihoodSums:
+        """The sums at the start: they are finite.
+
+        Raises:
+            InputError: naming the first row at which they are not.
+        """
+        found = self.sums(observations, into, expected=expected)
+        if not found.is_finite():
+            self._refuse_start(observations)
+        return found
+
+    @torch.no_grad()
+    def _refuse_start(self, observations: Observations) -> None:
+        losses = self.objective.losses(self.model(*observations.inputs), *observations.measured)
+        bad = (~torch.isfinite(losses)).nonzero().flatten()
+        if len(bad):
+            row = int(bad[0])
+            at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
+            msg = (
+                f"model: the likelihood is not finite at the start for {len(bad)} of {observations.n} observations,"
+                f" first in row {row} (input {at}); give other starts, or a formula that stays within what the"
+                " distribution takes, such as exp(...) for a rate"
+            )
+            raise InputError(msg)
+
     @torch.no_grad()
     def information(self, observations: Observations) -> Array | None:
         """The expected information at the present parameters, ``(p, p)``; None where it has no closed form."""

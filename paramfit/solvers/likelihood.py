@@ -35,6 +35,8 @@ def solve_likelihood(
     solver = optimizer([parameter for parameter in terms.model.parameters() if parameter.requires_grad])
     steps = 0
     while not solver.is_done() and steps < most_steps:
-        solver.step(lambda: terms.sums(observations, expected=solver.expected))
+        solver.step(
+            lambda: (terms.sums if solver.point else terms.sums_checked)(observations, expected=solver.expected)
+        )
         steps += 1
     return solver, steps

@@ -74,7 +74,9 @@ class MaximumLikelihood(AutomaticTask):
             self._solved = SolvedUpdates(self._added, LikelihoodSums.from_state_dict)
 
     def _added(self, observations: Observations, sums: Any, solver: Any) -> LikelihoodSums:
-        return self.terms.sums(observations, sums, expected=solver.expected)
+        return (self.terms.sums if solver.point else self.terms.sums_checked)(
+            observations, sums, expected=solver.expected
+        )
 
     def configure_callbacks(self) -> list[Callback]:
         """Refuse what Newton's method has no use for: in the hook before Lightning's own, terser, checks.

@@ -148,3 +148,10 @@ def test_many_rows_have_as_many_times_the_sums_of_few(name: str, expected: bool)
     assert found.loss == pytest.approx(2000 * part.loss, rel=1e-12)
     np.testing.assert_allclose(found.gradient, 2000 * part.gradient, rtol=1e-10)
     np.testing.assert_allclose(found.curvature, 2000 * part.curvature, rtol=1e-10)
+
+
+def test_row_at_which_the_start_is_not_finite_is_named() -> None:
+    line = model("Poisson", {"rate": "a + b*x"}, a=0.5, b=1.0)
+    # Seven rates are below 0; where the count is 0 its logarithm is not asked for.
+    with pytest.raises(InputError, match=r"for 5 of 40 observations, first in row 1 \(input -0.923"):
+        LikelihoodTerms(line, NegativeLogLikelihood()).sums_checked(Observations((X,), COUNTS))
