@@ -44,6 +44,7 @@ _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1
 _MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
 _ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
 _POLISHED = 1e-15  # of a standard error: a relative offset that needs no polish
+_ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fit that has converged
 _REMEMBERED = (
     "converged",
     "stalled",
@@ -258,7 +259,8 @@ class LevenbergMarquardt(Optimizer):
         first = self._uphill() if self._offset > _ROUNDED else None
         reach = np.full(p, math.inf)
         reach[self._layout.nonlinear_places] = _MOST_POLISH * self._sizes()
-        theta, left = polished(self._theta, self.point.factor[:p, :p], order, slope, reach, _POLISHED * residual, first)
+        enough = (_POLISHED if self.converged else _ENOUGH) * residual
+        theta, left = polished(self._theta, self.point.factor[:p, :p], order, slope, reach, enough, first)
         offset = left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
         if self.converged:
             self._theta = theta
