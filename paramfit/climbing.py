@@ -72,12 +72,15 @@ def ladder(
     )
 
 
-def pair_profiles(result: FitResult, points: int = 15) -> list[PairProfile]:
+def pair_profiles(
+    result: FitResult, points: int = 11, progress: Callable[[int], None] | None = None
+) -> list[PairProfile]:
     """The profiled deviance of each pair of parameters on a grid, for contours.
 
     Args:
         result: as ``ladder`` takes it.
         points: of the grid along each parameter.
+        progress: called with the number of pairs that are done.
 
     Returns:
         One for each pair of parameters that have errors; none where errors are missing.
@@ -89,12 +92,16 @@ def pair_profiles(result: FitResult, points: int = 15) -> list[PairProfile]:
     if errors.covariance is None:
         return []
     known = [k for k in range(loss.p) if k not in errors.undetermined and k not in errors.at_bound]
-    return [
-        profile_pair(
-            loss, loss.theta, errors.covariance, i, j, points=points, absolute_sigma=absolute, held=errors.at_bound
+    found: list[PairProfile] = []
+    for i, j in combinations(known, 2):
+        found.append(
+            profile_pair(
+                loss, loss.theta, errors.covariance, i, j, points=points, absolute_sigma=absolute, held=errors.at_bound
+            )
         )
-        for i, j in combinations(known, 2)
-    ]
+        if progress is not None:
+            progress(len(found))
+    return found
 
 
 def _seen_again(result: FitResult) -> tuple[LossFunction, Uncertainty, bool]:

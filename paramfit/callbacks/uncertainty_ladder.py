@@ -9,7 +9,7 @@ from paramfit.callbacks.fit_report import FitReport, write_result
 from paramfit.callbacks.run import run_directory, task_of
 from paramfit.climbing import ladder, pair_profiles
 from paramfit.errors import InputError
-from paramfit.estimates import print_report
+from paramfit.estimates import FitResult, print_report
 from paramfit.estimates.ladder import Ladder
 from paramfit.estimates.profiles import PairProfile
 from paramfit.solvers.ladder import refuse_no_likelihood
@@ -74,19 +74,25 @@ class UncertaintyLadder(Callback):
         if report.result.status == Status.DIVERGED.value:
             return
         with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True) as bar:
-            task = bar.add_task("bootstrap", total=self.bootstrap, visible=self.bootstrap > 0)
-            self.ladder = ladder(
-                report.result,
-                profile=self.profile,
-                bootstrap=self.bootstrap,
-                seed=self.seed,
-                progress=lambda solved: bar.update(task, completed=solved),
-            )
+            self.ladder, self.pairs = self._climb(report.result, bar)
         report.result = replace(report.result, ladder=self.ladder.as_dict())
-        if self.contours and len(report.result.parameters) <= _MOST_PARAMETERS:
-            self.pairs = pair_profiles(report.result)
         folder = run_directory(trainer)
         if folder is not None:
             write_result(folder, report.result)
         if report.enabled:
             print_report(self.ladder)
+
+    def _climb(self, result: FitResult, bar: Progress) -> tuple[Ladder, list[PairProfile]]:
+        resampled = bar.add_task("bootstrap", total=self.bootstrap, visible=self.bootstrap > 0)
+        found = ladder(
+            result,
+            profile=self.profile,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+            progress=lambda solved: bar.update(resampled, completed=solved),
+        )
+        count = len(result.parameters)
+        if not self.contours or not 1 < count <= _MOST_PARAMETERS:
+            return found, []
+        drawn = bar.add_task("contours", total=count * (count - 1) // 2)
+        return found, pair_profiles(result, progress=lambda done: bar.update(drawn, completed=done))

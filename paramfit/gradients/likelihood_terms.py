@@ -224,24 +224,19 @@ class LikelihoodTerms:
         return bent
 
     def _by_autograd(self, part: Observations) -> LikelihoodSums:
-        def total(theta: Tensor) -> Tensor:
+        theta = self._theta().requires_grad_()
+        with torch.enable_grad():
             prediction = functional_call(self.model, self._parameters(theta), part.inputs)
-            found = self.objective.total(prediction, *part.measured)
-            if found.ndim:
+            loss = self.objective.total(prediction, *part.measured)
+            if loss.ndim:
                 msg = (
                     f"shapes do not match: the model's prediction has {tuple(prediction.batch_shape)}, the target"
                     f" {tuple(part.target.shape)}; the model must return one value for each observation"
                 )
                 raise InputError(msg)
-            return found
-
-        theta = self._theta().requires_grad_()
-        with torch.enable_grad():
-            loss = total(theta)
-            (gradient,) = torch.autograd.grad(loss, theta)
-            hessian = torch.autograd.functional.hessian(total, theta.detach())  # type: ignore[no-untyped-call]
-        matrix = hessian.numpy()
-        return LikelihoodSums(loss.item(), gradient.numpy(), (matrix + matrix.T) / 2, part.n)
+            (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
+            matrix = np.array([_derivative(slope, theta).numpy() for slope in gradient])
+        return LikelihoodSums(loss.item(), gradient.detach().numpy(), (matrix + matrix.T) / 2, part.n)
 
     def _theta(self) -> Tensor:
         return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])
@@ -249,6 +244,14 @@ class LikelihoodTerms:
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
         pieces = torch.split(theta, [shape.numel() for shape in self.shapes.values()])
         return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
+
+
+def _derivative(value: Tensor, theta: Tensor) -> Tensor:
+    """Of a number by theta, ``(p,)``; 0 where it does not depend on it."""
+    if not value.requires_grad:
+        return torch.zeros_like(theta)
+    (found,) = torch.autograd.grad(value, theta, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return found
 
 
 def _pieces(observations: Observations) -> Iterator[Observations]:

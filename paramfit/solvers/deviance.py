@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.estimates.loss_function import LossFunction
-from paramfit.gradients import ResidualRows
+from paramfit.gradients import LikelihoodTerms, ResidualRows
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.optimizers.small_matrices import Array, lengths, singular_decomposition
 
@@ -118,6 +118,11 @@ class Deviance(ABC):
 class _OfLikelihood(Deviance):
     """By Newton's steps with the exact Hessian; where it curves downwards, its eigenvalues' absolute values."""
 
+    def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int]) -> None:
+        super().__init__(loss, theta, held)
+        self._terms = LikelihoodTerms(copy.deepcopy(loss.model), loss.objective)
+        self._trainable = [parameter for parameter in self._terms.model.parameters() if parameter.requires_grad]
+
     def limit(self, level: float) -> float:
         """By the normal distribution: Wilks' theorem."""
         return float(ndtri((1 + level) / 2))
@@ -128,11 +133,12 @@ class _OfLikelihood(Deviance):
 
     def step(self, theta: Tensor, free: Sequence[int]) -> tuple[Array, float] | None:
         """Newton's."""
-        count = self.loss.n if self.loss.objective.reduction == "mean" else 1
-        gradient = count * self.loss.gradient(theta).numpy()[list(free)]
-        hessian = count * self.loss.hessian(theta).numpy()[np.ix_(free, free)]
-        if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+        with torch.no_grad():
+            torch.nn.utils.vector_to_parameters(theta.clone(), self._trainable)
+        sums = self._terms.sums(self.loss.observations)
+        if not sums.is_finite():
             return None
+        gradient, hessian = sums.gradient[list(free)], sums.curvature[np.ix_(free, free)]
         size = np.sqrt(np.abs(hessian.diagonal()))
         size = np.where(size > 0, size, 1.0)
         values, vectors = np.linalg.eigh(hessian / np.outer(size, size))

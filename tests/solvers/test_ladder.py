@@ -113,7 +113,7 @@ def test_parameter_that_nothing_tells_is_named() -> None:
     loss = likelihood(LogLinear(Poisson), rows, [1, 2, 1, 0, 3])
     theta = torch.tensor([math.log(1.4), 0.0], dtype=torch.float64)
     ladder = climb(loss, theta, uncertainty(loss, theta))
-    assert any(warning.startswith("b does not change") for warning in ladder.warnings)
+    assert any(warning.startswith("b does not bend the likelihood") for warning in ladder.warnings)
     assert all("b" not in rung.intervals for rung in ladder.rungs)
     assert set(ladder.rung("profile likelihood").intervals) == {"a"}
 
