@@ -1,16 +1,13 @@
 """Levenberg and Marquardt's method, as a torch optimizer."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim import Optimizer
 
 from paramfit.errors import InputError
 from paramfit.optimizers.damping import (
@@ -22,12 +19,12 @@ from paramfit.optimizers.damping import (
     next_damping,
     verdict_on,
 )
-from paramfit.optimizers.parameter_vector import ParameterVector
 from paramfit.optimizers.polishing import polished
 from paramfit.optimizers.projection import Linearization, linearization
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
 from paramfit.optimizers.runaway import least_relative_error, ran_off, runs_away
 from paramfit.optimizers.small_matrices import Array, lengths, triangle
+from paramfit.optimizers.trial_solver import TrialSolver, kept, restored
 
 __all__ = ["LevenbergMarquardt"]
 
@@ -63,7 +60,7 @@ _REMEMBERED = (
 )
 
 
-class LevenbergMarquardt(Optimizer):
+class LevenbergMarquardt(TrialSolver):
     r"""Nonlinear least squares by damped Gauss-Newton steps, with the linear parameters projected out.
 
     .. math:: \delta = \arg\min_\delta |e - J \delta|^2 + \lambda |S \delta|^2
@@ -74,8 +71,9 @@ class LevenbergMarquardt(Optimizer):
 
     Each ``step(closure)`` is one pass over the data: the closure sums up the rows at the parameters as it finds them, a
     trial point; the step accepts or rejects the trial by its gain ratio and leaves the parameters at the best point so
-    far. The first step looks at the start; parameters in which the model is linear are solved for at every point.
-    Once ``converged`` or ``stalled``, a step changes nothing.
+    far. The first step looks at the start, and needs sums that hold the ``target`` too (``ResidualRows.sums_checked``
+    gives them), without which no fit is recognised as exact. Parameters in which the model is linear are solved for at
+    every point. Once ``converged`` or ``stalled``, a step changes nothing.
 
     Args:
         params: the parameters, all float64.
@@ -96,6 +94,8 @@ class LevenbergMarquardt(Optimizer):
         Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978).
     """
 
+    point: Linearization | None
+
     def __init__(
         self,
         params: Iterable[Tensor],
@@ -115,35 +115,15 @@ class LevenbergMarquardt(Optimizer):
                 msg = f"{name}: expected a number above 0, but got {value}"
                 raise InputError(msg)
         super().__init__(params, options)
-        if len(self.param_groups) > 1:
-            msg = "LevenbergMarquardt solves for all parameters together: give them in one group"
-            raise InputError(msg)
-        parameters: list[Tensor] = self.param_groups[0]["params"]
-        if any(parameter.dtype != torch.float64 for parameter in parameters):
-            msg = "LevenbergMarquardt needs parameters in float64"
-            raise InputError(msg)
         self._tolerances = Tolerances(orthogonality, step_tolerance, cost_tolerance)
-        self.converged = False
-        self.stalled = False
-        self.reason = ""
         self._lost: tuple[int, ...] = ()  # places in theta, as is the next
         self._ran_off: int | None = None
-        self.point: Linearization | None = None
         self._layout: Layout | None = None
-        self._start: Array | None = None
-        self._theta: Array | None = None
-        self._trial: Array | None = None
-        self._promised = 0.0
         self._damping, self._growth = damping, 2.0
         self._step: DampedStep | None = None
         self._size_of_target = 0.0
         self._offset = math.inf
         self._refusals = 0
-        self._vector = ParameterVector(parameters)
-
-    def is_done(self) -> bool:
-        """Whether another step would change nothing."""
-        return self.converged or self.stalled
 
     def reason_with(self, names: Sequence[str], natural: Callable[[int, float], float]) -> str:
         """The ``reason``, with names for the parameters that it is about.
@@ -160,43 +140,6 @@ class LevenbergMarquardt(Optimizer):
             place = self._ran_off
             return ran_off(names[place], *(natural(place, float(at[place])) for at in (self._start, self._theta)))
         return self.reason
-
-    @contextmanager
-    def at_trial(self) -> Iterator[None]:
-        """Have the parameters at the trial point, and back where they were afterwards."""
-        before = self._vector.read()
-        if self._trial is not None:
-            self._vector.write(self._trial)
-        try:
-            yield
-        finally:
-            if self._trial is not None:
-                self._vector.write(before)
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], ResidualSums]) -> float:  # type: ignore[override]  # it cannot do without
-        """Judge one trial point, and go there if it is better.
-
-        Args:
-            closure: sums up all rows at the parameters as it finds them; the first time with their ``target`` (as
-                ``ResidualRows.sums_checked`` does), without which no fit is recognised as exact.
-
-        Returns:
-            The sum of the losses at the parameters as they are afterwards.
-        """
-        return self.update(closure)
-
-    def update(self, closure: Callable[[], ResidualSums]) -> float:
-        """One step without torch's hooks around ``step``, which cost as much as a small fit; call under no_grad."""
-        if not self.is_done():
-            there = self._trial
-            if there is not None:
-                self._vector.write(there)
-            self._judge(closure(), self._vector.read() if there is None else there)
-            assert self._theta is not None  # the first trial is always accepted
-            self._vector.write(self._theta)
-        assert self.point is not None
-        return self.point.loss
 
     def _judge(self, sums: ResidualSums, there: Array) -> None:
         assert sums.factor is not None
@@ -376,10 +319,10 @@ class LevenbergMarquardt(Optimizer):
         """Where the solver is, besides torch's own."""
         solver: dict[str, Any] | None = None
         if self.point is not None and self._layout is not None:
-            solver = {name: _kept(getattr(self, name)) for name in _REMEMBERED} | {
+            solver = {name: kept(getattr(self, name)) for name in _REMEMBERED} | {
                 "layout": self._layout.as_tuple(),
-                "point": {part.name: _kept(getattr(self.point, part.name)) for part in fields(self.point)},
-                "size": None if self._step is None else _kept(self._step.size),
+                "point": {part.name: kept(getattr(self.point, part.name)) for part in fields(self.point)},
+                "size": None if self._step is None else kept(self._step.size),
             }
         return {**super().state_dict(), "solver": solver}
 
@@ -390,13 +333,13 @@ class LevenbergMarquardt(Optimizer):
         if solver is None:
             return
         for name in _REMEMBERED:
-            setattr(self, name, _restored(solver[name]))
+            setattr(self, name, restored(solver[name]))
         self._layout = Layout.from_tuple(solver["layout"])
-        self.point = Linearization(**{name: _restored(part) for name, part in solver["point"].items()})
+        self.point = Linearization(**{name: restored(part) for name, part in solver["point"].items()})
         if solver["size"] is not None:
             assert self._theta is not None
             at_bound = self._at_bound(self.point, self._theta)
-            self._step = DampedStep(self.point, _restored(solver["size"]), at_bound)
+            self._step = DampedStep(self.point, restored(solver["size"]), at_bound)
 
     def factor(self) -> Array:
         """Triangular factor of ``[J, e]`` at the best point, ``(p + 1, p + 1)``; not after a polish."""
@@ -422,12 +365,3 @@ class LevenbergMarquardt(Optimizer):
         assert self._layout is not None
         assert self.point is not None
         self._vector.fill_gradients(-2 / self.point.n * self._uphill())
-
-
-def _kept(value: Any) -> Any:
-    """An array as the tensor that a checkpoint can hold."""
-    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
-
-
-def _restored(value: Any) -> Any:
-    return value.numpy().copy() if isinstance(value, Tensor) else value

@@ -1,21 +1,18 @@
 """Newton's method and Fisher scoring, as a torch optimizer."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from paramfit.errors import InputError
 from paramfit.optimizers.damping import gain_ratio
 from paramfit.optimizers.likelihood_sums import LikelihoodSums
 from paramfit.optimizers.newton_step import NewtonStep
-from paramfit.optimizers.parameter_vector import ParameterVector
 from paramfit.optimizers.small_matrices import Array
+from paramfit.optimizers.trial_solver import TrialSolver, kept, restored
 
 __all__ = ["Newton"]
 
@@ -38,7 +35,7 @@ _REMEMBERED = (
 )  # fmt: skip
 
 
-class Newton(Optimizer):
+class Newton(TrialSolver):
     r"""Maximum likelihood by Newton's method or Fisher scoring, with control of the step.
 
     .. math:: \delta = -(H + \lambda S^2)^{-1} g
@@ -69,6 +66,8 @@ class Newton(Optimizer):
         Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963), for lambda.
     """
 
+    point: LikelihoodSums | None
+
     def __init__(
         self, params: Iterable[Tensor], expected: bool = True, damping: float = 1e-4, tolerance: float = 1e-8
     ) -> None:
@@ -79,65 +78,13 @@ class Newton(Optimizer):
             msg = f"tolerance: expected a part of a standard error, between 0 and 1, but got {tolerance}"
             raise InputError(msg)
         super().__init__(params, {"expected": expected, "damping": damping, "tolerance": tolerance})
-        if len(self.param_groups) > 1:
-            msg = "Newton solves for all parameters together: give them in one group"
-            raise InputError(msg)
-        parameters: list[Tensor] = self.param_groups[0]["params"]
-        if any(parameter.dtype != torch.float64 for parameter in parameters):
-            msg = "Newton needs parameters in float64"
-            raise InputError(msg)
         self.expected = expected
-        self.converged = False
-        self.stalled = False
-        self.reason = ""
-        self.point: LikelihoodSums | None = None
-        self._vector = ParameterVector(parameters)
         self._tolerance = tolerance
-        self._theta: Array | None = None
-        self._start: Array | None = None
         self._sharpest: Array | None = None
-        self._trial: Array | None = None
-        self._promised = 0.0
         self._damping = damping
         self._last = math.inf
         self._tried = False
         self._creeping = 0
-
-    def is_done(self) -> bool:
-        """Whether another step would change nothing."""
-        return self.converged or self.stalled
-
-    @contextmanager
-    def at_trial(self) -> Iterator[None]:
-        """Have the parameters at the trial point, and back where they were afterwards."""
-        before = self._vector.read()
-        if self._trial is not None:
-            self._vector.write(self._trial)
-        try:
-            yield
-        finally:
-            if self._trial is not None:
-                self._vector.write(before)
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], LikelihoodSums]) -> float:  # type: ignore[override]  # it cannot do without
-        """Judge one trial point, and go there if it is better.
-
-        Args:
-            closure: sums up all rows at the parameters as it finds them.
-
-        Returns:
-            The sum of the losses at the parameters as they are afterwards.
-        """
-        if not self.is_done():
-            there = self._trial
-            if there is not None:
-                self._vector.write(there)
-            self._judge(closure(), self._vector.read() if there is None else there)
-            assert self._theta is not None  # the first trial is always accepted
-            self._vector.write(self._theta)
-        assert self.point is not None
-        return self.point.loss
 
     def _judge(self, sums: LikelihoodSums, there: Array) -> None:
         finite = sums.is_finite()
@@ -260,7 +207,7 @@ class Newton(Optimizer):
         """Where the solver is, besides torch's own."""
         solver: dict[str, Any] | None = None
         if self.point is not None:
-            solver = {name: _kept(getattr(self, name)) for name in _REMEMBERED} | {"point": self.point.state_dict()}
+            solver = {name: kept(getattr(self, name)) for name in _REMEMBERED} | {"point": self.point.state_dict()}
         return {**super().state_dict(), "solver": solver}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -270,14 +217,5 @@ class Newton(Optimizer):
         if solver is None:
             return
         for name in _REMEMBERED:
-            setattr(self, name, _restored(solver[name]))
+            setattr(self, name, restored(solver[name]))
         self.point = LikelihoodSums.from_state_dict(solver["point"])
-
-
-def _kept(value: Any) -> Any:
-    """An array as the tensor that a checkpoint can hold."""
-    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
-
-
-def _restored(value: Any) -> Any:
-    return value.numpy().copy() if isinstance(value, Tensor) else value

@@ -29,7 +29,7 @@ from paramfit.updates import Stop, UpdateListener
 
 __all__ = ["EstimationTask"]
 
-_SOLVERS = {LevenbergMarquardt: "LeastSquares", Newton: "MaximumLikelihood"}
+_SOLVERS: dict[type[torch.optim.Optimizer], str] = {LevenbergMarquardt: "LeastSquares", Newton: "MaximumLikelihood"}
 
 
 class EstimationTask(LightningModule, ABC):
