@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.special import chdtrc
 from torch import Tensor
 
@@ -58,13 +59,14 @@ def least_squares_statistics(
     n = len(target)
     freedom = n - p
     known = sigma is not None and absolute_sigma
+    values = target.numpy()
     if sigma is None:
-        spread, log_sigma = (target - target.mean()).square().sum().item(), 0.0
+        away, log_sigma = values - values.mean(), 0.0
     else:
-        weights = sigma.square().reciprocal()
-        centre = (weights * target).sum() / weights.sum()
-        spread = (weights * (target - centre).square()).sum().item()
-        log_sigma = sigma.log().sum().item()
+        errors = sigma.numpy()
+        weights = 1 / np.square(errors)
+        away, log_sigma = (values - np.average(values, weights=weights)) / errors, float(np.log(errors).sum())
+    spread = float(away @ away)
     if known:
         likelihood = -0.5 * rss - log_sigma - 0.5 * n * math.log(2 * math.pi)
         count = p

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
 from paramfit.estimates.bands import FittedCurve
@@ -19,7 +18,7 @@ from paramfit.estimates.summary import Summary, correlations, nothing_finite
 from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.gradients import ResidualRows
 from paramfit.objectives import SquaredError
-from paramfit.optimizers.small_matrices import Array
+from paramfit.optimizers.small_matrices import Array, lengths
 
 __all__ = ["summarise_least_squares"]
 
@@ -58,7 +57,7 @@ def summarise_least_squares(
     if factor is None:
         with torch.inference_mode():
             sums, residual = ResidualRows(loss.model, SquaredError(), separate=False).sums_with_residual(observations)
-        factor, rss = sums.factor, residual.square().sum().item()
+        factor, rss = sums.factor, float(np.square(residual.numpy()).sum())
     assert factor is not None  # there is a row
     if untrusted is None:
         seen = ResidualFactor(factor, loss.n, rss, residual)
@@ -75,7 +74,8 @@ def summarise_least_squares(
             weighed = ResidualRows(loss.model, loss.objective, separate=False).sums(observations).factor
     assert weighed is not None
     count = loss.n if loss.objective.reduction == "mean" else 1
-    gradient = torch.from_numpy(-2 / count * (weighed[:, :-1].T @ weighed[:, -1]))
+    pull = weighed[:, :-1].T @ weighed[:, -1]
+    gradient = torch.from_numpy(-2 / count * pull)
     found = natural_estimates(loss, theta, errors, normalization, truth, gradient=gradient)
     curve = None
     if errors.covariance is not None:
@@ -92,7 +92,7 @@ def summarise_least_squares(
     return Summary(
         found.parameters,
         found.original_units,
-        _distance(loss, errors, gradient),
+        _distance(loss, errors, pull),
         None,
         "least squares is solved, not descended",
         errors,
@@ -104,17 +104,16 @@ def summarise_least_squares(
     )
 
 
-def _distance(loss: LossFunction, errors: Uncertainty, gradient: Tensor) -> Distance:
+def _distance(loss: LossFunction, errors: Uncertainty, pull: Array) -> Distance:
     """The Gauss-Newton step that is left, in units of the reported standard errors."""
     if errors.covariance is None or errors.root is None:
         return Distance(None, reason=errors.reason)
     # With F F^T = C = s^2 (J^T J)^-1 the step is C J^T e / s^2, and its length in errors |F^T J^T e| / s^2.
-    pull = -0.5 * (loss.n if loss.objective.reduction == "mean" else 1) * gradient
     variance = errors.spread**2
     if not variance > 0:
         return Distance(0.0, tuple(0.0 for _ in loss.names))
     root = errors.root.numpy()
-    part = root.T @ pull.numpy() / variance
-    deviation = np.sqrt(np.square(root).sum(axis=1))
+    part = root.T @ pull / variance
+    deviation = lengths(root.T)
     steps = np.abs(root @ part) / np.where(deviation > 0, deviation, 1.0)
     return Distance(float(np.sqrt(part @ part)), tuple(steps.tolist()))

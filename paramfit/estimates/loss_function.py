@@ -15,10 +15,16 @@ __all__ = ["LossFunction", "element_names"]
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
     """A name for each element of the trainable parameters: ``weight``, or ``weight[0,1]`` where it is not a scalar."""
+    return _element_names(_trainable(model))
+
+
+def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _element_names(parameters: dict[str, nn.Parameter]) -> tuple[str, ...]:
     names: list[str] = []
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    for name, parameter in parameters.items():
         if parameter.ndim == 0:
             names.append(name)
             continue
@@ -53,10 +59,8 @@ class LossFunction:
 
     def _hold(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
         self.model, self.objective, self.observations = model, objective, observations
-        self.names = element_names(model)
-        self._shapes = {
-            name: parameter.shape for name, parameter in model.named_parameters() if parameter.requires_grad
-        }
+        self._trainable = _trainable(model)
+        self.names = _element_names(self._trainable)
 
     @property
     def n(self) -> int:
@@ -71,9 +75,7 @@ class LossFunction:
     @property
     def theta(self) -> Tensor:
         """The parameters as they were when this was made, ``(p,)``."""
-        return torch.cat(
-            [parameter.detach().reshape(-1) for parameter in self.model.parameters() if parameter.requires_grad]
-        )
+        return torch.cat([parameter.detach().reshape(-1) for parameter in self._trainable.values()])
 
     def natural(self, theta: Tensor) -> Tensor:
         """The parameters' values within their bounds, ``(p,)``: theta holds unconstrained numbers of bounded ones."""
@@ -95,8 +97,11 @@ class LossFunction:
         return found
 
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
-        pieces = torch.split(theta, [shape.numel() for shape in self._shapes.values()])
-        return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self._shapes.items(), strict=True)}
+        pieces = torch.split(theta, [parameter.numel() for parameter in self._trainable.values()])
+        return {
+            name: piece.view(parameter.shape)
+            for piece, (name, parameter) in zip(pieces, self._trainable.items(), strict=True)
+        }
 
     def prediction(self, theta: Tensor) -> Tensor:
         """What the model's forward returns at ``theta``: ``(n,)`` or a distribution."""

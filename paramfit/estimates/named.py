@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,21 +61,20 @@ def natural_estimates(
         covariance = None if covariance is None else torch.outer(slopes, slopes) * covariance
     names, fixed = _all_names(loss)
     # The linear map back to the raw input acts on fixed parameters too.
-    places = torch.tensor([names.index(name) for name in loss.names])
-    everything, spread = values, covariance
+    everything, spread, best, slope = values, covariance, exact, gradient
     if fixed:
+        places = torch.tensor([names.index(name) for name in loss.names])
         everything = torch.tensor([fixed.get(name, 0.0) for name in names], dtype=torch.float64)
         everything[places] = values
         spread = None if covariance is None else torch.zeros(len(names), len(names), dtype=torch.float64)
         if spread is not None and covariance is not None:
             spread[places.unsqueeze(1), places] = covariance
-    best = None if exact is None else everything.index_copy(0, places, exact)
-    undo = _undo_normalization(loss, normalization)
+        best = None if exact is None else everything.index_copy(0, places, exact)
+        if gradient is not None:
+            slope = torch.zeros(len(names), dtype=torch.float64).index_copy(0, places, gradient)
     # Without a normalisation both are the same, and the truth belongs to both.
     same = all(pair == (0.0, 1.0) for pair in normalization)
-    slope = gradient
-    if fixed and gradient is not None:
-        slope = torch.zeros(len(names), dtype=torch.float64).index_copy(0, places, gradient)
+    undo = None if same else _undo_normalization(loss, normalization)
     lost = {loss.names[k] for k in errors.undetermined}
     bounds = _sides(loss, theta, errors.at_bound)
     specs = loss.model.specifications if isinstance(loss.model, ParametricModel) else {}
@@ -90,7 +90,7 @@ def natural_estimates(
     ) -> dict[str, Estimate]:
         found = {}
         values_at, slopes_at = at.tolist(), None if dl is None else dl.tolist()
-        errors_at = None if cov is None else cov.diagonal().clamp_min(0).sqrt().tolist()
+        errors_at = None if cov is None else np.sqrt(np.maximum(cov.numpy().diagonal(), 0.0)).tolist()
         best_at = None if opt is None else opt.tolist()
         for k, name in enumerate(names):
             spec, free = specs.get(name, _NOTHING_SAID), name not in still
@@ -136,7 +136,7 @@ def _all_names(loss: LossFunction) -> tuple[list[str], dict[str, float]]:
 def _sides(loss: LossFunction, theta: Tensor, at_bound: Sequence[int]) -> dict[str, str]:
     """Which of its bounds a parameter sits at."""
     found: dict[str, str] = {}
-    if not isinstance(loss.model, ParametricModel):
+    if not at_bound or not isinstance(loss.model, ParametricModel):
         return found
     values = loss.natural(theta)
     for k in at_bound:

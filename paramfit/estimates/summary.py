@@ -120,8 +120,8 @@ def correlations(covariance: Tensor | None) -> Tensor | None:
     matrix = covariance.numpy()
     deviation = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
     scale = np.where(deviation > 0, deviation, 1.0)
-    found = np.clip(matrix / np.outer(scale, scale), -1.0, 1.0)
-    np.fill_diagonal(found, 1.0)
+    found = np.minimum(np.maximum(matrix / (scale[:, None] * scale), -1.0), 1.0)
+    found.flat[:: len(found) + 1] = 1.0
     return torch.from_numpy(found)
 
 

@@ -72,11 +72,12 @@ class FormulaModel(ParametricModel):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FormulaModel":
         """A copy with parameters of its own; without this, copying takes as long as a step of a small fit."""
-        twin = copy.copy(self)
-        memo[id(self)] = twin
+        twin = memo[id(self)] = type(self).__new__(type(self))
         for name, value in self.__dict__.items():
-            if isinstance(value, dict | set):
-                twin.__dict__[name] = copy.deepcopy(value, memo) if value and name in _OWN else value.copy()
+            own = value and name in _OWN
+            twin.__dict__[name] = (
+                copy.deepcopy(value, memo) if own else value.copy() if isinstance(value, dict | set) else value
+            )
         return twin
 
     def _check_used(self) -> None:

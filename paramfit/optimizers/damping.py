@@ -60,20 +60,23 @@ class DampedStep:
     def __init__(
         self, point: Linearization, earlier: Array | None = None, at_bound: NDArray[np.bool_] | None = None
     ) -> None:
-        curved = point.curved
+        curved, here = point.curved, point.curved_lengths
         if at_bound is not None:
-            curved = np.where(at_bound, 0.0, curved)
-        here = lengths(curved)
+            curved, here = np.where(at_bound, 0.0, curved), np.where(at_bound, 0.0, here)
         self.size = np.where(here > 0, here, 1.0) if earlier is None else np.maximum(here, earlier)
         left, self.singular, self.directions = singular_decomposition(curved / self.size)
         self.along = left[: len(point.slope)].T @ point.slope
         self.floor = (len(self.singular) * _EPS * self.singular[0]) ** 2
-        self.offset = _relative_offset(point, curved[: len(point.slope)])
-        still = point.unprojected == 0
-        if not curved.any():
+        self.offset = _relative_offset(point, curved[: len(point.slope)], here)
+        self._curved, self._slope, self._unprojected, self._at_bound = curved, point.slope, point.unprojected, at_bound
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """Parameters that no prediction depends on there, ``(m,)``."""
+        still: NDArray[np.bool_] = self._unprojected == 0
+        if not self._curved.any():
             still = np.ones_like(still)  # no direction is left to go
-        self.lost = still if at_bound is None else still & ~at_bound
-        self._curved, self._slope = curved, point.slope
+        return still if self._at_bound is None else still & ~self._at_bound
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
@@ -90,11 +93,11 @@ class DampedStep:
         return share * step, float(promised)
 
 
-def _relative_offset(point: Linearization, upper: Array) -> float:
-    """See ``DampedStep``; from the projected Jacobian's triangle ``(m, m)``."""
+def _relative_offset(point: Linearization, upper: Array, most: Array) -> float:
+    """See ``DampedStep``; from the projected Jacobian's triangle ``(m, m)``, whose columns are at most so long."""
     along = point.slope
-    here = lengths(upper)
-    if not (np.abs(upper.diagonal()) > _REGULAR * here).all():
+    if not (np.abs(upper.diagonal()) > _REGULAR * most).all():
+        here = lengths(upper)
         moving = here > 0
         if not moving.any():
             return 0.0
@@ -174,8 +177,9 @@ def verdict_on(
     offset = seen.offset
     told = _left(offset)
     if offset <= tolerances.orthogonality:
-        if seen.lost.any():
-            return Verdict(False, tuple(np.flatnonzero(seen.lost).tolist()), told)
+        lost = seen.lost
+        if lost.any():
+            return Verdict(False, tuple(np.flatnonzero(lost).tolist()), told)
         return Verdict(True, (), converged_by(offset, tolerances))
     residual = math.sqrt(max(point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:

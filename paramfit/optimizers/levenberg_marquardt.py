@@ -23,7 +23,7 @@ from paramfit.optimizers.polishing import polished
 from paramfit.optimizers.projection import Linearization, linearization
 from paramfit.optimizers.residual_sums import Layout, ResidualSums
 from paramfit.optimizers.runaway import least_relative_error, ran_off, runs_away
-from paramfit.optimizers.small_matrices import Array, lengths, triangle
+from paramfit.optimizers.small_matrices import Array, triangle
 from paramfit.optimizers.trial_solver import TrialSolver, kept, restored
 
 __all__ = ["LevenbergMarquardt"]
@@ -147,7 +147,7 @@ class LevenbergMarquardt(TrialSolver):
         if sums.is_finite():
             with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
                 found = linearization(sums)
-                if not (math.isfinite(found.loss) and np.isfinite(lengths(found.curved)).all()):
+                if not (math.isfinite(found.loss) and np.isfinite(found.curved_lengths).all()):
                     found = None
         if self.point is None:
             if found is None:
@@ -175,7 +175,7 @@ class LevenbergMarquardt(TrialSolver):
         elif self._damping > _MOST_DAMPING or self._refusals >= _MOST_REFUSALS:
             self._end_at_rounding()
         else:
-            self._propose()
+            self._trial = None
 
     def polish(self, closure: Callable[[], Tensor]) -> None:
         r"""Win the last digits, once the step that is left is small; see ``polished``. Before, it changes nothing.
@@ -203,7 +203,8 @@ class LevenbergMarquardt(TrialSolver):
         reach = np.full(p, math.inf)
         reach[self._layout.nonlinear_places] = _MOST_POLISH * self._sizes()
         enough = (_POLISHED if self.converged else _ENOUGH) * residual
-        theta, left = polished(self._theta, self.point.factor[:p, :p], order, slope, reach, enough, first)
+        with np.errstate(over="ignore"):
+            theta, left = polished(self._theta, self.point.factor[:p, :p], order, slope, reach, enough, first)
         offset = left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
         if self.converged:
             self._theta = theta
@@ -233,9 +234,9 @@ class LevenbergMarquardt(TrialSolver):
         assert self._layout is not None
         theta = there.copy()
         theta[self._layout.linear_places] = found.linear
-        self._theta, self.point = theta, found
+        self._theta, self.point, self._trial = theta, found, None
         if not self._layout.nonlinear:
-            self.converged, self._trial, self._offset = True, None, 0.0
+            self.converged, self._offset = True, 0.0
             self.reason = "the model is linear in its parameters: solved exactly"
             return
         self._step = self._seen_from(found, theta) if seen is None else seen
@@ -246,11 +247,9 @@ class LevenbergMarquardt(TrialSolver):
         if verdict.converged:
             self._converge(verdict.reason)
         elif verdict.lost:
-            self.stalled, self._trial = True, None
+            self.stalled = True
             self._lost = tuple(self._layout.nonlinear[number] for number in verdict.lost)
             self.reason = lost_sight_of([f"parameter {place}" for place in self._lost])
-        else:
-            self._propose()
 
     def _converge(self, reason: str) -> None:
         """End at a minimum, unless the slope is 0 only because nothing is seen from here."""
@@ -319,6 +318,7 @@ class LevenbergMarquardt(TrialSolver):
         """Where the solver is, besides torch's own."""
         solver: dict[str, Any] | None = None
         if self.point is not None and self._layout is not None:
+            self._next()
             solver = {name: kept(getattr(self, name)) for name in _REMEMBERED} | {
                 "layout": self._layout.as_tuple(),
                 "point": {part.name: kept(getattr(self.point, part.name)) for part in fields(self.point)},

@@ -114,7 +114,7 @@ class Newton(TrialSolver):
             share = self._share_by_loss(sums.loss if finite else math.inf)
             seen = NewtonStep(self.point.gradient, self.point.curvature)
             self._damping = seen.shortening(self._damping, share)
-            self._propose()
+            self._trial = None
 
     def _share_by_loss(self, after: float) -> float:
         """The part of a step at which a parabola through the losses at its ends and the slope has its minimum."""
@@ -127,16 +127,14 @@ class Newton(TrialSolver):
         curved = np.abs(sums.curvature.diagonal())
         if self._start is None or self._sharpest is None:
             self._start, self._sharpest = there.copy(), curved.copy()
-        self._theta, self.point = there.copy(), sums
+        self._theta, self.point, self._trial = there.copy(), sums, None
         self._sharpest = np.maximum(self._sharpest, curved)
         distance = self._distance()
         self._choose_curvature(distance)
         self.reason = f"the step that is left is {distance:.1e} standard errors"
         if distance <= self._tolerance:
-            self.converged, self._trial = True, None
+            self.converged = True
             self.reason += f", at most {self._tolerance:g}"
-        else:
-            self._propose()
 
     def _choose_curvature(self, distance: float) -> None:
         """Take the Hessian where scoring crawls near the end, and scoring again where the Hessian is no help."""
@@ -207,6 +205,7 @@ class Newton(TrialSolver):
         """Where the solver is, besides torch's own."""
         solver: dict[str, Any] | None = None
         if self.point is not None:
+            self._next()
             solver = {name: kept(getattr(self, name)) for name in _REMEMBERED} | {"point": self.point.state_dict()}
         return {**super().state_dict(), "solver": solver}
 

@@ -61,8 +61,7 @@ def polished(
     def force_of(uphill: Array) -> tuple[Array, float]:
         """What is left, in units of the errors."""
         force = solve_upper(scaled, uphill[places] / size, transposed=True)
-        with np.errstate(over="ignore"):
-            return force, math.sqrt(force @ force)
+        return force, math.sqrt(force @ force)
 
     gain = np.eye(len(size))
     force, left = force_of(slope(theta) if first is None else first)

@@ -51,6 +51,11 @@ class Linearization:
         return found
 
     @cached_property
+    def curved_lengths(self) -> Array:
+        """Lengths of the columns of ``curved``, ``(m,)``."""
+        return lengths(self.curved)
+
+    @cached_property
     def unprojected(self) -> Array:
         """Lengths of the nonlinear parameters' derivatives, ``(m,)``."""
         q, p = len(self.linear), len(self.factor) - 1

@@ -63,13 +63,13 @@ class TrialSolver(Optimizer, ABC):
     @contextmanager
     def at_trial(self) -> Iterator[None]:
         """Have the parameters at the trial point, and back where they were afterwards."""
-        before = self._vector.read()
-        if self._trial is not None:
-            self._vector.write(self._trial)
+        before, there = self._vector.read(), self._next()
+        if there is not None:
+            self._vector.write(there)
         try:
             yield
         finally:
-            if self._trial is not None:
+            if there is not None:
                 self._vector.write(before)
 
     @torch.no_grad()
@@ -87,7 +87,7 @@ class TrialSolver(Optimizer, ABC):
     def update(self, closure: Callable[[], Any]) -> float:
         """One step without torch's hooks around ``step``, which cost as much as a small fit; call under no_grad."""
         if not self.is_done():
-            there = self._trial
+            there = self._next()
             if there is not None:
                 self._vector.write(there)
             self._judge(closure(), self._vector.read() if there is None else there)
@@ -95,6 +95,16 @@ class TrialSolver(Optimizer, ABC):
             self._vector.write(self._theta)
         assert self.point is not None
         return self.point.loss
+
+    def _next(self) -> Array | None:
+        """The trial point, ``(p,)``, found when it is asked for: a polish may end the fit first. None at the start."""
+        if self._trial is None and self.point is not None and not self.is_done():
+            self._propose()
+        return self._trial
+
+    @abstractmethod
+    def _propose(self) -> None:
+        """Find the next trial point, and the decrease of the loss that is promised there."""
 
     @abstractmethod
     def _judge(self, sums: Any, there: Array) -> None:

@@ -22,11 +22,17 @@ class Seen:
 class Scripted(TrialSolver):
     """Accepts what is lower, proposes one further, and has converged below 1."""
 
+    proposals = 0
+
     def _judge(self, sums: Seen, there: Array) -> None:
         if self.point is None or sums.loss < self.point.loss:
             self.point, self._theta = sums, there
+        self._trial, self.converged = None, self.point.loss < 1
+
+    def _propose(self) -> None:
         assert self._theta is not None
-        self._trial, self.converged = self._theta + 1.0, self.point.loss < 1
+        self._trial = self._theta + 1.0
+        self.proposals += 1
 
 
 def parameter(value: float = 0.0, dtype: torch.dtype = torch.float64) -> torch.nn.Parameter:
@@ -48,6 +54,7 @@ def test_rejected_trial_leaves_the_parameters_at_the_best_point() -> None:
     assert theta.item() == 2.0
     assert solver.is_done()
     assert solver.step(closure) == 0.5  # without asking for another pass
+    assert solver.proposals == 3  # and without finding another trial
 
 
 def test_parameters_are_at_the_trial_for_as_long_as_it_is_looked_at() -> None:
