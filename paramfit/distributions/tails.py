@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import (
     Cauchy,
+    Chi2,
     Distribution,
     Exponential,
     Gamma,
@@ -23,6 +24,7 @@ from torch.distributions import (
 )
 
 from paramfit.distributions.closed_form import closed_form_of
+from paramfit.distributions.incomplete_gamma import lower_gamma, upper_gamma
 from paramfit.errors import InputError
 
 __all__ = ["closed_tails", "log_cdf", "log_interval", "log_survival", "no_derivative"]
@@ -91,8 +93,6 @@ def closed_tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Ten
         InputError: for a distribution without a ``cdf``, or with one that cannot be differentiated.
     """
     kind = type(distribution)
-    if isinstance(distribution, Gamma | InverseGamma):  # and Chi2; torch has no derivative of the incomplete gamma
-        raise InputError(no_derivative(kind, "concentration"))
     try:
         below: Tensor = distribution.cdf(value)
     except NotImplementedError as error:
@@ -131,6 +131,30 @@ def _log_ndtr(z: Tensor) -> Tensor:
     scaled = torch.where(low, -z, 1.0) / math.sqrt(2)
     near = torch.special.erfc(torch.where(low, 0.0, z) / math.sqrt(2))
     return torch.where(low, (torch.special.erfcx(scaled) / 2).log() - scaled**2, torch.log1p(-near / 2))
+
+
+def _from_gamma(distribution: Distribution, argument: str, shape: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """By both incomplete gamma functions of ``x``, of which neither has a derivative by the shape."""
+    if shape.requires_grad:
+        raise InputError(no_derivative(type(distribution), argument))
+    below, above = lower_gamma(shape, x), upper_gamma(shape, x)
+    return _log_of(below, above), _log_of(above, below)
+
+
+@closed_tails.register
+def _(distribution: Gamma, value: Tensor) -> tuple[Tensor, Tensor]:
+    return _from_gamma(distribution, "concentration", distribution.concentration, distribution.rate * value)
+
+
+@closed_tails.register
+def _(distribution: Chi2, value: Tensor) -> tuple[Tensor, Tensor]:
+    return _from_gamma(distribution, "df", distribution.concentration, value / 2)
+
+
+@closed_tails.register
+def _(distribution: InverseGamma, value: Tensor) -> tuple[Tensor, Tensor]:
+    above, below = _from_gamma(distribution, "concentration", distribution.concentration, distribution.rate / value)
+    return below, above
 
 
 @closed_tails.register

@@ -84,6 +84,7 @@ def test_distribution_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="Gamma cannot take censored observations"):
         check_censoring(gamma, column(1, 2), torch.tensor([0, 2]), names=["concentration"])
     check_censoring(gamma, column(1, 2), torch.tensor([0, 0]), names=["concentration"])
+    check_censoring(gamma, column(1, 2), torch.tensor([0, 2]), names=["rate"])
     check_censoring(Weibull(column(2.0), column(1.0)), column(1, 2), torch.tensor([0, 2]), names=["scale"])
 
 

@@ -26,6 +26,9 @@ VALUE, ERROR = 1e-6, 1e-4  # relative
 WEIBULL = {"distribution": "torch.distributions.Weibull", "parameters": {"scale": None, "concentration": None}}
 
 
+FIXED = {"start": 2.5, "fixed": True}  # torch differentiates an incomplete gamma function by its argument only
+
+
 class Sample(NamedTuple):
     """What was seen of a sample."""
 
@@ -73,6 +76,8 @@ CASES = {
         Case("LogNormal", {"loc": None, "scale": None}, lambda m, s: stats.lognorm(s, scale=np.exp(m)), (0.5, 0.8)),
         Case("Gumbel", {"loc": None, "scale": None}, lambda m, s: stats.gumbel_r(m, s), (5.0, 2.0)),
         Case("Laplace", {"loc": {"start": 5.0, "fixed": True}, "scale": None}, lambda s: stats.laplace(5.0, s), (2.0,)),
+        Case("Gamma", {"concentration": FIXED, "rate": None}, lambda b: stats.gamma(2.5, scale=1 / b), (0.7,)),
+        Case("InverseGamma", {"concentration": FIXED, "rate": None}, lambda b: stats.invgamma(2.5, scale=b), (4.0,)),
         Case("Exponential", {"rate": None}, lambda r: stats.expon(scale=1 / r), (0.5,)),
     )
 }
