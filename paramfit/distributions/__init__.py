@@ -12,6 +12,7 @@ from paramfit.distributions.censoring import (
 from paramfit.distributions.check import check_observations
 from paramfit.distributions.curvature import curvature
 from paramfit.distributions.information import expected_information
+from paramfit.distributions.kink import kinked_argument, majorised_curvature, majorised_log_prob
 from paramfit.distributions.moments import moment_start
 from paramfit.distributions.sample_sums import SampleSums, sample_sums
 from paramfit.distributions.score import score
@@ -30,6 +31,9 @@ __all__ = [
     "curvature",
     "expected_information",
     "is_integer",
+    "kinked_argument",
+    "majorised_curvature",
+    "majorised_log_prob",
     "moment_start",
     "named_arguments",
     "sample_sums",

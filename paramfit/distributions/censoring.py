@@ -1,6 +1,6 @@
 """The likelihood of observations of which only a bound, or two, is known."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 
 import torch
@@ -27,7 +27,11 @@ class Censoring(IntEnum):
 
 
 def censored_log_prob(
-    distribution: Distribution, target: Tensor, status: Tensor, upper: Tensor | None = None
+    distribution: Distribution,
+    target: Tensor,
+    status: Tensor,
+    upper: Tensor | None = None,
+    log_prob: Callable[[Distribution, Tensor], Tensor] | None = None,
 ) -> Tensor:
     r"""The log-likelihood of every observation: ``log p`` where it is observed, the log-probability of its range else.
 
@@ -38,6 +42,7 @@ def censored_log_prob(
         target: ``(n,)``: the values y, or the bounds.
         status: ``(n,)``, of ``Censoring``'s numbers.
         upper: ``(n,)``: the upper ends u, read where the status is ``INTERVAL``.
+        log_prob: what takes the place of the distribution's own.
 
     Returns:
         ``(..., n)``, differentiable by the arguments.
@@ -59,7 +64,10 @@ def censored_log_prob(
         if len(rows):
             part = rebuilt(distribution, {name: _at(value, rows, target) for name, value in values.items()})
             places.append(rows)
-            parts.append(_log_probability(kind, part, target[rows], None if upper is None else upper[rows]))
+            if kind is Censoring.OBSERVED:
+                parts.append(part.log_prob(target[rows]) if log_prob is None else log_prob(part, target[rows]))
+            else:
+                parts.append(_log_probability(kind, part, target[rows], None if upper is None else upper[rows]))
     shape = broadcast_shape(*(part[..., 0] for part in parts))
     together = torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
     return together[..., torch.cat(places).argsort()]
@@ -190,9 +198,6 @@ def _at(value: Tensor, rows: Tensor, target: Tensor) -> Tensor:
 
 
 def _log_probability(kind: Censoring, distribution: Distribution, target: Tensor, upper: Tensor | None) -> Tensor:
-    if kind is Censoring.OBSERVED:
-        found: Tensor = distribution.log_prob(target)
-        return found
     if kind is Censoring.LEFT:
         return log_cdf(distribution, target)
     if kind is Censoring.RIGHT:

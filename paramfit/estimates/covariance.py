@@ -14,6 +14,7 @@ from paramfit.estimates.likelihood_errors import likelihood_uncertainty
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.singularity import InverseInformation, inverse_information
 from paramfit.estimates.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.gradients import LikelihoodTerms
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.optimizers.small_matrices import Array, triangle
@@ -65,6 +66,10 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
         seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
         return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
+        terms = LikelihoodTerms(loss.model, objective)
+        kink = terms.kink(loss.observations)
+        if kink is not None:
+            return likelihood_uncertainty(loss, theta, terms.information(loss.observations), kink)
         count = loss.n if objective.reduction == "mean" else 1
         return likelihood_uncertainty(loss, theta, loss.hessian(theta).numpy() * count)
     reason = f"{type(objective).__name__} has no curvature to read an error from"

@@ -20,7 +20,9 @@ _FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is ro
 _SHARE = 0.1  # a parameter with a smaller share in a direction is not named
 
 
-def likelihood_uncertainty(loss: LossFunction, theta: Tensor, information: Array) -> Uncertainty:
+def likelihood_uncertainty(
+    loss: LossFunction, theta: Tensor, information: Array | None, kink: str | None = None
+) -> Uncertainty:
     r"""Covariance of maximum-likelihood estimates: the inverse of the observed information.
 
     .. math:: C = H^{-1}, \qquad H = -\sum_i \nabla^2 \log p_\theta(y_i)
@@ -33,6 +35,8 @@ def likelihood_uncertainty(loss: LossFunction, theta: Tensor, information: Array
         loss: the objective over the training observations.
         theta: where, ``(p,)``.
         information: H ``(p, p)``, by the unconstrained numbers of bounded parameters.
+        kink: the argument in which the log-density has a kink, if it has one. It does not bend elsewhere, so that
+            there is no observed information, and the expected one is given in its place; None where nothing gives it.
 
     References:
         Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus
@@ -40,10 +44,18 @@ def likelihood_uncertainty(loss: LossFunction, theta: Tensor, information: Array
     """
     method = "inverse observed information, normal distribution"
     quantile = float(ndtri(0.975))
+    if kink is not None:
+        method = f"inverse expected information, since the log-density has a kink in {kink}, normal distribution"
     if getattr(loss.model, "transforms", None):
         method += BY_DELTA_METHOD
+    if information is None:
+        why = (
+            f"the log-density has a kink in {kink}, so that no curvature tells an error, and the expected information"
+            " is known of a DistributionModel without censored observations only"
+        )
+        return Uncertainty(None, why, quantile, "none", kink=kink)
     if not np.isfinite(information).all():
-        return Uncertainty(None, "the Hessian is not finite at the estimate", quantile, method)
+        return Uncertainty(None, "the Hessian is not finite at the estimate", quantile, method, kink=kink)
     bound = parameters_at_bound(loss, theta, _errors_alone(information))
     free = [k for k in range(len(theta)) if k not in bound]
     reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
@@ -62,6 +74,7 @@ def likelihood_uncertainty(loss: LossFunction, theta: Tensor, information: Array
         undetermined=undetermined,
         at_bound=tuple(bound),
         directions=tuple(map(_in_a_likelihood, found.directions)),
+        kink=kink,
     )
 
 

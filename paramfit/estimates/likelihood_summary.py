@@ -45,9 +45,11 @@ def summarise_likelihood(
     theta = loss.theta
     if not bool(torch.isfinite(theta).all()):
         return nothing_finite(loss)
-    sums = LikelihoodTerms(loss.model, loss.objective).sums(loss.observations)
+    terms = LikelihoodTerms(loss.model, loss.objective)
+    sums, kink = terms.sums(loss.observations), terms.kink(loss.observations)
     if untrusted is None:
-        errors = likelihood_uncertainty(loss, theta, sums.curvature)
+        information = sums.curvature if kink is None else terms.information(loss.observations)
+        errors = likelihood_uncertainty(loss, theta, information, kink)
     else:
         errors = Uncertainty(None, untrusted, math.nan, "none")
     determined = loss.p if errors.root is None else errors.root.shape[1]

@@ -27,6 +27,8 @@ class Uncertainty:
         noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself, NaN
             where nothing is known of it.
         spread: the factor on ``(J^T J)^-1``'s root.
+        kink: the argument of a distribution in which its log-density has a kink: the covariance is then by the expected
+            information, since there is no observed one.
     """
 
     covariance: Tensor | None
@@ -39,3 +41,4 @@ class Uncertainty:
     directions: tuple[str, ...] = ()
     noise: float | None = None
     spread: float = 1.0
+    kink: str | None = None

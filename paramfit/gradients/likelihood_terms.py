@@ -7,13 +7,20 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Laplace
 from torch.func import functional_call
 
-from paramfit.distributions import curvature, expected_information, sample_sums, score
+from paramfit.distributions import (
+    curvature,
+    expected_information,
+    kinked_argument,
+    majorised_curvature,
+    sample_sums,
+    score,
+)
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel
-from paramfit.objectives import NegativeLogLikelihood, Objective
+from paramfit.objectives import MajorisedLikelihood, NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
 from paramfit.one_thread import one_thread
 from paramfit.optimizers.likelihood_sums import LikelihoodSums
@@ -31,7 +38,7 @@ class _ByArgument(NamedTuple):
         loss: the summed negative log-likelihood.
         scores: for each argument ``(n,)``.
         information: ``(k, k)``, or ``(n, k, k)``.
-        exact: whether it is the observed one.
+        exact: whether it is the observed one, or what stands for it at a kink.
         n: rows; 1 where all have one distribution, and are summed up.
     """
 
@@ -53,7 +60,8 @@ class LikelihoodTerms:
         \theta_l} - \sum_{i,a} s_{ia} \frac{\partial^2 \eta_{ia}}{\partial \theta_k \partial \theta_l}
 
     and, with the expected information I in C's place and no second term, the matrix of Fisher scoring. Any other model
-    is differentiated by autograd.
+    is differentiated by autograd. Where the log-density has a kink, C is that of a parabola that touches it
+    (``majorised_curvature``).
 
     Args:
         model: float64; returns a distribution. Its trainable parameters are theta.
@@ -72,6 +80,7 @@ class LikelihoodTerms:
             raise InputError(msg)
         self.model = model
         self.objective = objective
+        self._majorised = MajorisedLikelihood(objective)
         self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
         if not self.shapes:
             msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
@@ -91,9 +100,11 @@ class LikelihoodTerms:
         with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
             return self._added(observations, into, expected=expected)
 
-    def _added(self, observations: Observations, found: LikelihoodSums | None, *, expected: bool) -> LikelihoodSums:
+    def _added(
+        self, observations: Observations, found: LikelihoodSums | None, *, expected: bool, majorised: bool = True
+    ) -> LikelihoodSums:
         for part in [observations] if self._is_sample(observations) else _pieces(observations):
-            here = self._of(part, expected=expected)
+            here = self._of(part, expected=expected, majorised=majorised)
             found = here if found is None else found.add(here)
         assert found is not None  # a batch has a row
         return found
@@ -134,17 +145,26 @@ class LikelihoodTerms:
         wanted = [name for name, columns in model.argument_jacobian(*observations.inputs).items() if columns]
         if expected_information(model(*observations.inputs), wanted) is None:
             return None
-        return self.sums(observations, expected=True).curvature
+        return self._added(observations, None, expected=True, majorised=False).curvature
+
+    def kink(self, observations: Observations) -> str | None:
+        """The argument in which the log-density has a kink and that a parameter moves: no curvature tells its error."""
+        with torch.enable_grad():
+            distribution = self.model(*observations.rows(slice(1)).inputs)
+        if not isinstance(distribution, Distribution):
+            return None
+        name = kinked_argument(distribution, tuple(distribution.arg_constraints))
+        return name if name is not None and getattr(distribution, name).requires_grad else None
 
     def _is_sample(self, observations: Observations) -> bool:
         """Whether all rows have one distribution, so that what is summed is its scores, before the chain rule."""
         model = self.model
         return isinstance(model, DistributionModel) and not model.variables and observations.censoring is None
 
-    def _of(self, part: Observations, *, expected: bool) -> LikelihoodSums:
+    def _of(self, part: Observations, *, expected: bool, majorised: bool) -> LikelihoodSums:
         if isinstance(self.model, DistributionModel) and part.censoring is None:
             with torch.no_grad(), one_thread(part.n >= _ROWS_AT_ONCE):
-                return self._by_arguments(self.model, part, expected=expected)
+                return self._by_arguments(self.model, part, expected=expected, majorised=majorised)
         try:
             return self._by_autograd(part)
         except InputError:
@@ -153,13 +173,17 @@ class LikelihoodTerms:
             p = sum(shape.numel() for shape in self.shapes.values())
             return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n)
 
-    def _by_arguments(self, model: DistributionModel, part: Observations, *, expected: bool) -> LikelihoodSums:
+    def _by_arguments(
+        self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool
+    ) -> LikelihoodSums:
         with torch.no_grad():
             arguments = model.arguments(*part.inputs)
             columns = model.argument_jacobian(*part.inputs)
             wanted = [name for name in model.names if columns[name]]
             differentiated = self._summed if self._is_sample(part) else self._by_row
-            found = differentiated(model.make(arguments), part, wanted, expected=expected)
+            distribution = model.make(arguments)
+            expected = expected and not (majorised and kinked_argument(distribution, wanted))
+            found = differentiated(distribution, part, wanted, expected=expected)
             gradient = np.zeros(len(self._places))
             matrix = np.zeros((len(self._places), len(self._places)))
             places = {name: [self._places[key] for key in columns[name]] for name in wanted}
@@ -179,7 +203,7 @@ class LikelihoodTerms:
         information = expected_information(distribution, wanted) if expected else None
         exact = information is None
         if information is None:
-            information = curvature(distribution, part.target, wanted)
+            information = _curvature(distribution, part.target, wanted)
         loss = self.objective.total(distribution, part.target).item()
         return _ByArgument(loss, score(distribution, part.target, wanted), information, exact, part.n)
 
@@ -195,7 +219,7 @@ class LikelihoodTerms:
             log_likelihood += here.log_likelihood
             scores += torch.stack([here.scores[name] for name in wanted])
             if information is None:
-                curved = curvature(distribution, piece.target, wanted)
+                curved = _curvature(distribution, piece.target, wanted)
                 observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
         return _ByArgument(
             -log_likelihood.item(),
@@ -227,7 +251,7 @@ class LikelihoodTerms:
         theta = self._theta().requires_grad_()
         with torch.enable_grad():
             prediction = functional_call(self.model, self._parameters(theta), part.inputs)
-            loss = self.objective.total(prediction, *part.measured)
+            loss = self._majorised.total(prediction, *part.measured)
             if loss.ndim:
                 msg = (
                     f"shapes do not match: the model's prediction has {tuple(prediction.batch_shape)}, the target"
@@ -244,6 +268,13 @@ class LikelihoodTerms:
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
         pieces = torch.split(theta, [shape.numel() for shape in self.shapes.values()])
         return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
+
+
+def _curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:
+    """Of the log-density, or of the parabola that stands for it at a kink."""
+    if isinstance(distribution, Laplace) and kinked_argument(distribution, names):
+        return majorised_curvature(distribution, target, names)
+    return curvature(distribution, target, names)
 
 
 def _derivative(value: Tensor, theta: Tensor) -> Tensor:

@@ -37,13 +37,16 @@ class NegativeLogLikelihood(Objective):
 
     def per_observation(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """``-log p(target)``."""
-        log_density: Tensor = _distribution(prediction, sigma).log_prob(target)
-        return -log_density
+        return -self._log_prob(_distribution(prediction, sigma), target)
 
     def censored(self, prediction: Any, target: Tensor, sigma: Tensor | None, censoring: Censored) -> Tensor:
         """``-log p(target)`` of values; of bounds minus the log-probability of what they leave."""
         distribution = _distribution(prediction, sigma)
-        return -censored_log_prob(distribution, target, censoring.status, censoring.upper)
+        return -censored_log_prob(distribution, target, censoring.status, censoring.upper, self._log_prob)
+
+    def _log_prob(self, distribution: Distribution, target: Tensor) -> Tensor:
+        found: Tensor = distribution.log_prob(target)
+        return found
 
     def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The normal's negative score by its location, ``(location - target) / scale**2``."""

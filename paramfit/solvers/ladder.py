@@ -37,9 +37,10 @@ def climb(
 ) -> Ladder:
     """Tell every error by each way that there is, and warn where they disagree.
 
-    For a likelihood the plain rung is the observed information, for least squares the expected one,
-    ``s^2 (J^T J)^-1``; the observed information of least squares is the Hessian of ``RSS / (2 s^2)``. All errors are
-    those of values within the bounds, by the delta method; intervals of profile and bootstrap are theirs directly.
+    For a likelihood the plain rung is the observed information, or the expected one where the density has a kink; for
+    least squares it is the expected one, ``s^2 (J^T J)^-1``, and the observed one is the Hessian of ``RSS / (2 s^2)``.
+    All errors are those of values within the bounds, by the delta method; intervals of profile and bootstrap are theirs
+    directly.
 
     Args:
         loss: the objective over the training observations.
@@ -67,7 +68,7 @@ def climb(
         rungs.append(climber.profiled())
     if bootstrap:
         rungs += climber.bootstrapped(bootstrap, seed, progress)
-    plain = EXPECTED if climber.least_squares else OBSERVED
+    plain = EXPECTED if climber.least_squares or errors.kink is not None else OBSERVED
     values = loss.natural(climber.theta).tolist()
     return Ladder(
         estimates=dict(zip(loss.names, values, strict=True)),
@@ -135,6 +136,8 @@ class _Climber:
 
     def observed(self) -> Rung:
         """The inverse Hessian."""
+        if self.errors.kink is not None:
+            return Rung(OBSERVED, None, {}, "inverse Hessian", self._bends_nowhere())
         if not self.least_squares:
             method, reason = self.errors.method, self.errors.reason
             if self.errors.covariance is None and len(self.held) < self.loss.p:
@@ -164,6 +167,8 @@ class _Climber:
 
     def sandwich(self, correction: str) -> Rung:
         """The covariance that holds for another error model too."""
+        if self.errors.kink is not None:
+            return Rung(SANDWICH, None, {}, "B^-1 M B^-1, B the Hessian", self._bends_nowhere())
         if self.least_squares:
             factor = " n / (n - p)" if correction == "HC1" else ""
             method = f"{correction}: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1{factor}"
@@ -174,6 +179,9 @@ class _Climber:
             return Rung(SANDWICH, None, {}, method, self.errors.reason)
         covariance = sandwich_covariance(self.loss, self.theta, held=self.held, correction=correction)
         return self._rung(SANDWICH, covariance, method, None)
+
+    def _bends_nowhere(self) -> str:
+        return f"the log-density has a kink in {self.errors.kink}, and its Hessian is 0 elsewhere"
 
     def profiled(self) -> Rung:
         """The interval in which the likelihood is not much lower."""
@@ -196,6 +204,9 @@ class _Climber:
 
     def bootstrapped(self, resamples: int, seed: int, progress: Callable[[int], None] | None) -> list[Rung]:
         """The scatter of fits to resampled observations."""
+        if self.errors.kink is not None:
+            reason = f"resamples are solved by their curvature, and the log-density has a kink in {self.errors.kink}"
+            return [Rung(name, None, {}, "quantiles of resamples", reason) for name in BOOTSTRAP]
         from paramfit.solvers.bootstrap import bootstrap  # a batched solver that most fits have no use for
 
         found = bootstrap(self.loss, self.theta, resamples, seed, progress)

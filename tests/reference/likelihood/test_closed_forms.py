@@ -74,18 +74,6 @@ def test_the_one_line_through_counts_of_two_groups() -> None:
     )
 
 
-def test_laplace_has_its_median_and_says_why_curvature_gives_that_no_error() -> None:
-    """The likelihood is a chain of straight lines in loc: its maximum is a corner, at the middle observation."""
-    sample = np.random.default_rng(0).laplace(2, 1, N)
-    result = fitted("Laplace", sample, "loc", "scale")
-    scale = np.abs(sample - np.median(sample)).mean()
-    assert result.parameters["loc"].estimate == pytest.approx(np.median(sample), rel=1e-6)
-    assert result.parameters["loc"].standard_error is None
-    assert "loc" in result.notes["standard_error"]
-    assert result.parameters["scale"].estimate == pytest.approx(scale, rel=1e-6)
-    assert result.parameters["scale"].standard_error == pytest.approx(scale / np.sqrt(N), rel=1e-6)
-
-
 @pytest.mark.parametrize(
     ("name", "argument", "edge", "other"),
     [

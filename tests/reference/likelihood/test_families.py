@@ -138,7 +138,7 @@ FAMILIES = {
         lambda y, p: stats.binom.logpmf(y, 12, p),
         lambda y: [0.3],
     ),
-    # The density has a kink at loc, where curvature says nothing of it: known here, and estimated below.
+    # The density has a kink at loc, where curvature says nothing of it: known here, and estimated in test_kink.py.
     "Laplace about a known median": Family(
         "Laplace",
         {"loc": known(1.0), "scale": None},
