@@ -14,12 +14,9 @@ from paramfit.optimizers.small_matrices import lengths, singular_decomposition
 __all__ = ["observation_gradients", "sandwich_covariance"]
 
 _SINGULAR = 1e-13  # a direction this much weaker than the strongest is rounding
-_CORRECTIONS = ("HC0", "HC1")
 
 
-def sandwich_covariance(
-    loss: LossFunction, theta: Tensor, *, held: Sequence[int] = (), correction: str = "HC0"
-) -> Tensor:
+def sandwich_covariance(loss: LossFunction, theta: Tensor, *, held: Sequence[int] = ()) -> Tensor:
     r"""The sandwich covariance of the estimates at ``theta``.
 
     .. math:: C = B^{-1} M B^{-1}, \qquad M = \sum_i g_i g_i^T
@@ -33,22 +30,18 @@ def sandwich_covariance(
         loss: the objective over the training observations.
         theta: the optimum, ``(p,)``.
         held: numbers of the parameters that are taken as fixed; their rows and columns are 0.
-        correction: ``HC0``, or ``HC1``, which is n / (n - p) times as large.
 
     Returns:
         ``(p, p)``, float64, of the elements of theta.
 
     Raises:
-        InputError: for a penalty, another objective or correction, or an information that is not finite.
+        InputError: for a penalty, another objective, or an information that is not finite.
 
     References:
         Peter J. Huber: The Behavior of Maximum Likelihood Estimates under Nonstandard Conditions (1967).
         Halbert White: A Heteroskedasticity-Consistent Covariance Matrix Estimator (1980).
         James MacKinnon, Halbert White: Some Heteroskedasticity-Consistent Covariance Matrix Estimators (1985).
     """
-    if correction not in _CORRECTIONS:
-        msg = f"correction: expected one of {', '.join(_CORRECTIONS)}, but got {correction!r}"
-        raise InputError(msg)
     if loss.objective.penalised:
         msg = "sandwich: a penalty is on, which biases the estimates; leave l1 and l2 out"
         raise InputError(msg)
@@ -63,11 +56,6 @@ def sandwich_covariance(
     covariance = torch.zeros(loss.p, loss.p, dtype=torch.float64)
     places = torch.tensor(free)
     covariance[places.unsqueeze(1), places] = influence @ influence.T
-    if correction == "HC1":
-        if loss.n <= len(free):
-            msg = f"sandwich: HC1 divides by n - p, but there are {loss.n} observations and {len(free)} parameters"
-            raise InputError(msg)
-        covariance *= loss.n / (loss.n - len(free))
     return covariance
 
 

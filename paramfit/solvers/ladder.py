@@ -30,9 +30,8 @@ def climb(
     profile: bool = True,
     bootstrap: int = 0,
     seed: int = 0,
-    expected: Callable[[Tensor], Tensor | None] | Tensor | None = None,
+    expected: Tensor | None = None,
     absolute_sigma: bool = True,
-    correction: str = "HC0",
     progress: Callable[[int], None] | None = None,
 ) -> Ladder:
     """Tell every error by each way that there is, and warn where they disagree.
@@ -49,10 +48,9 @@ def climb(
         profile: whether to follow the profile likelihood of each parameter.
         bootstrap: number of resamples; 0 for none.
         seed: of the resamples.
-        expected: expected information of a likelihood, ``(p, p)`` by the elements of theta, or what gives it at theta;
-            None where it has no closed form.
+        expected: expected information of a likelihood, ``(p, p)`` by the elements of theta; None where it has no
+            closed form.
         absolute_sigma: whether known errors are absolute.
-        correction: of the sandwich of least squares: ``HC0`` or ``HC1``.
         progress: called with the number of resamples that are solved.
 
     Raises:
@@ -63,7 +61,7 @@ def climb(
         msg = f"bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
         raise InputError(msg)
     climber = _Climber(loss, theta.detach(), errors, absolute_sigma=absolute_sigma)
-    rungs = [climber.observed(), climber.expected(expected), climber.sandwich(correction)]
+    rungs = [climber.observed(), climber.expected(expected), climber.sandwich()]
     if profile:
         rungs.append(climber.profiled())
     if bootstrap:
@@ -154,30 +152,27 @@ class _Climber:
             self.warnings.append(f"{reason}: the fit may have stopped at a saddle; give other starts")
         return self._rung(OBSERVED, covariance, method, reason)
 
-    def expected(self, given: Callable[[Tensor], Tensor | None] | Tensor | None) -> Rung:
+    def expected(self, information: Tensor | None) -> Rung:
         """The inverse of the Hessian's expectation."""
         if self.least_squares:
             return self._rung(EXPECTED, self.errors.covariance, self.errors.method, self.errors.reason)
         method = "inverse Fisher information, normal distribution"
-        information = given(self.theta) if callable(given) else given
         if information is None:
             return Rung(EXPECTED, None, {}, method, "it has no closed form here")
         covariance, reason = covariance_of(information, self.loss.names, self.held, "Fisher information")
         return self._rung(EXPECTED, covariance, method, reason)
 
-    def sandwich(self, correction: str) -> Rung:
+    def sandwich(self) -> Rung:
         """The covariance that holds for another error model too."""
         if self.errors.kink is not None:
             return Rung(SANDWICH, None, {}, "B^-1 M B^-1, B the Hessian", self._bends_nowhere())
         if self.least_squares:
-            factor = " n / (n - p)" if correction == "HC1" else ""
-            method = f"{correction}: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1{factor}"
+            method = "HC0: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1"
         else:
-            correction = "HC0"
             method = "B^-1 M B^-1, B the Hessian and M the sum of outer products of the scores"
         if self.errors.covariance is None:
             return Rung(SANDWICH, None, {}, method, self.errors.reason)
-        covariance = sandwich_covariance(self.loss, self.theta, held=self.held, correction=correction)
+        covariance = sandwich_covariance(self.loss, self.theta, held=self.held)
         return self._rung(SANDWICH, covariance, method, None)
 
     def _bends_nowhere(self) -> str:
@@ -206,10 +201,14 @@ class _Climber:
         """The scatter of fits to resampled observations."""
         if self.errors.kink is not None:
             reason = f"resamples are solved by their curvature, and the log-density has a kink in {self.errors.kink}"
-            return [Rung(name, None, {}, "quantiles of resamples", reason) for name in BOOTSTRAP]
+            return self._not_resampled(reason)
         from paramfit.solvers.bootstrap import bootstrap  # a batched solver that most fits have no use for
 
-        found = bootstrap(self.loss, self.theta, resamples, seed, progress)
+        try:
+            found = bootstrap(self.loss, self.theta, resamples, seed, progress)
+        except InputError as failure:  # the other rungs stand without it
+            self.warnings.append(str(failure))
+            return self._not_resampled(str(failure))
         if found.failed:
             self.warnings.append(f"bootstrap: {found.reason}")
         method = f"{resamples - found.failed} resamples of the observations, seed {seed}"
@@ -224,6 +223,10 @@ class _Climber:
                 strict=True,
             )
         ]
+
+    @staticmethod
+    def _not_resampled(reason: str) -> list[Rung]:
+        return [Rung(name, None, {}, "quantiles of resamples", reason) for name in BOOTSTRAP]
 
     def _told(self) -> list[tuple[int, str]]:
         """Numbers and names of the parameters that have an error."""

@@ -26,14 +26,13 @@ def parabola(reduction: str = "mean", *, weighted: bool = False) -> LossFunction
     return LossFunction(PolynomialModel(2), SquaredError(reduction), rows)
 
 
-@pytest.mark.parametrize("correction", ["HC0", "HC1"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_least_squares_is_statsmodels(correction: str, weighted: bool, reduction: str) -> None:
+def test_least_squares_is_statsmodels(weighted: bool, reduction: str) -> None:
     weights = SIGMA**-2 if weighted else np.ones_like(X)
-    expected = sm.WLS(Y, DESIGN, weights=weights).fit(cov_type=correction)
+    expected = sm.WLS(Y, DESIGN, weights=weights).fit(cov_type="HC0")
     theta = torch.tensor(expected.params)
-    found = sandwich_covariance(parabola(reduction, weighted=weighted), theta, correction=correction)
+    found = sandwich_covariance(parabola(reduction, weighted=weighted), theta)
     np.testing.assert_allclose(found.numpy(), expected.cov_params(), rtol=1e-9)
 
 
@@ -105,8 +104,3 @@ def test_parameters_that_cannot_be_told_apart_leave_the_others_their_errors() ->
 def test_what_has_no_sandwich_is_refused(loss: LossFunction, told: str) -> None:
     with pytest.raises(InputError, match=told):
         sandwich_covariance(loss, loss.theta)
-
-
-def test_unknown_correction_is_refused() -> None:
-    with pytest.raises(InputError, match="expected one of HC0, HC1, but got 'HC3'"):
-        sandwich_covariance(parabola(), parabola().theta, correction="HC3")

@@ -11,12 +11,13 @@ import scipy.special
 import statsmodels.api as sm
 import torch
 from rich.console import Console
+from torch import nn
 from torch.distributions import Poisson
 
 from paramfit.errors import InputError
 from paramfit.estimates import LossFunction, uncertainty
 from paramfit.models import LinearModel
-from paramfit.objectives import HuberError, SquaredError
+from paramfit.objectives import HuberError, NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
 from paramfit.solvers.ladder import climb
 from tests.estimates.cases import Squares, constant_target
@@ -71,7 +72,7 @@ def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
     natural = 20 * np.array([[scipy.special.polygamma(1, c), -1 / rate], [-1 / rate, c / rate**2]])
     scale = np.diag([c, rate])
     information = torch.from_numpy(scale @ natural @ scale)
-    found = climb(loss, theta, uncertainty(loss, theta), profile=False, expected=lambda _: information)
+    found = climb(loss, theta, uncertainty(loss, theta), profile=False, expected=information)
     errors = np.sqrt(np.linalg.inv(natural).diagonal())
     assert found.rung("expected information").standard_errors == {
         "concentration": pytest.approx(errors[0], rel=1e-9),
@@ -169,3 +170,27 @@ def test_what_is_no_likelihood_is_refused() -> None:
         loss = LossFunction(LinearModel(), objective, rows)
         with pytest.raises(InputError, match=told):
             climb(loss, loss.theta, uncertainty(loss, loss.theta))
+
+
+class Branching(nn.Module):
+    """A model that looks at its parameter's value, which no batch of parameters can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rate = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+    def forward(self) -> Poisson:
+        return Poisson(self.rate if self.rate.item() > 0 else -self.rate)
+
+
+def test_a_bootstrap_that_cannot_be_had_leaves_the_other_rungs() -> None:
+    sample = RANDOM.poisson(4.0, 50).astype(float)
+    loss = LossFunction(Branching(), NegativeLogLikelihood(), Observations((), torch.from_numpy(sample)))
+    theta = optimum(loss)
+    found = climb(loss, theta, uncertainty(loss, theta), bootstrap=20)
+    for name in ("bootstrap percentile", "bootstrap BCa"):
+        assert "cannot compute Branching for many parameters" in (found.rung(name).reason or "")
+    assert any("cannot compute Branching" in warning for warning in found.warnings)
+    assert found.rung("observed information").standard_errors == {
+        "rate": pytest.approx(np.sqrt(sample.mean() / 50), rel=1e-9)
+    }
