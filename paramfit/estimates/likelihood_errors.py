@@ -10,14 +10,14 @@ from torch import Tensor
 
 from paramfit.estimates.at_bound import parameters_at_bound, without_parameters
 from paramfit.estimates.loss_function import LossFunction
+from paramfit.estimates.observed import direction
 from paramfit.estimates.singularity import inverse_information
 from paramfit.estimates.uncertainty import BY_DELTA_METHOD, Uncertainty
-from paramfit.optimizers.small_matrices import Array, triangle
+from paramfit.optimizers.small_matrices import Array, scaled_eigenvectors, triangle
 
 __all__ = ["likelihood_uncertainty"]
 
 _FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is rounding
-_SHARE = 0.1  # a parameter with a smaller share in a direction is not named
 
 
 def likelihood_uncertainty(
@@ -89,16 +89,9 @@ def _errors_alone(information: Array) -> Array:
     return np.diag(np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), math.inf))
 
 
-def _scaled(information: Array) -> tuple[Array, Array]:
-    size = np.sqrt(np.abs(information.diagonal()))
-    size = np.where(size > 0, size, 1.0)
-    return information / np.outer(size, size), size
-
-
 def _root_of(information: Array) -> Array:
     """R with ``R^T R`` the information; exactly singular where its curvature is rounding."""
-    scaled, size = _scaled(information)
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors, size = scaled_eigenvectors(information)
     kept = np.where(values > _FLAT * np.abs(values).max(), values, 0.0)
     return triangle(np.sqrt(kept)[:, None] * vectors.T * size)
 
@@ -107,15 +100,10 @@ def _not_a_maximum(information: Array, names: Sequence[str]) -> str | None:
     """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
     if not names:
         return None
-    scaled, size = _scaled(information)
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors, size = scaled_eigenvectors(information)
     if values[0] >= -_FLAT * np.abs(values).max():
         return None
-    direction = vectors[:, 0] / size
-    direction = direction / np.abs(direction).max()
-    involved = [k for k in range(len(names)) if abs(vectors[k, 0]) > _SHARE]
-    moves = " ".join(f"{direction[k]:+.3g} {names[k]}" for k in involved)
     return (
         f"the Hessian is not positive definite at the estimate (smallest eigenvalue {values[0]:.2g} of the scaled one):"
-        f" along {moves} the likelihood does not fall, so that this is no maximum"
+        f" along {direction(names, vectors[:, 0], size)} the likelihood does not fall, so that this is no maximum"
     )

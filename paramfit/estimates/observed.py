@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.objectives import SquaredError
+from paramfit.optimizers.small_matrices import Array, scaled_eigenvectors
 
-__all__ = ["ObservedCovariance", "covariance_of", "observed_covariance"]
+__all__ = ["ObservedCovariance", "covariance_of", "direction", "observed_covariance"]
 
 _ROUNDING = 1e-13  # an eigenvalue this much smaller than the largest, of columns of equal length, is rounding
 _INVOLVED = 1e-2  # a parameter with a smaller share in a direction has no part in it
@@ -65,26 +67,31 @@ def covariance_of(information: Tensor, names: Sequence[str], held: Sequence[int]
     inner = information[places.unsqueeze(1), places]
     if not bool(torch.isfinite(inner).all()):
         return ObservedCovariance(None, f"the {word} is not finite at the estimate")
-    size = inner.diagonal().abs().sqrt()
-    size = torch.where(size > 0, size, torch.ones_like(size))  # rows of equal length: directions, not units, decide
-    values, vectors = torch.linalg.eigh(inner / torch.outer(size, size))
-    if not values[0] > _ROUNDING * values[-1].abs():
-        along = _direction([names[k] for k in places.tolist()], vectors[:, 0], vectors[:, 0] / size)
-        curves = "does not curve" if values[0].abs() <= _ROUNDING * values.abs().max() else "curves downwards"
+    values, vectors, size = scaled_eigenvectors(inner.numpy())
+    if not values[0] > _ROUNDING * abs(values[-1]):
+        along = direction([names[k] for k in places.tolist()], vectors[:, 0], size)
+        curves = "does not curve" if abs(values[0]) <= _ROUNDING * np.abs(values).max() else "curves downwards"
         reason = (
             f"the {word} is not positive definite at the estimate: along {along} the loss {curves}"
-            f" (eigenvalue {values[0].item():.2g} of the scaled {word}, the largest is {values[-1].item():.2g})"
+            f" (eigenvalue {values[0]:.2g} of the scaled {word}, the largest is {values[-1]:.2g})"
         )
         return ObservedCovariance(None, reason)
-    root = (vectors / values.sqrt()) / size.unsqueeze(1)
-    covariance[places.unsqueeze(1), places] = root @ root.T
+    root = vectors / np.sqrt(values) / size[:, None]
+    covariance[places.unsqueeze(1), places] = torch.from_numpy(root @ root.T)
     return ObservedCovariance(covariance, None)
 
 
-def _direction(names: Sequence[str], scaled: Tensor, shares: Tensor) -> str:
-    """What moves, and how much of each: ``+1 a −0.5 b``."""
-    involved = [k for k in range(len(names)) if abs(scaled[k]) > _INVOLVED * scaled.abs().max()]
+def direction(names: Sequence[str], scaled: Array, size: Array) -> str:
+    """What moves, and how much of each: ``+1 a −0.5 b``.
+
+    Args:
+        names: what the parameters are called.
+        scaled: an eigenvector of the scaled information, ``(m,)``.
+        size: what it was scaled by, ``(m,)``.
+    """
+    shares = scaled / size
+    involved = [k for k in range(len(names)) if abs(scaled[k]) > _INVOLVED * np.abs(scaled).max()]
     if len(involved) == 1:
         return names[involved[0]]
-    largest = max((shares[k].item() for k in involved), key=abs)
-    return " ".join(f"{shares[k].item() / largest:+.3g} {names[k]}".replace("-", "−") for k in involved)
+    largest = max((shares[k] for k in involved), key=abs)
+    return " ".join(f"{shares[k] / largest:+.3g} {names[k]}".replace("-", "−") for k in involved)

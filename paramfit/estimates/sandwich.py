@@ -9,7 +9,7 @@ from torch import Tensor
 from paramfit.errors import InputError
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
-from paramfit.optimizers.small_matrices import lengths, singular_decomposition
+from paramfit.optimizers.small_matrices import lengths, scaled_eigenvectors, singular_decomposition
 
 __all__ = ["observation_gradients", "sandwich_covariance"]
 
@@ -97,10 +97,8 @@ def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int])
     if not bool(torch.isfinite(information).all()):
         msg = "sandwich: the Hessian is not finite at the estimate; give other starts"
         raise InputError(msg)
-    size = information.diagonal().abs().sqrt()
-    size = torch.where(size > 0, size, torch.ones_like(size))  # rows of equal length: directions, not units, decide
-    values, vectors = torch.linalg.eigh(information / torch.outer(size, size))
-    told = values.abs() > _SINGULAR * values.abs().max()  # what is not determined has no influence
-    inverse = (vectors[:, told] / values[told]) @ vectors[:, told].T / torch.outer(size, size)
-    influence: Tensor = inverse @ observation_gradients(loss, theta)[:, places].T
+    values, vectors, size = scaled_eigenvectors(information.numpy())
+    told = np.abs(values) > _SINGULAR * np.abs(values).max()  # what is not determined has no influence
+    inverse = (vectors[:, told] / values[told]) @ vectors[:, told].T / np.outer(size, size)
+    influence: Tensor = torch.from_numpy(inverse) @ observation_gradients(loss, theta)[:, places].T
     return influence

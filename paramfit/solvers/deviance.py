@@ -15,7 +15,7 @@ from paramfit.errors import InputError
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.gradients import LikelihoodTerms, ResidualRows
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
-from paramfit.optimizers.small_matrices import Array, lengths, singular_decomposition
+from paramfit.optimizers.small_matrices import Array, lengths, scaled_eigenvectors, singular_decomposition
 
 __all__ = ["ConstrainedMinimum", "Deviance", "deviance_of"]
 
@@ -139,9 +139,7 @@ class _OfLikelihood(Deviance):
         if not sums.is_finite():
             return None
         gradient, hessian = sums.gradient[list(free)], sums.curvature[np.ix_(free, free)]
-        size = np.sqrt(np.abs(hessian.diagonal()))
-        size = np.where(size > 0, size, 1.0)
-        values, vectors = np.linalg.eigh(hessian / np.outer(size, size))
+        values, vectors, size = scaled_eigenvectors(hessian)
         curved = np.abs(values)
         told = curved > _SINGULAR * curved.max()
         along = vectors[:, told].T @ (gradient / size)

@@ -139,7 +139,6 @@ class _Climber:
         if not self.least_squares:
             method, reason = self.errors.method, self.errors.reason
             if self.errors.covariance is None and len(self.held) < self.loss.p:
-                reason = observed_covariance(self.loss, self.theta, held=self.held).reason or reason
                 self.warnings.append(f"{reason}: no error by curvature holds; give other starts, or fix a parameter")
             else:
                 self.warnings += self.errors.directions

@@ -16,7 +16,7 @@ from paramfit.estimates import LossFunction
 from paramfit.estimates.singularity import inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.optimizers.projection import column_lengths
-from paramfit.optimizers.small_matrices import Array, singular_decomposition, triangle
+from paramfit.optimizers.small_matrices import Array, scaled_eigenvectors, singular_decomposition, triangle
 from paramfit.solvers.batched_predictions import BatchedPredictions
 
 __all__ = [
@@ -197,13 +197,11 @@ class WeightedLikelihood(WeightedLoss):
         hessian = loss.hessian(self.start) * (loss.n if loss.objective.reduction == "mean" else 1)
         if not bool(torch.isfinite(hessian).all()):
             return hessian.numpy(), 0.0
-        size = hessian.diagonal().abs().sqrt()
-        size = torch.where(size > 0, size, 1.0)
-        values, vectors = torch.linalg.eigh(hessian / size / size.unsqueeze(1))
+        values, vectors, size = scaled_eigenvectors(hessian.numpy())
         losses = loss.objective.losses(loss.prediction(self.start), *data.measured).detach()
         # Where the curvature is negative the estimate is no optimum; its size is still a scale to begin with.
-        root = (vectors * values.abs().sqrt()).T * size
-        return triangle(root.contiguous().numpy()), 16 * _EPS * losses.expand(loss.n).abs().sum().item()
+        root = (vectors * np.sqrt(np.abs(values))).T * size
+        return triangle(root), 16 * _EPS * losses.expand(loss.n).abs().sum().item()
 
     @torch.enable_grad()
     def _expand(self, predictions: BatchedPredictions, theta: Tensor, weights: Tensor) -> Expansion:

@@ -105,7 +105,7 @@ class Hill(torch.nn.Module):
 def test_direction_that_curves_downwards_is_named() -> None:
     loss = likelihood(Hill(), [3.0, 5.0])
     ladder = climb(loss, loss.theta, uncertainty(loss, loss.theta))
-    assert any("along root the loss curves downwards" in warning for warning in ladder.warnings)
+    assert any("along root the likelihood does not fall" in warning for warning in ladder.warnings)
     assert ladder.rung("profile likelihood").intervals == {}
 
 
