@@ -1,7 +1,7 @@
 """The nonparametric bootstrap: what other samples would have said."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,8 @@ from paramfit.solvers.resampled_fits import solve_weighted
 from paramfit.solvers.weighted_losses import WEIGHTS_AT_ONCE, unvalidated, weighted_loss
 
 __all__ = ["Bootstrap", "bootstrap"]
+
+_MOST_FAILED = 0.1  # of the resamples: without more of them, a tail may be missing
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Bootstrap:
     seed: int
     failed: int
     reason: str | None
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether those that could be fitted stand for all: what fails is no random part of them."""
+        return self.failed <= _MOST_FAILED * self.resamples
 
     @property
     def standard_errors(self) -> Tensor:
@@ -106,6 +113,7 @@ def bootstrap(
     resamples: int = 1000,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
+    held: Sequence[int] = (),
 ) -> Bootstrap:
     r"""Draw observations with replacement, fit each resample, and keep the estimates.
 
@@ -119,6 +127,7 @@ def bootstrap(
         resamples: how many.
         seed: the same seed draws the same resamples.
         progress: called with the number of resamples done, after every chunk.
+        held: numbers of parameters that sit at a bound: their resamples stay there.
 
     Raises:
         InputError: for less than one resample, less than two observations, an objective that cannot be resampled, or a
@@ -137,7 +146,7 @@ def bootstrap(
     at_once = max(1, WEIGHTS_AT_ONCE // loss.n)
     kept = []
     with unvalidated(), one_thread(at_once > 1):
-        problem = weighted_loss(loss, theta)
+        problem = weighted_loss(loss, theta, held)
         for done in range(0, resamples, at_once):
             count = min(at_once, resamples - done)
             fits = solve_weighted(problem, _counts(count, loss.n, generator))

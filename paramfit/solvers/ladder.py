@@ -111,10 +111,8 @@ class _Climber:
         self.least_squares = isinstance(loss.objective, SquaredError)
         self.held = errors.at_bound
         self.profiles: dict[str, Profile] = {}
-        values = loss.natural(theta).tolist()
         self.warnings: list[str] = [
-            f"{loss.names[k]} sits at its bound {values[k]:.6g}: an error there means nothing, and all other errors"
-            " take it as fixed; widen the bound, or fix it"
+            f"{loss.names[k]} sits at its bound: an error there means nothing, and all other errors take it as fixed"
             for k in self.held
         ]
 
@@ -204,10 +202,16 @@ class _Climber:
         from paramfit.solvers.bootstrap import bootstrap  # a batched solver that most fits have no use for
 
         try:
-            found = bootstrap(self.loss, self.theta, resamples, seed, progress)
+            found = bootstrap(self.loss, self.theta, resamples, seed, progress, self.held)
         except InputError as failure:  # the other rungs stand without it
             self.warnings.append(str(failure))
             return self._not_resampled(str(failure))
+        if not found.is_telling:
+            reason = f"{found.failed} of {resamples} resamples do not determine all parameters"
+            self.warnings.append(
+                f"bootstrap: {reason}: those left out are not like the others, so that no error is told"
+            )
+            return self._not_resampled(reason)
         if found.failed:
             self.warnings.append(f"bootstrap: {found.reason}")
         method = f"{resamples - found.failed} resamples of the observations, seed {seed}"

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ WEIGHTS_AT_ONCE = 1 << 18
 _LEAST_WEIGHT = 0.2  # of a row's own curvature under a robust objective, see ResidualRows
 _EXACT = 1e-9  # of the target's size: residuals are not resolved any finer
 _REGULAR = 1e-4  # smallest over largest singular value, whose square the products have
+_FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is rounding
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -81,16 +82,19 @@ class WeightedLoss(ABC):
     Args:
         loss: the objective over the observations.
         theta: the estimate.
+        held: numbers of parameters that sit at a bound, and stay there.
     """
 
-    def __init__(self, loss: LossFunction, theta: Tensor) -> None:
+    def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -> None:
         self.loss, self.start = loss, theta.detach().double()
         factor, self.rounding = self._at_start()
         if not np.isfinite(factor).all():
             msg = "bootstrap: the curvature of the loss is not finite at the estimate; fit to convergence first"
             raise InputError(msg)
+        factor[:, list(held)] = 0.0
         known = inverse_information(factor, loss.names)
-        self.undetermined = known.undetermined
+        at_bound = {k: f"{loss.names[k]} sits at its bound, where no resample moves it" for k in held}
+        self.undetermined = known.undetermined | at_bound
         size = column_lengths(factor)
         _, singular, directions = singular_decomposition(factor / size)
         kept = known.root.shape[1]
@@ -200,7 +204,8 @@ class WeightedLikelihood(WeightedLoss):
         values, vectors, size = scaled_eigenvectors(hessian.numpy())
         losses = loss.objective.losses(loss.prediction(self.start), *data.measured).detach()
         # Where the curvature is negative the estimate is no optimum; its size is still a scale to begin with.
-        root = (vectors * np.sqrt(np.abs(values))).T * size
+        curved = np.abs(values)
+        root = (vectors * np.sqrt(np.where(curved > _FLAT * curved.max(), curved, 0.0))).T * size
         return triangle(root), 16 * _EPS * losses.expand(loss.n).abs().sum().item()
 
     @torch.enable_grad()
@@ -216,8 +221,13 @@ class WeightedLikelihood(WeightedLoss):
         return Expansion(value.detach(), slope.detach(), (curvature + curvature.transpose(1, 2)) / 2)
 
 
-def weighted_loss(loss: LossFunction, theta: Tensor) -> WeightedLoss:
+def weighted_loss(loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -> WeightedLoss:
     """The weighted form of a loss.
+
+    Args:
+        loss: the objective over the observations.
+        theta: the estimate, ``(p,)``.
+        held: numbers of parameters that sit at a bound, and stay there.
 
     Raises:
         InputError: for a penalty, an objective without curvature, or a model that cannot be computed in batches.
@@ -226,9 +236,9 @@ def weighted_loss(loss: LossFunction, theta: Tensor) -> WeightedLoss:
         msg = "bootstrap: a penalty (l1, l2) biases the estimates, and resampling does not tell by how much"
         raise InputError(msg)
     if isinstance(loss.objective, SquaredError | RobustError):
-        return WeightedSquares(loss, theta)
+        return WeightedSquares(loss, theta, held)
     if isinstance(loss.objective, NegativeLogLikelihood):
-        return WeightedLikelihood(loss, theta)
+        return WeightedLikelihood(loss, theta, held)
     msg = f"bootstrap: {type(loss.objective).__name__} has no curvature to solve by; give a squared or robust error"
     raise InputError(msg)
 

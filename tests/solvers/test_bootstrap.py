@@ -257,3 +257,38 @@ def test_no_resamples_and_no_rows_are_refused() -> None:
     alone = LossFunction(loss.model, loss.objective, data(None, SAMPLE[:1]))
     with pytest.raises(InputError, match="at least 2"):
         bootstrap(alone, alone.theta)
+
+
+def test_a_direction_that_is_not_determined_takes_no_resample_of_the_others() -> None:
+    x = np.linspace(0.0, 1.0, 60)
+    counts = np.random.default_rng(101).poisson(np.exp(1 + 0.5 * x)).astype(float)
+    starts = {"a": 0.0, "b": 0.0, "c": 0.0}
+    model = paramfit.DistributionModel(
+        "torch.distributions.Poisson", {"rate": "exp(a + b*x + c*z)"}, starts, ["x", "z"]
+    )
+    found = paramfit.ladder(paramfit.fit(model, (x, 2 * x, counts)), profile=False, bootstrap=100)
+    percentile = found.rung("bootstrap percentile")
+    assert percentile.reason is None
+    assert set(percentile.intervals) == {"a"}
+
+
+def test_a_parameter_at_its_bound_stays_there_in_all_resamples() -> None:
+    x = np.linspace(0.0, 1.0, 60)
+    counts = np.random.default_rng(101).poisson(np.exp(1 - 0.05 * x)).astype(float)
+    model = paramfit.DistributionModel(
+        "torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0.0, "b": {"start": 1, "lower": 0}}
+    )
+    found = paramfit.ladder(paramfit.fit(model, (x, counts)), profile=False, bootstrap=200)
+    assert not any("resamples" in warning for warning in found.warnings)
+    # Without b the estimate of each resample is the logarithm of its mean.
+    rows = drawn(60, 200, 0)
+    expected = np.log(counts[rows].mean(1)).std(ddof=1)
+    assert found.rung("bootstrap percentile").standard_errors == {"a": pytest.approx(expected, rel=1e-5)}
+
+
+def test_where_many_resamples_fail_there_is_a_reason_instead_of_an_interval() -> None:
+    x, y = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.2, 1.0])
+    found = paramfit.ladder(paramfit.fit(LinearModel(), (x, y)), profile=False, bootstrap=300)
+    rung = found.rung("bootstrap BCa")
+    assert rung.intervals == {}
+    assert "of 300 resamples do not determine all parameters" in (rung.reason or "")
