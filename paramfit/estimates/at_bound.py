@@ -7,11 +7,14 @@ from torch import Tensor
 
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.singularity import InverseInformation, inverse_information
+from paramfit.models import ParametricModel
 from paramfit.optimizers.small_matrices import Array, triangle
+from paramfit.parameters import ParameterSpec
 
 __all__ = ["parameters_at_bound", "without_parameters"]
 
 _FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
+_NEAR = 1e-3  # of the way from the start to the bound: farther off a parameter has lost its influence, not its room
 
 
 def without_parameters(
@@ -32,8 +35,19 @@ def without_parameters(
 
 def parameters_at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[int]:
     """The numbers of the parameters that have run into a bound."""
-    bounded = [k for k, name in enumerate(loss.names) if name in getattr(loss.model, "transforms", {})]
-    if not bounded:
+    if not isinstance(loss.model, ParametricModel) or not loss.model.transforms:
         return []
-    slopes, errors = loss.slopes(theta).abs().tolist(), np.sqrt(np.square(root).sum(axis=1))
-    return [k for k in bounded if not slopes[k] > 0 or errors[k] > _FAR_OUT]
+    bounded = {k: loss.model.specifications[name] for k, name in enumerate(loss.names) if name in loss.model.transforms}
+    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).abs().tolist()
+    errors = np.sqrt(np.square(root).sum(axis=1))
+    return [
+        k
+        for k, spec in bounded.items()
+        if not slopes[k] > 0 or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], spec))
+    ]
+
+
+def _is_near_a_bound(value: float, spec: ParameterSpec) -> bool:
+    bounds = [bound for bound in (spec.lower, spec.upper) if bound is not None]
+    ways = {bound: 1.0 if spec.start is None else abs(spec.start - bound) for bound in bounds}
+    return any(abs(value - bound) <= _NEAR * way for bound, way in ways.items())

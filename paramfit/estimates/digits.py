@@ -7,10 +7,11 @@ __all__ = ["value_as_with_error", "with_error"]
 _MOST_DIGITS = 15
 _LARGEST_PLAIN = 1e6
 _SMALLEST_PLAIN = 1e-3
+_UNDETERMINED = 1e6  # times the value: so large an error says that nothing holds it, and cuts nothing off it
 
 
 def with_error(value: float, error: float | None) -> str:
-    """A value and its error, both to the error's second significant digit.
+    """A value and its error, both to the error's second significant digit; three digits where nothing holds the value.
 
     Args:
         value: the estimate.
@@ -24,6 +25,8 @@ def with_error(value: float, error: float | None) -> str:
     """
     if error is None or not math.isfinite(error) or not error > 0 or not math.isfinite(value):
         return f"{value:.6g}"
+    if error > _UNDETERMINED * abs(value) > 0:
+        return f"{value:.3g} ± {error:.1e}"
     place = math.floor(math.log10(float(f"{error:.1e}"))) - 1
     largest = max(abs(value), error)
     if math.floor(math.log10(largest)) - place >= _MOST_DIGITS:
