@@ -32,8 +32,8 @@ def compare(runs: Sequence[FitResult | str | Path] | Mapping[str, FitResult | st
         The comparison: ``print`` it with rich, or let a notebook show it.
 
     Raises:
-        InputError: for fewer than two runs, a folder without ``estimates.json``, a fit without a likelihood (a robust
-            or a penalised one), and fits of different data; the message names both.
+        InputError: for fewer than two runs, a folder without ``estimates.json`` or with a damaged one, a fit without a
+            likelihood (a robust or a penalised one), and fits of different data; the message names both.
 
     Example:
         >>> from paramfit import PolynomialModel, fit
@@ -96,13 +96,13 @@ def _run(name: str, run: object) -> ComparedRun:
         raise InputError(msg)
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as wrong:
+    except (OSError, ValueError) as wrong:
         msg = f"{name}: {file} cannot be read ({wrong}); fit again"
         raise InputError(msg) from wrong
     if not isinstance(plain, dict):
         msg = f"{name}: {file} does not hold a result; fit again"
         raise InputError(msg)
-    return ComparedRun(name, plain)
+    return ComparedRun(name, plain, file=file)
 
 
 def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[str]:

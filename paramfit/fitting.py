@@ -61,7 +61,7 @@ def fit(
     A model that predicts is fitted by least squares, one that returns a distribution by maximum likelihood.
 
     Args:
-        model: any model; it is left as it is. The fitted copy is ``result.curve.model``.
+        model: any model; it is left as it is. The fitted copy is ``result.origin.model``.
         data: ``(x, y)`` or ``(x1, x2, y)`` as arrays, tensors or lists; or ``Observations``; or columns by name: a
             mapping, or a dataframe of pandas, polars or pyarrow.
         inputs: names of the input columns; a formula's variables where it is not given.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.optimize
 import scipy.stats
 import statsmodels.api as sm
 import torch
@@ -272,6 +273,8 @@ def test_run_directories_alone_are_enough_for_formulas() -> None:
 
 
 LINE = fit(PolynomialModel(1), (X, Y))
+PARABOLA = fit(PolynomialModel(2), (X, Y))
+ROBUST = fit(LinearModel(), (X, Y), objective=HuberError(0.1))
 REFUSED: dict[str, tuple[Any, str]] = {
     "other target": ([LINE, fit(PolynomialModel(2), (X, DECAY))], "run 1 and run 2 .* targets differ"),
     "other rows": ([LINE, fit(PolynomialModel(2), (X[1:], Y[1:]))], r"40 and 39 rows"),
@@ -282,7 +285,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
         [fit(PolynomialModel(1), (X, Y), sigma=0.1), fit(PolynomialModel(2), (X, Y), sigma=SIGMA)],
         "their sigmas differ",
     ),
-    "robust": ([LINE, fit(LinearModel(), (X, Y), objective=HuberError(0.1))], "run 2: HuberError is no likelihood"),
+    "robust": ([LINE, ROBUST], "run 2: HuberError is no likelihood"),
+    "robust both": ([ROBUST, ROBUST], "run 1: HuberError is no likelihood; fit again with SquaredError"),
     "without likelihood": ([LINE, replace(LINE, least_squares=None)], "run 2: LeastSquares gives no likelihood"),
     "exact": ([LINE, fit(formula("a", "", a=None), (np.ones(5),))], "run 2: its likelihood is not a finite number"),
     "without origin": ([LINE, replace(LINE, origin=None)], "run 2: it has no fingerprint"),
@@ -307,6 +311,75 @@ def test_file_that_is_no_result_is_refused(text: str) -> None:
     Path("run", "estimates.json").write_text(text)
     with pytest.raises(InputError, match=r"run.*fit again"):
         compare([LINE, "run"])
+
+
+def test_robust_fit_has_no_criteria_and_its_report_none_of_them() -> None:
+    assert ROBUST.least_squares is not None
+    assert [ROBUST.least_squares[key] for key in ("log_likelihood", "aic", "aicc", "bic")] == [None] * 4
+    report = ROBUST._repr_html_()
+    assert "residual std. dev." in report
+    assert "AIC" not in report
+    assert "None" not in report
+
+
+DAMAGED: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
+    "fingerprint": (("fingerprint",), "abc", "says 'abc' for fingerprint, which cannot be"),
+    "number for text": (("fingerprint",), 7, "says 7 for fingerprint"),
+    "empty model": (("model",), {}, "has no model.class"),
+    "empty objective": (("objective",), {}, "has no objective.class"),
+    "empty parameters": (("parameters",), {}, "has no parameters.coefficient_0"),
+    "estimate": (("parameters", "coefficient_1", "estimate"), "big", "says 'big' for parameters.coeff"),
+    "count": (("n_observations",), 5, "says 5 for n_observations"),
+    "variables": (("model", "variables", 0), [], r"says \[\] for model.variables\[0\]"),
+    "too many variables": (("model", "variables"), ["x", "z"], r"says \['x', 'z'\] for model.variables"),
+    "formula": (("model", "formula"), "coefficient_0 +", "cannot be read .formula: 'coefficient_0 .' is not an expr"),
+    "scaling": (("normalized_input",), {"shift": [0.0, 1.0], "scale": [1.0, 1.0]}, "says .* for normalized_input"),
+    "criterion": (("least_squares", "aicc"), "abc", "says 'abc' for least_squares.aicc"),
+}
+
+
+@pytest.mark.parametrize(("place", "value", "told"), DAMAGED.values(), ids=DAMAGED)
+def test_damaged_file_is_refused_by_its_name_and_what_is_wrong(
+    place: tuple[str | int, ...], value: Any, told: str
+) -> None:
+    plain = json.loads(PARABOLA.to_json())
+    *outer, last = place
+    inner = plain
+    for key in outer:
+        inner = inner[key]
+    inner[last] = value
+    run = run_directory("run", plain)
+    with pytest.raises(InputError, match=f"^run: run/estimates.json {told}") as refusal:
+        compare([LINE, run])
+    assert "\n" not in str(refusal.value)
+
+
+def test_file_whose_formulas_are_not_of_its_distribution_is_refused() -> None:
+    rate = DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0.0, "b": 0.0})
+    counts = np.arange(40.0) % 5
+    plain = json.loads(fit(rate, (X, counts)).to_json())
+    plain["model"]["formulas"] = {"loc": "a + b*x"}
+    smaller = fit(DistributionModel("torch.distributions.Poisson", {"rate": 1.0}), (counts,))
+    with pytest.raises(InputError, match=r"Poisson does not take them \(missing a required argument: 'rate'\)"):
+        compare([smaller, run_directory("run", plain)])
+
+
+def test_argument_without_a_constraint_is_compared() -> None:
+    # RelaxedBernoulli has none for its temperature; at the logits 0 and the temperature 1 it is uniform.
+    sample = np.random.default_rng(4).beta(2, 2, size=40)
+    kind, known = "torch.distributions.RelaxedBernoulli", {"start": 1.0, "fixed": True}
+    constant = DistributionModel(kind, {"temperature": known, "logits": 0.1})
+    slope = DistributionModel(kind, {"temperature": known, "logits": "a + b*x"}, {"a": 0.0, "b": 0.0})
+    (test,) = compare([fit(constant, (sample,)), fit(slope, (X, sample))]).tests
+    assert (test.how, test.test) == ("a = logits, b = 0", "likelihood ratio")
+
+    def deviance(theta: Any, column: Any) -> float:  # the density by its formula, with the odds l of the logits
+        odds = np.exp(theta[0] + column)
+        return float(-2 * np.log(odds / (sample + (1 - sample) * odds) ** 2).sum())
+
+    least = scipy.optimize.minimize(lambda theta: deviance(theta, 0.0), [0.0], tol=1e-10).fun
+    both = scipy.optimize.minimize(lambda theta: deviance(theta, theta[1] * X), [0.0, 0.0], tol=1e-10).fun
+    assert test.statistic == pytest.approx(least - both, abs=1e-6)
 
 
 def test_penalised_fit_is_refused() -> None:

@@ -8,7 +8,7 @@ from torch.distributions import Distribution, GeneralizedPareto, Pareto, Uniform
 
 from paramfit.errors import InputError
 
-__all__ = ["argument_bounds", "is_integer", "named_arguments"]
+__all__ = ["argument_bounds", "check_formula", "is_integer", "named_arguments"]
 
 # Where the support ends at the argument: the closed form of its maximum-likelihood estimate.
 _EDGES: Mapping[type[Distribution], Mapping[str, str]] = {
@@ -101,6 +101,38 @@ def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | No
         " between bounds are estimated; give {start: ..., fixed: true} or take another distribution"
     )
     raise InputError(msg)
+
+
+def check_formula(kind: type[Distribution], argument: str) -> None:
+    """Refuse a formula with free coefficients for an argument that could not be estimated either.
+
+    A formula of input columns alone is no estimate, and is not asked for here.
+
+    Args:
+        kind: the distribution's class.
+        argument: the argument that the formula gives.
+
+    Raises:
+        InputError: for a whole number, an argument at which the support ends, and whatever else ``argument_bounds``
+            refuses.
+
+    Example:
+        >>> from torch.distributions import Binomial
+        >>> check_formula(Binomial, "total_count")
+        Traceback (most recent call last):
+        paramfit.errors.InputError: parameters.total_count: it is an integer, which is not estimated; ...
+    """
+    instead = "give {start: ..., fixed: true}, or a formula of inputs and fixed coefficients alone"
+    if is_integer(kind, argument):
+        msg = f"parameters.{argument}: it is an integer, which is not estimated; {instead}"
+        raise InputError(msg)
+    if _edge(kind, argument) is not None:
+        msg = (
+            f"parameters.{argument}: the support of {kind.__name__} ends at it, so the likelihood has its maximum where"
+            f" the formula touches an observation, and errors by curvature mean nothing there; {instead}"
+        )
+        raise InputError(msg)
+    argument_bounds(kind, argument)
 
 
 def _edge(kind: type[Distribution], argument: str) -> str | None:

@@ -79,14 +79,18 @@ def censored_score(
     """Derivative of ``censored_log_prob`` by each argument named, for every observation, by autograd.
 
     Args:
-        distribution: as there.
-        target: as there.
-        status: as there.
-        upper: as there.
+        distribution: with arguments of shape ``()``, ``(n,)`` or ``(..., 1)``, whose ``cdf`` can be differentiated.
+        target: ``(n,)``: the values, or the bounds.
+        status: ``(n,)``, of ``Censoring``'s numbers.
+        upper: ``(n,)``: the upper ends, read where the status is ``INTERVAL``; None where there is no interval.
         names: the arguments.
 
+    Returns:
+        For each name a tensor ``(..., n)``.
+
     Raises:
-        InputError: as there.
+        InputError: for a distribution without such a ``cdf`` or that cannot be made again from its arguments, or
+            intervals without upper ends.
     """
     return score_by_autograd(
         distribution, target, names, lambda made, observed: censored_log_prob(made, observed, status, upper)
@@ -94,7 +98,7 @@ def censored_score(
 
 
 def stand_ins(observations: Observations) -> Tensor:
-    """A value for each observation, ``(n,)``, to guess a start from: its bound, or its interval's middle."""
+    """A value for each of n observations, ``(n,)``, to guess a start from: its bound, or its interval's middle."""
     if observations.censoring is None:
         return observations.target
     status, upper = observations.censoring
@@ -113,10 +117,10 @@ def check_censoring(
     """Refuse, before a fit, what ``censored_log_prob`` has no likelihood or no derivative for.
 
     Args:
-        distribution: at the start.
-        target: as there.
-        status: as there.
-        upper: as there.
+        distribution: at the start, with arguments of shape ``()`` or ``(n,)``.
+        target: ``(n,)``: the values, or the bounds.
+        status: ``(n,)``, of ``Censoring``'s numbers.
+        upper: ``(n,)``: the upper ends, read where the status is ``INTERVAL``; None where there is no interval.
         names: the arguments by which the likelihood is to be differentiated.
         source: where the observations come from, for the message.
 
@@ -152,10 +156,10 @@ def check_statuses(target: Tensor, status: Tensor, upper: Tensor | None = None, 
     """Refuse what means nothing under any distribution.
 
     Args:
-        target: as there.
-        status: as there.
-        upper: as there.
-        source: as there.
+        target: ``(n,)``: the values, or the bounds.
+        status: ``(n,)``, to be of ``Censoring``'s numbers.
+        upper: ``(n,)``: the upper ends, read where the status is ``INTERVAL``; None where there is no interval.
+        source: where the observations come from, for the message.
 
     Raises:
         InputError: for an unknown status, or an interval without room; the first such row is named, counted from 0.

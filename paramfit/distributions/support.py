@@ -62,11 +62,11 @@ def check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Te
     """Refuse censored observations whose bounds leave all of a distribution, or nothing of it.
 
     Args:
-        distribution: as there.
+        distribution: with arguments of shape ``()`` or ``(n,)``, n rows of which m are censored.
         low: ends ``(m,)`` that have to be at or above the support's lower end.
         high: ends ``(m,)`` that have to be inside it.
-        rows: the numbers of the m rows, ``(m,)``.
-        source: as there.
+        rows: the numbers of the m rows, ``(m,)``, counted from 0.
+        source: where they come from, for the message.
 
     Raises:
         InputError: naming the first such row.

@@ -34,7 +34,8 @@ def log_cdf(distribution: Distribution, value: Tensor) -> Tensor:
     """``log P(y <= value)``, in the shape to which all broadcast.
 
     Raises:
-        InputError: for a distribution without a ``cdf``, or with one that cannot be differentiated.
+        InputError: for a distribution without a ``cdf``; for ``Gamma``, ``Chi2`` and ``InverseGamma`` where their shape
+            requires a gradient, which there is none of.
     """
     return _tails(distribution, value)[0]
 
@@ -89,8 +90,18 @@ def _tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
 def closed_tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
     """Log-cdf and log-survival of a class of distributions; from its ``cdf`` where no closed form is registered.
 
+    Whether autograd can differentiate that ``cdf`` is not asked here, but by ``check_censoring`` before a fit.
+
+    Args:
+        distribution: with arguments of shape ``()``, ``(n,)`` or ``(..., 1)``.
+        value: ``(n,)``.
+
+    Returns:
+        Both in the shape to which all broadcast.
+
     Raises:
-        InputError: for a distribution without a ``cdf``, or with one that cannot be differentiated.
+        InputError: for a distribution without a ``cdf``; for ``Gamma``, ``Chi2`` and ``InverseGamma`` where their shape
+            requires a gradient, which there is none of.
     """
     kind = type(distribution)
     try:

@@ -1,18 +1,19 @@
 """What a comparison needs to know of a fit."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from paramfit.errors import InputError
 from paramfit.estimates.fingerprint import Fingerprint
 from paramfit.estimates.origin import Origin
+from paramfit.estimates.result_form import fault_of_result
 from paramfit.estimates.written_model import WrittenModel
 
 __all__ = ["ComparedRun"]
-
-_KEYS = ("task", "status", "n_observations", "parameters", "fingerprint", "model", "objective")
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,22 @@ class ComparedRun:
         name: what it is called.
         plain: what ``estimates.json`` holds.
         origin: model and observations, of a result that is in memory.
+        file: that it was read from, for messages.
 
     Raises:
-        InputError: if it has no likelihood to compare by, or does not say what it was made of.
+        InputError: if it has no likelihood to compare by, does not say what it was made of, or is damaged.
     """
 
     name: str
     plain: Mapping[str, Any]
     origin: Origin | None = None
+    file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
-        if any(self.plain.get(key) is None for key in _KEYS):
-            missing = next(key for key in _KEYS if self.plain.get(key) is None)
-            msg = f"{self.name}: it has no {missing}, as files of an older version have not; fit again"
+        fault = fault_of_result(self.plain)
+        if fault is not None:
+            msg = f"{self.name}: {self.file or 'it'} {fault}; fit again"
             raise InputError(msg)
         objective = self.plain["objective"]
         if objective["penalised"]:
@@ -48,10 +51,18 @@ class ComparedRun:
         if self._statistics is None:
             msg = f"{self.name}: {self.plain['task']} gives no likelihood; fit with LeastSquares or MaximumLikelihood"
             raise InputError(msg)
-        if not isinstance(self._statistics.get("log_likelihood"), float | int):
+        if not all(map(_is_finite, map(self.number, self._needed))):
             why = "it fits exactly, or it diverged"
             msg = f"{self.name}: its likelihood is not a finite number ({why}), so that nothing can be compared with it"
             raise InputError(msg)
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        """The statistics that a comparison computes with."""
+        found = ["log_likelihood", "aic", "bic"]
+        found += ["aicc"] if self.number("aicc") is not None else []
+        found += ["residual_sum_of_squares"] if self.is_least_squares else []
+        return tuple(found)
 
     @property
     def _statistics(self) -> Mapping[str, Any] | None:
@@ -111,9 +122,19 @@ class ComparedRun:
 
     @cached_property
     def written(self) -> WrittenModel | None:
-        """The model in formulas, where they say all of it."""
+        """The model in formulas, where they say all of it.
+
+        Raises:
+            InputError: if a formula cannot be read.
+        """
         model = self.plain["model"]
-        return WrittenModel(model, self.fingerprint.inputs) if WrittenModel.can_be_made_of(model) else None
+        if not WrittenModel.can_be_made_of(model):
+            return None
+        try:
+            return WrittenModel(model, self.fingerprint.inputs)
+        except InputError as refusal:
+            msg = f"{self.name}: {self.file or 'it'} cannot be read ({refusal}); fit again"
+            raise InputError(msg) from refusal
 
     @cached_property
     def estimates(self) -> dict[str, float]:
@@ -136,3 +157,7 @@ class ComparedRun:
         shift, scale = normalized["shift"], normalized["scale"]
         pairs = list(zip(shift, scale, strict=True)) if isinstance(shift, list) else [(shift, scale)]
         return dict(zip(columns, pairs, strict=True))
+
+
+def _is_finite(number: Any) -> bool:
+    return isinstance(number, float | int) and math.isfinite(number)

@@ -1,16 +1,14 @@
 """Fits of the same data side by side."""
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from paramfit.estimates.notebook import as_html
 
-from paramfit.estimates.report_table import table_of_parameters
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 __all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
 
@@ -120,68 +118,15 @@ class Comparison:
             "warnings": list(self.warnings),
         }
 
-    def __rich__(self) -> RenderableType:
+    def __rich__(self) -> "RenderableType":
         """The tables, for rich's ``print``: best fit first."""
-        parts: list[RenderableType] = [self._table(), self._models()]
-        if self.tests:
-            parts.append(self._tests())
-        cautions = [f"{test.smaller} in {test.larger}: {said}" for test in self.tests for said in test.cautions]
-        parts += [Text.assemble(("warning: ", "bold yellow"), said) for said in (*self.warnings, *cautions)]
-        return Group(*parts)
+        from paramfit.estimates.report_comparison import comparison_report  # the report is made from comparisons
+
+        return comparison_report(self)
 
     def _repr_html_(self) -> str:
         """The tables, for a notebook."""
-        console = Console(record=True, file=io.StringIO(), width=_WIDTH)
-        console.print(self)
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
-
-    def _table(self) -> Table:
-        table = table_of_parameters(f"Comparison of {len(self.rows)} fits to {self.n_observations} observations")
-        table.columns[0].header = "run"
-        table.columns[0].no_wrap = False  # a path may be long, and no number is cut for it
-        table.columns[0].overflow = "fold"
-        for name in ("parameters", "log L", "AIC", "AICc", "BIC", f"Δ{self.criterion}", "weight"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in sorted(self.rows, key=lambda row: -row.weight):
-            delta = row.delta_aicc if self.criterion == "AICc" else row.delta_aic
-            criteria = (row.log_likelihood, row.aic, row.aicc, row.bic, delta)
-            table.add_row(
-                row.run,
-                str(row.n_parameters),
-                *("-" if value is None else f"{value:.2f}" for value in criteria),
-                f"{row.weight:.3g}",
-            )
-        table.caption = f"weights by {self.criterion}"
-        return table
-
-    def _models(self) -> Table:
-        """Apart from the numbers: a formula may be long."""
-        rows = Table.grid(padding=(0, 2))
-        rows.add_column(style="dim", no_wrap=True)
-        rows.add_column()
-        for row in self.rows:
-            rows.add_row(row.run, Text(row.model))
-        return rows
-
-    def _tests(self) -> Table:
-        table = table_of_parameters("Nested models: does the larger one fit better than chance would have it?")
-        table.columns[0].header = "smaller in larger"
-        table.columns[0].no_wrap = False  # a path may be long, and no number is cut for it
-        table.columns[0].overflow = "fold"
-        for name in ("by", "test"):
-            table.add_column(name)
-        table.add_column("probability", justify="right", no_wrap=True)
-        for test in self.tests:
-            freedom = ", ".join(map(str, test.degrees_of_freedom))
-            if test.statistic is None:
-                told = test.reason or ""
-            elif test.test == "F":
-                told = f"F({freedom}) = {test.statistic:.5g}"
-            else:
-                told = f"likelihood ratio, chi-square({freedom}) = {test.statistic:.5g}"
-            probability = "" if test.probability is None else f"{test.probability:.3g}"
-            table.add_row(f"{test.smaller} in {test.larger}", test.how or "", told, probability)
-        return table
+        return as_html(self, _WIDTH)
 
 
 def akaike_weights(criterion: Sequence[float]) -> list[float]:

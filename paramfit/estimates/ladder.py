@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from paramfit.estimates.notebook import as_html
 from paramfit.estimates.profiles import Profile
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ class Ladder:
         from paramfit.estimates.report_ladder import ladder_report  # the report is made from ladders
 
         return ladder_report(self)
+
+    def _repr_html_(self) -> str:
+        """The table, for a notebook."""
+        return as_html(self)
 
 
 def _plain(value: Any) -> Any:

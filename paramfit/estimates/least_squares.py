@@ -22,7 +22,8 @@ class LeastSquaresStatistics:
         chi_square: the same sum where the errors are known absolutely; None otherwise.
         chi_square_probability: probability of a chi-square at least so large, if the model and the errors hold.
         r_squared: :math:`1 - \mathrm{RSS} / \sum w (y - \bar y)^2`; None where the target does not vary.
-        log_likelihood: of normal errors: with the known sigma, or with the one that makes it largest.
+        log_likelihood: of normal errors: with the known sigma, or with the one that makes it largest; None, as are the
+            criteria, for a robust fit, whose estimates are not where it is largest, and for an exact one without sigma.
         aic: Akaike's criterion, :math:`2k - 2 \ln L`; k counts the estimated parameters, and sigma where it is not
             known.
         aicc: the same, corrected for few observations; None for :math:`n \le k + 1`.
@@ -45,7 +46,7 @@ class LeastSquaresStatistics:
 
 
 def least_squares_statistics(
-    rss: float, target: Tensor, sigma: Tensor | None, p: int, *, absolute_sigma: bool
+    rss: float, target: Tensor, sigma: Tensor | None, p: int, *, absolute_sigma: bool, is_robust: bool = False
 ) -> LeastSquaresStatistics:
     """The statistics of a fit.
 
@@ -55,6 +56,7 @@ def least_squares_statistics(
         sigma: ``(n,)``, where it is known.
         p: number of estimated parameters, as far as the observations determine them.
         absolute_sigma: whether sigma is the errors' standard deviation, or only proportional to it.
+        is_robust: whether something else than the squared error was minimised, so that there is no likelihood.
     """
     n = len(target)
     freedom = n - p
@@ -73,7 +75,7 @@ def least_squares_statistics(
     else:
         count = p + 1
         likelihood = -0.5 * n * (math.log(2 * math.pi * rss / n) + 1) - log_sigma if rss > 0 else math.inf
-    finite = math.isfinite(likelihood)
+    has_likelihood = math.isfinite(likelihood) and not is_robust
     return LeastSquaresStatistics(
         degrees_of_freedom=freedom,
         residual_sum_of_squares=rss,
@@ -81,10 +83,10 @@ def least_squares_statistics(
         chi_square=rss if known else None,
         chi_square_probability=float(chdtrc(freedom, rss)) if known and freedom > 0 else None,
         r_squared=1 - rss / spread if spread > 0 else None,
-        log_likelihood=likelihood if finite else None,
-        aic=2 * count - 2 * likelihood if finite else None,
+        log_likelihood=likelihood if has_likelihood else None,
+        aic=2 * count - 2 * likelihood if has_likelihood else None,
         aicc=2 * count - 2 * likelihood + 2 * count * (count + 1) / (n - count - 1)
-        if finite and n > count + 1
+        if has_likelihood and n > count + 1
         else None,
-        bic=count * math.log(n) - 2 * likelihood if finite else None,
+        bic=count * math.log(n) - 2 * likelihood if has_likelihood else None,
     )

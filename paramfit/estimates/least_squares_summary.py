@@ -66,7 +66,12 @@ def summarise_least_squares(
         errors = Uncertainty(None, untrusted, math.nan, "none")
     determined = loss.p if errors.root is None else errors.root.shape[1]
     statistics = least_squares_statistics(
-        rss, observations.target, observations.sigma, determined, absolute_sigma=absolute_sigma
+        rss,
+        observations.target,
+        observations.sigma,
+        determined,
+        absolute_sigma=absolute_sigma,
+        is_robust=not isinstance(loss.objective, SquaredError),
     )
     weighed: Array | None = factor
     if not isinstance(loss.objective, SquaredError):  # not by autograd: predictions are made in inference mode

@@ -1,18 +1,16 @@
 """The outcome of a fit, as data."""
 
-import io
 import json
 import math
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from paramfit.errors import InputError
 from paramfit.estimates.bands import Bands, FittedCurve
 from paramfit.estimates.fingerprint import Fingerprint
 from paramfit.estimates.new_rows import columns_of
+from paramfit.estimates.notebook import as_html
 from paramfit.estimates.origin import Origin, describe_model, describe_objective
 
 if TYPE_CHECKING:
@@ -177,9 +175,7 @@ class FitResult:
 
     def _repr_html_(self) -> str:
         """The report, for a notebook."""
-        console = Console(record=True, file=io.StringIO(), width=100)
-        console.print(self)
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+        return as_html(self)
 
 
 def _plain(value: Any) -> Any:

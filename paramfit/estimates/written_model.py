@@ -1,5 +1,6 @@
 """A model that is written out in formulas, computed at any parameters."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from paramfit.errors import InputError
 from paramfit.models.compiled_formula import CompiledFormula
 
 __all__ = ["WrittenModel"]
@@ -23,16 +25,28 @@ class WrittenModel:
     Args:
         described: with ``formula``, or with ``distribution`` and ``formulas``; ``variables`` and ``parameters``.
         inputs: for each variable what its column is to be called, so that models of the same columns share them.
+
+    Attributes:
+        compiled: each formula, of all variables and parameters.
+
+    Raises:
+        InputError: if a formula cannot be read, or the formulas are not for the distribution's arguments.
     """
 
     def __init__(self, described: Mapping[str, Any], inputs: Sequence[str]) -> None:
         self.distribution: str | None = described.get("distribution")
-        self.formulas: dict[str, str] = described.get("formulas") or {_PREDICTION: described["formula"]}
+        self.formulas: dict[str, str] = (
+            {_PREDICTION: described["formula"]} if "formula" in described else described["formulas"]
+        )
         self.variables: tuple[str, ...] = tuple(described["variables"])
         self.inputs = tuple(inputs)[: len(self.variables)]
         self.parameters: dict[str, dict[str, Any]] = described["parameters"]
         self.fixed = {name: spec["fixed"] for name, spec in self.parameters.items() if spec["fixed"] is not None}
         self.free = tuple(name for name in self.parameters if name not in self.fixed)
+        self.compiled = {
+            name: CompiledFormula(text, self.variables, tuple(self.parameters)) for name, text in self.formulas.items()
+        }
+        self._check_arguments()
 
     @staticmethod
     def can_be_made_of(described: Mapping[str, Any]) -> bool:
@@ -40,11 +54,19 @@ class WrittenModel:
         return "formula" in described or "formulas" in described
 
     @cached_property
-    def compiled(self) -> dict[str, CompiledFormula]:
-        """Each formula, of all variables and parameters."""
-        return {
-            name: CompiledFormula(text, self.variables, tuple(self.parameters)) for name, text in self.formulas.items()
-        }
+    def limits(self) -> Mapping[str, Any]:
+        """The constraint of each argument of the distribution that has one of its own."""
+        found: Any = getattr(self.kind, "arg_constraints", None)
+        return found if isinstance(found, Mapping) else {}  # of Uniform's they are known only once it is made
+
+    def _check_arguments(self) -> None:
+        if self.kind is None:
+            return
+        try:
+            inspect.signature(self.kind).bind(**self.formulas)
+        except TypeError as wrong:
+            msg = f"formulas: {self.distribution} does not take them ({wrong})"
+            raise InputError(msg) from wrong
 
     @property
     def numbers(self) -> list[float]:
@@ -96,10 +118,10 @@ class WrittenModel:
         if self.kind is None:
             return arguments[_PREDICTION] + 0 * target
         allowed = torch.ones((), dtype=torch.bool)
-        limits: Any = self.kind.arg_constraints
         kinds: Any = constraints  # which torch leaves untyped
         for name, value in arguments.items():
-            if not kinds.is_dependent(constraint := limits[name]):
+            constraint = self.limits.get(name)  # RelaxedBernoulli has none for its temperature
+            if constraint is not None and not kinds.is_dependent(constraint):
                 inside = constraint.check(value)
                 allowed = allowed & inside
                 arguments[name] = torch.where(inside, value, _HARMLESS)  # some classes look although told not to

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.distributions import argument_bounds, is_integer, moment_start
+from paramfit.distributions.arguments import check_formula
 from paramfit.errors import InputError
 from paramfit.models.argument_formula import ArgumentFormula, formula_variables
 from paramfit.models.base import ParametricModel, broadcast_parameters
@@ -32,7 +33,7 @@ class DistributionModel(ParametricModel):
     .. math:: \log p(y_i \mid \eta_1(x_i; \theta), \eta_2(x_i; \theta), \dots)
 
     Bounds come from the distribution's own constraints (a rate is above 0) and hold by ``biject_to``; narrower ones may
-    be given. Integers such as ``total_count`` are fixed.
+    be given. Integers such as ``total_count`` are fixed, or formulas of input columns alone.
 
     Args:
         distribution: ``torch.distributions.Gamma``, another class by its import path, or the class itself.
@@ -48,7 +49,8 @@ class DistributionModel(ParametricModel):
 
     Raises:
         InputError: if the class is not found or is no univariate distribution, an argument is missing or unknown, its
-            constraint has no smooth transform, a formula cannot be read, or a start is missing.
+            constraint has no smooth transform, a formula cannot be read, a formula estimates what cannot be
+            estimated (an integer, the end of a support), or a start is missing.
 
     Example:
         >>> model = DistributionModel("torch.distributions.Gamma", {"concentration": 2.0, "rate": 1.0})
@@ -89,6 +91,9 @@ class DistributionModel(ParametricModel):
             self._declare_argument(name, value, precision(dtype))
         for name, value in weights.items():
             self._declare_coefficient(name, value, precision(dtype))
+        for name, formula in self._formulas.items():
+            if not all(self.specifications[coefficient].fixed for coefficient in formula.coefficients):
+                check_formula(self.kind, name)
         self.names = tuple(given)
 
     @property

@@ -143,6 +143,14 @@ def test_as_many_parameters_as_observations_leave_no_deviation() -> None:
     assert found.chi_square_probability is None
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_robust_fit_has_residuals_but_no_likelihood(weighted: bool) -> None:
+    known = torch.from_numpy(SIGMA) if weighted else None
+    found = least_squares_statistics(3.0, torch.from_numpy(Y), known, 2, absolute_sigma=True, is_robust=True)
+    assert (found.log_likelihood, found.aic, found.aicc, found.bic) == (None, None, None, None)
+    assert found.residual_standard_deviation == pytest.approx(math.sqrt(3 / (N - 2)), rel=1e-12)
+
+
 def test_exact_fit_has_no_likelihood_without_sigma() -> None:
     found = small([0.0, 0.0, 0.0], [1.0, 2.0, 4.0], 1)
     assert (found.log_likelihood, found.aic, found.aicc, found.bic) == (None, None, None, None)

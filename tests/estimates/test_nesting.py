@@ -110,8 +110,9 @@ def test_estimate_beyond_the_larger_models_bound_is_not_contained() -> None:
 
 
 def test_class_of_a_file_is_not_imported() -> None:
-    foreign = distribution("Normal", loc="loc")
-    foreign.distribution = "os.system"
+    formulas = {"loc": "loc", "scale": "1"}
+    described = {"distribution": "os.system", "formulas": formulas, "variables": [], "parameters": {"loc": FREE}}
+    foreign = WrittenModel(described, [])
     assert foreign.kind is None
     assert nested(foreign, distribution("Normal", loc="loc", scale="scale")) is None
 

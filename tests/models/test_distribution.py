@@ -8,7 +8,16 @@ import pytest
 import scipy.stats
 import torch
 from torch import Tensor
-from torch.distributions import Gamma, Normal, Poisson
+from torch.distributions import (
+    Binomial,
+    Distribution,
+    Gamma,
+    Normal,
+    Pareto,
+    Poisson,
+    RelaxedBernoulli,
+    Uniform,
+)
 from torch.func import functional_call, jacfwd
 
 from paramfit import DistributionModel, InputError
@@ -127,6 +136,32 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         DistributionModel(distribution, parameters, coefficients)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "message"),
+    [
+        (Uniform, {"low": {"start": 0, "fixed": True}, "high": "a + b*x"}, "parameters.high: the support of Uniform"),
+        (Pareto, {"scale": "exp(a + b*x)", "alpha": 3.0}, "parameters.scale: the support of Pareto ends at it"),
+        (Binomial, {"total_count": "exp(a + b*x)", "probs": 0.3}, "parameters.total_count: it is an integer"),
+        (Binomial, {"total_count": "a + b*0*x", "probs": 0.3}, "parameters.total_count: it is an integer"),
+        (RelaxedBernoulli, {"temperature": "exp(a + b*x)", "probs": 0.3}, "parameters.temperature: .* no constraint"),
+    ],
+    ids=["uniform", "pareto", "binomial", "binomial, a constant", "no constraint"],
+)
+def test_formula_does_not_estimate_what_a_parameter_may_not(
+    kind: type[Distribution], parameters: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as refusal:
+        DistributionModel(kind, parameters, {"a": 1.0, "b": 0.0})
+    assert "\n" not in str(refusal.value)
+
+
+def test_integer_and_end_of_the_support_may_be_formulas_that_estimate_nothing() -> None:
+    trials = DistributionModel(Binomial, {"total_count": "2*n", "probs": 0.5})
+    assert trials(torch.tensor([3.0, 4.0])).total_count.tolist() == [6, 8]
+    known = DistributionModel(Pareto, {"scale": "k*x", "alpha": None}, {"k": {"start": 2.0, "fixed": True}})
+    assert known(torch.tensor([1.0, 5.0])).scale.tolist() == [2, 10]
 
 
 def test_number_of_inputs_is_checked() -> None:
