@@ -89,6 +89,7 @@ def fit(
         >>> round(result.parameters["weight"].estimate, 3), result.status
         (1.96, 'converged')
     """
+    _check_model(model)
     if sigma_is not in {"absolute", "relative"}:
         msg = f"sigma_is: expected absolute or relative, but got {sigma_is!r}"
         raise InputError(msg)
@@ -113,6 +114,20 @@ def fit(
     if observations.censoring is not None:
         (objective or SquaredError()).losses(None, *observations.measured)  # says why not
     return _by_least_squares(fitted, objective or SquaredError(), observations, sigma_is, max_iterations, options)
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, nn.Module):
+        return
+    cure = "give a torch.nn.Module"
+    if isinstance(model, str):
+        cure = "give FormulaModel(formula, variables, parameters)"
+    elif isinstance(model, type):
+        cure = f"give one, {model.__name__}(...)"
+    elif callable(model):
+        cure = "give FunctionModel(function, parameters={...}), written with torch's functions"
+    msg = f"model: expected a model, but got a {type(model).__name__}; {cure}"
+    raise InputError(msg)
 
 
 def _copied(model: nn.Module) -> nn.Module:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 __all__ = ["LeastSquaresStatistics", "least_squares_statistics"]
 
+_ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of the target's length
+
 
 @dataclass(frozen=True)
 class LeastSquaresStatistics:
@@ -63,9 +65,10 @@ def least_squares_statistics(
     known = sigma is not None and absolute_sigma
     values = target.numpy()
     if sigma is None:
-        away, log_sigma = values - values.mean(), 0.0
+        weighed, away, log_sigma = values, values - values.mean(), 0.0
     else:
         errors = sigma.numpy()
+        weighed = values / errors
         weights = 1 / np.square(errors)
         away, log_sigma = (values - np.average(values, weights=weights)) / errors, float(np.log(errors).sum())
     spread = float(away @ away)
@@ -74,7 +77,9 @@ def least_squares_statistics(
         count = p
     else:
         count = p + 1
-        likelihood = -0.5 * n * (math.log(2 * math.pi * rss / n) + 1) - log_sigma if rss > 0 else math.inf
+        # The residuals of an exact fit are rounding, and say nothing of sigma.
+        exact = freedom <= 0 or rss <= _ROUNDING**2 * float(weighed @ weighed)
+        likelihood = math.inf if exact else -0.5 * n * (math.log(2 * math.pi * rss / n) + 1) - log_sigma
     has_likelihood = math.isfinite(likelihood) and not is_robust
     return LeastSquaresStatistics(
         degrees_of_freedom=freedom,

@@ -151,10 +151,13 @@ def test_robust_fit_has_residuals_but_no_likelihood(weighted: bool) -> None:
     assert found.residual_standard_deviation == pytest.approx(math.sqrt(3 / (N - 2)), rel=1e-12)
 
 
-def test_exact_fit_has_no_likelihood_without_sigma() -> None:
-    found = small([0.0, 0.0, 0.0], [1.0, 2.0, 4.0], 1)
+@pytest.mark.parametrize(
+    ("residuals", "p"), [([0.0, 0.0, 0.0], 1), ([4e-16, -2e-16, 0.0], 1), ([1e-9, 0.0, 0.0], 3)], ids=str
+)
+def test_exact_fit_has_no_likelihood_without_sigma(residuals: list[float], p: int) -> None:
+    found = small(residuals, [1.0, 2.0, 4.0], p)
     assert (found.log_likelihood, found.aic, found.aicc, found.bic) == (None, None, None, None)
-    assert found.r_squared == 1.0
+    assert found.r_squared == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("n", "there"), [(3, False), (4, True)], ids=["n = k + 1", "n = k + 2"])
