@@ -36,7 +36,7 @@ EXPECTED_FILES = {
 FIGURES = {
     "thermometer/normalized.yaml": {"scatter.png", "fit.png", "loss_surface.png"},
     "thermometer/overfitting.yaml": {"scatter.png", "fit.png"},
-    "gaussian/location.yaml": {"density.png", "loss_surface.png"},
+    "gaussian/location.yaml": {"density.png", "histogram.png", "quantiles.png", "loss_surface.png"},
     "table/saturation.yaml": {"scatter.png", "fit.png", "residuals.png", "correlation.png", "loss_surface.png"},
     "table/breakdown.yaml": {"observed.png", "residuals.png", "correlation.png"},
     "likelihood/waiting_times.yaml": {

@@ -16,9 +16,11 @@ from paramfit.callbacks.likelihood_figures import distribution_figures, ladder_f
 from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
 from paramfit.data import EstimationDataModule
+from paramfit.distributions.center import mean_of, median_of
 from paramfit.estimates import FitResult
 from paramfit.observations import Observations
 from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, pixels, save_png, scatter_figure
+from paramfit.plotting.support import support_of
 from paramfit.updates import Status, Update
 
 __all__ = ["FitPlots"]
@@ -31,13 +33,14 @@ _UNLIMITED = 400_000  # a run without a limit is drawn as one of this length
 class FitPlots(Callback):
     """At the end of a fit, draw it: ``figures/*.png`` in the run directory, and TensorBoard's images.
 
-    With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``). Without
-    inputs: the sample's kernel density with the fitted density (``density``). With one or two scalar
-    parameters: the loss surface with the path of descent (``loss_surface``). After ``LeastSquares``, the fit has its
-    95 % bands, and there are its ``residuals`` with their quantiles, the ``correlation`` of the estimates and, for
-    several inputs, ``observed`` against fitted. After a likelihood that was solved there are ``histogram`` and
-    ``quantiles`` of a sample or the ``residual_quantiles`` of a regression, and, where the ladder was asked for, the
-    ``profile`` of each parameter and the ``contours`` of pairs.
+    With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``); for a
+    distribution that is its mean, or its median where no mean is finite. Without inputs: the sample's kernel density
+    with the fitted density (``density``), if that is continuous. With one or two scalar parameters: the loss surface
+    with the path of descent (``loss_surface``). After ``LeastSquares``, the fit has its 95 % bands, and there are its
+    ``residuals`` with their quantiles, the ``correlation`` of the estimates and, for several inputs, ``observed``
+    against fitted. After maximum likelihood, by whatever optimizer, there are ``histogram`` and ``quantiles`` of a
+    sample or the ``residual_quantiles`` of a regression, with the ``correlation`` of the estimates, and, where the
+    ladder was asked for, the ``profile`` of each parameter and the ``contours`` of pairs.
 
     Args:
         enabled: whether to draw at all.
@@ -95,31 +98,30 @@ class FitPlots(Callback):
         task, raw = task_of(module), data.raw
         model = copy.deepcopy(task.model).cpu().eval()  # drawing must not change the model
         figures: dict[str, Figure] = {}
-        diverged = task.stop is not None and task.stop.status is Status.DIVERGED
-        if diverged or not all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters()):
-            title = f"diverged after {task.updates} updates"
-        else:
-            title = f"after {task.updates} updates"
+        finite = all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
+        diverged = not finite or (task.stop is not None and task.stop.status is Status.DIVERGED)
+        title = f"{'diverged ' if diverged else ''}after {task.updates} updates"
         held_out = torch.zeros(raw.n, dtype=torch.bool)
         if data.split is not None:
             held_out[data.split.validation] = True
         if len(raw.inputs) == 1:
             figures["scatter"] = scatter_figure(raw.inputs[0], raw.target, data.labels, held_out)
             grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
-            curve = None if diverged else _curve(model, data, grid)
+            curve, label = (None, "fit") if diverged else _curve(model, data, grid)
             if curve is not None and bool(torch.isfinite(curve).all()):
                 bands = None if result is None or result.curve is None else bands_on(result.curve, data, grid)
                 figures["fit"] = fit_figure(
-                    raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out, bands, raw.sigma
+                    raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out, bands, raw.sigma, label
                 )
         elif not raw.inputs and not diverged and raw.censoring is None:
             with torch.no_grad():
                 fitted = model()
-            if isinstance(fitted, Distribution) and bool(torch.isfinite(fitted.mean).all()):
+            if isinstance(fitted, Distribution) and not support_of(fitted).discrete:
                 figures["density"] = density_figure(raw.target, fitted, data.labels, title)
         if result is not None:
             figures |= curve_figures(result, data, held_out)
-            figures |= distribution_figures(model, result, data, held_out, title)
+            if not diverged:
+                figures |= distribution_figures(model, result, data, held_out, title)
             if ladder is not None and ladder.ladder is not None:
                 figures |= ladder_figures(ladder.ladder, ladder.pairs, result, title)
         if len(self._path) > 1:
@@ -139,15 +141,22 @@ def _in_precision_of(model: nn.Module, observations: Observations) -> Observatio
     return observations.to(next(model.parameters()).dtype)
 
 
-def _curve(model: nn.Module, data: EstimationDataModule, grid: Tensor) -> Tensor | None:
-    """The prediction over the raw input's range; the mean where it is a distribution."""
+def _curve(model: nn.Module, data: EstimationDataModule, grid: Tensor) -> tuple[Tensor | None, str]:
+    """The prediction over the raw input's range, or None, and what it is called.
+
+    Of a distribution it is the mean; the median, if that is not finite.
+    """
     shift, scale = data.statistics[0]
     dtype = next(model.parameters()).dtype
     try:
         with torch.no_grad():
             predicted = model(((grid - shift) * scale).to(dtype))
     except RuntimeError:
-        return None  # a model that takes just as many rows as the data have
+        return None, "fit"  # a model that takes just as many rows as the data have
+    label = "fit"
     if isinstance(predicted, Distribution):
-        predicted = predicted.mean
-    return predicted if predicted.shape == grid.shape else None
+        mean = mean_of(predicted)
+        if mean is not None and not bool(mean.isfinite().any()):
+            mean, label = median_of(predicted), "fit (median)"
+        predicted = mean
+    return (predicted if predicted is not None and predicted.shape == grid.shape else None), label

@@ -38,8 +38,9 @@ def distribution_figures(
     if result.likelihood is None:
         return {}
     raw, figures = data.every, {}
+    dtype = next(model.parameters()).dtype
     with torch.no_grad():
-        fitted = model(*raw.inputs)
+        fitted = model(*(x.to(dtype) for x in raw.inputs))
     if not isinstance(fitted, Distribution):
         return {}
     target = raw.target.double()

@@ -1,5 +1,6 @@
 """What ``paramfit predict`` writes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from paramfit.callbacks.table_writer import checked_format, write_table
 from paramfit.data import EstimationDataModule
 from paramfit.data.table_checks import ColumnRequest, MissingColumn, TableColumns
 from paramfit.data.table_reader import read_table
+from paramfit.distributions.center import mean_of, median_of
 from paramfit.errors import InputError
 from paramfit.estimates.bands import Bands, FittedCurve
 
@@ -28,6 +30,9 @@ class PredictionsFile(Callback):
     ``confidence_low`` and ``confidence_high`` (95 % interval of the curve), ``prediction_low`` and ``prediction_high``
     (95 % interval of a new observation).
 
+    The prediction of a distribution is its mean. Where that is finite in no row, as for Cauchy's distribution, the
+    column ``median`` stands in its place, and a line says so.
+
     Inputs and target are those of the data, not normalised, under the data's own names; a column of ours whose name
     the data have taken is called ``row_1``, and so on. A file that is there already is kept: the new one is then
     called ``predictions_1.csv``, and so on.
@@ -40,7 +45,8 @@ class PredictionsFile(Callback):
             table needs one of the same name for the interval of a new observation.
 
     Raises:
-        InputError: for another format, or (when predicting) a table without the inputs.
+        InputError: for another format, or (when predicting) a table without the inputs, and a distribution that tells
+            neither a mean nor, where that is not finite, a median.
     """
 
     # Not Lightning's BasePredictionWriter: it warns of every loader that is no torch DataLoader.
@@ -52,9 +58,16 @@ class PredictionsFile(Callback):
         self._batches: list[Tensor] = []
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the last predictions."""
-        del trainer, pl_module
+        """Forget the last predictions, and see whether there is a mean to predict.
+
+        Raises:
+            InputError: for a distribution that does not tell it.
+        """
         self._batches = []
+        data = data_of(trainer)
+        prediction = None if data is None else _prediction(pl_module, data.every.inputs)
+        if isinstance(prediction, Distribution):
+            _mean(prediction)
 
     def on_predict_batch_end(
         self,
@@ -80,11 +93,57 @@ class PredictionsFile(Callback):
         if self.at is not None:
             table = _table_at(self.at, data, curve, pl_module)
         elif curve is None:
-            table = _table(data, {"prediction": torch.cat(self._batches)})
+            predicted = torch.cat(self._batches)
+            finite = bool(predicted.isfinite().any())
+            table = _table(data, _point(predicted if finite else _prediction(pl_module, data.every.inputs)))
         else:
             table = _table(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))
         self.path = write_table(table, folder / f"predictions.{self.format}")
         print(f"predictions: {self.path}")
+
+
+def _prediction(module: LightningModule, inputs: Sequence[Tensor]) -> Tensor | Distribution:
+    """What the model says at inputs as it knows them."""
+    dtype = next(module.parameters()).dtype
+    with torch.no_grad():
+        found: Tensor | Distribution = task_of(module).model(*(x.to(dtype) for x in inputs))
+    return found
+
+
+def _mean(distribution: Distribution) -> Tensor:
+    """The mean, which may be NaN or infinite.
+
+    Raises:
+        InputError: if the class tells none.
+    """
+    mean = mean_of(distribution)
+    if mean is None:
+        name = type(distribution).__name__
+        msg = f"predict: {name} tells no mean, which is what is predicted; derive a class from it with a property mean"
+        raise InputError(msg)
+    return mean
+
+
+def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
+    """One number for each row by the name of its column: the mean, or the median where no mean is finite.
+
+    Raises:
+        InputError: for a distribution that tells neither.
+    """
+    if not isinstance(prediction, Distribution):
+        return {"prediction": prediction}
+    name, mean = type(prediction).__name__, _mean(prediction)
+    if bool(mean.isfinite().any()):
+        return {"prediction": mean}
+    median = median_of(prediction)
+    if median is None:
+        msg = (
+            f"predict: {name} has no finite mean at these parameters, and no icdf to tell its median; derive a class"
+            " from it that has one"
+        )
+        raise InputError(msg)
+    print(f"predictions: {name} has no finite mean here, so that a column median stands in the place of prediction")
+    return {"median": median}
 
 
 def _columns(bands: Bands) -> dict[str, Tensor]:
@@ -123,9 +182,7 @@ def _table_at(
     given = columns[: len(names.inputs)]
     inputs = tuple((x - shift) * scale for x, (shift, scale) in zip(given, data.statistics, strict=True))
     if curve is None:
-        dtype = next(module.parameters()).dtype
-        predicted = task_of(module).model(*(x.to(dtype) for x in inputs))
-        found = {"prediction": predicted.mean if isinstance(predicted, Distribution) else predicted}
+        found = _point(_prediction(module, inputs))
     else:
         found = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
     measured = {name: column.numpy() for name, column in zip(names.inputs, given, strict=True)}

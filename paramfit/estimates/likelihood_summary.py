@@ -11,15 +11,17 @@ from paramfit.estimates.cautions import cautions
 from paramfit.estimates.closed_form import closed_form
 from paramfit.estimates.convergence import Distance
 from paramfit.estimates.likelihood_errors import likelihood_uncertainty
-from paramfit.estimates.likelihood_statistics import likelihood_statistics
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.named import natural_estimates
-from paramfit.estimates.summary import Summary, correlations, nothing_finite
+from paramfit.estimates.summary import Summary, correlations, criteria, nothing_finite
 from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.gradients import LikelihoodTerms
 from paramfit.optimizers.small_matrices import Array
 
-__all__ = ["summarise_likelihood"]
+__all__ = ["SOLVED", "summarise_likelihood"]
+
+SOLVED = "the likelihood is solved, not descended"
+"""Why nothing is foreseen of the updates that a solved likelihood still needs."""
 
 
 def summarise_likelihood(
@@ -52,8 +54,6 @@ def summarise_likelihood(
         errors = likelihood_uncertainty(loss, theta, information, kink)
     else:
         errors = Uncertainty(None, untrusted, math.nan, "none")
-    determined = loss.p if errors.root is None else errors.root.shape[1]
-    statistics = likelihood_statistics(-sums.loss, loss.n, determined) if math.isfinite(sums.loss) else None
     gradient = torch.from_numpy(sums.gradient / (loss.n if loss.objective.reduction == "mean" else 1))
     found = natural_estimates(loss, theta, errors, normalization, truth, closed_form(loss), gradient)
     correlation = correlations(found.covariance)
@@ -62,11 +62,11 @@ def summarise_likelihood(
         found.original_units,
         _distance(loss, errors, sums.gradient),
         None,
-        "the likelihood is solved, not descended",
+        SOLVED,
         errors,
         correlation=correlation,
         covariance=found.covariance,
-        likelihood=statistics,
+        likelihood=criteria(loss, sums.loss, errors),
         warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, None)),
     )
 

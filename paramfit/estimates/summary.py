@@ -10,18 +10,19 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramfit.estimates.bands import FittedCurve
+from paramfit.estimates.cautions import cautions
 from paramfit.estimates.closed_form import closed_form
 from paramfit.estimates.convergence import Distance, distance_to_optimum, updates_to_converge
 from paramfit.estimates.covariance import uncertainty
 from paramfit.estimates.least_squares import LeastSquaresStatistics
-from paramfit.estimates.likelihood_statistics import LikelihoodStatistics
+from paramfit.estimates.likelihood_statistics import LikelihoodStatistics, likelihood_statistics
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.named import natural_estimates
 from paramfit.estimates.result import Estimate
 from paramfit.estimates.uncertainty import Uncertainty
-from paramfit.objectives import SquaredError
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
 
-__all__ = ["Summary", "correlations", "nothing_finite", "summarise"]
+__all__ = ["Summary", "correlations", "criteria", "nothing_finite", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def summarise(
     *,
     absolute_sigma: bool = True,
 ) -> Summary:
-    """Estimates with errors in both units, and the distance to the optimum.
+    """Estimates with errors in both units, and the distance to the optimum; of a likelihood also its criteria.
 
     Args:
         loss: the objective over the (normalised) training observations, at the final parameters.
@@ -94,6 +95,7 @@ def summarise(
         there = uncertainty(loss, optimum, absolute_sigma=absolute_sigma).covariance
         left, left_reason = updates_to_converge(loss, theta, whole if there is None else there, optimizer)
     found = natural_estimates(loss, theta, errors, normalization, truth, closed_form(loss), _gradient(loss, theta))
+    correlation, likelihood = correlations(found.covariance), _likelihood(loss, theta, errors)
     return Summary(
         found.parameters,
         found.original_units,
@@ -101,9 +103,24 @@ def summarise(
         left,
         left_reason,
         errors,
-        correlation=correlations(found.covariance),
+        correlation=correlation,
         covariance=found.covariance,
+        likelihood=likelihood,
+        warnings=() if likelihood is None else tuple(cautions(loss.names, found.parameters, errors, correlation, None)),
     )
+
+
+def criteria(loss: LossFunction, total: float, errors: Uncertainty) -> LikelihoodStatistics | None:
+    """The criteria of a likelihood; None where it is not finite.
+
+    Args:
+        loss: the negative log-likelihood over the training observations.
+        total: its sum over them.
+        errors: which say what of the parameters is determined.
+    """
+    if not math.isfinite(total):
+        return None
+    return likelihood_statistics(-total, loss.n, loss.p if errors.root is None else errors.root.shape[1])
 
 
 def nothing_finite(loss: LossFunction) -> Summary:
@@ -123,6 +140,19 @@ def correlations(covariance: Tensor | None) -> Tensor | None:
     found = np.minimum(np.maximum(matrix / (scale[:, None] * scale), -1.0), 1.0)
     found.flat[:: len(found) + 1] = 1.0
     return torch.from_numpy(found)
+
+
+def _likelihood(loss: LossFunction, theta: Tensor, errors: Uncertainty) -> LikelihoodStatistics | None:
+    """The criteria where the loss is a likelihood; with a penalty it is not at its largest."""
+    objective = loss.objective
+    if not isinstance(objective, NegativeLogLikelihood) or objective.penalised:
+        return None
+    try:
+        with torch.no_grad():
+            total = loss(theta).item() * (loss.n if objective.reduction == "mean" else 1)
+    except ValueError:
+        return None  # the fit has left the parameter space
+    return criteria(loss, total, errors)
 
 
 def _gradient(loss: LossFunction, theta: Tensor) -> Tensor | None:

@@ -40,7 +40,8 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
     distributions see ``histogram_figure``.
 
     Args:
-        sample: the observations ``(n,)``; above 20 000 every k-th is used, which the eye cannot tell.
+        sample: the observations ``(n,)``; above 20 000 every k-th is used, which the eye cannot tell. Of heavy tails
+            what lies more than 8 interquartile ranges outside the quartiles is left out, as in ``histogram_figure``.
         fitted: the fitted distribution, of batch shape ``()`` or one that broadcasts; continuous.
         labels: names of the axes.
         title: what was fitted.
@@ -50,17 +51,19 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
     """
     values = sample.detach().double().numpy()
     values = values[:: max(1, len(values) // _MOST_DRAWS)]
-    extent = _extent(float(values.min()), float(values.max()), fitted, "fitted density")
+    kept = _without_far_tails(values)
+    extent = _extent(float(kept.min()), float(kept.max()), fitted, "fitted density")
     grid = _grid(extent, fitted)
     figure = new_figure()
     axes = figure.add_subplot()
     highest = 0.0
-    if values.max() > values.min():
-        kernel = gaussian_kde(values)(grid)
+    if kept.max() > kept.min():
+        kernel = len(kept) / len(values) * gaussian_kde(kept)(grid)
         highest = float(kernel.max())
-        axes.fill_between(grid, kernel, color="tab:blue", alpha=0.3, label="kernel density of sample")
+        label = f"kernel density of {_sample_label(kept, values)}"
+        axes.fill_between(grid, kernel, color="tab:blue", alpha=0.3, label=label)
     _draw_density(axes, grid, fitted, extent.label, highest)
-    axes.plot(values[:500], np.zeros(len(values[:500])), "|", color="tab:blue", alpha=0.5)
+    axes.plot(kept[:500], np.zeros(len(kept[:500])), "|", color="tab:blue", alpha=0.5)
     _finish(axes, labels, title)
     return figure
 
@@ -92,8 +95,6 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
     heights = np.histogram(kept, edges)[0] / (len(values) * np.diff(edges))
     figure = new_figure()
     axes = figure.add_subplot()
-    left_out = len(values) - len(kept)
-    label = "sample" if not left_out else f"sample ({left_out} of {len(values)} outside the figure)"
     width = np.diff(edges)
     gap = 0.8 if discrete and width[0] == 1 else 1.0  # bars of single integers stand apart
     axes.bar(
@@ -104,7 +105,7 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
         alpha=0.35,
         edgecolor="white",
         linewidth=0.5 if len(heights) <= _MOST_DOTS else 0.0,
-        label=label,
+        label=_sample_label(kept, values),
     )
     if discrete:
         _draw_masses(axes, _extent(float(kept.min()), float(kept.max()), fitted, "fitted probability"), fitted)
@@ -160,6 +161,11 @@ def _without_far_tails(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values
     kept: NDArray[np.float64] = values[(values >= first - reach) & (values <= third + reach)]
     return kept
+
+
+def _sample_label(kept: NDArray[np.float64], values: NDArray[np.float64]) -> str:
+    left_out = len(values) - len(kept)
+    return f"sample ({left_out} of {len(values)} outside the figure)" if left_out else "sample"
 
 
 def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:

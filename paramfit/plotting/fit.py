@@ -41,6 +41,7 @@ def fit_figure(
     validates: Tensor | None = None,
     bands: Bands | None = None,
     sigma: Tensor | None = None,
+    label: str = "fit",
 ) -> Figure:
     """The observations with the fitted curve, and with its 95 % bands where they are given.
 
@@ -54,10 +55,11 @@ def fit_figure(
         validates: ``(n,)``, True for rows that were held out.
         bands: the bands at ``curve_x``.
         sigma: known standard deviation of y ``(n,)``, drawn as error bars.
+        label: what the curve is called.
     """
     figure = new_figure()
     axes = figure.add_subplot()
-    axes.plot(curve_x.numpy(), curve_y.numpy(), color="tab:orange", label="fit", zorder=4)
+    axes.plot(curve_x.numpy(), curve_y.numpy(), color="tab:orange", label=label, zorder=4)
     if bands is not None:
         _draw_bands(axes, curve_x, bands)
     draw_points(axes, x, y, validates, sigma)

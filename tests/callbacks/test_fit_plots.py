@@ -7,15 +7,17 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+from torch.distributions import Cauchy, Distribution
 from torch.optim import SGD
 
-from paramfit.callbacks import FitPlots
+from paramfit.callbacks import FitPlots, FitReport
 from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
 from paramfit.gradients import AnalyticGradient
-from paramfit.models import LinearModel
+from paramfit.models import DistributionModel, LinearModel
 from paramfit.optimizers import GradientDescent
-from paramfit.tasks import GaussianLocation, HandWrittenDescent
+from paramfit.tasks import GaussianLocation, HandWrittenDescent, MaximumLikelihood
 from tests.callbacks.conftest import MakeTrainer, events_of
+from tests.distributions.only_density import OnlyDensity
 
 FIGURES = Path("run") / "figures"
 
@@ -48,10 +50,11 @@ def test_the_thermometer_has_scatter_fit_and_surface_in_both_places(fraction: fl
 
 def test_a_sample_has_its_density_and_the_path_of_the_location(make_trainer: MakeTrainer) -> None:
     task = GaussianLocation(optimizer=partial(SGD, lr=1e-3), updates_per_step=10)
-    make_trainer(1, FitPlots()).fit(task, datamodule=GaussianDataModule(n_obs=50))
+    make_trainer(1, FitReport(), FitPlots()).fit(task, datamodule=GaussianDataModule(n_obs=50))
 
-    assert {"density.png", "loss_surface.png"} == drawn()
-    assert set(events_of(Path("run")).Tags()["images"]) == {"figures/density", "figures/loss_surface"}
+    names = ("density", "histogram", "loss_surface", "quantiles")
+    assert drawn() == {f"{name}.png" for name in names}
+    assert set(events_of(Path("run")).Tags()["images"]) == {f"figures/{name}" for name in names}
 
 
 def test_a_file_is_a_picture_with_something_on_it(make_trainer: MakeTrainer) -> None:
@@ -86,3 +89,22 @@ def test_a_run_without_logger_draws_nothing(make_trainer: MakeTrainer, tmp_path:
     make_trainer(1, FitPlots(), logger=False).fit(descent(), datamodule=thermometer())
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_distribution_that_tells_nothing_but_its_density_is_drawn(make_trainer: MakeTrainer) -> None:
+    task = MaximumLikelihood(DistributionModel(OnlyDensity, {"loc": 0.0, "scale": {"start": 1.0, "fixed": True}}))
+    make_trainer(1, FitPlots()).fit(task, datamodule=GaussianDataModule(n_obs=20))
+
+    assert "density.png" in drawn()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fit"), [(Cauchy, {"fit.png"}), (OnlyDensity, set())], ids=["by its median", "not at all"]
+)
+def test_regression_without_a_mean_is_drawn_as_far_as_it_is_told(
+    kind: type[Distribution], fit: set[str], make_trainer: MakeTrainer
+) -> None:
+    model = DistributionModel(kind, {"loc": "a + b*x", "scale": 1.0}, {"a": 0.0, "b": 1.0})
+    make_trainer(1, FitPlots()).fit(MaximumLikelihood(model), datamodule=ThermometerDataModule(dtype="float64"))
+
+    assert drawn() == {"scatter.png"} | fit

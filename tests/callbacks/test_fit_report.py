@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from torch.optim import LBFGS, SGD
+from torch.distributions import Normal
+from torch.optim import LBFGS, SGD, Optimizer
 
+from paramfit import compare, fit
 from paramfit.callbacks import DivergenceDetection, Doctor, FitEarlyStopping, FitReport
 from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
-from paramfit.tasks import GaussianLocation, ThermometerRegression
+from paramfit.models import DistributionModel
+from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
 
 KEYS = {
@@ -230,3 +233,20 @@ def test_a_run_without_logger_prints_and_writes_nothing(
 
     assert "ThermometerRegression: limit reached after 1 update." in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_likelihood_that_descended_is_compared_with_one_that_was_solved(make_trainer: MakeTrainer) -> None:
+    def normal() -> DistributionModel:
+        return DistributionModel(Normal, {"loc": 0.0, "scale": 2.0})
+
+    def search(parameters: Any) -> Optimizer:
+        return LBFGS(parameters, lr=1.0, max_iter=60, line_search_fn="strong_wolfe", tolerance_change=1e-12)
+
+    data = GaussianDataModule(n_obs=30)
+    make_trainer(1, FitReport()).fit(MaximumLikelihood(normal(), optimizer=search), datamodule=data)
+
+    sample = data.raw.target.numpy()
+    largest = stats.norm(sample.mean(), sample.std()).logpdf(sample).sum()
+    found = compare({"descended": Path("run"), "solved": fit(normal(), (sample,))})
+    assert [row.log_likelihood for row in found.rows] == pytest.approx([largest, largest], rel=1e-7)
+    assert [row.n_parameters for row in found.rows] == [2, 2]

@@ -7,14 +7,17 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import torch
+from torch.distributions import Cauchy, Distribution, HalfCauchy, StudentT
 
 from paramfit.callbacks import PredictionsFile
 from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
 from paramfit.data.columns import Columns
 from paramfit.errors import InputError
 from paramfit.estimates.bands import FittedCurve
-from paramfit.tasks import GaussianLocation, ThermometerRegression
+from paramfit.models import DistributionModel
+from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
+from tests.distributions.only_density import OnlyDensity
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -165,3 +168,65 @@ def test_columns_carry_the_names_of_the_data_and_ours_make_way(
     assert [float(row["row"]) for row in rows] == data.raw.inputs[0].tolist()
     assert [float(row["prediction"]) for row in rows] == data.raw.target.tolist()
     assert [int(row["row_1"]) for row in rows] == list(range(11))
+
+
+class NoQuantiles(OnlyDensity):
+    """One whose mean is said not to exist."""
+
+    @property
+    def mean(self) -> torch.Tensor:
+        return torch.full_like(self.loc, torch.nan)
+
+
+def sample_of(kind: type[Distribution], **parameters: float) -> MaximumLikelihood:
+    return MaximumLikelihood(DistributionModel(kind, parameters))
+
+
+@pytest.mark.parametrize(
+    ("task", "median"),
+    [
+        (sample_of(Cauchy, loc=2.0, scale=1.0), 2.0),
+        (sample_of(HalfCauchy, scale=3.0), 3.0),  # P(|Y| < scale) = 2 arctan(1) / pi
+        (sample_of(StudentT, df=0.5, loc=-1.0, scale=1.0), -1.0),
+    ],
+    ids=["no mean", "infinite mean", "no quantiles in torch"],
+)
+def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_so(
+    task: MaximumLikelihood, median: float, make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
+
+    rows = rows_of(Path("run") / "predictions.csv")
+    assert list(rows[0]) == ["row", "target", "median", "part"]
+    assert [float(row["median"]) for row in rows] == pytest.approx([median] * 3)
+    assert (
+        "has no finite mean here, so that a column median stands in the place of prediction" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (sample_of(OnlyDensity, loc=0.0, scale=1.0), r"^predict: OnlyDensity tells no mean, .* with a property mean$"),
+        (
+            sample_of(NoQuantiles, loc=0.0, scale=1.0),
+            r"^predict: NoQuantiles has no finite mean at these parameters, and no icdf",
+        ),
+    ],
+    ids=["no mean", "no median"],
+)
+def test_distribution_that_tells_no_number_is_refused_by_name(
+    task: MaximumLikelihood, told: str, make_trainer: MakeTrainer
+) -> None:
+    with pytest.raises(InputError, match=told):
+        make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
+    assert not (Path("run") / "predictions.csv").exists()
+
+
+def test_median_stands_at_other_inputs_too(make_trainer: MakeTrainer, tmp_path: Path) -> None:
+    model = DistributionModel(Cauchy, {"loc": "a + b*x", "scale": 1.0}, {"a": 1.0, "b": 2.0})
+    (tmp_path / "new.csv").write_text("input\n0\n10\n", encoding="utf-8")
+    data = ThermometerDataModule(dtype="float64")
+    make_trainer(1, PredictionsFile(at="new.csv")).predict(MaximumLikelihood(model), datamodule=data)
+
+    assert [float(row["median"]) for row in rows_of(Path("run") / "predictions.csv")] == [1.0, 21.0]

@@ -7,13 +7,15 @@ import pytest
 import scipy.stats
 import torch
 from torch import nn
+from torch.distributions import Poisson
 from torch.optim import SGD
 
 from paramfit.estimates import LossFunction, summarise
 from paramfit.models import LinearModel, PolynomialModel
-from paramfit.objectives import SquaredError
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
 from tests.estimates.cases import Wide, thermometer
+from tests.estimates.likelihoods import GammaSample, LogLinear, PoissonSample, likelihood
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
 PLAIN = SGD([nn.Parameter(torch.tensor(0.0))], lr=1e-2)
@@ -106,3 +108,28 @@ def test_polynomial_is_told_in_the_datas_own_units() -> None:
     expected = np.polyfit(READINGS, CELSIUS, 2)[::-1]
     closed = [estimate.closed_form for estimate in found.values()]
     assert closed == pytest.approx(expected.tolist(), rel=1e-8)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_likelihood_has_its_criteria_whatever_made_the_updates(reduction: str) -> None:
+    sample = np.array([0.3, 1.2, 0.8, 2.5, 0.1, 1.9])
+    shape, _, scale = scipy.stats.gamma.fit(sample, floc=0)
+    summary = summarise(likelihood(GammaSample(shape, 1 / scale), sample, reduction=reduction), PLAIN, [], None)
+    largest = scipy.stats.gamma(shape, scale=scale).logpdf(sample).sum()
+    assert summary.likelihood is not None
+    assert summary.likelihood.log_likelihood == pytest.approx(largest, rel=1e-12)
+    assert summary.likelihood.n_parameters == 2
+    assert summary.likelihood.aic == pytest.approx(4 - 2 * largest, rel=1e-12)
+
+
+def test_what_is_no_largest_likelihood_has_no_criteria() -> None:
+    counts = torch.tensor([1.0, 3.0, 2.0], dtype=torch.float64)
+    penalised = LossFunction(PoissonSample(2.0), NegativeLogLikelihood(l2=0.1), Observations((), counts))
+    assert summarise(penalised, PLAIN, [], None).likelihood is None
+    assert summarise(thermometer(weight=WEIGHT, bias=BIAS), PLAIN, [(0.0, 1.0)], None).likelihood is None
+
+
+def test_descended_likelihood_is_warned_of_as_a_solved_one() -> None:
+    loss = likelihood(LogLinear(Poisson), [2.0, 2.0, 2.0], [1.0, 3.0, 2.0])  # the input never changes
+    (warning, *_) = summarise(loss, PLAIN, [(0.0, 1.0)], None).warnings
+    assert "cannot be told apart" in warning

@@ -72,6 +72,14 @@ def test_heavy_tailed_fit_without_a_standard_deviation_can_be_drawn() -> None:
     assert legend(drawn(SAMPLE, fitted))[-1] == "fitted density"
 
 
+def test_far_tails_are_left_out_of_the_kernel_density_and_counted() -> None:
+    sample = torch.cat([SAMPLE, torch.tensor([-900.0, 700.0], dtype=torch.float64)])
+    figure = drawn(sample, Cauchy(number(0.0), number(1.0)))
+    low, high = figure.axes[0].get_xlim()
+    assert -50 < low < high < 50
+    assert legend(figure)[0] == f"kernel density of sample (2 of {len(sample)} outside the figure)"
+
+
 def test_legend_leaves_room_above_the_peak() -> None:
     figure = drawn(SAMPLE, Normal(0.0, 1.0))
     peak = max(float(np.max(line.get_ydata())) for line in figure.axes[0].lines)

@@ -146,3 +146,8 @@ def test_band_without_an_end_can_be_drawn() -> None:
     shown = bands(float("nan"), float("inf"))
     low, high = drawn_with(shown).axes[0].get_ylim()
     assert low < min(CELSIUS) < max(CELSIUS) < high
+
+
+def test_curve_of_a_median_is_called_so() -> None:
+    figure = fit_figure(X, Y, CURVE_X, 0.5 * CURVE_X - 17, LABELS, "after 5 updates", label="fit (median)")
+    assert legend(figure)[0] == "fit (median)"

@@ -1,0 +1,42 @@
+"""Where a distribution has its middle, as far as its class tells."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, StudentT
+
+__all__ = ["mean_of", "median_of"]
+
+
+def mean_of(distribution: Distribution) -> Tensor | None:
+    """The mean, of the batch shape: NaN or infinite where there is no finite one, None where the class tells none.
+
+    Example:
+        >>> from torch.distributions import Cauchy, Exponential, RelaxedBernoulli
+        >>> mean_of(Exponential(2.0)).item(), mean_of(Cauchy(1.0, 2.0)).item()
+        (0.5, nan)
+        >>> mean_of(RelaxedBernoulli(torch.tensor(0.5), probs=torch.tensor(0.5))) is None
+        True
+    """
+    try:
+        return distribution.mean
+    except NotImplementedError:
+        return None
+
+
+def median_of(distribution: Distribution) -> Tensor | None:
+    """The median, of the batch shape; None where the class has no ``icdf`` to tell it by.
+
+    Example:
+        >>> from torch.distributions import Cauchy, Gamma
+        >>> median_of(Cauchy(1.0, 2.0)).item()
+        1.0
+        >>> median_of(Gamma(1.0, 2.0)) is None
+        True
+    """
+    if isinstance(distribution, StudentT):
+        location: Tensor = distribution.loc  # symmetric, and torch has no quantiles of it
+        return location
+    try:
+        return distribution.icdf(torch.tensor(0.5, dtype=torch.float64))
+    except NotImplementedError:
+        return None
