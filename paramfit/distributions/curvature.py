@@ -30,6 +30,7 @@ from torch.distributions import (
 
 from paramfit.distributions.autograd import curvature_by_autograd
 from paramfit.distributions.closed_form import Entries, closed_form_of, covers, symmetric_matrix
+from paramfit.distributions.half_steps import bend_of_half_step
 
 __all__ = ["closed_curvature", "curvature"]
 
@@ -132,9 +133,8 @@ def _(distribution: StudentT, target: Tensor) -> Entries:
     weight_by_df = (square - 1) / below**2
 
     def by_df_twice() -> Tensor:
-        trigammas = _trigamma((df + 1) / 2) / 2 - _trigamma(df / 2) / 2
-        tails = square / (df * below) + weight_by_df * square / df - weight * square / df**2
-        return -(trigammas + 1 / df**2 + tails) / 2
+        tails = square * (df * (square - 2) - square) / (df * below) ** 2
+        return (1 / df**3 - bend_of_half_step(df) - tails) / 2
 
     return {
         ("loc", "loc"): lambda: weight * (df - square) / below / scale**2,

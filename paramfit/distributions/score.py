@@ -31,6 +31,7 @@ from torch.distributions import (
 
 from paramfit.distributions.autograd import score_by_autograd
 from paramfit.distributions.closed_form import Slopes, closed_form_of
+from paramfit.distributions.half_steps import slope_of_half_step
 
 __all__ = ["closed_score", "score"]
 
@@ -107,6 +108,19 @@ def _(distribution: HalfCauchy, target: Tensor) -> Slopes:
     return {"scale": lambda: (1 - 2 / (1 + (target / scale) ** 2)) / scale}
 
 
+_SMALL = 0.03  # whose powers from the eleventh on are rounding
+_POWERS = 10
+
+
+def _log_of_rest(share: Tensor) -> Tensor:
+    """``share + log(1 - share)``, which cancels where the share is small: by the series of the logarithm there."""
+    small = share.clamp_max(_SMALL)
+    total = torch.zeros_like(share)
+    for power in range(_POWERS, 1, -1):
+        total = (total + 1 / power) * small
+    return torch.where(share < _SMALL, -total * small, share + torch.log1p(-share))
+
+
 @closed_score.register
 def _(distribution: StudentT, target: Tensor) -> Slopes:
     df, scale = distribution.df, distribution.scale
@@ -114,8 +128,8 @@ def _(distribution: StudentT, target: Tensor) -> Slopes:
     weight = (df + 1) / (df + z * z)
 
     def by_df() -> Tensor:
-        digammas = torch.digamma((df + 1) / 2) - torch.digamma(df / 2)
-        return (digammas - 1 / df - torch.log1p(z * z / df) + weight * z * z / df) / 2
+        share = z * z / (df + z * z)
+        return (slope_of_half_step(df) + share / df + _log_of_rest(share)) / 2
 
     return {"df": by_df, "loc": lambda: weight * z / scale, "scale": lambda: (weight * z * z - 1) / scale}
 

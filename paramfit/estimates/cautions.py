@@ -37,8 +37,8 @@ def cautions(
         statistics: of least squares.
     """
     found = [
-        f"{name} sits at its {estimate.at_bound} bound {estimate.estimate:.6g}: an error there means nothing, and all"
-        " other errors take it as fixed; widen the bound, or fix it"
+        f"{name} sits at its {estimate.at_bound} bound (estimate {estimate.estimate:.6g}): an error there means"
+        " nothing, and all other errors take it as fixed; fix it, or widen the bound if you gave it"
         for name, estimate in estimates.items()
         if estimate.at_bound is not None
     ]

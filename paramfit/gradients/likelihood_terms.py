@@ -11,6 +11,7 @@ from torch.distributions import Distribution, Laplace
 from torch.func import functional_call
 
 from paramfit.distributions import (
+    SampleSums,
     curvature,
     expected_information,
     kinked_argument,
@@ -18,6 +19,8 @@ from paramfit.distributions import (
     sample_sums,
     score,
 )
+from paramfit.distributions.closed_form import closed_form_of
+from paramfit.distributions.log_density import closed_log_density, log_density
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel
 from paramfit.objectives import MajorisedLikelihood, NegativeLogLikelihood, Objective
@@ -162,14 +165,14 @@ class LikelihoodTerms:
         return isinstance(model, DistributionModel) and not model.variables and observations.censoring is None
 
     def _of(self, part: Observations, *, expected: bool, majorised: bool) -> LikelihoodSums:
-        if isinstance(self.model, DistributionModel) and part.censoring is None:
-            with torch.no_grad(), one_thread(part.n >= _ROWS_AT_ONCE):
-                return self._by_arguments(self.model, part, expected=expected, majorised=majorised)
         try:
+            if isinstance(self.model, DistributionModel) and part.censoring is None:
+                with torch.no_grad(), one_thread(part.n >= _ROWS_AT_ONCE):
+                    return self._by_arguments(self.model, part, expected=expected, majorised=majorised)
             return self._by_autograd(part)
         except InputError:
             raise
-        except ValueError:  # the distribution refuses its arguments: a trial has left the parameter space
+        except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
             p = sum(shape.numel() for shape in self.shapes.values())
             return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n)
 
@@ -187,7 +190,7 @@ class LikelihoodTerms:
             gradient = np.zeros(len(self._places))
             matrix = np.zeros((len(self._places), len(self._places)))
             places = {name: [self._places[key] for key in columns[name]] for name in wanted}
-            slopes = {name: _stacked(columns[name], found.n) for name in wanted}
+            slopes = {name: _stacked(columns[name], found.scores[name], found.n) for name in wanted}
             for a, name in enumerate(wanted):
                 gradient[places[name]] -= _contracted(slopes[name], found.scores[name], found.n)
                 for b, other in enumerate(wanted):
@@ -204,18 +207,18 @@ class LikelihoodTerms:
         exact = information is None
         if information is None:
             information = _curvature(distribution, part.target, wanted)
-        loss = self.objective.total(distribution, part.target).item()
+        loss = -log_density(distribution, part.target).sum().item()
         return _ByArgument(loss, score(distribution, part.target, wanted), information, exact, part.n)
 
     def _summed(
         self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
     ) -> _ByArgument:
         information = expected_information(distribution, wanted) if expected else None
-        log_likelihood = torch.zeros((), dtype=torch.float64)
-        scores = torch.zeros(len(wanted), dtype=torch.float64)
-        observed = torch.zeros(len(wanted), len(wanted), dtype=torch.float64)
+        like = part.target.new_zeros((), dtype=torch.float64)
+        log_likelihood, scores = like.clone(), like.new_zeros(len(wanted))
+        observed = like.new_zeros(len(wanted), len(wanted))
         for piece in _pieces(part):
-            here = sample_sums(distribution, piece.target, wanted)
+            here = _sample_sums(distribution, piece.target, wanted)
             log_likelihood += here.log_likelihood
             scores += torch.stack([here.scores[name] for name in wanted])
             if information is None:
@@ -244,7 +247,7 @@ class LikelihoodTerms:
 
         with torch.enable_grad():
             hessian = torch.autograd.functional.hessian(weighed, self._theta())  # type: ignore[no-untyped-call]
-        bent: Array = hessian.numpy()
+        bent: Array = hessian.cpu().numpy()
         return bent
 
     def _by_autograd(self, part: Observations) -> LikelihoodSums:
@@ -259,8 +262,8 @@ class LikelihoodTerms:
                 )
                 raise InputError(msg)
             (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
-            matrix = np.array([_derivative(slope, theta).numpy() for slope in gradient])
-        return LikelihoodSums(loss.item(), gradient.detach().numpy(), (matrix + matrix.T) / 2, part.n)
+            matrix = np.array([_derivative(slope, theta).cpu().numpy() for slope in gradient])
+        return LikelihoodSums(loss.item(), gradient.detach().cpu().numpy(), (matrix + matrix.T) / 2, part.n)
 
     def _theta(self) -> Tensor:
         return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])
@@ -268,6 +271,14 @@ class LikelihoodTerms:
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
         pieces = torch.split(theta, [shape.numel() for shape in self.shapes.values()])
         return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
+
+
+def _sample_sums(distribution: Distribution, target: Tensor, names: Sequence[str]) -> SampleSums:
+    """With the better log-density, where there is one."""
+    found = sample_sums(distribution, target, names)
+    if closed_form_of(closed_log_density, distribution) is None:
+        return found
+    return found._replace(log_likelihood=log_density(distribution, target).sum())
 
 
 def _curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:
@@ -291,10 +302,10 @@ def _pieces(observations: Observations) -> Iterator[Observations]:
         yield observations.rows(slice(start, start + _ROWS_AT_ONCE)) if observations.n > _ROWS_AT_ONCE else observations
 
 
-def _stacked(columns: Mapping[str, Tensor | float], n: int) -> Tensor:
+def _stacked(columns: Mapping[str, Tensor | float], like: Tensor, n: int) -> Tensor:
     """Derivatives of one argument by its parameters: ``(q, n)``, or ``(q, 1)`` where no row differs from another."""
     found = [
-        column.reshape(-1) if isinstance(column, Tensor) else torch.tensor([column], dtype=torch.float64)
+        column.reshape(-1) if isinstance(column, Tensor) else like.new_tensor([column], dtype=torch.float64)
         for column in columns.values()
     ]
     if all(len(column) == 1 for column in found):
@@ -306,7 +317,7 @@ def _contracted(slopes: Tensor, score_of_argument: Tensor, n: int) -> Array:
     """The sum over the rows of slope times score, ``(q,)``."""
     column = score_of_argument.expand(n)
     found = slopes[:, 0] * column.sum() if slopes.shape[1] == 1 else slopes @ column
-    contracted: Array = found.numpy()
+    contracted: Array = found.cpu().numpy()
     return contracted
 
 
@@ -317,5 +328,5 @@ def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
         found = left @ right.T * total
     else:
         found = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
-    product: Array = found.numpy()
+    product: Array = found.cpu().numpy()
     return product

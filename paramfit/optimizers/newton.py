@@ -1,7 +1,7 @@
 """Newton's method and Fisher scoring, as a torch optimizer."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,21 @@ _SHORTEST, _LONGEST = 0.1, 0.5  # part of a step that failed
 _MOST_DAMPING = 1e16
 _LEAST_DAMPING = 1e-10
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
-_UNSEEN = 1e-13  # a promised decrease so small a part of the loss is lost in its rounding
+_UNSEEN = 1e-13  # a promised decrease so small a part of the loss, or of 1, is lost in its rounding, or means nothing
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
 _MOST_CREEPING = 5  # steps in a row that won nothing of what they promised: a kink
 _CLOSE = 0.5  # standard errors from the minimum: the Hessian can be trusted
 _CRAWLING = 0.03  # of the last distance is left after a step
 _UNKNOWN = 1e4  # times the way it went: so large an error
 _FAR = 10.0  # times its smallest error: so far it went
+_GROWN = 2.0  # of a logarithm: sevenfold
+_ENDLESS = 30.0  # a logarithm with so large an error: from there the loss changes by less than 1e-3 up to infinity
+_WORSE = 3.0  # times the error at the start: a parameter too many has had it there, too
+_ASTRAY = 5.0  # standard errors of all others from where they would settle: a bad start has led them there
+_BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 _REMEMBERED = (
     "converged", "stalled", "reason", "expected", "_theta", "_trial", "_promised", "_damping", "_start", "_sharpest",
-    "_last", "_tried", "_creeping"
+    "_last", "_tried", "_creeping", "_first_errors"
 )  # fmt: skip
 
 
@@ -81,6 +86,7 @@ class Newton(TrialSolver):
         self.expected = expected
         self._tolerance = tolerance
         self._sharpest: Array | None = None
+        self._first_errors: Array | None = None
         self._damping = damping
         self._last = math.inf
         self._tried = False
@@ -95,13 +101,14 @@ class Newton(TrialSolver):
             self._accept(sums, there)
             return
         gain = gain_ratio(self.point.loss, sums.loss if finite else math.inf, self._promised)
-        unseen = abs(self._promised) <= _UNSEEN * abs(self.point.loss)
+        least = _UNSEEN * max(1.0, abs(self.point.loss))
+        unseen = abs(self._promised) <= least
         if unseen:
             accepted = finite and NewtonStep(sums.gradient, sums.curvature).distance < self._distance()
         else:
             accepted = gain > _LEAST_GAIN
         if accepted:
-            creeps = self.point.loss - sums.loss <= _UNSEEN * abs(self.point.loss) and not unseen
+            creeps = self.point.loss - sums.loss <= least and not unseen
             self._creeping = self._creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
             self._damping = max(_LEAST_DAMPING, self._damping / (100 if gain > _TRUSTED else 3))
@@ -112,8 +119,7 @@ class Newton(TrialSolver):
             self._end_at_rounding()
         else:
             share = self._share_by_loss(sums.loss if finite else math.inf)
-            seen = NewtonStep(self.point.gradient, self.point.curvature)
-            self._damping = seen.shortening(self._damping, share)
+            self._damping = self._seen().shortening(self._damping, share)
             self._trial = None
 
     def _share_by_loss(self, after: float) -> float:
@@ -127,6 +133,7 @@ class Newton(TrialSolver):
         curved = np.abs(sums.curvature.diagonal())
         if self._start is None or self._sharpest is None:
             self._start, self._sharpest = there.copy(), curved.copy()
+            self._first_errors = NewtonStep(sums.gradient, sums.curvature).errors
         self._theta, self.point, self._trial = there.copy(), sums, None
         self._sharpest = np.maximum(self._sharpest, curved)
         distance = self._distance()
@@ -151,8 +158,14 @@ class Newton(TrialSolver):
     def _propose(self) -> None:
         assert self._theta is not None
         assert self.point is not None
-        step, self._promised = NewtonStep(self.point.gradient, self.point.curvature).step(self._damping)
+        step, self._promised = self._seen().step(self._damping)
         self._trial = self._theta + step
+
+    def _seen(self) -> NewtonStep:
+        """Steps from the best point, in which a parameter that has lost its influence is the first to be damped."""
+        assert self.point is not None
+        assert self._sharpest is not None
+        return NewtonStep(self.point.gradient, self.point.curvature, np.sqrt(_LOST * self._sharpest))
 
     def _end_at_rounding(self) -> None:
         self._trial = None
@@ -173,13 +186,21 @@ class Newton(TrialSolver):
                 f" {distance:.1e} standard errors away, above {_NEAR:g}; give other starts"
             )
 
-    def run_off(self) -> list[tuple[int, float, float]]:
+    def run_off(self, logarithms: Collection[int] = ()) -> list[tuple[int, float, float]]:
         """Elements of theta that have run off to where the loss does not depend on them, with start and end.
 
         The farthest comes first.
 
         Where all failures lie on one side, a logistic curve becomes a step and its slope grows without end: the step
         that is left is a small part of the standard error only because that error grows faster still.
+
+        Where counts vary no more than Poisson's do, the number of failures of a negative binomial grows without end,
+        and its probability falls with it: each alone is well known, if the other is. So a logarithm has also run off
+        where it has grown, its error, all others being unknown, is far larger than it was at the start, and all others
+        are settled.
+
+        Args:
+            logarithms: the elements that are one of what has a bound on one side: they have no end above.
         """
         if self.point is None or self._theta is None or self._start is None or self._sharpest is None:
             return []
@@ -188,8 +209,29 @@ class Newton(TrialSolver):
         # Errors are those of one parameter where all others are known: the least there are.
         lost = (curved < _LOST * self._sharpest) & (curved * np.square(_UNKNOWN * moved) < 1)
         lost &= self._sharpest * np.square(moved) > _FAR**2
+        for k in logarithms:
+            lost[k] = self._is_endless(k)
         places = sorted(np.flatnonzero(lost).tolist(), key=lambda k: -moved[k])
         return [(k, float(self._start[k]), float(self._theta[k])) for k in places]
+
+    def _is_endless(self, place: int) -> bool:
+        """Whether a logarithm has grown to where nothing holds it."""
+        assert self.point is not None
+        assert self._theta is not None
+        assert self._start is not None
+        assert self._first_errors is not None
+        here, grown = NewtonStep(self.point.gradient, self.point.curvature), self._theta[place] - self._start[place]
+        lost = here.errors[place] > max(_ENDLESS, _WORSE * self._first_errors[place])
+        beyond = grown > _BEYOND and self.stalled and math.isinf(here.distance)
+        return bool(beyond or (grown > _GROWN and lost)) and self._others_are_settled(place)
+
+    def _others_are_settled(self, place: int) -> bool:
+        """Whether all others are near their minimum, were this one held: not where a bad start has led astray."""
+        assert self.point is not None
+        others = np.delete(np.arange(len(self.point.gradient)), place)
+        if not len(others):
+            return True
+        return NewtonStep(self.point.gradient[others], self.point.curvature[np.ix_(others, others)]).distance < _ASTRAY
 
     def reason_with(self, names: Sequence[str], natural: Callable[[int, float], float]) -> str:
         """The reason; it is about no parameter by name."""

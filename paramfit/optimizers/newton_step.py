@@ -25,18 +25,19 @@ class NewtonStep:
     Args:
         gradient: g ``(p,)``.
         curvature: H ``(p, p)``, symmetric.
+        least: the smallest that S may be, ``(p,)``: a parameter that has lost its influence must not run away.
 
     References:
         Philip Gill, Walter Murray, Margaret Wright: Practical Optimization (1981), section 4.4.
     """
 
-    def __init__(self, gradient: Array, curvature: Array) -> None:
+    def __init__(self, gradient: Array, curvature: Array, least: Array | None = None) -> None:
         size = np.sqrt(np.abs(curvature.diagonal()))
+        size = size if least is None else np.maximum(size, least)
         self._size = np.where(size > 0, size, 1.0)
         self._values, self._directions = np.linalg.eigh(curvature / np.outer(self._size, self._size))
         self._along = self._directions.T @ (gradient / self._size)
         self._strongest = float(np.abs(self._values).max())
-        self.definite = bool(self._values[0] > _FLAT * self._strongest > 0)
 
     @property
     def distance(self) -> float:
@@ -52,6 +53,17 @@ class NewtonStep:
             return math.inf
         kept = ~flat
         return math.sqrt(float((np.square(self._along[kept]) / self._values[kept]).sum()))
+
+    @property
+    def errors(self) -> Array:
+        r"""Standard errors ``(p,)``, :math:`\sqrt{(|H|^{-1})_{kk}}`: of one parameter, where no other is known.
+
+        What is flat to rounding makes them large, but finite.
+        """
+        least = max(_FLAT * self._strongest, np.finfo(np.float64).tiny)
+        variances = np.square(self._directions) / np.maximum(np.abs(self._values), least)
+        errors: Array = np.sqrt(variances.sum(axis=1)) / self._size
+        return errors
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""

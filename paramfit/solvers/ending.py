@@ -1,15 +1,19 @@
 """How a solver ended, in the words of a result."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from paramfit.estimates.loss_function import element_names
-from paramfit.models import ParametricModel
+from paramfit.models import DistributionModel, ParametricModel
 from paramfit.optimizers import LevenbergMarquardt, Newton
 from paramfit.optimizers.runaway import ran_off
 from paramfit.updates import Status, Stop
 
 __all__ = ["how_it_ended"]
+
+Natural = Callable[[int, float], float]
 
 
 def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: int) -> Stop:
@@ -20,10 +24,7 @@ def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: i
         model: whose trainable parameters it has solved for.
         steps: how many it took.
     """
-    if solver.converged:
-        away = _run_off(solver, model) if isinstance(solver, Newton) else None
-        return Stop(Status.CONVERGED, f"{solver.reason}.") if away is None else Stop(Status.STALLED, away)
-    if not solver.stalled:
+    if not solver.is_done():
         return Stop(Status.LIMIT_REACHED, f"not converged in {steps} iterations: {solver.reason}.")
     names = element_names(model)
     transforms = model.transforms if isinstance(model, ParametricModel) else {}
@@ -34,14 +35,33 @@ def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: i
             return unconstrained
         return float(transform(torch.tensor(unconstrained, dtype=torch.float64)))
 
+    away = _run_off(solver, model, names, natural) if isinstance(solver, Newton) else None
+    if away is not None:
+        return Stop(Status.STALLED, away)
+    if solver.converged:
+        return Stop(Status.CONVERGED, f"{solver.reason}.")
     return Stop(Status.STALLED, f"{solver.reason_with(names, natural)}.")
 
 
-def _run_off(solver: Newton, model: nn.Module) -> str | None:
+def _run_off(solver: Newton, model: nn.Module, names: tuple[str, ...], natural: Natural) -> str | None:
     """The reason where a parameter has run off; one that has run to its bound is said to sit there."""
-    names = element_names(model)
-    bounded = model.transforms if isinstance(model, ParametricModel) else {}
-    for place, start, end in solver.run_off():
-        if names[place] not in bounded:
-            return f"{ran_off(names[place], start, end)}."
+    specs = model.specifications if isinstance(model, ParametricModel) else {}
+    bounded = {place: specs[name] for place, name in enumerate(names) if name in specs and specs[name].bounded}
+    # theta = l + exp(u), or h - exp(u): no end where u grows.
+    one_sided = {place for place, spec in bounded.items() if spec.lower is None or spec.upper is None}
+    for place, start, end in solver.run_off(one_sided):
+        if place in bounded and not (place in one_sided and end > start):
+            continue
+        if isinstance(model, DistributionModel) and names[place] in model.names:
+            return _without_end(names[place], natural(place, start), natural(place, end))
+        return f"{ran_off(names[place], natural(place, start), natural(place, end))}."
     return None
+
+
+def _without_end(name: str, start: float, end: float) -> str:
+    """The reason that goes with an argument of a distribution that has run off: there is no maximum to start near."""
+    return (
+        f"{name} started at {start:.3g} and has run off to {end:.3g}, and no other start helps: the likelihood rises,"
+        f" or stays the same, without end as {name} {'grows' if end > start else 'falls'}; give it a bound there, fix"
+        " it (fixed: true), or take the distribution that it tends to."
+    )

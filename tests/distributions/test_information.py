@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Kumaraswamy, NegativeBinomial
+from torch.distributions import Distribution, Kumaraswamy, NegativeBinomial, StudentT, VonMises
 
 from paramfit.distributions import expected_information, score
 from paramfit.distributions.information import closed_information
 from tests.distributions.families import FAMILIES, Family
 
+ZERO = torch.zeros((), dtype=torch.float64)
 WITH_INFORMATION = [name for name, family in FAMILIES.items() if family.kind in closed_information.registry]
 
 
@@ -66,3 +67,26 @@ def test_there_is_none_without_closed_form() -> None:
     a = torch.tensor(2.0)
     assert expected_information(Kumaraswamy(a, a), ["concentration1"]) is None
     assert expected_information(NegativeBinomial(a, probs=a / 4), ["total_count", "probs"]) is None
+
+
+@pytest.mark.parametrize(
+    ("distribution", "name", "expected"),
+    # By mpmath 1.3 with 60 digits: 1 - A/k - A^2 with A the quotient of both Bessel functions, and the difference of
+    # trigammas that Lange, Little and Taylor (1989) give.
+    [
+        (VonMises(ZERO, ZERO + 50), "concentration", 0.00020206263867603742),
+        (VonMises(ZERO, ZERO + 100), "concentration", 5.0253830221470357e-5),
+        (VonMises(ZERO, ZERO + 1e6), "concentration", 5.00000250000375e-13),
+        (VonMises(ZERO, ZERO + 1e9), "concentration", 5.0000000025e-19),
+        (StudentT(ZERO + 20, ZERO, ZERO + 1), "df", 1.8349046426502712e-5),
+        (StudentT(ZERO + 1e6, ZERO, ZERO + 1), "df", 3.4999870000394999e-24),
+        (StudentT(ZERO + 1e9, ZERO, ZERO + 1), "df", 3.499999987e-36),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Distribution) else str(value),
+)
+def test_information_of_a_nearly_normal_distribution_keeps_its_digits(
+    distribution: Distribution, name: str, expected: float
+) -> None:
+    found = expected_information(distribution, [name])
+    assert found is not None
+    assert found.item() == pytest.approx(expected, rel=1e-10)

@@ -40,8 +40,8 @@ def test_sound_fit_has_no_warning() -> None:
 def test_estimate_at_its_bound_is_named_with_side_value_and_cure(side: str) -> None:
     estimates = {**ESTIMATES, "b": Estimate(0.25, at_bound=side)}
     (told,) = cautions(NAMES, estimates, SOUND, None, None)
-    assert told.startswith(f"b sits at its {side} bound 0.25")
-    assert "widen the bound, or fix it" in told
+    assert told.startswith(f"b sits at its {side} bound (estimate 0.25):")
+    assert "fix it, or widen the bound if you gave it" in told
 
 
 def test_direction_that_is_not_determined_is_passed_on_with_a_cure() -> None:

@@ -155,3 +155,11 @@ def test_row_at_which_the_start_is_not_finite_is_named() -> None:
     # Seven rates are below 0; where the count is 0 its logarithm is not asked for.
     with pytest.raises(InputError, match=r"for 5 of 40 observations, first in row 1 \(input -0.923"):
         LikelihoodTerms(line, NegativeLogLikelihood()).sums_checked(Observations((X,), COUNTS))
+
+
+@pytest.mark.parametrize("df", [-800.0, 800.0], ids=["0", "infinite"])
+def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df: float) -> None:
+    student = model("StudentT", {"df": 4.0, "loc": 0.5, "scale": 1.0})
+    student.get_parameter("df").data.fill_(df)  # of which df is the exponential
+    sums = LikelihoodTerms(student, NegativeLogLikelihood()).sums(Observations((), POSITIVE), expected=True)
+    assert not sums.is_finite()

@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
-from paramfit.gradients import ResidualRows
-from paramfit.models import FormulaModel
-from paramfit.objectives import HuberError, Objective, SquaredError
+from paramfit.gradients import LikelihoodTerms, ResidualRows
+from paramfit.models import DistributionModel, FormulaModel
+from paramfit.objectives import HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import LevenbergMarquardt
-from paramfit.solvers import how_it_ended, solve_least_squares
+from paramfit.solvers import how_it_ended, solve_least_squares, solve_likelihood
 from paramfit.updates import Status, Stop
 
 X = np.linspace(0.1, 10, 40)
@@ -101,3 +102,64 @@ def test_what_is_told_survives_a_checkpoint() -> None:
     again = LevenbergMarquardt(model.parameters())
     again.load_state_dict(solver.state_dict())
     assert how_it_ended(again, model, 1) == stop
+
+
+QUANTILES = (np.arange(200) + 0.5) / 200
+STUDENT = {"df": None, "loc": None, "scale": None}
+NEGATIVE_BINOMIAL = {"total_count": None, "probs": None}
+
+
+def likeliest(kind: str, parameters: dict[str, Any], sample: np.ndarray) -> Stop:
+    model = DistributionModel(f"torch.distributions.{kind}", parameters)
+    target = torch.from_numpy(np.asarray(sample, dtype=np.float64))
+    model.begin_at(target)
+    solver, steps = solve_likelihood(LikelihoodTerms(model, NegativeLogLikelihood()), Observations((), target))
+    return how_it_ended(solver, model, steps)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sample", "name"),
+    [
+        # Lighter tails than the normal distribution's, and counts that vary less than Poisson's: neither has a maximum.
+        ("StudentT", STUDENT, stats.norm.ppf(QUANTILES), "df"),
+        ("StudentT", STUDENT, QUANTILES, "df"),
+        ("NegativeBinomial", NEGATIVE_BINOMIAL, stats.binom(8, 0.5).ppf(QUANTILES), "total_count"),
+        ("NegativeBinomial", {"total_count": 5.0, "probs": 0.5}, stats.binom(20, 0.2).ppf(QUANTILES), "total_count"),
+    ],
+    ids=["t, normal", "t, uniform", "negative binomial", "negative binomial from afar"],
+)
+def test_a_likelihood_that_rises_without_end_is_named(
+    kind: str, parameters: dict[str, Any], sample: np.ndarray, name: str
+) -> None:
+    stop = likeliest(kind, parameters, sample)
+    assert stop.status is Status.STALLED
+    assert stop.reason.startswith(f"{name} started at ")
+    assert f"no other start helps: the likelihood rises, or stays the same, without end as {name} grows" in stop.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sample"),
+    [
+        ("StudentT", STUDENT, stats.t(4).ppf(QUANTILES)),
+        ("StudentT", {"df": 1e5, "loc": 0.0, "scale": 1.0}, stats.t(4).ppf(QUANTILES)),
+        ("NegativeBinomial", NEGATIVE_BINOMIAL, stats.nbinom(30, 0.88).ppf(QUANTILES)),
+        ("Gamma", {"concentration": 1.0, "rate": 1.0}, 1e-12 * stats.gamma(3).ppf(QUANTILES)),
+        ("Normal", {"loc": {"start": -1.0, "upper": 0.0}, "scale": 1.0}, stats.norm(-1e6, 1).ppf(QUANTILES)),
+    ],
+    ids=[
+        "t",
+        "t from afar",
+        "negative binomial",
+        "gamma in a small unit",
+        "normal far from its bound",
+    ],
+)
+def test_a_maximum_however_far_is_not_taken_for_running_off(
+    kind: str, parameters: dict[str, Any], sample: np.ndarray
+) -> None:
+    assert likeliest(kind, parameters, sample).status is Status.CONVERGED
+
+
+@pytest.mark.parametrize(("kind", "value"), [("Bernoulli", 0.0), ("Bernoulli", 1.0), ("Geometric", 0.0)])
+def test_a_sample_whose_maximum_is_at_a_bound_converges(kind: str, value: float) -> None:
+    assert likeliest(kind, {"probs": None}, np.full(20, value)).status is Status.CONVERGED
