@@ -38,7 +38,7 @@ FIGURES = {
     "thermometer/overfitting.yaml": {"scatter.png", "fit.png"},
     "gaussian/location.yaml": {"density.png", "histogram.png", "quantiles.png", "loss_surface.png"},
     "table/saturation.yaml": {"scatter.png", "fit.png", "residuals.png", "correlation.png", "loss_surface.png"},
-    "table/breakdown.yaml": {"observed.png", "residuals.png", "correlation.png"},
+    "table/breakdown.yaml": {"observed.png", "residuals.png", "residuals_by_input.png", "correlation.png"},
     "likelihood/waiting_times.yaml": {
         "density.png",
         "histogram.png",

@@ -13,6 +13,7 @@ from paramfit.distributions.check import check_observations
 from paramfit.distributions.curvature import curvature
 from paramfit.distributions.information import expected_information
 from paramfit.distributions.kink import kinked_argument, majorised_curvature, majorised_log_prob
+from paramfit.distributions.log_density import log_density
 from paramfit.distributions.moments import moment_start
 from paramfit.distributions.sample_sums import SampleSums, sample_sums
 from paramfit.distributions.score import score
@@ -32,6 +33,7 @@ __all__ = [
     "expected_information",
     "is_integer",
     "kinked_argument",
+    "log_density",
     "majorised_curvature",
     "majorised_log_prob",
     "moment_start",

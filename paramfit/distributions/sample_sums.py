@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Gamma, Weibull
 
 from paramfit.distributions.closed_form import closed_form_of
+from paramfit.distributions.log_density import log_density
 from paramfit.distributions.score import score
 
 __all__ = ["SampleSums", "closed_sums", "sample_sums"]
@@ -52,9 +53,8 @@ def sample_sums(distribution: Distribution, target: Tensor, names: Sequence[str]
     if rule is not None:
         return rule(distribution, target)
     n = len(target)
-    log_density: Tensor = distribution.log_prob(target)
     columns = score(distribution, target, names)
-    return SampleSums(log_density.sum(), {name: columns[name].expand(n).sum() for name in names})
+    return SampleSums(log_density(distribution, target).sum(), {name: columns[name].expand(n).sum() for name in names})
 
 
 @singledispatch

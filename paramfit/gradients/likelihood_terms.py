@@ -11,7 +11,6 @@ from torch.distributions import Distribution, Laplace
 from torch.func import functional_call
 
 from paramfit.distributions import (
-    SampleSums,
     curvature,
     expected_information,
     kinked_argument,
@@ -19,8 +18,6 @@ from paramfit.distributions import (
     sample_sums,
     score,
 )
-from paramfit.distributions.closed_form import closed_form_of
-from paramfit.distributions.log_density import closed_log_density, log_density
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel
 from paramfit.objectives import MajorisedLikelihood, NegativeLogLikelihood, Objective
@@ -207,7 +204,7 @@ class LikelihoodTerms:
         exact = information is None
         if information is None:
             information = _curvature(distribution, part.target, wanted)
-        loss = -log_density(distribution, part.target).sum().item()
+        loss = self.objective.total(distribution, part.target).item()
         return _ByArgument(loss, score(distribution, part.target, wanted), information, exact, part.n)
 
     def _summed(
@@ -218,7 +215,7 @@ class LikelihoodTerms:
         log_likelihood, scores = like.clone(), like.new_zeros(len(wanted))
         observed = like.new_zeros(len(wanted), len(wanted))
         for piece in _pieces(part):
-            here = _sample_sums(distribution, piece.target, wanted)
+            here = sample_sums(distribution, piece.target, wanted)
             log_likelihood += here.log_likelihood
             scores += torch.stack([here.scores[name] for name in wanted])
             if information is None:
@@ -271,14 +268,6 @@ class LikelihoodTerms:
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
         pieces = torch.split(theta, [shape.numel() for shape in self.shapes.values()])
         return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
-
-
-def _sample_sums(distribution: Distribution, target: Tensor, names: Sequence[str]) -> SampleSums:
-    """With the better log-density, where there is one."""
-    found = sample_sums(distribution, target, names)
-    if closed_form_of(closed_log_density, distribution) is None:
-        return found
-    return found._replace(log_likelihood=log_density(distribution, target).sum())
 
 
 def _curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from paramfit.distributions import censored_log_prob
+from paramfit.distributions import censored_log_prob, log_density
 from paramfit.errors import InputError
 from paramfit.objectives.base import Objective
 from paramfit.observations import Censored
@@ -45,8 +45,7 @@ class NegativeLogLikelihood(Objective):
         return -censored_log_prob(distribution, target, censoring.status, censoring.upper, self._log_prob)
 
     def _log_prob(self, distribution: Distribution, target: Tensor) -> Tensor:
-        found: Tensor = distribution.log_prob(target)
-        return found
+        return log_density(distribution, target)
 
     def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The normal's negative score by its location, ``(location - target) / scale**2``."""

@@ -1,6 +1,5 @@
 """The loss as a landscape, and the way down."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from paramfit.models import ParametricModel
 from paramfit.models.base import natural_values
@@ -18,64 +16,16 @@ from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.parameters import ParameterSpec
 from paramfit.plotting.image import new_figure
+from paramfit.plotting.loss_grid import loss_on_grid
 
 __all__ = ["loss_on_grid", "loss_surface_figure"]
 
-_MOST_ELEMENTS = 4_000_000
 _MOST_GROWTH = 1e4
 _NEAREST = 0.1  # of the path's own distance from a bound: so near the surface comes to it
 _CLOSEST = 1e-3  # of the axis, where the path itself ends at its bound
+_NEAR_MINIMUM = 1e-3  # of the surface: of 121 by 121 points the 15 lowest
+_ABOVE_PATH = 100.0  # in climbs of the path
 _FEWEST_POINTS = 2  # even the worst explosion shows its first step
-
-
-def loss_on_grid(model: nn.Module, objective: Objective, observations: Observations, grid: dict[str, Tensor]) -> Tensor:
-    """The loss at every point of a grid of parameters.
-
-    A ``ParametricModel`` broadcasts: the whole grid is one call (or as few as memory allows). Any other model is
-    called point by point.
-
-    Args:
-        model: gives the prediction.
-        objective: gives the loss; its penalty is taken over the parameters of the grid.
-        observations: all observations.
-        grid: for each parameter its values, of shapes that broadcast with each other.
-
-    Returns:
-        The loss in the grid's broadcast shape.
-    """
-    with torch.no_grad():
-        if not isinstance(model, ParametricModel):
-            names, columns = list(grid), _broadcast(grid.values())
-            points = torch.stack([column.reshape(-1) for column in columns], dim=1)
-            losses = [
-                _loss_at(model, objective, observations, dict(zip(names, point, strict=True))) for point in points
-            ]
-            return torch.stack(losses).view(columns[0].shape) + _penalty(objective, grid)
-        size = _broadcast(grid.values())[0].numel()
-        rows = max(1, _MOST_ELEMENTS // size)
-        total = torch.zeros(())
-        for start in range(0, observations.n, rows):
-            part = observations.rows(slice(start, start + rows))
-            total = total + objective.total(functional_call(model, grid, part.inputs), *part.measured)
-        return objective.finish(total, observations.n) + _penalty(objective, grid)
-
-
-def _penalty(objective: Objective, grid: dict[str, Tensor]) -> Tensor:
-    """The penalty at every point; ``Objective.penalty`` itself adds up the whole grid."""
-    parts = [objective.l1 * values.abs() + objective.l2 * values.square() for values in grid.values()]
-    return torch.stack(_broadcast(parts)).sum(0)
-
-
-def _broadcast(tensors: Iterable[Tensor]) -> list[Tensor]:
-    return list(torch.broadcast_tensors(*tensors))  # type: ignore[no-untyped-call]  # torch leaves it untyped
-
-
-def _loss_at(model: nn.Module, objective: Objective, observations: Observations, point: dict[str, Tensor]) -> Tensor:
-    """The loss at one point; NaN where a distribution refuses its parameters."""
-    try:
-        return objective(functional_call(model, point, observations.inputs), *observations.measured)
-    except ValueError:
-        return torch.tensor(float("nan"), dtype=observations.target.dtype)
 
 
 def loss_surface_figure(
@@ -119,12 +69,18 @@ def loss_surface_figure(
         _draw_path(axes, path[:, 0], along, whole)
     else:
         grid = {names[0]: axis[names[0]].unsqueeze(0), names[1]: axis[names[1]].unsqueeze(1)}
-        heights = _above_minimum(loss_on_grid(model, objective, observations, grid), along)
+        heights = _above_lowest(loss_on_grid(model, objective, observations, grid), along)
         if not heights.count():
             return None
-        levels = np.geomspace(heights.min(), max(heights.max(), heights.min() * 1.01), 30)
+        levels = _levels(heights, along)
         filled = axes.contourf(
-            ranges[0].numpy(), ranges[1].numpy(), heights, levels=levels, norm=LogNorm(), cmap="Blues_r"
+            ranges[0].numpy(),
+            ranges[1].numpy(),
+            np.ma.maximum(heights, levels[0]),  # the minimum itself has no logarithm
+            levels=levels,
+            norm=LogNorm(),
+            cmap="Blues_r",
+            extend="max" if heights.max() > levels[-1] else "neither",
         )
         figure.colorbar(
             filled,
@@ -206,9 +162,21 @@ def _label(model: nn.Module, name: str) -> str:
     return name if unit is None else f"{name} ({unit})"
 
 
-def _above_minimum(losses: Tensor, along: Tensor) -> Any:
-    """Heights above the lowest loss shown, kept above 0 for a logarithmic scale; masked where there is no loss."""
+def _above_lowest(losses: Tensor, along: Tensor) -> Any:
+    """Heights above the lowest loss shown; masked where there is no loss."""
     heights = np.ma.masked_invalid(losses.double().numpy())
-    lowest = np.ma.minimum(heights.min(), float(along.min()))
-    spread = heights.max() - lowest
-    return np.ma.maximum(heights - lowest, 1e-4 * spread if spread > 0 else 1e-12)
+    return heights - np.ma.minimum(heights.min(), float(along.min()))
+
+
+def _levels(heights: Any, along: Tensor) -> Any:
+    """Of colour, on a logarithmic scale: from a few cells around the minimum to well above the path.
+
+    The lowest is what the grid can resolve, whatever the spread: on the way from a far start the loss may fall by many
+    powers of ten, and the minimum would drown in a fixed share of it. The highest leaves out walls beyond the path.
+    """
+    drawn = heights.compressed()
+    climbed = float(along.max() - along.min())
+    highest = min(drawn.max(), max(_ABOVE_PATH * climbed, np.quantile(drawn, 0.5)))
+    rounding = float(torch.finfo(along.dtype).eps) * max(abs(float(along.min())), highest)
+    lowest = max(np.quantile(drawn, _NEAR_MINIMUM), rounding, 1e-300)
+    return np.geomspace(lowest, max(highest, 1.01 * lowest), 30)

@@ -1,5 +1,8 @@
 """What a fit has left over: where, and how it is distributed."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,9 +13,13 @@ from torch import Tensor
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.points import draw_dots, draw_points, parts, shown_rows
 
-__all__ = ["normal_quantiles", "residuals_figure"]
+__all__ = ["normal_quantiles", "residuals_by_input_figure", "residuals_figure"]
 
 _BOUND = 2.0  # about 95 % of normal residuals lie within
+_LINEAR = 4  # so far the axis is linear: within lie all but 6 of 100 000 normal residuals
+_FAR = 10.0  # a residual beyond it would press the others into a line
+_MOST_INPUTS = 12
+_COLUMNS = 3
 
 
 def residuals_figure(
@@ -21,10 +28,11 @@ def residuals_figure(
     """Two panels: the residuals where they fell, and their quantiles against those of the normal distribution.
 
     On the left a good fit shows no pattern and about one point in twenty beyond the dashed lines at ±2; on the right
-    it follows the line, on which standard normal residuals would lie.
+    it follows the line, on which standard normal residuals would lie. With an outlier beyond ±10 the axis is
+    logarithmic beyond ±4, and says so.
 
     Args:
-        x: the input, or the fitted value for models of several inputs, ``(n,)``.
+        x: the input; the fitted value for models of several inputs; or the row for those of none, ``(n,)``.
         residuals: standardised: observed minus fitted, over the standard deviation of an observation, ``(n,)``.
         label_of_x: name of x, with unit.
         label_of_residual: name of the residuals.
@@ -35,17 +43,50 @@ def residuals_figure(
     """
     figure = new_figure(9.0, 4.4)
     left, right = figure.subplots(1, 2, sharey=True)
-    draw_points(left, x, residuals, held_out)
-    left.axhline(0.0, color="0.3", linewidth=1, zorder=4)
-    for bound, label in ((-_BOUND, None), (_BOUND, f"±{_BOUND:g}")):
-        left.axhline(bound, color="0.3", linewidth=1, linestyle="--", label=label, zorder=4)
-    left.set_xlabel(label_of_x, parse_math=False)
-    left.set_ylabel(label_of_residual, parse_math=False)
+    _draw_residuals(left, x, residuals, label_of_x, held_out)
     left.set_title("Residuals")
     line = _draw_quantiles(right, residuals, held_out)
+    _scale([left, right], residuals)
+    _label([left], residuals, label_of_residual)
     figure.legend(  # outside: residuals may lie anywhere
         handles=[*left.get_legend_handles_labels()[0], line], loc="outside lower center", ncols=4, frameon=False
     )
+    return figure
+
+
+def residuals_by_input_figure(
+    inputs: Sequence[Tensor],
+    residuals: Tensor,
+    labels: Sequence[str],
+    label_of_residual: str,
+    held_out: Tensor | None = None,
+) -> Figure:
+    """One panel for each input, the first 12 of very many: the residuals where they fell.
+
+    A pattern in one panel says on which input the model depends in another way than it should.
+
+    Args:
+        inputs: one tensor ``(n,)`` for each input column.
+        residuals: standardised: observed minus fitted, over the standard deviation of an observation, ``(n,)``.
+        labels: names of the inputs, with units.
+        label_of_residual: name of the residuals.
+        held_out: ``(n,)``, True for rows that were held out.
+    """
+    shown = min(len(inputs), _MOST_INPUTS)
+    columns = min(shown, _COLUMNS)
+    rows = math.ceil(shown / columns)
+    figure = new_figure(max(6.4, 4.0 * columns), 1.0 + 3.2 * rows)
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    drawn = list(panels.flat)[:shown]
+    for unused in list(panels.flat)[shown:]:
+        unused.remove()
+    for axes, x, label in zip(drawn, inputs, labels, strict=False):
+        _draw_residuals(axes, x, residuals, label, held_out)
+    _scale(drawn, residuals)
+    _label(list(panels[:, 0]), residuals, label_of_residual)
+    which = f"the first {shown} of {len(inputs)} inputs" if shown < len(inputs) else "each input"
+    figure.suptitle(f"Residuals against {which}", fontsize="large")
+    figure.legend(*drawn[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
@@ -63,6 +104,42 @@ def normal_quantiles(n: int) -> Tensor:
     medians[-1] = 0.5 ** (1 / n)
     medians[0] = 1 - medians[-1]
     return torch.from_numpy(ndtri(medians.numpy()))
+
+
+def _draw_residuals(axes: Axes, x: Tensor, residuals: Tensor, label: str, held_out: Tensor | None) -> None:
+    """The points, with the lines between which they should lie."""
+    draw_points(axes, x, residuals, held_out)
+    axes.axhline(0.0, color="0.3", linewidth=1, zorder=4)
+    for bound, name in ((-_BOUND, None), (_BOUND, f"±{_BOUND:g}")):
+        axes.axhline(bound, color="0.3", linewidth=1, linestyle="--", label=name, zorder=4)
+    axes.set_xlabel(label, parse_math=False)
+
+
+def _has_far(residuals: Tensor) -> bool:
+    return bool((residuals[residuals.isfinite()].abs() > _FAR).any())
+
+
+def _scale(panels: Sequence[Axes], residuals: Tensor) -> None:
+    """Room for outliers that leaves the others theirs."""
+    if not _has_far(residuals):
+        return
+    ends = residuals[residuals.isfinite()].aminmax()
+    low, high = 2 * min(ends.min.item(), -_LINEAR), 2 * max(ends.max.item(), _LINEAR)
+    decades = math.ceil(math.log10(max(-low, high)))
+    steps = [10.0**power for power in range(1, decades, math.ceil(decades / 4))]
+    ticks = [*(-step for step in reversed(steps)), -_BOUND, 0.0, _BOUND, *steps]
+    for axes in panels:
+        axes.set_yscale("symlog", linthresh=_LINEAR, linscale=max(2.0, 0.5 * decades))
+        axes.set_yticks([tick for tick in ticks if low <= tick <= high])
+        axes.set_ylim(low, high)
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+
+
+def _label(panels: Sequence[Axes], residuals: Tensor, label: str) -> None:
+    scale = f"\n(logarithmic beyond ±{_LINEAR})" if _has_far(residuals) else ""
+    for axes in panels:
+        axes.set_ylabel(label + scale, parse_math=False)
 
 
 def _draw_quantiles(axes: Axes, residuals: Tensor, held_out: Tensor | None) -> Line2D:

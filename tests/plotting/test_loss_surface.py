@@ -6,75 +6,23 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, distributions, nn
-from torch.distributions import Normal
 
-from paramfit.models import GaussianModel, LinearModel, ParametricModel, PolynomialModel
-from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit.models import (
+    FormulaModel,
+    FunctionModel,
+    GaussianModel,
+    LinearModel,
+    ParametricModel,
+    PolynomialModel,
+)
+from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.plotting import loss_on_grid, loss_surface_figure
-from paramfit.plotting import loss_surface as module
+from paramfit.plotting import loss_surface_figure, pixels
+from tests.plotting.test_loss_grid import Line
 from tests.thermometer import observations
 
 DATA = observations(0.1)
 PATH = torch.tensor([[1.0, 0.0], [2.3, 0.1], [3.0, -4.0], [5.4, -17.3]], dtype=torch.float64)
-
-
-class Line(nn.Module):
-    """The line as a user would write it: it knows nothing of leading parameter dimensions."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
-        self.bias = nn.Parameter(torch.tensor(0.0, dtype=torch.float64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.weight.ndim:
-            raise AssertionError("a whole grid was given to a model that does not broadcast")
-        return self.weight * x + self.bias
-
-
-def line_and_its_user_written_twin() -> list[nn.Module]:
-    return [LinearModel(dtype="float64"), Line()]
-
-
-@pytest.mark.parametrize("model", line_and_its_user_written_twin(), ids=["ParametricModel", "any module"])
-@pytest.mark.parametrize(
-    "objective",
-    [SquaredError(), SquaredError("sum"), AbsoluteError(), SquaredError(l1=3.0, l2=0.5)],
-    ids=["mean", "sum", "absolute", "penalised"],
-)
-def test_grid_equals_a_loop(model: nn.Module, objective: Objective) -> None:
-    weights, biases = torch.linspace(-2, 7, 4).double(), torch.linspace(-20, 3, 3).double()
-    found = loss_on_grid(model, objective, DATA, {"weight": weights.unsqueeze(0), "bias": biases.unsqueeze(1)})
-    assert found.shape == (3, 4)
-    for row, bias in enumerate(biases):
-        for column, weight in enumerate(weights):
-            residual = weight * DATA.inputs[0] + bias - DATA.target
-            each = residual.abs() if isinstance(objective, AbsoluteError) else residual**2
-            expected = each.sum() if objective.reduction == "sum" else each.mean()
-            expected = expected + objective.l1 * (weight.abs() + bias.abs()) + objective.l2 * (weight**2 + bias**2)
-            assert found[row, column].item() == pytest.approx(expected.item(), rel=1e-12)
-
-
-def test_grid_of_locations_equals_a_loop() -> None:
-    sample = torch.randn(7, dtype=torch.float64)
-    locations = torch.linspace(-1, 1, 5, dtype=torch.float64)
-    data = Observations((), sample)
-    found = loss_on_grid(GaussianModel(scale=0.5), NegativeLogLikelihood(), data, {"location": locations})
-    expected = [-Normal(location, 0.5).log_prob(sample).sum().item() for location in locations]
-    assert found.tolist() == pytest.approx(expected, rel=1e-12)
-
-
-def test_grid_too_large_for_memory_is_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    grid = {"weight": torch.linspace(-2, 7, 6).double()}
-    whole = loss_on_grid(LinearModel(dtype="float64"), SquaredError(), DATA, grid)
-    monkeypatch.setattr(module, "_MOST_ELEMENTS", 24)
-    calls: list[int] = []
-    model = LinearModel(dtype="float64")
-    model.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
-    parts = loss_on_grid(model, SquaredError(), DATA, grid)
-    assert calls == [4, 4, 3]
-    assert torch.allclose(parts, whole, rtol=1e-14)
 
 
 def drawn(model: nn.Module, path: Tensor, objective: Objective | None = None) -> Figure:
@@ -94,7 +42,7 @@ def line_called(figure: Figure, label: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
 
 
-@pytest.mark.parametrize("model", line_and_its_user_written_twin(), ids=["ParametricModel", "any module"])
+@pytest.mark.parametrize("model", [LinearModel(dtype="float64"), Line()], ids=["ParametricModel", "any module"])
 def test_surface_has_named_axes_a_colour_bar_and_the_path(model: nn.Module) -> None:
     figure = drawn(model, PATH)
     axes, bar = figure.axes
@@ -221,3 +169,42 @@ def test_places_without_a_loss_are_left_white() -> None:
 
     figure = drawn(Walled(), PATH)
     assert math.isfinite(figure.axes[1].get_ylim()[1])
+
+
+def test_valley_after_a_long_descent_is_told_from_what_surrounds_it() -> None:
+    rate = FormulaModel("A * exp(-E / T)", ["T"], {"A": 1000.0, "E": 1000.0})
+    temperature = torch.linspace(250, 350, 20, dtype=torch.float64)
+    data = Observations((temperature,), 1767 * torch.exp(-2362 / temperature) + 0.1 * (-1) ** torch.arange(20))
+    path = torch.tensor([[1000, 1000], [25, 1000], [600, 2020], [1767, 2362]], dtype=torch.float64)
+    figure = loss_surface_figure(rate, SquaredError(), data, path, "long")
+    assert figure is not None
+    low, high = figure.axes[1].get_ylim()
+    assert low < 0.1  # the noise has the mean square 0.01, the start 1000
+    assert high > 1000
+
+
+def test_wall_beyond_the_path_does_not_take_the_colours() -> None:
+    growth = FormulaModel("a * exp(k * x)", ["x"], {"a": 2.0, "k": 1.0})
+    x = torch.linspace(0, 40, 20, dtype=torch.float64)
+    path = torch.tensor([[2.0, -1.0], [2.0, 0.1]], dtype=torch.float64)
+    figure = loss_surface_figure(growth, SquaredError(), Observations((x,), 2 * torch.exp(0.1 * x)), path, "wall")
+    assert figure is not None
+    climbed = (2 * torch.exp(-x) - 2 * torch.exp(0.1 * x)).square().mean().item()
+    assert figure.axes[1].get_ylim()[1] == pytest.approx(100 * climbed)  # the corner lies at 1e14
+
+
+def test_loss_that_is_everywhere_the_same_can_be_drawn() -> None:
+    class Flat(Line):
+        def forward(self, x: Tensor) -> Tensor:
+            return x
+
+    pixels(drawn(Flat(), PATH))
+
+
+def test_function_that_cannot_be_called_off_its_path_has_no_surface() -> None:
+    def never(x: Tensor, a: Tensor) -> Tensor:
+        raise RuntimeError
+
+    path = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    model = FunctionModel(never, parameters={"a": 1.0})
+    assert loss_surface_figure(model, SquaredError(), DATA, path, "none") is None

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from paramfit.plotting import residuals_figure
-from paramfit.plotting.residuals import normal_quantiles
+from paramfit.plotting.residuals import normal_quantiles, residuals_by_input_figure
 
 X = torch.linspace(0, 10, 30, dtype=torch.float64)
 RESIDUALS = torch.randn(30, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
@@ -90,3 +90,41 @@ def test_million_residuals_are_thinned_but_the_largest_is_shown() -> None:
 def test_residuals_of_a_perfect_fit_can_be_drawn() -> None:
     low, high = drawn(X, torch.zeros(30, dtype=torch.float64)).axes[0].get_ylim()
     assert low < -2 < 2 < high
+
+
+def test_outlier_leaves_the_others_room() -> None:
+    residuals = RESIDUALS.clone()
+    residuals[7] = 60.0
+    left = drawn(residuals=residuals).axes[0]
+    heights = left.transAxes.inverted().transform(left.transData.transform([(0.0, y) for y in (-2.0, 2.0, 60.0)]))[:, 1]
+    assert heights[1] - heights[0] > 0.3  # on a linear axis 0.06
+    assert heights[2] < 1
+    assert left.get_ylabel() == "residual / sigma\n(logarithmic beyond ±4)"
+    assert [tick for tick in left.get_yticks() if abs(tick) <= 2] == [-2, 0, 2]
+
+
+def test_axis_of_usual_residuals_is_linear() -> None:
+    assert drawn().axes[0].get_yscale() == "linear"
+
+
+def test_residuals_that_are_not_finite_can_be_drawn() -> None:
+    residuals = RESIDUALS.clone()
+    residuals[3:6] = torch.tensor([torch.nan, torch.inf, 40.0])
+    assert drawn(residuals=residuals).axes[0].get_ylim()[1] == 80
+
+
+@pytest.mark.parametrize(
+    ("inputs", "panels", "title"),
+    [(2, 2, "Residuals against each input"), (13, 12, "Residuals against the first 12 of 13 inputs")],
+    ids=["two inputs", "very many"],
+)
+def test_each_input_has_a_panel_of_its_own(inputs: int, panels: int, title: str) -> None:
+    names = [f"input {number}" for number in range(inputs)]
+    columns = [X * (number + 1) for number in range(inputs)]
+    figure = residuals_by_input_figure(columns, RESIDUALS, names, "residual / sigma", HELD_OUT)
+    assert figure.get_suptitle() == title
+    assert [axes.get_xlabel() for axes in figure.axes] == names[:panels]
+    for axes, column in zip(figure.axes, columns, strict=False):
+        assert dots(axes)["held out"] == list(zip(column[HELD_OUT].tolist(), RESIDUALS[HELD_OUT].tolist(), strict=True))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["training", "held out", "±2"]
