@@ -20,7 +20,7 @@ OPTIONS = {
     "--model": "the task: a class path, or its own options as --model.NAME VALUE",
     "--data": "the data module: a class path, or --data.NAME VALUE",
     "--trainer": "Lightning's Trainer: --trainer.max_epochs 100",
-    "--ckpt_path": "go on from a checkpoint; last: the newest of this configuration",
+    "--ckpt_path": "a checkpoint to go on from or to evaluate; last: the newest of this configuration",
     "--name": "folder of the run under lightning_logs (default: the configuration's name)",
     "--early_stopping": "--early_stopping.patience 5 switches it on",
     "--divergence": "--divergence.growth_factor null, --divergence.enabled false",
@@ -31,6 +31,7 @@ OPTIONS = {
     "--plots": "--plots.enabled false leaves out the figures",
     "--ladder": "--ladder.enabled true: errors by every way; --ladder.bootstrap 1000",
     "--report": "--report.enabled false leaves out the printed report",
+    "--predictions": "of predict: --predictions.at new.csv, --predictions.format parquet",
     "--print_config": "print the whole configuration and stop",
 }
 
@@ -66,6 +67,8 @@ exit codes:
 
 start here:
   paramfit fit --config configs/thermometer/normalized.yaml
+  paramfit fit --config configs/table/saturation.yaml          (your own table and formula)
+  paramfit predict --config RUN/config.yaml --ckpt_path last   (RUN: what the fit names at its end)
   tensorboard --logdir lightning_logs
 """
 

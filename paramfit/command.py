@@ -1,7 +1,9 @@
 """The single LightningCLI call."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,11 @@ from paramfit.callbacks import (
 )
 from paramfit.config_file import ConfigFile, ConfigParser
 from paramfit.data import EstimationDataModule
+from paramfit.data.table_files import table_file
 from paramfit.errors import InputError
 from paramfit.explanation import explained, input_error_in
+from paramfit.models import check_input_order
+from paramfit.parameters import ParameterSpec
 from paramfit.quiet import silence_lightning
 from paramfit.run_directory import raised_by_lightning, remove_run
 from paramfit.tasks import EstimationTask, try_model
@@ -45,6 +50,8 @@ __all__ = ["FitCLI", "run"]
 _ = (callbacks, gradients, models, objectives, tasks)
 
 _MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
+
+_VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
 
 _EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
 
@@ -149,7 +156,7 @@ class FitCLI(LightningCLI):
         except Exception as wrong:
             if input_error_in(wrong) is None:
                 raise
-            raise InputError(explained(wrong, self._options.keys())) from wrong
+            raise InputError(explained(wrong, _option_names(self._options))) from wrong
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer with our logger and checkpoints, and only the callbacks that the command needs."""
@@ -167,7 +174,9 @@ class FitCLI(LightningCLI):
         extra: list[Callback] = []
         if self._command == "predict":
             asked = self._options["predictions"]
-            extra = [PredictionsFile(self._folder_of_predictions(), asked["format"], asked["at"])]
+            at = asked["at"]
+            there = None if at is None else table_file(at, "predictions.at")
+            extra = [PredictionsFile(self._folder_of_predictions(), asked["format"], there)]
         config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
         if not _has_progress_bar(config):
             config["enable_progress_bar"] = False
@@ -221,20 +230,30 @@ class FitCLI(LightningCLI):
         if given is None:
             return None
         if given in ("last", "best"):
-            folder = self._root() / self._options["name"]
-            found = sorted(folder.glob(f"version_*/checkpoints/{given}.ckpt"), key=lambda path: path.stat().st_mtime)
-            if not found:
-                msg = (
-                    f"ckpt_path: there is no {given}.ckpt under {folder}; run the fit first, or give a file"
-                    f" (--ckpt_path RUN/checkpoints/{given}.ckpt)"
-                )
-                raise InputError(msg)
-            newest: Path = found[-1]
-            return newest
+            return self._latest(f"{given}.ckpt")
         if not Path(given).is_file():
             msg = f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
             raise InputError(msg)
         return Path(given)
+
+    def _latest(self, file: str) -> Path:
+        """The checkpoint of the run whose configuration was given, or that of the newest run of this name.
+
+        Raises:
+            InputError: if there is none.
+        """
+        own = [run for path in self._options.get("config") or [] if (run := _run_of(Path(str(path)))) is not None]
+        folder = own[-1] if own else self._root() / self._options["name"]
+        pattern = f"checkpoints/{file}" if own else f"version_*/checkpoints/{file}"
+        found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+        if not found:
+            msg = (
+                f"ckpt_path: there is no {file} under {folder}; run the fit first, or give a file"
+                f" (--ckpt_path RUN/checkpoints/{file})"
+            )
+            raise InputError(msg)
+        newest: Path = found[-1]
+        return newest
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         checkpoint = self._checkpoint()
@@ -261,11 +280,20 @@ class FitCLI(LightningCLI):
             raise InputError(msg)
 
     def before_validate(self) -> None:
-        """Try the model on the data.
+        """Try the model on the data, with the parameters of a fit.
 
         Raises:
-            InputError: if they do not belong together.
+            InputError: if model and data do not belong together, or if no fit is named and starts are not asked for:
+                the loss at the start tells something of a descent, a prediction from starts tells nothing.
         """
+        if self._checkpoint() is None:
+            if self._command != "validate" or self.model.is_solved:
+                msg = (
+                    f"ckpt_path: {self._command} needs a fit, and would take the starting values for one; give"
+                    " --ckpt_path last, or --config RUN/config.yaml --ckpt_path best"
+                )
+                raise InputError(msg)
+            print("No --ckpt_path is given: evaluated at the starting values, which are no fit.")
         self._try_model_on_data("validate")
 
     before_test = before_predict = before_validate
@@ -274,6 +302,7 @@ class FitCLI(LightningCLI):
         try:
             self.datamodule.prepare_data()
             self.datamodule.setup(stage)
+            check_input_order(self.model.model, self.datamodule.columns.inputs)
         except InputError as wrong:  # of an option that could only be judged with the data
             options = self._options.keys(branches=True)
             known = [name for name in options if name.startswith("data.")]
@@ -325,6 +354,23 @@ def _config_files(arguments: Sequence[str]) -> list[str]:
     """The files that follow ``--config``."""
     after = [following for option, following in pairwise(arguments) if option in {"-c", "--config"}]
     return after + [option.split("=", 1)[1] for option in arguments if option.startswith("--config=")]
+
+
+def _run_of(config: Path) -> Path | None:
+    """The run directory that a configuration was kept in, or None for any other file."""
+    folder = config.parent
+    is_run = (folder / "checkpoints").is_dir() or _VERSION.fullmatch(folder.resolve().name)
+    return folder if config.name == "config.yaml" and is_run else None
+
+
+def _option_names(options: Namespace) -> Iterator[str]:
+    """Dotted names of all options, those of what can be said of each parameter included."""
+    for name, value in options.items():
+        yield name
+        if isinstance(value, Mapping):
+            for inside in value:
+                yield f"{name}.{inside}"
+                yield from (f"{name}.{inside}.{field.name}" for field in fields(ParameterSpec))
 
 
 def _has_progress_bar(config: dict[str, Any]) -> bool:

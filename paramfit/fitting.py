@@ -24,6 +24,7 @@ from paramfit.models import (
     LinearModel,
     ParametricModel,
     PolynomialModel,
+    check_input_order,
     free_arguments,
 )
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
@@ -102,6 +103,8 @@ def fit(
         and not isinstance(data, tuple | list)
     ):
         inputs = model.variables
+    if isinstance(inputs, list | tuple):
+        check_input_order(model, inputs)
     observations, _ = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
     fitted = _copied(model)
     if isinstance(fitted, ParametricModel):

@@ -73,6 +73,7 @@ def test_the_help_text_is_in_step_with_the_parser(capsys: pytest.CaptureFixture[
 
     assert set(COMMANDS) == set(LightningCLI.subcommands())
     assert main(["fit", "--help"]) == 0
+    assert main(["predict", "--help"]) == 0
     real = capsys.readouterr().out
     for option in OPTIONS:
         assert re.search(rf"{option}\b", real), option
@@ -244,6 +245,36 @@ def test_a_wrong_beginning_is_explained(arguments: list[str], named: str, capsys
     Path("binary.yaml").write_bytes(b"\xff\xfe\x00model")
     assert main(arguments) == 2
     assert named in one_error_line(capsys)
+
+
+def losses(printed: str) -> list[float]:
+    return [float(found) for found in re.findall(r"val/mse\W+([\d.]+)", printed)]
+
+
+def test_the_loss_at_the_start_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--config", NORMALIZED]) == 0
+    printed = capsys.readouterr().out
+    assert "evaluated at the starting values" in printed
+    assert losses(printed) == pytest.approx([80.364], rel=1e-4)  # of the lessons: weight 1, bias 0 on 0.1 x
+
+
+@pytest.mark.parametrize("command", ["test", "predict"])
+def test_starts_are_not_taken_for_a_fit(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--config", NORMALIZED]) == 2
+    assert f"ckpt_path: {command} needs a fit" in one_error_line(capsys)
+    assert not Path("lightning_logs").exists()
+
+
+def test_the_configuration_of_a_run_means_its_own_checkpoints(capsys: pytest.CaptureFixture[str]) -> None:
+    older, newer = (the_run(version=version) for version in (0, 1))
+    assert fit("--report.enabled", "false") == 0
+    shutil.copytree(older, newer, copy_function=shutil.copy)  # as the newer run of this name
+    assert main(["predict", "--config", str(older / "config.yaml"), "--ckpt_path", "best"]) == 0
+    assert (older / "predictions.csv").is_file()
+    shutil.rmtree(older / "checkpoints")
+    capsys.readouterr()
+    assert main(["predict", "--config", str(older / "config.yaml"), "--ckpt_path", "last"]) == 2
+    assert f"there is no last.ckpt under {older}" in one_error_line(capsys)
 
 
 def test_a_checkpoint_is_not_evaluated_on_inputs_of_another_scale(capsys: pytest.CaptureFixture[str]) -> None:

@@ -368,6 +368,13 @@ def test_parameter_too_many_does_not_make_a_fit_fail() -> None:
     assert result.parameters["b"].estimate + result.parameters["c"].estimate == pytest.approx(1.3, abs=0.05)
 
 
+def test_names_in_another_order_than_the_variables_are_refused() -> None:
+    model = FormulaModel("a*x + b*z", ["x", "z"], {"a": None, "b": None})
+    table = {"x": [1.0, 2.0, 3.0], "z": [1.0, 0.0, 1.0], "y": [2.0, 2.0, 4.0]}
+    with pytest.raises(InputError, match=r"the columns are z, x.*variables are x, z"):
+        fit(model, table, inputs=["z", "x"])
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

@@ -292,20 +292,42 @@ def test_predictions_at_inputs_without_errors_say_which_band_is_missing(
         ("x,y_error,y_error\n500,1,1\n", ["2 columns", "'y_error'"]),
         ("z,y_error\n500,1\n", ["new.csv: there is no column 'x'"]),
         ("z\n500\n", ["new.csv: there is no column 'x'"]),
+        ('x\n500\n""\n', ["new.csv: line 3, column 'x'", "missing", "take it out of the table"]),
+        (None, ["predictions.at: there is no file new.csv; ", "'measurements.csv'"]),
     ],
-    ids=["text", "0", "empty", "twice", "no input", "neither"],
+    ids=["text", "0", "empty", "twice", "no input", "neither", "empty input", "no file"],
 )
 def test_a_mistake_in_the_table_to_predict_at_is_told(
-    text: str, named: list[str], capsys: pytest.CaptureFixture[str]
+    text: str | None, named: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit() == 0
-    Path("new.csv").write_text(text)
+    if text is not None:
+        Path("new.csv").write_text(text)
     capsys.readouterr()
     at = ["--ckpt_path", "last", "--predictions.at", "new.csv"]
     assert main(["predict", "--config", "saturation.yaml", *at]) == 2
     line = one_error_line(capsys)
     assert all(part in line for part in named), line
     assert not (the_run() / "predictions.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_a_solved_task_has_nothing_to_say_of_its_starts(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--config", "saturation.yaml"]) == 2
+    assert f"ckpt_path: {command} needs a fit" in one_error_line(capsys)
+
+
+def test_a_checkpoint_is_not_decoded_by_another_models_bounds_or_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    bound = (["--model.model.parameters.b2.upper", "10"], "b2 was fitted with lower 0, this configuration has lower 0")
+    formula = (["--model.model.formula", "b1 * (1 - exp(-b2 * x**2))"], "the formula was b1 * (1 - exp(-b2 * x)) in")
+    assert fit("--report.enabled", "false") == 0
+    capsys.readouterr()
+    for command, (options, told) in (("fit", bound), ("validate", formula), ("predict", bound)):
+        assert main([command, "--config", "saturation.yaml", "--ckpt_path", "last", *options]) == 2
+        line = one_error_line(capsys)
+        assert told in line
+        assert "give --config RUN/config.yaml" in line
+    assert not the_run(1).exists()
 
 
 def test_predict_refuses_another_format(capsys: pytest.CaptureFixture[str]) -> None:
@@ -463,6 +485,14 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "missing file": (None, ["--data.path", "measurement.csv"], ["measurement.csv", "did you mean 'measurements.csv'?"]),
     "folder": (None, ["--data.path", "."], ["data.path: ", "is a folder"]),
     "pattern without a file": (None, ["--data.path", "runs/*.csv"], ["data.path: ", "runs"]),
+    "inputs in another order": (
+        None,
+        [
+            *("--data.inputs", "[y_error, x]", "--data.sigma", "null", "--model.model.variables", "[x, y_error]"),
+            *("--model.model.formula", "b1 * (1 - exp(-b2 * x)) * y_error"),
+        ],
+        ["data.inputs: the columns are y_error, x, but the model's variables are x, y_error"],
+    ),
     "misspelt input": (None, ["--data.inputs", "[xx]"], ["measurements.csv", "'xx'", "did you mean 'x'?"]),
     "misspelt target": (None, ["--data.target", "Y"], ["measurements.csv", "'Y'", "'y'"]),
     "misspelt sigma": (None, ["--data.sigma", "y_eror"], ["measurements.csv", "did you mean 'y_error'?"]),
@@ -495,7 +525,7 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "start on its bound": (
         None,
         ["--model.model.parameters.b2", "{start: 0, lower: 0}"],
-        ["parameters.b2.start", "on its bound"],
+        ["model.model.parameters.b2.start: ", "on its bound"],
     ),
     "start outside": (None, ["--model.model.parameters.b2", "{start: -1, lower: 0}"], ["parameters.b2.start"]),
     "bounds without room": (

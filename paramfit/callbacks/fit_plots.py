@@ -10,17 +10,17 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit.callbacks.curve_figures import bands_on, curve_figures
+from paramfit.callbacks.curve_figures import bands_on, curve_figures, without_prediction_band
 from paramfit.callbacks.fit_report import FitReport
 from paramfit.callbacks.likelihood_figures import distribution_figures, ladder_figures
 from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
 from paramfit.data import EstimationDataModule
 from paramfit.distributions.center import mean_of, median_of
+from paramfit.distributions.ends import support_of
 from paramfit.estimates import FitResult
 from paramfit.observations import Observations
 from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, pixels, save_png, scatter_figure
-from paramfit.plotting.support import support_of
 from paramfit.updates import Status, Update
 
 __all__ = ["FitPlots"]
@@ -105,13 +105,24 @@ class FitPlots(Callback):
         if data.split is not None:
             held_out[data.split.validation] = True
         if len(raw.inputs) == 1:
-            figures["scatter"] = scatter_figure(raw.inputs[0], raw.target, data.labels, held_out)
+            figures["scatter"] = scatter_figure(raw.inputs[0], raw.target, data.labels, held_out, raw.censoring)
             grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
             curve, label = (None, "fit") if diverged else _curve(model, data, grid)
             if curve is not None and bool(torch.isfinite(curve).all()):
                 bands = None if result is None or result.curve is None else bands_on(result.curve, data, grid)
                 figures["fit"] = fit_figure(
-                    raw.inputs[0], raw.target, grid, curve, data.labels, title, held_out, bands, raw.sigma, label
+                    raw.inputs[0],
+                    raw.target,
+                    grid,
+                    curve,
+                    data.labels,
+                    title,
+                    held_out,
+                    bands,
+                    raw.sigma,
+                    label,
+                    raw.censoring,
+                    None if result is None or result.curve is None else without_prediction_band(result.curve, data),
                 )
         elif not raw.inputs and not diverged and raw.censoring is None:
             with torch.no_grad():

@@ -16,7 +16,7 @@ from paramfit.callbacks.table_writer import checked_format, write_table
 from paramfit.data import EstimationDataModule
 from paramfit.data.table_checks import ColumnRequest, MissingColumn, TableColumns
 from paramfit.data.table_reader import read_table
-from paramfit.distributions.center import mean_of, median_of
+from paramfit.distributions.center import median_of, predicted_mean
 from paramfit.errors import InputError
 from paramfit.estimates.bands import Bands, FittedCurve
 
@@ -67,7 +67,7 @@ class PredictionsFile(Callback):
         data = data_of(trainer)
         prediction = None if data is None else _prediction(pl_module, data.every.inputs)
         if isinstance(prediction, Distribution):
-            _mean(prediction)
+            predicted_mean(prediction)
 
     def on_predict_batch_end(
         self,
@@ -110,20 +110,6 @@ def _prediction(module: LightningModule, inputs: Sequence[Tensor]) -> Tensor | D
     return found
 
 
-def _mean(distribution: Distribution) -> Tensor:
-    """The mean, which may be NaN or infinite.
-
-    Raises:
-        InputError: if the class tells none.
-    """
-    mean = mean_of(distribution)
-    if mean is None:
-        name = type(distribution).__name__
-        msg = f"predict: {name} tells no mean, which is what is predicted; derive a class from it with a property mean"
-        raise InputError(msg)
-    return mean
-
-
 def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
     """One number for each row by the name of its column: the mean, or the median where no mean is finite.
 
@@ -132,7 +118,7 @@ def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
     """
     if not isinstance(prediction, Distribution):
         return {"prediction": prediction}
-    name, mean = type(prediction).__name__, _mean(prediction)
+    name, mean = type(prediction).__name__, predicted_mean(prediction)
     if bool(mean.isfinite().any()):
         return {"prediction": mean}
     median = median_of(prediction)

@@ -116,7 +116,9 @@ class TableDataModule(EstimationDataModule):
         """All rows of all files; prints how many were dropped, if any were."""
         inputs, target, sigma = self._columns
         names, bounds = self._names, self._censored
-        request = ColumnRequest(names, sigma, bounds, drop_missing=self.missing == "drop", dtype=self.dtype)
+        request = ColumnRequest(
+            names, sigma, bounds, drop_missing=self.missing == "drop", may_drop=True, dtype=self.dtype
+        )
         files = table_files(self.path)
         tables = [read_table(file, request) for file in files]
         source = printable(files[0]) if len(files) == 1 else f"{len(files)} files"

@@ -42,6 +42,7 @@ class ColumnRequest:
         sigma: the one among them that holds standard deviations, which are above 0.
         censoring: those among them that make observations censored ones.
         drop_missing: whether rows without a finite value are left out; they are refused otherwise.
+        may_drop: whether the user could ask for that, by ``missing: drop``.
         dtype: the precision that the values have to fit into.
     """
 
@@ -49,6 +50,7 @@ class ColumnRequest:
     sigma: str | None = None
     censoring: CensoredColumns | None = None
     drop_missing: bool = False
+    may_drop: bool = False
     dtype: torch.dtype = torch.float64
 
     @property
@@ -134,7 +136,8 @@ def complete_rows(
         msg = f"{printable(path)}: {place(int(rows[row]))}, column {quoted(request.names[column])}: {complaint}"
         raise InputError(msg)
 
-    refuse(unusable, _why_unusable)
+    cure = "give missing: drop to leave such rows out" if request.may_drop else "take it out of the table"
+    refuse(unusable, lambda value: f"{_why_unusable(value)}; mend the row, or {cure}")
     with np.errstate(over="ignore", under="ignore"):
         held = values if request.dtype == torch.float64 else values.astype(np.float32)
     refuse(~np.isfinite(held), lambda value: f"{value:g} is too large for float32; give dtype: float64")
@@ -179,8 +182,7 @@ def _why_no_ends(value: float) -> str:
 
 
 def _why_unusable(value: float) -> str:
-    what = "the value is missing (empty, NA or NaN)" if np.isnan(value) else f"the value is {value}"
-    return f"{what}; mend the row, or give missing: drop to leave such rows out"
+    return "the value is missing (empty, NA or NaN)" if np.isnan(value) else f"the value is {value}"
 
 
 def _why_no_sigma(value: float) -> str:

@@ -23,6 +23,7 @@ _MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan", "NAN",
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -180,5 +181,13 @@ def _number(cell: str) -> float | None:
 
 
 def _complaint(cell: str) -> str:
-    hint = "; write the decimal point as '.'" if _DECIMAL_COMMA.fullmatch(cell.strip()) else ""
-    return f"expected a number, but got {quoted(cell)}{hint}"
+    return f"expected a number, but got {quoted(cell)}{_what_the_comma_means(cell.strip())}"
+
+
+def _what_the_comma_means(cell: str) -> str:
+    """How to write a number without its comma; which may be either, where three digits follow it."""
+    without, point = quoted(cell.replace(",", "")), quoted(cell.replace(",", "."))
+    if _THOUSANDS.fullmatch(cell):
+        either = f", or {point} if it is the decimal point" if _DECIMAL_COMMA.fullmatch(cell) else ""
+        return f"; write {without} if the comma separates thousands{either}"
+    return "; write the decimal point as '.'" if _DECIMAL_COMMA.fullmatch(cell) else ""

@@ -7,48 +7,66 @@ from collections.abc import Sequence
 from paramfit.data.nearest import nearest_names, printable
 from paramfit.errors import InputError
 
-__all__ = ["table_files"]
+__all__ = ["table_file", "table_files"]
 
 
-def table_files(patterns: str | Sequence[str]) -> list[str]:
+def table_file(pattern: str, option: str) -> str:
+    """The one file that is meant.
+
+    Args:
+        pattern: as of ``table_files``.
+        option: what the user gave it to, for messages.
+
+    Raises:
+        InputError: as ``table_files``, and if there are several.
+    """
+    files = table_files(pattern, option)
+    if len(files) > 1:
+        msg = f"{option}: {len(files)} files match {printable(pattern)}; give one of them"
+        raise InputError(msg)
+    return files[0]
+
+
+def table_files(patterns: str | Sequence[str], option: str = "path") -> list[str]:
     """The files that are meant, in the order of the patterns, those of one pattern sorted by name.
 
     Args:
         patterns: a path, a glob such as ``data/**/*.csv`` (``**``: any depth of folders), or several of them. A file
             that has exactly this name is meant even where the name looks like a pattern; ``~`` is the home folder.
+        option: what the user gave them to, for messages.
 
     Raises:
         InputError: if nothing is there, if it is a folder, or if a file is meant twice.
     """
     given = [patterns] if isinstance(patterns, str | os.PathLike) else list(patterns)
     if not given:
-        msg = "path: give at least one file"
+        msg = f"{option}: give at least one file"
         raise InputError(msg)
-    files = [file for pattern in given for file in _meant(os.path.expanduser(os.fspath(pattern)))]
+    files = [file for pattern in given for file in _meant(os.path.expanduser(os.fspath(pattern)), option)]
     seen: set[str] = set()
     for file in files:
         if os.path.realpath(file) in seen:
-            msg = f"path: {printable(file)} is meant twice, and its rows would count double; name it once"
+            msg = f"{option}: {printable(file)} is meant twice, and its rows would count double; name it once"
             raise InputError(msg)
         seen.add(os.path.realpath(file))
     return files
 
 
-def _meant(pattern: str) -> list[str]:
+def _meant(pattern: str, option: str) -> list[str]:
     if os.path.isdir(pattern):
         inside = os.path.join(pattern, "*.csv")
-        msg = f"path: {printable(pattern)} is a folder; name a file, or a pattern such as {printable(inside)}"
+        msg = f"{option}: {printable(pattern)} is a folder; name a file, or a pattern such as {printable(inside)}"
         raise InputError(msg)
     if os.path.isfile(pattern):
         return [pattern]
     if os.path.exists(pattern):
-        msg = f"path: {printable(pattern)} is not a regular file"
+        msg = f"{option}: {printable(pattern)} is not a regular file"
         raise InputError(msg)
     if glob.has_magic(pattern):
         found = sorted(file for file in glob.glob(pattern, recursive=True) if os.path.isfile(file))
         if found:
             return found
-    raise InputError(f"path: {_absence(pattern)}")
+    raise InputError(f"{option}: {_absence(pattern)}")
 
 
 def _absence(pattern: str) -> str:

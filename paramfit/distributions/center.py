@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, StudentT
 
-__all__ = ["mean_of", "median_of"]
+from paramfit.errors import InputError
+
+__all__ = ["mean_of", "median_of", "predicted_mean"]
 
 
 def mean_of(distribution: Distribution) -> Tensor | None:
@@ -21,6 +23,20 @@ def mean_of(distribution: Distribution) -> Tensor | None:
         return distribution.mean
     except NotImplementedError:
         return None
+
+
+def predicted_mean(distribution: Distribution) -> Tensor:
+    """The mean, of the batch shape, where it is what a model predicts; NaN or infinite where there is no finite one.
+
+    Raises:
+        InputError: if the class tells none.
+    """
+    mean = mean_of(distribution)
+    if mean is None:
+        name = type(distribution).__name__
+        msg = f"predict: {name} tells no mean, which is what is predicted; derive a class from it with a property mean"
+        raise InputError(msg)
+    return mean
 
 
 def median_of(distribution: Distribution) -> Tensor | None:

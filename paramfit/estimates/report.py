@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paramfit.estimates.convergence import CONVERGED_BELOW
+from paramfit.estimates.likelihood_summary import SOLVED
 from paramfit.estimates.report_solved import solved_report
 from paramfit.estimates.report_table import table_of_parameters
 from paramfit.estimates.result import Estimate, FitResult
@@ -26,7 +27,7 @@ def fit_report(result: FitResult) -> RenderableType:
     the input was normalised.
     """
     parts: list[RenderableType] = [_headline(result)]
-    if result.least_squares is not None or result.likelihood is not None:
+    if result.least_squares is not None or _is_solved_likelihood(result):
         return Group(*parts, *solved_report(result))
     if result.normalized_input is None:
         parts.append(_table("Estimates", result.original_units or result.parameters, gradients=result.parameters))
@@ -37,8 +38,13 @@ def fit_report(result: FitResult) -> RenderableType:
         parts.append(_table(f"Estimates on the normalised input {scaling}", result.parameters, result.parameters))
     if _unfinished(result):
         parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
-    parts.append(_remarks(result))
-    return Group(*parts)
+    warnings = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in result.warnings]
+    return Group(*parts, _remarks(result), *warnings)
+
+
+def _is_solved_likelihood(result: FitResult) -> bool:
+    """Whether there is no descent to tell of."""
+    return result.likelihood is not None and result.notes.get("updates_to_converge") == SOLVED
 
 
 def _unfinished(result: FitResult) -> bool:
@@ -49,8 +55,16 @@ def _unfinished(result: FitResult) -> bool:
 def _headline(result: FitResult) -> Text:
     style = {"diverged": "bold red", "converged": "bold green"}.get(result.status, "bold")
     made = f"{result.updates} update{'' if result.updates == 1 else 's'}"
-    reason = result.reason[:1].upper() + result.reason[1:]
-    return Text.assemble((f"{result.task}: {result.status.replace('_', ' ')}", style), f" after {made}. {reason}\n")
+    return Text.assemble(
+        (f"{result.task}: {result.status.replace('_', ' ')}", style), f" after {made}. {_sentence(result)}\n"
+    )
+
+
+def _sentence(result: FitResult) -> str:
+    """The reason as a sentence; a parameter's name at its beginning stays as it is."""
+    reason = result.reason
+    first = reason.split(maxsplit=1)[:1]
+    return reason if first and first[0].rstrip(",:;.") in result.parameters else reason[:1].upper() + reason[1:]
 
 
 def _scaling(normalized: dict[str, Any]) -> str:
@@ -64,17 +78,19 @@ def _table(
     title: str, estimates: Mapping[str, Estimate], gradients: Mapping[str, Estimate] | None = None
 ) -> RenderableType:
     table = table_of_parameters(title)
-    columns = ["estimate", "std. error", "95 % interval"]
     shown = list(estimates.items())[:_MOST_ROWS]
+    has_unit = any(estimate.unit for _, estimate in shown)
     has_closed_form = any(estimate.closed_form is not None for _, estimate in shown)
     has_truth = any(estimate.truth is not None for _, estimate in shown)
+    columns = ["estimate", "std. error"] + ["unit"] * has_unit + ["95 % interval"]
     columns += ["closed form"] * has_closed_form + ["truth"] * has_truth + ["dL/dθ"] * (gradients is not None)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="left" if column == "unit" else "right", no_wrap=True)
     for name, estimate in shown:
         digits = _digits(estimate)
         interval = estimate.interval_95
         cells = [_number(estimate.estimate, digits), _number(estimate.standard_error, digits)]
+        cells += [estimate.unit or ""] * has_unit
         cells.append("-" if interval is None else f"{_number(interval[0], digits)} to {_number(interval[1], digits)}")
         cells += [_number(estimate.closed_form, digits)] * has_closed_form
         cells += [_number(estimate.truth, digits)] * has_truth
@@ -110,6 +126,10 @@ def _remarks(result: FitResult) -> Table:
     losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
     rows = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
     remarks.add_row("loss", f"{losses}  ({rows} observations)")
+    if result.likelihood is not None:
+        aicc = "" if result.likelihood["aicc"] is None else f", AICc {result.likelihood['aicc']:.6g}"
+        remarks.add_row("log-likelihood", f"{result.likelihood['log_likelihood']:.10g}")
+        remarks.add_row("AIC", f"{result.likelihood['aic']:.6g}{aicc}, BIC {result.likelihood['bic']:.6g}")
     remarks.add_row("errors from", result.uncertainty + _because(result, "standard_error"))
     distance = result.distance_to_optimum_in_standard_errors
     if distance is None:

@@ -5,6 +5,7 @@ from paramfit.models.distribution import DistributionModel, free_arguments
 from paramfit.models.formula import FormulaModel
 from paramfit.models.function import FunctionModel
 from paramfit.models.gaussian import GaussianModel
+from paramfit.models.input_order import check_input_order
 from paramfit.models.linear import LinearModel
 from paramfit.models.polynomial import PolynomialModel
 
@@ -16,5 +17,6 @@ __all__ = [
     "LinearModel",
     "ParametricModel",
     "PolynomialModel",
+    "check_input_order",
     "free_arguments",
 ]

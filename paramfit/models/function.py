@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.models.base import ParametricModel, broadcast_parameters
+from paramfit.models.followed import check_followed
 from paramfit.models.import_path import imported
 from paramfit.models.names import as_names, check_names
 from paramfit.precision import precision
@@ -39,7 +40,7 @@ class FunctionModel(ParametricModel):
 
     Raises:
         InputError: if the function cannot be found, an argument is missing or unknown, or a parameter cannot be made
-            (``ParameterSpec``).
+            (``ParameterSpec``); at the first call, if a number that depends on a parameter leaves torch.
 
     Example:
         >>> def decay(t, rate, height=1.0):
@@ -70,6 +71,7 @@ class FunctionModel(ParametricModel):
             if self.declare(name, start, precision(dtype)).start is None:
                 msg = f"parameters.{name}.start: a function's parameter needs one"
                 raise InputError(msg)
+        self._is_followed = False  # known at the first call
 
     def _check_arguments(self, arguments: Sequence[str], needed: Sequence[str]) -> None:
         for place, names in (("variables", self.variables), ("parameters", self.names)):
@@ -121,9 +123,12 @@ class FunctionModel(ParametricModel):
                 f" ({', '.join(self.variables) or 'none'}), but the data have {len(inputs)} input columns"
             )
             raise InputError(msg)
-        found = self.function(
-            **dict(zip(self.variables, inputs, strict=True)), **dict(zip(self.names, values, strict=True))
-        )
+        named = dict(zip(self.variables, inputs, strict=True))
+        if not self._is_followed:
+            starts = {name: self.specifications[name].start for name in self.names}
+            check_followed(self.function, self.function_name, named, starts)
+            self._is_followed = True
+        found = self.function(**named, **dict(zip(self.names, values, strict=True)))
         if not isinstance(found, Tensor):
             msg = f"function: {self.function_name} returned {type(found).__name__}, not a tensor"
             raise InputError(msg)

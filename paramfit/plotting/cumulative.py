@@ -26,7 +26,7 @@ from torch.distributions import (
     VonMises,
 )
 
-from paramfit.plotting.support import Support, support_of
+from paramfit.distributions.ends import Support, support_of
 
 __all__ = ["cumulative", "mid_cumulative", "mid_quantile", "quantile", "unrolled"]
 

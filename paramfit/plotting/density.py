@@ -13,8 +13,8 @@ from scipy.stats import gaussian_kde
 from torch import Tensor
 from torch.distributions import Distribution
 
+from paramfit.distributions.ends import density_at, support_of
 from paramfit.plotting.image import new_figure
-from paramfit.plotting.support import density_at, support_of
 
 __all__ = ["density_figure", "histogram_figure"]
 

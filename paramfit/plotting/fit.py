@@ -5,13 +5,20 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from paramfit.estimates.bands import Bands
+from paramfit.observations import Censored
 from paramfit.plotting.image import new_figure
-from paramfit.plotting.points import draw_points
+from paramfit.plotting.points import draw_bounds, draw_points
 
 __all__ = ["fit_figure", "scatter_figure"]
 
 
-def scatter_figure(x: Tensor, y: Tensor, labels: tuple[str, str], validates: Tensor | None = None) -> Figure:
+def scatter_figure(
+    x: Tensor,
+    y: Tensor,
+    labels: tuple[str, str],
+    validates: Tensor | None = None,
+    censoring: Censored | None = None,
+) -> Figure:
     """The observations alone.
 
     Args:
@@ -19,14 +26,17 @@ def scatter_figure(x: Tensor, y: Tensor, labels: tuple[str, str], validates: Ten
         y: target ``(n,)``.
         labels: names of the axes, with units.
         validates: ``(n,)``, True for rows that were held out.
+        censoring: which targets are bounds.
     """
     figure = new_figure()
     axes = figure.add_subplot()
     draw_points(axes, x, y, validates)
+    if censoring is not None:
+        draw_bounds(axes, x, y, censoring)
     axes.set_xlabel(labels[0], parse_math=False)  # a column may be called "cost ($) of $x"
     axes.set_ylabel(labels[1], parse_math=False)
     axes.set_title(f"{len(x)} observations")
-    if validates is not None and bool(validates.any()):
+    if censoring is not None or (validates is not None and bool(validates.any())):
         axes.legend()
     return figure
 
@@ -42,6 +52,8 @@ def fit_figure(
     bands: Bands | None = None,
     sigma: Tensor | None = None,
     label: str = "fit",
+    censoring: Censored | None = None,
+    note: str | None = None,
 ) -> Figure:
     """The observations with the fitted curve, and with its 95 % bands where they are given.
 
@@ -56,6 +68,8 @@ def fit_figure(
         bands: the bands at ``curve_x``.
         sigma: known standard deviation of y ``(n,)``, drawn as error bars.
         label: what the curve is called.
+        censoring: which targets are bounds.
+        note: what the legend should say besides.
     """
     figure = new_figure()
     axes = figure.add_subplot()
@@ -63,6 +77,10 @@ def fit_figure(
     if bands is not None:
         _draw_bands(axes, curve_x, bands)
     draw_points(axes, x, y, validates, sigma)
+    if censoring is not None:
+        draw_bounds(axes, x, y, censoring)
+    if note is not None:
+        axes.plot([], [], " ", label=note)
     axes.set_ylim(*_limits(y, bands, sigma))
     axes.set_xlabel(labels[0], parse_math=False)
     axes.set_ylabel(labels[1], parse_math=False)

@@ -2,9 +2,13 @@
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.markers import CARETDOWNBASE, CARETUPBASE, MarkerStyle
 from torch import Tensor
 
-__all__ = ["draw_dots", "draw_points", "parts", "shown_rows"]
+from paramfit.distributions import Censoring
+from paramfit.observations import Censored
+
+__all__ = ["draw_bounds", "draw_dots", "draw_points", "parts", "shown_rows"]
 
 _COLOR = "tab:blue"
 
@@ -74,6 +78,30 @@ def draw_points(axes: Axes, x: Tensor, y: Tensor, held_out: Tensor | None = None
             label="± sigma",
             zorder=2,
         )
+
+
+def draw_bounds(axes: Axes, x: Tensor, y: Tensor, censoring: Censored) -> None:
+    """What is known of censored observations: a caret up or down from a bound, a line along an interval.
+
+    Args:
+        axes: where the points are drawn.
+        x: ``(n,)``.
+        y: ``(n,)``: the values, or the bounds.
+        censoring: of each.
+    """
+    carets = {Censoring.RIGHT: (CARETUPBASE, "above"), Censoring.LEFT: (CARETDOWNBASE, "at most")}
+    for kind, (caret, words) in carets.items():
+        rows = (censoring.status == kind).nonzero().squeeze(1)
+        if len(rows):
+            shown = rows[shown_rows(x[rows], y[rows])]
+            label = f"{words} ({kind.name.lower()}-censored)"
+            axes.scatter(
+                x[shown].numpy(), y[shown].numpy(), marker=MarkerStyle(caret), s=70, color=_COLOR, label=label, zorder=3
+            )
+    rows = (censoring.status == Censoring.INTERVAL).nonzero().squeeze(1)
+    if len(rows):
+        low, high = y[rows].numpy(), censoring.upper[rows].numpy()
+        axes.vlines(x[rows].numpy(), low, high, color=_COLOR, linewidth=1, label="interval-censored", zorder=2)
 
 
 def draw_dots(axes: Axes, x: Tensor, y: Tensor, part: str, label: str) -> None:

@@ -10,10 +10,10 @@ from scipy.special import betaincinv, ndtri
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
+from paramfit.distributions.ends import support_of
 from paramfit.plotting.cumulative import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.points import draw_dots, parts, shown_rows
-from paramfit.plotting.support import support_of
 
 __all__ = ["quantile_figure", "quantile_residual_figure", "quantile_residuals"]
 

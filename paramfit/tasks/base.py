@@ -14,10 +14,11 @@ from torch.distributions import Distribution
 
 from paramfit.data import EstimationDataModule
 from paramfit.distributions import stand_ins
+from paramfit.distributions.center import predicted_mean
 from paramfit.errors import InputError
 from paramfit.estimates import LossFunction, summarise
 from paramfit.estimates.summary import Summary
-from paramfit.models import DistributionModel
+from paramfit.models import DistributionModel, check_input_order
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
@@ -128,7 +129,7 @@ class EstimationTask(LightningModule, ABC):
         """One value for each observation ``(n,)``: the prediction, or the mean of the predicted distribution."""
         prediction = self.model(*observations.inputs)
         if isinstance(prediction, Distribution):
-            prediction = prediction.mean
+            prediction = predicted_mean(prediction)
         if prediction.ndim:
             check_shapes(prediction, observations.target)
         values: Tensor = prediction.expand(observations.target.shape)
@@ -247,8 +248,8 @@ class EstimationTask(LightningModule, ABC):
         """Refuse what would give a wrong gradient, or estimates in other units, without an error.
 
         Raises:
-            InputError: for several processes, half precision, blocks together with accumulation, or a formula on
-                normalised inputs.
+            InputError: for several processes, half precision, blocks together with accumulation, a formula on
+                normalised inputs, or inputs in another order than its variables.
         """
         trainer = self.trainer
         if trainer.world_size > 1:
@@ -269,6 +270,7 @@ class EstimationTask(LightningModule, ABC):
         data = getattr(trainer, "datamodule", None)
         if isinstance(data, EstimationDataModule):
             check_units(self.model, data)
+            check_input_order(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
         """Ask the listeners what they want to hear."""
@@ -339,8 +341,8 @@ class EstimationTask(LightningModule, ABC):
         """Go on counting where the checkpoint stopped.
 
         Raises:
-            InputError: if the checkpoint is not paramfit's, is of another model or, when a fit resumes, of another
-                optimizer, learning rate or block size.
+            InputError: if the checkpoint is not paramfit's, is of another model or one with other bounds or, when a fit
+                resumes, of another optimizer, learning rate or block size.
         """
         check_checkpoint(self, checkpoint, resuming=self._trainer is not None and self.trainer.state.fn == "fit")
         self.log_of_updates.count = int(checkpoint["paramfit"]["updates"])

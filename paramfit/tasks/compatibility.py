@@ -7,6 +7,7 @@ from torch import nn
 from paramfit.data import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel, FormulaModel, FunctionModel
+from paramfit.tasks.same_model import check_same_model, described
 
 if TYPE_CHECKING:
     from paramfit.tasks.base import EstimationTask
@@ -17,10 +18,11 @@ _AS_IT_IS = (0.0, 1.0)  # shift and scale of an input that is not normalised
 
 
 def checkpoint_mark(task: "EstimationTask") -> dict[str, Any]:
-    """What marks a checkpoint as paramfit's: the task, the updates it has made, and its optimizer."""
+    """What marks a checkpoint as paramfit's: the task, its model, the updates it has made, and its optimizer."""
     optimizer = task.inner_optimizer()
     return {
         "task": type(task).__name__,
+        "model": described(task.model),
         "updates": task.updates,
         "optimizer": type(optimizer).__name__,
         # as configured: schedulers change what the optimizer's own state says of them
@@ -43,8 +45,8 @@ def check_checkpoint(task: "EstimationTask", checkpoint: dict[str, Any], *, resu
         resuming: whether the fit goes on from it; then the way updates are made must be the same too.
 
     Raises:
-        InputError: if the checkpoint is foreign, of another model, or (resuming) of another optimizer, learning rate
-            or block size.
+        InputError: if the checkpoint is foreign, of another model or one with other bounds, or (resuming) of another
+            optimizer, learning rate or block size.
     """
     mark = checkpoint.get("paramfit")
     if not isinstance(mark, dict):
@@ -58,6 +60,7 @@ def check_checkpoint(task: "EstimationTask", checkpoint: dict[str, Any], *, resu
             f" {_listed(ours)}; give --model as it was in that run's config.yaml"
         )
         raise InputError(msg)
+    check_same_model(mark.get("model", {}), task.model)  # which checkpoints of older versions do not hold
     if resuming:
         _check_optimizer(task, mark)
 

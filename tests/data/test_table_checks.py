@@ -24,8 +24,10 @@ def test_rows_that_lack_a_value_are_dropped_and_counted_for_each_column() -> Non
 def test_the_first_wrong_row_is_named_before_the_first_wrong_column() -> None:
     values = np.array([[1.0, 2.0, np.nan], [1.0, np.inf, 3.0]])
 
-    with pytest.raises(InputError, match=r"^f: row 1, column 'y': the value is inf; .*missing: drop"):
+    with pytest.raises(InputError, match=r"^f: row 1, column 'y': the value is inf; .*take it out of the table$"):
         complete_rows("f", ColumnRequest(("x", "y")), values, row)
+    with pytest.raises(InputError, match="missing: drop"):
+        complete_rows("f", ColumnRequest(("x", "y"), may_drop=True), values, row)
 
 
 @pytest.mark.parametrize("sigma", [0.0, -0.0, -1.5])

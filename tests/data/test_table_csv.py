@@ -98,7 +98,7 @@ def test_a_missing_or_infinite_value_is_refused_or_dropped_with_its_row(cell: st
     text = f"x,y\n1,2\n3,{cell}\n5,6\n"
 
     assert read(text, drop=True) == [[1.0, 5.0], [2.0, 6.0]]
-    with pytest.raises(InputError, match=r"^f\.csv: line 3, column 'y': the value is (missing|-?inf).*missing: drop"):
+    with pytest.raises(InputError, match=r"^f\.csv: line 3, column 'y': the value is (missing|-?inf).*; mend the row"):
         read(text)
 
 
@@ -116,6 +116,23 @@ def test_a_cell_that_is_no_number_is_refused_with_line_and_column(cell: str, dro
 def test_a_decimal_comma_gets_a_hint() -> None:
     with pytest.raises(InputError, match=r"line 2, column 'x': .*got '1,5'; write the decimal point as '\.'"):
         read("x;y\n1,5;2\n")
+
+
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [
+        ("1,000", "write '1000' if the comma separates thousands, or '1.000' if it is the decimal point"),
+        ("-12,345", "write '-12345' if the comma separates thousands, or '-12.345' if it is the decimal point"),
+        ("1,234,567.5", "write '1234567.5' if the comma separates thousands"),
+        ("1,2345", "write the decimal point as '.'"),
+        ("1234,567", "write the decimal point as '.'"),
+    ],
+)
+def test_a_comma_before_three_digits_may_separate_thousands(cell: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(f'x,y\n"{cell}",2\n')
+
+    assert str(caught.value).endswith(f"got '{cell}'; {hint}")
 
 
 def test_a_long_cell_is_shortened() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paramfit.data.table_files import table_files
+from paramfit.data.table_files import table_file, table_files
 from paramfit.errors import InputError
 
 
@@ -62,6 +62,15 @@ def test_what_is_not_there_is_refused_in_one_line(patterns: str | list[str], mes
         table_files(patterns)
 
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_file_is_asked_for_by_the_name_of_its_option() -> None:
+    assert table_file("notes.txt", "predictions.at") == "notes.txt"
+    with pytest.raises(InputError, match=r"^predictions\.at: there is no file notes\.csv; did you mean 'notes\.txt'"):
+        table_file("notes.csv", "predictions.at")
+    with pytest.raises(InputError, match=r"^predictions\.at: \d files match \*\.csv; give one of them"):
+        table_file("*.csv", "predictions.at")
 
 
 def test_a_pipe_is_refused_rather_than_waited_for() -> None:

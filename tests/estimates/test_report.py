@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from paramfit.estimates import Estimate, FitResult, print_report
+from paramfit.estimates.likelihood_summary import SOLVED
 
 RESULT = FitResult(
     task="ThermometerRegression",
@@ -43,6 +44,21 @@ def row(text: str, name: str) -> str:
 def test_headline_says_what_ended_how_and_why() -> None:
     headline = printed(RESULT).splitlines()[0]
     assert "ThermometerRegression: limit reached after 5000 updates. All 5000 updates were made." in headline
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("mu and s are where no prediction depends on them", "mu and s are where"),
+        ("mu: it has run off", "mu: it has run off"),
+        ("muon counts are few", "Muon counts are few"),
+        ("", ""),
+    ],
+)
+def test_a_reason_is_a_sentence_that_leaves_a_parameters_name_as_it_is(reason: str, shown: str) -> None:
+    result = dataclasses.replace(RESULT, reason=reason, parameters={"mu": Estimate(1.0), "s": Estimate(2.0)})
+    result = dataclasses.replace(result, normalized_input=None, original_units=None)
+    assert f"after 5000 updates. {shown}" in printed(result)
 
 
 def test_datas_own_units_come_first_and_scaled_ones_follow() -> None:
@@ -117,3 +133,27 @@ def test_many_parameters_are_cut_and_the_rest_is_counted() -> None:
 def test_report_in_a_file_is_not_cut_at_80_columns() -> None:
     assert "…" not in printed(RESULT)
     assert max(len(line) for line in printed(RESULT).splitlines()) > 80
+
+
+SAMPLE = dataclasses.replace(
+    RESULT,
+    task="GaussianLocation",
+    normalized_input=None,
+    original_units=None,
+    parameters={"location": Estimate(-0.0199, 0.01, (-0.0395, -0.0003), 0.46, -0.01994, 0.0, unit="mm")},
+    likelihood={"log_likelihood": -14262.1, "n_parameters": 1, "aic": 28526.2, "aicc": 28526.3, "bic": 28533.4},
+    warnings=["be careful"],
+)
+
+
+def test_descended_likelihood_has_its_criteria_beside_what_the_descent_tells() -> None:
+    text = printed(SAMPLE)
+    for told in ("-14262.1", "28526.2, AICc 28526.3, BIC 28533.4", "closed form", "dL/dθ", "mm", "warning: be careful"):
+        assert told in text
+    assert "0.0021 standard errors (converged)" in text
+
+
+def test_solved_likelihood_has_no_descent_to_tell_of() -> None:
+    text = printed(dataclasses.replace(SAMPLE, notes={"updates_to_converge": SOLVED}))
+    assert "-14262.1" in text
+    assert "distance to optimum" not in text

@@ -163,6 +163,31 @@ def test_function_that_torch_cannot_follow_is_named(function: Callable[..., Any]
         FunctionModel(function, None, {"a": 1.0}).jacobian(X)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, a: np.exp(x * a),
+        # which torch would differentiate as if exp(-a) were a constant
+        lambda x, a: math.exp(-a) * x + a,
+        lambda x, a: x * (1 / a).item() + a,
+    ],
+    ids=["numpy", "math", "item"],
+)
+@pytest.mark.parametrize("use", [FunctionModel.forward, FunctionModel.jacobian], ids=["value", "jacobian"])
+def test_function_from_which_a_number_leaves_torch_is_refused_without_a_warning(
+    function: Callable[..., Any], use: Callable[..., Any]
+) -> None:
+    with pytest.raises(InputError, match=r"<lambda> makes a plain number .* write it with torch's functions"):
+        use(FunctionModel(function, None, {"a": 1.0}), X)
+
+
+def test_function_may_look_at_a_parameter_and_make_numbers_of_inputs() -> None:
+    def broken(x: Tensor, a: Tensor) -> Tensor:
+        return a * x / float(x.max()) if a > 0.5 else a - x
+
+    torch.testing.assert_close(FunctionModel(broken, None, {"a": 1.0}).jacobian(X)["a"], X / 4)
+
+
 def test_function_must_return_a_tensor() -> None:
     with pytest.raises(InputError, match="<lambda> returned ndarray, not a tensor"):
         FunctionModel(lambda x, a: x.numpy(), None, {"a": 1.0})(X)

@@ -5,8 +5,10 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 
+from paramfit.distributions import Censoring
+from paramfit.observations import Censored
 from paramfit.plotting.image import new_figure
-from paramfit.plotting.points import draw_points, parts, shown_rows
+from paramfit.plotting.points import draw_bounds, draw_points, parts, shown_rows
 
 MANY = torch.randn(50_000, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
@@ -82,3 +84,16 @@ def test_error_bars_reach_one_sigma_up_and_down() -> None:
     (bars,) = container.lines[2]
     ends = sorted(tuple(segment[:, 0]) + tuple(segment[:, 1]) for segment in bars.get_segments())
     assert ends == [(1.0, 1.0, 4.5, 5.5), (2.0, 2.0, 5.0, 7.0), (3.0, 3.0, 7.75, 8.25)]
+
+
+def test_bounds_are_told_from_values() -> None:
+    drawn = axes()
+    status = torch.tensor([Censoring.OBSERVED, Censoring.RIGHT, Censoring.LEFT, Censoring.INTERVAL])
+    draw_bounds(drawn, MANY[:4], MANY[4:8], Censored(status, MANY[8:12]))
+    assert drawn.get_legend_handles_labels()[1] == [
+        "above (right-censored)",
+        "at most (left-censored)",
+        "interval-censored",
+    ]
+    (interval,) = drawn.collections[-1].get_segments()  # type: ignore[attr-defined]
+    assert interval.tolist() == [[MANY[3].item(), MANY[7].item()], [MANY[3].item(), MANY[11].item()]]

@@ -72,6 +72,21 @@ def test_another_model_is_refused_naming_both(checkpoint: dict[str, Any]) -> Non
         check_checkpoint(Regression(PolynomialModel(2)), checkpoint, resuming=False)
 
 
+@pytest.mark.parametrize("resuming", [True, False])
+def test_the_same_names_with_other_bounds_are_refused(resuming: bool, checkpoint: dict[str, Any]) -> None:
+    checkpoint["paramfit"]["model"]["parameters"]["weight"]["lower"] = 0.0
+    task = ThermometerRegression(optimizer=partial(SGD, lr=0.01), updates_per_step=2)
+
+    with pytest.raises(InputError, match="weight was fitted with lower 0, this configuration has no bounds"):
+        check_checkpoint(task, checkpoint, resuming=resuming)
+
+
+def test_a_checkpoint_of_an_older_version_is_taken(checkpoint: dict[str, Any]) -> None:
+    del checkpoint["paramfit"]["model"]
+
+    check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
+
+
 def test_a_foreign_checkpoint_is_refused(checkpoint: dict[str, Any]) -> None:
     del checkpoint["paramfit"]
 

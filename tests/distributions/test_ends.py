@@ -22,7 +22,7 @@ from torch.distributions import (
     constraints,
 )
 
-from paramfit.plotting.support import density_at, support_of
+from paramfit.distributions.ends import density_at, support_of
 
 
 class Untold(Distribution):
