@@ -86,6 +86,7 @@ class LikelihoodTerms:
             msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
             raise InputError(msg)
         self._places = {name: place for place, name in enumerate(self.shapes)}
+        self._bounded = tuple(self._places[name] for name in getattr(model, "transforms", {}) if name in self._places)
 
     def sums(
         self, observations: Observations, into: LikelihoodSums | None = None, *, expected: bool = False
@@ -105,6 +106,7 @@ class LikelihoodTerms:
     ) -> LikelihoodSums:
         for part in [observations] if self._is_sample(observations) else _pieces(observations):
             here = self._of(part, expected=expected, majorised=majorised)
+            here.bounded = self._bounded
             found = here if found is None else found.add(here)
         assert found is not None  # a batch has a row
         return found

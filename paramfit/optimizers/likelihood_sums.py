@@ -20,12 +20,14 @@ class LikelihoodSums:
         gradient: its derivative by theta, ``(p,)``, float64.
         curvature: its second derivatives, or their expectation, ``(p, p)``.
         n: rows so far.
+        bounded: places in theta of what are unconstrained numbers of bounded parameters, such as logarithms.
     """
 
     loss: float
     gradient: Array
     curvature: Array
     n: int
+    bounded: tuple[int, ...] = ()
 
     def add(self, other: "LikelihoodSums") -> "LikelihoodSums":
         """Take in the sums of other rows.
@@ -50,9 +52,11 @@ class LikelihoodSums:
             "gradient": torch.from_numpy(self.gradient.copy()),
             "curvature": torch.from_numpy(self.curvature.copy()),
             "n": self.n,
+            "bounded": self.bounded,
         }
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "LikelihoodSums":
         """The sums that ``state_dict`` kept."""
-        return cls(state["loss"], state["gradient"].numpy(), state["curvature"].numpy(), state["n"])
+        gradient, curvature = state["gradient"].numpy(), state["curvature"].numpy()
+        return cls(state["loss"], gradient, curvature, state["n"], tuple(state["bounded"]))

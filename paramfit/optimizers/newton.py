@@ -19,6 +19,7 @@ __all__ = ["Newton"]
 _LEAST_GAIN = 1e-4
 _TRUSTED = 0.5  # a gain from which the quadratic model is believed
 _SHORTEST, _LONGEST = 0.1, 0.5  # part of a step that failed
+_MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
 _MOST_DAMPING = 1e16
 _LEAST_DAMPING = 1e-10
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
@@ -158,7 +159,12 @@ class Newton(TrialSolver):
     def _propose(self) -> None:
         assert self._theta is not None
         assert self.point is not None
-        step, self._promised = self._seen().step(self._damping)
+        seen = self._seen()
+        step, self._promised = seen.step(self._damping)
+        if self.point.bounded:
+            far = float(np.abs(step[list(self.point.bounded)]).max())
+            if far > _MOST_STRETCH:
+                step, self._promised = seen.step(self._damping, _MOST_STRETCH / far)
         self._trial = self._theta + step
 
     def _seen(self) -> NewtonStep:

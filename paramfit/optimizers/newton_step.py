@@ -65,9 +65,9 @@ class NewtonStep:
         errors: Array = np.sqrt(variances.sum(axis=1)) / self._size
         return errors
 
-    def step(self, damping: float) -> tuple[Array, float]:
-        """The step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""
-        moved = self._moved(damping)
+    def step(self, damping: float, share: float = 1.0) -> tuple[Array, float]:
+        """A share of the step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""
+        moved = share * self._moved(damping)
         promised = -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
         step: Array = (self._directions @ moved) / self._size
         return step, promised

@@ -69,6 +69,21 @@ def test_a_parabola_is_solved_in_one_step() -> None:
     assert case.theta.tolist() == pytest.approx([1 / 11, 7 / 11], rel=1e-9)  # (4 1; 1 3)^-1 (1, 2)
 
 
+def test_the_logarithm_of_a_bounded_value_moves_by_two_at_most() -> None:
+    case = Case(parabola, 30.0, -70.0, damping=1e-12)
+
+    def closure() -> LikelihoodSums:
+        sums = case.closure()
+        sums.bounded = (1,)
+        return sums
+
+    for _ in range(2):
+        case.solver.step(closure)
+    first, second = case.theta.tolist()
+    assert second == pytest.approx(-68.0, rel=1e-12)
+    assert first == pytest.approx(30 + (1 / 11 - 30) * 2 / (70 + 7 / 11), rel=1e-9)  # as short a part of the way
+
+
 def test_the_first_step_looks_at_the_start_and_stays_there() -> None:
     case = Case(rosenbrock, -1.2, 1.0)
     assert case.solver.step(case.closure) == pytest.approx(24.2, rel=1e-12)
