@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paramfit.data import EstimationDataModule
 from paramfit.estimates import Bands, FitResult, FittedCurve
+from paramfit.estimates.fitted_mean import FittedMean
 from paramfit.plotting import correlation_figure, observed_figure, residuals_figure
 from paramfit.plotting.residuals import residuals_by_input_figure
 
@@ -34,7 +35,7 @@ def curve_figures(result: FitResult, data: EstimationDataModule, held_out: Tenso
         held_out: ``(n,)``, True for rows that did not train.
     """
     curve, raw, columns = result.curve, data.raw, data.columns
-    if curve is None:
+    if curve is None or result.least_squares is None:
         return {}
     figures: dict[str, Figure] = {}
     fitted = curve.at(data.every.inputs, raw.sigma).prediction.expand(raw.target.shape)
@@ -73,6 +74,8 @@ def without_prediction_band(curve: FittedCurve, data: EstimationDataModule) -> s
         data: all rows.
     """
     sigma = data.raw.sigma
+    if isinstance(curve, FittedMean):
+        return None
     if curve.noise is not None and math.isnan(curve.noise):
         return "no prediction band: a robust loss\ndoes not say how new rows scatter"
     if sigma is not None and not bool((sigma == sigma[0]).all()):

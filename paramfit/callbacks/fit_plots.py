@@ -109,7 +109,8 @@ class FitPlots(Callback):
             grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
             curve, label = (None, "fit") if diverged else _curve(model, data, grid)
             if curve is not None and bool(torch.isfinite(curve).all()):
-                bands = None if result is None or result.curve is None else bands_on(result.curve, data, grid)
+                banded = None if result is None or label != "fit" else result.curve
+                bands = None if banded is None else bands_on(banded, data, grid)
                 figures["fit"] = fit_figure(
                     raw.inputs[0],
                     raw.target,
@@ -122,7 +123,7 @@ class FitPlots(Callback):
                     raw.sigma,
                     label,
                     raw.censoring,
-                    None if result is None or result.curve is None else without_prediction_band(result.curve, data),
+                    None if banded is None else without_prediction_band(banded, data),
                 )
         elif not raw.inputs and not diverged and raw.censoring is None:
             with torch.no_grad():

@@ -90,11 +90,13 @@ class PredictionsFile(Callback):
             return
         curve_of = getattr(task_of(pl_module), "fitted_curve", None)
         curve: FittedCurve | None = None if curve_of is None else curve_of(data)
+        predicted = torch.cat(self._batches)
+        finite = bool(predicted.isfinite().any())
+        if not finite:  # as of a Cauchy distribution, which has no mean that an error could be told of
+            curve = None
         if self.at is not None:
             table = _table_at(self.at, data, curve, pl_module)
         elif curve is None:
-            predicted = torch.cat(self._batches)
-            finite = bool(predicted.isfinite().any())
             table = _table(data, _point(predicted if finite else _prediction(pl_module, data.every.inputs)))
         else:
             table = _table(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))

@@ -98,10 +98,14 @@ class FittedCurve:
             for start in range(0, max(n, 1), rows):
                 part = tuple(column[start : start + rows] for column in columns)
                 size = min(rows, n - start)
-                predictions.append(self.model(*part).detach().expand(size))
+                predictions.append(self._predicted(part).detach().expand(size))
                 errors.append((self._jacobian(part, size)[:, counts] @ root[counts]).norm(dim=1))
         prediction, error = torch.cat(predictions), torch.cat(errors)
         return Bands(prediction, error, self._interval(prediction, error), self._new(prediction, error, known))
+
+    def _predicted(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        found: Tensor = self.model(*inputs)
+        return found
 
     def _new(self, prediction: Tensor, error: Tensor, sigma: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """The prediction band, where the noise of a new observation is known."""

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from paramfit.estimates.cautions import cautions
 from paramfit.estimates.closed_form import closed_form
 from paramfit.estimates.convergence import Distance
+from paramfit.estimates.fitted_mean import fitted_mean
 from paramfit.estimates.likelihood_errors import likelihood_uncertainty
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.named import natural_estimates
@@ -67,6 +68,7 @@ def summarise_likelihood(
         correlation=correlation,
         covariance=found.covariance,
         likelihood=criteria(loss, sums.loss, errors),
+        curve=fitted_mean(loss, errors),
         warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, None)),
     )
 

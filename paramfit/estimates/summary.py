@@ -14,6 +14,7 @@ from paramfit.estimates.cautions import cautions
 from paramfit.estimates.closed_form import closed_form
 from paramfit.estimates.convergence import Distance, distance_to_optimum, updates_to_converge
 from paramfit.estimates.covariance import uncertainty
+from paramfit.estimates.fitted_mean import fitted_mean
 from paramfit.estimates.least_squares import LeastSquaresStatistics
 from paramfit.estimates.likelihood_statistics import LikelihoodStatistics, likelihood_statistics
 from paramfit.estimates.loss_function import LossFunction
@@ -40,7 +41,7 @@ class Summary:
         covariance: of the estimated parameters within their bounds, ``(p, p)``; None where there is none.
         statistics: of least squares.
         likelihood: criteria of maximum likelihood.
-        curve: the fitted curve with its bands, of least squares.
+        curve: the fitted curve with its bands, of least squares; the fitted mean with its band, of a likelihood.
         warnings: what to be careful about.
     """
 
@@ -106,6 +107,7 @@ def summarise(
         correlation=correlation,
         covariance=found.covariance,
         likelihood=likelihood,
+        curve=None if likelihood is None else fitted_mean(loss, errors),
         warnings=() if likelihood is None else tuple(cautions(loss.names, found.parameters, errors, correlation, None)),
     )
 

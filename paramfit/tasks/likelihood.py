@@ -8,9 +8,10 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from paramfit.data import EstimationDataModule
 from paramfit.distributions import check_observations
 from paramfit.errors import InputError
-from paramfit.estimates import summarise_likelihood
+from paramfit.estimates import FittedCurve, summarise_likelihood
 from paramfit.gradients import LikelihoodTerms
 from paramfit.models import free_arguments
 from paramfit.objectives import NegativeLogLikelihood
@@ -127,6 +128,17 @@ class MaximumLikelihood(AutomaticTask):
         if solver.is_done():
             self.request_stop(how_it_ended(solver, self.model, self.updates))
         return None
+
+    def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
+        """The mean of the fitted distribution with its band, from the training rows; None where there are no errors.
+
+        Args:
+            data: read, and with its split.
+        """
+        # Predictions are made in inference mode, in which nothing can be differentiated, and whose tensors cannot be.
+        with torch.inference_mode(False), torch.enable_grad():
+            copied = data.train.rows(torch.arange(data.train.n))
+            return self.summariser(self.loss_function(copied), self.inner_optimizer(), data.statistics, None).curve
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what is summed up of an unfinished epoch."""
