@@ -16,7 +16,7 @@ _CURES = {
 }
 _SAME = 0.9999  # parameters correlated more strongly than this are hardly two
 _MOST_PAIRS = 3
-_WORSE = 1e-9
+_WORSE = 1e-4  # of the target's variance: less is what a bound or rounding leaves
 _UNLIKELY = 1e-3
 
 

@@ -1,5 +1,6 @@
 """What a summary adds to a result."""
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import Tensor
@@ -25,8 +26,8 @@ def fields_of(summary: Summary, names: tuple[str, ...], sigma_is: str | None) ->
         "distances_per_parameter": dict(zip(names, summary.distance.per_parameter, strict=False)),
         "updates_to_converge": summary.updates_left,
         "uncertainty": summary.errors.method,
-        "covariance": _matrix(names, summary.covariance),
-        "correlation": _matrix(names, summary.correlation),
+        "covariance": _matrix(names, summary.covariance, summary.errors.undetermined),
+        "correlation": _matrix(names, summary.correlation, summary.errors.undetermined),
         "least_squares": None if statistics is None else {**vars(statistics), "sigma_is": sigma_is},
         "likelihood": None if summary.likelihood is None else vars(summary.likelihood),
         "warnings": list(summary.warnings),
@@ -46,5 +47,9 @@ def reasons(summary: Summary) -> dict[str, str]:
     return {key: reason for key, reason in found.items() if reason is not None}
 
 
-def _matrix(names: tuple[str, ...], values: Tensor | None) -> dict[str, Any] | None:
-    return None if values is None else {"parameters": list(names), "matrix": values.tolist()}
+def _matrix(names: tuple[str, ...], values: Tensor | None, without: Collection[int]) -> dict[str, Any] | None:
+    """Of the parameters that have an error: a 0 for another would be read as if it were known."""
+    if values is None:
+        return None
+    told = [k for k in range(len(names)) if k not in without]
+    return {"parameters": [names[k] for k in told], "matrix": values[told][:, told].tolist()}

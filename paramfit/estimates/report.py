@@ -10,7 +10,7 @@ from rich.text import Text
 
 from paramfit.estimates.convergence import CONVERGED_BELOW
 from paramfit.estimates.likelihood_summary import SOLVED
-from paramfit.estimates.report_solved import solved_report
+from paramfit.estimates.report_solved import censored_told, solved_report
 from paramfit.estimates.report_table import table_of_parameters
 from paramfit.estimates.result import Estimate, FitResult
 
@@ -125,7 +125,7 @@ def _remarks(result: FitResult) -> Table:
     remarks.add_column()
     losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
     rows = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
-    remarks.add_row("loss", f"{losses}  ({rows} observations)")
+    remarks.add_row("loss", f"{losses}  ({rows} observations{censored_told(result)})")
     if result.likelihood is not None:
         aicc = "" if result.likelihood["aicc"] is None else f", AICc {result.likelihood['aicc']:.6g}"
         remarks.add_row("log-likelihood", f"{result.likelihood['log_likelihood']:.10g}")

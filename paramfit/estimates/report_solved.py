@@ -10,7 +10,7 @@ from paramfit.estimates.digits import value_as_with_error, with_error
 from paramfit.estimates.report_table import table_of_parameters
 from paramfit.estimates.result import Estimate, FitResult
 
-__all__ = ["solved_report"]
+__all__ = ["censored_told", "solved_report"]
 
 _MOST_ROWS = 40
 _STRONG = 0.9
@@ -66,6 +66,13 @@ def _interval(estimate: Estimate) -> str:
     return f"{low} to {high}"
 
 
+def censored_told(result: FitResult) -> str:
+    """How many of the training rows are bounds, to follow their number; nothing where none is."""
+    counts = (result.likelihood or {}).get("censored", {})
+    told = ", ".join(f"{count} {kind}-censored" for kind, count in counts.items())
+    return told and f"; {told}"
+
+
 def _statistics(result: FitResult) -> Table:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
@@ -75,7 +82,7 @@ def _statistics(result: FitResult) -> Table:
         rows.add_row("observations", f"{counts}; {result.least_squares['degrees_of_freedom']} degrees of freedom")
         _add_residuals(rows, result.least_squares)
     else:
-        rows.add_row("observations", counts)
+        rows.add_row("observations", counts + censored_told(result))
     criteria: dict[str, Any] = result.least_squares or result.likelihood or {}
     if result.likelihood is not None:
         rows.add_row("log-likelihood", f"{result.likelihood['log_likelihood']:.10g}")

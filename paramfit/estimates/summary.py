@@ -122,7 +122,8 @@ def criteria(loss: LossFunction, total: float, errors: Uncertainty) -> Likelihoo
     """
     if not math.isfinite(total):
         return None
-    return likelihood_statistics(-total, loss.n, loss.p if errors.root is None else errors.root.shape[1])
+    estimated = loss.p if errors.root is None else errors.root.shape[1]
+    return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring)
 
 
 def nothing_finite(loss: LossFunction) -> Summary:

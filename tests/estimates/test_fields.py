@@ -35,6 +35,13 @@ def test_matrices_stand_beside_their_names() -> None:
     assert found["correlation"] == {"parameters": ["a", "b"], "matrix": [[1.0, 0.25], [0.25, 1.0]]}
 
 
+def test_parameters_without_error_are_left_out_of_the_matrices() -> None:
+    lost = dataclasses.replace(ERRORS, undetermined={0: "a and c cannot be told apart"})
+    found = fields_of(dataclasses.replace(SUMMARY, errors=lost), ("a", "b"), None)
+    assert found["covariance"] == {"parameters": ["b"], "matrix": [[9.0]]}
+    assert found["correlation"] == {"parameters": ["b"], "matrix": [[1.0]]}
+
+
 def test_distances_stand_beside_their_names() -> None:
     found = fields_of(SUMMARY, ("a", "b"), None)
     assert found["distance_to_optimum_in_standard_errors"] == 0.5
