@@ -51,5 +51,5 @@ def _matrix(names: tuple[str, ...], values: Tensor | None, without: Collection[i
     """Of the parameters that have an error: a 0 for another would be read as if it were known."""
     if values is None:
         return None
-    told = [k for k in range(len(names)) if k not in without]
-    return {"parameters": [names[k] for k in told], "matrix": values[told][:, told].tolist()}
+    told, rows = [k for k in range(len(names)) if k not in without], values.tolist()
+    return {"parameters": [names[k] for k in told], "matrix": [[rows[j][k] for k in told] for j in told]}
