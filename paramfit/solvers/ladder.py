@@ -109,6 +109,7 @@ class _Climber:
         self.absolute_sigma = absolute_sigma
         self.quantile = errors.quantile if math.isfinite(errors.quantile) else float(ndtri((1 + _LEVEL) / 2))
         self.least_squares = isinstance(loss.objective, SquaredError)
+        self.known = loss.observations.sigma is not None and absolute_sigma
         self.held = errors.at_bound
         self.profiles: dict[str, Profile] = {}
         self.warnings: list[str] = [
@@ -141,7 +142,8 @@ class _Climber:
             else:
                 self.warnings += self.errors.directions
             return self._rung(OBSERVED, self.errors.covariance, method, reason)
-        method = "inverse Hessian of RSS / (2 s^2), Gauss-Newton and curvature"
+        halved = "RSS / 2 with the known sigma" if self.known else "RSS / (2 s^2)"
+        method = f"inverse Hessian of {halved}, Gauss-Newton and curvature"
         if self.errors.covariance is None:
             return Rung(OBSERVED, None, {}, method, self.errors.reason)
         covariance, reason = observed_covariance(self.loss, self.theta, held=self.held, variance=self.errors.spread**2)
@@ -164,7 +166,8 @@ class _Climber:
         if self.errors.kink is not None:
             return Rung(SANDWICH, None, {}, "B^-1 M B^-1, B the Hessian", self._bends_nowhere())
         if self.least_squares:
-            method = "HC0: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1"
+            weighed = "" if self.loss.observations.sigma is None else ", rows over sigma"
+            method = f"HC0: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1{weighed}"
         else:
             method = "B^-1 M B^-1, B the Hessian and M the sum of outer products of the scores"
         if self.errors.covariance is None:
@@ -179,7 +182,8 @@ class _Climber:
         """The interval in which the likelihood is not much lower."""
         method = "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2"
         if self.least_squares:
-            method = "where the residual sum of squares, the others at their best, is larger by s^2 t^2"
+            larger = "the quantile of chi-square, sigma being known" if self.known else "s^2 t^2"
+            method = f"where the residual sum of squares, the others at their best, is larger by {larger}"
         covariance = self.errors.covariance
         if covariance is None or not self.errors.spread > 0:
             return Rung(PROFILE, None, {}, method, self.errors.reason or "the residuals are all 0")
