@@ -1,12 +1,14 @@
 """The uncertainty ladder of a result, in one call."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import torch
 
 from paramfit.errors import InputError
 from paramfit.estimates import FitResult, LossFunction, summarise_least_squares, summarise_likelihood
+from paramfit.estimates.disagreement import disagreements
 from paramfit.estimates.ladder import Ladder
 from paramfit.estimates.profiles import PairProfile
 from paramfit.estimates.uncertainty import Uncertainty
@@ -15,6 +17,7 @@ from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.solvers.ladder import climb
 from paramfit.solvers.profile_pair import profile_pair
+from paramfit.updates import Status
 
 __all__ = ["ladder", "pair_profiles"]
 
@@ -59,7 +62,7 @@ def ladder(
     if isinstance(loss.objective, NegativeLogLikelihood):
         known = LikelihoodTerms(loss.model, loss.objective).information(loss.observations)
         information = None if known is None else torch.from_numpy(known)
-    return climb(
+    found = climb(
         loss,
         loss.theta,
         errors,
@@ -70,6 +73,12 @@ def ladder(
         absolute_sigma=absolute,
         progress=progress,
     )
+    if result.status == Status.CONVERGED.value:
+        return found
+    # What disagrees at a place that is no optimum says nothing of the model.
+    empty = set(disagreements(found.rungs, found.plain))
+    told = f"the fit has not converged ({result.status}), so that no error here can be trusted: {result.reason}"
+    return replace(found, warnings=(told, *(warning for warning in found.warnings if warning not in empty)))
 
 
 def pair_profiles(

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from scipy.stats import chi2
 
 from paramfit import DistributionModel, FormulaModel, HuberError, InputError, LinearModel, fit, ladder
 from paramfit.climbing import pair_profiles
@@ -64,3 +65,29 @@ def test_robust_fits_are_refused() -> None:
     result = fit(LinearModel(), (X, Y), objective=HuberError(scale=0.1))
     with pytest.raises(InputError, match="HuberError is no likelihood"):
         ladder(result)
+
+
+def test_a_fit_that_ran_off_is_said_to_be_none_and_still_has_its_profile_on_the_near_side() -> None:
+    """No event among the second group: its hazard is 0, its logarithm without lower end."""
+    group = np.repeat([0.0, 1.0], 30)
+    random = np.random.default_rng(0)
+    time = np.where(group == 1, random.uniform(1, 4, 60), random.exponential(3.0, 60))
+    seen = np.where(group == 1, "right", "").tolist()
+    model = DistributionModel("torch.distributions.Exponential", {"rate": "exp(a - b*x)"}, {"a": 0.0, "b": 0.0})
+
+    result = fit(model, (group, time), censoring=seen)
+    found = ladder(result)
+
+    assert result.status == "stalled"
+    assert "b started at 0 and has run off" in result.reason
+    assert found.warnings[0].startswith("the fit has not converged (stalled)")
+    assert not any("error model is wrong" in warning for warning in found.warnings)
+    # The second group adds -rate T to the log-likelihood; for any b the best a has a closed form.
+    total, watched = time[group == 0].sum(), time[group == 1].sum()
+
+    def beyond(b: float) -> float:
+        a = np.log(30 / (total + np.exp(-b) * watched))
+        best = 30 * np.log(30 / total) - 30
+        return float(2 * (best - (30 * a - np.exp(a) * (total + np.exp(-b) * watched))) - chi2.ppf(0.95, 1))
+
+    assert found.rung("profile likelihood").intervals["b"][0] == pytest.approx(brentq(beyond, -3.0, 15.0), rel=1e-5)

@@ -19,6 +19,7 @@ from paramfit.solvers.deviance import Deviance, deviance_of
 __all__ = ["Profile", "profile", "profile_to"]
 
 _BEYOND = 1.15  # how far past the limit a profile is followed, so that a curve does not end at its interval
+_UNKNOWN = 1e4  # times its size: so large an error
 _FAR = 1e6  # standard errors: whatever is as flat there as here is flat
 _AT_BOUND = 1e-9  # of the estimate's distance from the bound
 _SHORTEST = 1e-6  # of the first step
@@ -152,13 +153,16 @@ class _Path:
     """
 
     def __init__(self, deviance: Deviance, k: int, error: float, tangent: Tensor, limit: float, points: int) -> None:
-        self.deviance, self.k, self.error, self.tangent, self.limit = deviance, k, error, tangent, limit
+        size = max(1.0, abs(deviance.theta[k].item()))
+        # The error of what has run off says nothing of how far its likelihood is flat.
+        self.error = error if error <= _UNKNOWN * size else size
+        self.deviance, self.k, self.tangent, self.limit = deviance, k, tangent, limit
         self._goal = limit / points
         self._name = deviance.loss.names[k]
         self._spec = _specification(deviance.loss, k)
         self._estimate = self._value(deviance.theta)
         slope = deviance.loss.slopes(deviance.theta)[k].item()
-        self._natural_error = abs(slope) * error
+        self._natural_error = abs(slope) * self.error
         self._orientation = -1 if slope < 0 else 1  # of a parameter with an upper bound alone
 
     def follow(self, sign: int) -> _Side:
