@@ -7,6 +7,7 @@ from torch import Tensor
 from paramfit.estimates.least_squares import LeastSquaresStatistics
 from paramfit.estimates.result import Estimate
 from paramfit.estimates.uncertainty import Uncertainty
+from paramfit.parameters import ParameterSpec
 
 __all__ = ["cautions"]
 
@@ -26,6 +27,7 @@ def cautions(
     errors: Uncertainty,
     correlation: Tensor | None,
     statistics: LeastSquaresStatistics | None,
+    specifications: Mapping[str, ParameterSpec] | None = None,
 ) -> list[str]:
     """Sentences for the report: what is wrong, by how much, and what to do.
 
@@ -35,6 +37,7 @@ def cautions(
         errors: their uncertainty.
         correlation: ``(p, p)``.
         statistics: of least squares.
+        specifications: of the parameters that have any.
     """
     found = [
         f"{name} sits at its {estimate.at_bound} bound (estimate {estimate.estimate:.6g}): an error there means"
@@ -42,6 +45,7 @@ def cautions(
         for name, estimate in estimates.items()
         if estimate.at_bound is not None
     ]
+    found += _over_bounds(estimates, specifications or {})
     found += [f"{direction}; {_CURES['cannot be told apart' in direction]}" for direction in errors.directions]
     found += _near(names, correlation)
     if statistics is not None:
@@ -59,6 +63,24 @@ def cautions(
     return found
 
 
+def _over_bounds(estimates: Mapping[str, Estimate], specifications: Mapping[str, ParameterSpec]) -> list[str]:
+    """Intervals that reach to where the parameter cannot be."""
+    found = []
+    for name, spec in specifications.items():
+        interval = estimates[name].interval_95 if name in estimates else None
+        if interval is None:
+            continue
+        ends = {"lower": spec.lower is not None and interval[0] < spec.lower}
+        ends["upper"] = spec.upper is not None and interval[1] > spec.upper
+        for side in (side for side, is_over in ends.items() if is_over):
+            bound = spec.lower if side == "lower" else spec.upper
+            found.append(
+                f"{name}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture"
+                " there; the profile likelihood keeps to the bound (--ladder.enabled true, or paramfit.ladder)"
+            )
+    return found
+
+
 def _near(names: Sequence[str], correlation: Tensor | None) -> list[str]:
     if correlation is None:
         return []
@@ -71,7 +93,7 @@ def _near(names: Sequence[str], correlation: Tensor | None) -> list[str]:
         told = f"{value:.5f}" if abs(value) < 0.999995 else f"{value:.10f}"
         found.append(
             f"{names[j]} and {names[i]} cannot be told apart: correlation {told.replace('-', '−')}; fix one of them"
-            " (fixed: true), or measure where they act differently"
+            " (fixed: true), count an input from the middle of its values, or measure where they act differently"
         )
     if len(pairs) > _MOST_PAIRS:
         found.append(f"and {len(pairs) - _MOST_PAIRS} more such pairs; the curve is sound, its parameters are not")

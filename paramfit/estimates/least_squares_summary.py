@@ -94,6 +94,7 @@ def summarise_least_squares(
             factor=errors.root,
         )
     correlation = correlations(found.covariance)
+    specs = getattr(loss.model, "specifications", None)
     return Summary(
         found.parameters,
         found.original_units,
@@ -105,7 +106,7 @@ def summarise_least_squares(
         covariance=found.covariance,
         statistics=statistics,
         curve=curve,
-        warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, statistics)),
+        warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, statistics, specs)),
     )
 
 

@@ -58,6 +58,7 @@ def summarise_likelihood(
     gradient = torch.from_numpy(sums.gradient / (loss.n if loss.objective.reduction == "mean" else 1))
     found = natural_estimates(loss, theta, errors, normalization, truth, closed_form(loss), gradient)
     correlation = correlations(found.covariance)
+    specs = getattr(loss.model, "specifications", None)
     return Summary(
         found.parameters,
         found.original_units,
@@ -69,7 +70,7 @@ def summarise_likelihood(
         covariance=found.covariance,
         likelihood=criteria(loss, sums.loss, errors),
         curve=fitted_mean(loss, errors),
-        warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, None)),
+        warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, None, specs)),
     )
 
 

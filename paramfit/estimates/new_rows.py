@@ -1,6 +1,6 @@
 """Other inputs than the fitted ones, as Python users give them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ def columns_of(inputs: Sequence[Any], sigma: Any = None) -> tuple[tuple[Tensor, 
 
 def _column(name: str, given: Any) -> Tensor:
     """One column ``(n,)``."""
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        msg = f"predict: {name} is a table; give its columns one by one, in the fit's order, as predict(table['x'])"
+        raise InputError(msg)
     if isinstance(given, Tensor):
         array = given.detach().cpu().double().numpy()
     else:

@@ -97,6 +97,7 @@ def summarise(
         left, left_reason = updates_to_converge(loss, theta, whole if there is None else there, optimizer)
     found = natural_estimates(loss, theta, errors, normalization, truth, closed_form(loss), _gradient(loss, theta))
     correlation, likelihood = correlations(found.covariance), _likelihood(loss, theta, errors)
+    specs = getattr(loss.model, "specifications", None)
     return Summary(
         found.parameters,
         found.original_units,
@@ -108,7 +109,9 @@ def summarise(
         covariance=found.covariance,
         likelihood=likelihood,
         curve=None if likelihood is None else fitted_mean(loss, errors),
-        warnings=() if likelihood is None else tuple(cautions(loss.names, found.parameters, errors, correlation, None)),
+        warnings=()
+        if likelihood is None
+        else tuple(cautions(loss.names, found.parameters, errors, correlation, None, specs)),
     )
 
 

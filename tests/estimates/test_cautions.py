@@ -11,6 +11,7 @@ from paramfit.estimates import Estimate
 from paramfit.estimates.cautions import cautions
 from paramfit.estimates.least_squares import LeastSquaresStatistics, least_squares_statistics
 from paramfit.estimates.uncertainty import Uncertainty
+from paramfit.parameters import ParameterSpec
 
 NAMES = ("a", "b", "c", "d")
 ESTIMATES = {name: Estimate(1.0, 0.1) for name in NAMES}
@@ -93,3 +94,17 @@ def test_curve_through_every_point_is_told() -> None:
     (told,) = cautions(NAMES, ESTIMATES, errors, None, statistics(0.0, 4))
     assert "as many parameters as observations" in told
     assert "give more rows, or sigma" in told
+
+
+@pytest.mark.parametrize(
+    ("interval", "told"),
+    [((-0.01, 0.08), "lower bound 0"), ((0.5, 1.2), "upper bound 1"), ((0.1, 0.9), None)],
+    ids=["below", "above", "within"],
+)
+def test_interval_over_a_bound_is_told(interval: tuple[float, float], told: str | None) -> None:
+    estimates = {"a": Estimate(0.5, 0.1, interval)}
+    errors = Uncertainty(torch.ones(1, 1), None, 1.96, "")
+    found = cautions(["a"], estimates, errors, None, None, {"a": ParameterSpec(0.5, lower=0.0, upper=1.0)})
+    assert len(found) == (told is not None)
+    if told is not None:
+        assert f"a: its interval reaches over its {told}" in found[0]
