@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.distributions.ends import density_at, support_of
+from paramfit.plotting.cumulative import unrolled
 from paramfit.plotting.image import new_figure
 
 __all__ = ["density_figure", "histogram_figure"]
@@ -49,7 +50,7 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
     References:
         David W. Scott: Multivariate Density Estimation (1992).
     """
-    values = sample.detach().double().numpy()
+    values = unrolled(fitted, sample.detach().double()).numpy()
     values = values[:: max(1, len(values) // _MOST_DRAWS)]
     kept = _without_far_tails(values)
     extent = _extent(float(kept.min()), float(kept.max()), fitted, "fitted density")
@@ -80,7 +81,8 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
 
     Args:
         sample: the observations ``(n,)``; of heavy tails what lies more than 8 interquartile ranges outside the
-            quartiles is left out of the figure, and the legend says how much.
+            quartiles is left out of the figure, and the legend says how much. Angles of a von Mises distribution are
+            shown within half a turn of its location.
         fitted: the fitted distribution, of batch shape ``()`` or ``(1,)``.
         labels: names of the axes.
         title: what was fitted.
@@ -88,7 +90,7 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
     References:
         David Freedman and Persi Diaconis: On the histogram as a density estimator: L2 theory (1981).
     """
-    values = sample.detach().double().numpy()
+    values = unrolled(fitted, sample.detach().double()).numpy()
     kept = _without_far_tails(values)
     discrete = support_of(fitted).discrete
     edges = _whole_edges(kept) if discrete else _edges(kept)

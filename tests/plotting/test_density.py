@@ -175,3 +175,19 @@ def test_density_without_limit_does_not_hide_the_histogram() -> None:
 def test_sample_without_spread_has_one_bar(sample: Tensor, fitted: Distribution) -> None:
     ((_, _, height),) = bars(counted(sample.double(), fitted))
     assert height == pytest.approx(1.0)
+
+
+def test_angles_are_shown_around_the_location() -> None:
+    """Half of a heap at pi is at -pi: cut there, it would be two."""
+    angles = np.random.default_rng(3).vonmises(3.1, 4.0, 300)
+    fitted = torch.distributions.VonMises(torch.tensor(3.1).double(), torch.tensor(4.0).double())
+    assert (angles < -2).any()
+    for draw in (histogram_figure, density_figure):
+        (line,) = (
+            line
+            for line in draw(torch.from_numpy(angles), fitted, ("angle", "density"), "").axes[0].lines
+            if str(line.get_label()).startswith("fitted")
+        )
+        places = np.asarray(line.get_xdata(), dtype=float)
+        assert places.min() > 3.1 - np.pi - 0.5
+        assert places.max() < 3.1 + np.pi + 0.5
