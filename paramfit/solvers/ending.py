@@ -26,6 +26,8 @@ def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: i
     """
     if not solver.is_done():
         return Stop(Status.LIMIT_REACHED, f"not converged in {steps} iterations: {solver.reason}.")
+    if solver.converged and isinstance(solver, LevenbergMarquardt):
+        return Stop(Status.CONVERGED, f"{solver.reason}.")
     names = element_names(model)
     transforms = model.transforms if isinstance(model, ParametricModel) else {}
 
