@@ -10,6 +10,7 @@ from paramfit.errors import InputError
 from paramfit.estimates import FitResult, LossFunction, summarise_least_squares, summarise_likelihood
 from paramfit.estimates.disagreement import disagreements
 from paramfit.estimates.ladder import Ladder
+from paramfit.estimates.normalized_input import shifts_and_scales
 from paramfit.estimates.profiles import PairProfile
 from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.gradients import LikelihoodTerms
@@ -137,7 +138,6 @@ def _as_the_model_saw_them(result: FitResult) -> Observations:
     observations = result.origin.observations
     if result.normalized_input is None:
         return observations
-    shifts, scales = result.normalized_input["shift"], result.normalized_input["scale"]
-    pairs = zip(shifts, scales, strict=True) if isinstance(shifts, list) else [(shifts, scales)]
+    pairs = shifts_and_scales(result.normalized_input)
     inputs = tuple((x - shift) * scale for x, (shift, scale) in zip(observations.inputs, pairs, strict=True))
     return observations._replace(inputs=inputs)

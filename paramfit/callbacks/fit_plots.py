@@ -36,11 +36,14 @@ class FitPlots(Callback):
     With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``); for a
     distribution that is its mean, or its median where no mean is finite. Without inputs: the sample's kernel density
     with the fitted density (``density``), if that is continuous. With one or two scalar parameters: the loss surface
-    with the path of descent (``loss_surface``). After ``LeastSquares``, the fit has its 95 % bands, and there are its
-    ``residuals`` with their quantiles, the ``correlation`` of the estimates and, for several inputs, ``observed``
-    against fitted. After maximum likelihood, by whatever optimizer, there are ``histogram`` and ``quantiles`` of a
-    sample or the ``residual_quantiles`` of a regression, with the ``correlation`` of the estimates, and, where the
-    ladder was asked for, the ``profile`` of each parameter and the ``contours`` of pairs.
+    with the path of descent (``loss_surface``).
+
+    After ``LeastSquares``, the fit has its 95 % bands, and there are its ``residuals`` with their quantiles, the
+    ``correlation`` of the estimates and, for several inputs, ``residuals_by_input`` and ``observed`` against fitted.
+
+    After maximum likelihood, by whatever optimizer, the fit has the confidence band of its mean, and there are
+    ``histogram`` and ``quantiles`` of a sample or the ``residual_quantiles`` of a regression, the ``correlation`` of
+    the estimates and, where the ladder was asked for, the ``profile`` of each parameter and the ``contours`` of pairs.
 
     Args:
         enabled: whether to draw at all.

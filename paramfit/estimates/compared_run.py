@@ -9,6 +9,7 @@ from typing import Any
 
 from paramfit.errors import InputError
 from paramfit.estimates.fingerprint import Fingerprint
+from paramfit.estimates.normalized_input import shifts_and_scales
 from paramfit.estimates.origin import Origin
 from paramfit.estimates.result_form import fault_of_result
 from paramfit.estimates.written_model import WrittenModel
@@ -154,9 +155,7 @@ class ComparedRun:
         columns = self.fingerprint.inputs
         if normalized is None:
             return dict.fromkeys(columns, (0.0, 1.0))
-        shift, scale = normalized["shift"], normalized["scale"]
-        pairs = list(zip(shift, scale, strict=True)) if isinstance(shift, list) else [(shift, scale)]
-        return dict(zip(columns, pairs, strict=True))
+        return dict(zip(columns, shifts_and_scales(normalized), strict=True))
 
 
 def _is_finite(number: Any) -> bool:

@@ -3,14 +3,17 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
 from paramfit.estimates.loss_function import LossFunction
+from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.optimizers import GradientDescent
+from paramfit.optimizers.small_matrices import Array, lengths
 
-__all__ = ["CONVERGED_BELOW", "Distance", "distance_to_optimum", "updates_to_converge"]
+__all__ = ["CONVERGED_BELOW", "Distance", "distance_by_root", "distance_to_optimum", "updates_to_converge"]
 
 CONVERGED_BELOW = 0.01
 """A fit whose distance to the optimum is below this many standard errors has converged."""
@@ -49,6 +52,29 @@ def distance_to_optimum(loss: LossFunction, theta: Tensor, covariance: Tensor | 
         return Distance(None, reason="the Hessian is not positive definite")
     step = torch.cholesky_solve(loss.gradient(theta).unsqueeze(1), factor).squeeze(1)
     return Distance(_in_errors(step, covariance), tuple((step.abs() / covariance.diagonal().sqrt()).tolist()))
+
+
+def distance_by_root(errors: Uncertainty, pull: Array) -> Distance:
+    r"""The same from a root of the covariance, where a solver has one, without a Hessian.
+
+    With :math:`F F^T = C = s^2 H^{-1}` the step that is left is :math:`C u / s^2`, and its length in errors
+    :math:`|F^T u| / s^2`.
+
+    Args:
+        errors: the reported ones.
+        pull: minus the derivative u of half the squared error, or of the summed log-likelihood, by theta ``(p,)``; its
+            sign does not matter.
+    """
+    if errors.covariance is None or errors.root is None:
+        return Distance(None, reason=errors.reason)
+    variance = errors.spread**2
+    if not variance > 0:
+        return Distance(0.0, (0.0,) * len(pull))
+    root = errors.root.numpy()
+    part = root.T @ pull / variance
+    deviation = lengths(root.T)
+    steps = np.abs(root @ part) / np.where(deviation > 0, deviation, 1.0)
+    return Distance(float(np.sqrt(part @ part)), tuple(steps.tolist()))
 
 
 def _in_errors(step: Tensor, covariance: Tensor) -> float:

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from paramfit.estimates.bands import FittedCurve
 from paramfit.estimates.cautions import cautions
-from paramfit.estimates.convergence import Distance
+from paramfit.estimates.convergence import distance_by_root
 from paramfit.estimates.covariance import ResidualFactor, least_squares_uncertainty
 from paramfit.estimates.least_squares import least_squares_statistics
 from paramfit.estimates.loss_function import LossFunction
@@ -18,7 +18,7 @@ from paramfit.estimates.summary import Summary, correlations, nothing_finite
 from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.gradients import ResidualRows
 from paramfit.objectives import SquaredError
-from paramfit.optimizers.small_matrices import Array, lengths
+from paramfit.optimizers.small_matrices import Array
 
 __all__ = ["summarise_least_squares"]
 
@@ -98,7 +98,7 @@ def summarise_least_squares(
     return Summary(
         found.parameters,
         found.original_units,
-        _distance(loss, errors, pull),
+        distance_by_root(errors, pull),
         None,
         "least squares is solved, not descended",
         errors,
@@ -108,18 +108,3 @@ def summarise_least_squares(
         curve=curve,
         warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, statistics, specs)),
     )
-
-
-def _distance(loss: LossFunction, errors: Uncertainty, pull: Array) -> Distance:
-    """The Gauss-Newton step that is left, in units of the reported standard errors."""
-    if errors.covariance is None or errors.root is None:
-        return Distance(None, reason=errors.reason)
-    # With F F^T = C = s^2 (J^T J)^-1 the step is C J^T e / s^2, and its length in errors |F^T J^T e| / s^2.
-    variance = errors.spread**2
-    if not variance > 0:
-        return Distance(0.0, tuple(0.0 for _ in loss.names))
-    root = errors.root.numpy()
-    part = root.T @ pull / variance
-    deviation = lengths(root.T)
-    steps = np.abs(root @ part) / np.where(deviation > 0, deviation, 1.0)
-    return Distance(float(np.sqrt(part @ part)), tuple(steps.tolist()))

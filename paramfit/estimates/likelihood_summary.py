@@ -3,13 +3,12 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch.optim import Optimizer
 
 from paramfit.estimates.cautions import cautions
 from paramfit.estimates.closed_form import closed_form
-from paramfit.estimates.convergence import Distance
+from paramfit.estimates.convergence import distance_by_root
 from paramfit.estimates.fitted_mean import fitted_mean
 from paramfit.estimates.likelihood_errors import likelihood_uncertainty
 from paramfit.estimates.loss_function import LossFunction
@@ -17,7 +16,6 @@ from paramfit.estimates.named import natural_estimates
 from paramfit.estimates.summary import Summary, correlations, criteria, nothing_finite
 from paramfit.estimates.uncertainty import Uncertainty
 from paramfit.gradients import LikelihoodTerms
-from paramfit.optimizers.small_matrices import Array
 
 __all__ = ["SOLVED", "summarise_likelihood"]
 
@@ -62,7 +60,7 @@ def summarise_likelihood(
     return Summary(
         found.parameters,
         found.original_units,
-        _distance(loss, errors, sums.gradient),
+        distance_by_root(errors, sums.gradient),
         None,
         SOLVED,
         errors,
@@ -72,14 +70,3 @@ def summarise_likelihood(
         curve=fitted_mean(loss, errors),
         warnings=tuple(cautions(loss.names, found.parameters, errors, correlation, None, specs)),
     )
-
-
-def _distance(loss: LossFunction, errors: Uncertainty, gradient: Array) -> Distance:
-    """The Newton step that is left, in units of the reported standard errors."""
-    if errors.covariance is None or errors.root is None:
-        return Distance(None, reason=errors.reason)
-    root = errors.root.numpy()
-    part = root.T @ gradient
-    deviation = np.sqrt(np.square(root).sum(axis=1))
-    steps = np.abs(root @ part) / np.where(deviation > 0, deviation, 1.0)
-    return Distance(float(np.sqrt(part @ part)), tuple(steps.tolist()))

@@ -10,6 +10,7 @@ from paramfit.errors import InputError
 from paramfit.estimates.bands import Bands, FittedCurve
 from paramfit.estimates.fingerprint import Fingerprint
 from paramfit.estimates.new_rows import columns_of
+from paramfit.estimates.normalized_input import shifts_and_scales
 from paramfit.estimates.notebook import as_html
 from paramfit.estimates.origin import Origin, describe_model, describe_objective
 
@@ -155,8 +156,7 @@ class FitResult:
             raise InputError(msg)
         columns, spread = columns_of(inputs, sigma)
         if self.normalized_input is not None:
-            shifts, scales = self.normalized_input["shift"], self.normalized_input["scale"]
-            pairs = list(zip(shifts, scales, strict=True)) if isinstance(shifts, list) else [(shifts, scales)]
+            pairs = shifts_and_scales(self.normalized_input)
             if len(columns) != len(pairs):
                 msg = f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}"
                 raise InputError(msg)

@@ -6,7 +6,8 @@ from paramfit.plotting.density import density_figure, histogram_figure
 from paramfit.plotting.fit import fit_figure, scatter_figure
 from paramfit.plotting.fitted import observed_figure
 from paramfit.plotting.image import pixels, save_png
-from paramfit.plotting.loss_surface import loss_on_grid, loss_surface_figure
+from paramfit.plotting.loss_grid import loss_on_grid
+from paramfit.plotting.loss_surface import loss_surface_figure
 from paramfit.plotting.profile import profile_figure
 from paramfit.plotting.quantiles import quantile_figure, quantile_residual_figure, quantile_residuals
 from paramfit.plotting.residuals import residuals_figure

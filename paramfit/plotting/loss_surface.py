@@ -18,7 +18,7 @@ from paramfit.parameters import ParameterSpec
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.loss_grid import loss_on_grid
 
-__all__ = ["loss_on_grid", "loss_surface_figure"]
+__all__ = ["loss_surface_figure"]
 
 _MOST_GROWTH = 1e4
 _NEAREST = 0.1  # of the path's own distance from a bound: so near the surface comes to it

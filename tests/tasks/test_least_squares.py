@@ -1,7 +1,5 @@
 """Least squares under a Trainer."""
 
-import os
-import signal
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -20,7 +18,6 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from paramfit.callbacks import (
-    AtomicCheckpointIO,
     DivergenceDetection,
     Doctor,
     EpochTable,
@@ -43,6 +40,7 @@ from paramfit.tasks import HandWrittenDescent, LeastSquares, Regression
 from paramfit.updates import Status
 from tests.callbacks.conftest import events_of
 from tests.tasks.conftest import MakeTrainer
+from tests.tasks.interrupted import SignalAt, assert_same, fitted
 
 ROWS = 23
 
@@ -258,41 +256,8 @@ def test_the_gradient_after_an_update_is_that_of_the_mean_loss(make_trainer: Mak
 # --- stopped and resumed ---
 
 
-class SignalAt(Callback):
-    """Send the process a signal while training batch number ``batch`` (from 1) of the whole fit is under way."""
-
-    def __init__(self, batch: int) -> None:
-        self.batch, self.seen = batch, 0
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self.seen += 1
-        if self.seen == self.batch:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def run(
-    task: LeastSquares, folder: Path, *extra: Callback, resume: Path | None = None, **settings: Any
-) -> tuple[LeastSquares, Path]:
-    trainer = Trainer(
-        accelerator="cpu",
-        logger=TensorBoardLogger(folder, name="", default_hp_metric=False),
-        callbacks=[GracefulStop(), DivergenceDetection(), *extra, FitCheckpoint()],
-        plugins=[AtomicCheckpointIO()],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **{"max_epochs": 200, **settings},
-    )
-    trainer.fit(task, InMemory(batch_size=8, shuffle=True, seed=3), ckpt_path=resume)
-    assert trainer.log_dir is not None
-    return task, Path(trainer.log_dir) / "checkpoints" / "last.ckpt"
-
-
-def assert_same(one: LeastSquares, other: LeastSquares) -> None:
-    assert one.updates == other.updates
-    assert one.stop == other.stop
-    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
+def run(task: LeastSquares, folder: Path, *extra: Callback, **settings: Any) -> tuple[LeastSquares, Path]:
+    return fitted(task, InMemory(batch_size=8, shuffle=True, seed=3), folder, *extra, **settings)
 
 
 TASKS = {

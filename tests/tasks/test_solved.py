@@ -1,7 +1,5 @@
 """Maximum likelihood by Newton that was stopped and resumed ends where it would have ended, bit for bit."""
 
-import os
-import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,18 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch import Callback
 from torch import Tensor, nn
 from torch.distributions import Laplace
 
-from paramfit.callbacks import AtomicCheckpointIO, DivergenceDetection, FitCheckpoint, GracefulStop
 from paramfit.data import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel
 from paramfit.observations import Observations
 from paramfit.optimizers import Newton
 from paramfit.tasks import MaximumLikelihood
+from tests.tasks.interrupted import SignalAt, assert_same, fitted
 
 BATCHES = 4  # 50 rows in batches of 16
 X = np.linspace(-1, 2, 50)
@@ -79,44 +76,11 @@ TASKS: dict[str, Part] = {
 }
 
 
-class SignalAt(Callback):
-    """Send the process a signal while training batch number ``batch`` (from 1) of the whole fit is under way."""
-
-    def __init__(self, batch: int) -> None:
-        self.batch, self.seen = batch, 0
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self.seen += 1
-        if self.seen == self.batch:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
 def run(
-    kind: str, folder: Path, *extra: Callback, resume: Path | None = None, task: MaximumLikelihood | None = None,
-    **settings: Any,
-) -> tuple[MaximumLikelihood, Path]:  # fmt: skip
+    kind: str, folder: Path, *extra: Callback, task: MaximumLikelihood | None = None, **settings: Any
+) -> tuple[MaximumLikelihood, Path]:
     make_task, make_data = TASKS[kind]
-    task = make_task() if task is None else task
-    trainer = Trainer(
-        accelerator="cpu",
-        logger=TensorBoardLogger(folder, name="", default_hp_metric=False),
-        callbacks=[GracefulStop(), DivergenceDetection(), *extra, FitCheckpoint()],
-        plugins=[AtomicCheckpointIO()],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **{"max_epochs": 200, **settings},
-    )
-    trainer.fit(task, make_data(), ckpt_path=resume)
-    assert trainer.log_dir is not None
-    return task, Path(trainer.log_dir) / "checkpoints" / "last.ckpt"
-
-
-def assert_same(one: MaximumLikelihood, other: MaximumLikelihood) -> None:
-    assert one.updates == other.updates
-    assert one.stop == other.stop
-    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
+    return fitted(make_task() if task is None else task, make_data(), folder, *extra, **settings)
 
 
 @pytest.mark.parametrize("batch", [1, 2, BATCHES, BATCHES + 1, 2 * BATCHES + 3])
