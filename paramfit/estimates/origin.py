@@ -10,7 +10,7 @@ from paramfit.models import FormulaModel, LinearModel, ParametricModel, Polynomi
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
-__all__ = ["Origin", "describe_model", "describe_objective"]
+__all__ = ["Origin", "describe_model", "describe_objective", "describe_parameters"]
 
 
 class Origin(NamedTuple):
@@ -51,7 +51,12 @@ def describe_model(model: nn.Module) -> dict[str, Any]:
     written = _written(model)
     if written is None or not isinstance(model, ParametricModel) or any(found.ndim for found in model.parameters()):
         return described
-    parameters = {
+    return {**described, **written, "parameters": describe_parameters(model)}
+
+
+def describe_parameters(model: ParametricModel) -> dict[str, dict[str, float | None]]:
+    """What gives a model's numbers a meaning: for each name its value where it is ``fixed``, and its bounds."""
+    return {
         name: {
             "fixed": spec.start if spec.fixed else None,
             "lower": spec.lower if spec.bounded else None,
@@ -59,7 +64,6 @@ def describe_model(model: nn.Module) -> dict[str, Any]:
         }
         for name, spec in model.specifications.items()
     }
-    return {**described, **written, "parameters": parameters}
 
 
 def describe_objective(objective: Objective) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from torch.distributions.transforms import Transform
 from paramfit.errors import InputError
 from paramfit.parameters import ParameterSpec
 
-__all__ = ["ParametricModel", "Separated", "broadcast_parameters", "natural_values", "start_value"]
+__all__ = [
+    "ParametricModel",
+    "Separated",
+    "broadcast_parameters",
+    "natural_values",
+    "specification_of",
+    "start_value",
+    "unconstrained_values",
+]
 
 
 class Separated(NamedTuple):
@@ -164,6 +172,21 @@ def natural_values(model: nn.Module, names: Sequence[str], parameters: Sequence[
         transforms[name](parameter.detach()) if name in transforms else parameter
         for name, parameter in zip(names, parameters, strict=True)
     ]
+
+
+def unconstrained_values(model: nn.Module, name: str, values: Tensor) -> Tensor:
+    """What a ``nn.Parameter`` is at these values of the parameter, of any shape; the inverse of ``natural_values``."""
+    transform = getattr(model, "transforms", {}).get(name)
+    if transform is None:
+        return values
+    found: Tensor = transform.inv(values)
+    return found
+
+
+def specification_of(model: nn.Module, name: str) -> ParameterSpec:
+    """What was said of a parameter before the fit; nothing where the model knows of none."""
+    specifications = model.specifications if isinstance(model, ParametricModel) else {}
+    return specifications.get(name, ParameterSpec())
 
 
 def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Parameter:

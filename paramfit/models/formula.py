@@ -74,10 +74,10 @@ class FormulaModel(ParametricModel):
         """A copy with parameters of its own; without this, copying takes as long as a step of a small fit."""
         twin = memo[id(self)] = type(self).__new__(type(self))
         for name, value in self.__dict__.items():
-            own = value and name in _OWN
-            twin.__dict__[name] = (
-                copy.deepcopy(value, memo) if own else value.copy() if isinstance(value, dict | set) else value
-            )
+            if isinstance(value, dict | set):
+                twin.__dict__[name] = copy.deepcopy(value, memo) if value and name in _OWN else value.copy()
+            else:
+                twin.__dict__[name] = value
         return twin
 
     def _check_used(self) -> None:

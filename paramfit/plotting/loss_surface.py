@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from torch import Tensor, nn
 
-from paramfit.models import ParametricModel
-from paramfit.models.base import natural_values
+from paramfit.models.base import natural_values, specification_of, unconstrained_values
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.parameters import ParameterSpec
@@ -58,8 +57,8 @@ def loss_surface_figure(
     whole = shown == len(path)
     path, along = path[:shown], along[:shown]
     path = torch.stack(natural_values(model, names, [*path.unbind(1)]), dim=1)
-    ranges = [_range(path[:, k], _specification(model, name)) for k, name in enumerate(names)]
-    axis = {name: _unconstrained(model, name, values) for name, values in zip(names, ranges, strict=True)}
+    ranges = [_range(path[:, k], specification_of(model, name)) for k, name in enumerate(names)]
+    axis = {name: unconstrained_values(model, name, values) for name, values in zip(names, ranges, strict=True)}
     figure = new_figure()
     axes = figure.add_subplot()
     if len(names) == 1:
@@ -142,23 +141,9 @@ def _range(values: Tensor, spec: ParameterSpec, points: int = 121) -> Tensor:
     return torch.linspace(first, last, points, dtype=values.dtype)
 
 
-def _specification(model: nn.Module, name: str) -> ParameterSpec:
-    specifications = model.specifications if isinstance(model, ParametricModel) else {}
-    return specifications.get(name, ParameterSpec())
-
-
-def _unconstrained(model: nn.Module, name: str, values: Tensor) -> Tensor:
-    """What the ``nn.Parameter`` is at these values of the parameter."""
-    transform = model.transforms.get(name) if isinstance(model, ParametricModel) else None
-    if transform is None:
-        return values
-    found: Tensor = transform.inv(values)
-    return found
-
-
 def _label(model: nn.Module, name: str) -> str:
     """Name with unit."""
-    unit = _specification(model, name).unit
+    unit = specification_of(model, name).unit
     return name if unit is None else f"{name} ({unit})"
 
 

@@ -12,8 +12,7 @@ from torch import Tensor
 from paramfit.errors import InputError
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.profiles import Profile
-from paramfit.models import ParametricModel
-from paramfit.parameters import ParameterSpec
+from paramfit.models.base import specification_of
 from paramfit.solvers.deviance import Deviance, deviance_of
 
 __all__ = ["Profile", "profile", "profile_to"]
@@ -25,7 +24,6 @@ _AT_BOUND = 1e-9  # of the estimate's distance from the bound
 _SHORTEST = 1e-6  # of the first step
 _MOST_STEPS = 200
 _BETTER = 1e-6  # of the deviance: what lies lower than the optimum by more is another optimum
-_NOTHING_SAID = ParameterSpec()
 _WORDS = {-1: "lower", 1: "upper"}
 
 
@@ -135,11 +133,6 @@ def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, lev
     )
 
 
-def _specification(loss: LossFunction, k: int) -> ParameterSpec:
-    specs = loss.model.specifications if isinstance(loss.model, ParametricModel) else {}
-    return specs.get(loss.names[k], _NOTHING_SAID)
-
-
 class _Path:
     """The way along one parameter.
 
@@ -159,7 +152,7 @@ class _Path:
         self.deviance, self.k, self.tangent, self.limit = deviance, k, tangent, limit
         self._goal = limit / points
         self._name = deviance.loss.names[k]
-        self._spec = _specification(deviance.loss, k)
+        self._spec = specification_of(deviance.loss.model, self._name)
         self._estimate = self._value(deviance.theta)
         slope = deviance.loss.slopes(deviance.theta)[k].item()
         self._natural_error = abs(slope) * self.error

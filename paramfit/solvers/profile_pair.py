@@ -9,7 +9,7 @@ from torch import Tensor
 from paramfit.errors import InputError
 from paramfit.estimates.loss_function import LossFunction
 from paramfit.estimates.profiles import PairProfile, Profile
-from paramfit.models import ParametricModel
+from paramfit.models.base import unconstrained_values
 from paramfit.solvers.deviance import Deviance, deviance_of
 from paramfit.solvers.profile import profile_to
 
@@ -103,7 +103,10 @@ class _Grid:
 
     def __init__(self, deviance: Deviance, covariance: Tensor, pair: tuple[int, int], axes: Sequence[Tensor]) -> None:
         self._deviance, self._pair = deviance, list(pair)
-        self._axes = [_unconstrained(deviance.loss, k, axis) for k, axis in zip(pair, axes, strict=True)]
+        self._axes = [
+            unconstrained_values(deviance.loss.model, deviance.loss.names[k], axis)
+            for k, axis in zip(pair, axes, strict=True)
+        ]
         inner = covariance[self._pair][:, self._pair]
         self._response = torch.linalg.lstsq(inner, covariance[self._pair]).solution.T  # (p, 2)
 
@@ -143,11 +146,3 @@ class _Grid:
         if found.found:
             return found.deviance, found.theta
         return math.nan if math.isfinite(found.deviance) else math.inf, seed
-
-
-def _unconstrained(loss: LossFunction, k: int, values: Tensor) -> Tensor:
-    transform = loss.model.transforms.get(loss.names[k]) if isinstance(loss.model, ParametricModel) else None
-    if transform is None:
-        return values
-    found: Tensor = transform.inv(values)
-    return found

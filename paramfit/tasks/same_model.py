@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from paramfit.errors import InputError
-from paramfit.estimates.origin import describe_model
+from paramfit.estimates.origin import describe_model, describe_parameters
 from paramfit.models import FunctionModel, ParametricModel
 
 __all__ = ["check_same_model", "described"]
@@ -34,14 +34,7 @@ def described(model: nn.Module) -> dict[str, Any]:
     if isinstance(model, FunctionModel):
         found |= {"function": _path_of(model.function), "variables": list(model.variables)}
     if isinstance(model, ParametricModel):
-        found["parameters"] = {
-            name: {
-                "fixed": spec.start if spec.fixed else None,
-                "lower": spec.lower if spec.bounded else None,
-                "upper": spec.upper if spec.bounded else None,
-            }
-            for name, spec in model.specifications.items()
-        }
+        found["parameters"] = describe_parameters(model)
     return found
 
 
