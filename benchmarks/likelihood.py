@@ -35,8 +35,8 @@ from rich.table import Table
 from scipy.optimize import curve_fit
 
 import paramfit
-from paramfit.estimates import LossFunction
-from paramfit.solvers.bootstrap import bootstrap
+from paramfit.inference.bootstrap.resamples import bootstrap
+from paramfit.inference.loss_function import LossFunction
 
 Array = NDArray[np.float64]
 Fit = Callable[[], Array]

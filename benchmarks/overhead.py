@@ -45,7 +45,10 @@ from paramfit.callbacks import (
     GracefulStop,
     NoProfiler,
 )
-from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient
 from paramfit.models import GaussianModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from paramfit.cli import HELP
+from paramfit.cli.front_door import HELP
 
 
 def test_the_module_is_the_command() -> None:

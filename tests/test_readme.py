@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from paramfit.cli import EXIT_CODES, main
+from paramfit.cli import main
+from paramfit.cli.front_door import EXIT_CODES
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -17,7 +17,10 @@ from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 from paramfit.callbacks import AtomicCheckpointIO, DivergenceDetection, FitCheckpoint, FitEarlyStopping, GracefulStop
-from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient, AutogradGradient, NumericalGradient
 from paramfit.models import GaussianModel, LinearModel

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from paramfit.callbacks.run import data_of, mean_loss, run_directory, task_of
 from paramfit.errors import InputError
-from paramfit.updates import Update
+from paramfit.tasks.updates import Update
 
 __all__ = ["FitCheckpoint"]
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from paramfit.callbacks.run import task_of
 from paramfit.errors import InputError
-from paramfit.updates import EstimationTaskLike, Status, Stop, Update, all_finite
+from paramfit.outcome import Status, Stop
+from paramfit.tasks.updates import EstimationTaskLike, Update, all_finite
 
 __all__ = ["DivergenceDetection", "DivergenceReason"]
 

@@ -4,10 +4,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
 from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
-from paramfit.estimates import CurvePoint, LossFunction, divergence_cure, stability
-from paramfit.estimates.stability import Stability
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.stability import Stability, stability
 from paramfit.objectives import SquaredError
-from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt, Newton
+from paramfit.optimizers import BlockOptimizer
+from paramfit.results.divergence_cure import divergence_cure
+from paramfit.results.verdict import CurvePoint
+from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
+from paramfit.solvers.newton import Newton
 
 __all__ = ["Doctor", "inner_optimizer_of"]
 

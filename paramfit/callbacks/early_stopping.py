@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
-from paramfit.updates import Status, Stop
+from paramfit.outcome import Status, Stop
 
 __all__ = ["FitEarlyStopping"]
 

@@ -4,7 +4,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks.run import task_of
 from paramfit.callbacks.table_forms import TableForm
-from paramfit.updates import Update
+from paramfit.tasks.updates import Update
 
 __all__ = ["EpochTable"]
 

@@ -10,18 +10,19 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit.callbacks.curve_figures import bands_on, curve_figures, without_prediction_band
 from paramfit.callbacks.fit_report import FitReport
-from paramfit.callbacks.likelihood_figures import distribution_figures, ladder_figures
 from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
-from paramfit.data import EstimationDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.distributions.center import mean_of, median_of
 from paramfit.distributions.ends import support_of
-from paramfit.estimates import FitResult
 from paramfit.observations import Observations
+from paramfit.outcome import Status
 from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, pixels, save_png, scatter_figure
-from paramfit.updates import Status, Update
+from paramfit.plotting.curve_figures import bands_on, curve_figures, without_prediction_band
+from paramfit.plotting.likelihood_figures import distribution_figures, ladder_figures
+from paramfit.results.record import FitResult
+from paramfit.tasks.updates import Update
 
 __all__ = ["FitPlots"]
 

@@ -9,14 +9,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks.doctor import Doctor, inner_optimizer_of
 from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, run_directory, task_of
-from paramfit.data import EstimationDataModule
-from paramfit.estimates import FitResult, fit_verdict, print_report, summarise
-from paramfit.estimates.convergence import CONVERGED_BELOW
-from paramfit.estimates.fields import fields_of, reasons
-from paramfit.estimates.origin import Origin
-from paramfit.estimates.summary import Summary
+from paramfit.data.base import EstimationDataModule
+from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.observations import Observations
-from paramfit.updates import EstimationTaskLike, Status, Stop
+from paramfit.outcome import Status, Stop
+from paramfit.results.fields import fields_of, reasons
+from paramfit.results.origin import Origin
+from paramfit.results.record import FitResult
+from paramfit.results.report import print_report
+from paramfit.results.summary import Summary, summarise
+from paramfit.results.verdict import fit_verdict
+from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport", "write_result"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks.run import task_of
-from paramfit.updates import Status, Stop
+from paramfit.outcome import Status, Stop
 
 __all__ = ["GracefulStop"]
 

@@ -10,7 +10,7 @@ from torch import nn
 from paramfit.callbacks.run import task_of
 from paramfit.errors import InputError
 from paramfit.models.base import natural_values
-from paramfit.updates import Update, parameter_values
+from paramfit.tasks.updates import Update, parameter_values
 
 __all__ = ["FitHistory"]
 

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.callbacks.run import data_of, run_directory, task_of
-from paramfit.callbacks.table_writer import checked_format, write_table
-from paramfit.data import EstimationDataModule
-from paramfit.data.table_checks import ColumnRequest, MissingColumn, TableColumns
-from paramfit.data.table_reader import read_table
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.files.checks import ColumnRequest, MissingColumn, TableColumns
+from paramfit.data.files.reader import read_table
+from paramfit.data.files.writer import checked_format, write_table
 from paramfit.distributions.center import median_of, predicted_mean
 from paramfit.errors import InputError
-from paramfit.estimates.bands import Bands, FittedCurve
+from paramfit.inference.bands import Bands, FittedCurve
 
 __all__ = ["PredictionsFile"]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
-from paramfit.data import EstimationDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
-from paramfit.estimates import LossFunction
+from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
-from paramfit.updates import EstimationTaskLike
+from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["data_of", "loss_function_of", "mean_loss", "run_directory", "task_of"]
 

@@ -7,13 +7,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paramfit.callbacks.fit_report import FitReport, write_result
 from paramfit.callbacks.run import run_directory, task_of
-from paramfit.climbing import ladder, pair_profiles
 from paramfit.errors import InputError
-from paramfit.estimates import FitResult, print_report
-from paramfit.estimates.ladder import Ladder
-from paramfit.estimates.profiles import PairProfile
-from paramfit.solvers.ladder import refuse_no_likelihood
-from paramfit.updates import Status
+from paramfit.fits.ladder import ladder, pair_profiles
+from paramfit.inference.ladder.climb import refuse_no_likelihood
+from paramfit.inference.ladder.rungs import Ladder
+from paramfit.inference.profile.profiles import PairProfile
+from paramfit.outcome import Status
+from paramfit.results.record import FitResult
+from paramfit.results.report import print_report
 
 __all__ = ["UncertaintyLadder"]
 

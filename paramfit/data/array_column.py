@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paramfit.data.nearest import quoted
 from paramfit.errors import InputError
+from paramfit.wording import quoted
 
 __all__ = ["float_column"]
 

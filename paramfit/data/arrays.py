@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from paramfit.data.array_column import float_column
-from paramfit.data.censored_rows import censored, check_censored
-from paramfit.data.censoring_words import statuses_of_words
+from paramfit.data.censoring.rows import censored, check_censored
+from paramfit.data.censoring.words import statuses_of_words
 from paramfit.data.columns import Columns
-from paramfit.data.nearest import nearest_names, quoted
 from paramfit.distributions import Censoring
 from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
+from paramfit.wording import nearest_names, quoted
 
 __all__ = ["observations_from"]
 

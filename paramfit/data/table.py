@@ -8,16 +8,16 @@ import numpy as np
 import torch
 
 from paramfit.data.base import EstimationDataModule, Labels
-from paramfit.data.censored_rows import censored
+from paramfit.data.censoring.rows import censored
 from paramfit.data.columns import Columns
-from paramfit.data.nearest import printable, quoted
+from paramfit.data.files.checks import CensoredColumns, ColumnRequest, TableColumns
+from paramfit.data.files.patterns import table_files
+from paramfit.data.files.reader import read_table
 from paramfit.data.normalization import Normalization
-from paramfit.data.table_checks import CensoredColumns, ColumnRequest, TableColumns
-from paramfit.data.table_files import table_files
-from paramfit.data.table_reader import read_table
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 from paramfit.precision import precision
+from paramfit.wording import printable, quoted
 
 __all__ = ["TableDataModule"]
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.models.compiled_formula import CompiledFormula
-from paramfit.models.elementary import FUNCTIONS
+from paramfit.formulas.compiled_formula import CompiledFormula
+from paramfit.formulas.elementary import FUNCTIONS
 
 __all__ = ["ArgumentFormula", "formula_variables"]
 

@@ -13,11 +13,11 @@ from torch.distributions import Distribution
 from paramfit.distributions import argument_bounds, is_integer, moment_start
 from paramfit.distributions.arguments import check_formula
 from paramfit.errors import InputError
+from paramfit.formulas.elementary import FUNCTIONS
+from paramfit.formulas.names import as_names, check_names
 from paramfit.models.argument_formula import ArgumentFormula, formula_variables
 from paramfit.models.base import ParametricModel, broadcast_parameters
-from paramfit.models.elementary import FUNCTIONS
 from paramfit.models.import_path import imported
-from paramfit.models.names import as_names, check_names
 from paramfit.parameters import ParameterSpec
 from paramfit.precision import precision
 

@@ -7,10 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from paramfit.errors import InputError
+from paramfit.formulas.compiled_formula import CompiledFormula
+from paramfit.formulas.elementary import FUNCTIONS
+from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
-from paramfit.models.compiled_formula import CompiledFormula
-from paramfit.models.elementary import FUNCTIONS
-from paramfit.models.names import as_names, check_names
 from paramfit.precision import precision
 
 __all__ = ["FormulaModel"]

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
+from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.followed import check_followed
 from paramfit.models.import_path import imported
-from paramfit.models.names import as_names, check_names
 from paramfit.precision import precision
 
 __all__ = ["FunctionModel"]

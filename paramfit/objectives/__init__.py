@@ -2,7 +2,6 @@
 
 from paramfit.objectives.absolute_error import AbsoluteError
 from paramfit.objectives.base import Objective
-from paramfit.objectives.majorised import MajorisedLikelihood
 from paramfit.objectives.negative_log_likelihood import NegativeLogLikelihood
 from paramfit.objectives.robust import CauchyError, HuberError, RobustError, SoftL1Error
 from paramfit.objectives.squared_error import SquaredError
@@ -11,7 +10,6 @@ __all__ = [
     "AbsoluteError",
     "CauchyError",
     "HuberError",
-    "MajorisedLikelihood",
     "NegativeLogLikelihood",
     "Objective",
     "RobustError",

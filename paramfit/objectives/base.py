@@ -11,7 +11,7 @@ from torch import Tensor
 from paramfit.errors import InputError
 from paramfit.objectives.summation import Pairwise, Summation
 from paramfit.observations import Censored
-from paramfit.scalars import scalar
+from paramfit.torch_overhead import scalar
 
 __all__ = ["Objective", "check_shapes"]
 

@@ -7,7 +7,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from paramfit.scalars import scalar
+from paramfit.torch_overhead import scalar
 
 __all__ = ["Pairwise", "Sequential", "Summation"]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramfit.errors import InputError
-from paramfit.scalars import scalar
+from paramfit.torch_overhead import scalar
 
 __all__ = ["GradientDescent"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
-from paramfit.estimates.profiles import PairProfile
+from paramfit.inference.profile.profiles import PairProfile
 from paramfit.plotting.image import new_figure
 
 __all__ = ["contour_figure"]

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from paramfit.estimates.bands import Bands
+from paramfit.inference.bands import Bands
 from paramfit.observations import Censored
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.points import draw_bounds, draw_points

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from paramfit.estimates.profiles import Profile
+from paramfit.inference.profile.profiles import Profile
 from paramfit.plotting.image import new_figure
 
 __all__ = ["profile_figure"]

@@ -12,21 +12,24 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit.data import EstimationDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
 from paramfit.distributions.center import predicted_mean
 from paramfit.errors import InputError
-from paramfit.estimates import LossFunction, summarise
-from paramfit.estimates.summary import Summary
+from paramfit.inference.loss_function import LossFunction
 from paramfit.models import DistributionModel, check_input_order
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
-from paramfit.optimizers import BlockOptimizer, LevenbergMarquardt, Newton
-from paramfit.tasks.compatibility import check_checkpoint, check_units, checkpoint_mark
+from paramfit.optimizers import BlockOptimizer
+from paramfit.outcome import Stop
+from paramfit.results.summary import Summary, summarise
+from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
+from paramfit.solvers.newton import Newton
+from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.update_log import UpdateLog
-from paramfit.updates import Stop, UpdateListener
+from paramfit.tasks.updates import UpdateListener
 
 __all__ = ["EstimationTask"]
 

@@ -7,15 +7,17 @@ from lightning.pytorch import Callback
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from paramfit.data import EstimationDataModule
-from paramfit.estimates import FittedCurve, summarise_least_squares
-from paramfit.gradients import ResidualRows
+from paramfit.data.base import EstimationDataModule
+from paramfit.fits.ending import how_it_ended
+from paramfit.fits.solve import MOST_ROWS_POLISHED
+from paramfit.inference.bands import FittedCurve
 from paramfit.models import ParametricModel
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.optimizers import LevenbergMarquardt
-from paramfit.optimizers.residual_sums import ResidualSums
-from paramfit.solvers import MOST_ROWS_POLISHED, how_it_ended
+from paramfit.passes.residual_rows import ResidualRows
+from paramfit.results.least_squares_summary import summarise_least_squares
+from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
+from paramfit.solvers.residual_sums import ResidualSums
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.solved import SolvedUpdates, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 

@@ -8,18 +8,19 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit.data import EstimationDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
 from paramfit.errors import InputError
-from paramfit.estimates import FittedCurve, summarise_likelihood
-from paramfit.gradients import LikelihoodTerms
+from paramfit.fits.ending import how_it_ended
+from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
-from paramfit.optimizers import Newton
-from paramfit.optimizers.likelihood_sums import LikelihoodSums
+from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.precision import precision
-from paramfit.solvers import how_it_ended
+from paramfit.results.likelihood_summary import summarise_likelihood
+from paramfit.solvers.likelihood_sums import LikelihoodSums
+from paramfit.solvers.newton import Newton
 from paramfit.tasks.automatic import AutomaticTask
 from paramfit.tasks.solved import SolvedUpdates, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 

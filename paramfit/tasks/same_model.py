@@ -6,8 +6,8 @@ from typing import Any
 from torch import nn
 
 from paramfit.errors import InputError
-from paramfit.estimates.origin import describe_model, describe_parameters
 from paramfit.models import FunctionModel, ParametricModel
+from paramfit.results.origin import describe_model, describe_parameters
 
 __all__ = ["check_same_model", "described"]
 

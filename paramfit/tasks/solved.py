@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from paramfit.data import EstimationDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 from paramfit.tasks.base import EstimationTask

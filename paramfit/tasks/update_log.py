@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from paramfit.updates import Stop, Update, UpdateListener, all_finite
+from paramfit.outcome import Stop
+from paramfit.tasks.updates import Update, UpdateListener, all_finite
 
 __all__ = ["UpdateLog"]
 

@@ -12,7 +12,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from paramfit.updates import Stop, Update, UpdateListener
+from paramfit.outcome import Stop
+from paramfit.tasks.updates import Update, UpdateListener
 
 MakeTrainer = Callable[..., Trainer]
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import LinearModel

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from paramfit.callbacks import DivergenceDetection, DivergenceReason
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient, NumericalGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
+from paramfit.outcome import Status
 from paramfit.tasks import HandWrittenDescent
-from paramfit.updates import Status, Update
+from paramfit.tasks.updates import Update
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask
 
 Row = tuple[float, tuple[float, float], tuple[float, float]]

@@ -11,7 +11,10 @@ import torch
 from torch.optim import SGD, Adam
 
 from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
-from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.models import DistributionModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from paramfit.callbacks import FitEarlyStopping
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
+from paramfit.outcome import Status, Stop
 from paramfit.tasks import HandWrittenDescent
-from paramfit.updates import Status, Stop
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, validation
 
 

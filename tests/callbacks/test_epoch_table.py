@@ -3,7 +3,8 @@
 import pytest
 
 from paramfit.callbacks import EpochTable, LossLines
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.tasks import ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
 

@@ -11,7 +11,9 @@ from torch.distributions import Cauchy, Distribution
 from torch.optim import SGD
 
 from paramfit.callbacks import FitPlots, FitReport
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import DistributionModel, LinearModel
 from paramfit.optimizers import GradientDescent

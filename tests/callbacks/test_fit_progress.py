@@ -9,7 +9,8 @@ from lightning.pytorch import Trainer
 from rich.console import Console
 
 from paramfit.callbacks import DivergenceDetection, FitProgress
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent

@@ -13,7 +13,9 @@ from torch.optim import LBFGS, SGD, Optimizer
 
 from paramfit import compare, fit
 from paramfit.callbacks import DivergenceDetection, Doctor, FitEarlyStopping, FitReport
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.models import DistributionModel
 from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer

@@ -8,9 +8,10 @@ import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks import GracefulStop
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
+from paramfit.outcome import Status
 from paramfit.tasks import ThermometerRegression
-from paramfit.updates import Status
 from tests.callbacks.conftest import MakeTrainer
 
 

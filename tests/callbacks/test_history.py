@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from paramfit.callbacks import FitHistory
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import LinearModel

@@ -10,10 +10,13 @@ import torch
 from torch.distributions import Cauchy, Distribution, HalfCauchy, StudentT
 
 from paramfit.callbacks import PredictionsFile
-from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.data.columns import Columns
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
-from paramfit.estimates.bands import FittedCurve
+from paramfit.inference.bands import FittedCurve
 from paramfit.models import DistributionModel
 from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer

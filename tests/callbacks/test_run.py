@@ -7,7 +7,8 @@ import pytest
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from paramfit.callbacks.run import data_of, mean_loss, run_directory, task_of
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.objectives import SquaredError
 from paramfit.tasks import ThermometerRegression

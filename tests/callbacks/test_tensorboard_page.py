@@ -15,7 +15,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from paramfit.callbacks import FitHistory
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.tasks import ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
 

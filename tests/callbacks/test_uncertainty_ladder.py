@@ -7,7 +7,7 @@ import pytest
 
 from paramfit import DistributionModel, InputError, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
-from paramfit.data import TableDataModule
+from paramfit.data.table import TableDataModule
 from tests.callbacks.conftest import MakeTrainer
 
 

@@ -13,7 +13,8 @@ from paramfit.callbacks import (
     FitReport,
     ValidationLines,
 )
-from paramfit.data import Standardize, ThermometerDataModule
+from paramfit.data.normalization import Standardize
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.tasks import Regression
 from tests.callbacks.conftest import MakeTrainer
 

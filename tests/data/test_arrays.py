@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from paramfit.data import observations_from
+from paramfit.data.arrays import observations_from
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 

@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data import (
-    EstimationDataModule,
-    FixedScale,
-    GaussianDataModule,
-    InMemoryLoader,
-    Standardize,
-    ThermometerDataModule,
-)
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.loader import InMemoryLoader
+from paramfit.data.normalization import FixedScale, Standardize
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from paramfit.data import Columns, ThermometerDataModule
+from paramfit.data.columns import Columns
+from paramfit.data.thermometer import ThermometerDataModule
 
 
 @pytest.mark.parametrize(

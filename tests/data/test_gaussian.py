@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data import GaussianDataModule
+from paramfit.data.gaussian import GaussianDataModule
 from paramfit.errors import InputError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data import InMemoryLoader
+from paramfit.data.loader import InMemoryLoader
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data import FixedScale, Standardize
+from paramfit.data.normalization import FixedScale, Standardize
 from paramfit.errors import InputError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data import split_rows
+from paramfit.data.split import split_rows
 from paramfit.errors import InputError
 
 

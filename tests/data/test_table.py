@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import paramfit
-from paramfit.data import Standardize, TableDataModule
+from paramfit.data.normalization import Standardize
+from paramfit.data.table import TableDataModule
 from paramfit.errors import InputError
 
 TABLE = "t / s,current,error,note\n0,1.5,0.1,a\n1,2.5,0.2,b\n2,3.5,0.3,c\n3,4.5,0.4,d\n"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data import FixedScale, Standardize, ThermometerDataModule
+from paramfit.data.normalization import FixedScale, Standardize
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 
 

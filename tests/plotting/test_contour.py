@@ -11,7 +11,7 @@ from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from paramfit.estimates.profiles import PairProfile
+from paramfit.inference.profile.profiles import PairProfile
 from paramfit.plotting import contour_figure, pixels
 
 LEVELS = {0.68: -2 * math.log(0.32), 0.95: -2 * math.log(0.05)}  # chi-squared with two degrees of freedom

@@ -5,7 +5,7 @@ import torch
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
-from paramfit.estimates.bands import Bands
+from paramfit.inference.bands import Bands
 from paramfit.plotting import fit_figure, scatter_figure
 from tests.thermometer import CELSIUS, READINGS
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paramfit.estimates.profiles import Profile
+from paramfit.inference.profile.profiles import Profile
 from paramfit.plotting import pixels, profile_figure
 
 LIMIT = 1.959963984540054

@@ -17,16 +17,17 @@ from torch.optim import SGD
 
 from paramfit.callbacks import EpochTable, EstimateRows, FitReport
 from paramfit.callbacks.run import task_of
-from paramfit.data import EstimationDataModule, GaussianDataModule
-from paramfit.estimates import FitResult
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.gaussian import GaussianDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient
 from paramfit.models import GaussianModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent
+from paramfit.results.record import FitResult
 from paramfit.tasks import GaussianLocation, HandWrittenDescent
 from paramfit.tasks.base import EstimationTask
-from paramfit.updates import Update
+from paramfit.tasks.updates import Update
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "gaussian_location.json").read_text(encoding="utf-8"))
 FIRST = GOLDEN["first_step"]

@@ -15,14 +15,16 @@ from torch import Tensor
 
 from paramfit.callbacks import DivergenceDetection, EpochTable, FitReport, GradientLines
 from paramfit.callbacks.run import task_of
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import LinearModel
 from paramfit.objectives import SquaredError
 from paramfit.optimizers import GradientDescent
+from paramfit.outcome import Status
 from paramfit.tasks import HandWrittenDescent, ThermometerRegression
 from paramfit.tasks.base import EstimationTask
-from paramfit.updates import Status, Update
+from paramfit.tasks.updates import Update
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "gradient_descent.json").read_text(encoding="utf-8"))
 RUNS = {f"{run['name']}-{run['summation']}": run for run in GOLDEN["runs"]}

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from paramfit.callbacks import AtomicCheckpointIO, DivergenceDetection, FitCheckpoint, GracefulStop
-from paramfit.data import EstimationDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.tasks import LeastSquares, MaximumLikelihood
 
 Task = TypeVar("Task", LeastSquares, MaximumLikelihood)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.optim import LBFGS, SGD
 
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.tasks import EstimationTask, GaussianLocation, MaximumLikelihood, ThermometerRegression

@@ -7,7 +7,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.optim import LBFGS, SGD, Adam, Optimizer
 
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.objectives import SquaredError
 from paramfit.tasks import ThermometerRegression
 

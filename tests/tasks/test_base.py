@@ -16,7 +16,10 @@ from torch.distributions import Normal
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
 
-from paramfit.data import EstimationDataModule, FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient, AutogradGradient
 from paramfit.models import LinearModel

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.optim import LBFGS
 
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import FormulaModel, FunctionModel, LinearModel, ParametricModel
 from paramfit.optimizers import GradientDescent

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from paramfit.data import GaussianDataModule
+from paramfit.data.gaussian import GaussianDataModule
 from paramfit.errors import InputError
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.tasks import GaussianLocation

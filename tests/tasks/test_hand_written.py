@@ -12,7 +12,9 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from scipy.special import digamma
 from torch.optim import SGD, Adam
 
-from paramfit.data import EstimationDataModule, FixedScale, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import DistributionModel, LinearModel

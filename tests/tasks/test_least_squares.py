@@ -29,15 +29,17 @@ from paramfit.callbacks import (
     GracefulStop,
     ValidationLines,
 )
-from paramfit.data import EstimationDataModule, Standardize, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.normalization import Standardize
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.optimizers import LevenbergMarquardt
+from paramfit.outcome import Status
+from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.tasks import HandWrittenDescent, LeastSquares, Regression
-from paramfit.updates import Status
 from tests.callbacks.conftest import events_of
 from tests.tasks.conftest import MakeTrainer
 from tests.tasks.interrupted import SignalAt, assert_same, fitted

@@ -16,12 +16,14 @@ from torch.optim import LBFGS, SGD, Adam, Optimizer
 
 from paramfit import fit
 from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
-from paramfit.data import EstimationDataModule, GaussianDataModule, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
-from paramfit.estimates import FitResult
 from paramfit.models import DistributionModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
+from paramfit.results.record import FitResult
 from paramfit.tasks import MaximumLikelihood
 from tests.tasks.conftest import MakeTrainer
 

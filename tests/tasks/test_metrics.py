@@ -8,7 +8,9 @@ import torch
 from scipy import stats
 from torchmetrics.functional import mean_squared_error
 
-from paramfit.data import FixedScale, GaussianDataModule, ThermometerDataModule
+from paramfit.data.gaussian import GaussianDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, SquaredError
 from paramfit.tasks import GaussianLocation, ThermometerRegression
 from paramfit.tasks.metrics import HeldOutMetrics

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS
 
-from paramfit.data import EstimationDataModule, FixedScale, ThermometerDataModule
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.gradients import AutogradGradient
 from paramfit.observations import Observations

@@ -12,11 +12,11 @@ from lightning.pytorch import Callback
 from torch import Tensor, nn
 from torch.distributions import Laplace
 
-from paramfit.data import EstimationDataModule
+from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel
 from paramfit.observations import Observations
-from paramfit.optimizers import Newton
+from paramfit.solvers.newton import Newton
 from paramfit.tasks import MaximumLikelihood
 from tests.tasks.interrupted import SignalAt, assert_same, fitted
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.optim import LBFGS
 
-from paramfit.data import FixedScale, ThermometerDataModule
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.tasks import ThermometerRegression
 from tests.tasks.conftest import MakeTrainer
 

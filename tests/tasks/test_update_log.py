@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from paramfit.outcome import Status, Stop
 from paramfit.tasks.update_log import UpdateLog
-from paramfit.updates import Status, Stop, Update
+from paramfit.tasks.updates import Update
 
 
 class Every:

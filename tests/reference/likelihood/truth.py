@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from paramfit.estimates import FitResult
+from paramfit.results.record import FitResult
 
 Array = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from paramfit.callbacks import FitReport
-from paramfit.data import TableDataModule
-from paramfit.estimates import FitResult
+from paramfit.data.table import TableDataModule
 from paramfit.models import FormulaModel
+from paramfit.results.record import FitResult
 from paramfit.tasks import LeastSquares
 from tests.reference.nist.problem import Problem
 

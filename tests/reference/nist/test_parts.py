@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paramfit.data import TableDataModule
+from paramfit.data.table import TableDataModule
 from paramfit.models import FormulaModel
 from tests.reference.nist.dataset import Kind
 from tests.reference.nist.formulas import evaluate

@@ -1,0 +1,400 @@
+"""The single LightningCLI call."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError, Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
+
+# Imported for their names: a class_path may be short for any class that is imported.
+from paramfit import callbacks, gradients, models, objectives, tasks
+from paramfit.callbacks import (
+    AtomicCheckpointIO,
+    DivergenceDetection,
+    Doctor,
+    EpochTable,
+    FitCheckpoint,
+    FitEarlyStopping,
+    FitHistory,
+    FitPlots,
+    FitProgress,
+    FitReport,
+    GracefulStop,
+    NoProfiler,
+    PredictionsFile,
+    UncertaintyLadder,
+)
+from paramfit.cli.config_file import ConfigFile, ConfigParser
+from paramfit.cli.explanation import explained, input_error_in
+from paramfit.cli.quiet import silence_lightning
+from paramfit.cli.run_directory import raised_by_lightning, remove_run
+from paramfit.data import gaussian, normalization, table, thermometer
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.files.patterns import table_file
+from paramfit.errors import InputError
+from paramfit.models import check_input_order
+from paramfit.outcome import Status
+from paramfit.parameters import ParameterSpec
+from paramfit.tasks import EstimationTask, try_model
+
+__all__ = ["FitCLI", "run"]
+
+_ = (callbacks, gaussian, gradients, models, normalization, objectives, table, tasks, thermometer)
+
+_MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
+
+_VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
+
+_EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
+
+
+class FitCLI(LightningCLI):
+    """``paramfit fit``, ``validate``, ``test`` and ``predict``."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._command = arguments[0]
+        self.report = FitReport()
+        self._made_before = 0
+        super().__init__(
+            model_class=EstimationTask,
+            datamodule_class=EstimationDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=ConfigFile,
+            seed_everything_default=0,
+            parser_class=ConfigParser,
+            auto_configure_optimizers=False,
+            trainer_defaults={
+                "accelerator": "cpu",  # auto may choose one without float64
+                "num_sanity_val_steps": 0,
+                "enable_model_summary": False,
+            },
+            args=list(arguments),
+            run=True,
+        )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # static there; here it knows the command
+        """The command that was asked for alone: each parser takes a while to build."""
+        return {name: skip for name, skip in LightningCLI.subcommands().items() if name == self._command}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Our callbacks, each configurable under its own key."""
+        parser.add_argument(
+            "--name", type=str | None, default=None, help="Folder of the run under lightning_logs; the config's name."
+        )
+        for callback, key in (
+            (FitHistory, "history"),
+            (DivergenceDetection, "divergence"),
+            (FitEarlyStopping, "early_stopping"),
+            (Doctor, "doctor"),
+            (EpochTable, "epoch_table"),
+            (FitReport, "report"),  # before the plots: a figure that fails must not cost the result
+            (UncertaintyLadder, "ladder"),
+            (FitPlots, "plots"),
+            (FitCheckpoint, "checkpoint"),
+        ):
+            parser.add_lightning_class_args(callback, key)
+        if self._command == "predict":
+            parser.add_argument(
+                "--predictions.format", type=str, default="csv", help="Kind of file that is written: csv or parquet."
+            )
+            parser.add_argument(
+                "--predictions.at",
+                type=str | None,
+                default=None,
+                help="Table (CSV or Parquet) of the inputs to predict for; those of the data where it is not given.",
+            )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse without Lightning's warning about arguments given from Python."""
+        try:
+            self.config = parser.parse_args(args)
+        except UnicodeDecodeError as wrong:
+            msg = f"config: {', '.join(_config_files(args))} is not a text file in UTF-8 ({wrong.reason})"
+            raise InputError(msg) from wrong
+        except ArgumentError as wrong:
+            known = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
+            raise InputError(explained(wrong, known, _config_files(args))) from wrong
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the configuration alone: the checkpoint's own would override what the user says."""
+
+    @property
+    def _options(self) -> Namespace:
+        options: Namespace = self.config[self._command]
+        return options
+
+    def before_instantiate_classes(self) -> None:
+        """Give the run its name."""
+        options = self._options
+        given_name = options.get("name")
+        if given_name is not None and (
+            not given_name or ".." in Path(given_name).parts or Path(given_name).is_absolute()
+        ):
+            msg = f"name: expected a folder under lightning_logs, but got {given_name!r}"
+            raise InputError(msg)
+        if given_name is None:
+            given = [str(path) for path in options.get("config") or []]
+            options["name"] = Path(given[-1]).stem if given else options["model"]["class_path"].rsplit(".", 1)[-1]
+
+    def instantiate_classes(self) -> None:
+        """Build task, data and trainer.
+
+        Raises:
+            InputError: if one of them refuses what it was given.
+        """
+        try:
+            super().instantiate_classes()
+        except Exception as wrong:
+            if input_error_in(wrong) is None:
+                raise
+            raise InputError(explained(wrong, _option_names(self._options))) from wrong
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """A trainer with our logger and checkpoints, and only the callbacks that the command needs."""
+        given = self._get(self.config_init, "trainer")
+        settings = {"plugins": [*_as_list(given.get("plugins")), AtomicCheckpointIO()], **kwargs}
+        if given.get("profiler") is None:
+            settings["profiler"] = NoProfiler()
+        if self._command == "fit":
+            if given.get("max_epochs") is None and given.get("max_steps", -1) == -1 and given.get("max_time") is None:
+                settings["max_epochs"] = _MOST_EPOCHS
+            if given.get("logger") in (None, True):
+                settings["logger"] = self._new_logger()
+            return super().instantiate_trainer(**settings)
+        config = {**given, **settings, "logger": False, "enable_checkpointing": False}
+        extra: list[Callback] = []
+        if self._command == "predict":
+            asked = self._options["predictions"]
+            at = asked["at"]
+            there = None if at is None else table_file(at, "predictions.at")
+            extra = [PredictionsFile(self._folder_of_predictions(), asked["format"], there)]
+        config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
+        if not _has_progress_bar(config):
+            config["enable_progress_bar"] = False
+        return self._checked_trainer(config)
+
+    @staticmethod
+    def _checked_trainer(config: dict[str, Any]) -> Trainer:
+        for option in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"):
+            if config.get(option) == 0:
+                msg = f"trainer.{option}: expected at least 1, but got 0"
+                raise InputError(msg)
+        try:
+            return Trainer(**config)
+        except (ValueError, TypeError, MisconfigurationException) as wrong:
+            msg = f"trainer: {wrong}"
+            raise InputError(msg) from wrong
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        found: list[Callback] = [GracefulStop(), *callbacks]
+        if config.get("enable_progress_bar") is not False and not _has_progress_bar(config):
+            found.append(FitProgress())
+        if config.get("enable_checkpointing") is False:
+            found = [callback for callback in found if not isinstance(callback, FitCheckpoint)]
+        self.report = next(callback for callback in found if isinstance(callback, FitReport))
+        config["callbacks"] = [
+            *_as_list(config.get("callbacks")),
+            *found,
+            ConfigFile(self._parser(self._command), self._options),
+        ]
+        return self._checked_trainer(config)
+
+    def _root(self) -> Path:
+        return Path(self._get(self.config_init, "trainer").get("default_root_dir") or ".") / "lightning_logs"
+
+    def _new_logger(self) -> TensorBoardLogger:
+        return TensorBoardLogger(self._root(), name=self._options["name"], default_hp_metric=False, max_queue=1000)
+
+    def _folder_of_predictions(self) -> Path:
+        checkpoint = self._checkpoint()
+        if checkpoint is not None and checkpoint.parent.name == "checkpoints":
+            return checkpoint.parent.parent
+        return Path(self._new_logger().log_dir)
+
+    def _checkpoint(self) -> Path | None:
+        """The file that ``--ckpt_path`` means.
+
+        Raises:
+            InputError: if there is none.
+        """
+        given = self._options.get("ckpt_path")
+        if given is None:
+            return None
+        if given in ("last", "best"):
+            return self._latest(f"{given}.ckpt")
+        if not Path(given).is_file():
+            msg = f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
+            raise InputError(msg)
+        return Path(given)
+
+    def _latest(self, file: str) -> Path:
+        """The checkpoint of the run whose configuration was given, or that of the newest run of this name.
+
+        Raises:
+            InputError: if there is none.
+        """
+        own = [run for path in self._options.get("config") or [] if (run := _run_of(Path(str(path)))) is not None]
+        folder = own[-1] if own else self._root() / self._options["name"]
+        pattern = f"checkpoints/{file}" if own else f"version_*/checkpoints/{file}"
+        found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+        if not found:
+            msg = (
+                f"ckpt_path: there is no {file} under {folder}; run the fit first, or give a file"
+                f" (--ckpt_path RUN/checkpoints/{file})"
+            )
+            raise InputError(msg)
+        newest: Path = found[-1]
+        return newest
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        checkpoint = self._checkpoint()
+        arguments = super()._prepare_subcommand_kwargs(subcommand)
+        return {**arguments, "ckpt_path": None if checkpoint is None else str(checkpoint)}
+
+    def before_fit(self) -> None:
+        """Try everything that can be wrong before a run directory exists.
+
+        Raises:
+            InputError: if something is.
+        """
+        checkpoint = self._checkpoint()
+        if checkpoint is not None:
+            self._made_before = int(AtomicCheckpointIO().load_checkpoint(checkpoint)["paramfit"]["updates"])
+        self._try_model_on_data("fit")
+        self.model.configure_optimizers()
+        if self.trainer.world_size > 1:  # before Lightning starts the other processes
+            msg = f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for"
+            raise InputError(msg)
+        folder = self.run_directory
+        if folder is not None and folder.exists():
+            msg = f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
+            raise InputError(msg)
+
+    def before_validate(self) -> None:
+        """Try the model on the data, with the parameters of a fit.
+
+        Raises:
+            InputError: if model and data do not belong together, or if no fit is named and starts are not asked for:
+                the loss at the start tells something of a descent, a prediction from starts tells nothing.
+        """
+        if self._checkpoint() is None:
+            if self._command != "validate" or self.model.is_solved:
+                msg = (
+                    f"ckpt_path: {self._command} needs a fit, and would take the starting values for one; give"
+                    " --ckpt_path last, or --config RUN/config.yaml --ckpt_path best"
+                )
+                raise InputError(msg)
+            print("No --ckpt_path is given: evaluated at the starting values, which are no fit.")
+        self._try_model_on_data("validate")
+
+    before_test = before_predict = before_validate
+
+    def _try_model_on_data(self, stage: str) -> None:
+        try:
+            self.datamodule.prepare_data()
+            self.datamodule.setup(stage)
+            check_input_order(self.model.model, self.datamodule.columns.inputs)
+        except InputError as wrong:  # of an option that could only be judged with the data
+            options = self._options.keys(branches=True)
+            known = [name for name in options if name.startswith("data.")]
+            raise InputError(explained(wrong, known)) from wrong
+        try_model(self.model, self.datamodule.every)  # in the table's order: a wrong row is told by its number
+
+    @property
+    def run_directory(self) -> Path | None:
+        """Where this run's files go, if it has a logger."""
+        if self.trainer.logger is None or getattr(self.trainer, "fast_dev_run", False) or self.trainer.log_dir is None:
+            return None
+        return Path(self.trainer.log_dir)
+
+    def fit(self, **arguments: Any) -> None:
+        """Fit; where the input turns out to be wrong, leave nothing behind."""
+        folder = self.run_directory
+        try:
+            self.trainer.fit(**arguments)
+            if self.model.updates == self._made_before and self.model.stop is None:
+                msg = (
+                    "there is nothing to do: no update was made; give a larger --trainer.max_epochs (a resumed fit"
+                    " counts those of its checkpoint), and --trainer.limit_train_batches above 0"
+                )
+                raise InputError(msg)
+        except BrokenPipeError:
+            raise
+        except OSError as refused:
+            msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
+            raise InputError(msg) from refused
+        except (ValueError, RuntimeError) as refused:
+            self._remove(folder)
+            if isinstance(refused, InputError) or not raised_by_lightning(refused):
+                raise
+            msg = f"trainer: {refused}"
+            raise InputError(msg) from refused
+        except BaseException:
+            self._remove(folder)
+            raise
+
+    def _remove(self, folder: Path | None) -> None:
+        """Leave no run directory behind, unless updates would be lost with it."""
+        if self.model.updates - self._made_before > self.model.updates_per_step:
+            return
+        if folder is not None and folder.is_dir():
+            remove_run(folder, self.trainer.loggers)
+
+
+def _config_files(arguments: Sequence[str]) -> list[str]:
+    """The files that follow ``--config``."""
+    after = [following for option, following in pairwise(arguments) if option in {"-c", "--config"}]
+    return after + [option.split("=", 1)[1] for option in arguments if option.startswith("--config=")]
+
+
+def _run_of(config: Path) -> Path | None:
+    """The run directory that a configuration was kept in, or None for any other file."""
+    folder = config.parent
+    is_run = (folder / "checkpoints").is_dir() or _VERSION.fullmatch(folder.resolve().name)
+    return folder if config.name == "config.yaml" and is_run else None
+
+
+def _option_names(options: Namespace) -> Iterator[str]:
+    """Dotted names of all options, those of what can be said of each parameter included."""
+    for name, value in options.items():
+        yield name
+        if isinstance(value, Mapping):
+            for inside in value:
+                yield f"{name}.{inside}"
+                yield from (f"{name}.{inside}.{field.name}" for field in fields(ParameterSpec))
+
+
+def _has_progress_bar(config: dict[str, Any]) -> bool:
+    return any(isinstance(callback, ProgressBar) for callback in _as_list(config.get("callbacks")))
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse, run, and turn the outcome into an exit code."""
+    silence_lightning()
+    try:
+        cli = FitCLI(arguments)
+    except (InputError, MisconfigurationException) as wrong:
+        print(f"error: {explained(wrong)}", file=sys.stderr)
+        return 2
+    except SystemExit as ended:
+        if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning makes a 1 of the second Ctrl-C
+            return 130
+        return ended.code if isinstance(ended.code, int) else 0
+    result = cli.report.result
+    return 0 if result is None else _EXIT_CODES.get(result.status, 0)

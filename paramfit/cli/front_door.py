@@ -1,0 +1,109 @@
+"""The command line's front door: help, version and exit codes, without waiting for torch."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from paramfit import __version__
+
+__all__ = ["COMMANDS", "HELP", "OPTIONS", "main"]
+
+COMMANDS = {
+    "fit": "estimate the parameters of a model",
+    "validate": "measure a fitted model on the held-out rows",
+    "test": "the same, reported as test metrics",
+    "predict": "write predictions.csv into the run directory",
+}
+
+OPTIONS = {
+    "--config": "a YAML file; configs/ has one for each lesson",
+    "--model": "the task: a class path, or its own options as --model.NAME VALUE",
+    "--data": "the data module: a class path, or --data.NAME VALUE",
+    "--trainer": "Lightning's Trainer: --trainer.max_epochs 100",
+    "--ckpt_path": "a checkpoint to go on from or to evaluate; last: the newest of this configuration",
+    "--name": "folder of the run under lightning_logs (default: the configuration's name)",
+    "--early_stopping": "--early_stopping.patience 5 switches it on",
+    "--divergence": "--divergence.growth_factor null, --divergence.enabled false",
+    "--history": "--history.every 10: how often the curves are recorded",
+    "--epoch_table": "--epoch_table.form GradientLines prints the lessons' lines",
+    "--checkpoint": "--checkpoint.every_n_updates 1000",
+    "--doctor": "--doctor.enabled false leaves out the examination of the start",
+    "--plots": "--plots.enabled false leaves out the figures",
+    "--ladder": "--ladder.enabled true: errors by every way; --ladder.bootstrap 1000",
+    "--report": "--report.enabled false leaves out the printed report",
+    "--predictions": "of predict: --predictions.at new.csv, --predictions.format parquet",
+    "--print_config": "print the whole configuration and stop",
+}
+
+EXIT_CODES = {
+    0: "done",
+    2: "what you gave is wrong: one error line says what, where and what to do",
+    3: "the fit diverged",
+    130: "interrupted by Ctrl-C, after a checkpoint",
+    143: "terminated by SIGTERM, after a checkpoint",
+    1: "anything else: a bug",
+}
+
+
+_READER_GONE = 128 + 13  # as a shell reports SIGPIPE
+
+
+def _rows(rows: dict[str, str]) -> str:
+    return "\n".join(f"  {name:<18}{text}" for name, text in rows.items())
+
+
+HELP = f"""paramfit {__version__}: parameter estimation as a PyTorch Lightning project
+
+usage: paramfit COMMAND [options]
+
+commands:
+{_rows(COMMANDS)}
+
+options (paramfit fit --help lists all of them):
+{_rows(OPTIONS)}
+
+exit codes:
+{_rows({str(code): text for code, text in EXIT_CODES.items()})}
+
+start here:
+  paramfit fit --config configs/thermometer/normalized.yaml
+  paramfit fit --config configs/table/saturation.yaml          (your own table and formula)
+  paramfit predict --config RUN/config.yaml --ckpt_path last   (RUN: what the fit names at its end)
+  tensorboard --logdir lightning_logs
+"""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        args: what follows ``paramfit``; the process's own arguments where it is not given.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if args is None else args)
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(HELP, end="")
+        return 0
+    if arguments[0] == "--version":
+        print(f"paramfit {__version__}")
+        return 0
+    if arguments[0] not in COMMANDS:
+        print(f"error: {arguments[0]!r} is no command; use one of: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    # A console script does not see the working directory, where the user's own model file is. At the end, so that a
+    # file there cannot take the place of an installed package.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        from paramfit.cli.fit_cli import run
+
+        return run(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone, such as head; what Python would still print at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE

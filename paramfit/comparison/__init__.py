@@ -1,0 +1,1 @@
+"""Fits beside each other: criteria, weights, and tests of nested models."""

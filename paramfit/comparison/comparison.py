@@ -1,0 +1,141 @@
+"""Fits of the same data side by side."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from paramfit.shown.notebook import as_html
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
+
+_WIDTH = 130
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One fit.
+
+    Attributes:
+        run: what it is called.
+        model: its formula, distribution or class.
+        status: how it ended.
+        n_parameters: estimated ones, with sigma among them where it is not known.
+        log_likelihood: at the estimates.
+        aic: Akaike's criterion.
+        aicc: the same for few observations; None where there are too few.
+        bic: Schwarz's criterion.
+        delta_aic: difference to the smallest of all fits; likewise the others.
+        delta_aicc: None where a fit has none.
+        delta_bic: of the BIC.
+        weight: Akaike weight by the comparison's criterion.
+    """
+
+    run: str
+    model: str
+    status: str
+    n_parameters: int
+    log_likelihood: float
+    aic: float
+    aicc: float | None
+    bic: float
+    delta_aic: float
+    delta_aicc: float | None
+    delta_bic: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class NestedTest:
+    """Whether the data ask for the larger of two models.
+
+    Attributes:
+        smaller: the run with fewer parameters.
+        larger: the run with more.
+        how: what makes the larger model the smaller one, such as ``c = 0``; None where they are not nested, as far as
+            was found.
+        test: ``likelihood ratio`` or ``F``; None where there is none, and ``reason`` says why.
+        statistic: of the test.
+        degrees_of_freedom: one number for a likelihood ratio, two for an F.
+        probability: of a statistic at least so large, if the smaller model holds.
+        reason: why there is no test.
+        cautions: what the probability does not know.
+    """
+
+    smaller: str
+    larger: str
+    how: str | None = None
+    test: str | None = None
+    statistic: float | None = None
+    degrees_of_freedom: tuple[int, ...] = ()
+    probability: float | None = None
+    reason: str | None = None
+    cautions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    r"""What ``paramfit.compare`` found.
+
+    .. math:: w_i = \frac{e^{-\Delta_i / 2}}{\sum_j e^{-\Delta_j / 2}}, \qquad \Delta_i = c_i - \min_j c_j
+
+    with c the AICc, or the AIC where a fit has no AICc. Log-likelihoods have all their constants, and sigma counts as a
+    parameter wherever it is estimated: statsmodels' OLS does not count it, so that its AIC is smaller by 2, and its BIC
+    by the logarithm of the number of observations, for every model alike.
+
+    Attributes:
+        criterion: ``AICc`` or ``AIC``: what the weights rest on.
+        n_observations: that trained.
+        rows: one for each run, in the order given.
+        tests: one for each pair of runs with unequal numbers of parameters.
+        warnings: what to be careful about.
+
+    References:
+        Kenneth Burnham, David Anderson: Model Selection and Multimodel Inference (2002), chapter 2.
+    """
+
+    criterion: str
+    n_observations: int
+    rows: tuple[ComparisonRow, ...]
+    tests: tuple[NestedTest, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> ComparisonRow:
+        """The row with the largest weight."""
+        return max(self.rows, key=lambda row: row.weight)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as dictionaries, lists and numbers."""
+        return {
+            "criterion": self.criterion,
+            "n_observations": self.n_observations,
+            "rows": [asdict(row) for row in self.rows],
+            "tests": [{**asdict(test), "cautions": list(test.cautions)} for test in self.tests],
+            "warnings": list(self.warnings),
+        }
+
+    def __rich__(self) -> "RenderableType":
+        """The tables, for rich's ``print``: best fit first."""
+        from paramfit.comparison.report_comparison import comparison_report
+
+        return comparison_report(self)
+
+    def _repr_html_(self) -> str:
+        """The tables, for a notebook."""
+        return as_html(self, _WIDTH)
+
+
+def akaike_weights(criterion: Sequence[float]) -> list[float]:
+    """Weights that sum to 1, from each fit's AIC or AICc.
+
+    Example:
+        >>> [round(weight, 3) for weight in akaike_weights([100.0, 102.0])]
+        [0.731, 0.269]
+    """
+    least = min(criterion)
+    share = [math.exp(-0.5 * (value - least)) for value in criterion]
+    return [one / sum(share) for one in share]

@@ -1,0 +1,1 @@
+"""Censored observations: the words for them, and the rows that say so."""

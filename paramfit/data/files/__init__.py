@@ -1,0 +1,1 @@
+"""Table files: finding, reading, checking and writing them."""

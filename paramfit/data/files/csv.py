@@ -1,0 +1,193 @@
+"""Columns of a CSV file."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+
+from paramfit.data.censoring.words import complaint_about_word, status_of_word
+from paramfit.data.files.checks import ColumnRequest, TableColumns, complete_rows, positions_of
+from paramfit.errors import InputError
+from paramfit.wording import printable, quoted
+
+__all__ = ["columns_of_csv"]
+
+_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan", "NAN", "-NaN", "-nan")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators: str = ",") -> TableColumns:
+    """Read columns by name from the bytes of a CSV file.
+
+    The first line that is not blank holds the names; blank lines are skipped. pyarrow reads the cells; only where it
+    cannot does a slower reader of ours go through the lines, to say which one is wrong (or that none is).
+
+    Args:
+        path: the file, as messages name it.
+        content: its bytes: UTF-8, with or without a byte order mark.
+        request: the columns.
+        separators: what may stand between cells; the first of them that the header holds does.
+
+    Raises:
+        InputError: naming file, line and column, for whatever cannot be read.
+    """
+    if content.startswith(_UTF16):
+        msg = f"{printable(path)}: the text is UTF-16; save it as UTF-8"
+        raise InputError(msg)
+    header, skipped, separator = _header(path, content, separators)
+    try:
+        places = positions_of(path, request.names, header, " in the header")
+    except InputError as error:
+        if _is_text("".join(header)):
+            raise
+        msg = f"{error} (the header is not UTF-8: save the file as UTF-8)"
+        raise type(error)(msg) from None
+    words = [name == request.words for name in request.names]
+    values = _quick(content, separator, len(header), skipped, places, words)
+    if values is None:
+        values = _careful(path, content, separator, request, places)
+
+    def place(row: int) -> str:
+        line, _ = next(islice(_records(path, content, separator), row + 1, None))
+        return f"line {line}"
+
+    return complete_rows(path, request, values, place)
+
+
+def _header(path: str, content: bytes, separators: str) -> tuple[list[str], int, str]:
+    """The cells of the header, the lines down to its end, and what separates them."""
+    text = _lines_of(content)
+    first = re.sub('"[^"]*"', "", next((line for line in text if line.strip("\r\n")), ""))
+    separator = next((candidate for candidate in separators if candidate in first), separators[0])
+    reader = csv.reader(_lines_of(content), delimiter=separator, strict=True)
+    try:
+        header = next((cells for cells in reader if cells), None)
+    except csv.Error as error:
+        msg = f"{printable(path)}: the header cannot be read ({error})"
+        raise InputError(msg) from None
+    if header is None:
+        msg = f"{printable(path)}: the file is empty; its first line has to hold the names of the columns"
+        raise InputError(msg)
+    return header, reader.line_num, separator
+
+
+def _lines_of(content: bytes) -> io.TextIOWrapper:
+    """The text; bytes that are not UTF-8 stay, for they do not matter in a column that nobody asked for."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _is_text(text: str) -> bool:
+    """Whether all of it was UTF-8."""
+    return not any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _quick(
+    content: bytes, separator: str, n_cells: int, skipped: int, places: list[int], words: list[bool]
+) -> NDArray[np.float64] | None:
+    """The columns by pyarrow, some of them of words; None where it finds a cell or a line that it cannot read."""
+    if content.count(b'"') % 2:
+        return None  # pyarrow lets a quote that is never closed swallow the rest of the file
+    if re.search(rb'""[^' + re.escape(separator.encode()) + rb"\r\n]", content):
+        return None  # and reads on behind a closing quote
+    names = [str(number) for number in range(n_cells)]
+    used = [names[place] for place in places]
+    types = {name: pa.string() if of_words else pa.float64() for name, of_words in zip(used, words, strict=True)}
+    try:
+        table = arrow_csv.read_csv(
+            io.BytesIO(content),
+            arrow_csv.ReadOptions(column_names=names, skip_rows=skipped),
+            arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            arrow_csv.ConvertOptions(include_columns=used, column_types=types, null_values=list(_MISSING)),
+        )
+    except pa.ArrowException:
+        return None
+    columns = [
+        _statuses(table.column(name)) if of_words else table.column(name).to_numpy()
+        for name, of_words in zip(used, words, strict=True)
+    ]
+    readable = [column for column in columns if column is not None]
+    return np.stack(readable) if len(readable) == len(columns) else None
+
+
+def _careful(
+    path: str, content: bytes, separator: str, request: ColumnRequest, places: list[int]
+) -> NDArray[np.float64]:
+    """The columns line by line.
+
+    Raises:
+        InputError: naming the first line that cannot be read.
+    """
+    records = _records(path, content, separator)
+    _, header = next(records)
+    rows: list[list[float]] = []
+    for line, cells in records:
+        if len(cells) != len(header):
+            counts = f"{len(cells)}, not {len(header)}"
+            msg = f"{printable(path)}: line {line} differs from the header in its number of cells: {counts}"
+            raise InputError(msg)
+        numbers = []
+        for name, place in zip(request.names, places, strict=True):
+            cell = cells[place].strip()
+            number = status_of_word(cell) if name == request.words else _number(cell)
+            if number is None:
+                complaint = complaint_about_word(cell) if name == request.words else _complaint(cells[place])
+                msg = f"{printable(path)}: line {line}, column {quoted(name)}: {complaint}"
+                raise InputError(msg)
+            numbers.append(number)
+        rows.append(numbers)
+    return np.array(rows, dtype=np.float64).reshape(-1, len(places)).T
+
+
+def _records(path: str, content: bytes, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The header and the rows, each with the line where it begins; blank lines are left out."""
+    reader = csv.reader(_lines_of(content), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        msg = f"{printable(path)}: line {line} cannot be read ({error}); look for a quote that is not closed"
+        raise InputError(msg) from None
+
+
+def _statuses(column: Any) -> NDArray[np.float64] | None:
+    """The numbers of ``Censoring`` that an arrow column's words mean; None where one of them is no such word."""
+    encoded = column.combine_chunks().dictionary_encode()
+    known = [status_of_word(word) for word in encoded.dictionary.to_pylist()]
+    if None in known:
+        return None
+    statuses: NDArray[np.float64] = np.array(known, dtype=np.float64)[encoded.indices.to_numpy()]
+    return statuses
+
+
+def _number(cell: str) -> float | None:
+    """What a cell without surrounding spaces says; NaN where it says nothing, None where it is no number."""
+    if _NUMBER.fullmatch(cell) or _INFINITY.fullmatch(cell):
+        return float(cell)
+    return np.nan if cell in _MISSING else None
+
+
+def _complaint(cell: str) -> str:
+    return f"expected a number, but got {quoted(cell)}{_what_the_comma_means(cell.strip())}"
+
+
+def _what_the_comma_means(cell: str) -> str:
+    """How to write a number without its comma; which may be either, where three digits follow it."""
+    without, point = quoted(cell.replace(",", "")), quoted(cell.replace(",", "."))
+    if _THOUSANDS.fullmatch(cell):
+        either = f", or {point} if it is the decimal point" if _DECIMAL_COMMA.fullmatch(cell) else ""
+        return f"; write {without} if the comma separates thousands{either}"
+    return "; write the decimal point as '.'" if _DECIMAL_COMMA.fullmatch(cell) else ""

@@ -1,0 +1,80 @@
+"""Which files a path or a pattern means."""
+
+import glob
+import os
+from collections.abc import Sequence
+
+from paramfit.errors import InputError
+from paramfit.wording import nearest_names, printable
+
+__all__ = ["table_file", "table_files"]
+
+
+def table_file(pattern: str, option: str) -> str:
+    """The one file that is meant.
+
+    Args:
+        pattern: as of ``table_files``.
+        option: what the user gave it to, for messages.
+
+    Raises:
+        InputError: as ``table_files``, and if there are several.
+    """
+    files = table_files(pattern, option)
+    if len(files) > 1:
+        msg = f"{option}: {len(files)} files match {printable(pattern)}; give one of them"
+        raise InputError(msg)
+    return files[0]
+
+
+def table_files(patterns: str | Sequence[str], option: str = "path") -> list[str]:
+    """The files that are meant, in the order of the patterns, those of one pattern sorted by name.
+
+    Args:
+        patterns: a path, a glob such as ``data/**/*.csv`` (``**``: any depth of folders), or several of them. A file
+            that has exactly this name is meant even where the name looks like a pattern; ``~`` is the home folder.
+        option: what the user gave them to, for messages.
+
+    Raises:
+        InputError: if nothing is there, if it is a folder, or if a file is meant twice.
+    """
+    given = [patterns] if isinstance(patterns, str | os.PathLike) else list(patterns)
+    if not given:
+        msg = f"{option}: give at least one file"
+        raise InputError(msg)
+    files = [file for pattern in given for file in _meant(os.path.expanduser(os.fspath(pattern)), option)]
+    seen: set[str] = set()
+    for file in files:
+        if os.path.realpath(file) in seen:
+            msg = f"{option}: {printable(file)} is meant twice, and its rows would count double; name it once"
+            raise InputError(msg)
+        seen.add(os.path.realpath(file))
+    return files
+
+
+def _meant(pattern: str, option: str) -> list[str]:
+    if os.path.isdir(pattern):
+        inside = os.path.join(pattern, "*.csv")
+        msg = f"{option}: {printable(pattern)} is a folder; name a file, or a pattern such as {printable(inside)}"
+        raise InputError(msg)
+    if os.path.isfile(pattern):
+        return [pattern]
+    if os.path.exists(pattern):
+        msg = f"{option}: {printable(pattern)} is not a regular file"
+        raise InputError(msg)
+    if glob.has_magic(pattern):
+        found = sorted(file for file in glob.glob(pattern, recursive=True) if os.path.isfile(file))
+        if found:
+            return found
+    raise InputError(f"{option}: {_absence(pattern)}")
+
+
+def _absence(pattern: str) -> str:
+    """What is not there, and what is instead."""
+    folder, name = os.path.split(pattern)
+    what = "no file matches" if glob.has_magic(pattern) else "there is no file"
+    if not os.path.isdir(folder or "."):
+        return f"{what} {printable(pattern)}: there is no folder {printable(folder)}"
+    files = sorted(entry.name for entry in os.scandir(folder or ".") if entry.is_file())
+    hint = nearest_names(name, files) if files else "the folder holds no file"
+    return f"{what} {printable(pattern)}; {hint}"

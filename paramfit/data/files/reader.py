@@ -1,0 +1,60 @@
+"""Named columns of a table file, checked."""
+
+import gzip
+import os
+import zlib
+from collections.abc import Callable
+from functools import partial
+
+from paramfit.data.files.checks import ColumnRequest, TableColumns
+from paramfit.data.files.csv import columns_of_csv
+from paramfit.data.files.parquet import columns_of_parquet
+from paramfit.errors import InputError
+from paramfit.wording import printable
+
+__all__ = ["read_table"]
+
+
+# What may separate the cells of a text file, the likeliest first.
+_READERS: dict[str, Callable[[str, bytes, ColumnRequest], TableColumns]] = {
+    ".csv": partial(columns_of_csv, separators=",;\t"),
+    ".tsv": partial(columns_of_csv, separators="\t"),
+    ".txt": partial(columns_of_csv, separators="\t;,"),
+    ".parquet": columns_of_parquet,
+    ".pq": columns_of_parquet,
+}
+_COMPRESSED = ".gz"
+
+
+def read_table(path: str, request: ColumnRequest) -> TableColumns:
+    """Read the columns asked for, and no others, from a file.
+
+    The suffix says the format: ``.csv``, ``.tsv`` and ``.txt`` (UTF-8 text with a header, cells separated by comma,
+    semicolon or tab; also compressed, ``.csv.gz``), ``.parquet`` and ``.pq``.
+
+    Args:
+        path: the file.
+        request: the columns.
+
+    Raises:
+        InputError: naming file, column and row (the line of a text file, the row from 0 of a Parquet file), for
+            whatever cannot be read or used.
+    """
+    stem, suffix = os.path.splitext(path)
+    compressed = suffix.lower() == _COMPRESSED
+    if compressed:
+        suffix = os.path.splitext(stem)[1]
+    reader = _READERS.get(suffix.lower())
+    if reader is None or (compressed and reader is columns_of_parquet):
+        kind = f"{suffix}{_COMPRESSED}" if compressed else suffix or "no suffix"
+        msg = f"{printable(path)}: a table is one of {', '.join(_READERS)} (text also with .gz), but this has {kind}"
+        raise InputError(msg)
+    try:
+        with gzip.open(path) if compressed else open(path, "rb") as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        number = getattr(error, "errno", None)
+        reason = "it is no gzip file, or a damaged one" if number is None else os.strerror(number)
+        msg = f"{printable(path)}: the file cannot be read ({reason})"
+        raise InputError(msg) from None
+    return reader(path, content, request)

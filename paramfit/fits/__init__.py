@@ -1,0 +1,1 @@
+"""Fits from Python, without a Trainer."""

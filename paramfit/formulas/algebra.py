@@ -1,0 +1,63 @@
+"""Whether two formulas are one, by algebra."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+from paramfit.formulas.elementary import FUNCTIONS, Power, Total
+
+__all__ = ["algebraic", "same_formula"]
+
+_ALGEBRA: dict[str, Callable[..., Any]] = {
+    "exp": sp.exp,
+    "expm1": lambda u: sp.exp(u) - 1,
+    "log": sp.log,
+    "log1p": lambda u: sp.log(1 + u),
+    "log2": lambda u: sp.log(u) / sp.log(2),
+    "log10": lambda u: sp.log(u) / sp.log(10),
+    "sqrt": sp.sqrt,
+    "abs": sp.Abs,
+    "sin": sp.sin,
+    "cos": sp.cos,
+    "tan": sp.tan,
+    "asin": sp.asin,
+    "acos": sp.acos,
+    "atan": sp.atan,
+    "atan2": sp.atan2,
+    "sinh": sp.sinh,
+    "cosh": sp.cosh,
+    "tanh": sp.tanh,
+    "asinh": sp.asinh,
+    "acosh": sp.acosh,
+    "atanh": sp.atanh,
+    "erf": sp.erf,
+    "erfc": sp.erfc,
+    "loggamma": sp.loggamma,
+    "sigmoid": lambda u: 1 / (1 + sp.exp(-u)),
+    "max": sp.Max,
+    "min": sp.Min,
+}
+_MOST_OPERATIONS = 150  # that simplify is asked about: its time grows fast
+
+
+def algebraic(expression: Any) -> Any:
+    """A formula as SymPy's own algebra has it, with numbers as exact ratios: its steps may now be rearranged."""
+    plain = expression.replace(Power, sp.Pow).replace(Total, sp.Add)
+    for name, function in _ALGEBRA.items():
+        plain = plain.replace(FUNCTIONS[name], function)
+    return sp.nsimplify(plain, rational=True)
+
+
+def same_formula(one: Any, other: Any) -> bool:
+    """Whether two algebraic expressions are equal for all values of their symbols.
+
+    Example:
+        >>> a, x = sp.symbols("a x", real=True)
+        >>> same_formula((a + x) ** 2, a**2 + 2 * a * x + x**2), same_formula(a * x, a + x)
+        (True, False)
+    """
+    difference = sp.expand(one - other)
+    if difference == 0:
+        return True
+    return bool(sp.count_ops(difference) <= _MOST_OPERATIONS and sp.simplify(difference) == 0)

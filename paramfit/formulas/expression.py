@@ -1,0 +1,193 @@
+"""From the text of a formula to a SymPy expression, without ever running the text."""
+
+import ast
+import math
+import warnings
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import sympy as sp
+from sympy.core.parameters import distribute
+
+from paramfit.errors import InputError
+from paramfit.formulas.elementary import CONSTANTS, FUNCTIONS, Power, Total, is_finite, number
+
+__all__ = ["parse_expression"]
+
+_LONGEST = 2000  # characters
+_DEEPEST = 30  # calls, powers, products, sums within each other
+_LARGEST_EXPONENT = 100
+_SYNTAX = "a formula has numbers, names, + - * / ** (or ^), brackets, and calls such as exp(x)"
+_OF_ANY_NUMBER = (FUNCTIONS["min"], FUNCTIONS["max"])
+_SIGNS = {ast.Add: 1, ast.Sub: -1}
+
+
+def parse_expression(text: str, names: Collection[str]) -> Any:
+    """The formula as a SymPy expression of real symbols called ``names``.
+
+    Python's own parser takes the text apart; every piece is looked at before SymPy sees it. Constants are computed in
+    float64 as they are met, sums keep the order in which they were written, and nothing is expanded.
+
+    Args:
+        text: numbers, names, ``+ - * / **``, brackets and calls of the functions in ``FUNCTIONS``; ``^`` is a power
+            too. ``pi`` and ``e`` are constants unless they are among the names.
+        names: of variables and parameters, as ``as_names`` gives them.
+
+    Raises:
+        InputError: for anything else in the text, an unknown name, a number that is not real and finite, or a formula
+            that is too long or too deep.
+
+    Example:
+        >>> parse_expression("b1 * (1 - exp(-b2 * x))", ["x", "b1", "b2"])
+        b1*(1 - exp(-b2*x))
+    """
+    if not isinstance(text, str):
+        _refuse(f"expected text, but got {type(text).__name__}")
+    if len(text) > _LONGEST:
+        _refuse(f"{len(text)} characters are too many; {_LONGEST} are allowed. A FunctionModel takes a Python function")
+    line = " ".join(text.split())
+    if not line:
+        _refuse("there is none")
+    if "#" in line:
+        _refuse("a formula has no comment, but there is a '#'")
+    tree = _tree(line)
+    with distribute(False):
+        return _Reader(line, names).value(tree, 0)
+
+
+def _refuse(reason: str) -> NoReturn:
+    msg = f"formula: {reason}"
+    raise InputError(msg)
+
+
+def _tree(line: str) -> ast.expr:
+    """The syntax tree; ``^`` is read as a power, with a power's precedence."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's advice on its own syntax
+            return ast.parse(line.replace("^", "**"), mode="eval").body
+    except (RecursionError, MemoryError):
+        _refuse("it is too deep; use fewer brackets within each other")
+    except (SyntaxError, ValueError):
+        if "=" in line:
+            _refuse(f"{_clipped(line)} has an equals sign; give the right-hand side alone")
+        _refuse(f"{_clipped(line)} is not an expression; {_SYNTAX} (a product needs its sign: 2*x)")
+
+
+def _clipped(piece: str) -> str:
+    return repr(piece if len(piece) <= 60 else piece[:57] + "...")
+
+
+class _Reader:
+    """Turns one kind of node after the other into SymPy, and refuses all other kinds."""
+
+    def __init__(self, line: str, names: Collection[str]) -> None:
+        self.source = line.replace("^", "**").encode()
+        self.symbols: Mapping[str, Any] = {name: sp.Symbol(name, real=True) for name in names}
+
+    def piece(self, node: ast.expr) -> str:
+        return _clipped(self.source[node.col_offset : node.end_col_offset].decode())
+
+    def value(self, node: ast.expr, depth: int) -> Any:
+        if depth > _DEEPEST:
+            _refuse(f"it is too deep; at most {_DEEPEST} operations within each other")
+        found = self.computed(node, depth)
+        if found.is_number:
+            found = number(found)
+        if not is_finite(found):
+            _refuse(f"{self.piece(node)} is not a real, finite number")
+        return found
+
+    def computed(self, node: ast.expr, depth: int) -> Any:
+        match node:
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                return self.constant(node, value)
+            case ast.Name(id=name):
+                return self.name(name)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.value(operand, depth + 1)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self.value(operand, depth + 1)
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self.total(node, depth)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                return self.product(node, depth)
+            case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
+                return self.power(node, self.value(base, depth + 1), self.value(exponent, depth + 1))
+            case ast.Call(func=ast.Name(id=name)):
+                return self.call(node, name, depth)
+        _refuse(f"{self.piece(node)} is not allowed; {_SYNTAX}")
+
+    def constant(self, node: ast.expr, value: float) -> Any:
+        try:
+            close = float(value)
+        except OverflowError:
+            close = math.inf
+        if not math.isfinite(close):
+            _refuse(f"{self.piece(node)} is too large a number")
+        return sp.Integer(value) if isinstance(value, int) else sp.Float(value)
+
+    def name(self, name: str) -> Any:
+        if name in self.symbols:
+            return self.symbols[name]
+        if name in CONSTANTS:
+            return sp.Float(CONSTANTS[name])
+        if name in FUNCTIONS:
+            _refuse(f"the function {name} needs its argument in brackets: {name}(...)")
+        near = get_close_matches(name, self.symbols, n=2) or get_close_matches(name, [*FUNCTIONS, *CONSTANTS], n=1)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_listed(self.symbols)}"
+        _refuse(f"{_clipped(name)} is neither a variable nor a parameter; {hint}")
+
+    def total(self, node: ast.expr, depth: int) -> Any:
+        terms = []
+        while isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:  # a loop: a long sum is not a deep one
+            terms.append(_SIGNS[type(node.op)] * self.value(node.right, depth + 1))
+            node = node.left
+        terms.append(self.value(node, depth + 1))
+        return Total(*reversed(terms))
+
+    def product(self, node: ast.expr, depth: int) -> Any:
+        factors = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            factor = self.value(node.right, depth + 1)
+            if isinstance(node.op, ast.Div):
+                if factor == 0:
+                    _refuse(f"{self.piece(node)} divides by 0")
+                factor = 1 / factor
+            factors.append(factor)
+            node = node.left
+        factors.append(self.value(node, depth + 1))
+        return sp.Mul(*reversed(factors))
+
+    def power(self, node: ast.expr, base: Any, exponent: Any) -> Any:
+        if exponent.is_number and abs(float(exponent)) > _LARGEST_EXPONENT:
+            _refuse(f"{self.piece(node)} has an exponent above {_LARGEST_EXPONENT}")
+        if base.is_number and not exponent.is_number:
+            if base <= 0:
+                _refuse(f"{self.piece(node)} is a power of {float(base):g}; only one of a number above 0 is real")
+            if float(base) == math.e:
+                return FUNCTIONS["exp"](exponent)
+        return Power(base, exponent)
+
+    def call(self, node: ast.Call, name: str, depth: int) -> Any:
+        if name not in FUNCTIONS:
+            if name in self.symbols or name in CONSTANTS:
+                _refuse(f"{name} is not a function; for a product write {name}*(...)")
+            near = get_close_matches(name, FUNCTIONS, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_listed(FUNCTIONS)}"
+            _refuse(f"there is no function {_clipped(name)}; {hint}")
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            _refuse(f"{self.piece(node)}: arguments are given one after the other, without names or stars")
+        function = FUNCTIONS[name]
+        (count,) = function.nargs
+        arguments = [self.value(argument, depth + 1) for argument in node.args]
+        while function in _OF_ANY_NUMBER and len(arguments) > count:
+            arguments = [*arguments[2:], function(*arguments[:2])]  # a queue: nested no deeper than it must be
+        if len(arguments) != count:
+            _refuse(f"{self.piece(node)}: {name} takes {count} argument{'s'[: count - 1]}, but got {len(arguments)}")
+        return function(*arguments)
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(names) or "none"

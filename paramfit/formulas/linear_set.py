@@ -1,0 +1,91 @@
+"""In which of its parameters a formula is linear."""
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import combinations, islice
+from math import comb, prod
+from typing import Any
+
+import sympy as sp
+
+from paramfit.formulas.elementary import Power, Total
+
+__all__ = ["linear_set", "vanishes"]
+
+_MOST_TRIED = 16  # parameters that exclude each other, of which every subset is tried
+_LARGEST = 2000  # pieces of a derivative that is still derived again; above, it is taken for nonlinear
+_MOST_TERMS = 1000  # that an expansion may have
+
+
+def linear_set(
+    slopes: dict[str, Any], symbols: dict[str, Any], allowed: Sequence[str], first: Collection[str]
+) -> list[str]:
+    """The largest set of parameters whose second derivatives, mixed ones included, all vanish.
+
+    Args:
+        slopes: derivative of the formula by each parameter.
+        symbols: the symbol of each parameter.
+        allowed: the parameters that may be in the set, in the order of preference among equally large sets.
+        first: those of them that have to be in it if at all possible.
+
+    Returns:
+        Their names, in the order of ``allowed``.
+    """
+
+    def bilinear(one: str, other: str) -> bool:
+        return vanishes(slopes[one], symbols[other])
+
+    candidates = [name for name in allowed if bilinear(name, name)]
+    apart = {frozenset((one, other)) for one, other in combinations(candidates, 2) if not bilinear(one, other)}
+
+    def together(names: Collection[str]) -> bool:
+        return not any(pair <= set(names) for pair in apart)
+
+    chosen = _one_by_one([name for name in candidates if name in first], [], together)
+    rest = [name for name in candidates if name not in first and together([*chosen, name])]
+    disputed = [name for name in rest if any(name in pair and pair <= set(rest) for pair in apart)]
+    chosen += [name for name in rest if name not in disputed]
+    if len(disputed) > _MOST_TRIED:
+        chosen = _one_by_one(disputed, chosen, together)
+    else:
+        chosen += next(
+            list(subset)
+            for size in range(len(disputed), -1, -1)
+            for subset in combinations(disputed, size)
+            if together(subset)
+        )
+    return [name for name in allowed if name in chosen]
+
+
+def _one_by_one(names: Sequence[str], chosen: list[str], together: Callable[[Collection[str]], bool]) -> list[str]:
+    for name in names:
+        if together([*chosen, name]):
+            chosen = [*chosen, name]
+    return chosen
+
+
+def vanishes(slope: Any, symbol: Any) -> bool:
+    """Whether the derivative of ``slope`` by ``symbol`` is 0, on the face of it or once multiplied out."""
+    if symbol not in slope.free_symbols:
+        return True
+    if sum(1 for _ in islice(sp.preorder_traversal(slope), _LARGEST)) == _LARGEST:
+        return False
+    change = slope.diff(symbol)
+    if change == 0:
+        return True
+    if _terms(change) > _MOST_TERMS:
+        return False
+    plain = change.replace(Power, sp.Pow).replace(Total, sp.Add)
+    return bool(sp.expand(plain) == 0)
+
+
+def _terms(expression: Any) -> int:
+    """How many terms an expansion has at most, found without expanding."""
+    if not expression.args:
+        return 1
+    counts = [_terms(argument) for argument in expression.args]
+    if isinstance(expression, sp.Add | Total):
+        return sum(counts)
+    if isinstance(expression, sp.Pow | Power) and expression.args[1].is_Integer:
+        power = abs(int(expression.args[1]))
+        return comb(counts[0] + power - 1, power) if counts[0] > 1 else 1
+    return prod(counts)

@@ -1,0 +1,1 @@
+"""Standard errors, intervals and bands, and whether an optimum was reached."""

@@ -1,0 +1,120 @@
+"""How far a fit is from its optimum, and how long it would still take."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.uncertainty import Uncertainty
+from paramfit.linalg.lapack import Array, lengths
+from paramfit.optimizers import GradientDescent
+
+__all__ = ["CONVERGED_BELOW", "Distance", "distance_by_root", "distance_to_optimum", "updates_to_converge"]
+
+CONVERGED_BELOW = 0.01
+"""A fit whose distance to the optimum is below this many standard errors has converged."""
+
+_MOST_UPDATES = 10**12
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Distance to the optimum in standard errors, or why it is not known.
+
+    Attributes:
+        total: ``sqrt(D^T C^-1 D)`` with ``D = H^-1 g``; None with a reason.
+        per_parameter: ``|D_i| / se_i`` for each parameter; empty where the total is None.
+        reason: why it is not known.
+    """
+
+    total: float | None
+    per_parameter: tuple[float, ...] = ()
+    reason: str | None = None
+
+
+def distance_to_optimum(loss: LossFunction, theta: Tensor, covariance: Tensor | None, reason: str | None) -> Distance:
+    """The Newton step that is left, in units of the reported standard errors.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: where the fit is, ``(p,)``.
+        covariance: the reported covariance ``(p, p)``, or None.
+        reason: why there is no covariance.
+    """
+    if covariance is None:
+        return Distance(None, reason=reason)
+    factor, failed = torch.linalg.cholesky_ex(loss.hessian(theta))
+    if int(failed):
+        return Distance(None, reason="the Hessian is not positive definite")
+    step = torch.cholesky_solve(loss.gradient(theta).unsqueeze(1), factor).squeeze(1)
+    return Distance(_in_errors(step, covariance), tuple((step.abs() / covariance.diagonal().sqrt()).tolist()))
+
+
+def distance_by_root(errors: Uncertainty, pull: Array) -> Distance:
+    r"""The same from a root of the covariance, where a solver has one, without a Hessian.
+
+    With :math:`F F^T = C = s^2 H^{-1}` the step that is left is :math:`C u / s^2`, and its length in errors
+    :math:`|F^T u| / s^2`.
+
+    Args:
+        errors: the reported ones.
+        pull: minus the derivative u of half the squared error, or of the summed log-likelihood, by theta ``(p,)``; its
+            sign does not matter.
+    """
+    if errors.covariance is None or errors.root is None:
+        return Distance(None, reason=errors.reason)
+    variance = errors.spread**2
+    if not variance > 0:
+        return Distance(0.0, (0.0,) * len(pull))
+    root = errors.root.numpy()
+    part = root.T @ pull / variance
+    deviation = lengths(root.T)
+    steps = np.abs(root @ part) / np.where(deviation > 0, deviation, 1.0)
+    return Distance(float(np.sqrt(part @ part)), tuple(steps.tolist()))
+
+
+def _in_errors(step: Tensor, covariance: Tensor) -> float:
+    deviation = covariance.diagonal().sqrt()
+    scaled = step / deviation
+    correlation = covariance / torch.outer(deviation, deviation)
+    return math.sqrt(max(0.0, torch.dot(scaled, torch.linalg.solve(correlation, scaled)).item()))
+
+
+def updates_to_converge(
+    loss: LossFunction, theta: Tensor, covariance: Tensor, optimizer: Optimizer
+) -> tuple[int | None, str | None]:
+    r"""How many more updates would bring the distance below 0.01 standard errors, at the present learning rate.
+
+    Near the optimum each update of plain gradient descent multiplies the remaining step by :math:`I - \eta H`.
+
+    Returns:
+        The number, or None and a reason.
+    """
+    group = optimizer.param_groups[0]
+    if not isinstance(optimizer, SGD | GradientDescent) or group.get("momentum") or group.get("weight_decay"):
+        return None, f"not foreseeable for {type(optimizer).__name__} with these settings"
+    eigenvalues, vectors = torch.linalg.eigh(loss.hessian(theta))
+    shrink = 1 - group["lr"] * eigenvalues
+    if not bool((shrink.abs() < 1).all()):
+        return None, "the learning rate is not below the largest stable one"
+    step = (vectors.T @ loss.gradient(theta)) / eigenvalues
+
+    def distance_after(updates: int) -> float:
+        return _in_errors(vectors @ (shrink**updates * step), covariance)
+
+    if distance_after(0) < CONVERGED_BELOW:
+        return 0, None
+    enough = 1
+    while distance_after(enough) >= CONVERGED_BELOW:
+        enough *= 2
+        if enough > _MOST_UPDATES:
+            return None, f"more than {_MOST_UPDATES:.0e}"
+    too_few = enough // 2
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if distance_after(middle) < CONVERGED_BELOW else (middle, enough)
+    return enough, None

@@ -1,0 +1,1 @@
+"""Standard errors and intervals by several ways side by side."""

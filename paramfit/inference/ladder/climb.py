@@ -1,0 +1,249 @@
+"""All ways to tell how uncertain the estimates are, side by side."""
+
+import math
+from collections.abc import Callable
+
+from scipy.special import ndtri
+from torch import Tensor
+
+from paramfit.errors import InputError
+from paramfit.inference.ladder.disagreement import BOOTSTRAP, EXPECTED, OBSERVED, PROFILE, SANDWICH, disagreements
+from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.observed import covariance_of, observed_covariance
+from paramfit.inference.profile.one_parameter import profile as profile_of
+from paramfit.inference.profile.profiles import Profile
+from paramfit.inference.sandwich import sandwich_covariance
+from paramfit.inference.uncertainty import Uncertainty
+from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
+
+__all__ = ["climb", "refuse_no_likelihood"]
+
+_LEVEL = 0.95
+
+
+def climb(
+    loss: LossFunction,
+    theta: Tensor,
+    errors: Uncertainty,
+    *,
+    profile: bool = True,
+    bootstrap: int = 0,
+    seed: int = 0,
+    expected: Tensor | None = None,
+    absolute_sigma: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Ladder:
+    """Tell every error by each way that there is, and warn where they disagree.
+
+    For a likelihood the plain rung is the observed information, or the expected one where the density has a kink; for
+    least squares it is the expected one, ``s^2 (J^T J)^-1``, and the observed one is the Hessian of ``RSS / (2 s^2)``.
+    All errors are those of values within the bounds, by the delta method; intervals of profile and bootstrap are theirs
+    directly.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: the optimum, ``(p,)``.
+        errors: of the plain report.
+        profile: whether to follow the profile likelihood of each parameter.
+        bootstrap: number of resamples; 0 for none.
+        seed: of the resamples.
+        expected: expected information of a likelihood, ``(p, p)`` by the elements of theta; None where it has no
+            closed form.
+        absolute_sigma: whether known errors are absolute.
+        progress: called with the number of resamples that are solved.
+
+    Raises:
+        InputError: for a penalty, an objective that is no likelihood, or a number of resamples that cannot be.
+    """
+    refuse_no_likelihood(loss.objective)
+    if bootstrap < 0:
+        msg = f"bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
+        raise InputError(msg)
+    climber = _Climber(loss, theta.detach(), errors, absolute_sigma=absolute_sigma)
+    rungs = [climber.observed(), climber.expected(expected), climber.sandwich()]
+    if profile:
+        rungs.append(climber.profiled())
+    if bootstrap:
+        rungs += climber.bootstrapped(bootstrap, seed, progress)
+    plain = EXPECTED if climber.least_squares or errors.kink is not None else OBSERVED
+    values = loss.natural(climber.theta).tolist()
+    return Ladder(
+        estimates=dict(zip(loss.names, values, strict=True)),
+        rungs=tuple(rungs),
+        plain=plain,
+        warnings=(*climber.warnings, *disagreements(rungs, plain)),
+        profiles=climber.profiles,
+    )
+
+
+def refuse_no_likelihood(objective: Objective) -> None:
+    """Refuse a loss whose errors have no ladder.
+
+    Args:
+        objective: of the fit.
+
+    Raises:
+        InputError: for a penalty, or an objective that is no likelihood.
+    """
+    if objective.penalised:
+        msg = "ladder: a penalty is on, which biases the estimates, and no error is right; leave l1 and l2 out"
+        raise InputError(msg)
+    if not isinstance(objective, SquaredError | NegativeLogLikelihood):
+        msg = f"ladder: {type(objective).__name__} is no likelihood; use SquaredError or a negative log-likelihood"
+        raise InputError(msg)
+
+
+class _Climber:
+    """One rung after the other.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: the optimum, ``(p,)``.
+        errors: of the plain report.
+        absolute_sigma: whether known errors are absolute.
+    """
+
+    def __init__(self, loss: LossFunction, theta: Tensor, errors: Uncertainty, *, absolute_sigma: bool) -> None:
+        self.loss, self.theta, self.errors = loss, theta, errors
+        self.absolute_sigma = absolute_sigma
+        self.quantile = errors.quantile if math.isfinite(errors.quantile) else float(ndtri((1 + _LEVEL) / 2))
+        self.least_squares = isinstance(loss.objective, SquaredError)
+        self.known = loss.observations.sigma is not None and absolute_sigma
+        self.held = errors.at_bound
+        self.profiles: dict[str, Profile] = {}
+        self.warnings: list[str] = [
+            f"{loss.names[k]} sits at its bound: an error there means nothing, and all other errors take it as fixed"
+            for k in self.held
+        ]
+
+    def _rung(self, name: str, covariance: Tensor | None, method: str, reason: str | None) -> Rung:
+        """A rung of a covariance ``(p, p)`` of theta: natural values by the delta method."""
+        if covariance is None:
+            return Rung(name, None, {}, method, reason)
+        loss = self.loss
+        slopes = loss.slopes(self.theta).abs()
+        spread = (covariance.diagonal().clamp_min(0).sqrt() * slopes).tolist()
+        values = loss.natural(self.theta).tolist()
+        half, told = self.quantile, self._told()
+        intervals: dict[str, Interval] = {
+            own: (values[k] - half * spread[k], values[k] + half * spread[k]) for k, own in told
+        }
+        return Rung(name, {own: spread[k] for k, own in told}, intervals, method, reason)
+
+    def observed(self) -> Rung:
+        """The inverse Hessian."""
+        if self.errors.kink is not None:
+            return Rung(OBSERVED, None, {}, "inverse Hessian", self._bends_nowhere())
+        if not self.least_squares:
+            method, reason = self.errors.method, self.errors.reason
+            if self.errors.covariance is None and len(self.held) < self.loss.p:
+                self.warnings.append(f"{reason}: no error by curvature holds; give other starts, or fix a parameter")
+            else:
+                self.warnings += self.errors.directions
+            return self._rung(OBSERVED, self.errors.covariance, method, reason)
+        halved = "RSS / 2 with the known sigma" if self.known else "RSS / (2 s^2)"
+        method = f"inverse Hessian of {halved}, Gauss-Newton and curvature"
+        if self.errors.covariance is None:
+            return Rung(OBSERVED, None, {}, method, self.errors.reason)
+        covariance, reason = observed_covariance(self.loss, self.theta, held=self.held, variance=self.errors.spread**2)
+        if reason is not None and not self.errors.undetermined and self.errors.spread > 0:
+            self.warnings.append(f"{reason}: the fit may have stopped at a saddle; give other starts")
+        return self._rung(OBSERVED, covariance, method, reason)
+
+    def expected(self, information: Tensor | None) -> Rung:
+        """The inverse of the Hessian's expectation."""
+        if self.least_squares:
+            return self._rung(EXPECTED, self.errors.covariance, self.errors.method, self.errors.reason)
+        method = "inverse Fisher information, normal distribution"
+        if information is None:
+            return Rung(EXPECTED, None, {}, method, "it has no closed form here")
+        covariance, reason = covariance_of(information, self.loss.names, self.held, "Fisher information")
+        return self._rung(EXPECTED, covariance, method, reason)
+
+    def sandwich(self) -> Rung:
+        """The covariance that holds for another error model too."""
+        if self.errors.kink is not None:
+            return Rung(SANDWICH, None, {}, "B^-1 M B^-1, B the Hessian", self._bends_nowhere())
+        if self.least_squares:
+            weighed = "" if self.loss.observations.sigma is None else ", rows over sigma"
+            method = f"HC0: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1{weighed}"
+        else:
+            method = "B^-1 M B^-1, B the Hessian and M the sum of outer products of the scores"
+        if self.errors.covariance is None:
+            return Rung(SANDWICH, None, {}, method, self.errors.reason)
+        covariance = sandwich_covariance(self.loss, self.theta, held=self.held)
+        return self._rung(SANDWICH, covariance, method, None)
+
+    def _bends_nowhere(self) -> str:
+        return f"the log-density has a kink in {self.errors.kink}, and its Hessian is 0 elsewhere"
+
+    def profiled(self) -> Rung:
+        """The interval in which the likelihood is not much lower."""
+        method = "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2"
+        if self.least_squares:
+            larger = "the quantile of chi-square, sigma being known" if self.known else "s^2 t^2"
+            method = f"where the residual sum of squares, the others at their best, is larger by {larger}"
+        covariance = self.errors.covariance
+        if covariance is None or not self.errors.spread > 0:
+            return Rung(PROFILE, None, {}, method, self.errors.reason or "the residuals are all 0")
+        for k, name in enumerate(self.loss.names):
+            if k in self.held or not covariance[k, k] > 0:
+                continue
+            found = profile_of(
+                self.loss, self.theta, covariance, k, _LEVEL, absolute_sigma=self.absolute_sigma, held=self.held
+            )
+            self.profiles[name] = found
+            self.warnings += found.notes
+        intervals: dict[str, Interval] = {name: (found.lower, found.upper) for name, found in self.profiles.items()}
+        return Rung(PROFILE, None, intervals, method)
+
+    def bootstrapped(self, resamples: int, seed: int, progress: Callable[[int], None] | None) -> list[Rung]:
+        """The scatter of fits to resampled observations."""
+        if self.errors.kink is not None:
+            reason = f"resamples are solved by their curvature, and the log-density has a kink in {self.errors.kink}"
+            return self._not_resampled(reason)
+        from paramfit.inference.bootstrap.resamples import bootstrap
+
+        try:
+            found = bootstrap(self.loss, self.theta, resamples, seed, progress, self.held)
+        except InputError as failure:  # the other rungs stand without it
+            self.warnings.append(str(failure))
+            return self._not_resampled(str(failure))
+        if not found.is_telling:
+            reason = f"{found.failed} of {resamples} resamples do not determine all parameters"
+            self.warnings.append(
+                f"bootstrap: {reason}: those left out are not like the others, so that no error is told"
+            )
+            return self._not_resampled(reason)
+        if found.failed:
+            self.warnings.append(f"bootstrap: {found.reason}")
+        method = f"{resamples - found.failed} resamples of the observations, seed {seed}"
+        scatter = found.standard_errors.tolist()
+        errors = {name: scatter[k] for k, name in self._told() if not math.isnan(scatter[k])}
+        return [
+            Rung(name, errors, self._ends(ends), f"{word} of {method}")
+            for name, word, ends in zip(
+                BOOTSTRAP,
+                ("quantiles", "bias-corrected and accelerated quantiles"),
+                (found.percentile(_LEVEL), found.bca(_LEVEL)),
+                strict=True,
+            )
+        ]
+
+    @staticmethod
+    def _not_resampled(reason: str) -> list[Rung]:
+        return [Rung(name, None, {}, "quantiles of resamples", reason) for name in BOOTSTRAP]
+
+    def _told(self) -> list[tuple[int, str]]:
+        """Numbers and names of the parameters that have an error."""
+        without = {*self.errors.undetermined, *self.held}
+        return [(k, name) for k, name in enumerate(self.loss.names) if k not in without]
+
+    def _ends(self, ends: Tensor) -> dict[str, Interval]:
+        """Intervals ``(p, 2)`` by name; None for an end that is NaN."""
+        rows = ends.tolist()
+        return {
+            name: (None if math.isnan(rows[k][0]) else rows[k][0], None if math.isnan(rows[k][1]) else rows[k][1])
+            for k, name in self._told()
+        }

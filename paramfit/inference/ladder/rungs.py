@@ -1,0 +1,98 @@
+"""The same estimates, questioned in several ways."""
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from paramfit.inference.profile.profiles import Profile
+from paramfit.shown.notebook import as_html
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Interval", "Ladder", "Rung"]
+
+Interval = tuple[float | None, float | None]
+"""Lower and upper end of a 95 % interval; infinite where the data set none, None where none was found."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to tell how uncertain the estimates are.
+
+    Attributes:
+        name: of the way, such as ``profile likelihood``.
+        standard_errors: for each parameter, of its value within its bounds; parameters that have none are missing. None
+            where this way gives intervals alone.
+        intervals: for each parameter its 95 % interval; empty where there is none.
+        method: what exactly was computed.
+        reason: why something is missing.
+    """
+
+    name: str
+    standard_errors: dict[str, float] | None
+    intervals: dict[str, Interval]
+    method: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """All ways side by side.
+
+    Attributes:
+        estimates: the parameters' values, within their bounds.
+        rungs: the ways, the plain one of the report among them.
+        plain: name of that one, which all others are compared with.
+        warnings: where they disagree, by how much, and what it means.
+        profiles: for each parameter its profile likelihood, where it was asked for; for figures.
+    """
+
+    estimates: dict[str, float]
+    rungs: tuple[Rung, ...]
+    plain: str
+    warnings: tuple[str, ...] = ()
+    profiles: dict[str, Profile] = field(default_factory=dict, repr=False)
+
+    def rung(self, name: str) -> Rung:
+        """The rung of that name.
+
+        Raises:
+            KeyError: if it was not asked for.
+        """
+        for rung in self.rungs:
+            if rung.name == name:
+                return rung
+        raise KeyError(name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON file, without the curves: infinite numbers as strings."""
+        return {
+            "plain": self.plain,
+            "rungs": {
+                rung.name: {
+                    "standard_errors": _plain(rung.standard_errors),
+                    "intervals_95": {name: [_plain(end) for end in ends] for name, ends in rung.intervals.items()},
+                    "method": rung.method,
+                    "reason": rung.reason,
+                }
+                for rung in self.rungs
+            },
+            "warnings": list(self.warnings),
+        }
+
+    def __rich__(self) -> "RenderableType":
+        """The table, for rich's ``print``."""
+        from paramfit.inference.ladder.report_ladder import ladder_report
+
+        return ladder_report(self)
+
+    def _repr_html_(self) -> str:
+        """The table, for a notebook."""
+        return as_html(self)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,194 @@
+"""How uncertain the estimates are."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.special import ndtri, stdtrit
+from torch import Tensor
+
+from paramfit.inference.at_bound import parameters_at_bound, without_parameters
+from paramfit.inference.likelihood_errors import likelihood_uncertainty
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.linalg.lapack import Array, triangle
+from paramfit.linalg.unit_free import InverseInformation, inverse_information
+from paramfit.models import ParametricModel
+from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
+from paramfit.parameters import ParameterSpec
+from paramfit.passes.likelihood_terms import LikelihoodTerms
+
+__all__ = ["ResidualFactor", "least_squares_uncertainty", "uncertainty"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run into it
+
+
+@dataclass(frozen=True)
+class ResidualFactor:
+    """What errors of least squares rest on.
+
+    Attributes:
+        factor: triangular factor of ``[J, e]``, rows over sigma, ``(p + 1, p + 1)``.
+        n: number of observations.
+        rss: the sum of e's squares.
+        residual: e ``(n,)``, over sigma; only a robust objective asks for it.
+    """
+
+    factor: Array
+    n: int
+    rss: float
+    residual: Tensor | None = None
+
+
+def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True) -> Uncertainty:
+    r"""Covariance of the estimates at ``theta``.
+
+    Least squares: :math:`C = s^2 (J^T J)^{-1}`, see ``least_squares_uncertainty``. Maximum likelihood: the inverse of
+    the observed information, the Hessian of the summed negative log-likelihood; intervals by the normal distribution.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: where, ``(p,)``.
+        absolute_sigma: whether known errors are absolute.
+    """
+    objective = loss.objective
+    if objective.penalised:
+        return Uncertainty(None, "a penalty is on, which biases the estimates", math.nan, "none")
+    if isinstance(objective, SquaredError | RobustError):
+        residual = loss.observations.target - loss.prediction(theta)
+        rows = torch.cat([loss.jacobian(theta), residual.unsqueeze(1)], dim=1)
+        if loss.observations.sigma is not None:
+            rows = rows / loss.observations.sigma.unsqueeze(1)
+        errors = rows[:, -1].detach()
+        seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
+        return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
+    if isinstance(objective, NegativeLogLikelihood):
+        terms = LikelihoodTerms(loss.model, objective)
+        kink = terms.kink(loss.observations)
+        if kink is not None:
+            return likelihood_uncertainty(loss, theta, terms.information(loss.observations), kink)
+        count = loss.n if objective.reduction == "mean" else 1
+        return likelihood_uncertainty(loss, theta, loss.hessian(theta).numpy() * count)
+    reason = f"{type(objective).__name__} has no curvature to read an error from"
+    return Uncertainty(None, reason, math.nan, "none")
+
+
+def least_squares_uncertainty(
+    loss: LossFunction, theta: Tensor, seen: ResidualFactor, *, absolute_sigma: bool
+) -> Uncertainty:
+    r"""Covariance of least-squares estimates from the factor of their Jacobian.
+
+    .. math:: C = s^2 (J^T J)^{-1}, \qquad s^2 = \mathrm{RSS} / (n - p)
+
+    with rows over sigma where errors are known; where they are known absolutely, s is 1 and intervals are those of the
+    normal distribution, otherwise Student's t with n - p degrees of freedom. Here p counts the directions that the
+    observations determine, so that one parameter too many leaves the errors of the others as they were. For a robust
+    objective s is Huber's :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
+
+    A parameter at its bound is taken as fixed by all others, and has no error of its own. Nor has one in which the
+    prediction is not linear and whose change by its own size, or its start's, is rounding: :math:`|J_k| |\theta_k|` is
+    at most eps times the target's length.
+
+    References:
+        Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
+        Peter J. Huber: Robust Regression: Asymptotics, Conjectures and Monte Carlo (1973).
+    """
+    n, p = seen.n, len(theta)
+    if not np.isfinite(seen.factor).all():
+        return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
+    factor, known = seen.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
+    least = _least_lengths(loss, theta)
+    information = inverse_information(factor, loss.names, least)
+    if n <= information.root.shape[1] and not known:
+        reason = f"{n} observations cannot tell the errors of {p} parameters"
+        return Uncertainty(None, reason, math.nan, "none")
+    scale = _scale(loss, seen, information, known=known)
+    at_bound = parameters_at_bound(loss, theta, scale.spread * information.root)
+    if at_bound:
+        information = without_parameters(factor, loss.names, at_bound, least)
+        scale = _scale(loss, seen, information, known=known)
+    root, undetermined = scale.spread * information.root, information.undetermined
+    return Uncertainty(
+        covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
+        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
+        quantile=scale.quantile,
+        method=scale.method + (BY_DELTA_METHOD if getattr(loss.model, "transforms", None) else ""),
+        root=torch.from_numpy(root),
+        undetermined=undetermined,
+        at_bound=tuple(at_bound),
+        directions=information.directions,
+        noise=scale.noise,
+        spread=scale.spread,
+    )
+
+
+class _Scale(NamedTuple):
+    """What turns ``(J^T J)^-1`` into errors and intervals; see ``Uncertainty``."""
+
+    spread: float
+    quantile: float
+    method: str
+    noise: float | None
+
+
+def _scale(loss: LossFunction, seen: ResidualFactor, information: InverseInformation, *, known: bool) -> _Scale:
+    """The spread, by the degrees of freedom that the determined directions leave."""
+    determined = information.root.shape[1]
+    freedom = seen.n - determined
+    student = f"Student's t with {freedom} degrees of freedom"
+    if isinstance(loss.objective, RobustError):
+        assert seen.residual is not None
+        spread = _robust_spread(loss.objective, seen.residual, determined)
+        noise = None if known else math.nan  # outliers are no part of what a spread could be estimated from
+        return _Scale(spread, float(stdtrit(freedom, 0.975)), f"Huber's covariance of an M-estimate, {student}", noise)
+    if known:
+        return _Scale(1.0, float(ndtri(0.975)), "(J^T W J)^-1 with the known sigma, normal distribution", None)
+    spread = math.sqrt(seen.rss / freedom)
+    weights = "" if loss.observations.sigma is None else "W "
+    return _Scale(spread, float(stdtrit(freedom, 0.975)), f"s^2 (J^T {weights}J)^-1, {student}", spread)
+
+
+def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:
+    """How long a column of the Jacobian must be for its parameter to be seen over rounding, ``(p,)``."""
+    target, sigma = loss.observations.target, loss.observations.sigma
+    weighed = (target if sigma is None else target / sigma).numpy()
+    rounding = _EPS * math.sqrt(weighed @ weighed)
+    model = loss.model
+    if not isinstance(model, ParametricModel):
+        return np.asarray(rounding / np.maximum(theta.abs().numpy(), 1.0))
+    # In what the prediction is linear can grow until it is seen: a value of 0 says nothing of its influence.
+    linear = model.linear_parameters()
+    values, slopes = loss.natural(theta).tolist(), [1.0] * len(theta)
+    if model.transforms:
+        slopes = loss.slopes(theta).tolist()
+    return np.array(
+        [
+            0.0 if name in linear else rounding * abs(slope) * _one_over_size(value, model.specifications.get(name))
+            for name, value, slope in zip(loss.names, values, slopes, strict=True)
+        ]
+    )
+
+
+def _one_over_size(value: float, spec: ParameterSpec | None) -> float:
+    """Of a parameter or its start, the larger (1 where neither says anything); 0 for one that has run into a bound."""
+    start = 0.0 if spec is None or spec.start is None else spec.start
+    bounds = () if spec is None else (spec.lower, spec.upper)
+    if any(bound is not None and abs(value - bound) < _NEAR * abs(start - bound) for bound in bounds):
+        return 0.0
+    return 1 / max(abs(value), abs(start) or 1.0)
+
+
+def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
+    """Huber's estimate of the factor on ``(J^T J)^-1``'s root."""
+    scale, n = objective.scale, len(residual)
+    z = (residual / scale).square()
+    _, first, second = objective.rho(z)
+    psi, slope = residual * first, first + 2 * second * z
+    mean = slope.mean().item()
+    if not mean > 0 or n <= p:
+        return math.inf
+    correction = 1 + p / n * slope.var(correction=0).item() / mean**2
+    return correction * math.sqrt(psi.square().sum().item() / (n - p)) / mean

@@ -1,0 +1,109 @@
+"""How uncertain maximum-likelihood estimates are, by the curvature at the maximum."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.special import ndtri
+from torch import Tensor
+
+from paramfit.inference.at_bound import parameters_at_bound, without_parameters
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.observed import direction
+from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.linalg.lapack import Array, scaled_eigenvectors, triangle
+from paramfit.linalg.unit_free import inverse_information
+
+__all__ = ["likelihood_uncertainty"]
+
+_FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is rounding
+
+
+def likelihood_uncertainty(
+    loss: LossFunction, theta: Tensor, information: Array | None, kink: str | None = None
+) -> Uncertainty:
+    r"""Covariance of maximum-likelihood estimates: the inverse of the observed information.
+
+    .. math:: C = H^{-1}, \qquad H = -\sum_i \nabla^2 \log p_\theta(y_i)
+
+    Intervals are those of the normal distribution. A parameter at its bound is taken as fixed by all others, and has no
+    error of its own. Where H is not positive definite, the reason names the direction in which the likelihood does not
+    fall.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: where, ``(p,)``.
+        information: H ``(p, p)``, by the unconstrained numbers of bounded parameters.
+        kink: the argument in which the log-density has a kink, if it has one. It does not bend elsewhere, so that
+            there is no observed information, and the expected one is given in its place; None where nothing gives it.
+
+    References:
+        Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus
+        Expected Fisher Information (1978).
+    """
+    method = "inverse observed information, normal distribution"
+    quantile = float(ndtri(0.975))
+    if kink is not None:
+        method = f"inverse expected information, since the log-density has a kink in {kink}, normal distribution"
+    if getattr(loss.model, "transforms", None):
+        method += BY_DELTA_METHOD
+    if information is None:
+        why = (
+            f"the log-density has a kink in {kink}, so that no curvature tells an error, and the expected information"
+            " is known of a DistributionModel without censored observations only"
+        )
+        return Uncertainty(None, why, quantile, "none", kink=kink)
+    if not np.isfinite(information).all():
+        return Uncertainty(None, "the Hessian is not finite at the estimate", quantile, method, kink=kink)
+    bound = parameters_at_bound(loss, theta, _errors_alone(information))
+    free = [k for k in range(len(theta)) if k not in bound]
+    reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
+    if reason is not None:
+        return Uncertainty(None, reason, quantile, method, at_bound=tuple(bound), directions=(reason,))
+    factor = _root_of(information)
+    least = np.zeros(len(theta))
+    found = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
+    undetermined = {k: _in_a_likelihood(text) for k, text in found.undetermined.items()}
+    return Uncertainty(
+        covariance=None if len(found.undetermined) == len(theta) else torch.from_numpy(found.root @ found.root.T),
+        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
+        quantile=quantile,
+        method=method,
+        root=torch.from_numpy(found.root),
+        undetermined=undetermined,
+        at_bound=tuple(bound),
+        directions=tuple(map(_in_a_likelihood, found.directions)),
+        kink=kink,
+    )
+
+
+def _in_a_likelihood(text: str) -> str:
+    """What least squares says of its prediction, said of a likelihood."""
+    return text.replace("does not change the prediction", "does not bend the likelihood")
+
+
+def _errors_alone(information: Array) -> Array:
+    """The error that each parameter would have if all others were known, as a root ``(p, p)``."""
+    diagonal = information.diagonal()
+    return np.diag(np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), math.inf))
+
+
+def _root_of(information: Array) -> Array:
+    """R with ``R^T R`` the information; exactly singular where its curvature is rounding."""
+    values, vectors, size = scaled_eigenvectors(information)
+    kept = np.where(values > _FLAT * np.abs(values).max(), values, 0.0)
+    return triangle(np.sqrt(kept)[:, None] * vectors.T * size)
+
+
+def _not_a_maximum(information: Array, names: Sequence[str]) -> str | None:
+    """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
+    if not names:
+        return None
+    values, vectors, size = scaled_eigenvectors(information)
+    if values[0] >= -_FLAT * np.abs(values).max():
+        return None
+    return (
+        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {values[0]:.2g} of the scaled one):"
+        f" along {direction(names, vectors[:, 0], size)} the likelihood does not fall, so that this is no maximum"
+    )

@@ -1,0 +1,1 @@
+"""Profile likelihoods of one parameter and of two."""

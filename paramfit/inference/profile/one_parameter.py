@@ -1,0 +1,264 @@
+"""Intervals by the profile likelihood."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from scipy.optimize import brentq
+from torch import Tensor
+
+from paramfit.errors import InputError
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.profile.deviance import Deviance, deviance_of
+from paramfit.inference.profile.profiles import Profile
+from paramfit.models.base import specification_of
+
+__all__ = ["Profile", "profile", "profile_to"]
+
+_BEYOND = 1.15  # how far past the limit a profile is followed, so that a curve does not end at its interval
+_UNKNOWN = 1e4  # times its size: so large an error
+_FAR = 1e6  # standard errors: whatever is as flat there as here is flat
+_AT_BOUND = 1e-9  # of the estimate's distance from the bound
+_SHORTEST = 1e-6  # of the first step
+_MOST_STEPS = 200
+_BETTER = 1e-6  # of the deviance: what lies lower than the optimum by more is another optimum
+_WORDS = {-1: "lower", 1: "upper"}
+
+
+class _Place(NamedTuple):
+    """A point of the profile, and the root of the deviance there; minus infinity for a better optimum."""
+
+    theta: Tensor
+    root: float
+
+
+@dataclass
+class _Side:
+    """What was found on one side of the optimum.
+
+    Attributes:
+        places: from the optimum outwards.
+        end: the parameter's value at the end of the interval.
+        note: why there is none.
+    """
+
+    places: list[_Place]
+    end: float | None = None
+    note: str | None = None
+
+
+def profile(
+    loss: LossFunction,
+    theta: Tensor,
+    covariance: Tensor,
+    k: int,
+    level: float = 0.95,
+    points: int = 8,
+    *,
+    absolute_sigma: bool = True,
+    held: Sequence[int] = (),
+) -> Profile:
+    r"""Follow the likelihood along parameter ``k`` to both sides, until it is lower than the interval's limit.
+
+    The ends of the interval solve
+
+    .. math:: 2 (l_{max} - l_k(\theta_k)) = \chi^2_1(level), \qquad
+        \sqrt{(RSS_k(\theta_k) - RSS_{min}) / s^2} = t_{n-p}\big((1 + level) / 2\big)
+
+    the second for least squares whose variance is not known; :math:`l_k` is the likelihood at its largest over all
+    other parameters. Every minimum starts from a straight continuation of the last two. The parameter moves in its
+    unconstrained number, so that an interval keeps its bounds.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: the optimum, ``(p,)``.
+        covariance: of the elements of theta, ``(p, p)``, which says how large the first step is and where it leads.
+        k: number of the parameter.
+        level: of the interval.
+        points: how many steps are made to each end, about.
+        absolute_sigma: whether known errors are absolute.
+        held: numbers of parameters that are held throughout, as those that sit at a bound.
+
+    Raises:
+        InputError: for a level or a number of points that cannot be, a loss that is no likelihood, or a parameter
+            without a standard error.
+
+    References:
+        Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), chapter 6.
+        D. J. Venzon, S. H. Moolgavkar: A Method for Computing Profile-Likelihood-Based Confidence Intervals (1988).
+    """
+    if not 0 < level < 1:
+        msg = f"level: a probability is between 0 and 1, but got {level}"
+        raise InputError(msg)
+    if points < 2:
+        msg = f"points: expected at least 2 to each side, but got {points}"
+        raise InputError(msg)
+    deviance = deviance_of(loss, theta, absolute_sigma=absolute_sigma, held=held)
+    if not math.isfinite(deviance.limit(level)):
+        msg = f"level: {level} is too near to 1 for an interval to have ends"
+        raise InputError(msg)
+    return profile_to(deviance.limit(level), deviance, covariance, k, level, points)
+
+
+def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, level: float, points: int = 8) -> Profile:
+    """The profile of parameter ``k`` as far as the root of its deviance is ``limit``; see ``profile``.
+
+    Raises:
+        InputError: for a parameter without a standard error.
+    """
+    loss = deviance.loss
+    error = math.sqrt(max(covariance[k, k].item(), 0.0))
+    if not error > 0 or not math.isfinite(error) or k in deviance.held:
+        msg = (
+            f"profile: {loss.names[k]} has no standard error, and nothing says how far to look; fix it, or leave it out"
+        )
+        raise InputError(msg)
+    path = _Path(deviance, k, error, (covariance[:, k] / covariance[k, k]).detach(), limit, points)
+    below, above = path.follow(-1), path.follow(1)
+    places = [*((place, -1) for place in reversed(below.places[1:])), *((place, 1) for place in above.places)]
+    values = torch.stack([loss.natural(place.theta) for place, _ in places])
+    return Profile(
+        name=loss.names[k],
+        estimate=loss.natural(deviance.theta)[k].item(),
+        values=tuple(values[:, k].tolist()),
+        tau=tuple(sign * place.root for place, sign in places),
+        others={name: tuple(values[:, j].tolist()) for j, name in enumerate(loss.names) if j != k},
+        lower=below.end,
+        upper=above.end,
+        level=level,
+        limit=limit,
+        notes=tuple(side.note for side in (below, above) if side.note is not None),
+    )
+
+
+class _Path:
+    """The way along one parameter.
+
+    Args:
+        deviance: around the optimum.
+        k: number of the parameter.
+        error: its standard error.
+        tangent: how theta moves with it, ``(p,)``; 1 at ``k``.
+        limit: root of the deviance at the ends of the interval.
+        points: steps to each end.
+    """
+
+    def __init__(self, deviance: Deviance, k: int, error: float, tangent: Tensor, limit: float, points: int) -> None:
+        size = max(1.0, abs(deviance.theta[k].item()))
+        # The error of what has run off says nothing of how far its likelihood is flat.
+        self.error = error if error <= _UNKNOWN * size else size
+        self.deviance, self.k, self.tangent, self.limit = deviance, k, tangent, limit
+        self._goal = limit / points
+        self._name = deviance.loss.names[k]
+        self._spec = specification_of(deviance.loss.model, self._name)
+        self._estimate = self._value(deviance.theta)
+        slope = deviance.loss.slopes(deviance.theta)[k].item()
+        self._natural_error = abs(slope) * self.error
+        self._orientation = -1 if slope < 0 else 1  # of a parameter with an upper bound alone
+
+    def follow(self, sign: int) -> _Side:
+        """Go to smaller (-1) or larger (1) values until the deviance is well beyond the limit; mark where it meets it.
+
+        The steps are such that the root grows by about as much each time.
+        """
+        side = _Side([_Place(self.deviance.theta, 0.0)])
+        first = step = self._goal * self.error
+        for _ in range(_MOST_STEPS):
+            if side.note is not None or side.places[-1].root >= _BEYOND * self.limit:
+                break
+            place = self._next(side.places, sign * self._orientation * step)
+            if place is None:
+                step /= 4
+                if step < _SHORTEST * first:
+                    side.note = self._lost(side.places[-1], sign)
+            elif place.root < 0:
+                side.note = self._better(place, sign)
+            else:
+                gained = place.root - side.places[-1].root
+                side.places.append(place)
+                step *= min(2.0, max(0.5, self._goal / gained)) if gained > 0 else 2.0
+                self._stop_where_flat(side, sign)
+        else:
+            side.note = self._lost(side.places[-1], sign)
+        self._mark_end(side, sign)
+        return side
+
+    def _value(self, theta: Tensor) -> float:
+        return self.deviance.loss.natural(theta)[self.k].item()
+
+    def _next(self, places: Sequence[_Place], step: float) -> _Place | None:
+        """The minimum one step on; None where there is none."""
+        here, tangent = places[-1].theta, self.tangent
+        if len(places) > 1:
+            before = places[-2].theta
+            tangent = (here - before) / (here[self.k] - before[self.k])
+        return self._at(here + step * tangent)
+
+    def _at(self, start: Tensor) -> _Place | None:
+        found = self.deviance.minimise(start, (self.k,))
+        if not found.found or not math.isfinite(found.deviance):
+            return None
+        better = found.deviance < -_BETTER
+        return _Place(found.theta, -math.inf if better else math.sqrt(max(found.deviance, 0.0)))
+
+    def _stop_where_flat(self, side: _Side, sign: int) -> None:
+        """Note that the limit is not reached, once there is no hope of it."""
+        here = side.places[-1]
+        if here.root >= self.limit:
+            return
+        value = self._value(here.theta)
+        bound = self._spec.lower if sign < 0 else self._spec.upper
+        if self._spec.bounded and bound is not None:
+            if abs(value - bound) <= _AT_BOUND * abs(self._estimate - bound):
+                side.note = (
+                    f"{self._name}: its interval has no {_WORDS[sign]} end: at its bound {bound:g} the deviance is"
+                    f" {here.root**2:.3g}, below {self.limit**2:.3g}"
+                )
+        elif (
+            abs((here.theta - self.deviance.theta)[self.k].item()) > _FAR * self.error
+            or abs(value - self._estimate) > _FAR * self._natural_error
+        ):
+            side.end = sign * math.inf
+            side.note = (
+                f"{self._name}: its interval has no {_WORDS[sign]} end: the likelihood is flat, at {value:.3g} the"
+                f" deviance is {here.root**2:.3g}, below {self.limit**2:.3g}"
+            )
+
+    def _lost(self, last: _Place, sign: int) -> str:
+        return (
+            f"{self._name}: the {_WORDS[sign]} end of its interval was not found: the likelihood cannot be followed"
+            f" beyond {self._value(last.theta):.6g}, where the deviance is {last.root**2:.3g}, below"
+            f" {self.limit**2:.3g}"
+        )
+
+    def _better(self, place: _Place, sign: int) -> str:
+        return (
+            f"{self._name}: the {_WORDS[sign]} end of its interval was not found: the likelihood is larger at"
+            f" {self._value(place.theta):.6g} than at the estimate; fit again from there"
+        )
+
+    def _mark_end(self, side: _Side, sign: int) -> None:
+        """Find where the root meets the limit, and put that place between its neighbours."""
+        number = next((j for j, place in enumerate(side.places) if place.root >= self.limit), None)
+        if number is None:
+            return
+        side.note = None  # what happens further out does not matter
+        inner, outer = side.places[number - 1], side.places[number]
+
+        def meeting(share: float) -> _Place:
+            met = self._at(inner.theta + share * (outer.theta - inner.theta))
+            if met is None:
+                raise ArithmeticError
+            return met
+
+        try:
+            share = brentq(lambda part: meeting(part).root - self.limit, 0.0, 1.0, xtol=1e-12, rtol=1e-12)
+            met = meeting(share)
+        except ArithmeticError:
+            side.note = self._lost(inner, sign)
+            return
+        if 0 < share < 1:
+            side.places.insert(number, met)
+        side.end = self._value(met.theta)

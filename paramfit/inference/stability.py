@@ -1,0 +1,102 @@
+"""How fast gradient descent may go."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from paramfit.inference.loss_function import LossFunction
+from paramfit.optimizers import GradientDescent
+
+__all__ = ["Stability", "curvature", "stability"]
+
+_MOST_PARAMETERS_FOR_EIGENVALUES = 1000
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What the curvature of the objective allows.
+
+    Attributes:
+        learning_rate_limit: largest stable learning rate; None with a reason where there is none.
+        limit_reason: why there is none.
+        condition_number: largest over smallest curvature; None with a reason.
+        condition_reason: why there is none.
+    """
+
+    learning_rate_limit: float | None
+    limit_reason: str | None
+    condition_number: float | None
+    condition_reason: str | None
+
+
+def curvature(loss: LossFunction, theta: Tensor) -> tuple[float, float | None]:
+    """Largest and smallest eigenvalue of the loss's Hessian at ``theta``.
+
+    Up to 1000 parameters all eigenvalues are computed; above, the largest alone, by power iteration, and the smallest
+    is None.
+    """
+    if loss.p <= _MOST_PARAMETERS_FOR_EIGENVALUES:
+        hessian = loss.hessian(theta)
+        if not bool(torch.isfinite(hessian).all()):
+            return math.nan, math.nan
+        eigenvalues = torch.linalg.eigvalsh(hessian)
+        return eigenvalues[-1].item(), eigenvalues[0].item()
+    farthest = _farthest_eigenvalue(loss, theta, 0.0)
+    # Far below 0 it is the smallest; measured from there, the largest is the farthest.
+    return (farthest if farthest >= 0 else _farthest_eigenvalue(loss, theta, farthest) + farthest), None
+
+
+def _farthest_eigenvalue(loss: LossFunction, theta: Tensor, origin: float) -> float:
+    """The Hessian's eigenvalue farthest from ``origin``, measured from there, by power iteration."""
+    direction = torch.randn(loss.p, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    value = 0.0
+    for _ in range(100):
+        direction = direction / direction.norm()
+        product = loss.hessian_product(theta, direction) - origin * direction
+        before, value = value, torch.dot(direction, product).item()
+        if not product.norm() > 0 or abs(value - before) <= 1e-6 * abs(value):
+            break
+        direction = product
+    return value
+
+
+def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
+    r"""The largest stable learning rate at the start, and the condition number.
+
+    .. math:: \eta_{max} = \frac{2 (1 + \beta)}{(1 - d) \lambda_{max}}
+
+    with :math:`\lambda_{max}` the largest eigenvalue of the objective's Hessian (plus the weight decay),
+    :math:`\beta` the momentum and d its dampening.
+
+    Args:
+        loss: the objective over the training observations.
+        optimizer: plain gradient descent or SGD have a limit; others have none.
+
+    References:
+        Boris Polyak: Some methods of speeding up the convergence of iteration methods (1964).
+    """
+    largest, smallest = curvature(loss, loss.theta)
+    condition, condition_reason = None, None
+    if smallest is None:
+        condition_reason = f"not computed for more than {_MOST_PARAMETERS_FOR_EIGENVALUES} parameters"
+    elif not smallest > 0 or not math.isfinite(largest):
+        condition_reason = f"the Hessian is not positive definite at the start (smallest eigenvalue {smallest:.3g})"
+    else:
+        condition = largest / smallest
+    group = optimizer.param_groups[0]
+    if not isinstance(optimizer, SGD | GradientDescent) or group.get("nesterov"):
+        kind = "Nesterov's momentum" if group.get("nesterov") else type(optimizer).__name__
+        return Stability(None, f"no fixed limit holds for {kind}", condition, condition_reason)
+    largest += group.get("weight_decay", 0.0)
+    if not largest > 0 or not math.isfinite(largest):
+        reason = f"the objective has no upward curvature at the start (largest eigenvalue {largest:.3g})"
+        return Stability(None, reason, condition, condition_reason)
+    momentum = group.get("momentum", 0.0)
+    share = 1 - group.get("dampening", 0.0) if momentum else 1.0  # torch dampens nothing without momentum
+    if not share > 0:
+        reason = "a dampening of 1 or more leaves no gradient to descend by"
+        return Stability(None, reason, condition, condition_reason)
+    return Stability(2 * (1 + momentum) / (share * largest), None, condition, condition_reason)

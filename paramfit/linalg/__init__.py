@@ -1,0 +1,1 @@
+"""Factorisations of small matrices, free of the parameters' units."""

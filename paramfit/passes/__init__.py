@@ -1,0 +1,1 @@
+"""What one look at a batch gives: the sums that solvers are made of."""

@@ -1,0 +1,324 @@
+"""From a model and a batch of observations to the sums that Newton's method needs."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Laplace
+from torch.func import functional_call
+
+from paramfit.distributions import (
+    curvature,
+    expected_information,
+    kinked_argument,
+    majorised_curvature,
+    sample_sums,
+    score,
+)
+from paramfit.errors import InputError
+from paramfit.linalg.lapack import Array
+from paramfit.models import DistributionModel
+from paramfit.objectives import NegativeLogLikelihood, Objective
+from paramfit.observations import Observations
+from paramfit.passes.majorised import MajorisedLikelihood
+from paramfit.solvers.likelihood_sums import LikelihoodSums
+from paramfit.torch_overhead import one_thread
+
+__all__ = ["LikelihoodTerms"]
+
+_ROWS_AT_ONCE = 1 << 15
+
+
+class _ByArgument(NamedTuple):
+    """Derivatives of the log-likelihood by the arguments of its distribution.
+
+    Attributes:
+        loss: the summed negative log-likelihood.
+        scores: for each argument ``(n,)``.
+        information: ``(k, k)``, or ``(n, k, k)``.
+        exact: whether it is the observed one, or what stands for it at a kink.
+        n: rows; 1 where all have one distribution, and are summed up.
+    """
+
+    loss: float
+    scores: dict[str, Tensor]
+    information: Tensor
+    exact: bool
+    n: int
+
+
+class LikelihoodTerms:
+    r"""Gradient and curvature of a model's summed negative log-likelihood.
+
+    With the scores :math:`s_a = \partial \log p / \partial \eta_a` of a distribution's arguments and their curvature
+    :math:`C_{ab}`, a ``DistributionModel`` has
+
+    .. math:: g_k = -\sum_{i,a} s_{ia} \frac{\partial \eta_{ia}}{\partial \theta_k}, \qquad
+        H_{kl} = \sum_{i,a,b} \frac{\partial \eta_{ia}}{\partial \theta_k} C_{iab} \frac{\partial \eta_{ib}}{\partial
+        \theta_l} - \sum_{i,a} s_{ia} \frac{\partial^2 \eta_{ia}}{\partial \theta_k \partial \theta_l}
+
+    and, with the expected information I in C's place and no second term, the matrix of Fisher scoring. Any other model
+    is differentiated by autograd. Where the log-density has a kink, C is that of a parabola that touches it
+    (``majorised_curvature``).
+
+    Args:
+        model: float64; returns a distribution. Its trainable parameters are theta.
+        objective: the negative log-likelihood, without penalty.
+
+    Raises:
+        InputError: for another objective, or a penalty.
+    """
+
+    def __init__(self, model: nn.Module, objective: Objective) -> None:
+        if not isinstance(objective, NegativeLogLikelihood):
+            msg = f"objective: maximum likelihood minimises NegativeLogLikelihood, not {type(objective).__name__}"
+            raise InputError(msg)
+        if objective.penalised:
+            msg = "objective: a penalty (l1, l2) biases the estimates, and Newton has none; give a torch optimizer"
+            raise InputError(msg)
+        self.model = model
+        self.objective = objective
+        self._majorised = MajorisedLikelihood(objective)
+        self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
+        if not self.shapes:
+            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
+            raise InputError(msg)
+        self._places = {name: place for place, name in enumerate(self.shapes)}
+        self._bounded = tuple(self._places[name] for name in getattr(model, "transforms", {}) if name in self._places)
+
+    def sums(
+        self, observations: Observations, into: LikelihoodSums | None = None, *, expected: bool = False
+    ) -> LikelihoodSums:
+        """Sum up a batch at the model's present parameters.
+
+        Args:
+            observations: one batch.
+            into: earlier sums, which these are added to.
+            expected: whether the expected information is wanted where it is known, instead of the Hessian.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
+            return self._added(observations, into, expected=expected)
+
+    def _added(
+        self, observations: Observations, found: LikelihoodSums | None, *, expected: bool, majorised: bool = True
+    ) -> LikelihoodSums:
+        for part in [observations] if self._is_sample(observations) else _pieces(observations):
+            here = self._of(part, expected=expected, majorised=majorised)
+            here.bounded = self._bounded
+            found = here if found is None else found.add(here)
+        assert found is not None  # a batch has a row
+        return found
+
+    def sums_checked(
+        self, observations: Observations, into: LikelihoodSums | None = None, *, expected: bool = False
+    ) -> LikelihoodSums:
+        """The sums at the start: they are finite.
+
+        Raises:
+            InputError: naming the first row at which they are not.
+        """
+        found = self.sums(observations, into, expected=expected)
+        if not found.is_finite():
+            self._refuse_start(observations)
+        return found
+
+    @torch.no_grad()
+    def _refuse_start(self, observations: Observations) -> None:
+        losses = self.objective.losses(self.model(*observations.inputs), *observations.measured)
+        bad = (~torch.isfinite(losses)).nonzero().flatten()
+        if len(bad):
+            row = int(bad[0])
+            at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
+            msg = (
+                f"model: the likelihood is not finite at the start for {len(bad)} of {observations.n} observations,"
+                f" first in row {row} (input {at}); give other starts, or a formula that stays within what the"
+                " distribution takes, such as exp(...) for a rate"
+            )
+            raise InputError(msg)
+
+    @torch.no_grad()
+    def information(self, observations: Observations) -> Array | None:
+        """The expected information at the present parameters, ``(p, p)``; None where it has no closed form."""
+        model = self.model
+        if not isinstance(model, DistributionModel) or observations.censoring is not None:
+            return None
+        wanted = [name for name, columns in model.argument_jacobian(*observations.inputs).items() if columns]
+        if expected_information(model(*observations.inputs), wanted) is None:
+            return None
+        return self._added(observations, None, expected=True, majorised=False).curvature
+
+    def kink(self, observations: Observations) -> str | None:
+        """The argument in which the log-density has a kink and that a parameter moves: no curvature tells its error."""
+        with torch.enable_grad():
+            distribution = self.model(*observations.rows(slice(1)).inputs)
+        if not isinstance(distribution, Distribution):
+            return None
+        name = kinked_argument(distribution, tuple(distribution.arg_constraints))
+        return name if name is not None and getattr(distribution, name).requires_grad else None
+
+    def _is_sample(self, observations: Observations) -> bool:
+        """Whether all rows have one distribution, so that what is summed is its scores, before the chain rule."""
+        model = self.model
+        return isinstance(model, DistributionModel) and not model.variables and observations.censoring is None
+
+    def _of(self, part: Observations, *, expected: bool, majorised: bool) -> LikelihoodSums:
+        try:
+            if isinstance(self.model, DistributionModel) and part.censoring is None:
+                with torch.no_grad(), one_thread(part.n >= _ROWS_AT_ONCE):
+                    return self._by_arguments(self.model, part, expected=expected, majorised=majorised)
+            return self._by_autograd(part)
+        except InputError:
+            raise
+        except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
+            p = sum(shape.numel() for shape in self.shapes.values())
+            return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n)
+
+    def _by_arguments(
+        self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool
+    ) -> LikelihoodSums:
+        with torch.no_grad():
+            arguments = model.arguments(*part.inputs)
+            columns = model.argument_jacobian(*part.inputs)
+            wanted = [name for name in model.names if columns[name]]
+            differentiated = self._summed if self._is_sample(part) else self._by_row
+            distribution = model.make(arguments)
+            expected = expected and not (majorised and kinked_argument(distribution, wanted))
+            found = differentiated(distribution, part, wanted, expected=expected)
+            gradient = np.zeros(len(self._places))
+            matrix = np.zeros((len(self._places), len(self._places)))
+            places = {name: [self._places[key] for key in columns[name]] for name in wanted}
+            slopes = {name: _stacked(columns[name], found.scores[name], found.n) for name in wanted}
+            for a, name in enumerate(wanted):
+                gradient[places[name]] -= _contracted(slopes[name], found.scores[name], found.n)
+                for b, other in enumerate(wanted):
+                    product = _product(slopes[name], found.information[..., a, b], slopes[other], found.n)
+                    matrix[np.ix_(places[name], places[other])] += product
+        if found.exact:
+            matrix -= self._bent(model, part.inputs, found, arguments)
+        return LikelihoodSums(found.loss, gradient, (matrix + matrix.T) / 2, part.n)
+
+    def _by_row(
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+    ) -> _ByArgument:
+        information = expected_information(distribution, wanted) if expected else None
+        exact = information is None
+        if information is None:
+            information = _curvature(distribution, part.target, wanted)
+        loss = self.objective.total(distribution, part.target).item()
+        return _ByArgument(loss, score(distribution, part.target, wanted), information, exact, part.n)
+
+    def _summed(
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+    ) -> _ByArgument:
+        information = expected_information(distribution, wanted) if expected else None
+        like = part.target.new_zeros((), dtype=torch.float64)
+        log_likelihood, scores = like.clone(), like.new_zeros(len(wanted))
+        observed = like.new_zeros(len(wanted), len(wanted))
+        for piece in _pieces(part):
+            here = sample_sums(distribution, piece.target, wanted)
+            log_likelihood += here.log_likelihood
+            scores += torch.stack([here.scores[name] for name in wanted])
+            if information is None:
+                curved = _curvature(distribution, piece.target, wanted)
+                observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
+        return _ByArgument(
+            -log_likelihood.item(),
+            dict(zip(wanted, scores.unbind(), strict=True)),
+            observed if information is None else part.n * information,
+            information is None,
+            n=1,
+        )
+
+    def _bent(
+        self, model: DistributionModel, inputs: tuple[Tensor, ...], found: _ByArgument, arguments: dict[str, Tensor]
+    ) -> Array:
+        """What the arguments' own second derivatives add: those of the sum of score times argument, scores held."""
+        weights = {
+            name: column if arguments[name].ndim else column.expand(found.n).sum()
+            for name, column in found.scores.items()
+        }
+
+        def weighed(theta: Tensor) -> Tensor:
+            there = model.arguments_at(self._parameters(theta), *inputs)
+            return torch.stack([(weights[name] * there[name]).sum() for name in weights]).sum()
+
+        with torch.enable_grad():
+            hessian = torch.autograd.functional.hessian(weighed, self._theta())  # type: ignore[no-untyped-call]
+        bent: Array = hessian.cpu().numpy()
+        return bent
+
+    def _by_autograd(self, part: Observations) -> LikelihoodSums:
+        theta = self._theta().requires_grad_()
+        with torch.enable_grad():
+            prediction = functional_call(self.model, self._parameters(theta), part.inputs)
+            loss = self._majorised.total(prediction, *part.measured)
+            if loss.ndim:
+                msg = (
+                    f"shapes do not match: the model's prediction has {tuple(prediction.batch_shape)}, the target"
+                    f" {tuple(part.target.shape)}; the model must return one value for each observation"
+                )
+                raise InputError(msg)
+            (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
+            matrix = np.array([_derivative(slope, theta).cpu().numpy() for slope in gradient])
+        return LikelihoodSums(loss.item(), gradient.detach().cpu().numpy(), (matrix + matrix.T) / 2, part.n)
+
+    def _theta(self) -> Tensor:
+        return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])
+
+    def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
+        pieces = torch.split(theta, [shape.numel() for shape in self.shapes.values()])
+        return {name: piece.view(shape) for piece, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
+
+
+def _curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:
+    """Of the log-density, or of the parabola that stands for it at a kink."""
+    if isinstance(distribution, Laplace) and kinked_argument(distribution, names):
+        return majorised_curvature(distribution, target, names)
+    return curvature(distribution, target, names)
+
+
+def _derivative(value: Tensor, theta: Tensor) -> Tensor:
+    """Of a number by theta, ``(p,)``; 0 where it does not depend on it."""
+    if not value.requires_grad:
+        return torch.zeros_like(theta)
+    (found,) = torch.autograd.grad(value, theta, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return found
+
+
+def _pieces(observations: Observations) -> Iterator[Observations]:
+    """The observations, few enough at once to stay in a processor's cache."""
+    for start in range(0, observations.n, _ROWS_AT_ONCE):
+        yield observations.rows(slice(start, start + _ROWS_AT_ONCE)) if observations.n > _ROWS_AT_ONCE else observations
+
+
+def _stacked(columns: Mapping[str, Tensor | float], like: Tensor, n: int) -> Tensor:
+    """Derivatives of one argument by its parameters: ``(q, n)``, or ``(q, 1)`` where no row differs from another."""
+    found = [
+        column.reshape(-1) if isinstance(column, Tensor) else like.new_tensor([column], dtype=torch.float64)
+        for column in columns.values()
+    ]
+    if all(len(column) == 1 for column in found):
+        return torch.stack(found)
+    return torch.stack([column.expand(n) for column in found])
+
+
+def _contracted(slopes: Tensor, score_of_argument: Tensor, n: int) -> Array:
+    """The sum over the rows of slope times score, ``(q,)``."""
+    column = score_of_argument.expand(n)
+    found = slopes[:, 0] * column.sum() if slopes.shape[1] == 1 else slopes @ column
+    contracted: Array = found.cpu().numpy()
+    return contracted
+
+
+def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
+    """The sum over the rows of slope times weight times slope, ``(q, r)``."""
+    if left.shape[1] == right.shape[1] == 1:
+        total = weight.expand(n).sum() if weight.ndim else n * weight
+        found = left @ right.T * total
+    else:
+        found = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
+    product: Array = found.cpu().numpy()
+    return product

@@ -1,0 +1,101 @@
+"""Pictures of a least-squares fit that knows how uncertain it is."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from paramfit.data.base import EstimationDataModule
+from paramfit.inference.bands import Bands, FittedCurve
+from paramfit.inference.fitted_mean import FittedMean
+from paramfit.plotting import correlation_figure, observed_figure, residuals_figure
+from paramfit.plotting.residuals import residuals_by_input_figure
+from paramfit.results.record import FitResult
+
+__all__ = ["bands_on", "curve_figures", "without_prediction_band"]
+
+_NORMAL = 1.4826  # 1 / Phi^-1(3/4): by it the median size of normal residuals is their standard deviation
+
+
+class _Residuals(NamedTuple):
+    """Residuals ``(n,)`` over the standard deviation of an observation, and what to call them."""
+
+    values: Tensor
+    label: str
+
+
+def curve_figures(result: FitResult, data: EstimationDataModule, held_out: Tensor) -> dict[str, Figure]:
+    """Residuals, correlations, and (for several inputs) residuals by input, and observed against fitted.
+
+    Args:
+        result: of the fit; without a curve there is no picture.
+        data: all rows.
+        held_out: ``(n,)``, True for rows that did not train.
+    """
+    curve, raw, columns = result.curve, data.raw, data.columns
+    if curve is None or result.least_squares is None:
+        return {}
+    figures: dict[str, Figure] = {}
+    fitted = curve.at(data.every.inputs, raw.sigma).prediction.expand(raw.target.shape)
+    residuals = _standardized(curve, raw.target.double() - fitted, raw.sigma, ~held_out)
+    if not raw.inputs:  # all fitted values are one
+        x, label = torch.arange(raw.n, dtype=torch.float64), "row, from 0"
+    elif len(raw.inputs) == 1:
+        x, label = raw.inputs[0], data.labels.input
+    else:
+        x, label = fitted, f"fitted {columns.target}"
+    figures["residuals"] = residuals_figure(x, residuals.values, label, residuals.label, held_out)
+    if len(raw.inputs) > 1:
+        figures["residuals_by_input"] = residuals_by_input_figure(
+            raw.inputs, residuals.values, columns.inputs, residuals.label, held_out
+        )
+        figures["observed"] = observed_figure(fitted, raw.target.double(), columns.target, held_out)
+    if result.correlation is not None and len(result.correlation["parameters"]) > 1:
+        matrix = torch.tensor(result.correlation["matrix"], dtype=torch.float64)
+        figures["correlation"] = correlation_figure(result.correlation["parameters"], matrix)
+    return figures
+
+
+def bands_on(curve: FittedCurve, data: EstimationDataModule, grid: Tensor) -> Bands:
+    """The bands over a grid of raw inputs; with a prediction band only where one sigma holds for all observations."""
+    shift, scale = data.statistics[0]
+    sigma = data.raw.sigma
+    same = None if sigma is None or not bool((sigma == sigma[0]).all()) else sigma[0].double().expand(grid.shape)
+    return curve.at(((grid.double() - shift) * scale,), same)
+
+
+def without_prediction_band(curve: FittedCurve, data: EstimationDataModule) -> str | None:
+    """Why ``bands_on`` gives no prediction band, in a few words for a legend; None where it gives one.
+
+    Args:
+        curve: of the fit.
+        data: all rows.
+    """
+    sigma = data.raw.sigma
+    if isinstance(curve, FittedMean):
+        return None
+    if curve.noise is not None and math.isnan(curve.noise):
+        return "no prediction band: a robust loss\ndoes not say how new rows scatter"
+    if sigma is not None and not bool((sigma == sigma[0]).all()):
+        return "no prediction band:\nsigma differs by row"
+    return None
+
+
+def _standardized(curve: FittedCurve, residual: Tensor, sigma: Tensor | None, trained: Tensor) -> _Residuals:
+    """Residuals over the standard deviation of an observation.
+
+    Where outliers are no part of it and it is not known, it is 1.4826 times the median size of those that trained.
+    """
+    label = "standardised residual"
+    weighed = residual if sigma is None else residual / sigma.double()
+    if curve.noise is None:
+        spread = 1.0
+    elif not math.isnan(curve.noise):
+        spread = curve.noise
+    else:
+        spread = _NORMAL * float(np.median(weighed[trained].abs().numpy()))
+        label += f"\n(over {_NORMAL:g} times their median size)"
+    return _Residuals(weighed / spread if spread > 0 else torch.zeros_like(weighed), label)

@@ -1,0 +1,1 @@
+"""Results: the facts of a fit, and the words made from them."""

@@ -1,0 +1,91 @@
+"""One step of Newton's method, for any damping."""
+
+import math
+
+import numpy as np
+
+from paramfit.linalg.lapack import Array
+
+__all__ = ["NewtonStep"]
+
+_DOWNWARD = 1e-9  # of the largest curvature: a direction curved down so much is no rounding
+_HALVINGS = 12  # of a logarithm, from which a damping is known well enough
+_FLAT = 1e-13  # of the largest curvature, columns scaled: a direction so much flatter is rounding
+
+
+class NewtonStep:
+    r"""Steps from one point, for any damping.
+
+    .. math:: \delta = -S^{-1} (|\tilde H| + \lambda)^{-1} S^{-1} g, \qquad \tilde H = S^{-1} H S^{-1}
+
+    with g the gradient and H the curvature of the summed negative log-likelihood, and S the roots of H's diagonal, so
+    that the step does not depend on the parameters' units. Where H is not positive definite its eigenvalues are taken
+    by their size: the step then leads downhill all the same. One eigenvalue decomposition serves all lambdas.
+
+    Args:
+        gradient: g ``(p,)``.
+        curvature: H ``(p, p)``, symmetric.
+        least: the smallest that S may be, ``(p,)``: a parameter that has lost its influence must not run away.
+
+    References:
+        Philip Gill, Walter Murray, Margaret Wright: Practical Optimization (1981), section 4.4.
+    """
+
+    def __init__(self, gradient: Array, curvature: Array, least: Array | None = None) -> None:
+        size = np.sqrt(np.abs(curvature.diagonal()))
+        size = size if least is None else np.maximum(size, least)
+        self._size = np.where(size > 0, size, 1.0)
+        self._values, self._directions = np.linalg.eigh(curvature / np.outer(self._size, self._size))
+        self._along = self._directions.T @ (gradient / self._size)
+        self._strongest = float(np.abs(self._values).max())
+
+    @property
+    def distance(self) -> float:
+        r"""How far the minimum is in standard errors, :math:`\sqrt{g^T H^{-1} g}`.
+
+        Infinite where H is not positive definite, unless there is no slope at all along what is flat: a saddle has
+        none either, but curves down.
+        """
+        if self._values[0] < -_DOWNWARD * self._strongest:
+            return math.inf
+        flat = self._values <= _FLAT * self._strongest
+        if (np.abs(self._along[flat]) > 1e-9 * (1 + np.abs(self._along).max(initial=0.0))).any():
+            return math.inf
+        kept = ~flat
+        return math.sqrt(float((np.square(self._along[kept]) / self._values[kept]).sum()))
+
+    @property
+    def errors(self) -> Array:
+        r"""Standard errors ``(p,)``, :math:`\sqrt{(|H|^{-1})_{kk}}`: of one parameter, where no other is known.
+
+        What is flat to rounding makes them large, but finite.
+        """
+        least = max(_FLAT * self._strongest, np.finfo(np.float64).tiny)
+        variances = np.square(self._directions) / np.maximum(np.abs(self._values), least)
+        errors: Array = np.sqrt(variances.sum(axis=1)) / self._size
+        return errors
+
+    def step(self, damping: float, share: float = 1.0) -> tuple[Array, float]:
+        """A share of the step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""
+        moved = share * self._moved(damping)
+        promised = -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
+        step: Array = (self._directions @ moved) / self._size
+        return step, promised
+
+    def _moved(self, damping: float) -> Array:
+        """The step along each eigenvector, in units of S."""
+        most = self._strongest if self._strongest > 0 else 1.0
+        moved: Array = -self._along / (np.maximum(np.abs(self._values), _FLAT * most) + damping * most)
+        return moved
+
+    def shortening(self, damping: float, share: float) -> float:
+        """The damping whose step is a share as long as that of another damping, in units of S."""
+        wanted = share * np.linalg.norm(self._moved(damping))
+        shortest, longest = (1 + damping) / share, damping  # an eigenvalue is at most the strongest
+        for _ in range(_HALVINGS):
+            middle = math.sqrt(shortest * longest)
+            if np.linalg.norm(self._moved(middle)) > wanted:
+                longest = middle
+            else:
+                shortest = middle
+        return shortest

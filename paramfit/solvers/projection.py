@@ -1,0 +1,137 @@
+"""From the triangle of all rows to the exact linear parameters and the triangle of the rest."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paramfit.linalg.lapack import Array, lengths, singular_decomposition, solve_upper, triangle
+from paramfit.solvers.residual_sums import Layout, ResidualSums
+
+__all__ = ["Linearization", "column_lengths", "linearization"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_ROUNDING = 1e-13
+_REGULAR = 1e-11  # columns of length 1 with a larger pivot are not looked at for singularity
+
+
+@dataclass(frozen=True)
+class Linearization:
+    r"""The least-squares problem seen from one point.
+
+    Attributes:
+        linear: the exact values of the linear parameters there, ``(q,)``.
+        factor: triangular factor of ``[Phi, J, e]``, ``(p + 1, p + 1)``: the derivatives by the linear, then by the
+            nonlinear parameters, and the residual ``e = target - prediction``.
+        turning: how the space of Phi turns with the nonlinear parameters, ``(q, m)``: further rows of the projected
+            problem's Jacobian, in which it has no residual.
+        loss: the sum of the losses.
+        n: number of observations.
+    """
+
+    linear: Array
+    factor: Array
+    turning: Array
+    loss: float
+    n: int
+
+    @cached_property
+    def curved(self) -> Array:
+        """The projected problem's Jacobian in a small basis, ``(m + q, m)``."""
+        q, p = len(self.linear), len(self.factor) - 1
+        upper = self.factor[q:p, q:p]
+        if not q:
+            return upper
+        found = np.concatenate([upper, self.turning])
+        # What is left of a column that lies in the space of Phi is rounding: no direction to go.
+        nothing = lengths(found) <= _ROUNDING * self.unprojected
+        if nothing.any():
+            found[:, nothing] = 0.0
+        return found
+
+    @cached_property
+    def curved_lengths(self) -> Array:
+        """Lengths of the columns of ``curved``, ``(m,)``."""
+        return lengths(self.curved)
+
+    @cached_property
+    def unprojected(self) -> Array:
+        """Lengths of the nonlinear parameters' derivatives, ``(m,)``."""
+        q, p = len(self.linear), len(self.factor) - 1
+        return lengths(self.factor[:p, q:p])
+
+    @property
+    def slope(self) -> Array:
+        """The residual's part along the first m rows of ``curved``, ``(m,)``; it has none along the others."""
+        q, p = len(self.linear), len(self.factor) - 1
+        return self.factor[q:p, p]
+
+
+def linearization(sums: ResidualSums) -> Linearization:
+    r"""Solve for the linear parameters and put their values in.
+
+    With :math:`f = \phi_0 + \Phi c` and R the factor of :math:`[\Phi, \partial\phi_j / \partial a_k, y - \phi_0]`, c
+    minimises :math:`|y - \phi_0 - \Phi c|`, and the columns of :math:`\partial f / \partial a` and of the residual are
+    combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
+    \phi_0)` has the Jacobian
+
+    .. math:: -(I - \Phi\Phi^+) \frac{\partial f}{\partial a_k} - (\Phi^+)^T \Big(\frac{\partial\Phi}{\partial
+        a_k}\Big)^T e
+
+    whose inner products R holds as well.
+
+    References:
+        Gene Golub, Victor Pereyra: The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems Whose
+        Variables Separate (1973).
+    """
+    factor, layout = sums.factor, sums.layout
+    assert factor is not None  # at least one batch was added
+    q, p = len(layout.linear), layout.p
+    linear, turning = np.empty(0), np.empty((0, p))
+    if q:
+        basis = factor[:q, :q]
+        regular = (np.abs(basis.diagonal()) > _REGULAR * lengths(basis)).all()
+        inverse = None if regular else _pseudo_inverse(basis)
+        linear = solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]
+        combination = np.zeros((layout.width, p - q + 1))
+        rows, columns, multipliers = _places(layout)
+        known = np.empty(q + 1)
+        known[:q], known[q] = linear, 1.0
+        combination[rows, columns] = known[multipliers]
+        combination[:q, -1] = -linear
+        combination[-1, -1] = 1.0
+        moved = factor @ combination
+        products = np.zeros((q + 1, p - q))  # the last row is the offset's, which does not turn Phi
+        products[multipliers, columns] = factor[:, rows].T @ moved[:, -1]
+        products = products[:q]
+        turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
+        factor = triangle(np.concatenate([factor[:, :q], moved], axis=1))
+        factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
+    loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total
+    return Linearization(linear, factor, turning, loss, sums.n)
+
+
+def column_lengths(matrix: Array) -> Array:
+    """The Euclidean length of each column, 1 for a column of zeros: to divide by."""
+    found = lengths(matrix)
+    return np.where(found > 0, found, 1.0)
+
+
+def _pseudo_inverse(basis: Array) -> Array:
+    """Of the solutions of a singular system the shortest, where all columns have the same length."""
+    size = column_lengths(basis)
+    left, singular, directions = singular_decomposition(basis / size)
+    kept = singular > len(singular) * _EPS * singular[0]
+    shortest: Array = (directions.T * np.where(kept, 1 / np.where(kept, singular, 1.0), 0.0)) @ left.T
+    return shortest / size[:, None]
+
+
+@lru_cache(maxsize=64)
+def _places(layout: Layout) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Where the multipliers of the slope columns go in the combination, and which they are (the last is 1)."""
+    q = len(layout.linear)
+    rows = [q + number for number in range(len(layout.slopes))]
+    columns = [k for _, k in layout.slopes]
+    multipliers = [q if j is None else j for j, _ in layout.slopes]
+    return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp), np.array(multipliers, dtype=np.intp)

@@ -1,0 +1,101 @@
+"""The words in which tasks tell callbacks about updates, and callbacks tell tasks to stop."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from paramfit.objectives import Objective
+from paramfit.outcome import Stop
+
+__all__ = ["EstimationTaskLike", "Update", "UpdateListener", "all_finite", "parameter_values"]
+
+
+class Update(NamedTuple):
+    """One change of the parameters, told right after it.
+
+    Attributes:
+        number: 1 for the first.
+        loss: the loss before the update.
+        parameters: the live parameters after it; their ``grad`` is the gradient used in it. Clone what you keep.
+    """
+
+    number: int
+    loss: float
+    parameters: Sequence[nn.Parameter]
+
+
+class UpdateListener(Protocol):
+    """Whoever wants to hear of updates while a block runs. Lightning's hooks are called only between blocks."""
+
+    def next_update(self, after: int) -> int:
+        """The first update later than ``after`` to be told of. Updates that are not finite are told to everyone."""
+
+    def on_update(self, update: Update) -> None:
+        """Hear of one update."""
+
+
+@runtime_checkable
+class EstimationTaskLike(Protocol):
+    """What callbacks rely on in a task."""
+
+    model: nn.Module
+    objective: Objective
+
+    @property
+    def updates(self) -> int:
+        """Updates made so far."""
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why the fit ended before its last update, if it did."""
+
+    @property
+    def listeners(self) -> list[UpdateListener]:
+        """Who is told of updates."""
+
+    @property
+    def planned_updates(self) -> int:
+        """How many updates the run makes if nothing stops it; 0 where that is not known."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the trainable parameters, in the order of ``Update.parameters``."""
+
+    def request_stop(self, stop: Stop) -> None:
+        """End the fit after this update, whatever ``min_epochs`` says."""
+
+
+def all_finite(tensors: Sequence[Tensor | None]) -> bool:
+    """Whether every element of every tensor is a finite number."""
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        if tensor.ndim == 0:
+            if not math.isfinite(tensor.item()):
+                return False
+        elif not bool(tensor.isfinite().all()):
+            return False
+    return True
+
+
+def parameter_values(names: Sequence[str], tensors: Sequence[Tensor], most: int = 32) -> dict[str, float]:
+    """Every element of the tensors as a float: ``weight`` for a scalar, ``weight[2]`` or ``weight[0,1]`` otherwise.
+
+    A tensor of more than ``most`` elements is told by its Euclidean norm, ``norm(weight)``.
+    """
+    values: dict[str, float] = {}
+    for name, tensor in zip(names, tensors, strict=True):
+        if tensor.ndim == 0:
+            values[name] = tensor.item()
+        elif tensor.numel() > most:
+            values[f"norm({name})"] = tensor.norm().item()
+        else:
+            for index in range(tensor.numel()):
+                place, rest = [], index
+                for size in reversed(tensor.shape):
+                    rest, here = divmod(rest, size)
+                    place.append(str(here))
+                values[f"{name}[{','.join(reversed(place))}]"] = tensor.reshape(-1)[index].item()
+    return values

@@ -1,0 +1,544 @@
+"""The command line: what a person types, and what comes back."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from scipy.stats import gamma
+
+from paramfit import __version__
+from paramfit.cli import main
+from paramfit.cli.front_door import COMMANDS, EXIT_CODES, HELP, OPTIONS
+
+REPOSITORY = Path(__file__).parents[2]
+NORMALIZED = str(REPOSITORY / "configs" / "thermometer" / "normalized.yaml")
+QUICK = ["--trainer.max_epochs", "3", "--plots.enabled", "false", "--epoch_table.form", "null"]
+PARAMFIT = Path(sys.executable).parent / "paramfit"
+
+MODEL_OF_THEIR_OWN = """
+import torch
+from torch import nn
+
+
+class Proportional(nn.Module):
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * x
+"""
+
+
+def fit(*options: str, config: str = NORMALIZED) -> int:
+    return main(["fit", "--config", config, *QUICK, *options])
+
+
+def the_run(name: str = "normalized", version: int = 0) -> Path:
+    return Path("lightning_logs") / name / f"version_{version}"
+
+
+def installed(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PARAMFIT, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]], ids=["bare", "--help", "-h"])
+def test_help_is_printed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == HELP
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"paramfit {__version__}\n"
+
+
+@pytest.mark.parametrize("argument", [None, "--help", "--version"])
+def test_help_and_version_do_not_import_torch(argument: str | None) -> None:
+    program = "import sys; from paramfit.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    arguments = [sys.executable, "-c", program, *([] if argument is None else [argument])]
+    assert subprocess.run(arguments, capture_output=True, check=False).returncode == 0
+
+
+def test_the_help_text_is_in_step_with_the_parser(capsys: pytest.CaptureFixture[str]) -> None:
+    from lightning.pytorch.cli import LightningCLI
+
+    assert set(COMMANDS) == set(LightningCLI.subcommands())
+    assert main(["fit", "--help"]) == 0
+    assert main(["predict", "--help"]) == 0
+    real = capsys.readouterr().out
+    for option in OPTIONS:
+        assert re.search(rf"{option}\b", real), option
+    for option, text in OPTIONS.items():
+        for mentioned in re.findall(r"--[a-z_]+\.[a-z_]+", text):
+            assert mentioned in real, (option, mentioned)
+    sections = set(re.findall(r"--([a-z_]+)\.[a-z_]+", real)) - {"trainer"}
+    assert sections == {option.removeprefix("--") for option in OPTIONS if f"{option}." in real} - {"trainer"}
+
+
+def test_the_exit_codes_are_the_documented_ones() -> None:
+    assert set(EXIT_CODES) == {0, 1, 2, 3, 130, 143}
+
+
+def test_a_fit_leaves_the_run_directory_that_the_design_names() -> None:
+    assert fit("--plots.enabled", "true") == 0
+    run = the_run()
+    found = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert {"config.yaml", "estimates.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"} <= found
+    assert {"figures/fit.png", "figures/scatter.png", "figures/loss_surface.png"} <= found
+    assert any("tfevents" in name for name in found)
+    assert not any(name.endswith(".part") for name in found)
+
+
+def test_a_saved_config_repeats_the_run() -> None:
+    assert fit() == 0
+    assert main(["fit", "--config", str(the_run() / "config.yaml")]) == 0
+    first, second = (json.loads((the_run(version=n) / "estimates.json").read_text()) for n in (0, 1))
+    assert first == second
+
+
+def test_divergence_has_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--data.normalization", "none", "--trainer.max_epochs", "20") == 3
+    assert "29 times the largest stable rate 3.4e-4" in " ".join(capsys.readouterr().out.split())
+    assert json.loads((the_run() / "estimates.json").read_text())["status"] == "diverged"
+
+
+def test_nan_at_the_end_is_divergence_even_where_nobody_watches() -> None:
+    options = ("--data.normalization", "none", "--divergence.enabled", "false", "--trainer.max_epochs", "60")
+    assert fit(*options) == 3
+    written = json.loads((the_run() / "estimates.json").read_text())
+    assert (written["status"], written["updates"]) == ("diverged", 60)
+    assert written["parameters"]["weight"]["estimate"] == "nan"
+
+
+@pytest.mark.parametrize("command", ["validate", "test"])
+def test_evaluation_uses_the_rows_that_the_fit_held_out(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--data.validation_fraction", "0.4", "--data.seed", "5") == 0
+    expected = json.loads((the_run() / "estimates.json").read_text())["loss"]["val"]
+    capsys.readouterr()
+    # another seed on the command line does not move the split: the checkpoint remembers it
+    config, checkpoint = str(the_run() / "config.yaml"), str(the_run() / "checkpoints" / "last.ckpt")
+    assert main([command, "--config", config, "--ckpt_path", checkpoint, "--data.seed", "6"]) == 0
+    shown = re.search(r"(?:val|test)/loss\W+([\d.]+)", capsys.readouterr().out)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_predictions_go_into_the_run_directory_and_are_never_overwritten() -> None:
+    assert fit() == 0
+    config, checkpoint = str(the_run() / "config.yaml"), str(the_run() / "checkpoints" / "last.ckpt")
+    for _ in range(2):
+        assert main(["predict", "--config", config, "--ckpt_path", checkpoint]) == 0
+    rows = (the_run() / "predictions.csv").read_text().splitlines()
+    assert len(rows) == 12
+    assert (the_run() / "predictions_1.csv").read_text().splitlines() == rows
+    estimates = json.loads((the_run() / "estimates.json").read_text())["original_units"]
+    first = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
+    line = estimates["weight"]["estimate"] * float(first["input"]) + estimates["bias"]["estimate"]
+    assert float(first["prediction"]) == pytest.approx(line, rel=1e-5)
+
+
+def write(name: str, text: str) -> str:
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def config_with(old: str, new: str) -> str:
+    text = Path(NORMALIZED).read_text(encoding="utf-8")
+    assert old in text
+    return write("mistaken.yaml", text.replace(old, new))
+
+
+BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
+    "unknown section": (["--nonsense", "3"], "nonsense"),
+    "unknown key of the task": (["--model.learning_rate", "3"], "model.learning_rate"),
+    "unknown key of the trainer": (["--trainer.max_epoch", "3"], "did you mean trainer.max_epochs?"),
+    "unknown key of the data": (["--data.fraction", "0.2"], "data.fraction"),
+    "bad class path of the task": (["--model", "Regresion"], "did you mean Regression?"),
+    "bad class path of the model": (["--model.model", "nowhere.Model"], "no class nowhere.Model"),
+    "wrong type": (["--model.optimizer.lr", "fast"], "model.optimizer.lr: expected float, but got 'fast'"),
+    "wrong type of a callback": (["--early_stopping.patience", "long"], "early_stopping.patience"),
+    "learning rate of 0": (["--model.optimizer.lr", "0"], "model.optimizer: lr: a learning rate is above 0"),
+    "negative learning rate": (["--model.optimizer.lr=-1"], "model.optimizer: lr: a learning rate is above 0"),
+    "fraction of 1": (["--data.validation_fraction", "1"], "data.validation_fraction: expected a share in [0, 1)"),
+    "negative fraction": (["--data.validation_fraction=-0.1"], "data.validation_fraction"),
+    "empty block": (["--model.updates_per_step", "0"], "model.updates_per_step"),
+    "monitor without validation data": (["--early_stopping.patience", "5"], "--data.validation_fraction 0.2"),
+    "learning rate that is no number": (["--model.optimizer.lr", "nan"], "model.optimizer.lr"),
+    "infinite learning rate": (["--model.optimizer.lr", ".inf"], "model.optimizer.lr: expected a finite number"),
+    "half precision": (["--trainer.precision", "bf16-true"], "trainer.precision"),
+    "no accumulation": (["--trainer.accumulate_grad_batches", "0"], "trainer.accumulate_grad_batches"),
+    "several processes": (["--trainer.devices", "2"], "trainer.devices"),
+    "nothing to do": (["--trainer.max_epochs", "0"], "nothing to do"),
+    "interval without batches": (["--trainer.val_check_interval", "5"], "val_check_interval"),
+    "name outside": (["--name", "../elsewhere"], "name: expected a folder under lightning_logs"),
+    "unwritable root": (["--trainer.default_root_dir", "/dev/null/nowhere"], "trainer.default_root_dir"),
+    "huge seed": (["--data.seed", "99999999999999999999"], "data.seed"),
+    "model without data for it": (["--data", "GaussianDataModule"], "LinearModel.forward failed"),
+    "foreign early stopping": (
+        ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val/loss"],
+        "not available",
+    ),
+    "accelerator": (["--trainer.accelerator", "abacus"], "trainer: "),
+    "accumulation by hand": (["--trainer.accumulate_grad_batches", "2"], "trainer.accumulate_grad_batches"),
+    "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
+    "no last checkpoint": (["--ckpt_path", "last"], "no last.ckpt under lightning_logs"),
+    "other data": (["--data.validation_indices", "[99]"], "validation_indices: row 99"),
+}
+
+
+def one_error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options, named = BAD_OPTIONS[case]
+    assert fit(*options) == 2
+    assert named in one_error_line(capsys)
+    assert not Path("lightning_logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("objective:", "objektive:", "model.objektive: HandWrittenDescent has no such option; did you mean objective?"),
+        ("AnalyticGradient", "AnalyticGradien", "did you mean AnalyticGradient?"),
+        ("lr: 1.0e-2", "lr: fast", "model.optimizer.lr: expected float, but got 'fast'"),
+        ("max_epochs", "max_epoch", "did you mean trainer.max_epochs?"),
+        ("    gradient: {class_path: AnalyticGradient}\n", "", "gradient is missing"),
+        ("{scale: 0.1}", "{scale: 0.0}", "data.normalization.scale"),
+        ("init_args: {lr", "init_args: {{lr", "mistaken.yaml is not valid YAML"),
+    ],
+    ids=["unknown key", "class path", "type", "trainer's key", "missing key", "value", "syntax"],
+)
+def test_a_wrong_line_in_a_file_is_named(old: str, new: str, named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(config=config_with(old, new)) == 2
+    assert named in one_error_line(capsys)
+    assert not Path("lightning_logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["fit"], "--config FILE"),
+        (["fit", "--config", "empty.yaml"], "empty.yaml is empty"),
+        (["fit", "--config", "binary.yaml"], "binary.yaml is not a text file"),
+        (["fitt"], "use one of: fit, validate, test, predict"),
+    ],
+    ids=["missing config", "no options", "empty file", "no text", "unknown command"],
+)
+def test_a_wrong_beginning_is_explained(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty.yaml").touch()
+    Path("binary.yaml").write_bytes(b"\xff\xfe\x00model")
+    assert main(arguments) == 2
+    assert named in one_error_line(capsys)
+
+
+def losses(printed: str) -> list[float]:
+    return [float(found) for found in re.findall(r"val/mse\W+([\d.]+)", printed)]
+
+
+def test_the_loss_at_the_start_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--config", NORMALIZED]) == 0
+    printed = capsys.readouterr().out
+    assert "evaluated at the starting values" in printed
+    assert losses(printed) == pytest.approx([80.364], rel=1e-4)  # of the lessons: weight 1, bias 0 on 0.1 x
+
+
+@pytest.mark.parametrize("command", ["test", "predict"])
+def test_starts_are_not_taken_for_a_fit(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--config", NORMALIZED]) == 2
+    assert f"ckpt_path: {command} needs a fit" in one_error_line(capsys)
+    assert not Path("lightning_logs").exists()
+
+
+def test_the_configuration_of_a_run_means_its_own_checkpoints(capsys: pytest.CaptureFixture[str]) -> None:
+    older, newer = (the_run(version=version) for version in (0, 1))
+    assert fit("--report.enabled", "false") == 0
+    shutil.copytree(older, newer, copy_function=shutil.copy)  # as the newer run of this name
+    assert main(["predict", "--config", str(older / "config.yaml"), "--ckpt_path", "best"]) == 0
+    assert (older / "predictions.csv").is_file()
+    shutil.rmtree(older / "checkpoints")
+    capsys.readouterr()
+    assert main(["predict", "--config", str(older / "config.yaml"), "--ckpt_path", "last"]) == 2
+    assert f"there is no last.ckpt under {older}" in one_error_line(capsys)
+
+
+def test_a_checkpoint_is_not_evaluated_on_inputs_of_another_scale(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit() == 0
+    capsys.readouterr()
+    checkpoint = str(the_run() / "checkpoints" / "last.ckpt")
+    options = ["--ckpt_path", checkpoint, "--data.normalization", "none"]
+    assert main(["validate", "--config", NORMALIZED, *options]) == 2
+    assert "data.normalization" in one_error_line(capsys)
+
+
+def test_a_mistake_in_a_model_of_ones_own_is_told_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    write("mistaken_model.py", MODEL_OF_THEIR_OWN.replace("self.factor * x", "self.facto * x"))
+    options = ["--model", "Regression", "--model.model", "mistaken_model.Proportional"]
+    sys.path.append(str(Path.cwd()))
+    assert main(["fit", *options, "--data", "ThermometerDataModule"]) == 2
+    line = one_error_line(capsys)
+    assert "has no attribute 'facto'" in line
+    assert not Path("lightning_logs").exists()
+
+
+def test_a_dry_run_leaves_nothing() -> None:
+    assert fit("--trainer.fast_dev_run", "true") == 0
+    assert not Path("lightning_logs").exists()
+
+
+OUT_OF_ITS_SPACE = """
+import torch
+from torch import nn
+
+
+class FreeScale(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self) -> torch.distributions.Normal:
+        return torch.distributions.Normal(torch.zeros_like(self.scale), self.scale)
+"""
+
+
+def test_a_distribution_that_leaves_its_parameter_space_has_diverged(capsys: pytest.CaptureFixture[str]) -> None:
+    write("out_of_its_space.py", OUT_OF_ITS_SPACE)
+    sys.path.append(str(Path.cwd()))
+    options = ["--model", "MaximumLikelihood", "--model.model", "out_of_its_space.FreeScale", "--model.optimizer"]
+    data = ["--data", "GaussianDataModule", "--data.n_obs", "1000", "--data.scale", "0.1"]
+    fast = ["torch.optim.SGD", "--model.optimizer.lr", "0.02", "--trainer.max_epochs", "10"]
+    assert main(["fit", *options, *fast, *data]) == 3
+    assert "nan" in capsys.readouterr().out
+
+
+def damaged(checkpoint: Path) -> None:
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+
+
+def foreign(checkpoint: Path) -> None:
+    torch.save({"state_dict": {}, "pytorch-lightning_version": "2.6.6"}, checkpoint)
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "predict"])
+@pytest.mark.parametrize(
+    ("harm", "named"), [(damaged, "is damaged or no checkpoint"), (foreign, "was not made by paramfit")]
+)
+def test_a_bad_checkpoint_is_refused(
+    command: str, harm: object, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit() == 0
+    checkpoint = Path(shutil.copy(the_run() / "checkpoints" / "last.ckpt", "harmed.ckpt"))
+    harm(checkpoint)  # type: ignore[operator]
+    capsys.readouterr()
+    options = QUICK if command == "fit" else []
+    assert main([command, "--config", NORMALIZED, *options, "--ckpt_path", "harmed.ckpt"]) == 2
+    line = one_error_line(capsys)
+    assert named in line
+    assert "harmed.ckpt" in line
+    assert [path.name for path in the_run().parent.iterdir()] == ["version_0"]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--model.optimizer.lr", "0.02"], "model.optimizer.lr: the checkpoint was made with 0.01"),
+        (["--model.updates_per_step", "7"], "model.updates_per_step: the checkpoint was made with 1"),
+        (["--data.dtype", "float64"], "other data"),
+        (["--data.normalization", "none"], "data.normalization: the checkpoint was made with"),
+        (["--model.model", "PolynomialModel", "--model.model.degree", "3"], "another model"),
+    ],
+    ids=["learning rate", "block size", "data", "normalisation", "model"],
+)
+def test_what_a_resumed_fit_would_ignore_is_refused(
+    options: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit() == 0
+    capsys.readouterr()
+    assert fit("--ckpt_path", "last", *options) == 2
+    assert named in one_error_line(capsys)
+    assert [path.name for path in the_run().parent.iterdir()] == ["version_0"]
+
+
+def test_last_is_the_newest_of_this_configuration() -> None:
+    assert fit() == 0
+    assert fit("--name", "another", "--trainer.max_epochs", "4") == 0
+    assert fit("--trainer.max_epochs", "5") == 0
+    os.utime(the_run(version=1) / "checkpoints" / "last.ckpt", (2e9, 2e9))
+    assert fit("--ckpt_path", "last", "--trainer.max_epochs", "8") == 0
+    assert fit("--name", "whole", "--trainer.max_epochs", "8") == 0
+    resumed = json.loads((the_run(version=2) / "estimates.json").read_text())
+    whole = json.loads((the_run("whole") / "estimates.json").read_text())
+    assert resumed["updates"] == 8
+    assert resumed["parameters"] == whole["parameters"]
+
+
+def test_a_run_directory_that_exists_is_not_touched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit() == 0
+    before = {path: path.stat().st_mtime_ns for path in the_run().rglob("*")}
+    logger = write(
+        "logger.yaml",
+        yaml.safe_dump(
+            {
+                "trainer": {
+                    "logger": {
+                        "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
+                        "init_args": {"save_dir": "lightning_logs", "name": "normalized", "version": 0},
+                    }
+                }
+            }
+        ),
+    )
+    capsys.readouterr()
+    assert fit("--config", logger) == 2
+    assert "exists already" in one_error_line(capsys)
+    assert {path: path.stat().st_mtime_ns for path in the_run().rglob("*")} == before
+
+
+def test_a_model_file_in_the_working_directory_works_from_the_installed_command() -> None:
+    write("proportional.py", MODEL_OF_THEIR_OWN)
+    ended = installed(
+        "fit", "--model", "Regression", "--model.model", "proportional.Proportional", "--model.optimizer",
+        "torch.optim.SGD", "--model.optimizer.lr", "1e-4", "--data", "ThermometerDataModule",
+        "--trainer.max_epochs", "50",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    written = json.loads((the_run("Regression") / "estimates.json").read_text())
+    t_u = torch.tensor([35.7, 55.9, 58.2, 81.9, 56.3, 48.9, 33.9, 21.8, 48.4, 60.4, 68.4], dtype=torch.float64)
+    t_c = torch.tensor([0.5, 14.0, 15.0, 28.0, 11.0, 8.0, 3.0, -4.0, 6.0, 13.0, 21.0], dtype=torch.float64)
+    exact = (t_u @ t_c / (t_u @ t_u)).item()
+    assert written["parameters"]["factor"]["estimate"] == pytest.approx(exact, rel=1e-5)
+
+
+def test_the_installed_command_shows_its_help() -> None:
+    ended = installed("--help")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, HELP, "")
+
+
+def test_the_installed_command_reports_a_divergence() -> None:
+    ended = installed("fit", "--config", NORMALIZED, *QUICK, "--model.optimizer.lr", "1", "--trainer.max_epochs", "40")
+    assert ended.returncode == 3
+    assert "diverged" in ended.stdout
+    assert ended.stderr == ""
+
+
+def interrupted(number: signal.Signals, options: Sequence[str]) -> tuple[int, str]:
+    """Start a long fit, send it a signal as soon as it prints a line about an update, and wait for its end."""
+    form = ["--epoch_table.form", "LossLines", "--trainer.max_epochs", "1000000", "--plots.enabled", "false"]
+    process = subprocess.Popen(
+        [PARAMFIT, "fit", "--config", NORMALIZED, *form, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Epoch"):
+            process.send_signal(number)
+            break
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "status"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+    ids=["SIGTERM", "Ctrl-C"],
+)
+def test_a_signal_finishes_the_block_and_leaves_a_usable_checkpoint(
+    number: signal.Signals, code: int, status: str
+) -> None:
+    returned, errors = interrupted(number, ["--model.updates_per_step", "50"])
+    assert (returned, errors) == (code, "")
+    written = json.loads((the_run() / "estimates.json").read_text())
+    assert written["status"] == status
+    assert written["updates"] % 50 == 0
+    epochs = written["updates"] // 50 + 3
+    options = ["--model.updates_per_step", "50", "--trainer.max_epochs", str(epochs)]
+    assert fit(*options, "--ckpt_path", "last") == 0
+    assert fit(*options, "--name", "whole") == 0
+    resumed = json.loads((the_run(version=1) / "estimates.json").read_text())
+    whole = json.loads((the_run("whole") / "estimates.json").read_text())
+    assert resumed["parameters"] == whole["parameters"]
+
+
+WAITING_TIMES = """
+model:
+  class_path: MaximumLikelihood
+  init_args:
+    model:
+      class_path: DistributionModel
+      init_args: {distribution: torch.distributions.Gamma, parameters: {concentration: 1.0, rate: 1.0}}
+data:
+  class_path: TableDataModule
+  init_args: {path: waiting.csv, inputs: [], target: t}
+"""
+BY_LBFGS = """
+    optimizer:
+      class_path: torch.optim.LBFGS
+      init_args: {line_search_fn: strong_wolfe}
+"""
+LBFGS = ["--model.optimizer", "torch.optim.LBFGS", "--model.optimizer.line_search_fn", "strong_wolfe"]
+FAST = ["--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "10"]
+
+
+def fit_waiting_times(*options: str, config: str = WAITING_TIMES) -> int:
+    """Fit 60 quantiles of a gamma distribution of shape 2.5 and rate 2."""
+    times = [gamma.ppf((k + 0.5) / 60, 2.5, scale=0.5) for k in range(60)]
+    write("waiting.csv", "t\n" + "".join(f"{time!r}\n" for time in map(float, times)))
+    return main(["fit", "--config", write("waiting.yaml", config), "--plots.enabled", "false", *options])
+
+
+def waiting_times_estimates(version: int = 0) -> dict[str, dict[str, float]]:
+    written = json.loads((the_run("waiting", version) / "estimates.json").read_text())
+    assert written["status"] == "converged"
+    found: dict[str, dict[str, float]] = written["parameters"]
+    return found
+
+
+@pytest.mark.parametrize("by_option", [True, False], ids=["by options", "by YAML"])
+def test_lbfgs_with_a_line_search_ends_where_newton_does(by_option: bool) -> None:
+    assert fit_waiting_times() == 0
+    newton = waiting_times_estimates()
+    again = WAITING_TIMES if by_option else WAITING_TIMES.replace("\ndata:", f"{BY_LBFGS.rstrip()}\ndata:")
+    assert fit_waiting_times("--trainer.max_epochs", "6", *(LBFGS if by_option else []), config=again) == 0
+    lbfgs = waiting_times_estimates(1)
+    for name, expected in newton.items():
+        spread = expected["standard_error"]
+        assert lbfgs[name]["estimate"] == pytest.approx(expected["estimate"], abs=1e-5 * spread)
+        assert lbfgs[name]["standard_error"] == pytest.approx(spread, rel=1e-5)
+    shape, _, scale = gamma.fit([float(line) for line in Path("waiting.csv").read_text().split()[1:]], floc=0)
+    assert newton["concentration"]["estimate"] == pytest.approx(shape, rel=1e-6)
+    assert newton["rate"]["estimate"] == pytest.approx(1 / scale, rel=1e-6)
+
+
+def test_a_likelihood_that_descends_too_fast_has_the_exit_code_of_divergence() -> None:
+    assert fit_waiting_times("--trainer.max_epochs", "60", *FAST) == 3
+    assert json.loads((the_run("waiting") / "estimates.json").read_text())["status"] == "diverged"
+
+
+def test_newton_survives_a_module_whose_steps_leave_the_parameter_space() -> None:
+    write("out_of_its_space.py", OUT_OF_ITS_SPACE)
+    sys.path.append(str(Path.cwd()))
+    options = ["--model", "MaximumLikelihood", "--model.model", "out_of_its_space.FreeScale"]
+    assert main(["fit", *options, "--data", "GaussianDataModule", "--data.n_obs", "1000", "--data.scale", "0.1"]) == 0
+    written = json.loads((the_run("MaximumLikelihood") / "estimates.json").read_text())
+    assert written["status"] == "converged"
+    assert written["parameters"]["scale"]["estimate"] == pytest.approx(0.1, rel=0.1)

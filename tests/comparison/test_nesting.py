@@ -1,0 +1,126 @@
+"""Models within models, by algebra."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from paramfit.comparison.nesting import Nesting, find_nesting, undetermined_among
+from paramfit.comparison.written_model import WrittenModel
+
+FREE = {"fixed": None, "lower": None, "upper": None}
+
+
+def formula(text: str, parameters: str | dict[str, Any], variables: str = "x") -> WrittenModel:
+    given = parameters if isinstance(parameters, dict) else dict.fromkeys(parameters.split(), FREE)
+    return WrittenModel({"formula": text, "variables": list(variables), "parameters": given}, list(variables))
+
+
+def distribution(kind: str, free: str = "", variables: str = "", **formulas: str) -> WrittenModel:
+    names = free.split() or list(formulas)
+    described = {
+        "distribution": f"torch.distributions.{kind}",
+        "formulas": formulas,
+        "variables": list(variables),
+        "parameters": dict.fromkeys(names, FREE),
+    }
+    return WrittenModel(described, list(variables))
+
+
+def nested(smaller: WrittenModel, larger: WrittenModel) -> Nesting | None:
+    return find_nesting(smaller, larger, dict.fromkeys(smaller.free, 0.7))
+
+
+REGULAR = [
+    (formula("a*exp(-b*x)", "a b"), formula("a*exp(-b*x) + c", "a b c"), "c = 0"),
+    (formula("a*exp(-x/t)", "a t"), formula("a*exp(-b*x) + c", "a b c"), "b = 1/t, c = 0"),
+    (formula("h*x", "h"), formula("a*x^k", "a k"), "a = h, k = 1"),
+    (formula("a*x^2", "a"), formula("a*x^k + c", "a k c"), "k = 2, c = 0"),
+    (formula("a*x^k", {"a": FREE, "k": {**FREE, "fixed": 1.5}}), formula("a*x^k", "a k"), "k = 1.5"),
+    (formula("a*(x + z)", "a", "xz"), formula("a*x + b*z", "a b", "xz"), "b = a"),
+    (formula("a + b*x", "a b"), formula("a + b*x + c*z", "a b c", "xz"), "c = 0"),
+    (distribution("Poisson", "a", rate="exp(a)"), distribution("Poisson", "a b", "x", rate="exp(a + b*x)"), "b = 0"),
+    (
+        distribution("Poisson", rate="rate"),
+        distribution("Poisson", "a b", "x", rate="exp(a + b*x)"),
+        "a = log(rate), b = 0",
+    ),
+    (
+        distribution("Bernoulli", probs="probs"),
+        distribution("Bernoulli", "a b", "x", logits="a + b*x"),
+        "a = logit(probs), b = 0",
+    ),
+    (
+        distribution("Exponential", rate="rate"),
+        distribution("Gamma", concentration="concentration", rate="rate"),
+        "concentration = 1",
+    ),
+    (
+        distribution("Exponential", rate="rate"),
+        distribution("Weibull", scale="scale", concentration="concentration"),
+        "scale = 1/rate, concentration = 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("smaller", "larger", "how"), REGULAR, ids=[how for *_, how in REGULAR])
+def test_what_makes_the_larger_model_the_smaller_is_found(
+    smaller: WrittenModel, larger: WrittenModel, how: str
+) -> None:
+    assert nested(smaller, larger) == Nesting(how)
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [
+        (formula("a*exp(-b*x)", "a b"), formula("a + b*x + c*x^2", "a b c")),
+        (formula("a + b*z", "a b", "z"), formula("a + b*x + c*x^2", "a b c")),
+        (formula("a*abs(x)", "a"), formula("a*x + c", "a c")),
+        (distribution("Exponential", rate="rate"), distribution("Normal", loc="loc", scale="scale")),
+        (formula("a", "a", ""), distribution("Normal", loc="loc", scale="scale")),
+    ],
+    ids=["other functions", "other input", "equal for positive inputs only", "other support", "curve and distribution"],
+)
+def test_what_is_not_nested_is_not_found(smaller: WrittenModel, larger: WrittenModel) -> None:
+    assert nested(smaller, larger) is None
+
+
+def test_parameters_that_the_smaller_model_leaves_open_are_named() -> None:
+    assert nested(formula("c", "c", ""), formula("a*exp(-b*x) + c", "a b c")) == Nesting("a = 0", (), ("b",))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "found"),
+    [
+        ({"lower": 0.0, "upper": None}, Nesting("c = 0", ("c",))),
+        ({"lower": None, "upper": 0.0}, Nesting("c = 0", ("c",))),
+        ({"lower": -1.0, "upper": 1.0}, Nesting("c = 0")),
+        ({"lower": 0.5, "upper": None}, None),
+    ],
+    ids=["lower", "upper", "inside", "outside"],
+)
+def test_bounds_of_the_larger_model_are_kept(bounds: dict[str, float | None], found: Nesting | None) -> None:
+    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": {"fixed": None, **bounds}})
+    assert nested(formula("a*exp(-b*x)", "a b"), larger) == found
+
+
+def test_estimate_beyond_the_larger_models_bound_is_not_contained() -> None:
+    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": {**FREE, "lower": 1.0}, "c": FREE})
+    assert nested(formula("a*exp(-b*x)", "a b"), larger) is None
+
+
+def test_class_of_a_file_is_not_imported() -> None:
+    formulas = {"loc": "loc", "scale": "1"}
+    described = {"distribution": "os.system", "formulas": formulas, "variables": [], "parameters": {"loc": FREE}}
+    foreign = WrittenModel(described, [])
+    assert foreign.kind is None
+    assert nested(foreign, distribution("Normal", loc="loc", scale="scale")) is None
+
+
+def test_singular_jacobian_tells_which_parameters_it_cannot_tell_apart() -> None:
+    first, second = torch.tensor([1.0, 2.0, 4.0]).double(), torch.tensor([1e-9, 0.0, 2e-9]).double()
+    together = torch.stack([first, second, first * 3, second * 0], dim=1)
+    assert undetermined_among("abcd", together) == ("a", "c", "d")
+    assert undetermined_among("ab", together[:, :2]) == ()
+    assert undetermined_among("ab", together[:1, :2]) == ("a", "b")
+    assert undetermined_among("a", torch.full((2, 1), torch.nan)) == ("a",)

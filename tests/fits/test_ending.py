@@ -1,0 +1,168 @@
+"""How a solved model's end is told, with its parameters by name."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from paramfit.fits.ending import how_it_ended
+from paramfit.fits.solve import solve_least_squares
+from paramfit.fits.solve_likelihood import solve_likelihood
+from paramfit.models import DistributionModel, FormulaModel
+from paramfit.objectives import HuberError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit.observations import Observations
+from paramfit.outcome import Status, Stop
+from paramfit.passes.likelihood_terms import LikelihoodTerms
+from paramfit.passes.residual_rows import ResidualRows
+from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
+
+X = np.linspace(0.1, 10, 40)
+PEAK = Observations(
+    (torch.from_numpy(X),), torch.from_numpy(np.exp(-((X - 5) ** 2)) + 0.05 * np.random.default_rng(1).normal(size=40))
+)
+
+
+def peak(**starts: Any) -> FormulaModel:
+    return FormulaModel("a * exp(-((x - m) / s)**2)", ["x"], {"a": 1.0, "m": 4.0, "s": 1.0, **starts})
+
+
+def ended(
+    model: nn.Module, objective: Objective | None = None, most: int = 1000, rows: Observations = PEAK
+) -> tuple[LevenbergMarquardt, Stop]:
+    solver, steps = solve_least_squares(ResidualRows(model, objective or SquaredError()), rows, most)
+    return solver, how_it_ended(solver, model, steps)
+
+
+def test_convergence_is_told_with_the_solvers_reason() -> None:
+    solver, stop = ended(peak())
+    assert stop == Stop(Status.CONVERGED, f"{solver.reason}.")
+
+
+def test_limit_is_told_with_its_number_and_how_far_it_is() -> None:
+    solver, stop = ended(peak(m=3.0), most=2)
+    assert stop == Stop(Status.LIMIT_REACHED, f"not converged in 2 iterations: {solver.reason}.")
+
+
+@pytest.mark.parametrize("bounds", [{}, {"lower": 0}], ids=["free", "bounded"])
+def test_parameters_that_no_prediction_depends_on_are_named(bounds: dict[str, float]) -> None:
+    # The linear amplitude is solved for: nothing can be said of its place in theta, the first.
+    solver, stop = ended(peak(m={"start": 300.0, **bounds}, s=0.1))
+    assert stop == Stop(Status.STALLED, "m and s are where no prediction depends on them; give other starts.")
+    assert "parameter 1 and parameter 2 are" in solver.reason
+
+
+def test_all_parameters_are_named_where_none_is_solved_for() -> None:
+    _, stop = ended(peak(m=300.0), HuberError(0.1))
+    assert stop == Stop(Status.STALLED, "a, m and s are where no prediction depends on them; give other starts.")
+
+
+def test_elements_of_a_tensor_are_named_by_their_places() -> None:
+    class Peak(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.at = nn.Parameter(torch.tensor([300.0, 1.0], dtype=torch.float64))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.exp(-(((x - self.at[0]) / self.at[1]) ** 2))
+
+    _, stop = ended(Peak())
+    assert stop.reason.startswith("at[0] and at[1] are where no prediction depends on them")
+
+
+def valley(m: Any) -> FormulaModel:
+    return FormulaModel("c - 1 / (1 + m * x)", ["x"], {"c": {"start": 1, "fixed": True}, "m": m})
+
+
+def endless() -> Observations:
+    """A constant, with a deviation that has no part along 1 and 1/x: the larger m is, the better it fits."""
+    x = np.linspace(1.0, 3.0, 30)
+    basis, _ = np.linalg.qr(np.stack([np.ones(30), 1 / x], axis=1))
+    deviation = np.cos(9 * x)
+    y = 1 + 0.1 * (deviation - basis @ (basis.T @ deviation))
+    return Observations((torch.from_numpy(x),), torch.from_numpy(y))
+
+
+def test_parameter_that_ran_off_is_named_with_its_values() -> None:
+    model = valley(1.0)
+    solver, stop = ended(model, rows=endless())
+    value = model.get_parameter("m").item()
+    assert value > 1e6
+    assert stop.status is Status.STALLED
+    assert stop.reason.startswith(f"m started at 1 and has run off to {value:.3g}, and nothing holds it there")
+    # The same numbers are unconstrained ones of a bounded parameter: 100 / (1 + e^-1), and its upper bound.
+    bounded = valley({"start": 50.0, "lower": 0.0, "upper": 100.0})
+    again = LevenbergMarquardt([bounded.get_parameter("m")])
+    again.load_state_dict(solver.state_dict())
+    assert how_it_ended(again, bounded, 1).reason.startswith("m started at 73.1 and has run off to 100, and")
+
+
+def test_what_is_told_survives_a_checkpoint() -> None:
+    model = peak(m=300.0, s=0.1)
+    solver, stop = ended(model)
+    again = LevenbergMarquardt(model.parameters())
+    again.load_state_dict(solver.state_dict())
+    assert how_it_ended(again, model, 1) == stop
+
+
+QUANTILES = (np.arange(200) + 0.5) / 200
+STUDENT = {"df": None, "loc": None, "scale": None}
+NEGATIVE_BINOMIAL = {"total_count": None, "probs": None}
+
+
+def likeliest(kind: str, parameters: dict[str, Any], sample: np.ndarray) -> Stop:
+    model = DistributionModel(f"torch.distributions.{kind}", parameters)
+    target = torch.from_numpy(np.asarray(sample, dtype=np.float64))
+    model.begin_at(target)
+    solver, steps = solve_likelihood(LikelihoodTerms(model, NegativeLogLikelihood()), Observations((), target))
+    return how_it_ended(solver, model, steps)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sample", "name"),
+    [
+        # Lighter tails than the normal distribution's, and counts that vary less than Poisson's: neither has a maximum.
+        ("StudentT", STUDENT, stats.norm.ppf(QUANTILES), "df"),
+        ("StudentT", STUDENT, QUANTILES, "df"),
+        ("NegativeBinomial", NEGATIVE_BINOMIAL, stats.binom(8, 0.5).ppf(QUANTILES), "total_count"),
+        ("NegativeBinomial", {"total_count": 5.0, "probs": 0.5}, stats.binom(20, 0.2).ppf(QUANTILES), "total_count"),
+    ],
+    ids=["t, normal", "t, uniform", "negative binomial", "negative binomial from afar"],
+)
+def test_a_likelihood_that_rises_without_end_is_named(
+    kind: str, parameters: dict[str, Any], sample: np.ndarray, name: str
+) -> None:
+    stop = likeliest(kind, parameters, sample)
+    assert stop.status is Status.STALLED
+    assert stop.reason.startswith(f"{name} started at ")
+    assert f"no other start helps: the likelihood rises, or stays the same, without end as {name} grows" in stop.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sample"),
+    [
+        ("StudentT", STUDENT, stats.t(4).ppf(QUANTILES)),
+        ("StudentT", {"df": 1e5, "loc": 0.0, "scale": 1.0}, stats.t(4).ppf(QUANTILES)),
+        ("NegativeBinomial", NEGATIVE_BINOMIAL, stats.nbinom(30, 0.88).ppf(QUANTILES)),
+        ("Gamma", {"concentration": 1.0, "rate": 1.0}, 1e-12 * stats.gamma(3).ppf(QUANTILES)),
+        ("Normal", {"loc": {"start": -1.0, "upper": 0.0}, "scale": 1.0}, stats.norm(-1e6, 1).ppf(QUANTILES)),
+    ],
+    ids=[
+        "t",
+        "t from afar",
+        "negative binomial",
+        "gamma in a small unit",
+        "normal far from its bound",
+    ],
+)
+def test_a_maximum_however_far_is_not_taken_for_running_off(
+    kind: str, parameters: dict[str, Any], sample: np.ndarray
+) -> None:
+    assert likeliest(kind, parameters, sample).status is Status.CONVERGED
+
+
+@pytest.mark.parametrize(("kind", "value"), [("Bernoulli", 0.0), ("Bernoulli", 1.0), ("Geometric", 0.0)])
+def test_a_sample_whose_maximum_is_at_a_bound_converges(kind: str, value: float) -> None:
+    assert likeliest(kind, {"probs": None}, np.full(20, value)).status is Status.CONVERGED

@@ -1,0 +1,294 @@
+"""The bootstrap, beside closed forms, SciPy's bootstrap and single fits."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor, nn
+from torch.distributions import Gamma, Normal
+
+import paramfit
+from paramfit.errors import InputError
+from paramfit.inference.bootstrap.resamples import Bootstrap, bootstrap
+from paramfit.inference.loss_function import LossFunction
+from paramfit.models import FormulaModel, GaussianModel, LinearModel
+from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit.observations import Observations
+
+RANDOM = np.random.default_rng(5)
+X = np.linspace(0.0, 5.0, 40)
+Y = 3 * np.exp(-0.7 * X) + 0.4 + RANDOM.normal(0, 0.05, 40)
+SIGMA = np.linspace(0.03, 0.09, 40)
+SAMPLE = RANDOM.gamma(2.0, 1.5, 30)
+LINE = 1.0 + 2.0 * X + RANDOM.standard_t(3, 40)
+
+
+class Decay(nn.Module):
+    """The same curve as a plain module, which torch.func has to differentiate."""
+
+    def __init__(self, a: float, b: float, c: float) -> None:
+        super().__init__()
+        self.shape = nn.Parameter(torch.tensor([a, b], dtype=torch.float64))
+        self.c = nn.Parameter(torch.tensor(c, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shape[0] * torch.exp(-self.shape[1] * x) + self.c
+
+
+class GammaSample(nn.Module):
+    """A gamma distribution by the logarithms of its parameters, which checks its arguments as torch does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.concentration = nn.Parameter(torch.tensor(0.7, dtype=torch.float64))
+        self.rate = nn.Parameter(torch.tensor(-0.4, dtype=torch.float64))
+
+    def forward(self) -> Gamma:
+        return Gamma(self.concentration.exp(), self.rate.exp())
+
+
+def data(x: np.ndarray | None, y: np.ndarray, sigma: np.ndarray | None = None) -> Observations:
+    inputs = () if x is None else (torch.from_numpy(x),)
+    return Observations(inputs, torch.from_numpy(y), None if sigma is None else torch.from_numpy(sigma))
+
+
+def formula(**starts: object) -> FormulaModel:
+    return FormulaModel("a * exp(-b * x) + c", ["x"], {"a": 3, "b": 0.7, "c": 0.4, **starts})
+
+
+def fitted(model: nn.Module, observations: Observations, objective: Objective | None = None) -> LossFunction:
+    """The loss of a fitted copy."""
+    result = paramfit.fit(model, observations, objective=objective)
+    assert result.curve is not None
+    return LossFunction(result.curve.model, objective or SquaredError(), observations)
+
+
+def resample(loss: LossFunction, number: int = 60, seed: int = 3) -> Bootstrap:
+    return bootstrap(loss, loss.theta, number, seed)
+
+
+def drawn(n: int, resamples: int, seed: int) -> np.ndarray:
+    """The rows of each resample, as the seed gives them."""
+    return torch.randint(n, (resamples, n), generator=torch.Generator().manual_seed(seed)).numpy()
+
+
+def sample_loss(objective: Objective | None = None) -> LossFunction:
+    model = GaussianModel(location=float(SAMPLE.mean()))
+    return LossFunction(model, objective or NegativeLogLikelihood(), data(None, SAMPLE))
+
+
+def test_standard_error_of_a_mean_is_its_closed_form() -> None:
+    found = bootstrap(sample_loss(), sample_loss().theta, 20_000, 1)
+    expected = SAMPLE.std() / math.sqrt(len(SAMPLE))
+    assert found.standard_errors.item() == pytest.approx(expected, rel=4 / math.sqrt(2 * 20_000) * 1.2)
+    assert (found.failed, found.reason, len(found.estimates)) == (0, None, 20_000)
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_intervals_of_a_mean_are_scipys(method: str) -> None:
+    loss = sample_loss()
+    found = bootstrap(loss, loss.theta, 20_000, 1)
+    known = scipy.stats.bootstrap(
+        (SAMPLE,), np.mean, method="BCa" if method == "bca" else method, n_resamples=20_000, rng=2
+    )
+    interval = getattr(found, method)(0.95)[0].tolist()
+    assert interval == pytest.approx(list(known.confidence_interval), abs=0.05 * known.standard_error)
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_intervals_of_a_slope_are_scipys(method: str) -> None:
+    def slope(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        away = x - x.mean(axis, keepdims=True)
+        found: np.ndarray = (away * y).sum(axis) / np.square(away).sum(axis)
+        return found
+
+    loss = fitted(LinearModel(dtype="float64"), data(X, LINE))
+    found = bootstrap(loss, loss.theta, 20_000, 1)
+    known = scipy.stats.bootstrap(
+        (X, LINE),
+        slope,
+        paired=True,
+        method="BCa" if method == "bca" else method,
+        n_resamples=20_000,
+        confidence_level=0.9,
+        rng=2,
+    )
+    interval = getattr(found, method)(0.9)[0].tolist()
+    assert interval == pytest.approx(list(known.confidence_interval), abs=0.06 * known.standard_error)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "objective"),
+    [(None, SquaredError()), (SIGMA, SquaredError("sum")), (None, HuberError(0.05))],
+    ids=["plain", "sigma", "robust"],
+)
+@pytest.mark.parametrize("bounded", [False, True])
+def test_each_fit_is_that_of_the_repeated_rows(sigma: np.ndarray | None, objective: Objective, bounded: bool) -> None:
+    model = formula(b={"start": 0.7, "lower": 0.1, "upper": 4}) if bounded else formula()
+    loss = fitted(model, data(X, Y, sigma), objective)
+    found = resample(loss, 5)
+    for rows, estimates in zip(drawn(40, 5, 3), found.estimates, strict=True):
+        again = data(X[rows], Y[rows], None if sigma is None else sigma[rows])
+        single = paramfit.fit(model, again, objective=objective)
+        expected = [single.parameters[name].estimate for name in "abc"]
+        assert ((estimates - torch.tensor(expected)).abs() < 2e-4 * found.standard_errors).all()
+
+
+def test_fits_of_a_likelihood_are_those_of_scipy() -> None:
+    loss = LossFunction(GammaSample(), NegativeLogLikelihood(), data(None, SAMPLE))
+    shape, _, scale = scipy.stats.gamma.fit(SAMPLE, floc=0)
+    found = bootstrap(loss, torch.tensor([shape, 1 / scale], dtype=torch.float64).log(), 5, 3)
+    for rows, estimates in zip(drawn(30, 5, 3), found.estimates, strict=True):
+        shape, _, scale = scipy.stats.gamma.fit(SAMPLE[rows], floc=0)
+        assert estimates.exp().tolist() == pytest.approx([shape, 1 / scale], rel=1e-4)
+
+
+def test_plain_module_agrees_with_the_formula() -> None:
+    fast, loss = resample(fitted(formula(), data(X, Y))), fitted(formula(), data(X, Y))
+    plain = LossFunction(Decay(*loss.theta.tolist()), SquaredError(), data(X, Y))
+    slow = resample(plain)
+    assert torch.allclose(fast.estimates, slow.estimates, rtol=1e-9)
+    assert torch.allclose(fast.bca(), slow.bca(), rtol=1e-7)
+
+
+def test_badly_conditioned_columns_lose_no_digits() -> None:
+    """Powers of numbers near 1000: the normal equations of the raw columns have condition 1e30."""
+    model = FormulaModel("a + b * x + c * x**2 + d * x**3", ["x"], {"a": None, "b": None, "c": None, "d": None})
+    near, far = (fitted(model, data(X + shift, LINE)) for shift in (0.0, 1000.0))
+    leading = resample(near).estimates[:, 3], resample(far).estimates[:, 3]
+    assert torch.allclose(*leading, atol=1e-3 * leading[0].std().item())
+
+
+def test_seed_draws_the_same_resamples() -> None:
+    loss = fitted(formula(), data(X, Y))
+    assert torch.equal(resample(loss, seed=7).estimates, resample(loss, seed=7).estimates)
+    assert not torch.equal(resample(loss, seed=7).estimates, resample(loss, seed=8).estimates)
+
+
+def test_resamples_that_determine_nothing_are_left_out_and_told() -> None:
+    x, y = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.2, 1.0])
+    loss = fitted(LinearModel(dtype="float64"), data(x, y))
+    found = bootstrap(loss, loss.theta, 300, 1)
+    rows = drawn(3, 300, 1)
+    one_place = ((x[rows] == 0).all(1) | (x[rows] == 1).all(1)).sum()
+    assert found.failed == one_place > 0
+    assert len(found.estimates) == 300 - one_place
+    assert found.reason is not None
+    assert found.reason.startswith(f"{one_place} of 300 resamples")
+
+
+def test_parameters_that_cannot_be_told_apart_have_no_estimates() -> None:
+    model = FormulaModel("a * b * x + c", ["x"], {"a": 1.5, "b": 1.3, "c": None})
+    loss = fitted(model, data(X, LINE))
+    found, line = resample(loss), resample(fitted(LinearModel(dtype="float64"), data(X, LINE)))
+    assert found.estimates[:, :2].isnan().all()
+    assert torch.allclose(found.estimates[:, 2], line.estimates[:, 1], atol=1e-5)
+    assert found.bca()[0].isnan().all()
+    assert found.reason is not None
+    assert "a and b cannot be told apart" in found.reason
+
+
+def test_normal_regression_agrees_with_least_squares() -> None:
+    class NormalLine(nn.Module):
+        def __init__(self, weight: float, bias: float) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.float64))
+            self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float64))
+
+        def forward(self, x: Tensor) -> Normal:
+            return Normal(self.weight * x + self.bias, 1.0)
+
+    squares = fitted(LinearModel(dtype="float64"), data(X, LINE))
+    likelihood = LossFunction(NormalLine(*squares.theta.tolist()), NegativeLogLikelihood(), data(X, LINE))
+    assert torch.allclose(resample(squares).estimates, resample(likelihood).estimates, rtol=1e-8)
+
+
+def test_progress_ends_with_all_resamples() -> None:
+    loss, told = fitted(formula(), data(X, Y)), list[int]()
+    bootstrap(loss, loss.theta, 2000, 0, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 2000
+
+
+def test_threads_and_validation_are_left_as_they_were() -> None:
+    before = torch.get_num_threads()
+    resample(sample_loss(), 2)
+    assert torch.get_num_threads() == before
+    with pytest.raises(ValueError, match="invalid values"):
+        Normal(0.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [(AbsoluteError(), "AbsoluteError has no curvature"), (SquaredError(l2=0.1), "a penalty")],
+)
+def test_objective_that_cannot_be_resampled_is_refused(objective: Objective, message: str) -> None:
+    loss = LossFunction(formula(), objective, data(X, Y))
+    with pytest.raises(InputError, match=message):
+        resample(loss)
+
+
+def test_model_with_branches_on_values_is_refused() -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.a * x if self.a > 0 else x
+
+    with pytest.raises(InputError, match="without branches on values"):
+        resample(LossFunction(Branching(), SquaredError(), data(X, LINE)))
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
+def test_level_that_is_no_share_is_refused(level: float) -> None:
+    found = resample(sample_loss(), 2)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        found.percentile(level)
+
+
+def test_no_resamples_and_no_rows_are_refused() -> None:
+    loss = sample_loss()
+    with pytest.raises(InputError, match="at least 1"):
+        bootstrap(loss, loss.theta, 0)
+    alone = LossFunction(loss.model, loss.objective, data(None, SAMPLE[:1]))
+    with pytest.raises(InputError, match="at least 2"):
+        bootstrap(alone, alone.theta)
+
+
+def test_a_direction_that_is_not_determined_takes_no_resample_of_the_others() -> None:
+    x = np.linspace(0.0, 1.0, 60)
+    counts = np.random.default_rng(101).poisson(np.exp(1 + 0.5 * x)).astype(float)
+    starts = {"a": 0.0, "b": 0.0, "c": 0.0}
+    model = paramfit.DistributionModel(
+        "torch.distributions.Poisson", {"rate": "exp(a + b*x + c*z)"}, starts, ["x", "z"]
+    )
+    found = paramfit.ladder(paramfit.fit(model, (x, 2 * x, counts)), profile=False, bootstrap=100)
+    percentile = found.rung("bootstrap percentile")
+    assert percentile.reason is None
+    assert set(percentile.intervals) == {"a"}
+
+
+def test_a_parameter_at_its_bound_stays_there_in_all_resamples() -> None:
+    x = np.linspace(0.0, 1.0, 60)
+    counts = np.random.default_rng(101).poisson(np.exp(1 - 0.05 * x)).astype(float)
+    model = paramfit.DistributionModel(
+        "torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0.0, "b": {"start": 1, "lower": 0}}
+    )
+    found = paramfit.ladder(paramfit.fit(model, (x, counts)), profile=False, bootstrap=200)
+    assert not any("resamples" in warning for warning in found.warnings)
+    # Without b the estimate of each resample is the logarithm of its mean.
+    rows = drawn(60, 200, 0)
+    expected = np.log(counts[rows].mean(1)).std(ddof=1)
+    assert found.rung("bootstrap percentile").standard_errors == {"a": pytest.approx(expected, rel=1e-5)}
+
+
+def test_where_many_resamples_fail_there_is_a_reason_instead_of_an_interval() -> None:
+    x, y = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.2, 1.0])
+    found = paramfit.ladder(paramfit.fit(LinearModel(), (x, y)), profile=False, bootstrap=300)
+    rung = found.rung("bootstrap BCa")
+    assert rung.intervals == {}
+    assert "of 300 resamples do not determine all parameters" in (rung.reason or "")

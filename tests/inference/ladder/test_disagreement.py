@@ -1,0 +1,46 @@
+"""Where intervals disagree, and by how much."""
+
+import math
+
+import pytest
+
+from paramfit.inference.ladder.disagreement import disagreements
+from paramfit.inference.ladder.rungs import Interval, Rung
+
+PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
+
+
+def against(name: str, ends: Interval) -> list[str]:
+    return disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)
+
+
+@pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
+def test_up_to_a_quarter_of_the_width_is_agreement(ends: Interval) -> None:
+    assert against("profile likelihood", ends) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("profile likelihood", "the parabola is a poor picture"),
+        ("sandwich", "the error model is wrong"),
+        ("bootstrap BCa", "another sample would scatter otherwise"),
+        ("expected information", "not as informative as a typical one"),
+    ],
+)
+def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str) -> None:
+    (told,) = against(name, (0.5, 6.0))
+    assert told.startswith(f"a: the upper end of its interval is 6.0 by the {name} and 4.0 by the observed information")
+    assert "0.50 of that one's width apart" in told
+    assert meaning in told
+
+
+def test_end_that_there_is_not_is_told() -> None:
+    (told,) = against("profile likelihood", (0.5, math.inf))
+    assert told.startswith("a: by the profile likelihood its interval has no upper end")
+
+
+def test_without_the_plain_rung_there_is_nothing_to_compare() -> None:
+    assert disagreements([PLAIN], "sandwich") == []
+    other = Rung("sandwich", None, {"b": (0.0, 1.0)}, "")
+    assert disagreements([PLAIN, other], PLAIN.name) == []

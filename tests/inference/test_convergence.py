@@ -1,0 +1,136 @@
+"""How far a fit is from its optimum, and how long it would still take."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer
+
+from paramfit.inference.convergence import CONVERGED_BELOW, distance_to_optimum, updates_to_converge
+from paramfit.inference.least_squares_errors import uncertainty
+from paramfit.inference.loss_function import LossFunction
+from paramfit.models import GaussianModel
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
+from paramfit.observations import Observations
+from paramfit.optimizers import GradientDescent
+from tests.inference.cases import Squares, constant_target, thermometer
+from tests.thermometer import BIAS, CELSIUS, WEIGHT, design
+
+NOTHING = [nn.Parameter(torch.tensor(0.0))]
+
+
+def covariance_of(loss: LossFunction, theta: Tensor) -> Tensor:
+    covariance = uncertainty(loss, theta).covariance
+    assert covariance is not None
+    return covariance
+
+
+def gaussian(start: float, n: int = 100, scale: float = 2.0) -> tuple[LossFunction, float]:
+    sample = torch.randn(n, dtype=torch.float64)
+    model = GaussianModel(start, scale)
+    return LossFunction(model, NegativeLogLikelihood(), Observations((), sample)), sample.mean().item()
+
+
+def test_distance_of_a_location_is_in_sigma_over_root_n() -> None:
+    loss, mean = gaussian(start=0.5)
+    found = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), None)
+    expected = abs(0.5 - mean) / (2.0 / math.sqrt(100))
+    assert found.total == pytest.approx(expected, rel=1e-10)
+    assert found.per_parameter == (pytest.approx(expected, rel=1e-10),)
+    assert found.reason is None
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction: str) -> None:
+    loss = thermometer(0.1, SquaredError(reduction), weight=5.0, bias=-16.0)
+    # Least squares is quadratic: the Newton step ends at the optimum itself.
+    step = np.array([5.0, -16.0]) - np.array([10 * WEIGHT, BIAS])
+    rest = design(0.1) @ np.array([5.0, -16.0]) - np.array(CELSIUS)
+    covariance = rest @ rest / 9 * np.linalg.inv(design(0.1).T @ design(0.1))
+    found = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), None)
+    assert found.total == pytest.approx(math.sqrt(step @ np.linalg.inv(covariance) @ step), rel=1e-9)
+    assert found.per_parameter == pytest.approx(np.abs(step) / np.sqrt(np.diag(covariance)), rel=1e-9)
+
+
+def test_optimum_is_at_no_distance() -> None:
+    loss = thermometer(weight=WEIGHT, bias=BIAS)
+    found = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), None)
+    assert found.total is not None
+    assert found.total < 1e-9
+
+
+def test_without_covariance_the_reason_is_passed_on() -> None:
+    loss = thermometer()
+    found = distance_to_optimum(loss, loss.theta, None, "a penalty is on")
+    assert (found.total, found.per_parameter, found.reason) == (None, (), "a penalty is on")
+
+
+def test_where_the_hessian_is_not_positive_definite_there_is_no_distance() -> None:
+    # The loss (w^2 - 3)^2 curves downwards at w = 1/2: 12 w^2 - 12 < 0.
+    loss = constant_target(Squares([0.5], [1.0]), 3.0)
+    found = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), None)
+    assert found.total is None
+    assert found.reason == "the Hessian is not positive definite"
+
+
+def distances_while_descending(loss: LossFunction, optimizer: Optimizer, theta: nn.Parameter, updates: int) -> Tensor:
+    """The distance after 0, 1, ... updates, really made, in the standard errors of the start."""
+    covariance = covariance_of(loss, loss.theta)
+    deviation = covariance.diagonal().sqrt()
+    optimum = loss.theta - torch.linalg.solve(loss.hessian(loss.theta), loss.gradient(loss.theta))
+    whitened = torch.linalg.cholesky(covariance / torch.outer(deviation, deviation))
+    found = []
+    for _ in range(updates + 1):
+        step = ((theta.detach() - optimum) / deviation).unsqueeze(1)
+        found.append(torch.linalg.solve_triangular(whitened, step, upper=False).norm())
+        theta.grad = loss.gradient(theta)
+        optimizer.step(lambda: torch.tensor(0.0))
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("kind", [SGD, GradientDescent], ids=lambda kind: kind.__name__)
+def test_foretold_updates_of_a_line_really_converge_and_one_less_does_not(
+    kind: type[SGD] | type[GradientDescent],
+) -> None:
+    loss = thermometer(0.1, weight=5.0, bias=-16.0)
+    theta = nn.Parameter(loss.theta)
+    optimizer = kind([theta], lr=0.03)
+    foretold, reason = updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), optimizer)
+    assert reason is None
+    assert foretold is not None
+    distances = distances_while_descending(loss, optimizer, theta, foretold)
+    assert distances[foretold].item() < CONVERGED_BELOW <= distances[foretold - 1].item()
+
+
+def test_foretold_updates_of_a_location_follow_the_closed_form() -> None:
+    loss, mean = gaussian(start=5.0)
+    optimizer = SGD(NOTHING, lr=4e-3)  # with n = 100 and sigma = 2 the error shrinks by 1 - lr * n / sigma^2 = 0.9
+    foretold, _ = updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), optimizer)
+    distance = (5.0 - mean) / (2.0 / math.sqrt(100))
+    assert foretold == math.ceil(math.log(CONVERGED_BELOW / distance) / math.log(0.9))
+
+
+def test_converged_fit_needs_no_more_updates() -> None:
+    loss = thermometer(0.1, weight=10 * WEIGHT, bias=BIAS)
+    assert updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), SGD(NOTHING, lr=0.01)) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "reason"),
+    [
+        (Adam(NOTHING, lr=0.1), "not foreseeable for Adam"),
+        (SGD(NOTHING, lr=0.01, momentum=0.9), "not foreseeable for SGD with these settings"),
+        (SGD(NOTHING, lr=0.01, weight_decay=0.1), "not foreseeable for SGD with these settings"),
+        (SGD(NOTHING, lr=0.04), "not below the largest stable one"),
+        (SGD(NOTHING, lr=1e-14), "more than 1e+12"),
+    ],
+    ids=["Adam", "momentum", "weight decay", "too fast", "too slow"],
+)
+def test_updates_that_cannot_be_foretold_have_a_reason(optimizer: Optimizer, reason: str) -> None:
+    loss = thermometer(0.1, weight=5.0, bias=-16.0)
+    updates, found = updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), optimizer)
+    assert updates is None
+    assert found is not None
+    assert reason in found

@@ -1,0 +1,165 @@
+"""Sums for Newton's method, against autograd over the whole likelihood."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Distribution, Normal
+
+from paramfit import AbsoluteError, DistributionModel, InputError, NegativeLogLikelihood, Observations
+from paramfit.inference.loss_function import LossFunction
+from paramfit.observations import Censored
+from paramfit.passes.likelihood_terms import LikelihoodTerms
+
+X = torch.linspace(-1.0, 2.0, 40, dtype=torch.float64)
+COUNTS = torch.tensor([0, 1, 3, 2, 5] * 8, dtype=torch.float64)
+POSITIVE = torch.linspace(0.2, 4.0, 40, dtype=torch.float64)
+
+
+class Location(nn.Module):
+    """A user's own module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.3, -0.2], dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> Distribution:
+        """A line with a width of its own."""
+        return Normal(self.weight[0] + self.weight[1] * x, 1 + x.square())
+
+
+def model(kind: str, parameters: dict[str, Any], **coefficients: float) -> DistributionModel:
+    return DistributionModel(f"torch.distributions.{kind}", parameters, coefficients or None)
+
+
+CASES: dict[str, tuple[nn.Module, Observations]] = {
+    "sample": (model("Gamma", {"concentration": 2.0, "rate": 1.5}), Observations((), POSITIVE)),
+    "bounded": (
+        model("Weibull", {"scale": {"start": 1.0, "upper": 3}, "concentration": 1.5}),
+        Observations((), POSITIVE),
+    ),
+    "fixed": (
+        model("StudentT", {"df": {"start": 4.0, "fixed": True}, "loc": 0.5, "scale": 1.0}),
+        Observations((), POSITIVE),
+    ),
+    "canonical": (model("Poisson", {"rate": "exp(a + b*x)"}, a=0.1, b=0.2), Observations((X,), COUNTS)),
+    "two formulas": (
+        model("Normal", {"loc": "a*exp(b*x)", "scale": "exp(c + b*x)"}, a=0.5, b=0.1, c=0.3),
+        Observations((X,), COUNTS),
+    ),
+    "formula and parameter": (
+        model("Gamma", {"concentration": 2.0, "rate": "exp(a + b*x)"}, a=0.1, b=0.2),
+        Observations((X,), POSITIVE),
+    ),
+    "own module": (Location(), Observations((X,), COUNTS)),
+}
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize(("model", "observations"), CASES.values(), ids=CASES)
+def test_sums_are_those_of_autograd(model: nn.Module, observations: Observations, reduction: str) -> None:
+    objective = NegativeLogLikelihood(reduction)
+    found = LikelihoodTerms(model, objective).sums(observations)
+    loss = LossFunction(model, NegativeLogLikelihood(), observations)
+    assert found.n == 40
+    assert found.loss == pytest.approx(loss(loss.theta).item(), rel=1e-12)
+    np.testing.assert_allclose(found.gradient, loss.gradient(loss.theta).numpy(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.curvature, loss.hessian(loss.theta).numpy(), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("expected", [False, True])
+def test_batches_add_up(expected: bool) -> None:
+    model, observations = CASES["formula and parameter"]
+    terms = LikelihoodTerms(model, NegativeLogLikelihood())
+    whole = terms.sums(observations, expected=expected)
+    parts = None
+    for part in (slice(0, 7), slice(7, 30), slice(30, 40)):
+        parts = terms.sums(observations.rows(part), parts, expected=expected)
+    assert parts is not None
+    assert parts.n == whole.n
+    np.testing.assert_allclose(parts.gradient, whole.gradient, rtol=1e-12)
+    np.testing.assert_allclose(parts.curvature, whole.curvature, rtol=1e-12)
+
+
+def test_expected_information_of_a_canonical_regression_is_the_hessian() -> None:
+    model, observations = CASES["canonical"]
+    terms = LikelihoodTerms(model, NegativeLogLikelihood())
+    found = terms.information(observations)
+    assert found is not None
+    np.testing.assert_allclose(found, terms.sums(observations).curvature, rtol=1e-10)
+
+
+def test_expected_information_of_a_normal_in_closed_form() -> None:
+    normal = model("Normal", {"loc": 0.0, "scale": 2.0})
+    found = LikelihoodTerms(normal, NegativeLogLikelihood()).information(Observations((), POSITIVE))
+    assert found is not None
+    # By the logarithm of the scale: n/scale^2 for loc, 2n for log scale.
+    np.testing.assert_allclose(found, np.diag([40 / 4, 80.0]), atol=1e-12)
+
+
+def test_own_module_has_no_closed_information() -> None:
+    own, observations = CASES["own module"]
+    assert LikelihoodTerms(own, NegativeLogLikelihood()).information(observations) is None
+
+
+def test_what_is_no_likelihood_is_refused() -> None:
+    own, _ = CASES["own module"]
+    with pytest.raises(InputError, match="not AbsoluteError"):
+        LikelihoodTerms(own, AbsoluteError())
+    with pytest.raises(InputError, match="penalty"):
+        LikelihoodTerms(own, NegativeLogLikelihood(l2=1.0))
+    with pytest.raises(InputError, match="no trainable parameter"):
+        LikelihoodTerms(nn.Linear(1, 1).requires_grad_(False), NegativeLogLikelihood())
+
+
+def lifetimes() -> Observations:
+    """Every kind of observation in turn."""
+    status = torch.arange(40) % 4
+    return Observations((X,), POSITIVE, None, Censored(status, torch.where(status == 3, POSITIVE + 0.5, torch.inf)))
+
+
+@pytest.mark.parametrize("expected", [False, True], ids=["Hessian", "scoring"])
+def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
+    survival = model("Weibull", {"scale": "exp(a + b*x)", "concentration": 1.5}, a=0.1, b=0.2)
+    whole = LossFunction(survival, NegativeLogLikelihood(), lifetimes())
+    terms = LikelihoodTerms(survival, NegativeLogLikelihood())
+
+    sums = None
+    for rows in torch.arange(40).split(13):
+        sums = terms.sums(lifetimes().rows(rows), sums, expected=expected)
+
+    assert sums is not None
+    assert sums.loss == pytest.approx(whole(whole.theta).item(), rel=1e-12)
+    np.testing.assert_allclose(sums.gradient, whole.gradient(whole.theta).numpy(), rtol=1e-10)
+    np.testing.assert_allclose(sums.curvature, whole.hessian(whole.theta).numpy(), rtol=1e-9, atol=1e-9)
+    assert terms.information(lifetimes()) is None
+
+
+@pytest.mark.parametrize("name", ["sample", "bounded", "canonical"])
+@pytest.mark.parametrize("expected", [True, False])
+def test_many_rows_have_as_many_times_the_sums_of_few(name: str, expected: bool) -> None:
+    fitted, few = CASES[name]
+    many = Observations(tuple(column.repeat(2000) for column in few.inputs), few.target.repeat(2000))
+    terms = LikelihoodTerms(fitted, NegativeLogLikelihood())
+    found, part = terms.sums(many, expected=expected), terms.sums(few, expected=expected)
+    assert found.n == 80000
+    assert found.loss == pytest.approx(2000 * part.loss, rel=1e-12)
+    np.testing.assert_allclose(found.gradient, 2000 * part.gradient, rtol=1e-10)
+    np.testing.assert_allclose(found.curvature, 2000 * part.curvature, rtol=1e-10)
+
+
+def test_row_at_which_the_start_is_not_finite_is_named() -> None:
+    line = model("Poisson", {"rate": "a + b*x"}, a=0.5, b=1.0)
+    # Seven rates are below 0; where the count is 0 its logarithm is not asked for.
+    with pytest.raises(InputError, match=r"for 5 of 40 observations, first in row 1 \(input -0.923"):
+        LikelihoodTerms(line, NegativeLogLikelihood()).sums_checked(Observations((X,), COUNTS))
+
+
+@pytest.mark.parametrize("df", [-800.0, 800.0], ids=["0", "infinite"])
+def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df: float) -> None:
+    student = model("StudentT", {"df": 4.0, "loc": 0.5, "scale": 1.0})
+    student.get_parameter("df").data.fill_(df)  # of which df is the exponential
+    sums = LikelihoodTerms(student, NegativeLogLikelihood()).sums(Observations((), POSITIVE), expected=True)
+    assert not sums.is_finite()

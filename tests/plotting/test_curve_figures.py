@@ -1,0 +1,139 @@
+"""Pictures of a least-squares fit: what is drawn against what, and over which spread."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy.stats import median_abs_deviation
+
+from paramfit import fit
+from paramfit.cli import main
+from paramfit.data.base import EstimationDataModule
+from paramfit.inference.bands import FittedCurve
+from paramfit.models import FormulaModel
+from paramfit.objectives import HuberError, Objective, SquaredError
+from paramfit.observations import Observations
+from paramfit.plotting.curve_figures import bands_on, curve_figures, without_prediction_band
+
+N = 41
+X, Z = np.linspace(0, 4, N), np.cos(np.arange(N))
+NOISE = 0.1 * np.random.default_rng(3).normal(size=N)
+PLAIN = np.arange(N) < 0
+HELD_OUT = np.arange(N) % 5 == 0
+
+
+class Given(EstimationDataModule):
+    """Observations that are there already."""
+
+    def __init__(self, target: NDArray[np.float64], *inputs: NDArray[np.float64], sigma: object = None) -> None:
+        super().__init__()
+        known = None if sigma is None else torch.as_tensor(sigma, dtype=torch.float64).expand(N)
+        self.given = Observations(tuple(map(torch.from_numpy, inputs)), torch.from_numpy(target), known)
+        self.setup("fit")
+
+    def read(self) -> Observations:
+        return self.given
+
+
+def line() -> FormulaModel:
+    return FormulaModel("a + b * x", ["x"], {"a": 0.0, "b": 0.0})
+
+
+def curve_of(data: Given, objective: Objective, sigma_is: str = "absolute") -> FittedCurve:
+    curve = fit(line(), data.raw, objective=objective, sigma_is=sigma_is).curve
+    assert curve is not None
+    return curve
+
+
+def heights(axes: Axes) -> NDArray[np.float64]:
+    return np.concatenate([np.asarray(group.get_offsets())[:, 1] for group in axes.collections])
+
+
+@pytest.mark.parametrize("sigma", [None, np.linspace(0.5, 2, N)], ids=["unweighted", "relative sigma"])
+def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma: NDArray[np.float64] | None) -> None:
+    target = 1 + 2 * X + NOISE
+    target[[3, 20]] += 5.0
+    data = Given(target, X, sigma=sigma)
+    result = fit(line(), data.raw, objective=HuberError(scale=0.1), sigma_is="relative")
+    axes = curve_figures(result, data, torch.from_numpy(PLAIN))["residuals"].axes[0]
+    a, b = (result.parameters[name].estimate for name in "ab")
+    residual = (target - a - b * X) / (1.0 if sigma is None else sigma)
+    assert heights(axes) == pytest.approx(
+        residual / median_abs_deviation(residual, center=lambda r, axis: 0 * r.sum(axis), scale="normal"), rel=1e-4
+    )
+    assert axes.get_ylabel().startswith("standardised residual\n(over 1.4826 times their median size)")
+
+
+def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit() -> None:
+    target = 1 + 2 * X + NOISE
+    data = Given(target, X)
+    result = fit(line(), data.raw, objective=HuberError(scale=0.1))
+    target[HELD_OUT] += 100.0
+    figure = curve_figures(result, Given(target, X), torch.from_numpy(HELD_OUT))["residuals"]
+    assert np.median(np.abs(heights(figure.axes[0])[: N - HELD_OUT.sum()])) == pytest.approx(1 / 1.4826, rel=1e-4)
+
+
+def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation() -> None:
+    data = Given(1 + 2 * X + NOISE, X)
+    axes = curve_figures(fit(line(), data.raw), data, torch.from_numpy(PLAIN))["residuals"].axes[0]
+    residual = NOISE - np.polyval(np.polyfit(X, NOISE, 1), X)
+    assert heights(axes) == pytest.approx(residual / np.sqrt((residual**2).sum() / (N - 2)), rel=1e-6)
+    assert axes.get_ylabel() == "standardised residual"
+
+
+def test_each_of_several_inputs_has_its_residuals() -> None:
+    plane = FormulaModel("a + b * x + c * z", ["x", "z"], {"a": 0.0, "b": 0.0, "c": 0.0})
+    data = Given(1 + 2 * X - Z + NOISE, X, Z)
+    figures = curve_figures(fit(plane, data.raw), data, torch.from_numpy(PLAIN))
+    assert set(figures) == {"residuals", "residuals_by_input", "observed", "correlation"}
+    panels = figures["residuals_by_input"].axes
+    assert [axes.get_xlabel() for axes in panels] == ["input_0", "input_1"]
+    for axes, column in zip(panels, (X, Z), strict=True):
+        (points,) = (np.asarray(group.get_offsets()) for group in axes.collections)
+        assert points[:, 0] == pytest.approx(column)
+        assert points[:, 1] == pytest.approx(heights(figures["residuals"].axes[0]))
+
+
+@pytest.mark.parametrize(
+    ("objective", "sigma", "sigma_is", "told"),
+    [
+        (SquaredError(), None, "absolute", None),
+        (SquaredError(), 0.1, "absolute", None),
+        (SquaredError(), np.linspace(0.1, 0.2, N), "absolute", "sigma differs by row"),
+        (HuberError(), None, "absolute", "a robust loss"),
+        (HuberError(), 0.1, "relative", "a robust loss"),
+        (HuberError(), 0.1, "absolute", None),
+    ],
+    ids=["plain", "one sigma", "sigma by row", "robust", "robust, relative sigma", "robust, known sigma"],
+)
+def test_a_missing_prediction_band_is_explained(
+    objective: Objective, sigma: object, sigma_is: str, told: str | None
+) -> None:
+    data = Given(1 + 2 * X + NOISE, X, sigma=sigma)
+    curve = curve_of(data, objective, sigma_is)
+    reason = without_prediction_band(curve, data)
+    assert (bands_on(curve, data, data.raw.inputs[0]).prediction_band is None) == (reason is not None)
+    assert (reason or "").startswith("no prediction band" if told else "")
+    assert (told or "") in (reason or "")
+
+
+CONSTANT = """
+model:
+  class_path: LeastSquares
+  init_args:
+    model: {class_path: FormulaModel, init_args: {formula: g, variables: [], parameters: {g: {unit: m/s^2}}}}
+data:
+  class_path: TableDataModule
+  init_args: {path: falls.csv, inputs: [], target: y}
+"""
+
+
+def test_a_constant_is_drawn_after_its_fit() -> None:
+    Path("falls.csv").write_text("y\n9.81\n9.79\n9.84\n9.80\n")
+    Path("constant.yaml").write_text(CONSTANT)
+    assert main(["fit", "--config", "constant.yaml"]) == 0
+    figures = Path("lightning_logs/constant/version_0/figures")
+    assert {path.name for path in figures.iterdir()} == {"loss_surface.png", "residuals.png"}

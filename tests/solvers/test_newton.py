@@ -1,0 +1,355 @@
+"""Newton's method and Fisher scoring: closed forms, far starts, what is no maximum, batches, resuming."""
+
+import copy
+import io
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.optimize
+import torch
+from scipy import stats
+from torch import Tensor, nn
+
+from paramfit.errors import InputError
+from paramfit.models import DistributionModel
+from paramfit.objectives import NegativeLogLikelihood
+from paramfit.observations import Observations
+from paramfit.passes.likelihood_terms import LikelihoodTerms
+from paramfit.solvers.likelihood_sums import LikelihoodSums
+from paramfit.solvers.newton import Newton
+
+Function = Callable[[Tensor], Tensor]
+
+
+def vector(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+class Case:
+    """A loss as a user of the optimizer alone would write it."""
+
+    def __init__(self, loss: Function, *start: float, **options: float) -> None:
+        self.loss = loss
+        self.theta = nn.Parameter(vector(*start))
+        self.solver = Newton([self.theta], **options)  # type: ignore[arg-type]
+        self.losses: list[float] = []
+
+    def closure(self) -> LikelihoodSums:
+        at = self.theta.detach()
+        slope, curvature = torch.func.grad(self.loss)(at), torch.func.hessian(self.loss)(at)
+        return LikelihoodSums(self.loss(at).item(), slope.numpy(), curvature.numpy(), 1)
+
+    def solve(self, most: int = 300) -> "Case":
+        for _ in range(most):
+            if self.solver.is_done():
+                break
+            self.losses.append(self.solver.step(self.closure))
+        return self
+
+
+def parabola(t: Tensor) -> Tensor:
+    return 0.5 * (t @ torch.tensor([[4.0, 1.0], [1.0, 3.0]], dtype=torch.float64) @ t) - t @ vector(1.0, 2.0)
+
+
+def rosenbrock(t: Tensor) -> Tensor:
+    return 100 * (t[1] - t[0] ** 2) ** 2 + (1 - t[0]) ** 2
+
+
+def hill_between_valleys(t: Tensor) -> Tensor:
+    return (t[0] ** 2 - 1) ** 2  # minima at -1 and 1, and curved down between -0.577 and 0.577
+
+
+def test_a_parabola_is_solved_in_one_step() -> None:
+    case = Case(parabola, 30.0, -70.0, damping=1e-12)
+    for _ in range(2):  # a look at the start, and the step
+        case.solver.step(case.closure)
+    assert case.theta.tolist() == pytest.approx([1 / 11, 7 / 11], rel=1e-9)  # (4 1; 1 3)^-1 (1, 2)
+
+
+def test_the_logarithm_of_a_bounded_value_moves_by_two_at_most() -> None:
+    case = Case(parabola, 30.0, -70.0, damping=1e-12)
+
+    def closure() -> LikelihoodSums:
+        sums = case.closure()
+        sums.bounded = (1,)
+        return sums
+
+    for _ in range(2):
+        case.solver.step(closure)
+    first, second = case.theta.tolist()
+    assert second == pytest.approx(-68.0, rel=1e-12)
+    assert first == pytest.approx(30 + (1 / 11 - 30) * 2 / (70 + 7 / 11), rel=1e-9)  # as short a part of the way
+
+
+def test_the_first_step_looks_at_the_start_and_stays_there() -> None:
+    case = Case(rosenbrock, -1.2, 1.0)
+    assert case.solver.step(case.closure) == pytest.approx(24.2, rel=1e-12)
+    assert case.theta.tolist() == [-1.2, 1.0]
+
+
+@pytest.mark.parametrize("damping", [1e-8, 1e-4, 100.0], ids=str)
+@pytest.mark.parametrize("start", [(-1.2, 1.0), (10.0, -30.0)], ids=str)
+def test_a_curved_valley_is_followed_to_its_end_and_the_loss_never_rises(
+    start: tuple[float, float], damping: float
+) -> None:
+    case = Case(rosenbrock, *start, damping=damping).solve(2000)
+    assert case.solver.converged
+    assert case.theta.tolist() == pytest.approx([1.0, 1.0], abs=1e-6)
+    assert all(after <= before for before, after in itertools.pairwise(case.losses))
+
+
+@pytest.mark.parametrize("start", [0.01, 0.3, -0.5, -1e-6, 40.0], ids=str)
+def test_where_the_loss_curves_down_the_way_is_downhill_all_the_same(start: float) -> None:
+    case = Case(hill_between_valleys, start).solve()
+    assert case.solver.converged
+    assert case.theta.item() == pytest.approx(math.copysign(1.0, start), rel=1e-8)
+
+
+def test_the_top_of_a_hill_is_no_minimum_though_it_has_no_slope() -> None:
+    case = Case(hill_between_valleys, 0.0).solve()
+    assert not case.solver.converged
+    assert case.solver.stalled
+    assert "no minimum" in case.solver.reason
+
+
+def test_the_step_does_not_depend_on_the_units() -> None:
+    units = vector(1e-6, 1e8)
+    plain = Case(rosenbrock, -1.2, 1.0).solve()
+    scaled = Case(lambda t: rosenbrock(t * units), -1.2e6, 1e-8).solve()
+    assert scaled.losses[:8] == pytest.approx(plain.losses[:8], rel=1e-6)
+    assert (scaled.theta.detach() * units).tolist() == pytest.approx([1.0, 1.0], abs=1e-6)
+
+
+def test_a_trial_that_is_not_finite_is_not_taken() -> None:
+    case = Case(lambda t: t[0] - 1e-3 * torch.log(t[0]), 0.5).solve()  # full steps lead below 0
+    assert case.solver.converged
+    assert case.theta.item() == pytest.approx(1e-3, rel=1e-8)
+    assert all(map(math.isfinite, case.losses))
+
+
+def test_a_start_that_is_not_finite_is_refused() -> None:
+    case = Case(lambda t: -torch.log(t[0]), -1.0)
+    with pytest.raises(InputError, match="not finite at the start"):
+        case.solver.step(case.closure)
+
+
+def test_a_slope_without_an_end_does_not_converge() -> None:
+    case = Case(lambda t: -t.sum(), 0.0).solve(50)
+    assert not case.solver.converged
+
+
+def test_once_done_a_step_changes_nothing() -> None:
+    case = Case(rosenbrock, -1.2, 1.0).solve()
+    there = case.theta.tolist()
+    assert case.solver.step(lambda: pytest.fail("there is nothing to sum up")) == case.losses[-1]
+    assert case.theta.tolist() == there
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"damping": 0.0}, "damping"),
+        ({"damping": math.inf}, "damping"),
+        ({"tolerance": 0.0}, "tolerance"),
+        ({"tolerance": 1.0}, "tolerance"),
+        ({"tolerance": math.nan}, "tolerance"),
+    ],
+    ids=str,
+)
+def test_an_option_out_of_its_range_is_refused(options: dict[str, float], named: str) -> None:
+    with pytest.raises(InputError, match=f"{named}: expected"):
+        Newton([nn.Parameter(vector(1.0))], **options)  # type: ignore[arg-type]
+
+
+def test_parameters_in_float32_or_in_several_groups_are_refused() -> None:
+    with pytest.raises(InputError, match="float64"):
+        Newton([nn.Parameter(torch.ones(1))])
+    with pytest.raises(InputError, match="one group"):
+        Newton([{"params": [nn.Parameter(vector(1.0))]}, {"params": [nn.Parameter(vector(2.0))]}])  # type: ignore[list-item]
+
+
+X = torch.linspace(-1.0, 2.0, 101, dtype=torch.float64)
+COUNTS = torch.from_numpy(np.random.default_rng(0).poisson(np.exp(0.5 + 0.8 * X.numpy()))).double()
+WAITING = torch.from_numpy(np.random.default_rng(1).gamma(2.5, 0.5, 101))
+
+
+def poisson(a: float = 0.0, b: float = 0.0) -> DistributionModel:
+    return DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, coefficients={"a": a, "b": b})
+
+
+def gamma(concentration: float = 1.0, rate: float = 1.0) -> DistributionModel:
+    return DistributionModel("torch.distributions.Gamma", {"concentration": concentration, "rate": rate})
+
+
+class TwoHeaps(nn.Module):
+    """Two normal distributions of unit width on either side of 0, by a location that may have either sign."""
+
+    def __init__(self, location: float) -> None:
+        super().__init__()
+        self.location = nn.Parameter(vector(location)[0])
+
+    def forward(self) -> torch.distributions.MixtureSameFamily:
+        halves = torch.distributions.Categorical(torch.full((2,), 0.5, dtype=torch.float64), validate_args=False)
+        heaps = torch.distributions.Normal(torch.stack([self.location, -self.location]), vector(1.0, 1.0))
+        return torch.distributions.MixtureSameFamily(halves, heaps)
+
+
+ROWS = {"counts": Observations((X,), COUNTS), "sample": Observations((), WAITING)}
+
+
+def solved(model: nn.Module, rows: Observations, expected: bool = True, size: int = 1000) -> Newton:
+    """Fit in batches of a size."""
+    terms = LikelihoodTerms(model, NegativeLogLikelihood())
+    solver = Newton(model.parameters(), expected=expected)
+    for _ in range(400):
+        if solver.is_done():
+            break
+        solver.step(lambda: in_batches(terms, rows, expected, size))
+    return solver
+
+
+def in_batches(terms: LikelihoodTerms, rows: Observations, expected: bool, size: int) -> LikelihoodSums:
+    sums = None
+    for start in range(0, rows.n, size):
+        sums = terms.sums(rows.rows(slice(start, start + size)), sums, expected=expected)
+    assert sums is not None
+    return sums
+
+
+@pytest.mark.parametrize("expected", [True, False], ids=["Fisher scoring", "Hessian"])
+@pytest.mark.parametrize("start", [(0.0, 0.0), (20.0, -10.0), (-30.0, 5.0), (5.0, 40.0)], ids=str)
+def test_poisson_regression_is_solved_from_far_starts(start: tuple[float, float], expected: bool) -> None:
+    model = poisson(*start)
+    assert solved(model, ROWS["counts"], expected).converged
+
+    def gradient(theta: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[float]:
+        residual = np.exp(theta[0] + theta[1] * X.numpy()) - COUNTS.numpy()
+        return [residual.sum(), (residual * X.numpy()).sum()]
+
+    theirs = scipy.optimize.root(gradient, [0.5, 0.8], tol=1e-13).x
+    assert [parameter.item() for parameter in model.parameters()] == pytest.approx(theirs, rel=1e-8)
+
+
+@pytest.mark.parametrize("expected", [True, False], ids=["Fisher scoring", "Hessian"])
+@pytest.mark.parametrize("start", [(1.0, 1.0), (1e6, 1e-6), (1e-4, 1e4), (1e4, 1e4)], ids=str)
+def test_gamma_is_solved_from_far_starts(start: tuple[float, float], expected: bool) -> None:
+    model = gamma(*start)
+    assert solved(model, ROWS["sample"], expected).converged
+    shape, _, scale = stats.gamma.fit(WAITING.numpy(), floc=0)
+    assert model.natural("concentration").item() == pytest.approx(shape, rel=1e-6)
+    assert model.natural("rate").item() == pytest.approx(1 / scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("start", [1e-3, -0.4, 100.0], ids=str)
+def test_a_mixture_is_solved_from_where_its_likelihood_curves_up(start: float) -> None:
+    heaps = torch.cat([X - 3, X + 3])
+    model = TwoHeaps(start)
+    assert solved(model, Observations((), heaps)).converged
+
+    def slope(location: float) -> float:  # of the log-likelihood of 0.5 N(m, 1) + 0.5 N(-m, 1)
+        return float((heaps * torch.tanh(heaps * location)).mean()) - location
+
+    root = scipy.optimize.brentq(slope, 1.0, 10.0, xtol=1e-13)
+    assert model.location.item() == pytest.approx(math.copysign(root, start), rel=1e-9)
+
+
+def test_a_mixture_is_not_solved_where_both_heaps_are_one() -> None:
+    solver = solved(TwoHeaps(0.0), Observations((), torch.cat([X - 3, X + 3])))
+    assert solver.stalled
+    assert "no minimum" in solver.reason
+
+
+@pytest.mark.parametrize("expected", [True, False], ids=["Fisher scoring", "Hessian"])
+@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("size", [1, 7, 50, 100])
+def test_batches_of_any_size_give_the_same_sums(kind: str, size: int, expected: bool) -> None:
+    model = poisson(0.3, 0.2) if kind == "counts" else gamma(2.0, 3.0)
+    terms = LikelihoodTerms(model, NegativeLogLikelihood())
+    whole, parts = (in_batches(terms, ROWS[kind], expected, n) for n in (1000, size))
+    assert parts.n == whole.n == 101
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-12)
+    np.testing.assert_allclose(parts.gradient, whole.gradient, rtol=1e-11, atol=1e-10)
+    np.testing.assert_allclose(parts.curvature, whole.curvature, rtol=1e-11, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_batches_of_any_size_give_the_same_estimates(kind: str) -> None:
+    found = []
+    for size in (1, 13, 1000):
+        model = poisson() if kind == "counts" else gamma()
+        assert solved(model, ROWS[kind], size=size).converged
+        found.append([parameter.item() for parameter in model.parameters()])
+    assert found[0] == pytest.approx(found[2], rel=1e-10)
+    assert found[1] == pytest.approx(found[2], rel=1e-10)
+
+
+@pytest.mark.parametrize("taken", range(6))
+def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken: int) -> None:
+    whole = poisson(3.0, -2.0)
+    solved(whole, ROWS["counts"])
+
+    model = poisson(3.0, -2.0)
+    solver = Newton(model.parameters())
+    terms = LikelihoodTerms(model, NegativeLogLikelihood())
+    for _ in range(taken):
+        solver.step(lambda: terms.sums(ROWS["counts"], expected=True))
+    file = io.BytesIO()
+    torch.save({"model": model.state_dict(), "solver": solver.state_dict()}, file)
+    file.seek(0)
+    kept = torch.load(file, weights_only=True)
+
+    other = poisson(9.0, 9.0)
+    other.load_state_dict(kept["model"])
+    resumed = Newton(other.parameters())
+    resumed.load_state_dict(copy.deepcopy(kept["solver"]))
+    other_terms = LikelihoodTerms(other, NegativeLogLikelihood())
+    while not resumed.is_done():
+        resumed.step(lambda: other_terms.sums(ROWS["counts"], expected=True))
+    assert resumed.converged
+    assert all(map(torch.equal, other.parameters(), whole.parameters()))
+
+
+def test_a_distribution_that_refuses_its_arguments_is_a_trial_that_failed() -> None:
+    class FreeScale(nn.Module):
+        """A scale that nothing keeps above 0, and torch's own check of it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(vector(10.0)[0])
+
+        def forward(self) -> torch.distributions.Normal:
+            return torch.distributions.Normal(torch.zeros_like(self.scale), self.scale)
+
+    model = FreeScale()
+    assert solved(model, Observations((), X)).converged
+    assert model.scale.item() == pytest.approx(X.square().mean().sqrt().item(), rel=1e-8)
+
+
+def test_a_slope_that_grows_without_end_has_run_off() -> None:
+    model = DistributionModel("torch.distributions.Bernoulli", {"logits": "a + b*x"}, coefficients={"a": 0.0, "b": 0.0})
+    solver = solved(model, Observations((X,), (X > 0.1).double()))  # all ones lie above all zeros
+    (place, start, end), *_ = solver.run_off()
+    assert (place, start) == (1, 0.0)
+    assert end > 100
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_far_start_is_not_taken_for_running_off(kind: str) -> None:
+    model = poisson(20.0, -10.0) if kind == "counts" else gamma(1e6, 1e-6)
+    assert solved(model, ROWS[kind]).run_off() == []
+
+
+def test_gradients_are_filled_for_whoever_looks() -> None:
+    model = poisson()
+    solver = Newton(model.parameters())
+    terms = LikelihoodTerms(model, NegativeLogLikelihood())
+    solver.step(lambda: terms.sums(ROWS["counts"]))
+    residual = 1 - COUNTS  # at rates of 1
+    for count in (1, 101):
+        solver.fill_gradients(count)
+        slopes = [parameter.grad.item() for parameter in model.parameters() if parameter.grad is not None]
+        expected = [residual.sum().item() / count, (residual * X).sum().item() / count]
+        assert slopes == pytest.approx(expected, rel=1e-12)
