@@ -3,14 +3,15 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from paramfit.data.censoring.rows import check_censored
-from paramfit.data.columns import Columns
+from paramfit.data.columns import Columns, Labels
+from paramfit.data.described import DescribedData, normalised
 from paramfit.data.loader import InMemoryLoader
 from paramfit.data.normalization import Normalization
 from paramfit.data.split import Split, split_rows
@@ -18,13 +19,6 @@ from paramfit.errors import InputError
 from paramfit.observations import Observations
 
 __all__ = ["EstimationDataModule", "Labels"]
-
-
-class Labels(NamedTuple):
-    """What the axes of a figure are called, with units."""
-
-    input: str = "input"
-    target: str = "target"
 
 
 class EstimationDataModule(LightningDataModule, ABC):
@@ -154,6 +148,14 @@ class EstimationDataModule(LightningDataModule, ABC):
         """All observations in their own order, normalised."""
         return self._normalized(slice(None))
 
+    @property
+    def described(self) -> DescribedData:
+        """All observations with their names and what was done to them, without Lightning."""
+        held_out = torch.zeros(self.raw.n, dtype=torch.bool)
+        held_out[self._parts().validation] = True
+        statistics = () if self.normalization is None else tuple(self.statistics)
+        return DescribedData(self.raw, self.columns, self.labels, statistics, held_out)
+
     def _parts(self) -> Split:
         _ = self.raw
         assert self.split is not None  # set together with raw
@@ -161,12 +163,7 @@ class EstimationDataModule(LightningDataModule, ABC):
 
     def _normalized(self, rows: Tensor | slice) -> Observations:
         part = self.raw.rows(rows)
-        if self.normalization is None:
-            return part
-        inputs = tuple(
-            (column - shift) * scale for column, (shift, scale) in zip(part.inputs, self.statistics, strict=True)
-        )
-        return part._replace(inputs=inputs)
+        return part if self.normalization is None else normalised(part, self.statistics)
 
     def train_dataloader(self) -> InMemoryLoader:
         """Batches of the training part."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "Labels"]
 
 
 class Columns(NamedTuple):
@@ -28,3 +28,10 @@ class Columns(NamedTuple):
         """
         inputs = ("input",) if n_inputs == 1 else tuple(f"input_{number}" for number in range(n_inputs))
         return cls(inputs, "target", "sigma" if has_sigma else None)
+
+
+class Labels(NamedTuple):
+    """What the axes of a figure are called, with units."""
+
+    input: str = "input"
+    target: str = "target"

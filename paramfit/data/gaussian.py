@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from paramfit.data.base import EstimationDataModule, Labels
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.columns import Labels
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 from paramfit.precision import precision

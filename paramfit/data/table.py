@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from paramfit.data.base import EstimationDataModule, Labels
+from paramfit.data.base import EstimationDataModule
 from paramfit.data.censoring.rows import censored
-from paramfit.data.columns import Columns
+from paramfit.data.columns import Columns, Labels
 from paramfit.data.files.checks import CensoredColumns, ColumnRequest, TableColumns
 from paramfit.data.files.patterns import table_files
 from paramfit.data.files.reader import read_table

@@ -5,7 +5,8 @@ from typing import Literal
 
 import torch
 
-from paramfit.data.base import EstimationDataModule, Labels
+from paramfit.data.base import EstimationDataModule
+from paramfit.data.columns import Labels
 from paramfit.data.normalization import Normalization
 from paramfit.observations import Observations
 from paramfit.precision import precision

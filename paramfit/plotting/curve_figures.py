@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from paramfit.data.base import EstimationDataModule
+from paramfit.data.described import DescribedData
 from paramfit.inference.bands import Bands, FittedCurve
 from paramfit.inference.fitted_mean import FittedMean
 from paramfit.plotting import correlation_figure, observed_figure, residuals_figure
@@ -27,15 +27,14 @@ class _Residuals(NamedTuple):
     label: str
 
 
-def curve_figures(result: FitResult, data: EstimationDataModule, held_out: Tensor) -> dict[str, Figure]:
+def curve_figures(result: FitResult, data: DescribedData) -> dict[str, Figure]:
     """Residuals, correlations, and (for several inputs) residuals by input, and observed against fitted.
 
     Args:
         result: of the fit; without a curve there is no picture.
         data: all rows.
-        held_out: ``(n,)``, True for rows that did not train.
     """
-    curve, raw, columns = result.curve, data.raw, data.columns
+    curve, raw, columns, held_out = result.curve, data.raw, data.columns, data.held_out
     if curve is None or result.least_squares is None:
         return {}
     figures: dict[str, Figure] = {}
@@ -59,15 +58,15 @@ def curve_figures(result: FitResult, data: EstimationDataModule, held_out: Tenso
     return figures
 
 
-def bands_on(curve: FittedCurve, data: EstimationDataModule, grid: Tensor) -> Bands:
+def bands_on(curve: FittedCurve, data: DescribedData, grid: Tensor) -> Bands:
     """The bands over a grid of raw inputs; with a prediction band only where one sigma holds for all observations."""
-    shift, scale = data.statistics[0]
+    shift, scale = data.statistics[0] if data.statistics else (0.0, 1.0)
     sigma = data.raw.sigma
     same = None if sigma is None or not bool((sigma == sigma[0]).all()) else sigma[0].double().expand(grid.shape)
     return curve.at(((grid.double() - shift) * scale,), same)
 
 
-def without_prediction_band(curve: FittedCurve, data: EstimationDataModule) -> str | None:
+def without_prediction_band(curve: FittedCurve, data: DescribedData) -> str | None:
     """Why ``bands_on`` gives no prediction band, in a few words for a legend; None where it gives one.
 
     Args:

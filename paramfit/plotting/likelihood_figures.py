@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import nn
 from torch.distributions import Distribution
 
-from paramfit.data.base import EstimationDataModule
+from paramfit.data.described import DescribedData
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.plotting import (
@@ -24,21 +24,19 @@ from paramfit.results.record import FitResult
 __all__ = ["distribution_figures", "ladder_figures"]
 
 
-def distribution_figures(
-    model: nn.Module, result: FitResult, data: EstimationDataModule, held_out: Tensor, title: str
-) -> dict[str, Figure]:
+def distribution_figures(model: nn.Module, result: FitResult, data: DescribedData, title: str) -> dict[str, Figure]:
     """Histogram and quantiles of a sample; of a regression the quantiles of its residuals; and the correlations.
 
     Args:
         model: at the estimates, on the CPU.
         result: of the fit.
         data: all rows.
-        held_out: ``(n,)``, True for rows that did not train.
         title: of the figures.
     """
     if result.likelihood is None:
         return {}
-    raw, figures = data.every, {}
+    raw, held_out = data.every, data.held_out
+    figures: dict[str, Figure] = {}
     dtype = next(model.parameters()).dtype
     with torch.no_grad():
         fitted = model(*(x.to(dtype) for x in raw.inputs))

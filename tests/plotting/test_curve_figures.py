@@ -1,5 +1,6 @@
 """Pictures of a least-squares fit: what is drawn against what, and over which spread."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,6 @@ from paramfit.plotting.curve_figures import bands_on, curve_figures, without_pre
 N = 41
 X, Z = np.linspace(0, 4, N), np.cos(np.arange(N))
 NOISE = 0.1 * np.random.default_rng(3).normal(size=N)
-PLAIN = np.arange(N) < 0
 HELD_OUT = np.arange(N) % 5 == 0
 
 
@@ -58,7 +58,7 @@ def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma: NDArray[np.
     target[[3, 20]] += 5.0
     data = Given(target, X, sigma=sigma)
     result = fit(line(), data.raw, objective=HuberError(scale=0.1), sigma_is="relative")
-    axes = curve_figures(result, data, torch.from_numpy(PLAIN))["residuals"].axes[0]
+    axes = curve_figures(result, data.described)["residuals"].axes[0]
     a, b = (result.parameters[name].estimate for name in "ab")
     residual = (target - a - b * X) / (1.0 if sigma is None else sigma)
     assert heights(axes) == pytest.approx(
@@ -72,13 +72,14 @@ def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit() -> None:
     data = Given(target, X)
     result = fit(line(), data.raw, objective=HuberError(scale=0.1))
     target[HELD_OUT] += 100.0
-    figure = curve_figures(result, Given(target, X), torch.from_numpy(HELD_OUT))["residuals"]
+    described = replace(Given(target, X).described, held_out=torch.from_numpy(HELD_OUT))
+    figure = curve_figures(result, described)["residuals"]
     assert np.median(np.abs(heights(figure.axes[0])[: N - HELD_OUT.sum()])) == pytest.approx(1 / 1.4826, rel=1e-4)
 
 
 def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation() -> None:
     data = Given(1 + 2 * X + NOISE, X)
-    axes = curve_figures(fit(line(), data.raw), data, torch.from_numpy(PLAIN))["residuals"].axes[0]
+    axes = curve_figures(fit(line(), data.raw), data.described)["residuals"].axes[0]
     residual = NOISE - np.polyval(np.polyfit(X, NOISE, 1), X)
     assert heights(axes) == pytest.approx(residual / np.sqrt((residual**2).sum() / (N - 2)), rel=1e-6)
     assert axes.get_ylabel() == "standardised residual"
@@ -87,7 +88,7 @@ def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation() -> 
 def test_each_of_several_inputs_has_its_residuals() -> None:
     plane = FormulaModel("a + b * x + c * z", ["x", "z"], {"a": 0.0, "b": 0.0, "c": 0.0})
     data = Given(1 + 2 * X - Z + NOISE, X, Z)
-    figures = curve_figures(fit(plane, data.raw), data, torch.from_numpy(PLAIN))
+    figures = curve_figures(fit(plane, data.raw), data.described)
     assert set(figures) == {"residuals", "residuals_by_input", "observed", "correlation"}
     panels = figures["residuals_by_input"].axes
     assert [axes.get_xlabel() for axes in panels] == ["input_0", "input_1"]
@@ -114,8 +115,8 @@ def test_a_missing_prediction_band_is_explained(
 ) -> None:
     data = Given(1 + 2 * X + NOISE, X, sigma=sigma)
     curve = curve_of(data, objective, sigma_is)
-    reason = without_prediction_band(curve, data)
-    assert (bands_on(curve, data, data.raw.inputs[0]).prediction_band is None) == (reason is not None)
+    reason = without_prediction_band(curve, data.described)
+    assert (bands_on(curve, data.described, data.raw.inputs[0]).prediction_band is None) == (reason is not None)
     assert (reason or "").startswith("no prediction band" if told else "")
     assert (told or "") in (reason or "")
 
