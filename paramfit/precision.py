@@ -4,12 +4,12 @@ import torch
 
 from paramfit.errors import InputError
 
-__all__ = ["precision"]
+__all__ = ["dtype_named"]
 
 _PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
-def precision(name: str | torch.dtype) -> torch.dtype:
+def dtype_named(name: str | torch.dtype) -> torch.dtype:
     """The torch dtype called ``name``.
 
     Args:
@@ -19,11 +19,11 @@ def precision(name: str | torch.dtype) -> torch.dtype:
         InputError: for any other name; estimates in half precision would mean nothing.
 
     Example:
-        >>> precision("float64")
+        >>> dtype_named("float64")
         torch.float64
     """
-    found = name if isinstance(name, torch.dtype) else _PRECISIONS.get(name)
-    if found not in _PRECISIONS.values() or found is None:
+    dtype = name if isinstance(name, torch.dtype) else _PRECISIONS.get(name)
+    if dtype not in _PRECISIONS.values() or dtype is None:
         msg = f"dtype: expected one of {', '.join(_PRECISIONS)}, but got {name!r}"
         raise InputError(msg)
-    return found
+    return dtype

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from paramfit.errors import InputError
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ from paramfit.precision import precision
     ids=str,
 )
 def test_names_and_dtypes_are_understood(name: str | torch.dtype, dtype: torch.dtype) -> None:
-    assert precision(name) is dtype
+    assert dtype_named(name) is dtype
 
 
 @pytest.mark.parametrize("name", ["float16", "double", "", torch.float16, torch.int64], ids=str)
 def test_another_precision_is_refused_with_the_choices(name: str | torch.dtype) -> None:
     with pytest.raises(InputError, match="expected one of float32, float64, but got"):
-        precision(name)
+        dtype_named(name)

@@ -4,8 +4,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
 from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
+from paramfit.inference.descent_stability import Stability, stability
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.stability import Stability, stability
 from paramfit.objectives import SquaredError
 from paramfit.optimizers import BlockOptimizer
 from paramfit.results.divergence_cure import divergence_cure

@@ -12,7 +12,7 @@ from paramfit.callbacks.run import data_of, run_directory, task_of
 from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
 from paramfit.outcome import Status
 from paramfit.plotting import pixels, save_png
-from paramfit.plotting.fit_figures import Descent, fit_figures
+from paramfit.plotting.all_figures import Descent, fit_figures
 from paramfit.tasks.updates import Update
 
 __all__ = ["FitPlots"]

@@ -9,7 +9,7 @@ from paramfit.callbacks.fit_report import FitReport, write_result
 from paramfit.callbacks.run import run_directory, task_of
 from paramfit.errors import InputError
 from paramfit.fits.ladder import ladder, pair_profiles
-from paramfit.inference.ladder.climb import refuse_no_likelihood
+from paramfit.inference.ladder.builder import refuse_no_likelihood
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.outcome import Status

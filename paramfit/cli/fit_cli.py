@@ -34,8 +34,8 @@ from paramfit.callbacks import (
     UncertaintyLadder,
 )
 from paramfit.cli.config_file import ConfigFile, ConfigParser
-from paramfit.cli.explanation import explained, input_error_in
-from paramfit.cli.quiet import silence_lightning
+from paramfit.cli.error_line import explained, input_error_in
+from paramfit.cli.lightning_output import silence_lightning
 from paramfit.cli.run_directory import raised_by_lightning, remove_run
 from paramfit.data import gaussian, normalization, table, thermometer
 from paramfit.data.base import EstimationDataModule

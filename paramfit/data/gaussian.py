@@ -8,7 +8,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.columns import Labels
 from paramfit.errors import InputError
 from paramfit.observations import Observations
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 __all__ = ["GaussianDataModule"]
 
@@ -53,7 +53,7 @@ class GaussianDataModule(EstimationDataModule):
         self.n_obs = n_obs
         self.true_location = true_location
         self.scale = scale
-        self.dtype = precision(dtype)
+        self.dtype = dtype_named(dtype)
 
     def read(self) -> Observations:
         """Draw the sample."""

@@ -16,7 +16,7 @@ from paramfit.data.files.reader import read_table
 from paramfit.data.normalization import Normalization
 from paramfit.errors import InputError
 from paramfit.observations import Observations
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 from paramfit.wording import printable, quoted
 
 __all__ = ["TableDataModule"]
@@ -85,7 +85,7 @@ class TableDataModule(EstimationDataModule):
         self.path = path
         self.sigma_is = sigma_is
         self.missing = missing
-        self.dtype = precision(dtype)
+        self.dtype = dtype_named(dtype)
         self._columns = Columns(_input_names(inputs), target.strip(), None if sigma is None else sigma.strip())
         self._censored = None
         if censoring is not None:

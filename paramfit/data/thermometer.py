@@ -9,7 +9,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.columns import Labels
 from paramfit.data.normalization import Normalization
 from paramfit.observations import Observations
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 __all__ = ["ThermometerDataModule"]
 
@@ -51,7 +51,7 @@ class ThermometerDataModule(EstimationDataModule):
         dtype: str = "float32",
     ) -> None:
         super().__init__(validation_fraction, validation_indices, normalization, batch_size, shuffle, jitter, seed)
-        self.dtype = precision(dtype)
+        self.dtype = dtype_named(dtype)
 
     def read(self) -> Observations:
         """The eleven pairs."""

@@ -7,7 +7,7 @@ from itertools import combinations
 import torch
 
 from paramfit.errors import InputError
-from paramfit.inference.ladder.climb import climb
+from paramfit.inference.ladder.builder import build_ladder
 from paramfit.inference.ladder.disagreement import disagreements
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
@@ -66,7 +66,7 @@ def ladder(
     if isinstance(loss.objective, NegativeLogLikelihood):
         known = LikelihoodTerms(loss.model, loss.objective).information(loss.observations)
         information = None if known is None else torch.from_numpy(known)
-    found = climb(
+    found = build_ladder(
         loss,
         loss.theta,
         errors,

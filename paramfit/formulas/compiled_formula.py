@@ -10,7 +10,7 @@ from torch import Tensor
 
 from paramfit.formulas.elementary import is_finite
 from paramfit.formulas.expression import parse_expression
-from paramfit.formulas.linear_set import linear_set
+from paramfit.formulas.linearity import linear_set
 from paramfit.formulas.torch_code import torch_function
 
 __all__ = ["CompiledFormula", "SeparatedParts"]

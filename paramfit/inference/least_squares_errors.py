@@ -9,7 +9,7 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from paramfit.inference.at_bound import parameters_at_bound, without_parameters
+from paramfit.inference.active_bound import parameters_at_bound, without_parameters
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty

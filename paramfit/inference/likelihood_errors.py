@@ -8,9 +8,9 @@ import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from paramfit.inference.at_bound import parameters_at_bound, without_parameters
+from paramfit.inference.active_bound import parameters_at_bound, without_parameters
+from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.observed import direction
 from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
 from paramfit.linalg.lapack import Array, scaled_eigenvectors, triangle
 from paramfit.linalg.unit_free import inverse_information

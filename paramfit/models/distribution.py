@@ -19,7 +19,7 @@ from paramfit.models.argument_formula import ArgumentFormula, formula_variables
 from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.import_path import imported
 from paramfit.parameters import ParameterSpec
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 __all__ = ["DistributionModel", "free_arguments"]
 
@@ -88,9 +88,9 @@ class DistributionModel(ParametricModel):
         }
         self._startless: tuple[str, ...] = ()
         for name, value in plain.items():
-            self._declare_argument(name, value, precision(dtype))
+            self._declare_argument(name, value, dtype_named(dtype))
         for name, value in weights.items():
-            self._declare_coefficient(name, value, precision(dtype))
+            self._declare_coefficient(name, value, dtype_named(dtype))
         for name, formula in self._formulas.items():
             if not all(self.specifications[coefficient].fixed for coefficient in formula.coefficients):
                 check_formula(self.kind, name)

@@ -11,7 +11,7 @@ from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.formulas.elementary import FUNCTIONS
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 __all__ = ["FormulaModel"]
 
@@ -64,7 +64,7 @@ class FormulaModel(ParametricModel):
         self._compiled = CompiledFormula(formula, self.variables, self.names)
         self._check_used()
         for name, given in zip(self.names, parameters.values(), strict=True):
-            self.declare(name, given, precision(dtype))
+            self.declare(name, given, dtype_named(dtype))
         self._linear = self._find_linear()
         free = tuple(name for name in self.names if not self.specifications[name].fixed)
         self._others = tuple(name for name in free if name not in self._linear)

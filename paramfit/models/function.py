@@ -11,9 +11,9 @@ from torch import Tensor
 from paramfit.errors import InputError
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, broadcast_parameters
-from paramfit.models.followed import check_followed
 from paramfit.models.import_path import imported
-from paramfit.precision import precision
+from paramfit.models.tracing import check_followed
+from paramfit.precision import dtype_named
 
 __all__ = ["FunctionModel"]
 
@@ -68,7 +68,7 @@ class FunctionModel(ParametricModel):
         check_names(self, self.variables, self.names, taken=())
         self._check_arguments(list(arguments), needed)
         for name, start in given.items():
-            if self.declare(name, start, precision(dtype)).start is None:
+            if self.declare(name, start, dtype_named(dtype)).start is None:
                 msg = f"parameters.{name}.start: a function's parameter needs one"
                 raise InputError(msg)
         self._is_followed = False  # known at the first call

@@ -8,7 +8,7 @@ from torch.distributions import Normal
 
 from paramfit.errors import InputError
 from paramfit.models.base import ParametricModel, broadcast_parameters
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 __all__ = ["GaussianModel"]
 
@@ -44,8 +44,8 @@ class GaussianModel(ParametricModel):
         if not scale > 0:
             msg = f"scale: a standard deviation is above 0, but got {scale}"
             raise InputError(msg)
-        self.declare("location", location, precision(dtype))
-        self.register_buffer("scale", torch.tensor(scale, dtype=precision(dtype)))
+        self.declare("location", location, dtype_named(dtype))
+        self.register_buffer("scale", torch.tensor(scale, dtype=dtype_named(dtype)))
 
     def forward(self) -> Normal:
         """The distribution at the present location."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.models.base import ParametricModel, broadcast_parameters
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 __all__ = ["LinearModel"]
 
@@ -43,8 +43,8 @@ class LinearModel(ParametricModel):
         self, weight: float | dict[str, Any] = 1.0, bias: float | dict[str, Any] = 0.0, dtype: str = "float32"
     ) -> None:
         super().__init__()
-        self.declare("weight", weight, precision(dtype))
-        self.declare("bias", bias, precision(dtype))
+        self.declare("weight", weight, dtype_named(dtype))
+        self.declare("bias", bias, dtype_named(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """The line at ``x``."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.models.base import ParametricModel, broadcast_parameters
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 
 __all__ = ["PolynomialModel"]
 
@@ -49,7 +49,7 @@ class PolynomialModel(ParametricModel):
         self.names = tuple(f"coefficient_{power}" for power in range(degree + 1))
         given = dict(parameters or {})
         for name in self.names:
-            self.declare(name, given.pop(name, 0.0), precision(dtype))
+            self.declare(name, given.pop(name, 0.0), dtype_named(dtype))
         if given:
             msg = f"parameters.{next(iter(given))}: a polynomial of degree {degree} has {', '.join(self.names)}"
             raise InputError(msg)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.distributions.ends import density_at, support_of
-from paramfit.plotting.cumulative import unrolled
+from paramfit.plotting.cdf import unrolled
 from paramfit.plotting.image import new_figure
 
 __all__ = ["density_figure", "histogram_figure"]

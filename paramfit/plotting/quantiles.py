@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 from paramfit.distributions.ends import support_of
-from paramfit.plotting.cumulative import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.plotting.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.points import draw_dots, parts, shown_rows
 

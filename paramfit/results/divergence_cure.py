@@ -2,8 +2,8 @@
 
 from torch.optim import Optimizer
 
+from paramfit.inference.descent_stability import stability
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.stability import stability
 
 __all__ = ["divergence_cure"]
 

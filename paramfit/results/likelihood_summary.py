@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch.optim import Optimizer
 
-from paramfit.inference.closed_form import closed_form
+from paramfit.inference.bands import fitted_mean
+from paramfit.inference.closed_forms import closed_form
 from paramfit.inference.convergence import distance_by_root
-from paramfit.inference.fitted_mean import fitted_mean
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty

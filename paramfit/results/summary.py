@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramfit.inference.bands import FittedCurve
-from paramfit.inference.closed_form import closed_form
+from paramfit.inference.bands import FittedCurve, fitted_mean
+from paramfit.inference.closed_forms import closed_form
 from paramfit.inference.convergence import Distance, distance_to_optimum, updates_to_converge
-from paramfit.inference.fitted_mean import fitted_mean
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty

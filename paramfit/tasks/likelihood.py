@@ -17,7 +17,7 @@ from paramfit.models import free_arguments
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.precision import precision
+from paramfit.precision import dtype_named
 from paramfit.results.likelihood_summary import summarise_likelihood
 from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.newton import Newton
@@ -64,7 +64,7 @@ class MaximumLikelihood(AutomaticTask):
         dtype: str = "float64",
     ) -> None:
         super().__init__(
-            model.to(precision(dtype)), objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step
+            model.to(dtype_named(dtype)), objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step
         )
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
         self._solved: SolvedUpdates | None = None

@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 from torch import Tensor, nn
 
-from paramfit.inference.closed_form import closed_form
+from paramfit.inference.closed_forms import closed_form
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam
 
+from paramfit.inference.descent_stability import stability
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.stability import stability
 from paramfit.models import GaussianModel
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood
 from paramfit.observations import Observations

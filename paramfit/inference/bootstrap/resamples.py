@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.inference.bootstrap.acceleration import acceleration
+from paramfit.inference.bootstrap.jackknife import acceleration
 from paramfit.inference.bootstrap.resampled_fits import solve_weighted
 from paramfit.inference.bootstrap.weighted_losses import WEIGHTS_AT_ONCE, unvalidated, weighted_loss
 from paramfit.inference.loss_function import LossFunction

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from paramfit.inference.ladder.rungs import Interval, Rung
+from paramfit.inference.ladder.rung import Interval, Rung
 from paramfit.shown.digits import value_as_with_error
 
 __all__ = ["BOOTSTRAP", "EXPECTED", "OBSERVED", "PROFILE", "SANDWICH", "disagreements"]

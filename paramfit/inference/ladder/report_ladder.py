@@ -1,12 +1,12 @@
 """The table of a ladder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from paramfit.inference.ladder.rungs import Ladder, Rung
+from paramfit.inference.ladder.rung import Rung
 from paramfit.shown.digits import value_as_with_error
 from paramfit.shown.tables import table_of_parameters
 
@@ -15,36 +15,45 @@ __all__ = ["ladder_report"]
 _MOST_PARAMETERS = 40
 
 
-def ladder_report(ladder: Ladder) -> RenderableType:
-    """Each parameter with all its errors and intervals one below the other, what they are, and the warnings."""
-    warnings = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in ladder.warnings]
-    return Group(_table(ladder), _methods(ladder.rungs), *warnings)
+def ladder_report(
+    estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str, warnings: Sequence[str]
+) -> RenderableType:
+    """Each parameter with all its errors and intervals one below the other, what they are, and the warnings.
+
+    Args:
+        estimates: the parameters' values.
+        rungs: the ways.
+        plain: name of the one by whose error the intervals are rounded.
+        warnings: where the ways disagree.
+    """
+    lines = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in warnings]
+    return Group(_table(estimates, rungs, plain), _methods(rungs), *lines)
 
 
-def _table(ladder: Ladder) -> Table:
+def _table(estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str) -> Table:
     table = table_of_parameters("Can these errors be trusted?")
     table.add_column("by", no_wrap=True)
     table.add_column("std. error", justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
-    shown = list(ladder.estimates)[:_MOST_PARAMETERS]
+    shown = list(estimates)[:_MOST_PARAMETERS]
     for name in shown:
-        scale = _scale(ladder, name)
-        for place, rung in enumerate(ladder.rungs):
+        scale = _scale(rungs, plain, name)
+        for place, rung in enumerate(rungs):
             table.add_row(
                 name if place == 0 else "",
                 rung.name,
                 _error(rung, name),
                 _interval(rung, name, scale),
-                end_section=place == len(ladder.rungs) - 1,
+                end_section=place == len(rungs) - 1,
             )
-    if len(ladder.estimates) > len(shown):
-        table.caption = f"and {len(ladder.estimates) - len(shown)} more, in estimates.json"
+    if len(estimates) > len(shown):
+        table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
     return table
 
 
-def _scale(ladder: Ladder, name: str) -> float | None:
+def _scale(rungs: Sequence[Rung], plain: str, name: str) -> float | None:
     """The error whose digits all intervals of a parameter are shown with: the plain one, or the first there is."""
-    for rung in sorted(ladder.rungs, key=lambda rung: rung.name != ladder.plain):
+    for rung in sorted(rungs, key=lambda rung: rung.name != plain):
         error = (rung.standard_errors or {}).get(name)
         if error is not None:
             return error

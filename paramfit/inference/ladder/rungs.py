@@ -4,36 +4,14 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from paramfit.inference.ladder.rung import Rung
 from paramfit.inference.profile.profiles import Profile
 from paramfit.shown.notebook import as_html
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Interval", "Ladder", "Rung"]
-
-Interval = tuple[float | None, float | None]
-"""Lower and upper end of a 95 % interval; infinite where the data set none, None where none was found."""
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One way to tell how uncertain the estimates are.
-
-    Attributes:
-        name: of the way, such as ``profile likelihood``.
-        standard_errors: for each parameter, of its value within its bounds; parameters that have none are missing. None
-            where this way gives intervals alone.
-        intervals: for each parameter its 95 % interval; empty where there is none.
-        method: what exactly was computed.
-        reason: why something is missing.
-    """
-
-    name: str
-    standard_errors: dict[str, float] | None
-    intervals: dict[str, Interval]
-    method: str
-    reason: str | None = None
+__all__ = ["Ladder"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +63,7 @@ class Ladder:
         """The table, for rich's ``print``."""
         from paramfit.inference.ladder.report_ladder import ladder_report
 
-        return ladder_report(self)
+        return ladder_report(self.estimates, self.rungs, self.plain, self.warnings)
 
     def _repr_html_(self) -> str:
         """The table, for a notebook."""
@@ -94,5 +72,5 @@ class Ladder:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(inner) for key, inner in value.items()}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,7 +17,7 @@ from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, scatter_figure
-from paramfit.plotting.curve_figures import bands_on, curve_figures, without_prediction_band
+from paramfit.plotting.least_squares_figures import bands_on, curve_figures, without_prediction_band
 from paramfit.plotting.likelihood_figures import distribution_figures, ladder_figures
 from paramfit.results.record import FitResult
 

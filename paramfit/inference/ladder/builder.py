@@ -7,22 +7,23 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from paramfit.errors import InputError
+from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.ladder.disagreement import BOOTSTRAP, EXPECTED, OBSERVED, PROFILE, SANDWICH, disagreements
-from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
+from paramfit.inference.ladder.rung import Interval, Rung
+from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.observed import covariance_of, observed_covariance
 from paramfit.inference.profile.one_parameter import profile as profile_of
 from paramfit.inference.profile.profiles import Profile
 from paramfit.inference.sandwich import sandwich_covariance
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 
-__all__ = ["climb", "refuse_no_likelihood"]
+__all__ = ["build_ladder", "refuse_no_likelihood"]
 
 _LEVEL = 0.95
 
 
-def climb(
+def build_ladder(
     loss: LossFunction,
     theta: Tensor,
     errors: Uncertainty,

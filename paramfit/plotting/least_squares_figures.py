@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from paramfit.data.described import DescribedData
-from paramfit.inference.bands import Bands, FittedCurve
-from paramfit.inference.fitted_mean import FittedMean
+from paramfit.inference.bands import Bands, FittedCurve, FittedMean
 from paramfit.plotting import correlation_figure, observed_figure, residuals_figure
 from paramfit.plotting.residuals import residuals_by_input_figure
 from paramfit.results.record import FitResult

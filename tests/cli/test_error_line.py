@@ -3,7 +3,7 @@
 import pytest
 from jsonargparse import ArgumentParser
 
-from paramfit.cli.explanation import explained, input_error_in
+from paramfit.cli.error_line import explained, input_error_in
 from paramfit.errors import InputError
 
 

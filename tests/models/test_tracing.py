@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.models.followed import check_followed
+from paramfit.models.tracing import check_followed
 
 X = {"x": torch.linspace(1.0, 2.0, 4)}
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
+from paramfit.inference.descent_stability import curvature, stability
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.stability import curvature, stability
 from paramfit.objectives import AbsoluteError, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent

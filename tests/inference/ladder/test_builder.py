@@ -15,7 +15,7 @@ from torch import nn
 from torch.distributions import Poisson
 
 from paramfit.errors import InputError
-from paramfit.inference.ladder.climb import climb
+from paramfit.inference.ladder.builder import build_ladder
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import LinearModel
@@ -36,7 +36,7 @@ def line(y: np.ndarray) -> tuple[LossFunction, torch.Tensor]:
 def test_rungs_of_a_line_agree_and_are_statsmodels() -> None:
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
-    ladder = climb(loss, theta, uncertainty(loss, theta))
+    ladder = build_ladder(loss, theta, uncertainty(loss, theta))
     plain = sm.OLS(y, sm.add_constant(X)).fit()
     assert ladder.plain == "expected information"
     for name in ("observed information", "expected information"):
@@ -60,7 +60,7 @@ def test_rungs_of_a_line_agree_and_are_statsmodels() -> None:
 def test_unequal_variances_are_warned_of() -> None:
     y = np.where(X < 3.6, 0.01, 3.0) * RANDOM.normal(size=60)
     loss, theta = line(y)
-    ladder = climb(loss, theta, uncertainty(loss, theta), profile=False)
+    ladder = build_ladder(loss, theta, uncertainty(loss, theta), profile=False)
     assert any("by the sandwich" in warning and "error model is wrong" in warning for warning in ladder.warnings)
 
 
@@ -73,13 +73,13 @@ def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
     natural = 20 * np.array([[scipy.special.polygamma(1, c), -1 / rate], [-1 / rate, c / rate**2]])
     scale = np.diag([c, rate])
     information = torch.from_numpy(scale @ natural @ scale)
-    found = climb(loss, theta, uncertainty(loss, theta), profile=False, expected=information)
+    found = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, expected=information)
     errors = np.sqrt(np.linalg.inv(natural).diagonal())
     assert found.rung("expected information").standard_errors == {
         "concentration": pytest.approx(errors[0], rel=1e-9),
         "rate": pytest.approx(errors[1], rel=1e-9),
     }
-    without = climb(loss, theta, uncertainty(loss, theta), profile=False)
+    without = build_ladder(loss, theta, uncertainty(loss, theta), profile=False)
     assert without.rung("expected information").reason == "it has no closed form here"
 
 
@@ -87,7 +87,7 @@ def test_overdispersed_counts_are_warned_of() -> None:
     rate = np.exp(0.5 + 0.4 * X)
     loss = likelihood(LogLinear(Poisson), X, RANDOM.negative_binomial(0.5, 0.5 / (0.5 + rate)))
     theta = optimum(loss)
-    ladder = climb(loss, theta, uncertainty(loss, theta))
+    ladder = build_ladder(loss, theta, uncertainty(loss, theta))
     assert ladder.plain == "observed information"
     assert any("sandwich" in warning and "overdispersion" in warning for warning in ladder.warnings)
 
@@ -105,7 +105,7 @@ class Hill(torch.nn.Module):
 
 def test_direction_that_curves_downwards_is_named() -> None:
     loss = likelihood(Hill(), [3.0, 5.0])
-    ladder = climb(loss, loss.theta, uncertainty(loss, loss.theta))
+    ladder = build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
     assert any("along root the likelihood does not fall" in warning for warning in ladder.warnings)
     assert ladder.rung("profile likelihood").intervals == {}
 
@@ -114,7 +114,7 @@ def test_parameter_that_nothing_tells_is_named() -> None:
     rows = torch.zeros(5, dtype=torch.float64)  # the input is 0 throughout
     loss = likelihood(LogLinear(Poisson), rows, [1, 2, 1, 0, 3])
     theta = torch.tensor([math.log(1.4), 0.0], dtype=torch.float64)
-    ladder = climb(loss, theta, uncertainty(loss, theta))
+    ladder = build_ladder(loss, theta, uncertainty(loss, theta))
     assert any(warning.startswith("b does not bend the likelihood") for warning in ladder.warnings)
     assert all("b" not in rung.intervals for rung in ladder.rungs)
     assert set(ladder.rung("profile likelihood").intervals) == {"a"}
@@ -128,7 +128,7 @@ def test_parameter_at_its_bound_is_told_and_left_out() -> None:
     spread = torch.zeros(2, 2, dtype=torch.float64)
     spread[1, 1] = 1 / 40
     held = replace(errors, covariance=spread, at_bound=(0,), undetermined={0: "it sits at its bound"})
-    ladder = climb(loss, torch.tensor([math.log(2.0), math.log(2 / sample.mean())]).double(), held)
+    ladder = build_ladder(loss, torch.tensor([math.log(2.0), math.log(2 / sample.mean())]).double(), held)
     assert ladder.warnings[0].startswith("concentration sits at its bound: an error there means nothing")
     for rung in ladder.rungs:
         assert "concentration" not in rung.intervals
@@ -136,7 +136,7 @@ def test_parameter_at_its_bound_is_told_and_left_out() -> None:
 
 def test_exact_fit_says_why_there_is_no_profile() -> None:
     loss = constant_target(Squares([1.0], [3.0]), value=3.0)
-    ladder = climb(loss, loss.theta, uncertainty(loss, loss.theta))
+    ladder = build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
     assert ladder.rung("profile likelihood").reason == "the residuals are all 0"
     assert ladder.rung("observed information").reason is not None
 
@@ -144,7 +144,7 @@ def test_exact_fit_says_why_there_is_no_profile() -> None:
 def test_bootstrap_is_two_rungs() -> None:
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
-    ladder = climb(loss, theta, uncertainty(loss, theta), profile=False, bootstrap=200, seed=1)
+    ladder = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, bootstrap=200, seed=1)
     robust = sm.OLS(y, sm.add_constant(X)).fit(cov_type="HC0").bse
     for name in ("bootstrap percentile", "bootstrap BCa"):
         errors = ladder.rung(name).standard_errors
@@ -155,7 +155,7 @@ def test_bootstrap_is_two_rungs() -> None:
 def test_ladder_is_written_and_shown() -> None:
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
-    ladder = climb(loss, theta, uncertainty(loss, theta))
+    ladder = build_ladder(loss, theta, uncertainty(loss, theta))
     plain = json.loads(json.dumps(ladder.as_dict(), allow_nan=False))
     assert plain["rungs"]["profile likelihood"]["standard_errors"] is None
     assert plain["rungs"]["sandwich"]["standard_errors"] == ladder.rung("sandwich").standard_errors
@@ -170,7 +170,7 @@ def test_what_is_no_likelihood_is_refused() -> None:
     for objective, told in ((HuberError(), "HuberError is no likelihood"), (SquaredError(l1=1), "a penalty is on")):
         loss = LossFunction(LinearModel(), objective, rows)
         with pytest.raises(InputError, match=told):
-            climb(loss, loss.theta, uncertainty(loss, loss.theta))
+            build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
 
 
 class Branching(nn.Module):
@@ -188,7 +188,7 @@ def test_a_bootstrap_that_cannot_be_had_leaves_the_other_rungs() -> None:
     sample = RANDOM.poisson(4.0, 50).astype(float)
     loss = LossFunction(Branching(), NegativeLogLikelihood(), Observations((), torch.from_numpy(sample)))
     theta = optimum(loss)
-    found = climb(loss, theta, uncertainty(loss, theta), bootstrap=20)
+    found = build_ladder(loss, theta, uncertainty(loss, theta), bootstrap=20)
     for name in ("bootstrap percentile", "bootstrap BCa"):
         assert "cannot compute Branching for many parameters" in (found.rung(name).reason or "")
     assert any("cannot compute Branching" in warning for warning in found.warnings)

@@ -8,8 +8,8 @@ import statsmodels.api as sm
 import torch
 from torch.distributions import Poisson
 
+from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.observed import covariance_of, observed_covariance
 from paramfit.models import PolynomialModel
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations

@@ -17,7 +17,7 @@ from paramfit.inference.bands import FittedCurve
 from paramfit.models import FormulaModel
 from paramfit.objectives import HuberError, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.plotting.curve_figures import bands_on, curve_figures, without_prediction_band
+from paramfit.plotting.least_squares_figures import bands_on, curve_figures, without_prediction_band
 
 N = 41
 X, Z = np.linspace(0, 4, N), np.cos(np.arange(N))
