@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch.distributions import biject_to, constraints
 from torch.distributions.transforms import Transform
 
 from paramfit.errors import InputError
+from paramfit.wording import nearest_names
 
 __all__ = ["ParameterSpec"]
 
@@ -72,12 +72,10 @@ class ParameterSpec:
         if not isinstance(given, Mapping):
             spec = cls(start=None if given is None else _number(name, "start", given))
             return spec.checked(name)
-        known = [field.name for field in fields(cls)]
+        field_names = [field.name for field in fields(cls)]
         for key in given:
-            if key not in known:
-                near = get_close_matches(str(key), known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-                msg = f"parameters.{name}: there is no {key!r}; {hint}"
+            if key not in field_names:
+                msg = f"parameters.{name}: there is no {key!r}; {nearest_names(str(key), field_names)}"
                 raise InputError(msg)
         fixed, unit = given.get("fixed", False), given.get("unit")
         if fixed in ("true", "false"):

@@ -1,0 +1,12 @@
+"""What a fit from Python loads."""
+
+import subprocess
+import sys
+
+HEAVY = ("lightning", "matplotlib", "pyarrow", "tensorboard")
+
+
+def test_a_fit_from_python_loads_neither_lightning_nor_what_figures_and_tables_need() -> None:
+    code = f"import sys, paramfit; paramfit.fit; print([name for name in {HEAVY} if name in sys.modules])"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
