@@ -58,7 +58,10 @@ def test_description_is_a_number_a_mapping_or_nothing(described: Any, expected: 
         ({"start": 1, "lower": "low"}, "parameters.rate.lower: expected a finite number, but got 'low'"),
         ({"start": 1, "upper": math.nan}, "parameters.rate.upper: expected a finite number, but got nan"),
         ({"start": 1, "lowr": 0}, "parameters.rate: there is no 'lowr'; did you mean 'lower'?"),
-        ({"start": 1, "qqqq": 0}, "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'"),
+        (
+            {"start": 1, "qqqq": 0},
+            "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'",
+        ),
         ({"start": 1, "fixed": "yes"}, "parameters.rate.fixed: expected true or false, but got 'yes'"),
         ({"start": 1, "lower": 2, "upper": 0}, "parameters.rate: no number lies between lower 2 and upper 0"),
         ({"start": 1, "lower": 1, "upper": 1}, "parameters.rate: no number lies between lower 1 and upper 1"),
