@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paramfit import DistributionModel, InputError, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
+from paramfit import DistributionModel, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
 from paramfit.data.table import TableDataModule
 from tests.callbacks.conftest import MakeTrainer
@@ -56,10 +56,3 @@ def test_nothing_happens_unless_it_is_asked_for(make_trainer: MakeTrainer, count
     make_trainer(20, FitReport(enabled=False), callback).fit(poisson(), datamodule=counts)
     assert callback.ladder is None
     assert json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"] is None
-
-
-def test_number_of_resamples_and_seed_are_checked() -> None:
-    with pytest.raises(InputError, match=r"ladder\.seed: expected a number from 0"):
-        UncertaintyLadder(seed=-5)
-    with pytest.raises(InputError, match="0 or more, but got -1"):
-        UncertaintyLadder(bootstrap=-1)

@@ -221,8 +221,7 @@ def test_threads_and_validation_are_left_as_they_were() -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "message"),
-    [(AbsoluteError(), "AbsoluteError has no curvature"), (SquaredError(l2=0.1), "a penalty")],
+    ("objective", "message"), [(AbsoluteError(), "AbsoluteError has no curvature"), (SquaredError(l2=0.1), "a penalty")]
 )
 def test_objective_that_cannot_be_resampled_is_refused(objective: Objective, message: str) -> None:
     loss = LossFunction(formula(), objective, data(X, Y))
