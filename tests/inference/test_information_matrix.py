@@ -84,8 +84,3 @@ def test_no_covariance_has_a_reason(matrix: list[list[float]], held: tuple[int, 
     assert found.covariance is None
     assert found.reason is not None
     assert told in found.reason
-
-
-def test_exact_fit_has_no_likelihood() -> None:
-    loss = constant_target(Squares([1.0], [3.0]), value=3.0)
-    assert "residuals are all 0" in (observed_covariance(loss, loss.theta, variance=0.0).reason or "")

@@ -1,7 +1,5 @@
 """Errors by the curvature of a likelihood, against closed forms."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -64,9 +62,3 @@ def test_point_that_is_no_maximum_names_the_way_up() -> None:
     assert found.reason is not None
     assert "not positive definite" in found.reason
     assert "along second the likelihood does not fall" in found.reason
-
-
-def test_curvature_that_is_not_finite_says_so() -> None:
-    loss = normal()
-    found = likelihood_uncertainty(loss, loss.theta, np.full((2, 2), math.nan))
-    assert found.reason == "the Hessian is not finite at the estimate"
