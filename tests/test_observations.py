@@ -20,7 +20,6 @@ def test_rows_takes_the_same_rows_of_every_column(index: torch.Tensor | slice) -
     assert rows.inputs[0].tolist() == [[1.0, 2.0, 3.0][i] for i in wanted]
     assert rows.inputs[1].tolist() == [[4.0, 5.0, 6.0][i] for i in wanted]
     assert rows.target.tolist() == [[7.0, 8.0, 9.0][i] for i in wanted]
-    assert rows.sigma is not None
     assert rows.sigma.tolist() == pytest.approx([[0.1, 0.2, 0.3][i] for i in wanted])
 
 
@@ -39,8 +38,6 @@ def censored() -> Observations:
 
 def test_censoring_goes_with_the_rows() -> None:
     censoring = censored().rows(torch.tensor([2, 0])).censoring
-
-    assert censoring is not None
     assert censoring.status.tolist() == [3, 0]
     assert censoring.upper.tolist() == [10.0, torch.inf]
 
@@ -48,6 +45,4 @@ def test_censoring_goes_with_the_rows() -> None:
 @pytest.mark.parametrize("like", [torch.float64, torch.zeros((), dtype=torch.float64)], ids=["dtype", "tensor"])
 def test_precision_is_that_of_ends_and_not_of_statuses(like: torch.dtype | torch.Tensor) -> None:
     censoring = censored().to(like).censoring
-
-    assert censoring is not None
     assert (censoring.status.dtype, censoring.upper.dtype) == (torch.int64, torch.float64)

@@ -1,7 +1,6 @@
 """A table and a formula through the command line: what a practitioner types, and what comes back."""
 
 import csv
-import json
 import re
 import sys
 from pathlib import Path
@@ -18,26 +17,12 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from paramfit.cli import main
+from tests.command_line import estimates_of_run, one_error_line, part, run_of
 
-SATURATION: dict[str, Any] = {
-    "model": {
-        "class_path": "LeastSquares",
-        "init_args": {
-            "model": {
-                "class_path": "FormulaModel",
-                "init_args": {
-                    "formula": "b1 * (1 - exp(-b2 * x))",
-                    "variables": ["x"],
-                    "parameters": {"b1": 250, "b2": {"start": 5.0e-4, "lower": 0}},
-                },
-            }
-        },
-    },
-    "data": {
-        "class_path": "TableDataModule",
-        "init_args": {"path": "measurements.csv", "inputs": ["x"], "target": "y", "sigma": "y_error"},
-    },
-}
+STARTS = {"b1": 250, "b2": {"start": 5.0e-4, "lower": 0}}
+CURVE = part("FormulaModel", formula="b1 * (1 - exp(-b2 * x))", variables=["x"], parameters=STARTS)
+TABLE = part("TableDataModule", path="measurements.csv", inputs=["x"], target="y", sigma="y_error")
+SATURATION = {"model": part("LeastSquares", model=CURVE), "data": TABLE}
 
 NO_PLOTS = ("--plots.enabled", "false")
 
@@ -67,21 +52,20 @@ def fit(*options: str) -> int:
     return main(["fit", "--config", "saturation.yaml", *NO_PLOTS, *options])
 
 
-def the_run(version: int = 0, name: str = "saturation") -> Path:
-    return Path("lightning_logs") / name / f"version_{version}"
+def the_run(version: int = 0) -> Path:
+    return run_of("saturation", version)
 
 
 def written(version: int = 0, name: str = "saturation") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((the_run(version, name) / "estimates.json").read_text())
-    return found
+    return estimates_of_run(name, version)
 
 
 def scipys(absolute: bool = True, sigma: bool = True) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, y, error = measured().T
-    found = curve_fit(
+    actual = curve_fit(
         saturation, x, y, [250, 5e-4], error if sigma else None, absolute, xtol=1e-14, ftol=1e-14, gtol=1e-14
     )
-    return found[0], found[1]
+    return actual[0], actual[1]
 
 
 def estimates_of(result: dict[str, Any], key: str = "estimate") -> list[float]:
@@ -182,16 +166,6 @@ def test_a_robust_objective_on_the_command_line_resists_an_outlier() -> None:
     assert (np.abs(robust - truth) / errors).max() < 1
 
 
-def test_parquet_gives_what_csv_gives() -> None:
-    import pyarrow as pa
-
-    x, y, error = measured().T
-    pq.write_table(pa.table({"y_error": error, "x": x, "y": y}), "measurements.parquet")
-    assert fit() == 0
-    assert fit("--data.path", "measurements.parquet") == 0
-    assert written(0)["parameters"] == written(1)["parameters"]
-
-
 def predictions(*options: str) -> None:
     assert main(["predict", "--config", "saturation.yaml", "--ckpt_path", "last", *options]) == 0
 
@@ -205,14 +179,10 @@ def predicted_by_hand() -> dict[str, NDArray[np.float64]]:
     curve, q = saturation(x, b1, b2), 1.959963984540054
     wide = np.hypot(standard_error, error)
     return {
-        "x": x,
-        "prediction": curve,
-        "standard_error": standard_error,
-        "confidence_low": curve - q * standard_error,
-        "confidence_high": curve + q * standard_error,
-        "prediction_low": curve - q * wide,
+        "x": x, "prediction": curve, "standard_error": standard_error, "confidence_low": curve - q * standard_error,
+        "confidence_high": curve + q * standard_error, "prediction_low": curve - q * wide,
         "prediction_high": curve + q * wide,
-    }
+    }  # fmt: skip
 
 
 def test_predict_writes_both_bands_as_csv() -> None:
@@ -290,10 +260,10 @@ def test_a_checkpoint_is_not_decoded_by_another_models_bounds_or_formula(capsys:
     formula = (["--model.model.formula", "b1 * (1 - exp(-b2 * x**2))"], "the formula was b1 * (1 - exp(-b2 * x)) in")
     assert fit("--report.enabled", "false") == 0
     capsys.readouterr()
-    for command, (options, told) in (("fit", bound), ("validate", formula), ("predict", bound)):
+    for command, (options, each) in (("fit", bound), ("validate", formula), ("predict", bound)):
         assert main([command, "--config", "saturation.yaml", "--ckpt_path", "last", *options]) == 2
         line = one_error_line(capsys)
-        assert told in line
+        assert each in line
         assert "give --config RUN/config.yaml" in line
     assert not the_run(1).exists()
 
@@ -311,14 +281,12 @@ def test_test_gives_the_coverage_of_the_band_on_held_out_rows(capsys: pytest.Cap
     options = ["--ckpt_path", "last", "--data.validation_fraction", "0.25"]
     assert main(["test", "--config", "saturation.yaml", *options]) == 0
     shown = re.search(r"test/band_coverage\W+([\d.]+)", capsys.readouterr().out)
-    assert shown is not None
     assert float(shown[1]) == pytest.approx(sum(inside) / 20, abs=1e-6)
 
 
 def test_a_parameter_at_its_bound_is_reported_without_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert fit("--model.model.parameters.b1", "{start: 150, upper: 200}") == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "at its upper bound" in printed
+    assert "at its upper bound" in " ".join(capsys.readouterr().out.split())
     result = written()
     assert result["parameters"]["b1"]["at_bound"] == "upper"
     assert result["parameters"]["b1"]["estimate"] == pytest.approx(200, rel=1e-6)
@@ -344,17 +312,15 @@ def test_a_fixed_parameter_keeps_its_start_and_has_no_error() -> None:
     assert fit("--model.model.parameters.b1", "{start: 240, fixed: true}") == 0
     x, y, error = measured().T
     (b2,), ((variance,),) = curve_fit(lambda x, b2: saturation(x, 240, b2), x, y, [5e-4], error, True)
-    found = written()["parameters"]
-    assert (found["b1"]["estimate"], found["b1"]["standard_error"]) == (240, None)
-    assert found["b2"]["estimate"] == pytest.approx(b2, rel=1e-6)
-    assert found["b2"]["standard_error"] == pytest.approx(variance**0.5, rel=1e-4)
+    actual = written()["parameters"]
+    assert (actual["b1"]["estimate"], actual["b1"]["standard_error"]) == (240, None)
+    assert actual["b2"]["estimate"] == pytest.approx(b2, rel=1e-6)
+    assert actual["b2"]["standard_error"] == pytest.approx(variance**0.5, rel=1e-4)
 
 
 def test_redundant_parameters_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--model.model.formula", "b1 * b3 * (1 - exp(-b2 * x))", "--model.model.parameters.b3", "2"]
-    assert fit(*options) == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "b1 and b3 cannot be told apart: correlation −1" in printed
+    assert fit("--model.model.formula", "b1 * b3 * (1 - exp(-b2 * x))", "--model.model.parameters.b3", "2") == 0
+    assert "b1 and b3 cannot be told apart: correlation −1" in " ".join(capsys.readouterr().out.split())
     result = written()
     assert any("b1 and b3 cannot be told apart" in warning for warning in result["warnings"])
     assert result["parameters"]["b1"]["standard_error"] is None
@@ -375,36 +341,26 @@ def saturation(x, b1, b2):
 def test_a_function_from_a_file_in_the_working_directory_is_fitted() -> None:
     Path("curves_of_mine.py").write_text(FUNCTION)
     sys.path.append(str(Path.cwd()))  # what the console script does once; this process has done it elsewhere
-    config = json.loads(json.dumps(SATURATION))
-    config["model"]["init_args"]["model"] = {
-        "class_path": "FunctionModel",
-        "init_args": {"function": "curves_of_mine.saturation", "parameters": {"b1": 250, "b2": 5.0e-4}},
-    }
+    mine = part("FunctionModel", function="curves_of_mine.saturation", parameters={"b1": 250, "b2": 5.0e-4})
+    config = {"model": part("LeastSquares", model=mine), "data": TABLE}
     Path("saturation.yaml").write_text(yaml.safe_dump(config))
     assert fit() == 0
     assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
 
 
-LINE: dict[str, Any] = {
-    "class_path": "FormulaModel",
-    "init_args": {"formula": "slope * x + level", "variables": ["x"], "parameters": {"slope": 1.0, "level": 0.0}},
-}
+LINE = part("FormulaModel", formula="slope * x + level", variables=["x"], parameters={"slope": 1.0, "level": 0.0})
+
+
+BY_HAND = part("GradientDescent", lr=0.3)
 
 
 @pytest.mark.parametrize(
     ("task", "options"),
     [
-        ("Regression", {"optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.1}}}),
-        *(
-            (
-                "HandWrittenDescent",
-                {
-                    "gradient": {"class_path": rule},
-                    "optimizer": {"class_path": "GradientDescent", "init_args": {"lr": 0.3}},
-                },
-            )
-            for rule in ("AnalyticGradient", "AutogradGradient", "NumericalGradient")
-        ),
+        ("Regression", {"optimizer": part("torch.optim.Adam", lr=0.1)}),
+        ("HandWrittenDescent", {"gradient": part("AnalyticGradient"), "optimizer": BY_HAND}),
+        ("HandWrittenDescent", {"gradient": part("AutogradGradient"), "optimizer": BY_HAND}),
+        ("HandWrittenDescent", {"gradient": part("NumericalGradient"), "optimizer": BY_HAND}),
     ],
     ids=["Adam", "analytic", "autograd", "numerical"],
 )
@@ -413,17 +369,17 @@ def test_a_formula_works_in_the_tasks_of_the_lessons(task: str, options: dict[st
     y = 3 * x - 2 + 0.1 * np.cos(40 * x)
     Path("line.csv").write_text("x,y\n" + "".join(f"{float(a)!r},{float(b)!r}\n" for a, b in zip(x, y, strict=True)))
     config = {
-        "model": {"class_path": task, "init_args": {"model": LINE, "updates_per_step": 100, **options}},
-        "data": {"class_path": "TableDataModule", "init_args": {"path": "line.csv", "inputs": ["x"], "target": "y"}},
+        "model": part(task, model=LINE, updates_per_step=100, **options),
+        "data": part("TableDataModule", path="line.csv", inputs=["x"], target="y"),
         "trainer": {"max_epochs": 20},
         "plots": {"enabled": False},
     }
     Path("line.yaml").write_text(yaml.safe_dump(config))
     assert main(["fit", "--config", "line.yaml"]) == 0
-    found = written(name="line")["parameters"]
+    actual = written(name="line")["parameters"]
     slope, level = np.polyfit(x, y, 1)
-    assert found["slope"]["estimate"] == pytest.approx(slope, rel=1e-4)
-    assert found["level"]["estimate"] == pytest.approx(level, rel=1e-4)
+    assert actual["slope"]["estimate"] == pytest.approx(slope, rel=1e-4)
+    assert actual["level"]["estimate"] == pytest.approx(level, rel=1e-4)
 
 
 GOOD = rows_as_text(measured())
@@ -458,13 +414,6 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "clipping": (None, ["--trainer.gradient_clip_val", "1"], ["trainer.gradient_clip_val"]),
     "unread format": (None, ["--data.path", "saturation.yaml"], ["saturation.yaml", ".parquet"]),
 }
-
-
-def one_error_line(capsys: pytest.CaptureFixture[str]) -> str:
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize("case", MISTAKES)
@@ -526,5 +475,4 @@ def test_a_robust_fit_is_predicted_and_tested() -> None:
     run = "lightning_logs/saturation/version_0"
     for command in ("predict", "test"):
         assert main([command, "--config", f"{run}/config.yaml", "--ckpt_path", "last"]) == 0
-    header = Path(f"{run}/predictions.csv").read_text().splitlines()[0]
-    assert "confidence_low" in header
+    assert "confidence_low" in Path(f"{run}/predictions.csv").read_text().splitlines()[0]

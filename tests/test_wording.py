@@ -6,7 +6,7 @@ from paramfit.wording import nearest_names, printable, quoted
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "suggestion"),
+    ("name", "theirs", "suggestion"),
     [
         pytest.param("curent", ["time", "current"], "did you mean 'current'?", id="typing error"),
         pytest.param("TIME", ["time", "current"], "did you mean 'time'?", id="other case"),
@@ -14,14 +14,13 @@ from paramfit.wording import nearest_names, printable, quoted
         pytest.param("q", [], "there is none", id="nothing at all"),
     ],
 )
-def test_the_nearest_names_are_suggested_or_all(name: str, known: list[str], suggestion: str) -> None:
-    assert nearest_names(name, known) == suggestion
+def test_the_nearest_names_are_suggested_or_all(name: str, theirs: list[str], suggestion: str) -> None:
+    assert nearest_names(name, theirs) == suggestion
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "bell\a", "lone \udcff byte", "x" * 10_000])
 def test_quoted_text_is_one_short_line_that_can_be_printed(text: str) -> None:
     shown = quoted(text)
-
     assert shown.isprintable()
     assert len(shown) < 60
 

@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from paramfit import GradientDescent, HandWrittenDescent, LinearModel, NumericalGradient, ThermometerDataModule
 from paramfit.callbacks import DivergenceDetection, DivergenceReason
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.gradients import NumericalGradient
-from paramfit.models import LinearModel
-from paramfit.optimizers import GradientDescent
 from paramfit.outcome import Status
-from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer
 
@@ -54,10 +50,7 @@ def test_a_script_is_stopped_at_its_update_for_its_reason(
     script: list[Row], update: int, reason: DivergenceReason
 ) -> None:
     more = [*script, *FINE]
-
     stopped = played(more, DivergenceDetection())
-
-    assert stopped is not None
     assert stopped[0] == update
     assert stopped[1].startswith(beginning(reason))
     assert f"update {update}" in stopped[1]
@@ -84,31 +77,17 @@ def test_a_descent_that_may_still_succeed_goes_on(script: list[Row]) -> None:
     assert played(script, DivergenceDetection()) is None
 
 
-def test_growth_message_names_value_threshold_and_remedy() -> None:
-    stopped = played([*FINE, (123456.0, (0.6, 0.3), (1.0, 1.0))], DivergenceDetection(growth_factor=1000))
-
-    assert stopped is not None
-    for part in ("123456", "1000 times", "first loss 4", "--divergence.growth_factor null"):
-        assert part in stopped[1]
-
-
 def test_growth_can_be_switched_off_and_what_is_not_finite_still_stops() -> None:
     script: list[Row] = [*FINE, (1e30, (0.6, 0.3), (1.0, 1.0)), (inf, (0.5, 0.3), (1.0, 1.0))]
-
-    stopped = played(script, DivergenceDetection(growth_factor=None))
-
-    assert stopped is not None
-    assert stopped[0] == 5
+    assert played(script, DivergenceDetection(growth_factor=None))[0] == 5
 
 
 def test_long_runs_are_looked_at_every_fiftieth_update() -> None:
     guard = DivergenceDetection()
     guard.on_train_start(None, ScriptedTask(planned_updates=5000))  # type: ignore[arg-type]
-
     asked = [0]
     for _ in range(4):
         asked.append(guard.next_update(asked[-1]))
-
     assert asked == [0, 1, 50, 100, 150]
 
 
@@ -117,11 +96,8 @@ def test_a_resumed_run_is_compared_with_the_first_loss_of_all() -> None:
     played(FINE, before)
     after = DivergenceDetection(growth_factor=10)
     after.load_state_dict(before.state_dict())
-
     assert after.reason(Update(4, 39.0, [])) is None
-    found = after.reason(Update(5, 41.0, []))
-    assert found is not None
-    assert found[0] is DivergenceReason.GREW
+    assert after.reason(Update(5, 41.0, []))[0] is DivergenceReason.GREW
 
 
 def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) -> None:
@@ -130,9 +106,7 @@ def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) 
     model = LinearModel()
     task = HandWrittenDescent(model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2))
     make_trainer(200, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
-
     weight = model.weight.detach()
-    assert task.stop is not None
     assert task.stop.reason.startswith(beginning(DivergenceReason.FROZEN))
     assert task.updates < 200
     assert bool(torch.isfinite(weight))
@@ -144,17 +118,14 @@ def test_the_published_divergence_stops_where_the_loss_becomes_infinite(
 ) -> None:
     task = descent()
     make_trainer(100, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
-
     published = next(run for run in golden_descent["runs"] if run["name"] == "diverging")
     assert task.updates == next(int(update) for update, loss in published["loss"].items() if loss == "inf")
-    assert task.stop is not None
     assert task.stop.reason.startswith(beginning(DivergenceReason.LOSS_NOT_FINITE))
 
 
 def test_a_block_ends_where_it_diverges_and_min_epochs_does_not_hold_it(make_trainer: MakeTrainer) -> None:
     task = descent(updates_per_step=100)
     make_trainer(10, DivergenceDetection(), min_epochs=9).fit(task, datamodule=ThermometerDataModule())
-
     # 5.8e6 is 3290 times the first loss 1764, 1.9e10 is 1.1e7 times: the third update is the first beyond 1e6.
     assert task.updates == 3
 
@@ -163,5 +134,4 @@ def test_the_converging_lesson_is_left_alone(make_trainer: MakeTrainer) -> None:
     # The normalised descent stands still, bit for bit, from update 6026 on: it has converged.
     task = descent(updates_per_step=700)
     make_trainer(10, DivergenceDetection()).fit(task, datamodule=thermometer())
-
     assert (task.stop, task.updates) == (None, 7000)

@@ -31,16 +31,11 @@ def test_ladder_is_printed_kept_and_drawn(
     assert printed.index("Estimates") < printed.index("Can these errors be trusted?")
     kept = json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"]
     assert list(kept["rungs"]) == [
-        "observed information",
-        "expected information",
-        "sandwich",
-        "profile likelihood",
-        "bootstrap percentile",
+        "observed information", "expected information", "sandwich", "profile likelihood", "bootstrap percentile",
         "bootstrap BCa",
-    ]
+    ]  # fmt: skip
     assert kept["rungs"]["observed information"]["standard_errors"]["rate"] == pytest.approx((21 / 64) ** 0.5)
-    drawn = {path.stem for path in (Path("run") / "figures").iterdir()}
-    assert {"profile", "histogram", "quantiles"} <= drawn
+    assert {"profile", "histogram", "quantiles"} <= {path.stem for path in (Path("run") / "figures").iterdir()}
 
 
 def test_contours_are_drawn_of_two_parameters(make_trainer: MakeTrainer) -> None:
@@ -49,10 +44,3 @@ def test_contours_are_drawn_of_two_parameters(make_trainer: MakeTrainer) -> None
     trainer.fit(LeastSquares(LinearModel()), datamodule=ThermometerDataModule(dtype="float64"))
     assert [pair.names for pair in callback.pairs] == [("weight", "bias")]
     assert {"profile", "contours"} <= {path.stem for path in (Path("run") / "figures").iterdir()}
-
-
-def test_nothing_happens_unless_it_is_asked_for(make_trainer: MakeTrainer, counts: TableDataModule) -> None:
-    callback = UncertaintyLadder()
-    make_trainer(20, FitReport(enabled=False), callback).fit(poisson(), datamodule=counts)
-    assert callback.ladder is None
-    assert json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"] is None

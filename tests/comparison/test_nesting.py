@@ -1,12 +1,17 @@
-"""Models within models, by algebra."""
+"""Models within models, by algebra and by fitting."""
 
+import math
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
+from paramfit.comparison.containment import containment
 from paramfit.comparison.nesting import Nesting, find_nesting, undetermined_among
 from paramfit.comparison.written_model import WrittenModel
+from paramfit.models import FormulaModel
+from tests.own_module import OwnModule
 
 FREE = {"fixed": None, "lower": None, "upper": None}
 
@@ -90,7 +95,7 @@ def test_parameters_that_the_smaller_model_leaves_open_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "found"),
+    ("bounds", "actual"),
     [
         ({"lower": 0.0, "upper": None}, Nesting("c = 0", ("c",))),
         ({"lower": None, "upper": 0.0}, Nesting("c = 0", ("c",))),
@@ -99,9 +104,9 @@ def test_parameters_that_the_smaller_model_leaves_open_are_named() -> None:
     ],
     ids=["lower", "upper", "inside", "outside"],
 )
-def test_bounds_of_the_larger_model_are_kept(bounds: dict[str, float | None], found: Nesting | None) -> None:
+def test_bounds_of_the_larger_model_are_kept(bounds: dict[str, float | None], actual: Nesting | None) -> None:
     larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": {"fixed": None, **bounds}})
-    assert nested(formula("a*exp(-b*x)", "a b"), larger) == found
+    assert nested(formula("a*exp(-b*x)", "a b"), larger) == actual
 
 
 def test_estimate_beyond_the_larger_models_bound_is_not_contained() -> None:
@@ -124,3 +129,38 @@ def test_singular_jacobian_tells_which_parameters_it_cannot_tell_apart() -> None
     assert undetermined_among("ab", together[:, :2]) == ()
     assert undetermined_among("ab", together[:1, :2]) == ("a", "b")
     assert undetermined_among("a", torch.full((2, 1), torch.nan)) == ("a",)
+
+
+X = torch.linspace(0.1, 4, 25, dtype=torch.float64)
+HALVING = FormulaModel("h*2^(-x/t)", ["x"], {"h": 3, "t": 0.8})
+DECAY = ("a*exp(-b*x) + c", ["x"], {"a": 2, "b": 1, "c": 0.1})
+
+
+def test_larger_model_is_found_at_the_smaller_ones_estimates() -> None:
+    nesting = containment(HALVING, FormulaModel(*DECAY), (X,), (X,))
+    assert nesting.values == pytest.approx({"a": 3, "b": math.log(2) / 0.8, "c": 0}, abs=1e-8)
+    assert nesting.undetermined == ()
+
+
+def test_inputs_may_be_scaled_for_one_of_them() -> None:
+    nesting = containment(HALVING, FormulaModel(*DECAY), (X,), (2 * X,))
+    assert nesting.values["b"] == pytest.approx(math.log(2) / 1.6, rel=1e-8)
+
+
+def test_model_that_only_comes_close_does_not_contain() -> None:
+    Series = partial(
+        OwnModule,
+        lambda self, x: torch.stack([x**power for power in range(8)]).T @ self.c,
+        c=torch.zeros(8, dtype=torch.float64),
+    )
+
+    assert containment(HALVING, Series(), (X,), (X,)) is None
+
+
+def test_what_is_left_open_is_told() -> None:
+    larger = FormulaModel("(a + b)*x + d", ["x"], {"a": 2, "b": 1, "d": 0.1})
+    assert containment(FormulaModel("c*x", ["x"], {"c": 1.5}), larger, (X,), (X,)).undetermined == ("a", "b")
+
+
+def test_fewer_rows_than_parameters_tell_nothing() -> None:
+    assert containment(HALVING, FormulaModel(*DECAY), (X[:2],), (X[:2],)) is None

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data.normalization import FixedScale, Standardize
-from paramfit.errors import InputError
+from paramfit import FixedScale, InputError, Standardize
 
 
 def test_standardize_agrees_with_numpy() -> None:
     column = torch.tensor([35.7, 55.9, 58.2, 81.9], dtype=torch.float64)
-
     shift, scale = Standardize().fit(column)
-
     assert shift == pytest.approx(np.mean(column.numpy()), rel=1e-15)
     assert scale == pytest.approx(1 / np.std(column.numpy()), rel=1e-15)
 
@@ -20,9 +17,7 @@ def test_standardize_agrees_with_numpy() -> None:
 def test_standardize_keeps_the_digits_of_a_small_spread_on_a_large_offset() -> None:
     # In float32 arithmetic the squares of these numbers have no digit of the spread left.
     column = torch.tensor([1e6, 1e6 + 1, 1e6 + 2], dtype=torch.float32)
-
     shift, scale = Standardize().fit(column)
-
     assert shift == 1e6 + 1
     assert scale == pytest.approx(1 / np.sqrt(2 / 3), rel=1e-12)
 

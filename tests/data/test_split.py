@@ -20,7 +20,6 @@ from paramfit.errors import InputError
 )
 def test_int_of_fraction_times_n_rows_validate(n: int, fraction: float, n_validation: int) -> None:
     split = split_rows(n, fraction)
-
     assert len(split.validation) == n_validation
     assert sorted([*split.train.tolist(), *split.validation.tolist()]) == list(range(n))
 
@@ -28,9 +27,7 @@ def test_int_of_fraction_times_n_rows_validate(n: int, fraction: float, n_valida
 @pytest.mark.parametrize("seed", [0, 1, 42])
 def test_last_rows_of_the_seeded_permutation_validate(seed: int) -> None:
     order = torch.randperm(11, generator=torch.Generator().manual_seed(seed))
-
     split = split_rows(11, 0.2, seed=seed)
-
     assert set(split.validation.tolist()) == set(order[-2:].tolist())
     assert set(split.train.tolist()) == set(order[:-2].tolist())
 
@@ -38,13 +35,11 @@ def test_last_rows_of_the_seeded_permutation_validate(seed: int) -> None:
 def test_split_does_not_depend_on_the_global_random_state() -> None:
     first = split_rows(50, 0.4, seed=3)
     torch.manual_seed(1234)
-
     assert torch.equal(split_rows(50, 0.4, seed=3).validation, first.validation)
 
 
 def test_explicit_rows_validate() -> None:
     split = split_rows(6, validation_indices=[4, 0])
-
     assert split.validation.tolist() == [0, 4]
     assert split.train.tolist() == [1, 2, 3, 5]
 

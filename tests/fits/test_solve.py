@@ -7,13 +7,9 @@ import pytest
 import scipy.optimize
 import torch
 
-from paramfit.errors import InputError
+from paramfit import FormulaModel, InputError, LevenbergMarquardt, Observations, PolynomialModel, SquaredError
 from paramfit.fits.solve import solve_least_squares
-from paramfit.models import FormulaModel, PolynomialModel
-from paramfit.objectives import SquaredError
-from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 
 X = np.linspace(0.0, 5.0, 40)
 Y = 3 * np.exp(-0.7 * X) + 0.4 + np.random.default_rng(8).normal(0, 0.05, 40)

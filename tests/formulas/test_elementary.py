@@ -15,41 +15,18 @@ from paramfit.models import FormulaModel
 
 # What it is in NumPy or SciPy, and where its argument may lie (sigmoid: where autograd's slope has digits).
 UNARY: dict[str, tuple[Callable[..., Any], float, float]] = {
-    "exp": (np.exp, -5, 5),
-    "expm1": (np.expm1, -1e-9, 1e-9),
-    "log": (np.log, 0.1, 9),
-    "ln": (np.log, 0.1, 9),
-    "log1p": (np.log1p, -1e-9, 1e-9),
-    "log2": (np.log2, 0.1, 9),
-    "log10": (np.log10, 0.1, 9),
-    "sqrt": (np.sqrt, 0.1, 9),
-    "abs": (np.abs, -5, -0.1),
-    "sin": (np.sin, -5, 5),
-    "cos": (np.cos, -5, 5),
-    "tan": (np.tan, -1.4, 1.4),
-    "asin": (np.arcsin, -0.95, 0.95),
-    "acos": (np.arccos, -0.95, 0.95),
-    "atan": (np.arctan, -5, 5),
-    "arcsin": (np.arcsin, -0.95, 0.95),
-    "arccos": (np.arccos, -0.95, 0.95),
-    "arctan": (np.arctan, -5, 5),
-    "sinh": (np.sinh, -5, 5),
-    "cosh": (np.cosh, -5, 5),
-    "tanh": (np.tanh, -5, 5),
-    "asinh": (np.arcsinh, -5, 5),
-    "acosh": (np.arccosh, 1.1, 9),
-    "atanh": (np.arctanh, -0.95, 0.95),
-    "arcsinh": (np.arcsinh, -5, 5),
-    "arccosh": (np.arccosh, 1.1, 9),
-    "arctanh": (np.arctanh, -0.95, 0.95),
-    "erf": (scipy.special.erf, -3, 3),
-    "erfc": (scipy.special.erfc, -5, 20),
-    "loggamma": (scipy.special.gammaln, 0.2, 30),
-    "lgamma": (scipy.special.gammaln, 0.2, 30),
-    "gammaln": (scipy.special.gammaln, 0.2, 30),
-    "sigmoid": (scipy.special.expit, -30, 5),
-    "expit": (scipy.special.expit, -30, 5),
-}
+    "exp": (np.exp, -5, 5), "expm1": (np.expm1, -1e-9, 1e-9), "log": (np.log, 0.1, 9), "ln": (np.log, 0.1, 9),
+    "log1p": (np.log1p, -1e-9, 1e-9), "log2": (np.log2, 0.1, 9), "log10": (np.log10, 0.1, 9), "sqrt": (np.sqrt, 0.1, 9),
+    "abs": (np.abs, -5, -0.1), "sin": (np.sin, -5, 5), "cos": (np.cos, -5, 5), "tan": (np.tan, -1.4, 1.4),
+    "asin": (np.arcsin, -0.95, 0.95), "acos": (np.arccos, -0.95, 0.95), "atan": (np.arctan, -5, 5),
+    "arcsin": (np.arcsin, -0.95, 0.95), "arccos": (np.arccos, -0.95, 0.95), "arctan": (np.arctan, -5, 5),
+    "sinh": (np.sinh, -5, 5), "cosh": (np.cosh, -5, 5), "tanh": (np.tanh, -5, 5), "asinh": (np.arcsinh, -5, 5),
+    "acosh": (np.arccosh, 1.1, 9), "atanh": (np.arctanh, -0.95, 0.95), "arcsinh": (np.arcsinh, -5, 5),
+    "arccosh": (np.arccosh, 1.1, 9), "arctanh": (np.arctanh, -0.95, 0.95), "erf": (scipy.special.erf, -3, 3),
+    "erfc": (scipy.special.erfc, -5, 20), "loggamma": (scipy.special.gammaln, 0.2, 30),
+    "lgamma": (scipy.special.gammaln, 0.2, 30), "gammaln": (scipy.special.gammaln, 0.2, 30),
+    "sigmoid": (scipy.special.expit, -30, 5), "expit": (scipy.special.expit, -30, 5),
+}  # fmt: skip
 BINARY: dict[str, Callable[..., Any]] = {
     "atan2": np.arctan2,
     "arctan2": np.arctan2,
@@ -78,9 +55,9 @@ def test_function_of_one_argument_is_scipys_and_its_slope_autograds(name: str, p
     truth, low, high = UNARY[name]
     x = low + (high - low) * np.array(place)
     model = FormulaModel(f"{name}(a * x)", ["x"], {"a": 1.0})
-    there = torch.from_numpy(x)
-    np.testing.assert_allclose(model(there).detach().numpy(), truth(x), rtol=2e-14, atol=1e-15)
-    agrees_with_autograd(model, there)
+    point = torch.from_numpy(x)
+    np.testing.assert_allclose(model(point).detach().numpy(), truth(x), rtol=2e-14, atol=1e-15)
+    agrees_with_autograd(model, point)
 
 
 @pytest.mark.parametrize("name", BINARY)
@@ -110,8 +87,7 @@ def test_erfc_far_out_keeps_its_digits() -> None:
 
 def test_power_at_zero_has_the_slopes_that_it_has_in_the_limit() -> None:
     model = FormulaModel("a * x**b", ["x"], {"a": 2.0, "b": 1.5})
-    columns = model.jacobian(torch.zeros(1, dtype=torch.float64))
-    assert [column.item() for column in columns.values()] == [0.0, 0.0]
+    assert [column.item() for column in model.jacobian(torch.zeros(1, dtype=torch.float64)).values()] == [0.0, 0.0]
 
 
 def test_hill_curve_at_zero_dose_has_finite_slopes() -> None:

@@ -1,6 +1,7 @@
 """Bands of a fitted curve."""
 
 from collections.abc import Callable
+from functools import partial
 
 import lmfit
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from paramfit import FittedCurve, LinearModel, ParametricModel, PolynomialModel
 from paramfit.inference import bands as module
-from paramfit.inference.bands import FittedCurve
-from paramfit.models import LinearModel, ParametricModel, PolynomialModel
+from tests.own_module import OwnModule
 from tests.thermometer import BIAS, CELSIUS, READINGS, WEIGHT
 
 X, Y = np.array(READINGS), np.array(CELSIUS)
@@ -42,8 +43,7 @@ def line(**options: float | bool | None) -> FittedCurve:
 
 def textbook_error(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard error of a straight line."""
-    found: NDArray[np.float64] = S * np.sqrt(1 / len(X) + (x - X.mean()) ** 2 / np.sum((X - X.mean()) ** 2))
-    return found
+    return S * np.sqrt(1 / len(X) + (x - X.mean()) ** 2 / np.sum((X - X.mean()) ** 2))
 
 
 def test_bands_of_a_straight_line_are_those_of_the_textbook() -> None:
@@ -55,7 +55,6 @@ def test_bands_of_a_straight_line_are_those_of_the_textbook() -> None:
     assert bands.standard_error.numpy() == pytest.approx(error, rel=1e-9)
     assert bands.confidence[0].numpy() == pytest.approx(center - T95 * error, rel=1e-9)
     assert bands.confidence[1].numpy() == pytest.approx(center + T95 * error, rel=1e-9)
-    assert bands.prediction_band is not None
     assert bands.prediction_band[0].numpy() == pytest.approx(center - T95 * wide, rel=1e-9)
     assert bands.prediction_band[1].numpy() == pytest.approx(center + T95 * wide, rel=1e-9)
 
@@ -84,19 +83,11 @@ def test_bands_of_a_nonlinear_curve_are_lmfits() -> None:
     assert bands.prediction.numpy() == pytest.approx(fit.eval(x=grid), rel=1e-12)
     # lmfit's derivatives and covariance are numerical ones.
     assert (bands.confidence[1] - bands.prediction).numpy() == pytest.approx(confidence, rel=1e-3)
-    assert bands.prediction_band is not None
     assert (bands.prediction_band[1] - bands.prediction).numpy() == pytest.approx(fit.dely_predicted, rel=1e-3)
 
 
 def test_models_own_jacobian_and_the_derived_one_agree() -> None:
-    class Twin(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.tensor(WEIGHT, dtype=torch.float64))
-            self.bias = nn.Parameter(torch.tensor(BIAS, dtype=torch.float64))
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.weight * x + self.bias
+    Twin = partial(OwnModule, lambda self, x: self.weight * x + self.bias, weight=WEIGHT, bias=BIAS)
 
     derived = FittedCurve(Twin(), line().covariance, T95, S, "").at((torch.from_numpy(GRID),))
     assert derived.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
@@ -123,7 +114,6 @@ def test_noise_of_a_new_observation(
 ) -> None:
     at = np.array([0.0, 40.0, 90.0])
     bands = line(**options).at((torch.from_numpy(at),), None if sigma is None else torch.tensor(sigma))
-    assert bands.prediction_band is not None
     half = T95 * np.sqrt(textbook_error(at) ** 2 + np.square(expected))
     assert (bands.prediction_band[1] - bands.prediction).numpy() == pytest.approx(half, rel=1e-6)
     assert (bands.prediction - bands.prediction_band[0]).numpy() == pytest.approx(half, rel=1e-6)
@@ -141,7 +131,7 @@ def test_rows_in_chunks_give_the_same_bands(monkeypatch: pytest.MonkeyPatch) -> 
     for held in (line(), curve()):
         whole = held.at((torch.from_numpy(grid),))
         calls: list[int] = []
-        held.model.register_forward_pre_hook(lambda _, inputs, seen=calls: seen.append(len(inputs[0])))
+        held.model.register_forward_pre_hook(lambda _, inputs, visited=calls: visited.append(len(inputs[0])))
         monkeypatch.setattr(module, "_MOST_ROWS", 3)
         parts = held.at((torch.from_numpy(grid),))
         monkeypatch.undo()
@@ -201,13 +191,7 @@ def test_factor_keeps_the_digits_that_a_covariance_has_lost() -> None:
 
 
 def test_model_without_inputs_has_as_many_rows_as_sigma() -> None:
-    class Constant(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.level = nn.Parameter(torch.tensor(5.0, dtype=torch.float64))
-
-        def forward(self) -> Tensor:
-            return self.level
+    Constant = partial(OwnModule, lambda self: self.level, level=5.0)
 
     curve = FittedCurve(Constant(), torch.tensor([[0.04]], dtype=torch.float64), 2.0, None, "", weighted=True)
     one = curve.at(()).prediction

@@ -1,20 +1,22 @@
-"""The inverse of an information, or the direction in which there is none."""
+"""The inverse of an information and the errors of a likelihood, or the direction in which there is none."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
 import torch
-from torch.distributions import Poisson
+from torch import nn
+from torch.distributions import Normal, Poisson
 
+from paramfit import DistributionModel, NegativeLogLikelihood, Observations, PolynomialModel, SquaredError
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
+from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import PolynomialModel
-from paramfit.objectives import SquaredError
-from paramfit.observations import Observations
 from tests.inference.cases import Squares, constant_target
 from tests.inference.likelihoods import LogLinear, likelihood, optimum
+from tests.own_module import OwnModule
 
 X = np.linspace(0, 3, 25)
 
@@ -24,10 +26,9 @@ def test_likelihood_is_statsmodels(reduction: str) -> None:
     counts = np.random.default_rng(1).poisson(np.exp(0.2 + 0.6 * X))
     expected = sm.GLM(counts, sm.add_constant(X), family=sm.families.Poisson()).fit(tol=1e-14)
     loss = likelihood(LogLinear(Poisson), X, counts, reduction=reduction)
-    found, reason = observed_covariance(loss, optimum(loss))
+    covariance, reason = observed_covariance(loss, optimum(loss))
     assert reason is None
-    assert found is not None
-    np.testing.assert_allclose(found.numpy(), expected.cov_params(), rtol=1e-7)
+    np.testing.assert_allclose(covariance.numpy(), expected.cov_params(), rtol=1e-7)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -36,9 +37,8 @@ def test_linear_least_squares_is_the_plain_covariance(reduction: str) -> None:
     expected = sm.OLS(y, sm.add_constant(X)).fit()
     rows = Observations((torch.from_numpy(X),), torch.from_numpy(y))
     loss = LossFunction(PolynomialModel(1), SquaredError(reduction), rows)
-    found, _ = observed_covariance(loss, torch.tensor(expected.params), variance=expected.scale)
-    assert found is not None
-    np.testing.assert_allclose(found.numpy(), expected.cov_params(), rtol=1e-9)
+    covariance, _ = observed_covariance(loss, torch.tensor(expected.params), variance=expected.scale)
+    np.testing.assert_allclose(covariance.numpy(), expected.cov_params(), rtol=1e-9)
 
 
 def test_curvature_of_the_model_counts() -> None:
@@ -46,41 +46,66 @@ def test_curvature_of_the_model_counts() -> None:
     y = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
     loss = LossFunction(Squares([1.5], [1.0]), SquaredError(), Observations((torch.zeros(3),), y))
     k = math.sqrt(2.9)  # not the optimum, where both agree
-    found, _ = observed_covariance(loss, torch.tensor([k], dtype=torch.float64), variance=2.0)
-    assert found is not None
-    assert found.item() == pytest.approx(2 * 2.0 / (3 * (12 * 2.9 - 4 * 3)), rel=1e-12)
+    covariance, _ = observed_covariance(loss, torch.tensor([k], dtype=torch.float64), variance=2.0)
+    assert covariance.item() == pytest.approx(2 * 2.0 / (3 * (12 * 2.9 - 4 * 3)), rel=1e-12)
 
 
 def test_direction_that_curves_downwards_is_named() -> None:
     loss = constant_target(Squares([0.0, 1.0], [1.0, 1.0]), value=3.0)
-    found, reason = observed_covariance(loss, loss.theta)
-    assert found is None
-    assert reason is not None
+    covariance, reason = observed_covariance(loss, loss.theta)
+    assert covariance is None
     assert "not positive definite at the estimate: along w[0] the loss curves downwards (eigenvalue -1" in reason
-
-
-def test_direction_of_several_parameters_tells_their_shares() -> None:
-    matrix = torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
-    found = covariance_of(matrix, ["a", "b", "c"], (), "Hessian")
-    assert found.covariance is None
-    assert found.reason is not None
-    assert "along +1 a −0.5 b the loss does not curve" in found.reason
 
 
 def test_held_parameters_are_taken_as_fixed() -> None:
     matrix = torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 5.0]], dtype=torch.float64)
-    found = covariance_of(matrix, ["a", "b", "c"], (0,), "Hessian").covariance
-    assert found is not None
-    torch.testing.assert_close(found, torch.diag(torch.tensor([0.0, 0.25, 0.2], dtype=torch.float64)))
+    actual = covariance_of(matrix, ["a", "b", "c"], (0,), "Hessian").covariance
+    assert actual is not None
+    torch.testing.assert_close(actual, torch.diag(torch.tensor([0.0, 0.25, 0.2], dtype=torch.float64)))
 
 
 @pytest.mark.parametrize(
-    ("matrix", "held", "told"),
+    ("matrix", "held", "words"),
     [([[math.nan]], (), "not finite"), ([[1.0]], (0,), "every parameter sits at its bound")],
     ids=["not finite", "all held"],
 )
-def test_no_covariance_has_a_reason(matrix: list[list[float]], held: tuple[int, ...], told: str) -> None:
-    found = covariance_of(torch.tensor(matrix, dtype=torch.float64), ["a"], held, "Hessian")
-    assert found.covariance is None
-    assert found.reason is not None
-    assert told in found.reason
+def test_no_covariance_has_a_reason(matrix: list[list[float]], held: tuple[int, ...], words: str) -> None:
+    covariance = covariance_of(torch.tensor(matrix, dtype=torch.float64), ["a"], held, "Hessian")
+    assert covariance.covariance is None
+    assert words in covariance.reason
+
+
+SAMPLE = torch.tensor([1.0, 2.0, 4.0, 7.0], dtype=torch.float64)
+
+
+# Only the sum of the two is told by any sample.
+TwoLocations = partial(OwnModule, lambda self: Normal(self.first + self.second, 1.0), first=1.0, second=2.5)
+
+
+def loss_of(model: nn.Module) -> LossFunction:
+    return LossFunction(model, NegativeLogLikelihood(), Observations((), SAMPLE))
+
+
+def normal() -> LossFunction:
+    return loss_of(
+        DistributionModel("torch.distributions.Normal", {"loc": 3.5, "scale": SAMPLE.std(correction=0).item()})
+    )
+
+
+def test_covariance_is_the_inverse_information() -> None:
+    loss = normal()
+    scale = SAMPLE.std(correction=0).item()
+    errors = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
+    expected = np.diag([scale**2 / 4, 1 / 8])  # by the logarithm of the scale
+    np.testing.assert_allclose(errors.covariance.numpy(), expected, atol=1e-12)
+    assert errors.quantile == pytest.approx(1.959963984540054)
+    assert "delta method" in errors.method
+
+
+def test_point_that_is_no_maximum_names_the_way_up() -> None:
+    loss = loss_of(TwoLocations())
+    saddle = np.array([[2.0, 0.0], [0.0, -1.0]])
+    errors = likelihood_uncertainty(loss, loss.theta, saddle)
+    assert errors.covariance is None
+    assert "not positive definite" in errors.reason
+    assert "along second the likelihood does not fall" in errors.reason

@@ -24,9 +24,9 @@ def test_triangle_is_numpys_but_for_signs(shape: tuple[int, int]) -> None:
 @SHAPES
 def test_triangle_has_the_columns_inner_products_and_nothing_below(shape: tuple[int, int]) -> None:
     rows = matrix(shape)
-    found = triangle(rows)
-    assert np.array_equal(found, np.triu(found))
-    np.testing.assert_allclose(found.T @ found, rows.T @ rows, atol=1e-13)
+    actual = triangle(rows)
+    assert np.array_equal(actual, np.triu(actual))
+    np.testing.assert_allclose(actual.T @ actual, rows.T @ rows, atol=1e-13)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -19,8 +19,7 @@ def test_value_and_derivatives() -> None:
 
 
 def test_constant_formula_is_one_number() -> None:
-    formula = ArgumentFormula("scale", "exp(c)", [], ["c"])
-    assert formula.value((), {"c": torch.tensor(0.0)}).shape == ()
+    assert ArgumentFormula("scale", "exp(c)", [], ["c"]).value((), {"c": torch.tensor(0.0)}).shape == ()
     assert ArgumentFormula("scale", "2", [], []).value((), {}).item() == 2.0
 
 

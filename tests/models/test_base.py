@@ -7,36 +7,28 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from paramfit.errors import InputError
-from paramfit.models import LinearModel, PolynomialModel
+from paramfit import InputError, LinearModel, PolynomialModel, SquaredError
 from paramfit.models.base import broadcast_parameters, start_value
-from paramfit.objectives import SquaredError
 
 SCALAR_INPUT, ELEVEN_ROWS = torch.tensor(2.0), torch.linspace(-1, 1, 11)
 
 
 def called(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-    prediction: Tensor = functional_call(LinearModel(), {"weight": weight, "bias": bias}, (x,))
-    return prediction
+    return functional_call(LinearModel(), {"weight": weight, "bias": bias}, (x,))
 
 
 @pytest.mark.parametrize(
     ("weight", "bias", "leading"),
     [
-        ((), (3, 1), (3, 1)),
-        ((3, 1), (), (3, 1)),
-        ((3, 1), (1, 3), (3, 3)),
-        ((2, 1, 1), (3, 3), (2, 3, 3)),
-        ((4,), (4,), (4,)),
-        ((), (), ()),
+        ((), (3, 1), (3, 1)), ((3, 1), (), (3, 1)), ((3, 1), (1, 3), (3, 3)), ((2, 1, 1), (3, 3), (2, 3, 3)),
+        ((4,), (4,), (4,)), ((), (), ()),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_leading_dimensions_broadcast_and_the_observations_follow(
     weight: tuple[int, ...], bias: tuple[int, ...], leading: tuple[int, ...]
 ) -> None:
-    prediction = called(torch.randn(weight), torch.randn(bias), ELEVEN_ROWS)
-    assert prediction.shape == (*leading, 11)
+    assert called(torch.randn(weight), torch.randn(bias), ELEVEN_ROWS).shape == (*leading, 11)
 
 
 @pytest.mark.parametrize(

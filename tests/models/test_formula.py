@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call, hessian, jacfwd, vmap
 
-from paramfit.errors import InputError
-from paramfit.models import FormulaModel
+from paramfit import FormulaModel, InputError
 
 X = torch.linspace(0.5, 4.0, 8, dtype=torch.float64)
 
@@ -48,8 +47,7 @@ def as_columns(columns: dict[Any, Tensor | float]) -> dict[Any, Tensor]:
 
 def autograd_jacobian(model: FormulaModel, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
     parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
-    found: dict[str, Tensor] = jacfwd(lambda values: functional_call(model, values, inputs))(parameters)
-    return found
+    return jacfwd(lambda values: functional_call(model, values, inputs))(parameters)
 
 
 def test_value_is_the_same_formula_in_torch() -> None:
@@ -68,8 +66,7 @@ def test_jacobian_by_the_parameters_themselves_is_torch_funcs(case: str) -> None
 @CASES
 def test_jacobian_keeps_the_order_in_which_the_parameters_were_given(case: str) -> None:
     model, inputs = made(case)
-    given_order = list(FORMULAS[case][2])
-    assert list(model.jacobian(*inputs)) == given_order == [name for name, _ in model.named_parameters()]
+    assert list(model.jacobian(*inputs)) == list(FORMULAS[case][2]) == [name for name, _ in model.named_parameters()]
 
 
 @CASES
@@ -95,8 +92,8 @@ def test_slopes_of_the_separated_parts_are_torch_funcs(case: str) -> None:
 
     def at(values: dict[str, Tensor], which: str | None) -> Tensor:
         coefficients = {name: one if name == which else zero for name in linear}
-        found: Tensor = functional_call(model, {**values, **coefficients}, inputs)
-        return found
+        actual: Tensor = functional_call(model, {**values, **coefficients}, inputs)
+        return actual
 
     def basis(values: dict[str, Tensor], which: str) -> Tensor:
         return at(values, which) - at(values, None)
@@ -109,10 +106,10 @@ def test_slopes_of_the_separated_parts_are_torch_funcs(case: str) -> None:
         for which in linear:
             for name, slope in jacfwd(lambda values, which=which: basis(values, which))(others).items():
                 expected[which, name] = slope
-    found = as_columns({**{(None, name): s for name, s in apart.offset_slopes.items()}, **apart.basis_slopes})
+    actual = as_columns({**{(None, name): s for name, s in apart.offset_slopes.items()}, **apart.basis_slopes})
     for place, slope in expected.items():
-        torch.testing.assert_close(found.get(place, torch.zeros_like(X)), slope, rtol=1e-12, atol=1e-14)
-    assert set(found) <= set(expected)
+        torch.testing.assert_close(actual.get(place, torch.zeros_like(X)), slope, rtol=1e-12, atol=1e-14)
+    assert set(actual) <= set(expected)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +163,7 @@ def test_wholly_linear_formula_says_so(text: str, parameters: dict[str, Any], wh
 @given(shape=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_linear_set_of_a_sum_of_products_is_the_largest_independent_one(shape: list[list[bool]]) -> None:
     names = ["a", "b", "c", "d"]
-    products = [[name for name, there in zip(names, row, strict=True) if there] for row in shape]
+    products = [[name for name, each in zip(names, row, strict=True) if each] for row in shape]
     used = [name for name in names if any(name in product for product in products)]
     if not used:
         return
@@ -194,8 +191,7 @@ def test_vmap_and_hessian_work_through_forward() -> None:
     model, (x,) = made("saturation")
 
     def of(pair: Tensor) -> Tensor:
-        found: Tensor = functional_call(model, {"b1": pair[0], "b2": pair[1]}, (x,))
-        return found
+        return functional_call(model, {"b1": pair[0], "b2": pair[1]}, (x,))
 
     pairs = torch.tensor([[2.0, 0.4], [1.0, 3.0]], dtype=X.dtype)
     torch.testing.assert_close(vmap(of)(pairs), torch.stack([of(pair) for pair in pairs]))

@@ -7,8 +7,7 @@ import torch
 from torch.distributions import Normal
 from torch.func import functional_call
 
-from paramfit.errors import InputError
-from paramfit.models import GaussianModel
+from paramfit import GaussianModel, InputError
 
 SAMPLE = torch.tensor([-1.0, 0.25, 3.0], dtype=torch.float64)
 

@@ -26,5 +26,4 @@ def test_original_units_give_the_same_line() -> None:
     fitted = torch.tensor([5.3671, -17.3012], dtype=torch.float64)
     weight, bias = LinearModel().original_units(shift, scale) @ fitted
     x = torch.tensor([-40.0, 0.0, 98.6], dtype=torch.float64)
-    on_normalised = fitted[0] * ((x - shift) * scale) + fitted[1]
-    assert torch.allclose(weight * x + bias, on_normalised)
+    assert torch.allclose(weight * x + bias, fitted[0] * ((x - shift) * scale) + fitted[1])

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from paramfit.errors import InputError
-from paramfit.models import PolynomialModel
+from paramfit import InputError, PolynomialModel
 
 X = torch.linspace(-1.5, 2.0, 7, dtype=torch.float64)
 

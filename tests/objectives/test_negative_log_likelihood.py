@@ -6,8 +6,7 @@ import scipy.stats
 import torch
 from torch.distributions import Normal, Poisson
 
-from paramfit.errors import InputError
-from paramfit.objectives import NegativeLogLikelihood
+from paramfit import InputError, NegativeLogLikelihood
 
 SAMPLE = torch.tensor([-1.0, 0.25, 3.0], dtype=torch.float64)
 NORMAL = Normal(torch.tensor(0.5, dtype=torch.float64), torch.tensor(2.0, dtype=torch.float64))
@@ -21,8 +20,8 @@ def test_sum_over_the_sample_is_the_default() -> None:
 def test_any_distribution_will_do() -> None:
     counts = torch.tensor([0.0, 2.0, 5.0], dtype=torch.float64)
     expected = -scipy.stats.poisson(mu=3.0).logpmf(counts.numpy())
-    found = NegativeLogLikelihood().per_observation(Poisson(torch.tensor(3.0, dtype=torch.float64)), counts)
-    assert np.allclose(found.numpy(), expected, rtol=1e-13)
+    actual = NegativeLogLikelihood().per_observation(Poisson(torch.tensor(3.0, dtype=torch.float64)), counts)
+    assert np.allclose(actual.numpy(), expected, rtol=1e-13)
 
 
 def test_derivative_by_the_location_is_the_negative_score() -> None:

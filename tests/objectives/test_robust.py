@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from paramfit.errors import InputError
-from paramfit.fits.fit import fit
-from paramfit.models import FormulaModel
+from paramfit import FormulaModel, InputError, fit
 from paramfit.objectives import (
     AbsoluteError,
     CauchyError,
@@ -33,10 +31,10 @@ SIGMA = torch.linspace(0.2, 3.0, 33, dtype=torch.float64)
 
 def scipys_cost(name: str, residual: Tensor, scale: float) -> float:
     """Half the sum of the losses, as SciPy reports it for residuals that do not depend on its variable."""
-    found = scipy.optimize.least_squares(
+    actual = scipy.optimize.least_squares(
         lambda _: residual.numpy(), [0.0], jac=lambda _: np.zeros((len(residual), 1)), loss=name, f_scale=scale
     )
-    return float(found.cost)
+    return float(actual.cost)
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 7.0], ids=str)
@@ -63,8 +61,7 @@ CLOSED_FORMS = {
 @every_kind
 def test_function_of_the_squared_residual_is_as_scipy_defines_it(name: str, kind: Callable[..., RobustError]) -> None:
     z = torch.tensor([0.0, 0.3, 1.0, 1.0001, 9.0, 1e6], dtype=torch.float64)
-    expected = [CLOSED_FORMS[name](value) for value in z.tolist()]
-    assert kind().rho(z)[0].tolist() == pytest.approx(expected, rel=1e-12)
+    assert kind().rho(z)[0].tolist() == pytest.approx([CLOSED_FORMS[name](value) for value in z.tolist()], rel=1e-12)
 
 
 @every_kind
@@ -136,7 +133,7 @@ def test_robust_estimates_are_scipys(name: str, kind: Callable[..., RobustError]
     model = FormulaModel("a * exp(-k * x) + c", ["x"], {"a": 1.5, "k": 1, "c": 0.4})
     result = fit(model, (x, y), objective=kind(scale, "sum"))
     assert result.status == "converged"
-    assert [found.estimate for found in result.parameters.values()] == pytest.approx(theirs.x, rel=1e-5)
+    assert [estimate.estimate for estimate in result.parameters.values()] == pytest.approx(theirs.x, rel=1e-5)
     assert result.loss["train"] == pytest.approx(2 * theirs.cost, rel=1e-6)
 
 

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from paramfit.errors import InputError
-from paramfit.objectives import SquaredError
+from paramfit import InputError, SquaredError
 
 PREDICTION, TARGET = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.0, 1.0, 0.5])
 

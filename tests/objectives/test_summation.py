@@ -23,8 +23,8 @@ def test_sequential_is_a_float32_loop_bit_for_bit() -> None:
 
 
 def test_sequential_contraction_multiplies_then_adds_then_divides_once() -> None:
-    found = Sequential().contract(VALUES, {"weight": COLUMN}, 997)["weight"]
-    assert found.item() == float(np.float32(left_to_right(VALUES * COLUMN)) / np.float32(997))
+    actual = Sequential().contract(VALUES, {"weight": COLUMN}, 997)["weight"]
+    assert actual.item() == float(np.float32(left_to_right(VALUES * COLUMN)) / np.float32(997))
 
 
 def test_pairwise_is_torchs_own_sum_bit_for_bit() -> None:
@@ -32,8 +32,8 @@ def test_pairwise_is_torchs_own_sum_bit_for_bit() -> None:
 
 
 def test_pairwise_contraction_divides_first() -> None:
-    found = Pairwise().contract(VALUES, {"weight": COLUMN}, 997)["weight"]
-    assert found.item() == ((VALUES / 997) * COLUMN).sum().item()
+    actual = Pairwise().contract(VALUES, {"weight": COLUMN}, 997)["weight"]
+    assert actual.item() == ((VALUES / 997) * COLUMN).sum().item()
 
 
 def test_the_orders_differ_in_the_last_digits_of_float32() -> None:
@@ -46,8 +46,8 @@ def test_the_orders_differ_in_the_last_digits_of_float32() -> None:
 @pytest.mark.parametrize("number", [1.0, -2.5], ids=str)
 def test_number_for_all_rows_equals_a_column_of_it(summation: Summation, count: int, number: float) -> None:
     double = VALUES.double()
-    found = summation.contract(double, {"a": number, "b": torch.full_like(double, number)}, count)
-    assert found["a"].item() == pytest.approx(found["b"].item(), rel=1e-12)
+    actual = summation.contract(double, {"a": number, "b": torch.full_like(double, number)}, count)
+    assert actual["a"].item() == pytest.approx(actual["b"].item(), rel=1e-12)
 
 
 @BOTH

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from paramfit.errors import InputError
-from paramfit.optimizers import GradientDescent
+from paramfit import GradientDescent, InputError
 from tests.thermometer import observations
 
 
@@ -30,8 +29,6 @@ def plain_loop(updates: int, lr: float) -> tuple[Tensor, Tensor]:
     weight, bias, closure = line_and_closure()
     for _ in range(updates):
         closure()
-        assert weight.grad is not None
-        assert bias.grad is not None
         with torch.no_grad():
             weight.data, bias.data = weight - lr * weight.grad, bias - lr * bias.grad
     return weight.detach(), bias.detach()
@@ -77,39 +74,6 @@ def test_one_at_a_time_asks_for_the_gradient_anew_before_each_parameter() -> Non
     assert loss.item() == 6.0
 
 
-def test_together_moves_all_along_one_gradient() -> None:
-    a, b = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.tensor(3.0))
-
-    def closure() -> Tensor:
-        a.grad, b.grad = b.detach().clone(), a.detach().clone()
-        return (a * b).detach()
-
-    GradientDescent([a, b], lr=0.5).step(closure)
-    assert (a.item(), b.item()) == (0.5, 2.0)
-
-
-@pytest.mark.parametrize(("order", "evaluations"), [("together", 1), ("one_at_a_time", 3)])
-def test_number_of_gradients_of_one_update(order: str, evaluations: int) -> None:
-    parameters = [nn.Parameter(torch.tensor(1.0)) for _ in range(3)]
-    calls = []
-
-    def closure() -> Tensor:
-        calls.append(1)
-        for parameter in parameters:
-            parameter.grad = torch.tensor(0.1)
-        return torch.tensor(0.0)
-
-    GradientDescent(parameters, lr=1.0, order=order).step(closure)
-    assert len(calls) == evaluations
-
-
-def test_parameter_without_gradient_stays() -> None:
-    moved, idle = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(1.0))
-    moved.grad = torch.tensor(1.0)
-    GradientDescent([moved, idle], lr=0.5).step(lambda: torch.tensor(0.0))
-    assert (moved.item(), idle.item()) == (0.5, 1.0)
-
-
 def test_each_group_has_its_own_rate() -> None:
     slow, fast = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(1.0))
     slow.grad, fast.grad = torch.tensor(1.0), torch.tensor(1.0)
@@ -122,13 +86,3 @@ def test_each_group_has_its_own_rate() -> None:
 def test_rate_that_is_not_positive_is_refused(lr: float) -> None:
     with pytest.raises(InputError, match="lr: a learning rate is above 0"):
         GradientDescent([nn.Parameter(torch.tensor(1.0))], lr=lr)
-
-
-def test_another_order_is_refused() -> None:
-    with pytest.raises(InputError, match="order: expected together or one_at_a_time, but got 'random'"):
-        GradientDescent([nn.Parameter(torch.tensor(1.0))], lr=0.1, order="random")
-
-
-def test_step_without_closure_is_refused() -> None:
-    with pytest.raises(InputError, match="needs a closure"):
-        GradientDescent([nn.Parameter(torch.tensor(1.0))], lr=0.1).step()

@@ -1,7 +1,6 @@
 """Contours of the profiled deviance beside the ellipse."""
 
 import math
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -82,23 +81,14 @@ def test_without_a_covariance_there_is_no_ellipse(covariance: Tensor | None) -> 
 
 @pytest.mark.parametrize("hole", [math.nan, math.inf])
 def test_grid_with_places_that_are_not_known_can_be_drawn(hole: float) -> None:
-    found = quadratic()
-    rows = tuple((hole, *row[1:]) for row in found.deviance)
-    (axes,) = drawn(PairProfile(**{**found.__dict__, "deviance": rows})).axes
+    actual = quadratic()
+    rows = tuple((hole, *row[1:]) for row in actual.deviance)
+    (axes,) = drawn(PairProfile(**{**actual.__dict__, "deviance": rows})).axes
     assert form(contours(axes)[0]) == pytest.approx(LEVELS[0.68], rel=0.1)
 
 
 def test_flat_likelihood_has_no_contour() -> None:
-    found = quadratic()
-    rows = tuple(tuple(1e-3 * value for value in row) for row in found.deviance)
-    (axes,) = drawn(PairProfile(**{**found.__dict__, "deviance": rows})).axes
+    actual = quadratic()
+    rows = tuple(tuple(1e-3 * value for value in row) for row in actual.deviance)
+    (axes,) = drawn(PairProfile(**{**actual.__dict__, "deviance": rows})).axes
     assert contours(axes) == []
-
-
-def test_pairs_of_three_parameters_stand_in_a_triangle() -> None:
-    names = ("a", "b", "c")
-    pairs = [quadratic(pair) for pair in combinations(names, 2)]
-    figure = contour_figure(pairs, names, torch.eye(3, dtype=torch.float64), "three")
-    places = {(axes.get_subplotspec().rowspan.start, axes.get_subplotspec().colspan.start) for axes in figure.axes}
-    assert places == {(0, 0), (1, 0), (1, 1)}
-    assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes] == [("", "b"), ("a", "c"), ("b", "")]

@@ -6,7 +6,7 @@ import scipy.stats
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.distributions import Cauchy, Distribution, Exponential, Gamma, Normal, Poisson, StudentT
+from torch.distributions import Cauchy, Distribution, Exponential, Normal, Poisson
 
 from paramfit.models import GaussianModel
 from paramfit.plotting import density_figure, histogram_figure
@@ -19,9 +19,7 @@ def drawn(sample: torch.Tensor, fitted: Distribution) -> Figure:
 
 
 def legend(figure: Figure) -> list[str]:
-    found = figure.axes[0].get_legend()
-    assert found is not None
-    return [text.get_text() for text in found.get_texts()]
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
 def test_fitted_curve_is_the_normal_density() -> None:
@@ -41,24 +39,6 @@ def test_shaded_area_is_the_kernel_density() -> None:
 
 def test_model_that_tracks_gradients_can_be_drawn() -> None:
     assert drawn(SAMPLE, GaussianModel(0.1)()).axes[0].lines[0].get_label() == "fitted density"
-
-
-def test_fit_far_away_is_named_and_does_not_squeeze_the_sample() -> None:
-    figure = drawn(SAMPLE, Normal(-3025.0, 1.0))
-    low, _ = figure.axes[0].get_xlim()
-    assert low > -20
-    assert legend(figure)[-1] == "fitted density (around -3025, outside the figure)"
-
-
-@pytest.mark.parametrize("sample", [torch.zeros(1), torch.full((5,), 2.0)], ids=["one observation", "one value"])
-def test_sample_without_spread_has_no_kernel_density(sample: torch.Tensor) -> None:
-    assert legend(drawn(sample.double(), Normal(0.0, 1.0))) == ["fitted density"]
-
-
-def test_heavy_tailed_fit_without_a_standard_deviation_can_be_drawn() -> None:
-    fitted = StudentT(torch.tensor(1.5, dtype=torch.float64))
-    assert torch.isinf(fitted.stddev)
-    assert legend(drawn(SAMPLE, fitted))[-1] == "fitted density"
 
 
 def test_far_tails_are_left_out_of_the_kernel_density_and_counted() -> None:
@@ -102,10 +82,10 @@ def test_histograms_areas_add_up_to_one() -> None:
 
 
 def test_bins_are_those_of_freedman_and_diaconis() -> None:
-    found, edges = bars(counted(SAMPLE, Normal(0.0, 1.0))), np.histogram_bin_edges(SAMPLE.numpy(), "fd")
+    drawn_points, edges = bars(counted(SAMPLE, Normal(0.0, 1.0))), np.histogram_bin_edges(SAMPLE.numpy(), "fd")
     heights, _ = np.histogram(SAMPLE.numpy(), edges, density=True)
-    assert [left for left, _, _ in found] == pytest.approx(edges[:-1])
-    assert [height for _, _, height in found] == pytest.approx(heights)
+    assert [left for left, _, _ in drawn_points] == pytest.approx(edges[:-1])
+    assert [height for _, _, height in drawn_points] == pytest.approx(heights)
 
 
 def test_fitted_density_lies_over_the_histogram() -> None:
@@ -117,8 +97,8 @@ def test_fitted_density_lies_over_the_histogram() -> None:
 
 def test_counts_have_a_bar_with_their_share_at_each_integer() -> None:
     figure = counted(torch.tensor([0.0, 1.0, 1.0, 3.0, 1.0]), Poisson(number(1.2)))
-    found = {round(left + width / 2, 9): height for left, width, height in bars(figure)}
-    assert found == pytest.approx({0: 0.2, 1: 0.6, 2: 0.0, 3: 0.2})
+    actual = {round(left + width / 2, 9): height for left, width, height in bars(figure)}
+    assert actual == pytest.approx({0: 0.2, 1: 0.6, 2: 0.0, 3: 0.2})
     x, y = curve(figure)
     assert x.tolist() == list(range(len(x)))
     assert y == pytest.approx(scipy.stats.poisson(1.2).pmf(x), rel=1e-9)
@@ -127,11 +107,11 @@ def test_counts_have_a_bar_with_their_share_at_each_integer() -> None:
 
 def test_large_counts_are_binned_and_keep_the_scale_of_the_probabilities() -> None:
     sample = torch.from_numpy(np.random.default_rng(2).poisson(4000.0, size=2000)).double()
-    found = bars(counted(sample, Poisson(number(4000.0))))
-    assert len(found) < 60
-    assert sum(width * height for _, width, height in found) == pytest.approx(1.0)
-    assert all(width == pytest.approx(round(width)) for _, width, _ in found)
-    assert max(height for _, _, height in found) == pytest.approx(scipy.stats.poisson(4000).pmf(4000), rel=0.15)
+    drawn_points = bars(counted(sample, Poisson(number(4000.0))))
+    assert len(drawn_points) < 60
+    assert sum(width * height for _, width, height in drawn_points) == pytest.approx(1.0)
+    assert all(width == pytest.approx(round(width)) for _, width, _ in drawn_points)
+    assert max(height for _, _, height in drawn_points) == pytest.approx(scipy.stats.poisson(4000).pmf(4000), rel=0.15)
 
 
 def test_far_tails_are_left_out_and_counted() -> None:
@@ -140,13 +120,6 @@ def test_far_tails_are_left_out_and_counted() -> None:
     assert sum(width * height for _, width, height in bars(figure)) == pytest.approx(400 / 402)
     assert "sample (2 of 402 outside the figure)" in legend(figure)
     assert figure.axes[0].get_xlim()[1] < 10
-
-
-def test_density_without_limit_does_not_hide_the_histogram() -> None:
-    sample = torch.from_numpy(np.random.default_rng(3).gamma(0.3, size=500))
-    figure = counted(sample, Gamma(number(0.3), number(1.0)))
-    highest = max(height for _, _, height in bars(figure))
-    assert highest < figure.axes[0].get_ylim()[1] < 4 * highest
 
 
 @pytest.mark.parametrize("sample", [torch.zeros(1), torch.full((5,), 2.0)], ids=["one observation", "one value"])

@@ -1,4 +1,4 @@
-"""Figures as pixels and as files."""
+"""Figures as pixels and as files, whatever the columns are called."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+import torch
+from matplotlib.figure import Figure
 
-from paramfit.plotting import pixels, save_png
+from paramfit.plotting import fit_figure, observed_figure, pixels, residuals_figure, save_png, scatter_figure
 from paramfit.plotting.image import new_figure
 
 
@@ -32,3 +34,23 @@ def test_interrupted_writing_leaves_the_old_file_whole(own_directory: Path, monk
     with pytest.raises(OSError, match="no space left"):
         save_png(new_figure(4.0, 4.0), path)
     assert path.read_bytes() == old
+
+
+VALUES = torch.linspace(0, 1, 5)
+NAME = r"$cost_$ of \frac{"  # between dollar signs matplotlib would read a formula, and fail
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        scatter_figure(VALUES, VALUES, (NAME, NAME)),
+        fit_figure(VALUES, VALUES, VALUES, VALUES, (NAME, NAME), "after 3 iterations"),
+        observed_figure(VALUES, VALUES, NAME),
+        residuals_figure(VALUES, VALUES, NAME, NAME),
+    ],
+    ids=["scatter", "fit", "observed", "residuals"],
+)
+def test_names_are_written_as_they_are(figure: Figure) -> None:
+    pixels(figure)
+    assert NAME in figure.axes[0].get_xlabel()
+    assert NAME in figure.axes[0].get_ylabel()

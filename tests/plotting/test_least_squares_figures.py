@@ -9,12 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
-from paramfit import fit
-from paramfit.data.base import EstimationDataModule
-from paramfit.inference.bands import FittedCurve
-from paramfit.models import FormulaModel
+from paramfit import EstimationDataModule, FittedCurve, FormulaModel, Observations, fit
 from paramfit.objectives import HuberError, Objective, SquaredError
-from paramfit.observations import Observations
 from paramfit.plotting.least_squares_figures import bands_on, curve_figures, without_prediction_band
 
 N = 41
@@ -28,8 +24,8 @@ class Given(EstimationDataModule):
 
     def __init__(self, target: NDArray[np.float64], *inputs: NDArray[np.float64], sigma: object = None) -> None:
         super().__init__()
-        known = None if sigma is None else torch.as_tensor(sigma, dtype=torch.float64).expand(N)
-        self.given = Observations(tuple(map(torch.from_numpy, inputs)), torch.from_numpy(target), known)
+        known_sigma = None if sigma is None else torch.as_tensor(sigma, dtype=torch.float64).expand(N)
+        self.given = Observations(tuple(map(torch.from_numpy, inputs)), torch.from_numpy(target), known_sigma)
         self.setup("fit")
 
     def read(self) -> Observations:
@@ -97,7 +93,7 @@ def test_each_of_several_inputs_has_its_residuals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "sigma", "sigma_is", "told"),
+    ("objective", "sigma", "sigma_is", "words"),
     [
         (SquaredError(), None, "absolute", None),
         (SquaredError(), 0.1, "absolute", None),
@@ -109,11 +105,11 @@ def test_each_of_several_inputs_has_its_residuals() -> None:
     ids=["plain", "one sigma", "sigma by row", "robust", "robust, relative sigma", "robust, known sigma"],
 )
 def test_a_missing_prediction_band_is_explained(
-    objective: Objective, sigma: object, sigma_is: str, told: str | None
+    objective: Objective, sigma: object, sigma_is: str, words: str | None
 ) -> None:
     data = Given(1 + 2 * X + NOISE, X, sigma=sigma)
     curve = curve_of(data, objective, sigma_is)
     reason = without_prediction_band(curve, data.described)
     assert (bands_on(curve, data.described, data.raw.inputs[0]).prediction_band is None) == (reason is not None)
-    assert (reason or "").startswith("no prediction band" if told else "")
-    assert (told or "") in (reason or "")
+    assert (reason or "").startswith("no prediction band" if words else "")
+    assert (words or "") in (reason or "")

@@ -8,7 +8,7 @@ from matplotlib.container import ErrorbarContainer
 from paramfit.distributions import Censoring
 from paramfit.observations import Censored
 from paramfit.plotting.image import new_figure
-from paramfit.plotting.points import draw_bounds, draw_points, parts, shown_rows
+from paramfit.plotting.points import draw_bounds, draw_points, shown_rows
 
 MANY = torch.randn(50_000, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
@@ -25,8 +25,7 @@ def test_of_many_points_a_few_thousand_are_shown_the_same_each_time() -> None:
 
 
 def test_choice_does_not_follow_the_order_of_rows() -> None:
-    alternating = torch.arange(50_000).remainder(2)
-    assert alternating[shown_rows(MANY)].double().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert torch.arange(50_000).remainder(2)[shown_rows(MANY)].double().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
 def test_extremes_of_every_column_are_shown() -> None:
@@ -35,21 +34,6 @@ def test_extremes_of_every_column_are_shown() -> None:
     for column in (MANY, other):
         order = column.argsort().tolist()
         assert shown.issuperset(order[:3] + order[-3:])
-
-
-@pytest.mark.parametrize(
-    ("held_out", "expected"),
-    [
-        (None, {"observations": [0, 1, 2]}),
-        ([False, False, False], {"observations": [0, 1, 2]}),
-        ([False, True, False], {"training": [0, 2], "held out": [1]}),
-        ([True, True, True], {"held out": [0, 1, 2]}),
-    ],
-    ids=["not told", "none held out", "one held out", "all held out"],
-)
-def test_rows_are_named_by_their_use(held_out: list[bool] | None, expected: dict[str, list[int]]) -> None:
-    found = parts(3, None if held_out is None else torch.tensor(held_out))
-    assert {name: rows.tolist() for name, rows in found.items()} == expected
 
 
 def test_error_bars_reach_one_sigma_up_and_down() -> None:

@@ -15,19 +15,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import SGD
 
+from paramfit import EstimationTask, FitResult, GaussianDataModule, GaussianModel, GradientDescent, Observations
 from paramfit.callbacks import EpochTable, EstimateRows, FitReport
 from paramfit.callbacks.run import task_of
 from paramfit.data.base import EstimationDataModule
-from paramfit.data.gaussian import GaussianDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient
-from paramfit.models import GaussianModel
 from paramfit.objectives import NegativeLogLikelihood
-from paramfit.observations import Observations
-from paramfit.optimizers import GradientDescent
-from paramfit.results.record import FitResult
 from paramfit.tasks import GaussianLocation, HandWrittenDescent
-from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.updates import Update
+from tests.quiet import QUIET
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "gaussian_location.json").read_text(encoding="utf-8"))
 FIRST = GOLDEN["first_step"]
@@ -44,8 +40,7 @@ class MatchedSample(EstimationDataModule):
     def read(self) -> Observations:
         # Half of the observations one standard deviation below the mean, half above.
         deviation = math.sqrt(SQUARES / N)
-        signs = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(N // 2)
-        return Observations((), MEAN + deviation * signs)
+        return Observations((), MEAN + deviation * torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(N // 2))
 
 
 class FirstUpdate(Callback):
@@ -84,15 +79,7 @@ def by_hand(rule: type[AnalyticGradient] | type[AutogradGradient]) -> HandWritte
 
 def fit(task: EstimationTask, data: EstimationDataModule, steps: int, *callbacks: Callback) -> FitResult:
     report = FitReport(enabled=False)
-    Trainer(
-        accelerator="cpu",
-        max_epochs=steps,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[*callbacks, report],
-    ).fit(task, datamodule=data)
+    Trainer(**QUIET, max_epochs=steps, callbacks=[*callbacks, report]).fit(task, datamodule=data)
     assert report.result is not None
     return report.result
 
@@ -186,8 +173,7 @@ def test_estimate_reaches_the_empirical_mean_when_run_long_enough() -> None:
     # A sum over 100 observations at 1e-4 descends at a hundredth of its way an update.
     data = GaussianDataModule(n_obs=100, seed=3)
     result = fit(automatic(1e-4, updates_per_step=500), data, 6)
-    mean = data.read().target.mean().item()
-    assert result.parameters["location"].estimate == pytest.approx(mean, abs=1e-12)
+    assert result.parameters["location"].estimate == pytest.approx(data.read().target.mean().item(), abs=1e-12)
     assert result.status == "converged"
 
 

@@ -10,11 +10,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from paramfit.errors import InputError
-from paramfit.fits.fit import fit
-from paramfit.models import FormulaModel
+from paramfit import FitResult, FormulaModel, InputError, fit
 from paramfit.results.new_rows import columns_of
-from paramfit.results.record import FitResult
 
 KINDS: dict[str, Callable[[list[float]], Any]] = {
     "list": list,
@@ -32,7 +29,6 @@ KINDS: dict[str, Callable[[list[float]], Any]] = {
 def test_rows_of_numbers_become_float64(kind: Callable[[list[float]], Any]) -> None:
     (column,), sigma = columns_of([kind([1.0, 2.5, -4.0])], kind([1.0, 2.0, 3.0]))
     assert (column.dtype, column.tolist()) == (torch.float64, [1.0, 2.5, -4.0])
-    assert sigma is not None
     assert sigma.tolist() == [1.0, 2.0, 3.0]
 
 
@@ -49,23 +45,19 @@ def line() -> FitResult:
 
 REFUSED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "text": (("abc", [1.0]), None, "input 0 is no row of numbers but str; give one row"),
-    "None": (([1.0], None), None, "input 1 is no row of numbers but NoneType"),
     "texts": ((["1", "2"], [1.0, 2.0]), None, "input 0 is no row of numbers but list"),
-    "complex": (([1j], [1.0]), None, "input 0 is no row of numbers"),
     "ragged": (([1.0, [2.0]], [1.0, 2.0]), None, "input 0 is no row of numbers"),
     "mapping": (({"s": [1.0]}, [1.0]), None, "input 0 is a table; give its columns one by one"),
     "matrix": (([[1.0, 2.0], [3.0, 4.0]],), None, r"input 0 has the shape \(2, 2\); .* predict\(x1, x2\)"),
-    "one column": ((torch.ones(3, 1), torch.ones(3)), None, r"input 0 has the shape \(3, 1\)"),
     "unequal": (([1.0, 2.0], [3.0]), None, "input 1 has 1 values, but input 0 has 2"),
-    "sigma's text": (([1.0], [1.0]), "error", "sigma is no row of numbers but str"),
     "sigma's length": (([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), [0.1, 0.2], "sigma has 2 values, but the inputs have 3"),
     "too few": (([1.0],), None, "the formula has 2 variables .*, but the data have 1"),
 }
 
 
-@pytest.mark.parametrize(("inputs", "sigma", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_predicted_at_is_refused_in_one_line(inputs: tuple[Any, ...], sigma: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told) as refusal:
+@pytest.mark.parametrize(("inputs", "sigma", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_predicted_at_is_refused_in_one_line(inputs: tuple[Any, ...], sigma: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words) as refusal:
         line().predict(*inputs, sigma=sigma)
     assert "\n" not in str(refusal.value)
 

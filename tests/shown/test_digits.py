@@ -13,22 +13,14 @@ from paramfit.shown.digits import value_as_with_error, with_error
 @pytest.mark.parametrize(
     ("value", "error", "shown"),
     [
-        (238.94212918, 2.7070075241, "238.9 ± 2.7"),
-        (-17.304785503, 1.9272273, "-17.3 ± 1.9"),
-        (0.5367719209, 0.0355386, "0.537 ± 0.036"),
-        (0.05, 0.0012, "0.0500 ± 0.0012"),
-        (12345.6, 123.0, "12350 ± 120"),
-        (3.2, 47.0, "3 ± 47"),
-        (0.0, 0.25, "0.00 ± 0.25"),
-        (1.0, 0.0996, "1.00 ± 0.10"),
-        (1.0, 0.996, "1.0 ± 1.0"),
-        (5.5015643181e-4, 7.2668688436e-6, "(5.502 ± 0.073)e-04"),
-        (6.02214e23, 1.2e20, "(6.0221 ± 0.0012)e+23"),
-        (2.5e-7, 1.1e-5, "(0.0 ± 1.1)e-05"),
-        (0.0129, 7.6e8, "0.0129 ± 7.6e+08"),
+        (238.94212918, 2.7070075241, "238.9 ± 2.7"), (-17.304785503, 1.9272273, "-17.3 ± 1.9"),
+        (0.5367719209, 0.0355386, "0.537 ± 0.036"), (0.05, 0.0012, "0.0500 ± 0.0012"), (12345.6, 123.0, "12350 ± 120"),
+        (3.2, 47.0, "3 ± 47"), (0.0, 0.25, "0.00 ± 0.25"), (1.0, 0.0996, "1.00 ± 0.10"), (1.0, 0.996, "1.0 ± 1.0"),
+        (5.5015643181e-4, 7.2668688436e-6, "(5.502 ± 0.073)e-04"), (6.02214e23, 1.2e20, "(6.0221 ± 0.0012)e+23"),
+        (2.5e-7, 1.1e-5, "(0.0 ± 1.1)e-05"), (0.0129, 7.6e8, "0.0129 ± 7.6e+08"),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_value_and_error_end_at_the_same_place(value: float, error: float, shown: str) -> None:
     assert with_error(value, error) == shown
 
@@ -45,10 +37,10 @@ def test_value_that_is_not_finite_stands_alone(value: float) -> None:
 
 def read(shown: str) -> tuple[float, float]:
     """What a reader takes from it."""
-    found = re.fullmatch(r"\(?(\S+) ± ([^)\s]+)\)?(e[+-]\d+)?", shown)
-    assert found is not None, shown
-    exponent = found.group(3) or ""
-    return float(found.group(1) + exponent), float(found.group(2) + exponent)
+    match = re.fullmatch(r"\(?(\S+) ± ([^)\s]+)\)?(e[+-]\d+)?", shown)
+    assert match is not None, shown
+    exponent = match.group(3) or ""
+    return float(match.group(1) + exponent), float(match.group(2) + exponent)
 
 
 @settings(max_examples=100, deadline=None)

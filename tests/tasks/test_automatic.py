@@ -7,10 +7,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.optim import LBFGS, SGD, Adam, Optimizer
 
-from paramfit.data.normalization import FixedScale
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.objectives import SquaredError
-from paramfit.tasks import ThermometerRegression
+from paramfit import FixedScale, SquaredError, ThermometerDataModule, ThermometerRegression
+from tests.quiet import QUIET
 
 
 class CountingTask(ThermometerRegression):
@@ -24,8 +22,7 @@ class CountingTask(ThermometerRegression):
 
 
 def fitted(task: LightningModule, epochs: int, **options: object) -> LightningModule:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = Trainer(accelerator="cpu", max_epochs=epochs, enable_model_summary=False, **quiet, **options)  # type: ignore[arg-type]
+    trainer = Trainer(**QUIET, max_epochs=epochs, **options)  # type: ignore[arg-type]
     trainer.fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.1)))
     return task
 

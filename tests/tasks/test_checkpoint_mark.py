@@ -9,12 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam
 
-from paramfit.data.normalization import FixedScale, Normalization, Standardize
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
-from paramfit.models import FormulaModel, FunctionModel, LinearModel, PolynomialModel
+from paramfit import (
+    DistributionModel,
+    FormulaModel,
+    FunctionModel,
+    GaussianModel,
+    InputError,
+    PolynomialModel,
+    ThermometerDataModule,
+)
+from paramfit.data.normalization import FixedScale, Standardize
 from paramfit.tasks import EstimationTask, LeastSquares, Regression, ThermometerRegression
-from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units
+from paramfit.tasks.checkpoint_mark import check_checkpoint
+from paramfit.tasks.same_model import check_same_model, described
 from tests.tasks.conftest import MakeTrainer
 
 
@@ -23,49 +30,32 @@ def checkpoint(make_trainer: MakeTrainer) -> dict[str, Any]:
     """What a fit with SGD, learning rate 0.01 and blocks of 2 leaves behind."""
     trainer = make_trainer(1)
     data = ThermometerDataModule(normalization=FixedScale(0.1))
-    trainer.fit(ThermometerRegression(optimizer=partial(SGD, lr=0.01), updates_per_step=2), datamodule=data)
+    trainer.fit(sgd(), datamodule=data)
     trainer.save_checkpoint("fit.ckpt")
-    found: dict[str, Any] = torch.load("fit.ckpt", weights_only=True)
-    return found
+    return torch.load("fit.ckpt", weights_only=True)
+
+
+def sgd(updates: int = 2, **options: Any) -> ThermometerRegression:
+    return ThermometerRegression(optimizer=partial(SGD, **{"lr": 0.01, **options}), updates_per_step=updates)
 
 
 @pytest.mark.parametrize(
-    ("make_task", "complaint"),
+    ("task", "complaint"),
     [
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(SGD, lr=0.02), updates_per_step=2),
-            r"model\.optimizer\.lr.*0\.01.*0\.02",
-            id="learning-rate",
-        ),
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01, momentum=0.9), updates_per_step=2),
-            r"model\.optimizer\.momentum.*0\.9",
-            id="momentum",
-        ),
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01), updates_per_step=3),
-            r"model\.updates_per_step.*2.*3",
-            id="block-size",
-        ),
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(Adam, lr=0.01), updates_per_step=2),
-            r"made with SGD.*Adam",
-            id="optimizer",
-        ),
+        (sgd(lr=0.02), r"model\.optimizer\.lr.*0\.01.*0\.02"),
+        (sgd(momentum=0.9), r"model\.optimizer\.momentum.*0\.9"),
+        (sgd(updates=3), r"model\.updates_per_step.*2.*3"),
+        (ThermometerRegression(optimizer=partial(Adam, lr=0.01), updates_per_step=2), "made with SGD.*Adam"),
     ],
+    ids=["learning rate", "momentum", "block size", "optimizer"],
 )
 def test_updates_made_another_way_are_refused_on_resume_and_not_on_evaluation(
-    make_task: Callable[[], EstimationTask], complaint: str, checkpoint: dict[str, Any]
+    task: ThermometerRegression, complaint: str, checkpoint: dict[str, Any]
 ) -> None:
     with pytest.raises(InputError, match=complaint):
-        check_checkpoint(make_task(), checkpoint, resuming=True)
-    check_checkpoint(make_task(), checkpoint, resuming=False)
-
-
-def test_the_same_task_is_taken(checkpoint: dict[str, Any]) -> None:
-    task = ThermometerRegression(optimizer=partial(SGD, lr=0.01), updates_per_step=2)
-
-    check_checkpoint(task, checkpoint, resuming=True)
+        check_checkpoint(task, checkpoint, resuming=True)
+    check_checkpoint(task, checkpoint, resuming=False)
+    check_checkpoint(sgd(), checkpoint, resuming=True)
 
 
 def test_another_model_is_refused_naming_both(checkpoint: dict[str, Any]) -> None:
@@ -76,21 +66,13 @@ def test_another_model_is_refused_naming_both(checkpoint: dict[str, Any]) -> Non
 @pytest.mark.parametrize("resuming", [True, False])
 def test_the_same_names_with_other_bounds_are_refused(resuming: bool, checkpoint: dict[str, Any]) -> None:
     checkpoint["paramfit"]["model"]["parameters"]["weight"]["lower"] = 0.0
-    task = ThermometerRegression(optimizer=partial(SGD, lr=0.01), updates_per_step=2)
-
+    task = sgd()
     with pytest.raises(InputError, match="weight was fitted with lower 0, this configuration has no bounds"):
         check_checkpoint(task, checkpoint, resuming=resuming)
 
 
-def test_a_checkpoint_of_an_older_version_is_taken(checkpoint: dict[str, Any]) -> None:
-    del checkpoint["paramfit"]["model"]
-
-    check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
-
-
 def test_a_foreign_checkpoint_is_refused(checkpoint: dict[str, Any]) -> None:
     del checkpoint["paramfit"]
-
     with pytest.raises(InputError, match="not made by paramfit"):
         check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
 
@@ -99,18 +81,8 @@ def proportional(x: Tensor, factor: Tensor) -> Tensor:
     return factor * x
 
 
-class OfTheirOwn(nn.Linear):
-    """A module of which nobody knows what its input means."""
-
-
 def formula() -> FormulaModel:
     return FormulaModel("factor * x", ["x"], {"factor": 1.0})
-
-
-def read(normalization: Normalization) -> ThermometerDataModule:
-    data = ThermometerDataModule(normalization=normalization)
-    data.setup()
-    return data
 
 
 @pytest.mark.parametrize("task", [LeastSquares, Regression])
@@ -131,17 +103,68 @@ def test_a_fit_in_other_units_than_the_formulas_is_refused(
     assert model.factor.item() == before
 
 
-def test_the_refusal_tells_what_would_have_been_fitted_on() -> None:
-    with pytest.raises(InputError, match=r"\(input - 0\) \* 0\.1"):
-        check_units(formula(), read(FixedScale(0.1)))
+def decay(t: Tensor, rate: Tensor) -> Tensor:
+    return torch.exp(-rate * t)
 
 
-def test_a_normalization_that_changes_nothing_is_no_matter() -> None:
-    check_units(formula(), read(FixedScale(1.0)))
+def growth(t: Tensor, rate: Tensor) -> Tensor:
+    return torch.exp(rate * t)
 
 
-@pytest.mark.parametrize(
-    "model", [LinearModel(), PolynomialModel(2), OfTheirOwn(1, 1)], ids=["line", "polynomial", "module"]
-)
-def test_other_models_take_normalised_inputs(model: nn.Module) -> None:
-    check_units(model, read(Standardize()))
+def enzyme(km: dict[str, Any], text: str = "v * s / (km + s + i)", variables: tuple[str, ...] = ("s", "i")) -> Any:
+    return FormulaModel(text, variables, {"v": 1.0, "km": km})
+
+
+def of_function(function: Any, **rate: Any) -> nn.Module:
+    return FunctionModel(function, ["t"], {"rate": {"start": 1.0, **rate}})
+
+
+def gamma(kind: str = "Gamma", rate: Any = "exp(a)") -> nn.Module:
+    return DistributionModel(f"torch.distributions.{kind}", {"concentration": 1.0, "rate": rate}, {"a": 0.0})
+
+
+LOWER = {"start": 1.0, "lower": 0}
+AS_IT_WAS = "this configuration has"
+DIFFERENT = {
+    "bound": (enzyme(LOWER), enzyme({**LOWER, "upper": 10}), f"km was fitted with lower 0, {AS_IT_WAS} lower 0 and"),
+    "no bound": (enzyme({"start": 1.0}), enzyme(LOWER), f"km was fitted with no bounds, {AS_IT_WAS} lower 0"),
+    "fixed": (enzyme(LOWER), enzyme({**LOWER, "fixed": True}), f"fitted with lower 0, {AS_IT_WAS} the fixed value 1"),
+    "other value": (
+        enzyme({"start": 1.0, "fixed": True}),
+        enzyme({"start": 2.0, "fixed": True}),
+        f"the fixed value 1, {AS_IT_WAS} the fixed value 2",
+    ),
+    "formula": (enzyme(LOWER), enzyme(LOWER, "v * s / (km + s**2 + i)"), r"the formula was v \* s / \(km \+ s \+ i\)"),
+    "order": (enzyme(LOWER), enzyme(LOWER, variables=("i", "s")), f"variables was s, i in the fit, {AS_IT_WAS} i, s"),
+    "function": (of_function(decay), of_function(growth), r"the function was .*\.decay in the fit"),
+    "bound of a function's": (of_function(decay, lower=0), of_function(decay), "rate was fitted with lower 0"),
+    "bound of a location": (
+        GaussianModel(location={"start": 1.0, "lower": 0}),
+        GaussianModel(),
+        "location was fitted with lower 0",
+    ),
+    "distribution": (gamma(), gamma("InverseGamma"), r"the distribution was torch\.distributions\.gamma\.Gamma"),
+    "argument": (gamma(), gamma(rate="exp(2*a)"), r"concentration = concentration, rate = exp\(a\) in the fit"),
+    "class": (enzyme(LOWER), of_function(decay), r"the model was paramfit\.models\.formula\.FormulaModel"),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_a_model_that_decodes_the_numbers_otherwise_is_refused(case: str) -> None:
+    before, now, words = DIFFERENT[case]
+    with pytest.raises(InputError, match=words):
+        check_same_model(described(before), now)
+    check_same_model(described(before), before)
+    check_same_model(described(now), now)
+
+
+def test_starts_units_and_spaces_may_differ() -> None:
+    before = enzyme({**LOWER, "unit": "mM"})
+    check_same_model(described(before), enzyme({"start": 7.0, "lower": 0.0}, "v*s/(km+s+i)"))
+
+
+def test_of_a_module_its_class_is_known_wherever_a_script_holds_it() -> None:
+    assert described(nn.Linear(1, 1)) == {"class": "torch.nn.modules.linear.Linear"}
+    check_same_model({"class": "__main__.Linear"}, nn.Linear(1, 1))
+    with pytest.raises(InputError, match="the model was"):
+        check_same_model({"class": "__main__.Curve"}, nn.Linear(1, 1))

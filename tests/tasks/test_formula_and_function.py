@@ -9,12 +9,9 @@ import torch
 from torch import Tensor
 from torch.optim import LBFGS
 
-from paramfit.data.gaussian import GaussianDataModule
-from paramfit.data.normalization import FixedScale
-from paramfit.data.thermometer import ThermometerDataModule
+from paramfit import FixedScale, GaussianDataModule, GradientDescent, ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import FormulaModel, FunctionModel, LinearModel, ParametricModel
-from paramfit.optimizers import GradientDescent
 from paramfit.tasks import HandWrittenDescent, Regression
 from tests.tasks.conftest import MakeTrainer
 
@@ -47,12 +44,12 @@ def scaled() -> ThermometerDataModule:
 def test_descent_by_hand_goes_the_way_of_the_line(
     make: Callable[[], ParametricModel], rule: GradientRule, make_trainer: MakeTrainer
 ) -> None:
-    mine, known = make(), LinearModel(dtype="float64")
-    for model, data in ((mine, thermometer()), (known, scaled())):  # a formula holds its scale itself
+    mine, theirs = make(), LinearModel(dtype="float64")
+    for model, data in ((mine, thermometer()), (theirs, scaled())):  # a formula holds its scale itself
         task = HandWrittenDescent(model, rule, optimizer=partial(GradientDescent, lr=1e-2))
         make_trainer(10).fit(task, datamodule=data)
     for name in STARTS:
-        assert getattr(mine, name).item() == pytest.approx(getattr(known, name).item(), rel=1e-10)
+        assert getattr(mine, name).item() == pytest.approx(getattr(theirs, name).item(), rel=1e-10)
 
 
 @EACH

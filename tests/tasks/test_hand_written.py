@@ -12,15 +12,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from scipy.special import digamma
 from torch.optim import SGD, Adam
 
-from paramfit.data.base import EstimationDataModule
-from paramfit.data.normalization import FixedScale
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
+from paramfit import EstimationDataModule, FixedScale, GradientDescent, InputError, Observations, ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import DistributionModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood
-from paramfit.observations import Observations
-from paramfit.optimizers import GradientDescent
 from paramfit.tasks import HandWrittenDescent, MaximumLikelihood
 from tests.tasks.conftest import MakeTrainer
 
@@ -53,7 +48,6 @@ def test_every_rule_takes_the_written_out_path(rule: GradientRule, make_trainer:
     model = LinearModel(dtype="float64")
     data = thermometer(dtype="float64")
     make_trainer(10).fit(HandWrittenDescent(model, rule, optimizer=partial(GradientDescent, lr=1e-2)), datamodule=data)
-
     x, y = data.train.inputs[0].numpy(), data.train.target.numpy()
     weight, bias = 1.0, 0.0
     for _ in range(10):
@@ -73,7 +67,6 @@ def test_one_at_a_time_takes_the_second_slope_at_the_moved_weight(make_trainer: 
         model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2, order="one_at_a_time")
     )
     make_trainer(1).fit(task, datamodule=data)
-
     x, y = data.train.inputs[0].numpy(), data.train.target.numpy()
     weight = 1.0 - 0.01 * (2 * (x - y) * x).mean()
     bias = 0.0 - 0.01 * (2 * (weight * x - y)).mean()
@@ -88,7 +81,6 @@ def test_a_torch_optimizer_may_use_the_hand_made_gradient(
     data = thermometer(dtype="float64")
     task = HandWrittenDescent(model, AnalyticGradient(), optimizer=partial(make, lr=1e-2), updates_per_step=5)
     make_trainer(2).fit(task, datamodule=data)
-
     weight, bias = (torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in (1.0, 0.0))
     optimizer = make([weight, bias], lr=1e-2)  # type: ignore[call-arg]
     for _ in range(10):
@@ -96,21 +88,6 @@ def test_a_torch_optimizer_may_use_the_hand_made_gradient(
         (weight * data.train.inputs[0] + bias - data.train.target).square().mean().backward()
         optimizer.step()
     assert [model.weight.item(), model.bias.item()] == pytest.approx([weight.item(), bias.item()], rel=1e-12)
-
-
-def test_a_loaded_task_goes_where_the_saved_one_was(make_trainer: MakeTrainer) -> None:
-    task = HandWrittenDescent(LinearModel(), AnalyticGradient(), updates_per_step=7)
-    trainer = make_trainer(2)
-    trainer.fit(task, datamodule=thermometer())
-    trainer.save_checkpoint("descent.ckpt")
-
-    loaded = HandWrittenDescent.load_from_checkpoint(
-        "descent.ckpt", model=LinearModel(), gradient=AnalyticGradient(), weights_only=True
-    )
-
-    assert torch.equal(loaded.model.weight, task.model.weight)
-    assert torch.equal(loaded.model.bias, task.model.bias)
-    assert (loaded.updates, loaded.updates_per_step) == (14, 7)
 
 
 # --- likelihoods ---

@@ -8,7 +8,7 @@ from torch import nn
 
 from paramfit.outcome import Status, Stop
 from paramfit.tasks.update_log import UpdateLog
-from paramfit.tasks.updates import Update
+from paramfit.tasks.updates import Update, parameter_values
 
 
 class Every:
@@ -45,8 +45,7 @@ def test_each_listener_hears_what_it_asked_for() -> None:
 @pytest.mark.parametrize(("loss", "gradient"), [(math.inf, 0.5), (math.nan, 0.5), (1.0, math.nan), (1.0, -math.inf)])
 def test_what_is_not_finite_is_told_to_everyone_and_ends_the_block(loss: float, gradient: float) -> None:
     listener = Every(100)
-    log = log_with(listener, gradient=gradient)
-    assert log.after_update(torch.tensor(loss))
+    assert log_with(listener, gradient=gradient).after_update(torch.tensor(loss))
     assert listener.heard == [1]
 
 
@@ -64,3 +63,20 @@ def test_counting_goes_on_from_a_checkpoint() -> None:
     for _ in range(3):
         log.after_update(torch.tensor(1.0))
     assert listener.heard == [15]
+
+
+def test_statuses_are_the_names_that_estimates_json_promises() -> None:
+    promised = {"converged", "stalled", "stopped_early", "limit_reached", "diverged", "interrupted", "terminated"}
+    assert {status.value for status in Status} == promised
+
+
+def test_elements_are_told_by_their_place() -> None:
+    matrix = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert parameter_values(["bias", "weight"], [torch.tensor([7.0, 8.0]), matrix]) == {
+        "bias[0]": 7.0, "bias[1]": 8.0, "weight[0,0]": 1.0, "weight[0,1]": 2.0, "weight[0,2]": 3.0, "weight[1,0]": 4.0,
+        "weight[1,1]": 5.0, "weight[1,2]": 6.0,
+    }  # fmt: skip
+
+
+def test_large_parameter_is_told_by_its_norm() -> None:
+    assert parameter_values(["weight"], [torch.full((5, 20), 3.0)]) == {"norm(weight)": pytest.approx(30.0)}

@@ -54,7 +54,6 @@ def test_columns_come_in_the_order_asked_for_and_others_do_not_matter() -> None:
     frame = pd.DataFrame({"a": [1, 2], "note": ["p", "q"], "a.b": [0.5, 1.5]}, index=[7, 8])
     file = io.BytesIO()
     frame.to_parquet(file)
-
     assert read(file.getvalue(), "a.b", "a") == [[0.5, 1.5], [1.0, 2.0]]
 
 
@@ -63,7 +62,6 @@ def test_columns_come_in_the_order_asked_for_and_others_do_not_matter() -> None:
 )
 def test_a_missing_value_is_refused_or_dropped_with_its_row(column: list[float | None]) -> None:
     content = content_of(pa.table({"x": column, "y": [4, 5, 6]}))
-
     assert read(content, "x", "y", drop=True) == [[1.0, 3.0], [4.0, 6.0]]
     with pytest.raises(InputError, match=r"^f\.pq: row 1, column 'x': the value is missing"):
         read(content, "x", "y")
@@ -121,17 +119,15 @@ def test_a_damaged_file_ends_in_columns_or_in_one_line(changes: list[tuple[int, 
     content = bytearray(WHOLE)
     for place, byte in changes:
         content[place] = byte
-    found = columns_or_complaint(bytes(content if changes else content[:length]))
-
-    assert found.count("\n") == 0 if isinstance(found, str) else len(found) == 2
+    actual = columns_or_complaint(bytes(content if changes else content[:length]))
+    assert actual.count("\n") == 0 if isinstance(actual, str) else len(actual) == 2
 
 
 def lifetimes(words: pa.Array) -> list[list[float]]:
     ends = pa.array([None, 4.5, None])
     content = content_of(pa.table({"t": [1.0, 2.0, 3.0], "seen": words, "until": ends}))
     request = ColumnRequest(("t", "seen", "until"), censoring=CensoredColumns("seen", "t", "until"))
-    values: list[list[float]] = columns_of_parquet("f.pq", content, request).values.tolist()
-    return values
+    return columns_of_parquet("f.pq", content, request).values.tolist()
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())], ids=str)

@@ -23,8 +23,7 @@ COLUMNS = {
 
 def read(path: Path) -> dict[str, list[float | str]]:
     if path.suffix == ".parquet":
-        found: dict[str, list[float | str]] = pyarrow.parquet.read_table(path).to_pydict()
-        return found
+        return pyarrow.parquet.read_table(path).to_pydict()
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     cells = dict(zip(header, zip(*rows, strict=True), strict=True))
@@ -50,9 +49,9 @@ def one_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=60, deadline=None)
 @given(values=arrays.arrays(np.float64, st.integers(1, 20)))
 def test_every_float64_reads_back_exactly(one_folder: Path, suffix: str, values: NDArray[np.float64]) -> None:
-    found = read(write_table({"x": values}, one_folder / f"table.{suffix}"))["x"]
-    assert np.array_equal(np.array(found, dtype=np.float64), values, equal_nan=True)
-    assert np.array_equal(np.signbit(np.array(found))[~np.isnan(values)], np.signbit(values)[~np.isnan(values)])
+    table = read(write_table({"x": values}, one_folder / f"table.{suffix}"))["x"]
+    assert np.array_equal(np.array(table, dtype=np.float64), values, equal_nan=True)
+    assert np.array_equal(np.signbit(np.array(table))[~np.isnan(values)], np.signbit(values)[~np.isnan(values)])
 
 
 def test_file_that_is_there_is_kept() -> None:

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from paramfit import GaussianModel, LinearModel, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.inference.bootstrap import jackknife as module
 from paramfit.inference.bootstrap.jackknife import acceleration, influences, left_out
 from paramfit.inference.bootstrap.weighted_losses import WeightedLoss, weighted_loss
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import GaussianModel, LinearModel
-from paramfit.objectives import NegativeLogLikelihood, SquaredError
-from paramfit.observations import Observations
 
 SAMPLE = np.random.default_rng(1).exponential(2.0, 50)
 
@@ -23,14 +21,12 @@ def mean() -> WeightedLoss:
 
 def test_acceleration_of_a_mean_is_its_skewness() -> None:
     away = SAMPLE - SAMPLE.mean()
-    expected = (away**3).sum() / (6 * (away**2).sum() ** 1.5)
-    assert acceleration(mean()).item() == pytest.approx(expected, rel=1e-8)
+    assert acceleration(mean()).item() == pytest.approx((away**3).sum() / (6 * (away**2).sum() ** 1.5), rel=1e-8)
 
 
 def test_estimates_without_one_observation_are_means_of_the_others() -> None:
-    found = left_out(mean())
-    assert found is not None
-    assert found[:, 0].tolist() == pytest.approx([np.delete(SAMPLE, i).mean() for i in range(50)], rel=1e-12)
+    actual = left_out(mean())
+    assert actual[:, 0].tolist() == pytest.approx([np.delete(SAMPLE, i).mean() for i in range(50)], rel=1e-12)
 
 
 def test_influence_on_a_mean_is_the_distance_from_it() -> None:

@@ -11,14 +11,12 @@ import torch
 from torch import nn
 from torch.distributions import Poisson
 
-from paramfit.errors import InputError
+from paramfit import HuberError, InputError, LinearModel, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.inference.ladder.builder import build_ladder
+from paramfit.inference.ladder.disagreement import disagreements
+from paramfit.inference.ladder.rung import Interval, Rung
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import LinearModel
-from paramfit.objectives import HuberError, NegativeLogLikelihood, SquaredError
-from paramfit.observations import Observations
-from tests.inference.cases import Squares, constant_target
 from tests.inference.likelihoods import GammaSample, LogLinear, likelihood, optimum
 
 X = np.linspace(0, 4, 60)
@@ -70,9 +68,9 @@ def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
     natural = 20 * np.array([[scipy.special.polygamma(1, c), -1 / rate], [-1 / rate, c / rate**2]])
     scale = np.diag([c, rate])
     information = torch.from_numpy(scale @ natural @ scale)
-    found = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, expected=information)
+    rungs = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, expected=information)
     errors = np.sqrt(np.linalg.inv(natural).diagonal())
-    assert found.rung("expected information").standard_errors == {
+    assert rungs.rung("expected information").standard_errors == {
         "concentration": pytest.approx(errors[0], rel=1e-9),
         "rate": pytest.approx(errors[1], rel=1e-9),
     }
@@ -131,29 +129,20 @@ def test_parameter_at_its_bound_is_told_and_left_out() -> None:
         assert "concentration" not in rung.intervals
 
 
-def test_exact_fit_says_why_there_is_no_profile() -> None:
-    loss = constant_target(Squares([1.0], [3.0]), value=3.0)
-    ladder = build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
-    assert ladder.rung("profile likelihood").reason == "the residuals are all 0"
-    assert ladder.rung("observed information").reason is not None
-
-
 def test_bootstrap_is_two_rungs() -> None:
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
     ladder = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, bootstrap=200, seed=1)
     robust = sm.OLS(y, sm.add_constant(X)).fit(cov_type="HC0").bse
     for name in ("bootstrap percentile", "bootstrap BCa"):
-        errors = ladder.rung(name).standard_errors
-        assert errors is not None
-        assert errors["weight"] == pytest.approx(robust[1], rel=0.25)
+        assert ladder.rung(name).standard_errors["weight"] == pytest.approx(robust[1], rel=0.25)
 
 
 def test_what_is_no_likelihood_is_refused() -> None:
     rows = Observations((torch.from_numpy(X),), torch.from_numpy(X))
-    for objective, told in ((HuberError(), "HuberError is no likelihood"), (SquaredError(l1=1), "a penalty is on")):
+    for objective, each in ((HuberError(), "HuberError is no likelihood"), (SquaredError(l1=1), "a penalty is on")):
         loss = LossFunction(LinearModel(), objective, rows)
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=each):
             build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
 
 
@@ -172,10 +161,45 @@ def test_a_bootstrap_that_cannot_be_had_leaves_the_other_rungs() -> None:
     sample = RANDOM.poisson(4.0, 50).astype(float)
     loss = LossFunction(Branching(), NegativeLogLikelihood(), Observations((), torch.from_numpy(sample)))
     theta = optimum(loss)
-    found = build_ladder(loss, theta, uncertainty(loss, theta), bootstrap=20)
+    rungs = build_ladder(loss, theta, uncertainty(loss, theta), bootstrap=20)
     for name in ("bootstrap percentile", "bootstrap BCa"):
-        assert "cannot compute Branching for many parameters" in (found.rung(name).reason or "")
-    assert any("cannot compute Branching" in warning for warning in found.warnings)
-    assert found.rung("observed information").standard_errors == {
+        assert "cannot compute Branching for many parameters" in (rungs.rung(name).reason or "")
+    assert any("cannot compute Branching" in warning for warning in rungs.warnings)
+    assert rungs.rung("observed information").standard_errors == {
         "rate": pytest.approx(np.sqrt(sample.mean() / 50), rel=1e-9)
     }
+
+
+PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
+
+
+def against(name: str, ends: Interval) -> list[str]:
+    return disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)
+
+
+@pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
+def test_up_to_a_quarter_of_the_width_is_agreement(ends: Interval) -> None:
+    assert against("profile likelihood", ends) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("profile likelihood", "the parabola is a poor picture"),
+        ("sandwich", "the error model is wrong"),
+        ("bootstrap BCa", "another sample would scatter otherwise"),
+        ("expected information", "not as informative as a typical one"),
+    ],
+)
+def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str) -> None:
+    (caution,) = against(name, (0.5, 6.0))
+    assert caution.startswith(
+        f"a: the upper end of its interval is 6.0 by the {name} and 4.0 by the observed information"
+    )
+    assert "0.50 of that one's width apart" in caution
+    assert meaning in caution
+
+
+def test_end_that_there_is_not_is_told() -> None:
+    (caution,) = against("profile likelihood", (0.5, math.inf))
+    assert caution.startswith("a: by the profile likelihood its interval has no upper end")

@@ -12,8 +12,8 @@ DATASETS = {problem.dataset.name: problem.dataset for kind in Kind for problem i
 
 
 def certified_values(dataset: Dataset) -> tuple[dict[str, float], dict[str, float]]:
-    estimates = {name: known.estimate for name, known in dataset.parameters.items()}
-    return estimates, {name: known.standard_error or 0.0 for name, known in dataset.parameters.items()}
+    estimates = {name: certified.estimate for name, certified in dataset.parameters.items()}
+    return estimates, {name: certified.standard_error or 0.0 for name, certified in dataset.parameters.items()}
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,6 @@ def test_digits_of_a_value(value: float, certified: float, digits: float) -> Non
     assert log_relative_error(value, certified, cap=11) == pytest.approx(digits, abs=1e-4)
 
 
-def test_the_worst_parameter_counts() -> None:
-    dataset = DATASETS["Rat43"]
-    estimates, errors = certified_values(dataset)
-    estimates["b2"] *= 1 + 1e-6
-    estimates["b4"] *= 1 + 1e-8
-    errors["b3"] *= 1 + 1e-5
-    assert accuracy_of(dataset, estimates, errors, cap=11) == pytest.approx((6.0, 5.0), abs=1e-4)
-
-
 @pytest.mark.parametrize(
     ("name", "renaming"),
     [
@@ -56,15 +47,3 @@ def test_labels_of_interchangeable_terms_do_not_count(name: str, renaming: dict[
         {renaming.get(key, key): value for key, value in values.items()} for values in certified_values(dataset)
     )
     assert accuracy_of(dataset, estimates, errors, cap=11) == (11, 11)
-
-
-def test_half_a_swap_is_no_swap() -> None:
-    dataset = DATASETS["MGH17"]
-    estimates, errors = certified_values(dataset)
-    estimates["b2"], estimates["b3"] = estimates["b3"], estimates["b2"]
-    assert accuracy_of(dataset, estimates, errors, cap=11).estimates < 1
-
-
-def test_a_mean_has_no_standard_error_to_compare() -> None:
-    dataset = DATASETS["NumAcc3"]
-    assert accuracy_of(dataset, {"mu": 1000000.2}, {}, cap=15) == (15, 15)

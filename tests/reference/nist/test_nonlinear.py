@@ -28,10 +28,10 @@ Fits = dict[tuple[str, int], Fitted]
 
 
 def accuracy(problem: Problem, result: FitResult) -> Accuracy:
-    errors = {name: found.standard_error for name, found in result.parameters.items()}
+    errors = {name: certified.standard_error for name, certified in result.parameters.items()}
     return accuracy_of(
         problem.dataset,
-        {name: found.estimate for name, found in result.parameters.items()},
+        {name: certified.estimate for name, certified in result.parameters.items()},
         {name: float("nan") if error is None else error for name, error in errors.items()},
         cap=11,
     )
@@ -40,11 +40,11 @@ def accuracy(problem: Problem, result: FitResult) -> Accuracy:
 @pytest.fixture(scope="module")
 def fits(tmp_path_factory: pytest.TempPathFactory) -> Fits:
     folder = tmp_path_factory.mktemp("nonlinear")
-    found = {}
+    actual = {}
     for name, start in CASES:
         result = fit_problem(PROBLEMS[name], folder / f"{name}{start}.csv", start)
-        found[name, start] = Fitted(result, accuracy(PROBLEMS[name], result))
-    return found
+        actual[name, start] = Fitted(result, accuracy(PROBLEMS[name], result))
+    return actual
 
 
 @each_start
@@ -75,6 +75,7 @@ def test_fit_without_a_trainer_finds_the_same_digits(fits: Fits, name: str) -> N
         for column in (*problem.inputs, problem.target)
     )
     result = paramfit.fit(model_of(problem, 0), (*inputs, target))
-    assert {key: (found.estimate, found.standard_error) for key, found in result.parameters.items()} == {
-        key: (found.estimate, found.standard_error) for key, found in fits[name, 0].result.parameters.items()
+    assert {key: (certified.estimate, certified.standard_error) for key, certified in result.parameters.items()} == {
+        key: (certified.estimate, certified.standard_error)
+        for key, certified in fits[name, 0].result.parameters.items()
     }

@@ -24,6 +24,5 @@ def test_mean_has_fourteen_digits(problem: Problem) -> None:
 @each_problem
 def test_standard_deviation_has_eight_digits(problem: Problem) -> None:
     error = fit_problem(problem, Path("table.csv")).parameters["mu"].standard_error
-    assert error is not None
     deviation = error * math.sqrt(problem.dataset.n)
     assert log_relative_error(deviation, problem.dataset.residual_standard_deviation, cap=15) >= 8
