@@ -13,8 +13,7 @@ from paramfit.data.arrays import observations_from
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.fits.ending import how_it_ended
-from paramfit.fits.solve import MOST_ROWS_POLISHED, solve_least_squares
-from paramfit.fits.solve_likelihood import solve_likelihood
+from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import (
     DistributionModel,
@@ -30,6 +29,7 @@ from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.outcome import Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
+from paramfit.passes.look import MOST_ROWS_POLISHED
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.fields import fields_of, reasons
 from paramfit.results.least_squares_summary import summarise_least_squares
@@ -37,8 +37,8 @@ from paramfit.results.likelihood_summary import summarise_likelihood
 from paramfit.results.origin import Origin
 from paramfit.results.record import FitResult
 from paramfit.results.summary import Summary
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
-from paramfit.solvers.newton import Newton
+from paramfit.solvers.gauss_newton import GaussNewton
+from paramfit.solvers.newton_raphson import NewtonRaphson
 from paramfit.torch_overhead import one_thread
 
 __all__ = ["fit"]
@@ -176,15 +176,13 @@ def _by_least_squares(
 ) -> FitResult:
     rows = ResidualRows(fitted, objective)
     rows.check_count(observations.n)
-    solver, steps = solve_least_squares(
-        rows, observations, max_iterations, lambda parameters: LevenbergMarquardt(parameters, **options)
-    )
+    state, steps = solve_least_squares(rows, observations, max_iterations, GaussNewton(**options))
     loss = LossFunction.around(fitted, objective, observations)
-    known = solver.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
+    factor = state.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
     summary = summarise_least_squares(
-        loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is == "absolute", factor=known
+        loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is == "absolute", factor=factor
     )
-    stop = how_it_ended(solver, fitted, steps)
+    stop = how_it_ended(state, fitted, steps)
     return _result("LeastSquares", stop, steps, loss, summary, None if observations.sigma is None else sigma_is)
 
 
@@ -203,12 +201,10 @@ def _by_likelihood(
             check_observations(start, observations, free_arguments(fitted))
         objective.losses(start, *observations.rows(slice(1)).measured)  # refuses what it has no use for
     terms = LikelihoodTerms(fitted, objective)
-    solver, steps = solve_likelihood(
-        terms, observations, max_iterations, lambda parameters: Newton(parameters, **options)
-    )
+    state, steps = solve_likelihood(terms, observations, max_iterations, NewtonRaphson(**options))
     loss = LossFunction.around(fitted, objective, observations)
     summary = summarise_likelihood(loss, None, [(0.0, 1.0)], None)
-    return _result("MaximumLikelihood", how_it_ended(solver, fitted, steps), steps, loss, summary, None)
+    return _result("MaximumLikelihood", how_it_ended(state, fitted, steps), steps, loss, summary, None)
 
 
 def _result(task: str, stop: Stop, steps: int, loss: LossFunction, summary: Summary, sigma_is: str | None) -> FitResult:

@@ -58,7 +58,6 @@ def summarise_least_squares(
         with torch.inference_mode():
             sums, residual = ResidualRows(loss.model, SquaredError(), separate=False).sums_with_residual(observations)
         factor, rss = sums.factor, float(np.square(residual.numpy()).sum())
-    assert factor is not None  # there is a row
     if untrusted is None:
         seen = ResidualFactor(factor, loss.n, rss, residual)
         errors = least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
@@ -73,11 +72,10 @@ def summarise_least_squares(
         absolute_sigma=absolute_sigma,
         is_robust=not isinstance(loss.objective, SquaredError),
     )
-    weighed: Array | None = factor
+    weighed = factor
     if not isinstance(loss.objective, SquaredError):  # not by autograd: predictions are made in inference mode
         with torch.no_grad():
-            weighed = ResidualRows(loss.model, loss.objective, separate=False).sums(observations).factor
-    assert weighed is not None
+            weighed = ResidualRows(loss.model, loss.objective, separate=False)(observations).factor
     count = loss.n if loss.objective.reduction == "mean" else 1
     pull = weighed[:, :-1].T @ weighed[:, -1]
     gradient = torch.from_numpy(-2 / count * pull)

@@ -47,7 +47,7 @@ def summarise_likelihood(
     if not bool(torch.isfinite(theta).all()):
         return nothing_finite(loss)
     terms = LikelihoodTerms(loss.model, loss.objective)
-    sums, kink = terms.sums(loss.observations), terms.kink(loss.observations)
+    sums, kink = terms(loss.observations), terms.kink(loss.observations)
     if untrusted is None:
         information = sums.curvature if kink is None else terms.information(loss.observations)
         errors = likelihood_uncertainty(loss, theta, information, kink)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from paramfit.linalg.lapack import Array, lengths, singular_decomposition, solve_upper, triangle
 from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.value import Value
 
 __all__ = ["Linearization", "column_lengths", "linearization"]
 
@@ -16,8 +17,8 @@ _ROUNDING = 1e-13
 _REGULAR = 1e-11  # columns of length 1 with a larger pivot are not looked at for singularity
 
 
-@dataclass(frozen=True)
-class Linearization:
+@dataclass(frozen=True, eq=False)
+class Linearization(Value):
     r"""The least-squares problem seen from one point.
 
     Attributes:
@@ -43,12 +44,12 @@ class Linearization:
         upper = self.factor[q:p, q:p]
         if not q:
             return upper
-        found = np.concatenate([upper, self.turning])
+        jacobian = np.concatenate([upper, self.turning])
         # What is left of a column that lies in the space of Phi is rounding: no direction to go.
-        nothing = lengths(found) <= _ROUNDING * self.unprojected
+        nothing = lengths(jacobian) <= _ROUNDING * self.unprojected
         if nothing.any():
-            found[:, nothing] = 0.0
-        return found
+            jacobian[:, nothing] = 0.0
+        return jacobian
 
     @cached_property
     def curved_lengths(self) -> Array:
@@ -86,7 +87,6 @@ def linearization(sums: ResidualSums) -> Linearization:
         Variables Separate (1973).
     """
     factor, layout = sums.factor, sums.layout
-    assert factor is not None  # at least one batch was added
     q, p = len(layout.linear), layout.p
     linear, turning = np.empty(0), np.empty((0, p))
     if q:
@@ -96,9 +96,9 @@ def linearization(sums: ResidualSums) -> Linearization:
         linear = solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]
         combination = np.zeros((layout.width, p - q + 1))
         rows, columns, multipliers = _places(layout)
-        known = np.empty(q + 1)
-        known[:q], known[q] = linear, 1.0
-        combination[rows, columns] = known[multipliers]
+        values = np.empty(q + 1)
+        values[:q], values[q] = linear, 1.0
+        combination[rows, columns] = values[multipliers]
         combination[:q, -1] = -linear
         combination[-1, -1] = 1.0
         moved = factor @ combination
@@ -114,8 +114,8 @@ def linearization(sums: ResidualSums) -> Linearization:
 
 def column_lengths(matrix: Array) -> Array:
     """The Euclidean length of each column, 1 for a column of zeros: to divide by."""
-    found = lengths(matrix)
-    return np.where(found > 0, found, 1.0)
+    size = lengths(matrix)
+    return np.where(size > 0, size, 1.0)
 
 
 def _pseudo_inverse(basis: Array) -> Array:

@@ -136,7 +136,7 @@ class _OfLikelihood(Deviance):
         """Newton's."""
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(theta.clone(), self._trainable)
-        sums = self._terms.sums(self.loss.observations)
+        sums = self._terms(self.loss.observations)
         if not sums.is_finite():
             return None
         gradient, hessian = sums.gradient[list(free)], sums.curvature[np.ix_(free, free)]
@@ -183,9 +183,7 @@ class _OfLeastSquares(Deviance):
         with torch.no_grad():
             trainable = [parameter for parameter in self._rows.model.parameters() if parameter.requires_grad]
             torch.nn.utils.vector_to_parameters(theta, trainable)
-            found = self._rows.sums(self.loss.observations).factor
-        assert found is not None  # there is a row
-        return found
+            return self._rows(self.loss.observations).factor
 
     def step(self, theta: Tensor, free: Sequence[int]) -> tuple[Array, float] | None:
         """Gauss's and Newton's."""
