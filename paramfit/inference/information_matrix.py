@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from paramfit.inference.loss_function import LossFunction
-from paramfit.linalg.lapack import Array, scaled_eigenvectors
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature
 from paramfit.objectives import SquaredError
 
 __all__ = ["ObservedCovariance", "covariance_of", "direction", "observed_covariance"]
 
-_ROUNDING = 1e-13  # an eigenvalue this much smaller than the largest, of columns of equal length, is rounding
 _INVOLVED = 1e-2  # a parameter with a smaller share in a direction has no part in it
 
 
@@ -67,10 +67,11 @@ def covariance_of(information: Tensor, names: Sequence[str], held: Sequence[int]
     inner = information[places.unsqueeze(1), places]
     if not bool(torch.isfinite(inner).all()):
         return ObservedCovariance(None, f"the {word} is not finite at the estimate")
-    values, vectors, size = scaled_eigenvectors(inner.numpy())
-    if not values[0] > _ROUNDING * abs(values[-1]):
+    scaled = ScaledCurvature.of(inner.numpy())
+    values, vectors, size = scaled.values, scaled.vectors, scaled.size
+    if not values[0] > THRESHOLDS.rank * abs(values[-1]):
         along = direction([names[k] for k in places.tolist()], vectors[:, 0], size)
-        curves = "does not curve" if abs(values[0]) <= _ROUNDING * np.abs(values).max() else "curves downwards"
+        curves = "does not curve" if abs(values[0]) <= THRESHOLDS.rank * scaled.strongest else "curves downwards"
         reason = (
             f"the {word} is not positive definite at the estimate: along {along} the loss {curves}"
             f" (eigenvalue {values[0]:.2g} of the scaled {word}, the largest is {values[-1]:.2g})"

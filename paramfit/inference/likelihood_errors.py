@@ -12,12 +12,10 @@ from paramfit.inference.active_bound import parameters_at_bound, without_paramet
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
-from paramfit.linalg.lapack import Array, scaled_eigenvectors, triangle
-from paramfit.linalg.unit_free import inverse_information
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature, inverse_information
 
 __all__ = ["likelihood_uncertainty"]
-
-_FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is rounding
 
 
 def likelihood_uncertainty(
@@ -91,19 +89,19 @@ def _errors_alone(information: Array) -> Array:
 
 def _root_of(information: Array) -> Array:
     """R with ``R^T R`` the information; exactly singular where its curvature is rounding."""
-    values, vectors, size = scaled_eigenvectors(information)
-    kept = np.where(values > _FLAT * np.abs(values).max(), values, 0.0)
-    return triangle(np.sqrt(kept)[:, None] * vectors.T * size)
+    scaled = ScaledCurvature.of(information)
+    return scaled.root(np.where(scaled.values > THRESHOLDS.hessian * scaled.strongest, scaled.values, 0.0))
 
 
 def _not_a_maximum(information: Array, names: Sequence[str]) -> str | None:
     """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
     if not names:
         return None
-    values, vectors, size = scaled_eigenvectors(information)
-    if values[0] >= -_FLAT * np.abs(values).max():
+    scaled = ScaledCurvature.of(information)
+    lowest, down = scaled.values[0], scaled.vectors[:, 0]
+    if lowest >= -THRESHOLDS.hessian * scaled.strongest:
         return None
     return (
-        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {values[0]:.2g} of the scaled one):"
-        f" along {direction(names, vectors[:, 0], size)} the likelihood does not fall, so that this is no maximum"
+        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {lowest:.2g} of the scaled one):"
+        f" along {direction(names, down, scaled.size)} the likelihood does not fall, so that this is no maximum"
     )

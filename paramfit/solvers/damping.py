@@ -7,16 +7,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from paramfit.linalg.lapack import Array, lengths, singular_decomposition
+from paramfit.linalg.lapack import Array, lengths
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.projection import Linearization
 from paramfit.solvers.standing import Finding, Standing
 from paramfit.solvers.value import Value
 
 __all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "standing_at"]
 
-_RANK = 1e-13  # a direction so much weaker than the strongest is rounding
 _ALMOST_EXACT = 1e-8  # of the target's length
-_REGULAR = 1e-11  # columns of a triangle with larger pivots are not looked at for singularity
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -82,9 +81,9 @@ class DampedStep(Value):
     @cached_property
     def _decomposed(self) -> tuple[Array, Array, Array, float]:
         """Singular values, directions, the slope along them, and the least damping that is no rounding."""
-        left, singular, directions = singular_decomposition(self._curved / self.size)
-        along = left[: len(self.point.slope)].T @ self.point.slope
-        return singular, directions, along, (len(singular) * _EPS * singular[0]) ** 2
+        scaled = ScaledColumns.of(self._curved, self.size)
+        along = scaled.left[: len(self.point.slope)].T @ self.point.slope
+        return scaled.singular, scaled.directions, along, (len(along) * _EPS * scaled.singular[0]) ** 2
 
     @cached_property
     def offset(self) -> float:
@@ -119,13 +118,13 @@ class DampedStep(Value):
 def _relative_offset(point: Linearization, upper: Array, most: Array) -> float:
     """See ``DampedStep``; from the projected Jacobian's triangle ``(m, m)``, whose columns are at most so long."""
     along = point.slope
-    if not (np.abs(upper.diagonal()) > _REGULAR * most).all():
+    if not (np.abs(upper.diagonal()) > THRESHOLDS.regular * most).all():
         here = lengths(upper)
         moving = here > 0
         if not moving.any():
             return 0.0
-        left, singular, _ = singular_decomposition(upper[:, moving] / here[moving])
-        along = left[:, singular > _RANK * singular[0]].T @ along
+        scaled = ScaledColumns.of(upper[:, moving], here[moving])
+        along = scaled.left[:, scaled.strong()].T @ along
     inside = float(along @ along)
     if inside == 0:
         return 0.0

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from paramfit.linalg.lapack import Array, singular_decomposition
-from paramfit.solvers.projection import column_lengths
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import ScaledColumns, column_lengths
 
 __all__ = ["divergent_parameter", "least_relative_error"]
 
@@ -57,10 +57,9 @@ def divergent_parameter(factor: Array, n: int, values: Array, starts: Array) -> 
     if not far.any():
         return None
     p = len(factor) - 1
-    size = column_lengths(factor[:p, :p])
-    _, singular, directions = singular_decomposition(factor[:p, :p] / size)
-    kept = np.maximum(singular, _EPS * singular[0])
-    roots = np.sqrt(np.square(directions / kept[:, None]).sum(axis=0)) / size
+    scaled = ScaledColumns.of(factor[:p, :p])
+    kept = np.maximum(scaled.singular, _EPS * scaled.singular[0])
+    roots = np.sqrt(np.square(scaled.directions / kept[:, None]).sum(axis=0)) / scaled.size
     spread = math.sqrt(float(factor[:, p] @ factor[:, p]) / max(1, n - p))
     lost = far & (spread * roots[p - len(values) :] > _UNKNOWN * np.abs(values))
     return int(lost.argmax()) if lost.any() else None

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from paramfit.linalg.lapack import Array, singular_decomposition, solve_upper
-from paramfit.solvers.projection import column_lengths
+from paramfit.linalg.lapack import Array, solve_upper
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, column_lengths
 from paramfit.solvers.value import Value
 
 __all__ = ["MOST_POLISHING_STEPS", "Polishing", "PolishingState"]
@@ -15,8 +15,6 @@ __all__ = ["MOST_POLISHING_STEPS", "Polishing", "PolishingState"]
 MOST_POLISHING_STEPS = 30
 _REACH = 3.0  # of the first step, in the metric of the errors
 _LAST_DIGIT = float(np.finfo(np.float64).eps)
-_SINGULAR = 1e3 * float(np.finfo(np.float64).eps)
-_REGULAR = 1e-6  # a triangle with larger pivots, its columns of length 1, is not looked at for singularity
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +81,9 @@ class Polishing(Value):
         """The polish near a minimum, from the Jacobian's triangle there; None where that is singular."""
         size = column_lengths(factor)
         scaled = factor / size
-        if not np.abs(scaled.diagonal()).min() > _REGULAR:
-            _, singular, _ = singular_decomposition(scaled)
-            if not singular[-1] > _SINGULAR * singular[0]:
+        if not np.abs(scaled.diagonal()).min() > THRESHOLDS.pivot:
+            singular = ScaledColumns.of(scaled, np.ones_like(size)).singular
+            if not singular[-1] > THRESHOLDS.twice * singular[0]:
                 return None
         return cls(theta, scaled, size, places, reach, enough)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from paramfit.solvers.projection import Linearization, column_lengths, linearization
+from paramfit.solvers.projection import Linearization, linearization
 from paramfit.solvers.residual_sums import Layout, ResidualSums
 
 # f(x) = c exp(-k x) + d + sin(m x), theta = (c, k, d, m): linear in c and d, not in k and m.
@@ -109,7 +109,3 @@ def test_equal_basis_functions_share_what_they_have_in_common() -> None:
     columns = torch.stack([X, X, 6 * X])
     found = linearization(ResidualSums.of(Layout((0, 1), (), ()), columns))
     assert found.linear == pytest.approx([3.0, 3.0], rel=1e-12)
-
-
-def test_column_of_zeros_has_length_one_to_divide_by() -> None:
-    assert column_lengths(np.array([[3.0, 0.0], [4.0, 0.0]])).tolist() == [5.0, 1.0]
