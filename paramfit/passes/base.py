@@ -4,17 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import reduce
 from operator import add
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, Protocol, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from paramfit.errors import InputError
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
-__all__ = ["ROWS_AT_ONCE", "Pass", "Sums", "pieces"]
+__all__ = ["ROWS_AT_ONCE", "Pass", "Sums", "pieces", "refuse_shapes"]
 
 ROWS_AT_ONCE = 1 << 15
 """Rows that fit into a processor's cache, and are too few for torch to wait for threads."""
@@ -75,8 +75,7 @@ class Pass(ABC, Generic[S]):
             expected: whether the curvature's expectation is wanted where it has a closed form, instead of the Hessian;
                 least squares has no other.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
-            return reduce(add, [self._sums(piece, expected=expected) for piece in self._pieces(observations)])
+        return reduce(add, [self._sums(piece, expected=expected) for piece in self._pieces(observations)])
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> S:
         """The sums at the start: they are finite.
@@ -119,3 +118,17 @@ def pieces(observations: Observations) -> Iterable[Observations]:
         return (observations,)
     starts = range(0, observations.n, ROWS_AT_ONCE)
     return (observations.rows(slice(start, start + ROWS_AT_ONCE)) for start in starts)
+
+
+def refuse_shapes(prediction: Any, target: Tensor) -> NoReturn:
+    """Refuse a prediction that broadcasts with the target to something larger.
+
+    Raises:
+        InputError: with both shapes.
+    """
+    shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
+    msg = (
+        f"shapes do not match: the model's prediction has {tuple(shape)}, the target {tuple(target.shape)}; the model"
+        " must return one value for each observation"
+    )
+    raise InputError(msg)

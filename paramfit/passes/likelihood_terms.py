@@ -25,7 +25,7 @@ from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
-from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces
+from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces, refuse_shapes
 from paramfit.passes.majorised import MajorisedLikelihood
 from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.torch_overhead import one_thread
@@ -125,7 +125,8 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         return torch.isfinite(losses)
 
     def _sums(self, piece: Observations, *, expected: bool) -> LikelihoodSums:
-        return self._of(piece, expected=expected, majorised=True)
+        with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
+            return self._of(piece, expected=expected, majorised=True)
 
     def _of(self, part: Observations, *, expected: bool, majorised: bool) -> LikelihoodSums:
         try:
@@ -223,11 +224,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             prediction = functional_call(self.model, self._parameters(theta), part.inputs)
             loss = self._majorised.total(prediction, *part.measured)
             if loss.ndim:
-                msg = (
-                    f"shapes do not match: the model's prediction has {tuple(prediction.batch_shape)}, the target"
-                    f" {tuple(part.target.shape)}; the model must return one value for each observation"
-                )
-                raise InputError(msg)
+                refuse_shapes(prediction, part.target)
             (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
             matrix = np.array([_derivative(slope, theta).cpu().numpy() for slope in gradient])
         slopes = gradient.detach().cpu().numpy()

@@ -47,6 +47,7 @@ class LevenbergMarquardt(SolverOptimizer[GaussNewtonState]):
         Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978).
     """
 
+    task = "LeastSquares"
     kinds = (*SolverOptimizer.kinds, GaussNewtonState, DampedStep, Linearization, Layout)
 
     solver: GaussNewton

@@ -42,6 +42,7 @@ class Newton(SolverOptimizer[NewtonState]):
         Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963), for lambda.
     """
 
+    task = "MaximumLikelihood"
     kinds = (*SolverOptimizer.kinds, NewtonState, LikelihoodSums)
 
     def __init__(

@@ -35,6 +35,9 @@ class SolverOptimizer(Optimizer, ABC, Generic[S]):
     #: What a state that is kept in a checkpoint is made of.
     kinds: ClassVar[tuple[type, ...]] = (Start, Standing, Finding)
 
+    #: The task that it solves.
+    task: ClassVar[str]
+
     def __init__(self, params: Iterable[Tensor], solver: Any) -> None:
         super().__init__(params, {name: value for name, value in asdict(solver).items() if name[0] != "_"})
         if len(self.param_groups) > 1:
