@@ -12,7 +12,7 @@ from torch import nn
 
 from paramfit.facts import Fact, FactKind
 from paramfit.fits.fit import fit
-from paramfit.fits.solve import solve_least_squares
+from paramfit.fits.solved_model import solve_least_squares
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import HuberError, Objective, SquaredError
