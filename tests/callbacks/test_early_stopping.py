@@ -14,6 +14,7 @@ from paramfit.gradients import AnalyticGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
 from paramfit.outcome import Status, Stop
+from paramfit.shown.sentences import sentence
 from paramfit.tasks import HandWrittenDescent
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, validation
 
@@ -57,7 +58,7 @@ def test_message_names_value_threshold_and_patience() -> None:
     assert stopped is not None
     assert stopped[1].status is Status.STOPPED_EARLY
     for part in ("val/loss is 4.75", "0.125", "best 4.25", "2 validations", "patience 2"):
-        assert part in stopped[1].reason
+        assert part in sentence(stopped[1].reason)
 
 
 def test_a_resumed_run_goes_on_counting_with_the_patience_that_is_configured() -> None:
@@ -70,7 +71,7 @@ def test_a_resumed_run_goes_on_counting_with_the_patience_that_is_configured() -
 
     assert stopped is not None
     assert stopped[0] == 6
-    assert "patience 4" in stopped[1].reason
+    assert "patience 4" in sentence(stopped[1].reason)
 
 
 def test_a_metric_that_is_not_there_is_named_with_those_that_are() -> None:

@@ -16,6 +16,7 @@ from paramfit.callbacks import DivergenceDetection, Doctor, FitEarlyStopping, Fi
 from paramfit.data.gaussian import GaussianDataModule
 from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
+from paramfit.facts import Fact
 from paramfit.models import DistributionModel
 from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
@@ -185,7 +186,9 @@ def test_a_guarded_divergence_keeps_the_reason_and_the_updates(make_trainer: Mak
 
     found = estimates()
     assert (found["status"], found["updates"]) == ("diverged", 3)
-    assert found["reason"] == (task.stop.reason if task.stop is not None else None)
+    assert task.stop is not None
+    assert isinstance(task.stop.reason, Fact)
+    assert found["facts"]["reason"]["kind"] == task.stop.reason.kind
     assert found["distance_to_optimum_in_standard_errors"] is None
 
 

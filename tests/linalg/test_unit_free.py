@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from paramfit.facts import Fact, FactKind
 from paramfit.fits.fit import fit
 from paramfit.linalg.unit_free import (
     InverseInformation,
@@ -13,6 +14,7 @@ from paramfit.linalg.unit_free import (
     inverse_information,
 )
 from paramfit.models import FormulaModel
+from paramfit.shown.sentences import sentence
 
 Array = NDArray[np.float64]
 
@@ -56,7 +58,7 @@ def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors
 ) -> None:
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], sign * unit * ROWS[:, 0], ROWS[:, 2]])
     found = inverse(rows, "a", "b", "c", "d")
-    assert found.directions == (f"a and c cannot be told apart: correlation {told}",)
+    assert tuple(map(sentence, found.directions)) == (f"a and c cannot be told apart: correlation {told}",)
     assert set(found.undetermined) == {0, 2}
     reduced = np.linalg.inv(ROWS[:, :3].T @ ROWS[:, :3])
     expected = np.zeros((4, 4))
@@ -66,7 +68,8 @@ def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors
 
 def test_direction_of_three_says_how_to_move_them() -> None:
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], ROWS[:, 0] + 2 * ROWS[:, 1], ROWS[:, 2]])
-    (told,) = inverse(rows, "a", "b", "c", "d").directions
+    (direction,) = inverse(rows, "a", "b", "c", "d").directions
+    told = sentence(direction)
     # 1 * a + 2 * b - 1 * c is the null space, here over its largest part.
     assert told.startswith("a, b and c cannot be told apart: moving them together by ")
     moves = [float(part) for part in told.split(" by ")[1].split(" changes")[0].split()[::2]]
@@ -84,7 +87,7 @@ def test_two_directions_are_two_sentences() -> None:
 def test_column_of_zeros_is_named_and_the_others_keep_their_errors() -> None:
     rows = np.column_stack([ROWS[:, 0], np.zeros(30), ROWS[:, 1]])
     found = inverse(rows, "a", "idle", "c")
-    assert found.directions == ("idle does not change the prediction at the estimate",)
+    assert found.directions == (Fact(FactKind.IDLE, ("idle",)),)
     assert list(found.undetermined) == [1]
     expected = np.zeros((3, 3))
     expected[np.ix_([0, 2], [0, 2])] = np.linalg.inv(ROWS[:, :2].T @ ROWS[:, :2])
@@ -140,7 +143,7 @@ def test_column_below_what_counts_is_named_and_the_others_keep_their_errors() ->
     rows = np.column_stack([ROWS[:, 0], 1e-30 * ROWS[:, 2], ROWS[:, 1]])
     factor = np.linalg.qr(rows, mode="r")
     found = inverse_information(factor, ("a", "faint", "c"), np.array([0.0, 1e-28, 0.0]))
-    assert found.directions == ("faint does not change the prediction at the estimate",)
+    assert found.directions == (Fact(FactKind.IDLE, ("faint",)),)
     assert list(found.undetermined) == [1]
     expected = np.zeros((3, 3))
     expected[np.ix_([0, 2], [0, 2])] = np.linalg.inv(ROWS[:, :2].T @ ROWS[:, :2])

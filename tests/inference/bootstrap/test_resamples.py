@@ -11,11 +11,13 @@ from torch.distributions import Gamma, Normal
 
 import paramfit
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.bootstrap.resamples import Bootstrap, bootstrap
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, GaussianModel, LinearModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
+from paramfit.shown.sentences import sentences
 
 RANDOM = np.random.default_rng(5)
 X = np.linspace(0.0, 5.0, 40)
@@ -83,7 +85,7 @@ def test_standard_error_of_a_mean_is_its_closed_form() -> None:
     found = bootstrap(sample_loss(), sample_loss().theta, 20_000, 1)
     expected = SAMPLE.std() / math.sqrt(len(SAMPLE))
     assert found.standard_errors.item() == pytest.approx(expected, rel=4 / math.sqrt(2 * 20_000) * 1.2)
-    assert (found.failed, found.reason, len(found.estimates)) == (0, None, 20_000)
+    assert (found.failed, found.reasons, len(found.estimates)) == (0, (), 20_000)
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
@@ -175,8 +177,8 @@ def test_resamples_that_determine_nothing_are_left_out_and_told() -> None:
     one_place = ((x[rows] == 0).all(1) | (x[rows] == 1).all(1)).sum()
     assert found.failed == one_place > 0
     assert len(found.estimates) == 300 - one_place
-    assert found.reason is not None
-    assert found.reason.startswith(f"{one_place} of 300 resamples")
+    numbers = {"failed": one_place, "resamples": 300}
+    assert found.reasons == (Fact(FactKind.RESAMPLES_FAILED, numbers=numbers),)
 
 
 def test_parameters_that_cannot_be_told_apart_have_no_estimates() -> None:
@@ -186,8 +188,7 @@ def test_parameters_that_cannot_be_told_apart_have_no_estimates() -> None:
     assert found.estimates[:, :2].isnan().all()
     assert torch.allclose(found.estimates[:, 2], line.estimates[:, 1], atol=1e-5)
     assert found.bca()[0].isnan().all()
-    assert found.reason is not None
-    assert "a and b cannot be told apart" in found.reason
+    assert [(fact.kind, fact.parameters) for fact in found.reasons] == [(FactKind.INSEPARABLE, ("a", "b"))]
 
 
 def test_normal_regression_agrees_with_least_squares() -> None:
@@ -268,7 +269,7 @@ def test_a_direction_that_is_not_determined_takes_no_resample_of_the_others() ->
     )
     found = paramfit.ladder(paramfit.fit(model, (x, 2 * x, counts)), profile=False, bootstrap=100)
     percentile = found.rung("bootstrap percentile")
-    assert percentile.reason is None
+    assert percentile.reasons == ()
     assert set(percentile.intervals) == {"a"}
 
 
@@ -291,4 +292,4 @@ def test_where_many_resamples_fail_there_is_a_reason_instead_of_an_interval() ->
     found = paramfit.ladder(paramfit.fit(LinearModel(), (x, y)), profile=False, bootstrap=300)
     rung = found.rung("bootstrap BCa")
     assert rung.intervals == {}
-    assert "of 300 resamples do not determine all parameters" in (rung.reason or "")
+    assert "of 300 resamples do not determine all parameters" in sentences(rung.reasons)

@@ -6,12 +6,13 @@ import pytest
 
 from paramfit.inference.ladder.disagreement import disagreements
 from paramfit.inference.ladder.rung import Interval, Rung
+from paramfit.shown.sentences import sentence
 
 PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
 
 
 def against(name: str, ends: Interval) -> list[str]:
-    return disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)
+    return list(map(sentence, disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)))
 
 
 @pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
