@@ -4,17 +4,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from torch.distributions import Distribution, GeneralizedPareto, Pareto, Uniform, constraints
+from torch.distributions import Distribution, constraints
 
+from paramfit.distributions.families import inherited_family
 from paramfit.errors import InputError
 
 __all__ = ["argument_bounds", "check_formula", "is_integer", "named_arguments"]
-
-# Where the support ends at the argument: the closed form of its maximum-likelihood estimate.
-_EDGES: Mapping[type[Distribution], Mapping[str, str]] = {
-    Uniform: {"low": "smallest", "high": "largest"},
-    Pareto: {"scale": "smallest"},
-}
 
 # torch leaves the classes of its constraints without a public name.
 _REAL: Any = type(constraints.real)
@@ -136,40 +131,36 @@ def check_formula(kind: type[Distribution], argument: str) -> None:
 
 
 def _edge(kind: type[Distribution], argument: str) -> str | None:
-    for known, edges in _EDGES.items():
-        if issubclass(kind, known):
-            return edges.get(argument)
-    return None
+    """The observation that is the maximum-likelihood estimate of an argument at which the support ends."""
+    return inherited_family(kind).edges.get(argument)
 
 
 def _constraint(kind: type[Distribution], argument: str) -> Any:
-    known = _constraints(kind)
-    if argument not in known:
+    constrained = _constraints(kind)
+    if argument not in constrained:
         msg = (
-            f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(known)}; give"
+            f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(constrained)}; give"
             " {start: ..., fixed: true}"
         )
         raise InputError(msg)
-    return known[argument]
+    return constrained[argument]
 
 
 def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:
     if _is_multivariate(getattr(kind, "support", None)):
         msg = f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
         raise InputError(msg)
-    if issubclass(kind, GeneralizedPareto):
-        msg = f"distribution: torch computes {kind.__name__} in single precision only, in which no fit is exact"
-        raise InputError(msg)
-    found: Any = kind.arg_constraints
-    if issubclass(kind, Uniform):
-        found = dict.fromkeys(_EDGES[Uniform], constraints.dependent)  # each bounds the other: known once it is made
-    if not (isinstance(found, Mapping) and found):
+    own: Any = kind.arg_constraints
+    # Uniform's are a property, since each bounds the other: they are known once it is made.
+    edges = inherited_family(kind).edges
+    constrained: Mapping[str, Any] = own if isinstance(own, Mapping) else dict.fromkeys(edges, constraints.dependent)
+    if not constrained:
         msg = (
             f"distribution: {kind.__name__} does not say what its arguments may be (arg_constraints); write a module"
             " that returns the distribution, and give it by its class_path"
         )
         raise InputError(msg)
-    return found
+    return constrained
 
 
 def _name_of(constraint: Any) -> str:

@@ -35,7 +35,7 @@ from torch.distributions import (
     constraints,
 )
 
-from paramfit.plotting.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.distributions.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
 
 P = torch.tensor([1e-4, 0.025, 0.3, 0.5, 0.9, 0.9999], dtype=torch.float64)
 
