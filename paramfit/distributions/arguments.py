@@ -52,7 +52,7 @@ def is_integer(kind: type[Distribution], argument: str) -> bool:
 
 
 def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | None, float | None]:
-    """Between what a free argument of a distribution lies, by its ``arg_constraints``.
+    """Between what a free argument of a distribution lies, by its ``arg_constraints`` and its family's ``bounds``.
 
     Args:
         kind: the distribution's class.
@@ -83,6 +83,9 @@ def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | No
     if _is_discrete(constraint):
         msg = f"parameters.{argument}: {kind.__name__}'s {argument} is an integer: give {{start: ..., fixed: true}}"
         raise InputError(msg)
+    bounds = inherited_family(kind).bounds.get(argument)
+    if bounds is not None:
+        return bounds
     if isinstance(constraint, _REAL):
         return None, None
     if isinstance(constraint, _ABOVE):

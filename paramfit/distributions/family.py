@@ -57,8 +57,8 @@ class Family:
 
     What is left out is had from the class itself: log-density and cdf by its methods, derivatives by autograd,
     quantiles and figures by numerical integration, and starts are asked for. An entry holds for exactly its class,
-    since a subclass may have another density or other arguments (``Chi2`` is a ``Gamma``); only what says where the
-    support ends (``edges``, ``open_support``, ``circular``), ``median`` and ``cdf`` hold for subclasses as well.
+    since a subclass may have another density or other arguments (``Chi2`` is a ``Gamma``); what says where
+    the support ends (``edges``, ``bounds``, ``open_support``, ``circular``), ``median`` and ``cdf`` are inherited.
 
     Distributions have arguments of shape ``()``, ``(n,)`` or ``(..., 1)``, targets ``(n,)``.
 
@@ -74,6 +74,7 @@ class Family:
         median: where the class has no ``icdf`` to tell it by.
         start: from a sample and the arguments that are given, starts of the others.
         edges: arguments at which the support ends, with the observation that is their maximum-likelihood estimate.
+        bounds: narrower ones than an argument's constraint, between which the likelihood is regular.
         open_support: whether observations at the support's ends are refused: the density is 0 or infinite there
             whatever the data say, so that no likelihood is left to maximise, but torch counts the ends in.
         circular: whether values are angles, of which those within half a turn of ``loc`` are taken.
@@ -91,6 +92,7 @@ class Family:
     median: Callable[[Any], Tensor] | None = None
     start: Callable[[Sample, Given], Starts] | None = None
     edges: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     open_support: bool = False
     circular: bool = False
     majorised: Majorised | None = None

@@ -19,6 +19,7 @@ from paramfit.distributions import argument_bounds, is_integer, named_arguments
         (distributions.NegativeBinomial, "probs", (0.0, 1.0)),
         (distributions.NegativeBinomial, "total_count", (0.0, None)),
         (distributions.Pareto, "alpha", (0.0, None)),
+        (distributions.GeneralizedPareto, "concentration", (-0.5, None)),
     ],
 )
 def test_bounds_are_those_of_the_constraint(

@@ -33,6 +33,9 @@ def _start(sample: Sample, given: Given) -> Starts:
 # the excess z over loc in units of the scale, log S = -log(1 + k z) / k is -z times log1p_ratio(k z).
 
 
+_REGULAR_FROM = -0.5  # below, the density ends so sharply that estimates are not normal, nor errors those by curvature
+
+
 def _excess(distribution: GeneralizedPareto, value: Tensor) -> tuple[Tensor, Tensor]:
     """The excess z, and k z."""
     z = (value - distribution.loc) / distribution.scale
@@ -76,9 +79,11 @@ def _generalized_curvature(distribution: GeneralizedPareto, target: Tensor) -> E
 
 
 def _generalized_information(distribution: GeneralizedPareto) -> Entries:
-    """By Smith, *Maximum likelihood estimation in a class of nonregular cases* (1985): where k is above -1/2."""
+    """By Smith, *Maximum likelihood estimation in a class of nonregular cases* (1985); infinite from -1/2 down."""
     k, scale = distribution.concentration, distribution.scale
-    regular = torch.where(k > -0.5, 1 + 2 * k, math.nan)
+    if not bool((k > _REGULAR_FROM).all()):
+        return {}
+    regular = 1 + 2 * k
     return {
         ("scale", "scale"): lambda: 1 / (scale**2 * regular),
         ("scale", "concentration"): lambda: 1 / (scale * (1 + k) * regular),
@@ -91,7 +96,7 @@ def _generalized_tails(distribution: GeneralizedPareto, value: Tensor) -> tuple[
     return log1mexp(hazard), -hazard
 
 
-_MOST_CONCENTRATION = 0.9  # of a start: probability-weighted moments need a finite mean, and never say more than 1
+_MOST_K, _LEAST_K = 0.9, -0.4  # of a start: probability-weighted moments never say more than 1, and see the bound
 
 
 def _generalized_start(sample: Sample, given: Given) -> Starts:
@@ -106,7 +111,7 @@ def _generalized_start(sample: Sample, given: Given) -> Starts:
         sample.must_vary()
         ranks = (torch.arange(excess.n, dtype=torch.float64) + 0.65) / excess.n
         above = ((1 - ranks) * excess.y.sort().values).mean().item()  # the mean of the smaller of two, halved
-        k = min(2 - excess.mean() / (excess.mean() - 2 * above), _MOST_CONCENTRATION)
+        k = min(max(2 - excess.mean() / (excess.mean() - 2 * above), _LEAST_K), _MOST_K)
         return max(k, -(given["scale"] if "scale" in given else scale_of(k)) / largest)
 
     def scale_of(k: float) -> float:
@@ -139,5 +144,6 @@ FAMILIES = (
         cdf=lambda pareto, value: -torch.expm1(-_generalized_hazard(pareto, value)),
         start=_generalized_start,
         edges={"loc": "smallest"},
+        bounds={"concentration": (_REGULAR_FROM, None)},
     ),
 )
