@@ -26,16 +26,16 @@ Y = torch.tensor([1.0, 3.0], dtype=torch.float64)
 
 
 def test_score_has_a_row_for_every_observation() -> None:
-    found = score_by_autograd(BELL, Y, ["b", "a"])
-    assert found["a"].tolist() == [0.0, -4.0]
-    assert found["b"].tolist() == [0.0, 4.0]
-    assert not found["a"].requires_grad
+    computed = score_by_autograd(BELL, Y, ["b", "a"])
+    assert computed["a"].tolist() == [0.0, -4.0]
+    assert computed["b"].tolist() == [0.0, 4.0]
+    assert not computed["a"].requires_grad
 
 
 def test_curvature_has_a_matrix_for_every_observation() -> None:
-    found = curvature_by_autograd(BELL, Y, ["a", "b"])
-    assert found.tolist() == [[[0.0, 0.0], [0.0, 2.0]], [[4.0, -4.0], [-4.0, 2.0]]]
-    assert not found.requires_grad
+    computed = curvature_by_autograd(BELL, Y, ["a", "b"])
+    assert computed.tolist() == [[[0.0, 0.0], [0.0, 2.0]], [[4.0, -4.0], [-4.0, 2.0]]]
+    assert not computed.requires_grad
 
 
 def test_second_derivative_of_what_is_linear_is_zero() -> None:

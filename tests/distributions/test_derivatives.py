@@ -27,10 +27,10 @@ ZERO = torch.zeros((), dtype=torch.float64)
 def test_score_of_a_distribution_without_closed_form_is_autograds() -> None:
     a, b = (torch.tensor(value, dtype=torch.float64) for value in (2.0, 3.0))
     y = torch.tensor([0.2, 0.6], dtype=torch.float64)
-    found = score(Kumaraswamy(a, b), y, ["concentration1", "concentration0"])
-    torch.testing.assert_close(found["concentration0"], 1 / b + torch.log1p(-(y**a)))
+    computed = score(Kumaraswamy(a, b), y, ["concentration1", "concentration0"])
+    torch.testing.assert_close(computed["concentration0"], 1 / b + torch.log1p(-(y**a)))
     by_first = 1 / a + y.log() - (b - 1) * y**a * y.log() / (1 - y**a)
-    torch.testing.assert_close(found["concentration1"], by_first)
+    torch.testing.assert_close(computed["concentration1"], by_first)
 
 
 class Wider(Normal):
@@ -42,15 +42,15 @@ class Wider(Normal):
 
 def test_subclass_inherits_no_closed_form() -> None:
     zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
-    found = score(Wider(zero, one), torch.tensor([3.0], dtype=torch.float64), ["loc"])
-    assert found["loc"].item() == pytest.approx(1.5)
+    computed = score(Wider(zero, one), torch.tensor([3.0], dtype=torch.float64), ["loc"])
+    assert computed["loc"].item() == pytest.approx(1.5)
 
 
 def test_autograd_works_in_inference_mode() -> None:
     with torch.inference_mode():
         a = torch.tensor(2.0, dtype=torch.float64)
-        found = score(Kumaraswamy(a, a), torch.tensor([0.5], dtype=torch.float64), ["concentration0"])
-    assert found["concentration0"].item() == pytest.approx(0.5 + np.log(0.75))
+        computed = score(Kumaraswamy(a, a), torch.tensor([0.5], dtype=torch.float64), ["concentration0"])
+    assert computed["concentration0"].item() == pytest.approx(0.5 + np.log(0.75))
 
 
 def test_only_the_argument_named_is_computed() -> None:
@@ -60,29 +60,29 @@ def test_only_the_argument_named_is_computed() -> None:
 
 def test_curvature_that_is_the_same_for_all_comes_once() -> None:
     two, three = torch.tensor(2.0, dtype=torch.float64), torch.tensor(3.0, dtype=torch.float64)
-    found = curvature(Gamma(two, three), torch.ones(1000, dtype=torch.float64), ["concentration", "rate"])
-    assert found.shape == (2, 2)
+    computed = curvature(Gamma(two, three), torch.ones(1000, dtype=torch.float64), ["concentration", "rate"])
+    assert computed.shape == (2, 2)
     # trigamma(2) = pi^2 / 6 - 1
     expected = torch.tensor([[torch.pi**2 / 6 - 1, -1 / 3], [-1 / 3, 2 / 9]], dtype=torch.float64)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(computed, expected)
 
 
 def test_one_argument_of_two_gives_its_own_entry() -> None:
     one = torch.ones((), dtype=torch.float64)
-    found = curvature(Normal(0 * one, 2 * one), torch.tensor([4.0], dtype=torch.float64), ["scale"])
-    assert found.tolist() == [[[2.75]]]  # (3 * 2^2 - 1) / 4
+    computed = curvature(Normal(0 * one, 2 * one), torch.tensor([4.0], dtype=torch.float64), ["scale"])
+    assert computed.tolist() == [[[2.75]]]  # (3 * 2^2 - 1) / 4
 
 
 def test_curvature_without_closed_form_is_autograds() -> None:
     a = torch.tensor(2.0, dtype=torch.float64)
-    found = curvature(Kumaraswamy(a, a), torch.tensor([0.2, 0.7], dtype=torch.float64), ["concentration0"])
-    torch.testing.assert_close(found, torch.full((2, 1, 1), 0.25, dtype=torch.float64))
+    computed = curvature(Kumaraswamy(a, a), torch.tensor([0.2, 0.7], dtype=torch.float64), ["concentration0"])
+    torch.testing.assert_close(computed, torch.full((2, 1, 1), 0.25, dtype=torch.float64))
 
 
 def test_kink_has_no_curvature() -> None:
     one = torch.ones((), dtype=torch.float64)
-    found = curvature(Laplace(0 * one, one), torch.tensor([1.0, 2.0], dtype=torch.float64), ["loc"])
-    assert found.flatten().tolist() == [0.0, 0.0]
+    computed = curvature(Laplace(0 * one, one), torch.tensor([1.0, 2.0], dtype=torch.float64), ["loc"])
+    assert computed.flatten().tolist() == [0.0, 0.0]
 
 
 def test_there_is_no_information_without_closed_form() -> None:
@@ -109,17 +109,17 @@ def test_score_of_students_t_keeps_its_digits_where_it_is_nearly_normal() -> Non
     # By mpmath 1.3 with 80 digits, df = 1e6: (psi((v + 1)/2) - psi(v/2) - 1/v - log1p(q) + (v + 1)/(v + y^2) q)/2 with
     # q = y^2/v.
     y = torch.tensor([0.3, 1.7, 40.0], dtype=torch.float64)
-    found = score(StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
+    computed = score(StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
     expected = [2.9297499619287534e-13, -3.9302113020788193e-13, -6.3783814803461325e-7]
-    assert found["df"].tolist() == pytest.approx(expected, rel=1e-12)
+    assert computed["df"].tolist() == pytest.approx(expected, rel=1e-12)
 
 
 def test_curvature_of_students_t_keeps_its_digits_where_it_is_nearly_normal() -> None:
     # By mpmath 1.3 with 80 digits, df = 1e6: minus the derivative of the score that test_score writes out.
     y = torch.tensor([0.3, 1.7, 40.0], dtype=torch.float64)
-    found = curvature(StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
+    computed = curvature(StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
     expected = [5.8594998857850136e-19, -7.8603839063786099e-19, -1.2743171412946953e-12]
-    assert found.flatten().tolist() == pytest.approx(expected, rel=1e-12)
+    assert computed.flatten().tolist() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_curvature_of_students_t_keeps_its_digits_where_it_is_nearly_normal() ->
 def test_information_of_a_nearly_normal_distribution_keeps_its_digits(
     distribution: Distribution, name: str, expected: float
 ) -> None:
-    found = expected_information(distribution, [name])
-    assert found is not None
-    assert found.item() == pytest.approx(expected, rel=1e-10)
+    computed = expected_information(distribution, [name])
+    assert computed is not None
+    assert computed.item() == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("concentration", [-0.3, -1e-9, 0.0, 1e-12, 0.01, 0.7])
