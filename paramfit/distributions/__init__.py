@@ -9,7 +9,6 @@ from paramfit.distributions.censoring import (
     check_statuses,
     stand_ins,
 )
-from paramfit.distributions.check import check_observations
 from paramfit.distributions.density import density_at, log_density
 from paramfit.distributions.derivatives import (
     curvature,
@@ -23,7 +22,7 @@ from paramfit.distributions.derivatives import (
 from paramfit.distributions.families.log_logistic import LogLogistic
 from paramfit.distributions.family import SampleSums
 from paramfit.distributions.start import moment_start
-from paramfit.distributions.support import check_support, support_of
+from paramfit.distributions.support import check_observations, check_support, support_of
 
 __all__ = [
     "Censoring",

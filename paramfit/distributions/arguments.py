@@ -1,15 +1,18 @@
-"""What the arguments of a distribution may be, and whether a likelihood can be maximised by them."""
+"""What the arguments of a distribution may be, whether a likelihood can be maximised by them, and their values."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from paramfit.distributions.families import inherited_family
 from paramfit.errors import InputError
 
-__all__ = ["argument_bounds", "check_formula", "is_integer", "named_arguments"]
+__all__ = ["argument_bounds", "argument_values", "check_formula", "is_integer", "named_arguments", "rebuilt"]
+
+_SAME = ("probs", "logits")  # two ways to say one thing, of which a constructor takes one
 
 # torch leaves the classes of its constraints without a public name.
 _REAL: Any = type(constraints.real)
@@ -133,6 +136,36 @@ def check_formula(kind: type[Distribution], argument: str) -> None:
     argument_bounds(kind, argument)
 
 
+def argument_values(distribution: Distribution, names: Sequence[str] = ()) -> dict[str, Tensor]:
+    """The values with which a distribution can be made again.
+
+    Args:
+        distribution: one whose attributes have the names of its constructor's arguments.
+        names: arguments that have to be among them: they decide between ``probs`` and ``logits``.
+
+    Raises:
+        InputError: if an argument is not kept as an attribute.
+    """
+    wanted = list(named_arguments(type(distribution)))
+    if set(_SAME) <= set(wanted):
+        wanted.remove(_unused_of_the_same(distribution, names))
+    for name in wanted:
+        if not hasattr(distribution, name):
+            msg = (
+                f"distribution: {type(distribution).__name__} does not keep its argument {name} as an attribute of that"
+                " name, so its derivatives cannot be taken; keep it"
+            )
+            raise InputError(msg)
+    return {name: getattr(distribution, name) for name in wanted}
+
+
+def rebuilt(distribution: Distribution, values: Mapping[str, Tensor]) -> Distribution:
+    """A distribution of the same class with these values of its arguments, which are not checked."""
+    kind: Any = type(distribution)  # whose arguments are its own
+    made: Distribution = kind(**values, validate_args=False)
+    return made
+
+
 def _edge(kind: type[Distribution], argument: str) -> str | None:
     """The observation that is the maximum-likelihood estimate of an argument at which the support ends."""
     return inherited_family(kind).edges.get(argument)
@@ -183,3 +216,12 @@ def _is_discrete(constraint: Any) -> bool:
         return constraint is not None and bool(constraint.is_discrete)
     except NotImplementedError:  # known only once it is made
         return False
+
+
+def _unused_of_the_same(distribution: Distribution, names: Sequence[str]) -> str:
+    for name, other in (_SAME, _SAME[::-1]):
+        if name in names:
+            return other
+    # Both may be there, since the one is computed from the other on demand; torch keeps the one that was given.
+    given = getattr(distribution, "_param", None)
+    return "logits" if given is None or given is vars(distribution).get("probs") else "probs"

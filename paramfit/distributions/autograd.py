@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from paramfit.distributions.arguments import argument_values, rebuilt
 from paramfit.distributions.density import log_density
-from paramfit.distributions.rebuilding import argument_values, rebuilt
 
 __all__ = ["broadcast_shape", "curvature_by_autograd", "score_by_autograd"]
 

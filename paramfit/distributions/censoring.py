@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from paramfit.distributions.arguments import argument_values, rebuilt
 from paramfit.distributions.autograd import broadcast_shape, score_by_autograd
 from paramfit.distributions.density import log_density
 from paramfit.distributions.family import no_derivative
-from paramfit.distributions.rebuilding import argument_values, rebuilt
 from paramfit.distributions.tails import log_cdf, log_interval, log_survival
 from paramfit.errors import InputError
 from paramfit.observations import Observations

@@ -1,16 +1,19 @@
-"""Where a distribution has its probability, and observations that it cannot have made."""
+"""Where a distribution has its probability, and observations that it cannot have made or has no likelihood for."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from paramfit.distributions.censoring import Censoring, check_censoring
 from paramfit.distributions.families import inherited_family
 from paramfit.errors import InputError
+from paramfit.observations import Observations
 
-__all__ = ["Support", "check_bounds", "check_support", "support_of"]
+__all__ = ["Support", "check_observations", "check_support", "support_of"]
 
 
 class Support(NamedTuple):
@@ -42,6 +45,40 @@ def support_of(distribution: Distribution) -> Support:
         return Support(_end(0.0), _end(1.0), True)
     low, high = getattr(constraint, "lower_bound", -math.inf), getattr(constraint, "upper_bound", math.inf)
     return Support(_end(low), _end(high), discrete)
+
+
+def check_observations(
+    distribution: Distribution, observations: Observations, names: Sequence[str] = (), source: str = "data"
+) -> None:
+    """Refuse, before a fit, observations that a distribution cannot have made or has no likelihood for.
+
+    Args:
+        distribution: at the start, with arguments of shape ``()`` or ``(n,)``.
+        observations: n of them, some perhaps censored.
+        names: the arguments by which the likelihood of censored ones is to be differentiated.
+        source: where the observations come from, for the message.
+
+    Raises:
+        InputError: naming the first row that is outside the support; with censored rows also for a distribution whose
+            ``cdf`` is missing or cannot be differentiated.
+
+    Example:
+        >>> from torch.distributions import Weibull
+        >>> from paramfit.observations import Censored
+        >>> lifetimes, status = torch.tensor([2.0, 3.0]), torch.tensor([0, 2])
+        >>> censoring = Censored(status, torch.full((2,), torch.inf))
+        >>> check_observations(Weibull(1.0, 1.0), Observations((), lifetimes, None, censoring))
+    """
+    target, _, censoring = observations.measured
+    if censoring is None:
+        check_support(distribution, target, source)
+        return
+    status, upper = censoring
+    check_censoring(distribution, target, status, upper, names, source)
+    check_support(distribution, target, source, status == Censoring.OBSERVED)
+    rows = (status != Censoring.OBSERVED).nonzero().squeeze(-1)
+    low, high = target[rows], torch.where(status == Censoring.INTERVAL, upper, target)[rows]
+    _check_bounds(distribution, low, high, rows, source)
 
 
 def check_support(
@@ -87,7 +124,7 @@ def check_support(
     raise InputError(msg)
 
 
-def check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
+def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
     """Refuse censored observations whose bounds leave all of a distribution, or nothing of it.
 
     Args:

@@ -1,4 +1,4 @@
-"""Derivatives where they are special: far out, without closed form, of subclasses."""
+"""Derivatives where they are special: far out, without closed form, of subclasses, by autograd, at a kink."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,18 @@ from torch.distributions import (
     Normal,
     StudentT,
     VonMises,
+    constraints,
 )
 
-from paramfit.distributions import curvature, expected_information, log_density, score
+from paramfit.distributions import (
+    curvature,
+    expected_information,
+    kinked_argument,
+    log_density,
+    majorised_curvature,
+    majorised_log_prob,
+    score,
+)
 from paramfit.distributions.autograd import curvature_by_autograd, score_by_autograd
 from paramfit.distributions.tails import log_survival
 
@@ -160,3 +169,103 @@ def test_generalized_pareto_passes_through_the_exponential(concentration: float)
 def test_information_of_a_generalized_pareto_has_no_closed_form_where_its_end_is_sharp() -> None:
     information = expected_information(GeneralizedPareto(ZERO, ZERO + 1, ZERO - 0.5), ["scale", "concentration"])
     assert information is None
+
+
+class Bell(Distribution):
+    """Log-density ``-exp(a) (y - b)**2``, up to a constant."""
+
+    arg_constraints = {"a": constraints.real, "b": constraints.real}  # noqa: RUF012  # as torch writes it
+
+    def __init__(self, a: Tensor, b: Tensor, validate_args: bool | None = None) -> None:
+        self.a, self.b = a, b
+        super().__init__(validate_args=validate_args)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return -self.a.exp() * (value - self.b) ** 2
+
+
+BELL = Bell(torch.tensor(0.0, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64))
+AT = torch.tensor([1.0, 3.0], dtype=torch.float64)
+
+
+def test_score_has_a_row_for_every_observation() -> None:
+    computed = score_by_autograd(BELL, AT, ["b", "a"])
+    assert computed["a"].tolist() == [0.0, -4.0]
+    assert computed["b"].tolist() == [0.0, 4.0]
+    assert not computed["a"].requires_grad
+
+
+def test_curvature_has_a_matrix_for_every_observation() -> None:
+    computed = curvature_by_autograd(BELL, AT, ["a", "b"])
+    assert computed.tolist() == [[[0.0, 0.0], [0.0, 2.0]], [[4.0, -4.0], [-4.0, 2.0]]]
+    assert not computed.requires_grad
+
+
+def test_second_derivative_of_what_is_linear_is_zero() -> None:
+    class Linear(Bell):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return self.a * value
+
+    assert curvature_by_autograd(Linear(BELL.a, BELL.b), AT, ["a"]).flatten().tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("derivative", [score_by_autograd, curvature_by_autograd])
+def test_arguments_of_the_distribution_are_left_alone(derivative: object) -> None:
+    assert callable(derivative)
+    derivative(BELL, AT, ["a"])
+    assert not BELL.a.requires_grad
+
+
+def column(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+LAPLACE_Y = column(0.2, 1.0, 1.5, 4.0)
+START = column(1.2, 0.8)  # loc and scale
+
+
+def majorised_at(theta: Tensor) -> Tensor:
+    return majorised_log_prob(Laplace(theta[0], theta[1]), LAPLACE_Y)
+
+
+def test_value_and_slope_are_the_densitys() -> None:
+    torch.testing.assert_close(majorised_at(START), Laplace(*START).log_prob(LAPLACE_Y))
+    slopes = [
+        torch.autograd.functional.jacobian(function, START)
+        for function in (majorised_at, lambda theta: Laplace(theta[0], theta[1]).log_prob(LAPLACE_Y))
+    ]
+    torch.testing.assert_close(*slopes)
+
+
+def test_derivative_of_the_slope_is_the_curvature() -> None:
+    curved = majorised_curvature(Laplace(*START), LAPLACE_Y, ["loc", "scale"])
+    for row, y in enumerate(LAPLACE_Y):
+        hessian = torch.autograd.functional.hessian(
+            lambda theta, y=y: -majorised_log_prob(Laplace(theta[0], theta[1]), y), START
+        )
+        torch.testing.assert_close(curved[row], hessian)
+
+
+def test_parabola_touches_the_loss_and_lies_above_it() -> None:
+    laplace = Laplace(*START)
+    weight = majorised_curvature(laplace, LAPLACE_Y, ["loc"])[:, 0, 0]
+    slope = torch.sign(LAPLACE_Y - laplace.loc) / laplace.scale  # of the log-density
+    for move in torch.linspace(-3.0, 3.0, 25, dtype=torch.float64):
+        parabola = laplace.log_prob(LAPLACE_Y) + slope * move - weight * move**2 / 2
+        assert (Laplace(START[0] + move, START[1]).log_prob(LAPLACE_Y) >= parabola - 1e-12).all()
+
+
+def test_curvature_is_finite_on_the_kink_itself() -> None:
+    assert majorised_curvature(Laplace(LAPLACE_Y[0], START[1]), LAPLACE_Y, ["loc"]).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("distribution", "names", "argument"),
+    [
+        (Laplace(0.0, 1.0), ["loc", "scale"], "loc"),
+        (Laplace(0.0, 1.0), ["scale"], None),
+        (Normal(0.0, 1.0), ["loc"], None),
+    ],
+)
+def test_argument_with_a_kink(distribution: Laplace | Normal, names: list[str], argument: str | None) -> None:
+    assert kinked_argument(distribution, names) == argument

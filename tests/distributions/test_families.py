@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Kumaraswamy, NegativeBinomial, VonMises
+from torch.distributions import Distribution, Kumaraswamy, NegativeBinomial, RelaxedBernoulli, VonMises
 
 from paramfit import InputError
 from paramfit.distributions import (
@@ -18,13 +18,14 @@ from paramfit.distributions import (
     sample_sums,
     score,
 )
+from paramfit.distributions.arguments import argument_values, rebuilt
 from paramfit.distributions.autograd import curvature_by_autograd, score_by_autograd
 from paramfit.distributions.cdf import cumulative, quantile
 from paramfit.distributions.center import mean_of, median_of
 from paramfit.distributions.families import FAMILIES
-from paramfit.distributions.rebuilding import argument_values, rebuilt
 from paramfit.distributions.tails import log_cdf, log_interval, log_survival
 from tests.distributions.families import ROWS, Row
+from tests.distributions.only_density import OnlyDensity
 
 INFORMED = [name for name, row in ROWS.items() if FAMILIES[row.kind].information]
 TAILED = [name for name, row in ROWS.items() if FAMILIES[row.kind].tails]
@@ -227,9 +228,8 @@ def test_cumulative_probabilities_and_quantiles_are_scipys(row: Row) -> None:
 @parametrize_rows()
 def test_mean_and_median_are_scipys_where_the_class_tells_them(row: Row) -> None:
     truth, (mean, median) = row.scipy(), (center(row.distribution()) for center in (mean_of, median_of))
-    # of a half-Cauchy SciPy calls the mean infinite, torch too; of a Cauchy neither has one; an angle has no mean
-    assert mean is not None
-    if row.kind is not VonMises:
+    assert mean is not None  # not a number of a Cauchy
+    if row.kind is not VonMises:  # whose angles have no mean
         np.testing.assert_allclose(mean.item(), truth.mean(), rtol=1e-6)
     if median is not None:
         np.testing.assert_allclose(median.item(), truth.median(), rtol=1e-9)
@@ -262,3 +262,11 @@ def test_newton_goes_from_the_start_to_the_maximum_in_a_few_steps(row: Row) -> N
         step = torch.linalg.solve(rows.expand(500, *rows.shape[-2:]).sum(0), slopes)
         arguments |= {argument: arguments[argument] + step[k].item() for k, argument in enumerate(row.names)}
     assert slopes @ step < 1e-16  # squared standard errors from the maximum
+
+
+@pytest.mark.parametrize(
+    "distribution", [OnlyDensity(0.0), RelaxedBernoulli(torch.ones(()), torch.ones(()) / 2)], ids=str
+)
+def test_class_that_tells_neither_mean_nor_median_has_neither(distribution: Distribution) -> None:
+    assert mean_of(distribution) is None
+    assert median_of(distribution) is None

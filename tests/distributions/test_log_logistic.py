@@ -19,14 +19,6 @@ def test_moments_are_scipys() -> None:
     np.testing.assert_allclose(DISTRIBUTION.variance[2:], FISK.var()[2:], rtol=1e-9)
     assert DISTRIBUTION.mean[0] == math.inf
     assert DISTRIBUTION.variance[:2].tolist() == [math.inf, math.inf]
-    np.testing.assert_allclose(DISTRIBUTION.entropy(), FISK.entropy(), rtol=1e-12)
-
-
-def test_mode_is_where_the_density_is_largest() -> None:
-    assert DISTRIBUTION.mode[0] == 0.0  # it grows without limit towards 0
-    peaked = paramfit.LogLogistic(SCALE, SHAPE[1:])
-    for factor in (0.99, 1.01):
-        assert (peaked.log_prob(factor * peaked.mode) < peaked.log_prob(peaked.mode)).all()
 
 
 def test_density_and_probabilities_are_scipys() -> None:

@@ -7,15 +7,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from numpy.typing import NDArray
 from scipy import optimize, stats
+from torch import Tensor
 
 from paramfit import DistributionModel, compare, fit
 from paramfit.cli import main
+from tests.distributions.only_density import OnlyDensity
 
 Array = NDArray[np.float64]
 Truth = Callable[..., Any]  # arguments to SciPy's frozen distribution
+
+
+class Logistic(OnlyDensity):
+    """A class without an entry: all is done by autograd."""
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return torch.sigmoid((value - self.loc) / self.scale)
+
 
 CASES: dict[str, tuple[str, dict[str, Any], Truth, tuple[float, float]]] = {
     "generalised Pareto": (
@@ -35,6 +46,12 @@ CASES: dict[str, tuple[str, dict[str, Any], Truth, tuple[float, float]]] = {
         {"scale": None, "shape": None},
         lambda scale, shape: stats.fisk(shape, scale=scale),
         (1.5, 2.3),
+    ),
+    "class without an entry, by autograd": (
+        "tests.fits.test_families.Logistic",
+        {"loc": 1.0, "scale": 1.0},
+        lambda loc, scale: stats.logistic(loc, scale),
+        (1.5, 0.7),
     ),
 }
 

@@ -65,12 +65,6 @@ class LogLogistic(Distribution):
         return torch.where(self.shape > 1, self.scale * _moment(self.shape), math.inf)
 
     @property
-    def mode(self) -> Tensor:
-        """0 where the shape is at most 1."""
-        excess = (self.shape - 1).clamp_min(0.0)
-        return self.scale * (excess / (self.shape + 1)) ** (1 / self.shape)
-
-    @property
     def variance(self) -> Tensor:
         """Infinite where the shape is at most 2."""
         spread = _moment(self.shape / 2) - _moment(self.shape) ** 2
@@ -97,10 +91,6 @@ class LogLogistic(Distribution):
     def icdf(self, value: Tensor) -> Tensor:
         """The quantile of a probability."""
         return self.scale * (torch.logit(value) / self.shape).exp()
-
-    def entropy(self) -> Tensor:
-        """The expected negative log-density."""
-        return 2 + (self.scale / self.shape).log()
 
 
 def _moment(order: Tensor) -> Tensor:

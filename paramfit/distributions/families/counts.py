@@ -1,4 +1,4 @@
-"""Counts of successes and failures in independent trials: Bernoulli, binomial, geometric, negative binomial."""
+"""Counts of events (Poisson), and of successes and failures in independent trials."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import scipy.special
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Binomial, ContinuousBernoulli, Geometric, NegativeBinomial
+from torch.distributions import Bernoulli, Binomial, ContinuousBernoulli, Geometric, NegativeBinomial, Poisson
 from torch.nn.functional import softplus
 
 from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
@@ -172,6 +172,14 @@ def _negative_binomial_start(sample: Sample, given: Given) -> Starts:
 
 
 FAMILIES = (
+    Family(
+        Poisson,
+        score=lambda poisson, target: {"rate": lambda: target / poisson.rate - 1},
+        curvature=lambda poisson, target: {("rate", "rate"): lambda: target / poisson.rate**2},
+        information=lambda poisson: {("rate", "rate"): lambda: 1 / poisson.rate},
+        cdf=lambda poisson, value: by_scipy(scipy.special.pdtr, value, poisson.rate),
+        start=lambda sample, _: {"rate": lambda: sample.mean() or 0.5 / sample.n},
+    ),
     Family(
         Bernoulli,
         score=lambda bernoulli, target: _score(bernoulli, target, 1.0),
