@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from paramfit import distributions
+from paramfit.distributions import log_density
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.results.provenance import ModelDescription, ParameterDescription
@@ -72,10 +74,11 @@ class WrittenModel:
 
     @cached_property
     def kind(self) -> type[Distribution] | None:
-        """The distribution's class, where it is one of torch's own: a file must not say what is imported."""
+        """The distribution's class, where it is torch's or ours: a file must not say what is imported."""
         package, _, name = (self.distribution or "").rpartition(".")
-        found = getattr(torch.distributions, name, None) if package.startswith("torch.distributions") else None
-        return found if isinstance(found, type) and issubclass(found, Distribution) else None
+        library = {"torch": torch.distributions, "paramfit": distributions}.get(package.partition(".")[0])
+        kind = getattr(library, name, None)
+        return kind if isinstance(kind, type) and issubclass(kind, Distribution) else None
 
     @property
     def is_discrete(self) -> bool:
@@ -123,7 +126,7 @@ class WrittenModel:
                 arguments[name] = torch.where(inside, value, _HARMLESS)  # some classes look although told not to
         made = self.kind(**arguments, validate_args=False)  # type: ignore[arg-type]  # a subclass has its own
         support: Any = made.support
-        density: Tensor = torch.where(support.check(target), made.log_prob(target), -torch.inf)
+        density: Tensor = torch.where(support.check(target), log_density(made, target), -torch.inf)
         return torch.where(allowed, density, torch.nan)
 
     def outside(self, name: str, value: float) -> bool:

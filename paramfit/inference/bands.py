@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit.distributions.center import predicted_mean
-from paramfit.distributions.ends import support_of
+from paramfit.distributions.support import support_of
 from paramfit.facts import Reason
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty

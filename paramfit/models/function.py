@@ -58,7 +58,7 @@ class FunctionModel(ParametricModel):
         dtype: str = "float64",
     ) -> None:
         super().__init__()
-        self.function = _found(function) if isinstance(function, str) else function
+        self.function = _function_at(function) if isinstance(function, str) else function
         self.function_name = function if isinstance(function, str) else getattr(function, "__name__", repr(function))
         arguments = _arguments(self.function, self.function_name)
         given = dict(zip(as_names("parameters", parameters or {}), (parameters or {}).values(), strict=True))
@@ -128,21 +128,21 @@ class FunctionModel(ParametricModel):
             starts = {name: self.specifications[name].start for name in self.names}
             check_followed(self.function, self.function_name, named, starts)
             self._is_followed = True
-        found = self.function(**named, **dict(zip(self.names, values, strict=True)))
-        if not isinstance(found, Tensor):
-            msg = f"function: {self.function_name} returned {type(found).__name__}, not a tensor"
+        prediction = self.function(**named, **dict(zip(self.names, values, strict=True)))
+        if not isinstance(prediction, Tensor):
+            msg = f"function: {self.function_name} returned {type(prediction).__name__}, not a tensor"
             raise InputError(msg)
-        return found
+        return prediction
 
 
-def _found(path: str) -> Callable[..., Any]:
+def _function_at(path: str) -> Callable[..., Any]:
     """The function at an import path."""
-    found = imported("function", path, "decay.curve, for a function curve in decay.py")
-    if not callable(found):
-        msg = f"function: {path} is of type {type(found).__name__}, which cannot be called"
+    function: Any = imported("function", path, "decay.curve, for a function curve in decay.py")
+    if not callable(function):
+        msg = f"function: {path} is of type {type(function).__name__}, which cannot be called"
         raise InputError(msg)
-    function: Callable[..., Any] = found
-    return function
+    named: Callable[..., Any] = function
+    return named
 
 
 def _arguments(function: Callable[..., Any], called: str) -> dict[str, bool]:

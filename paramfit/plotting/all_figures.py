@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from paramfit.data.described import DescribedData
 from paramfit.distributions.center import mean_of, median_of
-from paramfit.distributions.ends import support_of
+from paramfit.distributions.support import support_of
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective

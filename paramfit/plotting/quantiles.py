@@ -10,8 +10,8 @@ from scipy.special import betaincinv, ndtri
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from paramfit.distributions.ends import support_of
-from paramfit.plotting.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.distributions.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.distributions.support import support_of
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.points import draw_dots, parts, shown_rows
 

@@ -3,30 +3,16 @@
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from functools import singledispatch
 from typing import Any
 
-import numpy as np
-import scipy.special
-import scipy.stats
 import torch
 from scipy.interpolate import PchipInterpolator
 from torch import Tensor
-from torch.distributions import (
-    Bernoulli,
-    Beta,
-    Binomial,
-    Distribution,
-    FisherSnedecor,
-    Geometric,
-    MixtureSameFamily,
-    NegativeBinomial,
-    Poisson,
-    StudentT,
-    VonMises,
-)
+from torch.distributions import Distribution, MixtureSameFamily
 
-from paramfit.distributions.ends import Support, support_of
+from paramfit.distributions.density import log_density
+from paramfit.distributions.families import inherited_family
+from paramfit.distributions.support import Support, support_of
 
 __all__ = ["cumulative", "mid_cumulative", "mid_quantile", "quantile", "unrolled"]
 
@@ -42,8 +28,8 @@ _MOST_DOUBLINGS = 1000
 def cumulative(distribution: Distribution, values: Tensor) -> Tensor:
     """The probability of a value up to and including the given one, ``F(y) = P(Y <= y)``, in float64.
 
-    By torch's ``cdf`` where there is one, by scipy's closed forms for the families that torch leaves out, and
-    otherwise by quadrature of the density (double exponential) or by adding up the probability mass.
+    By the family's own ``cdf`` or torch's where there is one, and otherwise by quadrature of the density (double
+    exponential) or by adding up the probability mass.
 
     Args:
         distribution: of batch shape ``()`` or one that broadcasts with the values, as each row's own.
@@ -55,16 +41,17 @@ def cumulative(distribution: Distribution, values: Tensor) -> Tensor:
     support, values = support_of(distribution), unrolled(distribution, values.detach().double())
     inside = torch.maximum(torch.minimum(values, support.high), support.low)
     with torch.no_grad():
-        found = _cumulative(distribution, inside).double()
-    found = torch.where(values < support.low, 0.0, torch.where(values >= support.high, 1.0, found))
-    return found.clamp(0.0, 1.0)
+        below = _cumulative(distribution, inside).double()
+    below = torch.where(values < support.low, 0.0, torch.where(values >= support.high, 1.0, below))
+    return below.clamp(0.0, 1.0)
 
 
 def unrolled(distribution: Distribution, values: Tensor) -> Tensor:
     """Angles of a von Mises distribution within half a turn of its location, where its circle is cut; others as is."""
-    if not isinstance(distribution, VonMises):
+    if not inherited_family(type(distribution)).circular:
         return values
-    location = distribution.loc.detach().double()
+    circle: Any = distribution  # whose class has a loc
+    location: Tensor = circle.loc.detach().double()
     return location + torch.remainder(values - location + math.pi, 2 * math.pi) - math.pi
 
 
@@ -123,8 +110,8 @@ def _bisected(
 ) -> Tensor:
     """The smallest value (or whole number) where the function has reached the probability: bisection and secants."""
     low, high = _bracket(distribution, function, probability, near)
-    found, still = torch.full_like(probability, high), torch.arange(len(probability))
-    a, b = torch.full_like(probability, low), found.clone()
+    value, still = torch.full_like(probability, high), torch.arange(len(probability))
+    a, b = torch.full_like(probability, low), value.clone()
     below, above = torch.full_like(a, math.nan), torch.full_like(a, math.nan)  # the function less the probability
     for step in range(_MOST_HALVINGS):
         middle = ((a + b) / 2).floor() if whole else a + (b - a) / 2
@@ -136,14 +123,14 @@ def _bisected(
         a, below = torch.where(reached, a, middle), torch.where(reached, below, excess)
         b, above = torch.where(reached, middle, b), torch.where(reached, excess, above)
         exact = (excess.abs() <= _EXACT * torch.minimum(probability, 1 - probability)) & (not whole)
-        found[still] = torch.where(exact, middle, b)
+        value[still] = torch.where(exact, middle, b)
         after = (a + b) / 2
         left = ~exact & ((after.floor() if whole else after) > a) & (after < b)
         if not bool(left.any()):
             break
         still, probability = still[left], probability[left]
         a, b, below, above = a[left], b[left], below[left], above[left]
-    return found
+    return value
 
 
 def _bracket(
@@ -167,72 +154,19 @@ def _bracket(
     return math.floor(ends[0]) if support.discrete else ends[0], math.ceil(ends[1]) if support.discrete else ends[1]
 
 
-@singledispatch
 def _cumulative(distribution: Distribution, values: Tensor) -> Tensor:
+    closed = inherited_family(type(distribution)).cdf
+    if closed is not None:
+        return closed(distribution, values)
+    if isinstance(distribution, MixtureSameFamily):  # torch asks its components, some of which have no cdf of torch's
+        below = cumulative(distribution.component_distribution, values.unsqueeze(-1))
+        weights: Tensor = distribution.mixture_distribution.probs
+        return (below * weights).sum(-1)
     try:
-        found: Tensor = distribution.cdf(values)
+        return torch.as_tensor(distribution.cdf(values))
     except NotImplementedError:
-        return (
-            _added_up(distribution, values) if support_of(distribution).discrete else _integrated(distribution, values)
-        )
-    return found
-
-
-def _by_scipy(function: Callable[..., Any], *arguments: Tensor) -> Tensor:
-    return torch.from_numpy(np.asarray(function(*(argument.detach().double().numpy() for argument in arguments))))
-
-
-@_cumulative.register
-def _(distribution: Bernoulli, values: Tensor) -> Tensor:
-    return torch.where(values < 1, 1 - distribution.probs, 1.0)
-
-
-@_cumulative.register
-def _(distribution: Binomial, values: Tensor) -> Tensor:
-    left = distribution.total_count - values.floor()
-    found = _by_scipy(scipy.special.betainc, left.clamp_min(1.0), values.floor() + 1, 1 - distribution.probs)
-    return torch.where(left < 1, 1.0, found)
-
-
-@_cumulative.register
-def _(distribution: Geometric, values: Tensor) -> Tensor:
-    return -torch.expm1((values.floor() + 1) * torch.log1p(-distribution.probs))
-
-
-@_cumulative.register
-def _(distribution: NegativeBinomial, values: Tensor) -> Tensor:
-    return _by_scipy(scipy.special.betainc, distribution.total_count, values.floor() + 1, 1 - distribution.probs)
-
-
-@_cumulative.register
-def _(distribution: Poisson, values: Tensor) -> Tensor:
-    return _by_scipy(scipy.special.pdtr, values, distribution.rate)
-
-
-@_cumulative.register
-def _(distribution: Beta, values: Tensor) -> Tensor:
-    return _by_scipy(scipy.special.betainc, distribution.concentration1, distribution.concentration0, values)
-
-
-@_cumulative.register
-def _(distribution: FisherSnedecor, values: Tensor) -> Tensor:
-    return _by_scipy(scipy.special.fdtr, distribution.df1, distribution.df2, values)
-
-
-@_cumulative.register
-def _(distribution: StudentT, values: Tensor) -> Tensor:
-    return _by_scipy(scipy.special.stdtr, distribution.df, (values - distribution.loc) / distribution.scale)
-
-
-@_cumulative.register
-def _(distribution: MixtureSameFamily, values: Tensor) -> Tensor:
-    found = cumulative(distribution.component_distribution, values.unsqueeze(-1))
-    return (found * distribution.mixture_distribution.probs).sum(-1)
-
-
-@_cumulative.register
-def _(distribution: VonMises, values: Tensor) -> Tensor:
-    return _by_scipy(scipy.stats.vonmises.cdf, values - distribution.loc, distribution.concentration)
+        add = _added_up if support_of(distribution).discrete else _integrated
+        return add(distribution, values)
 
 
 def _added_up(distribution: Distribution, values: Tensor) -> Tensor:
@@ -244,7 +178,7 @@ def _added_up(distribution: Distribution, values: Tensor) -> Tensor:
     total = torch.zeros_like(values)
     for start in range(0, span, rows):
         integers = low + torch.arange(start, min(start + rows, span), dtype=values.dtype).unsqueeze(-1)
-        mass = distribution.log_prob(torch.minimum(integers, values)).exp()
+        mass = log_density(distribution, torch.minimum(integers, values)).exp()
         total = total + torch.where(integers <= values, mass, 0.0).sum(0)
     return total
 
@@ -279,6 +213,6 @@ def _area(distribution: Distribution, values: Tensor, end: Tensor, scale: Tensor
         else:
             steps = scale * part.exp()
             points, weight = values + end.sign() * steps, steps * turn
-        density = distribution.log_prob(points.clamp(first, last)).exp() * weight
+        density = log_density(distribution, points.clamp(first, last)).exp() * weight
         total = total + density.nan_to_num(0.0, 0.0).sum(0)  # at an end the density itself may be infinite
     return total

@@ -35,7 +35,7 @@ from torch.distributions import (
     constraints,
 )
 
-from paramfit.plotting.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.distributions.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
 
 P = torch.tensor([1e-4, 0.025, 0.3, 0.5, 0.9, 0.9999], dtype=torch.float64)
 
@@ -109,8 +109,8 @@ def test_quantiles_are_scipys(ours: Distribution, scipys: Any) -> None:
 
 def test_many_quantiles_are_interpolated_closer_than_the_eye_sees() -> None:
     probability = torch.linspace(1e-6, 1 - 1e-6, 3000, dtype=torch.float64)
-    found = quantile(Gamma(number(2.5), number(0.5)), probability, torch.tensor([1.0, 9.0], dtype=torch.float64))
-    assert found.numpy() == pytest.approx(scipy.stats.gamma(2.5, scale=2).ppf(probability.numpy()), rel=5e-4)
+    computed = quantile(Gamma(number(2.5), number(0.5)), probability, torch.tensor([1.0, 9.0], dtype=torch.float64))
+    assert computed.numpy() == pytest.approx(scipy.stats.gamma(2.5, scale=2).ppf(probability.numpy()), rel=5e-4)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), DISCRETE, ids=named)
@@ -140,8 +140,8 @@ def test_mixture_of_what_has_no_cdf_is_that_of_its_components() -> None:
     pair = torch.tensor([-1.0, 3.0], dtype=torch.float64)
     mixture = MixtureSameFamily(Categorical(number(0.5).expand(2)), StudentT(number(4.0).expand(2), pair, number(1.0)))
     expected = (scipy.stats.t(4, -1).cdf([-2.0, 1.0, 5.0]) + scipy.stats.t(4, 3).cdf([-2.0, 1.0, 5.0])) / 2
-    found = cumulative(mixture, torch.tensor([-2.0, 1.0, 5.0], dtype=torch.float64))
-    assert found.numpy() == pytest.approx(expected, rel=1e-7)
+    computed = cumulative(mixture, torch.tensor([-2.0, 1.0, 5.0], dtype=torch.float64))
+    assert computed.numpy() == pytest.approx(expected, rel=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -160,13 +160,13 @@ def test_mixture_of_what_has_no_cdf_is_that_of_its_components() -> None:
     ids=named,
 )
 def test_each_row_has_its_own_distribution(rows: Distribution, expected: np.ndarray) -> None:
-    found = cumulative(rows, torch.full((3,), 2.0, dtype=torch.float64))
-    assert found.numpy() == pytest.approx(expected, rel=1e-12)
+    computed = cumulative(rows, torch.full((3,), 2.0, dtype=torch.float64))
+    assert computed.numpy() == pytest.approx(expected, rel=1e-12)
 
 
 def test_outside_the_support_is_zero_or_one() -> None:
-    found = cumulative(Uniform(number(1.0), number(2.0), validate_args=True), torch.tensor([0.0, 1.0, 2.0, 9.0]))
-    assert found.tolist() == [0.0, 0.0, 1.0, 1.0]
+    computed = cumulative(Uniform(number(1.0), number(2.0), validate_args=True), torch.tensor([0.0, 1.0, 2.0, 9.0]))
+    assert computed.tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_large_counts_need_no_sum_over_integers() -> None:
@@ -175,6 +175,6 @@ def test_large_counts_need_no_sum_over_integers() -> None:
 
 
 def test_circle_is_cut_opposite_the_location() -> None:
-    found = unrolled(VonMises(number(3.0), number(1.0)), torch.tensor([-3.0, 3.0, 0.0], dtype=torch.float64))
-    assert found.tolist() == pytest.approx([2 * math.pi - 3.0, 3.0, 0.0])
+    computed = unrolled(VonMises(number(3.0), number(1.0)), torch.tensor([-3.0, 3.0, 0.0], dtype=torch.float64))
+    assert computed.tolist() == pytest.approx([2 * math.pi - 3.0, 3.0, 0.0])
     assert unrolled(Normal(0.0, 1.0), P) is P
