@@ -55,9 +55,9 @@ def cumulative(distribution: Distribution, values: Tensor) -> Tensor:
     support, values = support_of(distribution), unrolled(distribution, values.detach().double())
     inside = torch.maximum(torch.minimum(values, support.high), support.low)
     with torch.no_grad():
-        found = _cumulative(distribution, inside).double()
-    found = torch.where(values < support.low, 0.0, torch.where(values >= support.high, 1.0, found))
-    return found.clamp(0.0, 1.0)
+        probability = _cumulative(distribution, inside).double()
+    probability = torch.where(values < support.low, 0.0, torch.where(values >= support.high, 1.0, probability))
+    return probability.clamp(0.0, 1.0)
 
 
 def unrolled(distribution: Distribution, values: Tensor) -> Tensor:
@@ -123,8 +123,8 @@ def _bisected(
 ) -> Tensor:
     """The smallest value (or whole number) where the function has reached the probability: bisection and secants."""
     low, high = _bracket(distribution, function, probability, near)
-    found, still = torch.full_like(probability, high), torch.arange(len(probability))
-    a, b = torch.full_like(probability, low), found.clone()
+    quantile, still = torch.full_like(probability, high), torch.arange(len(probability))
+    a, b = torch.full_like(probability, low), quantile.clone()
     below, above = torch.full_like(a, math.nan), torch.full_like(a, math.nan)  # the function less the probability
     for step in range(_MOST_HALVINGS):
         middle = ((a + b) / 2).floor() if whole else a + (b - a) / 2
@@ -136,14 +136,14 @@ def _bisected(
         a, below = torch.where(reached, a, middle), torch.where(reached, below, excess)
         b, above = torch.where(reached, middle, b), torch.where(reached, excess, above)
         exact = (excess.abs() <= _EXACT * torch.minimum(probability, 1 - probability)) & (not whole)
-        found[still] = torch.where(exact, middle, b)
+        quantile[still] = torch.where(exact, middle, b)
         after = (a + b) / 2
         left = ~exact & ((after.floor() if whole else after) > a) & (after < b)
         if not bool(left.any()):
             break
         still, probability = still[left], probability[left]
         a, b, below, above = a[left], b[left], below[left], above[left]
-    return found
+    return quantile
 
 
 def _bracket(
@@ -170,12 +170,12 @@ def _bracket(
 @singledispatch
 def _cumulative(distribution: Distribution, values: Tensor) -> Tensor:
     try:
-        found: Tensor = distribution.cdf(values)
+        probability: Tensor = distribution.cdf(values)
     except NotImplementedError:
         return (
             _added_up(distribution, values) if support_of(distribution).discrete else _integrated(distribution, values)
         )
-    return found
+    return probability
 
 
 def _by_scipy(function: Callable[..., Any], *arguments: Tensor) -> Tensor:
@@ -190,8 +190,8 @@ def _(distribution: Bernoulli, values: Tensor) -> Tensor:
 @_cumulative.register
 def _(distribution: Binomial, values: Tensor) -> Tensor:
     left = distribution.total_count - values.floor()
-    found = _by_scipy(scipy.special.betainc, left.clamp_min(1.0), values.floor() + 1, 1 - distribution.probs)
-    return torch.where(left < 1, 1.0, found)
+    probability = _by_scipy(scipy.special.betainc, left.clamp_min(1.0), values.floor() + 1, 1 - distribution.probs)
+    return torch.where(left < 1, 1.0, probability)
 
 
 @_cumulative.register
@@ -226,8 +226,8 @@ def _(distribution: StudentT, values: Tensor) -> Tensor:
 
 @_cumulative.register
 def _(distribution: MixtureSameFamily, values: Tensor) -> Tensor:
-    found = cumulative(distribution.component_distribution, values.unsqueeze(-1))
-    return (found * distribution.mixture_distribution.probs).sum(-1)
+    component = cumulative(distribution.component_distribution, values.unsqueeze(-1))
+    return (component * distribution.mixture_distribution.probs).sum(-1)
 
 
 @_cumulative.register
