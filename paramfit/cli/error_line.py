@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from itertools import groupby
 
 from yaml import YAMLError
@@ -18,6 +19,7 @@ _EXPECTED = re.compile(r"Expected an? <class '([\w.]+)'>")
 _GIVEN = re.compile(r"(?:Got|Given) value: (.*)")
 _NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' is not accepted")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
+_ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
@@ -73,6 +75,8 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return f"config: {', '.join(files)} is empty or no mapping of options; configs/ has one for each lesson"
     if text.startswith("Not a valid subclass"):
         return _one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
+    if match := _ABSTRACT.search(text):
+        return _one_line(f"{place}: {_unwritten(match[1])}")
     if match := _NO_CLASS.search(text):
         name = next((group for group in match.groups() if group), "")
         return _one_line(f"{place}: {_no_class(name, text, str(error))}")
@@ -108,6 +112,13 @@ def _no_class(name: str, text: str, context: str) -> str:
     shown = given[-1] if given and text.startswith("No module") else name or text
     elsewhere = "give module.Class, where a module in the working directory is found too"
     return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, elsewhere, most=1)}"
+
+
+def _unwritten(path: str) -> str:
+    """What an abstract class leaves to its subclasses."""
+    module, _, name = path.rpartition(".")
+    abstract = sorted(getattr(import_module(module), name).__abstractmethods__)
+    return f"{path} is abstract: it has no {' and no '.join(abstract)}; write {'it' if len(abstract) == 1 else 'them'}"
 
 
 def _with_dots(message: str, options: Sequence[str]) -> str:
