@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import paramfit
+from paramfit.cli import main
 from paramfit.cli.front_door import EXIT_CODES
 from tests.page import PAGES, REPOSITORY, assert_printed, blocks_of, run_page
 
@@ -69,6 +70,20 @@ def test_every_page_is_in_the_navigation() -> None:
         *(page.name for page in PAGES if page.parent != REPOSITORY),
         "reference.md",
     }
+
+
+def test_every_option_in_a_line_of_text_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    options = {
+        option
+        for page in PAGES
+        for option in re.findall(r"`[^`\n]*?(--[\w.]+)", page.read_text(encoding="utf-8"))
+        if not option.startswith(("--model", "--data"))  # what a class takes is tried where the page runs it
+    }
+    main(["fit", "--help"])
+    main(["predict", "--help"])
+    listed = capsys.readouterr().out
+    assert len(options) > 10
+    assert {option for option in options if f"{option} " not in listed} <= {"--help"}
 
 
 def test_the_exit_codes_are_all_there() -> None:
