@@ -105,7 +105,7 @@ def _draw(axes: Axes, profile: Profile, error: float | None) -> None:
     axes.plot(values, deviance, color="tab:blue", label="profile", zorder=3)
     _draw_ends(axes, ends, threshold, "tab:blue", "o", "profile interval")
     for end, side, place in ((profile.lower, "lower", 0.04), (profile.upper, "upper", 0.96)):
-        if not _there(end):
+        if not _is_drawn(end):
             axes.text(
                 place,
                 0.96,
@@ -143,7 +143,7 @@ def _draw_ends(axes: Axes, ends: _Ends, height: float, color: str, marker: str, 
         axes.plot(finite, heights, marker, color=color, markerfacecolor="white", markersize=5, label=label, zorder=4)
 
 
-def _there(end: float | None) -> bool:
+def _is_drawn(end: float | None) -> bool:
     return end is not None and math.isfinite(end)
 
 
