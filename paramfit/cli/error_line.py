@@ -2,8 +2,8 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import import_module
 from itertools import groupby
 
 from yaml import YAMLError
@@ -115,10 +115,11 @@ def _no_class(name: str, text: str, context: str) -> str:
 
 
 def _unwritten(path: str) -> str:
-    """What an abstract class leaves to its subclasses."""
+    """What an abstract class leaves to its subclasses; the parser has imported it, or knows it by its public name."""
     module, _, name = path.rpartition(".")
-    abstract = sorted(getattr(import_module(module), name).__abstractmethods__)
-    return f"{path} is abstract: it has no {' and no '.join(abstract)}; write {'it' if len(abstract) == 1 else 'them'}"
+    abstract = getattr(getattr(sys.modules.get(module, paramfit), name, None), "__abstractmethods__", ())
+    missing = f" without {' and '.join(sorted(abstract))}" if abstract else ""
+    return f"{path} is an abstract class{missing}; write what is missing, or give a class that has it"
 
 
 def _with_dots(message: str, options: Sequence[str]) -> str:

@@ -14,6 +14,8 @@ from paramfit.errors import InputError
 from paramfit.objectives import RobustError
 from paramfit.tasks import try_model
 
+REMEDY = "write what is missing, or give a class that has it"
+
 
 class NoLoss(Objective):
     """Without ``per_observation``."""
@@ -44,21 +46,26 @@ class NoDensity(Distribution):
 
 @pytest.mark.parametrize(
     ("base", "unwritten", "method"),
-    [(Objective, NoLoss, "per_observation"), (Objective, NoRho, "rho"), (GradientRule, NoGradient, "__call__")],
+    [
+        (Objective, Objective, "per_observation"),  # by its short name
+        (Objective, NoLoss, "per_observation"),
+        (Objective, NoRho, "rho"),
+        (GradientRule, NoGradient, "__call__"),
+    ],
 )
 def test_the_line_names_what_a_class_has_not(base: type, unwritten: type, method: str) -> None:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--part", type=base)
-    path = f"{__name__}.{unwritten.__name__}"
+    path = unwritten.__name__ if unwritten is base else f"{__name__}.{unwritten.__name__}"
     with pytest.raises(Exception, match="is abstract") as refused:
         parser.parse_args(["--part", path])
-    assert explained(refused.value) == f"part: {path} is abstract: it has no {method}; write it"
+    assert explained(refused.value) == f"part: {path} is an abstract class without {method}; {REMEDY}"
 
 
 def test_the_command_line_ends_with_that_line_alone(capsys: pytest.CaptureFixture[str]) -> None:
     path = f"{NoRows.__module__}.NoRows"
     assert main(["fit", "--model", "Regression", "--model.model", "LinearModel", "--data", path]) == 2
-    assert capsys.readouterr().err == f"error: data: {path} is abstract: it has no read; write it\n"
+    assert capsys.readouterr().err == f"error: data: {path} is an abstract class without read; {REMEDY}\n"
 
 
 def test_a_distribution_without_a_density_is_told_so() -> None:
