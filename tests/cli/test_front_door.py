@@ -161,9 +161,9 @@ def config_with(old: str, new: str) -> str:
 BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
     "unknown section": (["--nonsense", "3"], "nonsense"),
     "unknown key of the task": (["--model.learning_rate", "3"], "model.learning_rate"),
-    "unknown key of the trainer": (["--trainer.max_epoch", "3"], "did you mean trainer.max_epochs?"),
+    "unknown key of the trainer": (["--trainer.max_epoch", "3"], "did you mean 'trainer.max_epochs'?"),
     "unknown key of the data": (["--data.fraction", "0.2"], "data.fraction"),
-    "bad class path of the task": (["--model", "Regresion"], "did you mean Regression?"),
+    "bad class path of the task": (["--model", "Regresion"], "did you mean 'Regression'?"),
     "bad class path of the model": (["--model.model", "nowhere.Model"], "no class nowhere.Model"),
     "wrong type": (["--model.optimizer.lr", "fast"], "model.optimizer.lr: expected float, but got 'fast'"),
     "wrong type of a callback": (["--early_stopping.patience", "long"], "early_stopping.patience"),
@@ -214,10 +214,14 @@ def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case: str, capsys: p
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("objective:", "objektive:", "model.objektive: HandWrittenDescent has no such option; did you mean objective?"),
-        ("AnalyticGradient", "AnalyticGradien", "did you mean AnalyticGradient?"),
+        (
+            "objective:",
+            "objektive:",
+            "HandWrittenDescent has no such option; did you mean 'objective'?",
+        ),
+        ("AnalyticGradient", "AnalyticGradien", "did you mean 'AnalyticGradient'?"),
         ("lr: 1.0e-2", "lr: fast", "model.optimizer.lr: expected float, but got 'fast'"),
-        ("max_epochs", "max_epoch", "did you mean trainer.max_epochs?"),
+        ("max_epochs", "max_epoch", "did you mean 'trainer.max_epochs'?"),
         ("    gradient: {class_path: AnalyticGradient}\n", "", "gradient is missing"),
         ("{scale: 0.1}", "{scale: 0.0}", "data.normalization.scale"),
         ("init_args: {lr", "init_args: {{lr", "mistaken.yaml is not valid YAML"),
