@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: fit test lint docs benchmark clean
+.PHONY: fit test test-slow lint docs benchmark clean
 
 # The environment is made once, and again when what it should hold changes.
 $(READY): pyproject.toml constraints.txt
@@ -16,7 +16,11 @@ fit: $(READY)
 	$(BIN)/paramfit fit --config configs/thermometer/sgd.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# What takes more than a few seconds each: coverage by simulation, signals, fuzzed command lines.
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -8,18 +8,16 @@ import pytest
 import torch
 
 from paramfit.callbacks import DivergenceDetection
-from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
-from paramfit.gradients import AnalyticGradient, NumericalGradient
+from paramfit.gradients import NumericalGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
 from paramfit.outcome import Status
 from paramfit.shown.sentences import sentence
 from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update
-from tests.callbacks.conftest import MakeTrainer, ScriptedTask
+from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer
 
 Row = tuple[float, tuple[float, float], tuple[float, float]]
 FINE: list[Row] = [(4.0, (1.0, 0.5), (2.0, 1.0)), (3.0, (0.8, 0.4), (1.0, 0.5)), (2.5, (0.7, 0.35), (0.5, 0.2))]
@@ -91,14 +89,6 @@ def test_growth_message_names_value_threshold_and_remedy() -> None:
         assert part in sentence(stopped[1])
 
 
-@pytest.mark.parametrize(("which", "gradients"), [("weight", (nan, 1.0)), ("bias", (1.0, nan))])
-def test_gradient_message_names_the_parameter(which: str, gradients: tuple[float, float]) -> None:
-    stopped = played([(1.0, (1.0, 1.0), gradients)], DivergenceDetection())
-
-    assert stopped is not None
-    assert f"gradient of {which} " in sentence(stopped[1])
-
-
 def test_growth_can_be_switched_off_and_what_is_not_finite_still_stops() -> None:
     script: list[Row] = [*FINE, (1e30, (0.6, 0.3), (1.0, 1.0)), (inf, (0.5, 0.3), (1.0, 1.0))]
 
@@ -106,12 +96,6 @@ def test_growth_can_be_switched_off_and_what_is_not_finite_still_stops() -> None
 
     assert stopped is not None
     assert stopped[0] == 5
-
-
-@pytest.mark.parametrize("factor", [1.0, 0.0, -5.0, nan])
-def test_a_growth_factor_not_above_1_is_refused(factor: float) -> None:
-    with pytest.raises(InputError, match=r"divergence\.growth_factor"):
-        DivergenceDetection(growth_factor=factor)
 
 
 def test_long_runs_are_looked_at_every_fiftieth_update() -> None:
@@ -137,16 +121,12 @@ def test_a_resumed_run_is_compared_with_the_first_loss_of_all() -> None:
     assert found.kind is FactKind.LOSS_GREW
 
 
-def thermometer() -> ThermometerDataModule:
-    return ThermometerDataModule()
-
-
 def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) -> None:
     # In float32 the weight grows until weight plus and minus 0.1 round to the same number: no slope is seen any more,
     # and the loss stays huge, finite and constant.
     model = LinearModel()
     task = HandWrittenDescent(model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2))
-    make_trainer(200, DivergenceDetection(growth_factor=None)).fit(task, datamodule=thermometer())
+    make_trainer(200, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
 
     weight = model.weight.detach()
     assert task.stop is not None
@@ -160,8 +140,8 @@ def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) 
 def test_the_published_divergence_stops_where_the_loss_becomes_infinite(
     make_trainer: MakeTrainer, golden_descent: dict[str, Any]
 ) -> None:
-    task = HandWrittenDescent(LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2))
-    make_trainer(100, DivergenceDetection(growth_factor=None)).fit(task, datamodule=thermometer())
+    task = descent()
+    make_trainer(100, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
 
     published = next(run for run in golden_descent["runs"] if run["name"] == "diverging")
     assert task.updates == next(int(update) for update, loss in published["loss"].items() if loss == "inf")
@@ -171,10 +151,8 @@ def test_the_published_divergence_stops_where_the_loss_becomes_infinite(
 
 
 def test_a_block_ends_where_it_diverges_and_min_epochs_does_not_hold_it(make_trainer: MakeTrainer) -> None:
-    task = HandWrittenDescent(
-        LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2), updates_per_step=100
-    )
-    make_trainer(10, DivergenceDetection(), min_epochs=9).fit(task, datamodule=thermometer())
+    task = descent(updates_per_step=100)
+    make_trainer(10, DivergenceDetection(), min_epochs=9).fit(task, datamodule=ThermometerDataModule())
 
     # 5.8e6 is 3290 times the first loss 1764, 1.9e10 is 1.1e7 times: the third update is the first beyond 1e6.
     assert task.updates == 3
@@ -182,9 +160,7 @@ def test_a_block_ends_where_it_diverges_and_min_epochs_does_not_hold_it(make_tra
 
 def test_the_converging_lesson_is_left_alone(make_trainer: MakeTrainer) -> None:
     # The normalised descent stands still, bit for bit, from update 6026 on: it has converged.
-    task = HandWrittenDescent(
-        LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2), updates_per_step=700
-    )
-    make_trainer(10, DivergenceDetection()).fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.1)))
+    task = descent(updates_per_step=700)
+    make_trainer(10, DivergenceDetection()).fit(task, datamodule=thermometer())
 
     assert (task.stop, task.updates) == (None, 7000)

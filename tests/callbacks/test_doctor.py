@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.optim import SGD, Adam
+from torch.optim import SGD
 
 from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
-from paramfit.callbacks.doctor import findings
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.gaussian import GaussianDataModule
 from paramfit.data.normalization import FixedScale
@@ -90,30 +89,12 @@ def test_a_rate_above_the_limit_is_announced_with_the_cure(
     assert "scaling the input by 0.1 raises the limit to 0.033" in warning
 
 
-@pytest.mark.parametrize(("share", "warns"), [(0.99, False), (1.01, True)], ids=["just-below", "just-above"])
-def test_the_warning_starts_at_the_limit(
-    share: float, warns: bool, make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_trainer(1, Doctor()).fit(sgd(share * 2 / curvatures(1.0)[1]), datamodule=thermometer())
-
-    assert any("WARNING" in line for line in said(capsys.readouterr().out)) is warns
-
-
 def test_momentum_raises_the_limit(make_trainer: MakeTrainer) -> None:
     doctor = Doctor()
     make_trainer(1, doctor).fit(sgd(1e-5, momentum=0.9), datamodule=thermometer())
 
     assert doctor.examination.stability is not None
     assert doctor.examination.stability.learning_rate_limit == pytest.approx(2 * 1.9 / curvatures(1.0)[1], rel=1e-6)
-
-
-def test_adam_has_no_limit_and_no_warning(make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]) -> None:
-    task = ThermometerRegression(optimizer=partial(Adam, lr=0.1))
-    make_trainer(1, Doctor()).fit(task, datamodule=thermometer())
-
-    lines = said(capsys.readouterr().out)
-    assert any("largest stable learning rate: none" in line and "Adam" in line for line in lines)
-    assert not any("WARNING" in line for line in lines)
 
 
 def test_the_limit_of_a_summed_likelihood_is_two_over_n(make_trainer: MakeTrainer) -> None:
@@ -224,11 +205,3 @@ def test_the_curves_start_before_the_first_update_and_follow_every_validation(ma
     x, y = data.train.inputs[0].double().numpy(), data.train.target.double().numpy()
     assert [point.update for point in doctor.examination.curve] == [0, 2, 4, 6]
     assert first.train == pytest.approx(np.mean((x - y) ** 2), rel=1e-6)
-
-
-def test_the_doctor_can_be_sent_away(make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]) -> None:
-    doctor = Doctor(enabled=False)
-    make_trainer(1, doctor).fit(sgd(1e-2), datamodule=thermometer(0.1))
-
-    assert capsys.readouterr().out == ""
-    assert (doctor.examination.stability, findings(doctor.examination), doctor.examination.cure()) == (None, [], None)

@@ -1,22 +1,16 @@
 """Early stopping on scripted validation losses."""
 
-from functools import partial
 from math import inf, nan
 from typing import Any
 
 import pytest
 
 from paramfit.callbacks import FitEarlyStopping
-from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
-from paramfit.gradients import AnalyticGradient
-from paramfit.models import LinearModel
-from paramfit.optimizers import GradientDescent
 from paramfit.outcome import Status, Stop
 from paramfit.shown.sentences import sentence
-from paramfit.tasks import HandWrittenDescent
-from tests.callbacks.conftest import MakeTrainer, ScriptedTask, validation
+from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
 
 
 def played(losses: list[float], watch: FitEarlyStopping, first: int = 1) -> tuple[int, Stop] | None:
@@ -82,30 +76,6 @@ def test_a_metric_that_is_not_there_is_named_with_those_that_are() -> None:
         )
 
 
-@pytest.mark.parametrize("patience", [0, -3])
-def test_a_patience_below_1_is_refused(patience: int) -> None:
-    with pytest.raises(InputError, match=r"early_stopping\.patience"):
-        FitEarlyStopping(patience=patience)
-
-
-def test_another_mode_is_refused() -> None:
-    with pytest.raises(InputError, match=r"early_stopping\.mode"):
-        FitEarlyStopping(patience=1, mode="lowest")
-
-
-def descent(updates_per_step: int = 1) -> HandWrittenDescent:
-    return HandWrittenDescent(
-        LinearModel(),
-        AnalyticGradient(),
-        optimizer=partial(GradientDescent, lr=1e-2),
-        updates_per_step=updates_per_step,
-    )
-
-
-def thermometer(**options: Any) -> ThermometerDataModule:
-    return ThermometerDataModule(normalization=FixedScale(0.1), **options)
-
-
 def validation_losses(data: ThermometerDataModule, updates: int) -> list[float]:
     """The held-out loss after each of so many plain updates."""
     data.setup()
@@ -143,10 +113,3 @@ def test_min_epochs_does_not_hold_a_stop_back(make_trainer: MakeTrainer) -> None
 def test_validation_loss_without_validation_data_is_refused_with_the_remedy(make_trainer: MakeTrainer) -> None:
     with pytest.raises(InputError, match=r"val/loss needs validation data.*--data\.validation_fraction 0\.2"):
         make_trainer(2, FitEarlyStopping(patience=2)).fit(descent(), datamodule=thermometer())
-
-
-def test_a_fit_without_validation_data_runs_where_early_stopping_is_off(make_trainer: MakeTrainer) -> None:
-    task = descent()
-    make_trainer(2, FitEarlyStopping()).fit(task, datamodule=thermometer())
-
-    assert task.updates == 2

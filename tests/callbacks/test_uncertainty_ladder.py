@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paramfit import DistributionModel, InputError, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
+from paramfit import DistributionModel, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
 from paramfit.callbacks.run import run_of
 from paramfit.data.table import TableDataModule
@@ -58,10 +58,3 @@ def test_nothing_happens_unless_it_is_asked_for(make_trainer: MakeTrainer, count
     trainer.fit(poisson(), datamodule=counts)
     assert run_of(trainer).ladder is None
     assert json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"] is None
-
-
-def test_number_of_resamples_and_seed_are_checked() -> None:
-    with pytest.raises(InputError, match=r"ladder\.seed: expected a number from 0"):
-        UncertaintyLadder(seed=-5)
-    with pytest.raises(InputError, match="0 or more, but got -1"):
-        UncertaintyLadder(bootstrap=-1)

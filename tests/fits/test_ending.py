@@ -178,13 +178,7 @@ def test_a_likelihood_that_rises_without_end_is_named(
         ("Gamma", {"concentration": 1.0, "rate": 1.0}, 1e-12 * stats.gamma(3).ppf(QUANTILES)),
         ("Normal", {"loc": {"start": -1.0, "upper": 0.0}, "scale": 1.0}, stats.norm(-1e6, 1).ppf(QUANTILES)),
     ],
-    ids=[
-        "t",
-        "t from afar",
-        "negative binomial",
-        "gamma in a small unit",
-        "normal far from its bound",
-    ],
+    ids=["t", "t from afar", "negative binomial", "gamma in a small unit", "normal far from its bound"],
 )
 def test_a_maximum_however_far_is_not_taken_for_running_off(
     kind: str, parameters: dict[str, Any], sample: np.ndarray

@@ -8,7 +8,6 @@ import statsmodels.api as sm
 import torch
 from torch.distributions import Poisson
 
-from paramfit.facts import Fact, FactKind
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import PolynomialModel
@@ -88,8 +87,3 @@ def test_no_covariance_has_a_reason(matrix: list[list[float]], held: tuple[int, 
     assert found.covariance is None
     assert found.reason is not None
     assert told in sentence(found.reason)
-
-
-def test_exact_fit_has_no_likelihood() -> None:
-    loss = constant_target(Squares([1.0], [3.0]), value=3.0)
-    assert observed_covariance(loss, loss.theta, variance=0.0).reason == Fact(FactKind.RESIDUALS_ZERO)

@@ -143,10 +143,7 @@ ABOVE = Observations((), torch.tensor([3.0, 5.0], dtype=torch.float64))
         ),
         (thermometer(objective=AbsoluteError()), "AbsoluteError has no curvature"),
         (LossFunction(Redundant(), SquaredError(), observations()), "cannot be told apart"),
-        (
-            LossFunction(FormulaModel("a * x", ["x"], {"a": 1}), SquaredError(), IDLE),
-            "does not change the prediction",
-        ),
+        (LossFunction(FormulaModel("a * x", ["x"], {"a": 1}), SquaredError(), IDLE), "does not change the prediction"),
         (LossFunction(Hill(), NegativeLogLikelihood(), ABOVE), "not positive definite"),
     ],
     ids=["l2", "l1", "n <= p", "absolute error", "redundant", "idle parameter", "not positive definite"],

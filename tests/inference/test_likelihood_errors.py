@@ -1,7 +1,5 @@
 """Errors by the curvature of a likelihood, against closed forms."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,6 @@ from paramfit import DistributionModel, NegativeLogLikelihood, Observations
 from paramfit.facts import Fact, FactKind
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.shown.sentences import sentences
 
 SAMPLE = torch.tensor([1.0, 2.0, 4.0, 7.0], dtype=torch.float64)
 
@@ -66,9 +63,3 @@ def test_point_that_is_no_maximum_names_the_way_up() -> None:
     (reason,) = found.reasons
     assert isinstance(reason, Fact)
     assert (reason.kind, reason.parameters) == (FactKind.NOT_A_MAXIMUM, ("second",))
-
-
-def test_curvature_that_is_not_finite_says_so() -> None:
-    loss = normal()
-    found = likelihood_uncertainty(loss, loss.theta, np.full((2, 2), math.nan))
-    assert sentences(found.reasons) == "the Hessian is not finite at the estimate"

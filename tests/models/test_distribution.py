@@ -8,16 +8,7 @@ import pytest
 import scipy.stats
 import torch
 from torch import Tensor
-from torch.distributions import (
-    Binomial,
-    Distribution,
-    Gamma,
-    Normal,
-    Pareto,
-    Poisson,
-    RelaxedBernoulli,
-    Uniform,
-)
+from torch.distributions import Binomial, Distribution, Gamma, Normal, Pareto, Poisson, RelaxedBernoulli, Uniform
 from torch.func import functional_call, jacfwd
 
 from paramfit import DistributionModel, InputError

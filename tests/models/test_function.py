@@ -152,10 +152,7 @@ def test_arguments_that_do_not_fit_are_refused(
 
 @pytest.mark.parametrize(
     "function",
-    [
-        lambda x, a: torch.from_numpy(np.exp(x.numpy() * a.detach().numpy())),
-        lambda x, a: x * a.detach(),
-    ],
+    [lambda x, a: torch.from_numpy(np.exp(x.numpy() * a.detach().numpy())), lambda x, a: x * a.detach()],
     ids=["numpy", "detached"],
 )
 def test_function_that_torch_cannot_follow_is_named(function: Callable[..., Any]) -> None:

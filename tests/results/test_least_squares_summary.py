@@ -68,9 +68,7 @@ def errors(found: Summary) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize(
-    ("sigma", "absolute"),
-    [(None, True), (SIGMA, True), (SIGMA, False)],
-    ids=["no sigma", "absolute", "relative"],
+    ("sigma", "absolute"), [(None, True), (SIGMA, True), (SIGMA, False)], ids=["no sigma", "absolute", "relative"]
 )
 def test_covariance_is_that_of_curve_fit(sigma: Array | None, absolute: bool) -> None:
     _, expected = scipy.optimize.curve_fit(

@@ -17,7 +17,6 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, GaussianModel, LinearModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.shown.sentences import sentences
 
 RANDOM = np.random.default_rng(5)
 X = np.linspace(0.0, 5.0, 40)
@@ -206,24 +205,8 @@ def test_normal_regression_agrees_with_least_squares() -> None:
     assert torch.allclose(resample(squares).estimates, resample(likelihood).estimates, rtol=1e-8)
 
 
-def test_progress_ends_with_all_resamples() -> None:
-    loss, told = fitted(formula(), data(X, Y)), list[int]()
-    bootstrap(loss, loss.theta, 2000, 0, told.append)
-    assert told == sorted(told)
-    assert told[-1] == 2000
-
-
-def test_threads_and_validation_are_left_as_they_were() -> None:
-    before = torch.get_num_threads()
-    resample(sample_loss(), 2)
-    assert torch.get_num_threads() == before
-    with pytest.raises(ValueError, match="invalid values"):
-        Normal(0.0, -1.0)
-
-
 @pytest.mark.parametrize(
-    ("objective", "message"),
-    [(AbsoluteError(), "AbsoluteError has no curvature"), (SquaredError(l2=0.1), "a penalty")],
+    ("objective", "message"), [(AbsoluteError(), "AbsoluteError has no curvature"), (SquaredError(l2=0.1), "a penalty")]
 )
 def test_objective_that_cannot_be_resampled_is_refused(objective: Objective, message: str) -> None:
     loss = LossFunction(formula(), objective, data(X, Y))
@@ -285,11 +268,3 @@ def test_a_parameter_at_its_bound_stays_there_in_all_resamples() -> None:
     rows = drawn(60, 200, 0)
     expected = np.log(counts[rows].mean(1)).std(ddof=1)
     assert found.rung("bootstrap percentile").standard_errors == {"a": pytest.approx(expected, rel=1e-5)}
-
-
-def test_where_many_resamples_fail_there_is_a_reason_instead_of_an_interval() -> None:
-    x, y = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.2, 1.0])
-    found = paramfit.ladder(paramfit.fit(LinearModel(), (x, y)), profile=False, bootstrap=300)
-    rung = found.rung("bootstrap BCa")
-    assert rung.intervals == {}
-    assert "of 300 resamples do not determine all parameters" in sentences(rung.reasons)

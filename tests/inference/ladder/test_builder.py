@@ -1,16 +1,13 @@
 """The ladder as a whole: its rungs beside closed forms, and what it warns of."""
 
-import json
 import math
 from dataclasses import replace
-from io import StringIO
 
 import numpy as np
 import pytest
 import scipy.special
 import statsmodels.api as sm
 import torch
-from rich.console import Console
 from torch import nn
 from torch.distributions import Poisson
 
@@ -154,19 +151,6 @@ def test_bootstrap_is_two_rungs() -> None:
         errors = ladder.rung(name).standard_errors
         assert errors is not None
         assert errors["weight"] == pytest.approx(robust[1], rel=0.25)
-
-
-def test_ladder_is_written_and_shown() -> None:
-    y = 1 + X + RANDOM.normal(size=60)
-    loss, theta = line(y)
-    ladder = build_ladder(loss, theta, uncertainty(loss, theta))
-    plain = json.loads(json.dumps(ladder.as_dict(), allow_nan=False))
-    assert plain["rungs"]["profile likelihood"]["standard_errors"] is None
-    assert plain["rungs"]["sandwich"]["standard_errors"] == ladder.rung("sandwich").standard_errors
-    shown = StringIO()
-    Console(file=shown, width=110).print(ladder)
-    for word in ("weight", "bias", "observed information", "sandwich", "profile likelihood", "HC0: "):
-        assert word in shown.getvalue()
 
 
 def test_what_is_no_likelihood_is_refused() -> None:

@@ -39,9 +39,3 @@ def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str)
 def test_end_that_there_is_not_is_told() -> None:
     (told,) = against("profile likelihood", (0.5, math.inf))
     assert told.startswith("a: by the profile likelihood its interval has no upper end")
-
-
-def test_without_the_plain_rung_there_is_nothing_to_compare() -> None:
-    assert disagreements([PLAIN], "sandwich") == []
-    other = Rung("sandwich", None, {"b": (0.0, 1.0)}, "")
-    assert disagreements([PLAIN, other], PLAIN.name) == []
