@@ -6,10 +6,12 @@ import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 import torch
 
+from paramfit import FitResult, load
 from paramfit.cli import main
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -19,19 +21,10 @@ EXPECTED_FILES = {
     "likelihood": {"counts", "remission", "waiting_times"},
     "table": {"breakdown", "copper", "saturation"},
     "thermometer": {
-        "adam",
-        "autograd",
-        "diverging",
-        "long",
-        "normalized",
-        "numerical",
-        "overfitting",
-        "sequential",
-        "sgd",
-        "small_learning_rate",
-        "validation",
+        "adam", "autograd", "diverging", "long", "normalized", "numerical", "overfitting", "sequential", "sgd",
+        "small_learning_rate", "validation",
     },
-}
+}  # fmt: skip
 # One of each kind is drawn; the others would only repeat it, at a second or two each.
 FIGURES = {
     "thermometer/normalized.yaml": {"scatter.png", "fit.png", "loss_surface.png"},
@@ -40,30 +33,15 @@ FIGURES = {
     "table/saturation.yaml": {"scatter.png", "fit.png", "residuals.png", "correlation.png", "loss_surface.png"},
     "table/breakdown.yaml": {"observed.png", "residuals.png", "residuals_by_input.png", "correlation.png"},
     "likelihood/waiting_times.yaml": {
-        "density.png",
-        "histogram.png",
-        "quantiles.png",
-        "correlation.png",
-        "loss_surface.png",
-        "profile.png",
+        "density.png", "histogram.png", "quantiles.png", "correlation.png", "loss_surface.png", "profile.png",
         "contours.png",
     },
-}
+}  # fmt: skip
 VERDICTS = {"thermometer/overfitting.yaml": "overfitting", "thermometer/validation.yaml": "neither"}
 KEYS = {
-    "task",
-    "status",
-    "reason",
-    "updates",
-    "loss",
-    "n_observations",
-    "parameters",
-    "normalized_input",
-    "original_units",
-    "distance_to_optimum_in_standard_errors",
-    "learning_rate_limit",
-    "condition_number",
-}
+    "task", "status", "reason", "updates", "loss", "n_observations", "parameters", "normalized_input", "original_units",
+    "distance_to_optimum_in_standard_errors", "learning_rate_limit", "condition_number",
+}  # fmt: skip
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONFIGS).as_posix())
 
@@ -73,6 +51,7 @@ class Run(NamedTuple):
     header: str
     exit_code: int
     directory: Path
+    result: FitResult
     estimates: dict[str, Any]
 
 
@@ -88,9 +67,9 @@ def header_of(path: Path) -> str:
 
 def stated_result(header: str) -> str:
     """From ``Result:`` to the exit code; what follows are other ways to run the file."""
-    found = re.search(r"Result: (.*?Exit code \d+)\.", header)
-    assert found is not None, "the header states no result with an exit code"
-    return found[1]
+    match = re.search(r"Result: (.*?Exit code \d+)\.", header)
+    assert match is not None, "the header states no result with an exit code"
+    return match[1]
 
 
 def stated_exit_code(header: str) -> int:
@@ -104,19 +83,21 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     extra = [] if name in FIGURES else ["--plots.enabled", "false"]
     home = tmp_path_factory.mktemp(path.stem)
     (home / "configs").symlink_to(CONFIGS)  # a table's path counts from the repository's root
-    with contextlib.chdir(home), torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()):
+    saved: list[FitResult] = []
+    save = FitResult.save
+    kept = mock.patch.object(FitResult, "save", lambda result, path: saved.append(result) or save(result, path))
+    with contextlib.chdir(home), torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()), kept:
         exit_code = main(["fit", "--config", str(path), "--trainer.enable_progress_bar", "false", *extra])
     directory = home / "lightning_logs" / path.stem / "version_0"
     estimates = json.loads((directory / "estimates.json").read_text(encoding="utf-8"))
-    return Run(name, header_of(path), exit_code, directory, estimates)
+    return Run(name, header_of(path), exit_code, directory, saved[-1], estimates)
 
 
 def test_every_lesson_has_a_file() -> None:
-    found = {
+    actual = {
         folder.name: {path.stem for path in folder.glob("*.yaml")} for folder in CONFIGS.iterdir() if folder.is_dir()
     }
-    assert found.pop("figures") == set()  # the README's pictures
-    assert found == EXPECTED_FILES
+    assert actual == EXPECTED_FILES
 
 
 @each_file
@@ -157,13 +138,11 @@ def test_run_directory_holds_configuration_curves_and_estimates(run: Run) -> Non
 
 def test_run_directory_holds_the_last_state_and_the_best_of_a_fit_that_had_one(run: Run) -> None:
     # The diverging lesson is over before it is looked at with a finite loss.
-    expected = {"best.ckpt", "last.ckpt"}
-    assert {path.name for path in run.directory.glob("checkpoints/*")} == expected
+    assert {path.name for path in run.directory.glob("checkpoints/*")} == {"best.ckpt", "last.ckpt"}
 
 
 def test_run_directory_holds_the_figures(run: Run) -> None:
-    found = {path.name for path in run.directory.glob("figures/*")}
-    assert found == FIGURES.get(run.name, set())
+    assert {path.name for path in run.directory.glob("figures/*")} == FIGURES.get(run.name, set())
 
 
 def test_estimates_hold_the_agreed_keys(run: Run) -> None:
@@ -173,6 +152,12 @@ def test_estimates_hold_the_agreed_keys(run: Run) -> None:
         assert parameter.keys() >= {"estimate", "standard_error", "interval_95", "gradient"}
 
 
+def test_result_is_read_as_it_was_written(run: Run) -> None:
+    again = load(run.directory)
+    assert again == run.result
+    assert again.report() == run.result.report()
+
+
 def test_status_goes_with_the_exit_code(run: Run) -> None:
     good = {"converged", "limit_reached", "stopped_early"}
     assert run.estimates["status"] in ({"diverged"} if run.exit_code == 3 else good)
@@ -180,15 +165,14 @@ def test_status_goes_with_the_exit_code(run: Run) -> None:
 
 def test_result_says_converged_where_the_fit_is(run: Run) -> None:
     stated = stated_result(run.header)
-    promised = "converged" in stated and "not converged" not in stated
-    assert promised == (run.estimates["status"] == "converged")
+    assert ("converged" in stated and "not converged" not in stated) == (run.estimates["status"] == "converged")
 
 
 def stated_estimates(run: Run) -> list[tuple[str, str, str | None]]:
     """Name, value and standard error, as the header has them; numbers of an interval are no estimates."""
     names = "|".join(map(re.escape, run.estimates["parameters"]))
-    found = re.findall(rf"\b({names}) (-?\d+\.\d+)\b(?! to)(?: ± (\d+\.\d+))?", stated_result(run.header))
-    return [(name, value, error or None) for name, value, error in found]
+    actual = re.findall(rf"\b({names}) (-?\d+\.\d+)\b(?! to)(?: ± (\d+\.\d+))?", stated_result(run.header))
+    return [(name, value, error or None) for name, value, error in actual]
 
 
 def rounded_like(text: str, value: float) -> str:
@@ -236,6 +220,4 @@ def test_band_covers_the_held_out_rows_of_the_stated_example(capsys: pytest.Capt
     assert main(["test", *config, "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"]) == 0
     printed = re.search(r"test/band_coverage\W+(\d\.\d+)", capsys.readouterr().out)
     stated = re.search(r"coverage (\d\.\d+)\.", header_of(CONFIGS / "table" / "copper.yaml"))
-    assert printed is not None
-    assert stated is not None
     assert f"{float(printed[1]):.3f}" == stated[1]

@@ -185,10 +185,3 @@ def test_predict_writes_the_mean_at_other_inputs() -> None:
     assert main(["predict", "--config", "counts.yaml", "--ckpt_path", "last", "--predictions.at", "new.csv"]) == 0
     expected = glm().predict(np.array([[1.0, 0.0], [1.0, 15.0]]))
     assert [float(row["prediction"]) for row in predicted()] == pytest.approx(expected, rel=1e-6)
-
-
-def test_a_sample_has_nothing_to_normalise() -> None:
-    assert fit("waiting", "--data.normalization", "Standardize", "--ladder.enabled", "true") == 0
-    result = estimates_of_run("waiting")
-    assert result["normalized_input"] is None
-    assert column(result, "estimate") == pytest.approx(gammas()[0], rel=1e-6)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -154,18 +152,6 @@ def test_another_formula_on_the_command_line_is_fitted() -> None:
     assert estimates_of(written()) == pytest.approx(values, rel=1e-6)
 
 
-def test_a_robust_objective_on_the_command_line_resists_an_outlier() -> None:
-    rows = measured()
-    rows[11, 1] += 200
-    Path("measurements.csv").write_text(rows_as_text(rows))
-    assert fit() == 0
-    assert fit("--model.objective", "HuberError", "--model.objective.scale", "2") == 0
-    truth, errors = scipys()[0], np.sqrt(np.diag(scipys()[1]))
-    plain, robust = (np.array(estimates_of(written(version))) for version in (0, 1))
-    assert (np.abs(plain - truth) / errors).max() > 3
-    assert (np.abs(robust - truth) / errors).max() < 1
-
-
 def predictions(*options: str) -> None:
     assert main(["predict", "--config", "saturation.yaml", "--ckpt_path", "last", *options]) == 0
 
@@ -195,9 +181,6 @@ def test_predict_writes_both_bands_as_csv() -> None:
     assert {row["part"] for row in rows} == {"train"}
 
 
-X_ALONE = "x\n500\n4000\n"
-
-
 def test_predictions_at_other_inputs_have_both_bands_where_the_errors_are_known(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -211,19 +194,6 @@ def test_predictions_at_other_inputs_have_both_bands_where_the_errors_are_known(
         half = (float(row["prediction_high"]) - float(row["prediction_low"])) / 2
         assert half == pytest.approx(1.959963984540054 * np.hypot(float(row["standard_error"]), error), rel=1e-9)
     assert "no column" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_predictions_at_inputs_without_errors_say_which_band_is_missing(
-    kind: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert fit() == 0
-    Path("new.csv").write_text(X_ALONE)
-    pq.write_table(pa.table({"x": [500.0, 4000.0]}), "new.parquet")
-    predictions("--predictions.at", f"new.{kind}")
-    header = (the_run() / "predictions.csv").read_text().splitlines()[0]
-    assert header == "row,x,prediction,standard_error,confidence_low,confidence_high"
-    assert f"new.{kind} has no column 'y_error'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -284,30 +254,6 @@ def test_test_gives_the_coverage_of_the_band_on_held_out_rows(capsys: pytest.Cap
     assert float(shown[1]) == pytest.approx(sum(inside) / 20, abs=1e-6)
 
 
-def test_a_parameter_at_its_bound_is_reported_without_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit("--model.model.parameters.b1", "{start: 150, upper: 200}") == 0
-    assert "at its upper bound" in " ".join(capsys.readouterr().out.split())
-    result = written()
-    assert result["parameters"]["b1"]["at_bound"] == "upper"
-    assert result["parameters"]["b1"]["estimate"] == pytest.approx(200, rel=1e-6)
-    assert result["parameters"]["b1"]["standard_error"] is None
-    assert any("b1 sits at its upper bound" in warning for warning in result["warnings"])
-
-
-def test_a_parameter_at_its_lower_bound_leaves_the_others_as_if_it_were_fixed(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    formula = "b1 * (1 - exp(-b2 * x)) + b3 * x"
-    options = ["--model.model.formula", formula]
-    assert fit(*options, "--model.model.parameters.b3", "{start: 0.2, lower: 0.05}") == 0
-    assert "at its lower bound" in " ".join(capsys.readouterr().out.split())
-    assert fit(*options, "--model.model.parameters.b3", "{start: 0.05, fixed: true}") == 0
-    at_bound, fixed = written(0), written(1)
-    assert at_bound["parameters"]["b3"]["at_bound"] == "lower"
-    assert estimates_of(at_bound) == pytest.approx(estimates_of(fixed), rel=1e-4)
-    assert estimates_of(at_bound, "standard_error") == pytest.approx(estimates_of(fixed, "standard_error"), rel=1e-2)
-
-
 def test_a_fixed_parameter_keeps_its_start_and_has_no_error() -> None:
     assert fit("--model.model.parameters.b1", "{start: 240, fixed: true}") == 0
     x, y, error = measured().T
@@ -316,17 +262,6 @@ def test_a_fixed_parameter_keeps_its_start_and_has_no_error() -> None:
     assert (actual["b1"]["estimate"], actual["b1"]["standard_error"]) == (240, None)
     assert actual["b2"]["estimate"] == pytest.approx(b2, rel=1e-6)
     assert actual["b2"]["standard_error"] == pytest.approx(variance**0.5, rel=1e-4)
-
-
-def test_redundant_parameters_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit("--model.model.formula", "b1 * b3 * (1 - exp(-b2 * x))", "--model.model.parameters.b3", "2") == 0
-    assert "b1 and b3 cannot be told apart: correlation −1" in " ".join(capsys.readouterr().out.split())
-    result = written()
-    assert any("b1 and b3 cannot be told apart" in warning for warning in result["warnings"])
-    assert result["parameters"]["b1"]["standard_error"] is None
-    b2, variance = scipys()[0][1], scipys()[1][1, 1]
-    assert result["parameters"]["b2"]["estimate"] == pytest.approx(b2, rel=1e-6)
-    assert result["parameters"]["b2"]["standard_error"] == pytest.approx(variance**0.5, rel=1e-4)
 
 
 FUNCTION = """

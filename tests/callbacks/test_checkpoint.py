@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from paramfit import ThermometerDataModule
+from paramfit import InputError, ThermometerDataModule
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint
-from paramfit.errors import InputError
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
 
 CHECKPOINTS = Path("run") / "checkpoints"

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from paramfit import GradientDescent, HandWrittenDescent, LinearModel, NumericalGradient, ThermometerDataModule
-from paramfit.callbacks import DivergenceDetection, DivergenceReason
+from paramfit import Fact, FactKind, GradientDescent, HandWrittenDescent, LinearModel, NumericalGradient
+from paramfit.callbacks import DivergenceDetection
+from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.outcome import Status
+from paramfit.shown.sentences import sentence
 from paramfit.tasks.updates import Update
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer
 
@@ -17,47 +19,42 @@ Row = tuple[float, tuple[float, float], tuple[float, float]]
 FINE: list[Row] = [(4.0, (1.0, 0.5), (2.0, 1.0)), (3.0, (0.8, 0.4), (1.0, 0.5)), (2.5, (0.7, 0.35), (0.5, 0.2))]
 
 SCRIPTS = [
-    pytest.param([*FINE, (inf, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.LOSS_NOT_FINITE, id="loss-inf"),
-    pytest.param([*FINE, (nan, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.LOSS_NOT_FINITE, id="loss-nan"),
-    pytest.param([(nan, (1.0, 0.5), (1.0, 1.0))], 1, DivergenceReason.LOSS_NOT_FINITE, id="loss-nan-at-once"),
-    pytest.param([*FINE, (2.4, (0.6, 0.3), (1.0, inf))], 4, DivergenceReason.GRADIENT_NOT_FINITE, id="gradient-inf"),
-    pytest.param([*FINE, (2.4, (0.6, 0.3), (nan, 1.0))], 4, DivergenceReason.GRADIENT_NOT_FINITE, id="gradient-nan"),
-    pytest.param([*FINE, (2.4, (-inf, 0.3), (1.0, 1.0))], 4, DivergenceReason.PARAMETER_NOT_FINITE, id="parameter"),
-    pytest.param([*FINE, (4.1e6, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.GREW, id="growth"),
+    pytest.param([*FINE, (inf, (0.6, 0.3), (1.0, 1.0))], 4, FactKind.LOSS_NOT_FINITE, id="loss-inf"),
+    pytest.param([*FINE, (nan, (0.6, 0.3), (1.0, 1.0))], 4, FactKind.LOSS_NOT_FINITE, id="loss-nan"),
+    pytest.param([(nan, (1.0, 0.5), (1.0, 1.0))], 1, FactKind.LOSS_NOT_FINITE, id="loss-nan-at-once"),
+    pytest.param([*FINE, (2.4, (0.6, 0.3), (1.0, inf))], 4, FactKind.GRADIENT_NOT_FINITE, id="gradient-inf"),
+    pytest.param([*FINE, (2.4, (0.6, 0.3), (nan, 1.0))], 4, FactKind.GRADIENT_NOT_FINITE, id="gradient-nan"),
+    pytest.param([*FINE, (2.4, (-inf, 0.3), (1.0, 1.0))], 4, FactKind.PARAMETER_NOT_FINITE, id="parameter"),
+    pytest.param([*FINE, (4.1e6, (0.6, 0.3), (1.0, 1.0))], 4, FactKind.LOSS_GREW, id="growth"),
     pytest.param(
-        [*FINE, (9.0, (1e9, 0.3), (1.0, 1.0)), (9.0, (1e9, 0.3), (1.0, 1.0))], 5, DivergenceReason.FROZEN, id="frozen"
+        [*FINE, (9.0, (1e9, 0.3), (1.0, 1.0)), (9.0, (1e9, 0.3), (1.0, 1.0))], 5, FactKind.FROZEN, id="frozen"
     ),
 ]
 
 
-def played(script: list[Row], guard: DivergenceDetection, planned: int = 100) -> tuple[int, str] | None:
-    """The update at which the script was stopped and the message; None if it was not."""
+def played(script: list[Row], guard: DivergenceDetection, planned: int = 100) -> tuple[int, Fact] | None:
+    """The update at which the script was stopped and the reason; None if it was not."""
     task = ScriptedTask(planned_updates=planned)
     guard.on_train_start(None, task)  # type: ignore[arg-type]  # it asks the trainer nothing
     for row in script:
         if (stop := task.tell(*row)) is not None:
             assert stop.status is Status.DIVERGED
+            assert isinstance(stop.reason, Fact)
             return task.updates, stop.reason
     return None
 
 
-def beginning(reason: DivergenceReason) -> str:
-    return reason.value.split(" {")[0]
-
-
 @pytest.mark.parametrize(("script", "update", "reason"), SCRIPTS)
-def test_a_script_is_stopped_at_its_update_for_its_reason(
-    script: list[Row], update: int, reason: DivergenceReason
-) -> None:
+def test_a_script_is_stopped_at_its_update_for_its_reason(script: list[Row], update: int, reason: FactKind) -> None:
     more = [*script, *FINE]
     stopped = played(more, DivergenceDetection())
     assert stopped[0] == update
-    assert stopped[1].startswith(beginning(reason))
-    assert f"update {update}" in stopped[1]
+    assert stopped[1].kind is reason
+    assert f"update {update}" in sentence(stopped[1])
 
 
 @pytest.mark.parametrize(("script", "update", "reason"), SCRIPTS)
-def test_nothing_is_stopped_where_the_guard_is_off(script: list[Row], update: int, reason: DivergenceReason) -> None:
+def test_nothing_is_stopped_where_the_guard_is_off(script: list[Row], update: int, reason: FactKind) -> None:
     del update, reason
     assert played(script, DivergenceDetection(enabled=False)) is None
 
@@ -97,7 +94,7 @@ def test_a_resumed_run_is_compared_with_the_first_loss_of_all() -> None:
     after = DivergenceDetection(growth_factor=10)
     after.load_state_dict(before.state_dict())
     assert after.reason(Update(4, 39.0, [])) is None
-    assert after.reason(Update(5, 41.0, []))[0] is DivergenceReason.GREW
+    assert after.reason(Update(5, 41.0, [])).kind is FactKind.LOSS_GREW
 
 
 def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) -> None:
@@ -107,7 +104,8 @@ def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) 
     task = HandWrittenDescent(model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2))
     make_trainer(200, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
     weight = model.weight.detach()
-    assert task.stop.reason.startswith(beginning(DivergenceReason.FROZEN))
+    assert isinstance(task.stop.reason, Fact)
+    assert task.stop.reason.kind is FactKind.FROZEN
     assert task.updates < 200
     assert bool(torch.isfinite(weight))
     assert torch.equal(weight + 0.1, weight - 0.1)
@@ -120,7 +118,8 @@ def test_the_published_divergence_stops_where_the_loss_becomes_infinite(
     make_trainer(100, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
     published = next(run for run in golden_descent["runs"] if run["name"] == "diverging")
     assert task.updates == next(int(update) for update, loss in published["loss"].items() if loss == "inf")
-    assert task.stop.reason.startswith(beginning(DivergenceReason.LOSS_NOT_FINITE))
+    assert isinstance(task.stop.reason, Fact)
+    assert task.stop.reason.kind is FactKind.LOSS_NOT_FINITE
 
 
 def test_a_block_ends_where_it_diverges_and_min_epochs_does_not_hold_it(make_trainer: MakeTrainer) -> None:

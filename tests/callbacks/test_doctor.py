@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from paramfit import DistributionModel, EstimationDataModule, FixedScale, GaussianDataModule, Observations
+from paramfit import DistributionModel, EstimationDataModule, FactKind, FixedScale, GaussianDataModule, Observations
 from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.objectives import NegativeLogLikelihood
@@ -57,8 +57,8 @@ def test_limit_and_condition_number_are_the_known_ones(
     lines = said(capsys.readouterr().out)
     assert number_after("largest stable learning rate", lines) == pytest.approx(limit, rel=1e-4)
     assert number_after("condition number", lines) == pytest.approx(condition, rel=2e-3)
-    assert doctor.stability.learning_rate_limit == pytest.approx(2 / largest, rel=1e-6)
-    assert doctor.stability.condition_number == pytest.approx(largest / smallest, rel=1e-4)
+    assert doctor.examination.stability.learning_rate_limit == pytest.approx(2 / largest, rel=1e-6)
+    assert doctor.examination.stability.condition_number == pytest.approx(largest / smallest, rel=1e-4)
 
 
 def test_weight_to_bias_is_about_55_on_raw_input(
@@ -74,13 +74,13 @@ def test_weight_to_bias_is_about_55_on_raw_input(
 def test_momentum_raises_the_limit(make_trainer: MakeTrainer) -> None:
     doctor = Doctor()
     make_trainer(1, doctor).fit(sgd(1e-5, momentum=0.9), datamodule=thermometer())
-    assert doctor.stability.learning_rate_limit == pytest.approx(2 * 1.9 / curvatures(1.0)[1], rel=1e-6)
+    assert doctor.examination.stability.learning_rate_limit == pytest.approx(2 * 1.9 / curvatures(1.0)[1], rel=1e-6)
 
 
 def test_the_limit_of_a_summed_likelihood_is_two_over_n(make_trainer: MakeTrainer) -> None:
     doctor = Doctor()
     make_trainer(1, doctor).fit(GaussianLocation(scale=2.0), datamodule=GaussianDataModule(n_obs=400, scale=2.0))
-    assert doctor.stability.learning_rate_limit == pytest.approx(2 * 2.0**2 / 400, rel=1e-12)
+    assert doctor.examination.stability.learning_rate_limit == pytest.approx(2 * 2.0**2 / 400, rel=1e-12)
 
 
 SAMPLE = np.array([0.5, 1.0, 2.5, 4.0])
@@ -107,8 +107,8 @@ def test_the_limit_of_an_exponential_is_that_of_its_logarithm(
     task = MaximumLikelihood(exponential(rate), NegativeLogLikelihood(reduction), optimizer)
     make_trainer(1, doctor).fit(task, datamodule=Waiting())
     curvature = 8 * rate / (4 if reduction == "mean" else 1)
-    assert doctor.stability.learning_rate_limit == pytest.approx(2 / curvature, rel=1e-12)
-    assert doctor.stability.condition_number == pytest.approx(1.0, rel=1e-12)
+    assert doctor.examination.stability.learning_rate_limit == pytest.approx(2 / curvature, rel=1e-12)
+    assert doctor.examination.stability.condition_number == pytest.approx(1.0, rel=1e-12)
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
@@ -133,25 +133,13 @@ def test_the_distance_of_an_exponential_is_its_score_over_the_root_of_its_inform
     assert report.result.status == ("converged" if distance < 0.01 else "limit_reached")
 
 
-@pytest.mark.parametrize(("share", "ends"), [(0.95, "converged"), (1.05, "limit_reached")], ids=["below", "above"])
-def test_a_likelihood_descends_below_the_limit_and_not_above(
-    share: float, ends: str, make_trainer: MakeTrainer
-) -> None:
-    report = FitReport(enabled=False)
-    at_the_optimum = 2 / 4  # the curvature there is the number of observations
-    optimizer = partial(SGD, lr=share * at_the_optimum)
-    task = MaximumLikelihood(exponential(0.52), optimizer=optimizer, updates_per_step=400)
-    make_trainer(1, Doctor(), report).fit(task, datamodule=Waiting())
-    assert report.result.status == ends
-
-
 def test_a_likelihood_that_is_solved_has_no_limit(
     make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     doctor = Doctor()
     make_trainer(20, doctor).fit(MaximumLikelihood(exponential()), datamodule=Waiting())
-    assert doctor.stability is None
-    assert doctor.reason == "the likelihood is solved, and has no learning rate"
+    assert doctor.examination.stability is None
+    assert doctor.examination.missing.kind is FactKind.NO_LEARNING_RATE
     assert said(capsys.readouterr().out) == []
 
 
@@ -171,7 +159,7 @@ def test_the_curves_start_before_the_first_update_and_follow_every_validation(ma
     doctor = Doctor()
     data = thermometer(0.1, validation_fraction=0.2)
     make_trainer(6, doctor, check_val_every_n_epoch=2).fit(sgd(1e-2), datamodule=data)
-    first = doctor.curve[0]
+    first = doctor.examination.curve[0]
     x, y = data.train.inputs[0].double().numpy(), data.train.target.double().numpy()
-    assert [point.update for point in doctor.curve] == [0, 2, 4, 6]
+    assert [point.update for point in doctor.examination.curve] == [0, 2, 4, 6]
     assert first.train == pytest.approx(np.mean((x - y) ** 2), rel=1e-6)

@@ -7,6 +7,7 @@ import pytest
 
 from paramfit import FitEarlyStopping, ThermometerDataModule
 from paramfit.outcome import Status, Stop
+from paramfit.shown.sentences import sentence
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
 
 
@@ -49,7 +50,7 @@ def test_a_resumed_run_goes_on_counting_with_the_patience_that_is_configured() -
     after.load_state_dict(before.state_dict())
     stopped = played([4.6, 4.7, 4.8, 4.9], after, first=4)
     assert stopped[0] == 6
-    assert "patience 4" in stopped[1].reason
+    assert "patience 4" in sentence(stopped[1].reason)
 
 
 def validation_losses(data: ThermometerDataModule, updates: int) -> list[float]:

@@ -11,7 +11,7 @@ from scipy import stats
 from torch.distributions import Normal
 from torch.optim import LBFGS, SGD, Optimizer
 
-from paramfit import DistributionModel, FixedScale, GaussianDataModule, ThermometerDataModule, compare, fit
+from paramfit import DistributionModel, Fact, FixedScale, GaussianDataModule, ThermometerDataModule, compare, fit
 from paramfit.callbacks import DivergenceDetection, FitReport
 from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
@@ -122,7 +122,8 @@ def test_a_guarded_divergence_keeps_the_reason_and_the_updates(make_trainer: Mak
     make_trainer(60, DivergenceDetection(), FitReport()).fit(task, datamodule=ThermometerDataModule())
     written = estimates()
     assert (written["status"], written["updates"]) == ("diverged", 3)
-    assert written["reason"] == (task.stop.reason if task.stop is not None else None)
+    assert isinstance(task.stop.reason, Fact)
+    assert written["facts"]["reason"]["kind"] == task.stop.reason.kind
     assert written["distance_to_optimum_in_standard_errors"] is None
 
 

@@ -94,7 +94,6 @@ def test_elements_of_a_vector_have_tags_of_their_own(make_trainer: MakeTrainer) 
         lambda self, x: self.coefficients[0] + self.coefficients[1] * x + self.coefficients[2] * x.square(),
         coefficients=torch.zeros(3),
     )
-
     task = Regression(Parabola(), optimizer=partial(SGD, lr=1e-5))
     make_trainer(1, FitHistory()).fit(task, datamodule=thermometer())
     tags = events_of(RUN).Tags()["scalars"]

@@ -7,6 +7,7 @@ import pytest
 
 from paramfit import DistributionModel, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
+from paramfit.callbacks.run import run_of
 from paramfit.data.table import TableDataModule
 from tests.callbacks.conftest import MakeTrainer
 
@@ -42,5 +43,5 @@ def test_contours_are_drawn_of_two_parameters(make_trainer: MakeTrainer) -> None
     callback = UncertaintyLadder(enabled=True)
     trainer = make_trainer(20, FitReport(enabled=False), callback, FitPlots())
     trainer.fit(LeastSquares(LinearModel()), datamodule=ThermometerDataModule(dtype="float64"))
-    assert [pair.names for pair in callback.pairs] == [("weight", "bias")]
+    assert [pair.names for pair in run_of(trainer).pairs] == [("weight", "bias")]
     assert {"profile", "contours"} <= {path.stem for path in (Path("run") / "figures").iterdir()}

@@ -7,10 +7,9 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser
 
-from paramfit import FormulaModel, ParameterSpec
+from paramfit import FormulaModel, InputError, ParameterSpec
 from paramfit.cli.config_file import ConfigParser
 from paramfit.cli.error_line import explained, input_error_in
-from paramfit.errors import InputError
 
 
 def test_an_input_error_is_found_inside_what_wraps_it() -> None:
@@ -32,7 +31,7 @@ def test_an_option_gets_its_dots_where_only_one_can_be_meant() -> None:
     ("arguments", "expected"),
     [
         (["--count", "many"], "count: expected int, but got 'many'"),
-        (["--coun", "3"], "coun: there is no such option; did you mean count?"),
+        (["--coun", "3"], "coun: there is no such option; did you mean 'count'?"),
         (["--zzz", "3"], "zzz: there is no such option; paramfit fit --help lists all of them"),
     ],
 )

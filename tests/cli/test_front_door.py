@@ -70,7 +70,7 @@ def test_help_and_version_do_not_import_torch(argument: str) -> None:
 def test_the_help_text_is_in_step_with_the_parser(capsys: pytest.CaptureFixture[str]) -> None:
     from lightning.pytorch.cli import LightningCLI
 
-    assert set(COMMANDS) == set(LightningCLI.subcommands())
+    assert set(COMMANDS) == {*LightningCLI.subcommands(), "report", "compare"}
     assert main(["fit", "--help"]) == 0
     assert main(["predict", "--help"]) == 0
     real = capsys.readouterr().out
@@ -152,8 +152,8 @@ def config_with(old: str, new: str) -> str:
 
 
 BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
-    "unknown key of the trainer": (["--trainer.max_epoch", "3"], "did you mean trainer.max_epochs?"),
-    "bad class path of the task": (["--model", "Regresion"], "did you mean Regression?"),
+    "unknown key of the trainer": (["--trainer.max_epoch", "3"], "did you mean 'trainer.max_epochs'?"),
+    "bad class path of the task": (["--model", "Regresion"], "did you mean 'Regression'?"),
     "wrong type": (["--model.optimizer.lr", "fast"], "model.optimizer.lr: expected float, but got 'fast'"),
     "learning rate of 0": (["--model.optimizer.lr", "0"], "model.optimizer: lr: a learning rate is above 0"),
     "fraction of 1": (["--data.validation_fraction", "1"], "data.validation_fraction: expected a share in [0, 1)"),
@@ -186,8 +186,12 @@ def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case: str, capsys: p
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("objective:", "objektive:", "model.objektive: HandWrittenDescent has no such option; did you mean objective?"),
-        ("AnalyticGradient", "AnalyticGradien", "did you mean AnalyticGradient?"),
+        (
+            "objective:",
+            "objektive:",
+            "model.objektive: HandWrittenDescent has no such option; did you mean 'objective'?",
+        ),
+        ("AnalyticGradient", "AnalyticGradien", "did you mean 'AnalyticGradient'?"),
         ("    gradient: {class_path: AnalyticGradient}\n", "", "gradient is missing"),
         ("{scale: 0.1}", "{scale: 0.0}", "data.normalization.scale"),
         ("init_args: {lr", "init_args: {{lr", "mistaken.yaml is not valid YAML"),
@@ -365,8 +369,7 @@ def test_a_signal_finishes_the_block_and_leaves_a_usable_checkpoint(
     options = ["--model.updates_per_step", "50", "--trainer.max_epochs", str(epochs)]
     assert fit(*options, "--ckpt_path", "last") == 0
     assert fit(*options, "--name", "whole") == 0
-    resumed = estimates_of_run("normalized", 1)
-    assert resumed["parameters"] == estimates_of_run("whole")["parameters"]
+    assert estimates_of_run("normalized", 1)["parameters"] == estimates_of_run("whole")["parameters"]
 
 
 WAITING_TIMES = """

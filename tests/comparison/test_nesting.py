@@ -1,34 +1,31 @@
-"""Models within models, by algebra and by fitting."""
+"""Models within models, by algebra."""
 
-import math
-from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
-from paramfit.comparison.containment import containment
 from paramfit.comparison.nesting import Nesting, find_nesting, undetermined_among
 from paramfit.comparison.written_model import WrittenModel
-from paramfit.models import FormulaModel
-from tests.own_module import OwnModule
+from paramfit.results.provenance import ModelDescription, ParameterDescription
 
-FREE = {"fixed": None, "lower": None, "upper": None}
+FREE = ParameterDescription()
 
 
 def formula(text: str, parameters: str | dict[str, Any], variables: str = "x") -> WrittenModel:
     given = parameters if isinstance(parameters, dict) else dict.fromkeys(parameters.split(), FREE)
-    return WrittenModel({"formula": text, "variables": list(variables), "parameters": given}, list(variables))
+    return WrittenModel(ModelDescription("", text, variables=tuple(variables), parameters=given), list(variables))
 
 
 def distribution(kind: str, free: str = "", variables: str = "", **formulas: str) -> WrittenModel:
     names = free.split() or list(formulas)
-    described = {
-        "distribution": f"torch.distributions.{kind}",
-        "formulas": formulas,
-        "variables": list(variables),
-        "parameters": dict.fromkeys(names, FREE),
-    }
+    described = ModelDescription(
+        "",
+        distribution=f"torch.distributions.{kind}",
+        formulas=formulas,
+        variables=tuple(variables),
+        parameters=dict.fromkeys(names, FREE),
+    )
     return WrittenModel(described, list(variables))
 
 
@@ -41,7 +38,7 @@ REGULAR = [
     (formula("a*exp(-x/t)", "a t"), formula("a*exp(-b*x) + c", "a b c"), "b = 1/t, c = 0"),
     (formula("h*x", "h"), formula("a*x^k", "a k"), "a = h, k = 1"),
     (formula("a*x^2", "a"), formula("a*x^k + c", "a k c"), "k = 2, c = 0"),
-    (formula("a*x^k", {"a": FREE, "k": {**FREE, "fixed": 1.5}}), formula("a*x^k", "a k"), "k = 1.5"),
+    (formula("a*x^k", {"a": FREE, "k": ParameterDescription(1.5)}), formula("a*x^k", "a k"), "k = 1.5"),
     (formula("a*(x + z)", "a", "xz"), formula("a*x + b*z", "a b", "xz"), "b = a"),
     (formula("a + b*x", "a b"), formula("a + b*x + c*z", "a b c", "xz"), "c = 0"),
     (distribution("Poisson", "a", rate="exp(a)"), distribution("Poisson", "a b", "x", rate="exp(a + b*x)"), "b = 0"),
@@ -105,18 +102,18 @@ def test_parameters_that_the_smaller_model_leaves_open_are_named() -> None:
     ids=["lower", "upper", "inside", "outside"],
 )
 def test_bounds_of_the_larger_model_are_kept(bounds: dict[str, float | None], actual: Nesting | None) -> None:
-    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": {"fixed": None, **bounds}})
+    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": ParameterDescription(**bounds)})
     assert nested(formula("a*exp(-b*x)", "a b"), larger) == actual
 
 
 def test_estimate_beyond_the_larger_models_bound_is_not_contained() -> None:
-    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": {**FREE, "lower": 1.0}, "c": FREE})
+    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": ParameterDescription(lower=1.0), "c": FREE})
     assert nested(formula("a*exp(-b*x)", "a b"), larger) is None
 
 
 def test_class_of_a_file_is_not_imported() -> None:
     formulas = {"loc": "loc", "scale": "1"}
-    described = {"distribution": "os.system", "formulas": formulas, "variables": [], "parameters": {"loc": FREE}}
+    described = ModelDescription("", distribution="os.system", formulas=formulas, parameters={"loc": FREE})
     foreign = WrittenModel(described, [])
     assert foreign.kind is None
     assert nested(foreign, distribution("Normal", loc="loc", scale="scale")) is None
@@ -129,38 +126,3 @@ def test_singular_jacobian_tells_which_parameters_it_cannot_tell_apart() -> None
     assert undetermined_among("ab", together[:, :2]) == ()
     assert undetermined_among("ab", together[:1, :2]) == ("a", "b")
     assert undetermined_among("a", torch.full((2, 1), torch.nan)) == ("a",)
-
-
-X = torch.linspace(0.1, 4, 25, dtype=torch.float64)
-HALVING = FormulaModel("h*2^(-x/t)", ["x"], {"h": 3, "t": 0.8})
-DECAY = ("a*exp(-b*x) + c", ["x"], {"a": 2, "b": 1, "c": 0.1})
-
-
-def test_larger_model_is_found_at_the_smaller_ones_estimates() -> None:
-    nesting = containment(HALVING, FormulaModel(*DECAY), (X,), (X,))
-    assert nesting.values == pytest.approx({"a": 3, "b": math.log(2) / 0.8, "c": 0}, abs=1e-8)
-    assert nesting.undetermined == ()
-
-
-def test_inputs_may_be_scaled_for_one_of_them() -> None:
-    nesting = containment(HALVING, FormulaModel(*DECAY), (X,), (2 * X,))
-    assert nesting.values["b"] == pytest.approx(math.log(2) / 1.6, rel=1e-8)
-
-
-def test_model_that_only_comes_close_does_not_contain() -> None:
-    Series = partial(
-        OwnModule,
-        lambda self, x: torch.stack([x**power for power in range(8)]).T @ self.c,
-        c=torch.zeros(8, dtype=torch.float64),
-    )
-
-    assert containment(HALVING, Series(), (X,), (X,)) is None
-
-
-def test_what_is_left_open_is_told() -> None:
-    larger = FormulaModel("(a + b)*x + d", ["x"], {"a": 2, "b": 1, "d": 0.1})
-    assert containment(FormulaModel("c*x", ["x"], {"c": 1.5}), larger, (X,), (X,)).undetermined == ("a", "b")
-
-
-def test_fewer_rows_than_parameters_tell_nothing() -> None:
-    assert containment(HALVING, FormulaModel(*DECAY), (X[:2],), (X[:2],)) is None

@@ -21,8 +21,7 @@ def test_statistics_are_numpys() -> None:
 
 
 def test_quartiles_that_are_equal_leave_the_standard_deviation() -> None:
-    values = torch.tensor([1.0, 1.0, 1.0, 1.0, 6.0])
-    assert Sample(Normal, values).half_range() == 2.0
+    assert Sample(Normal, torch.tensor([1.0, 1.0, 1.0, 1.0, 6.0])).half_range() == 2.0
 
 
 def test_sample_without_spread_is_refused() -> None:

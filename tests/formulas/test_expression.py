@@ -10,9 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paramfit.errors import InputError
+from paramfit import FormulaModel, InputError
 from paramfit.formulas.expression import parse_expression
-from paramfit.models import FormulaModel
 
 NAMES = ["x", "a", "b"]
 X = np.array([0.3, 1.7, 2.0])
@@ -106,8 +105,8 @@ def test_anything_else_is_refused_and_the_piece_named(text: str, piece: str) -> 
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("alpah * x", "'alpah' is neither a variable nor a parameter; did you mean alpha?"),
-        ("epx(x)", "there is no function 'epx'; did you mean exp"),
+        ("alpah * x", "'alpah' is neither a variable nor a parameter; did you mean 'alpha'?"),
+        ("epx(x)", "there is no function 'epx'; did you mean 'exp'"),
         ("alpha(1 - x)", "alpha is not a function; for a product write alpha*(...)"),
         ("sin * x", "the function sin needs its argument in brackets: sin(...)"),
         ("qqq * x", "there are x, alpha"),

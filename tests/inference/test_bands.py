@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from paramfit import FittedCurve, LinearModel, ParametricModel, PolynomialModel
+from paramfit import FittedCurve, LinearModel, PolynomialModel
 from paramfit.inference import bands as module
 from tests.own_module import OwnModule
 from tests.thermometer import BIAS, CELSIUS, READINGS, WEIGHT
@@ -88,7 +88,6 @@ def test_bands_of_a_nonlinear_curve_are_lmfits() -> None:
 
 def test_models_own_jacobian_and_the_derived_one_agree() -> None:
     Twin = partial(OwnModule, lambda self, x: self.weight * x + self.bias, weight=WEIGHT, bias=BIAS)
-
     derived = FittedCurve(Twin(), line().covariance, T95, S, "").at((torch.from_numpy(GRID),))
     assert derived.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
 
@@ -160,23 +159,6 @@ def test_variance_that_rounding_made_negative_counts_as_none() -> None:
     assert error.tolist() == pytest.approx([0.0, 2.0], abs=1e-6)
 
 
-def test_parameters_without_error_contribute_nothing_even_where_their_derivative_is_infinite() -> None:
-    class Root(ParametricModel):
-        def __init__(self) -> None:
-            super().__init__()
-            self.declare("a", 0.0, torch.float64)
-            self.declare("b", 1.0, torch.float64)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x * self.a.sqrt() + self.b
-
-        def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
-            return {"a": inputs[0] / (2 * self.a.sqrt()), "b": 1.0}
-
-    curve = FittedCurve(Root(), torch.diag(torch.tensor([0.0, 0.25], dtype=torch.float64)), 2.0, 1.0, "")
-    assert curve.at((torch.ones(2),)).standard_error.tolist() == [0.5, 0.5]
-
-
 def test_factor_keeps_the_digits_that_a_covariance_has_lost() -> None:
     # A polynomial far from its origin: the scaled Jacobian's condition number is 2e12, its square beyond float64.
     x = np.linspace(9.0, 10.0, 60)
@@ -192,7 +174,6 @@ def test_factor_keeps_the_digits_that_a_covariance_has_lost() -> None:
 
 def test_model_without_inputs_has_as_many_rows_as_sigma() -> None:
     Constant = partial(OwnModule, lambda self: self.level, level=5.0)
-
     curve = FittedCurve(Constant(), torch.tensor([[0.04]], dtype=torch.float64), 2.0, None, "", weighted=True)
     one = curve.at(()).prediction
     assert one.tolist() == [5.0]

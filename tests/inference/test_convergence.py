@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
-from paramfit import GaussianModel, GradientDescent, NegativeLogLikelihood, Observations, SquaredError
+from paramfit import Fact, FactKind, GaussianModel, GradientDescent, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.inference.convergence import CONVERGED_BELOW, distance_to_optimum, updates_to_converge
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
+from paramfit.shown.sentences import sentence
 from tests.inference.cases import Squares, constant_target, thermometer
 from tests.thermometer import BIAS, CELSIUS, WEIGHT, design
 
@@ -32,11 +33,11 @@ def gaussian(start: float, n: int = 100, scale: float = 2.0) -> tuple[LossFuncti
 
 def test_distance_of_a_location_is_in_sigma_over_root_n() -> None:
     loss, mean = gaussian(start=0.5)
-    distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), None)
+    distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), ())
     expected = abs(0.5 - mean) / (2.0 / math.sqrt(100))
     assert distance.total == pytest.approx(expected, rel=1e-10)
     assert distance.per_parameter == (pytest.approx(expected, rel=1e-10),)
-    assert distance.reason is None
+    assert distance.reasons == ()
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -46,9 +47,9 @@ def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction: str
     step = np.array([5.0, -16.0]) - np.array([10 * WEIGHT, BIAS])
     rest = design(0.1) @ np.array([5.0, -16.0]) - np.array(CELSIUS)
     covariance = rest @ rest / 9 * np.linalg.inv(design(0.1).T @ design(0.1))
-    distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), None)
+    distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), ())
     optimum = torch.tensor([10 * WEIGHT, BIAS], dtype=torch.float64)
-    assert distance_to_optimum(loss, optimum, torch.from_numpy(covariance), None).total < 1e-9
+    assert distance_to_optimum(loss, optimum, torch.from_numpy(covariance), ()).total < 1e-9
     assert distance.total == pytest.approx(math.sqrt(step @ np.linalg.inv(covariance) @ step), rel=1e-9)
     assert distance.per_parameter == pytest.approx(np.abs(step) / np.sqrt(np.diag(covariance)), rel=1e-9)
 
@@ -56,9 +57,9 @@ def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction: str
 def test_where_the_hessian_is_not_positive_definite_there_is_no_distance() -> None:
     # The loss (w^2 - 3)^2 curves downwards at w = 1/2: 12 w^2 - 12 < 0.
     loss = constant_target(Squares([0.5], [1.0]), 3.0)
-    distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), None)
+    distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), ())
     assert distance.total is None
-    assert distance.reason == "the Hessian is not positive definite"
+    assert distance.reasons == (Fact(FactKind.HESSIAN_INDEFINITE),)
 
 
 def distances_while_descending(loss: LossFunction, optimizer: Optimizer, theta: nn.Parameter, updates: int) -> Tensor:
@@ -111,4 +112,5 @@ def test_updates_that_cannot_be_foretold_have_a_reason(optimizer: Optimizer, rea
     loss = thermometer(0.1, weight=5.0, bias=-16.0)
     updates, actual = updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), optimizer)
     assert updates is None
-    assert reason in actual
+    assert actual is not None
+    assert reason in sentence(actual)

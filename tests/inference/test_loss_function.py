@@ -44,31 +44,6 @@ def test_penalty_belongs_to_loss_and_gradient() -> None:
     assert (penalised.gradient(theta) - plain.gradient(theta)).tolist() == pytest.approx([0.5 + 1.0, -0.5 - 0.5])
 
 
-def test_float32_fit_is_judged_in_float64_and_left_alone() -> None:
-    model, data = LinearModel(0.1, 0.2), observations(dtype=torch.float32)
-    loss = LossFunction(model, SquaredError(), data)
-    loss.hessian(loss.theta)
-    assert loss.theta.dtype is torch.float64
-    assert loss.theta.tolist() == [model.weight.item(), model.bias.item()]
-    assert model.weight.dtype is data.target.dtype is torch.float32
-    assert model.weight.grad is None
-
-
-def test_derivatives_do_not_need_gradients_to_be_on() -> None:
-    with torch.no_grad():
-        assert thermometer().gradient(OPTIMUM).abs().max().item() < 1e-10
-        assert thermometer().hessian(OPTIMUM)[1, 1].item() == pytest.approx(2.0)
-
-
-def test_frozen_parameter_is_no_part_of_theta() -> None:
-    model = LinearModel(dtype="float64")
-    model.bias.requires_grad_(False)
-    loss = LossFunction(model, SquaredError(), observations())
-    assert loss.names == ("weight",)
-    assert loss.p == 1
-    assert loss.hessian(loss.theta).shape == (1, 1)
-
-
 def test_model_of_a_likelihood_has_no_inputs() -> None:
     loss = LossFunction(GaussianModel(scale=2.0), NegativeLogLikelihood(), Observations((), torch.zeros(8)))
     # The information of n draws about their location is n / scale^2.

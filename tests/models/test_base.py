@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from paramfit import InputError, LinearModel, PolynomialModel, SquaredError
-from paramfit.models.base import broadcast_parameters, start_value
+from paramfit.models.base import start_value
 
 SCALAR_INPUT, ELEVEN_ROWS = torch.tensor(2.0), torch.linspace(-1, 1, 11)
 
@@ -49,20 +49,6 @@ def test_shapes_of_the_lesson_with_a_scalar_input(
     assert functional_call(model, given, (ELEVEN_ROWS,)).shape == (*leading, 11)
 
 
-@pytest.mark.parametrize(
-    ("weight", "bias", "leading"),
-    [((), (3, 1), (3, 1)), ((3, 1), (1, 3), (3, 3)), ((3, 3), (2, 1, 1), (2, 3, 3))],
-    ids=str,
-)
-def test_line_at_a_scalar_input_has_the_shape_of_its_parameters(
-    weight: tuple[int, ...], bias: tuple[int, ...], leading: tuple[int, ...]
-) -> None:
-    slope, offset = torch.randn(weight), torch.randn(bias)
-    prediction = called(slope, offset, SCALAR_INPUT)
-    assert prediction.shape == leading
-    assert torch.equal(prediction, slope * 2.0 + offset)
-
-
 def test_whole_grid_in_one_call_equals_a_loop() -> None:
     weights, biases = torch.linspace(-2, 2, 5), torch.linspace(-30, 10, 7)
     target = torch.randn(11)
@@ -83,21 +69,7 @@ def test_mismatched_shapes_are_refused_and_both_named(weight: tuple[int, ...], b
     assert f"bias has {bias}" in str(refusal.value)
 
 
-def test_refusal_names_the_two_that_do_not_fit_among_three() -> None:
-    parameters = [torch.zeros(()), torch.zeros(4, 1), torch.zeros(3, 1)]
-    with pytest.raises(InputError) as refusal:
-        broadcast_parameters(["a", "b", "c"], parameters)
-    assert "b has (4, 1)" in str(refusal.value)
-    assert "c has (3, 1)" in str(refusal.value)
-
-
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf], ids=str)
 def test_start_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(InputError, match="weight: a start must be a finite number"):
         start_value("weight", value, torch.float32)
-
-
-def test_start_is_a_copy() -> None:
-    given = torch.tensor(2.0)
-    start_value("weight", given, torch.float32).data.zero_()
-    assert given.item() == 2.0

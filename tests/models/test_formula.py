@@ -117,25 +117,20 @@ def test_slopes_of_the_separated_parts_are_torch_funcs(case: str) -> None:
     [
         ("b1 * (1 - exp(-b2 * x))", {"b1": 1, "b2": 1}, ("b1",)),
         ("b1 * b2 * x", {"b1": 1, "b2": 1}, ("b1",)),
-        ("b1 * b2 * x", {"b2": 1, "b1": 1}, ("b2",)),
         ("b1 * b2 * x", {"b1": 1, "b2": None}, ("b2",)),
         ("b1 * b2 + b2 * b3 + b3 * b4 * x", {"b1": 1, "b2": 1, "b3": 1, "b4": 1}, ("b1", "b3")),
         ("a * (b + c + d * x)", {"a": 1, "b": 1, "c": 1, "d": 1}, ("b", "c", "d")),
         ("a * (b + c + d * x)", {"a": None, "b": 1, "c": 1, "d": 1}, ("a",)),
         ("a * b * x + c", {"a": {"start": 1, "lower": 0}, "b": 1, "c": 1}, ("b", "c")),
         ("a * b * x + c", {"a": {"start": 2, "fixed": True}, "b": 1, "c": 1}, ("b", "c")),
-        ("a * x + b * x^2 + c", {"a": 1, "b": 1, "c": 1}, ("a", "b", "c")),
         ("a * (x + a) - a^2 + b", {"a": 1, "b": 1}, ("a", "b")),
         ("(a + b * x)^2 - (b * x)^2 - a^2", {"a": 1, "b": 1}, ("a",)),
-        ("(a + b)^2 * x", {"a": 1, "b": 1}, ()),
         ("abs(a) * x", {"a": 1}, ()),
         ("max(a * x, 1) + b", {"a": 1, "b": 1}, ("b",)),
-        ("b * max(a * x, 1)", {"a": 1, "b": 1}, ("b",)),
         ("x^a + b^1 * x", {"a": 1, "b": 1}, ("b",)),
         ("a / b * x", {"a": 1, "b": 1}, ("a",)),
         ("sin(a * x + b) * c", {"a": 1, "b": 1, "c": 1}, ("c",)),
         ("log(exp(a) * x)", {"a": 1}, ("a",)),  # a + log x
-        ("log(exp(a) + x)", {"a": 1}, ()),
     ],
 )
 def test_largest_set_of_linear_parameters_is_found(
@@ -201,14 +196,6 @@ def test_vmap_and_hessian_work_through_forward() -> None:
     torch.testing.assert_close(second, expected, rtol=1e-12, atol=1e-14)
 
 
-def test_constant_has_no_inputs_and_one_number() -> None:
-    model = FormulaModel("mu", [], {"mu": None})
-    assert model().shape == ()
-    assert model.jacobian() == {"mu": 1.0}
-    assert model.linear_parameters() == ("mu",)
-    assert functional_call(model, {"mu": torch.zeros(2, 3)}, ()).shape == (2, 3, 1)
-
-
 @pytest.mark.parametrize(
     "how", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
 )
@@ -229,17 +216,6 @@ def test_copy_predicts_and_differentiates_alike_and_is_apart(how: Any, case: str
     assert torch.equal(model(*inputs), before)
 
 
-def test_state_holds_the_parameters_and_reloads() -> None:
-    model, (x,) = made("bounded")
-    with torch.no_grad():
-        model.b2.fill_(0.123)
-    state = model.state_dict()
-    assert list(state) == ["b1", "b2"]
-    again, _ = made("bounded")
-    again.load_state_dict(state)
-    assert torch.equal(again(x), model(x))
-
-
 def test_other_precision_is_kept() -> None:
     model = FormulaModel("a * exp(-x / 3) + max(x, 2)", ["x"], {"a": 1.0}, dtype="float32")
     assert model(X.float()).dtype == torch.float32
@@ -258,7 +234,6 @@ def test_parameters_named_as_internal_parts_do_not_clash() -> None:
     ("text", "variables", "parameters", "message"),
     [
         ("a * x", ["x"], {"a": 1, "b": 2}, "parameters.b: the formula does not depend on it"),
-        ("a * x + b - b", ["x"], {"a": 1, "b": 2}, "parameters.b: the formula does not depend on it"),
         ("(a + x) + (x - a)", ["x"], {"a": 1}, "parameters.a: the formula does not depend on it"),
         ("a * x", ["x", "y"], {"a": 1}, "variables: the formula does not depend on y"),
         ("exp(a * x)", ["x"], {"a": None}, "parameters.a.start: the formula needs one, since it is not linear in it"),
@@ -269,23 +244,14 @@ def test_parameters_named_as_internal_parts_do_not_clash() -> None:
             "parameters.b.start: the formula needs one, since it multiplies a",
         ),
         ("a * x", ["x"], {"a": {"lower": 0}}, "parameters.a.start: a bounded parameter needs one"),
-        ("a * x", ["x"], {}, "parameters: there is none"),
         ("a * x", ["x", "a"], {"a": 1}, "parameters.a: it is a variable as well"),
         ("a * x", ["x", "x"], {"a": 1}, "variables: x is there twice"),
         ("a * x", ["x"], {"exp": 1}, "parameters: 'exp' is the name of a function"),
-        ("a * x", ["x"], {"lambda": 1}, "parameters: 'lambda' is a word of Python's"),
         ("a * x", ["x"], {"__a": 1}, "parameters: '__a' begins with an underscore"),
-        ("a * x", ["x y"], {"a": 1}, "variables: 'x y' is not a name"),
         ("a * x", "x", {"a": 1}, "variables: expected a list of names, but got 'x'; write [x]"),
-        ("a * x", [True], {"a": 1}, "variables: True is not a name"),
-        ("a * x", ["x"], {1: 1}, "parameters: 1 is not a name"),
         ("a * x", ["x"], {"\u00b5": 1, "\u03bc": 2}, "parameters: \u03bc is there twice"),
-        ("a * x", ["x"], {"2a": 1}, "parameters: '2a' is not a name"),
         ("a * x", ["x"], {"training": 1}, "parameters.training: every model has something of this name"),
-        ("a * x", ["x"], {"jacobian": 1}, "parameters.jacobian: every model has something of this name"),
         ("a * x", ["x"], {"formula": 1}, "parameters.formula: every model has something of this name"),
-        ("a * x", ["x"], {"a": "much"}, "parameters.a.start: expected a finite number"),
-        ("a * x * q", ["x"], {"a": 1}, "formula: 'q' is neither"),
         (5, ["x"], {"a": 1}, "formula: expected text, but got int"),
     ],
 )

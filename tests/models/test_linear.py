@@ -1,6 +1,5 @@
 """The straight line."""
 
-import pytest
 import torch
 
 from paramfit.models import LinearModel
@@ -10,15 +9,6 @@ X = torch.tensor([0.0, 1.0, -2.0, 0.5])
 
 def test_prediction_is_weight_times_x_plus_bias() -> None:
     assert LinearModel(weight=2.0, bias=-1.0)(X).tolist() == [-1.0, 1.0, -5.0, 0.0]
-
-
-def test_starts_of_the_lesson() -> None:
-    assert {name: value.item() for name, value in LinearModel().named_parameters()} == {"weight": 1.0, "bias": 0.0}
-
-
-@pytest.mark.parametrize(("name", "dtype"), [("float32", torch.float32), ("float64", torch.float64)])
-def test_dtype_is_that_of_both_parameters(name: str, dtype: torch.dtype) -> None:
-    assert {parameter.dtype for parameter in LinearModel(dtype=name).parameters()} == {dtype}
 
 
 def test_original_units_give_the_same_line() -> None:

@@ -26,15 +26,6 @@ def test_prediction_is_numpys_polynomial(degree: int) -> None:
     assert np.allclose(model(X).detach().numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_degree_says_how_many_coefficients_there_are() -> None:
-    names = [name for name, _ in PolynomialModel(3).named_parameters()]
-    assert names == ["coefficient_0", "coefficient_1", "coefficient_2", "coefficient_3"]
-
-
-def test_coefficients_start_at_zero() -> None:
-    assert all(parameter.item() == 0 for parameter in PolynomialModel(4).parameters())
-
-
 def test_negative_degree_is_refused() -> None:
     with pytest.raises(InputError, match="degree: expected 0 or more, but got -1"):
         PolynomialModel(-1)

@@ -9,8 +9,7 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import Normal
 
-from paramfit.errors import InputError
-from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit import AbsoluteError, HuberError, InputError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Censored
 
 ALL: list[Callable[..., Objective]] = [SquaredError, AbsoluteError, NegativeLogLikelihood]
@@ -72,19 +71,6 @@ def test_gradient_of_the_penalty_is_autograds(make: Callable[..., Objective]) ->
 
 
 @every_objective
-def test_penalty_is_off_by_default(make: Callable[..., Objective]) -> None:
-    assert not make().penalised
-    assert make(l1=0.1).penalised
-    assert make(l2=0.1).penalised
-
-
-@every_objective
-def test_another_reduction_is_refused(make: Callable[..., Objective]) -> None:
-    with pytest.raises(InputError, match="reduction: expected mean or sum, but got 'median'"):
-        make(reduction="median")
-
-
-@every_objective
 @pytest.mark.parametrize("name", ["l1", "l2"])
 @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf], ids=str)
 def test_penalty_that_is_no_weight_is_refused(make: Callable[..., Objective], name: str, weight: float) -> None:
@@ -122,3 +108,15 @@ def test_likelihood_of_bounds_is_that_of_what_they_leave(reduction: str) -> None
     assert objective.losses(normal, target, None, censoring).tolist() == pytest.approx(losses, rel=1e-12)
     expected = sum(losses) / (4 if reduction == "mean" else 1)
     assert objective(normal, target, None, censoring).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_objective_that_defines_its_losses_alone_has_a_derivative_and_no_penalty() -> None:
+    class FourthPower(Objective):
+        def per_observation(self, prediction: Tensor, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+            return (prediction - target) ** 4
+
+    objective = FourthPower()
+    assert (objective.reduction, objective.penalised) == ("mean", False)
+    with torch.no_grad():  # as the analytic rule asks for it
+        derivative = objective.derivative(torch.full_like(TARGET, 0.3), TARGET)
+    torch.testing.assert_close(derivative, 4 * (0.3 - TARGET) ** 3)

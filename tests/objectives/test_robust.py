@@ -93,26 +93,11 @@ def test_derivative_is_autograds(name: str, kind: Callable[..., RobustError], si
 
 
 @every_kind
-def test_small_residuals_count_as_squares_and_large_ones_for_less(name: str, kind: Callable[..., RobustError]) -> None:
-    del name
-    objective, zero = kind(reduction="sum"), torch.zeros(1, dtype=torch.float64)
-    assert objective(zero + 1e-4, zero).item() == pytest.approx(1e-8, rel=1e-6)
-    assert objective(zero + 100.0, zero).item() < 200.0
-
-
-@every_kind
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf], ids=str)
 def test_scale_that_is_no_residual_is_refused(name: str, kind: Callable[..., RobustError], scale: float) -> None:
     del name
     with pytest.raises(InputError, match=f"scale: .* above 0, but got {scale}"):
         kind(scale)
-
-
-@every_kind
-def test_prediction_of_another_shape_is_refused(name: str, kind: Callable[..., RobustError]) -> None:
-    del name
-    with pytest.raises(InputError, match=r"\(5, 1\).*\(5,\)"):
-        kind()(torch.zeros(5, 1), torch.zeros(5))
 
 
 @every_kind
@@ -147,19 +132,6 @@ def test_robust_fit_reaches_scipys_minimum_from_a_start_that_is_off(scale: float
     theirs = scipy.optimize.least_squares(lambda t: np.exp(t[0] * x) - y, [start], loss="huber", f_scale=scale)
     result = fit(FormulaModel("exp(k * x)", ["x"], {"k": start}), (x, y), objective=HuberError(scale))
     assert result.parameters["k"].estimate == pytest.approx(theirs.x[0], rel=1e-6)
-
-
-def test_outliers_move_robust_estimates_less_than_least_squares() -> None:
-    x = np.linspace(0, 1, 20)
-    y = 2 * x + 1
-    y[[4, 15]] += 30.0
-    model = FormulaModel("a * x + b", ["x"], {"a": 1, "b": 1})
-    away = {
-        kind.__name__: abs(fit(model, (x, y), objective=kind()).parameters["b"].estimate - 1)
-        for kind in (SquaredError, HuberError, SoftL1Error, CauchyError)
-    }
-    assert away["CauchyError"] < away["HuberError"] < 0.25 * away["SquaredError"]
-    assert away["SoftL1Error"] < 0.25 * away["SquaredError"]
 
 
 @pytest.mark.parametrize("objective", [SquaredError(), AbsoluteError()], ids=lambda given: type(given).__name__)

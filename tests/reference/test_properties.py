@@ -1,22 +1,16 @@
 """What least squares must satisfy on any data, whatever the numbers."""
 
 import math
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from paramfit import fit
-from paramfit.models import FormulaModel, LinearModel, ParametricModel
-from paramfit.objectives import HuberError, Objective, SquaredError
-from paramfit.observations import Observations
-from paramfit.passes.residual_rows import ResidualRows
-from paramfit.results.record import FitResult
+from paramfit import FitResult, HuberError, Objective, SquaredError, fit
+from paramfit.models import FormulaModel, LinearModel
 
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
 Array = NDArray[np.float64]
@@ -69,12 +63,12 @@ def errors(result: FitResult) -> dict[str, float]:
     return {name: float(estimate.standard_error or math.nan) for name, estimate in result.parameters.items()}
 
 
-def assert_close(found: FitResult, expected: FitResult) -> None:
+def assert_close(actual: FitResult, expected: FitResult) -> None:
     """Estimates agree to a small part of their errors, errors to a small part of themselves."""
     spread = errors(expected)
     for name, value in values(expected).items():
-        assert values(found)[name] == pytest.approx(value, abs=1e-5 * spread[name]), name
-        assert errors(found)[name] == pytest.approx(spread[name], rel=1e-5), name
+        assert values(actual)[name] == pytest.approx(value, abs=1e-5 * spread[name]), name
+        assert errors(actual)[name] == pytest.approx(spread[name], rel=1e-5), name
 
 
 @FEW
@@ -153,38 +147,3 @@ def test_solving_exactly_for_some_parameters_changes_no_estimate(table: Table) -
     # stepwise keeps height above 0, which the truth, 2, is by many errors
     data = (table.x, table.y)
     assert_close(fit(stepwise(), data, sigma=table.sigma), fit(decay(), data, sigma=table.sigma))
-
-
-def with_positive_diagonal(factor: Array) -> Array:
-    """R is unique but for the signs of its rows."""
-    return factor * np.where(np.diag(factor) < 0, -1.0, 1.0)[:, None]
-
-
-@FEW
-@given(
-    table=tables(),
-    cuts=st.lists(st.integers(1, 39), max_size=12),
-    model=st.sampled_from([decay, stepwise, LinearModel]),
-    weighted=st.booleans(),
-)
-def test_batches_of_any_size_sum_up_to_the_same_triangle(
-    table: Table, cuts: list[int], model: type[ParametricModel], weighted: bool
-) -> None:
-    x, y, sigma = (torch.from_numpy(column) for column in table)
-    observations = Observations((x,), y, sigma if weighted else None)
-    candidate = model().double()
-    for parameter in candidate.parameters():
-        parameter.data.fill_(0.7)
-    rows = ResidualRows(candidate, SquaredError())
-    whole = rows.sums(observations)
-    edges = sorted({0, len(x), *(cut for cut in cuts if cut < len(x))})
-    parts = None
-    for start, end in pairwise(edges):
-        parts = rows.sums(observations.rows(slice(start, end)), parts)
-    assert parts is not None
-    assert whole.factor is not None
-    assert parts.factor is not None
-    assert (parts.n, whole.n) == (len(x), len(x))
-    length = np.linalg.norm(whole.factor, axis=0)
-    one, other = (with_positive_diagonal(sums.factor) for sums in (whole, parts))
-    assert np.abs((one - other) / length).max() < 1e-12

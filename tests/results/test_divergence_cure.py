@@ -5,15 +5,20 @@ import re
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, Optimizer
 
 from paramfit import AbsoluteError, GaussianModel, GradientDescent, NegativeLogLikelihood, Observations
 from paramfit.inference.descent_stability import stability
 from paramfit.inference.loss_function import LossFunction
-from paramfit.results.divergence_cure import divergence_cure
+from paramfit.results.divergence_cure import cure_of_divergence
+from paramfit.shown.sentences import sentence
 from tests.inference.cases import thermometer
 
 NOTHING = [nn.Parameter(torch.tensor(0.0))]
+
+
+def cure(loss: LossFunction, optimizer: Optimizer) -> str:
+    return sentence(cure_of_divergence(loss, optimizer))
 
 
 def numbers(text: str) -> list[float]:
@@ -21,7 +26,7 @@ def numbers(text: str) -> list[float]:
 
 
 def test_cure_of_the_diverging_lesson_names_its_numbers() -> None:
-    text = divergence_cure(thermometer(), GradientDescent(NOTHING, lr=1e-2))
+    text = cure(thermometer(), GradientDescent(NOTHING, lr=1e-2))
     assert re.fullmatch(
         r"learning rate \S+ is \S+ times the largest stable rate \S+; scaling the input by \S+ raises the limit to \S+",
         text,
@@ -31,7 +36,7 @@ def test_cure_of_the_diverging_lesson_names_its_numbers() -> None:
 
 def test_promised_scaling_really_makes_the_rate_stable() -> None:
     rate = 0.5
-    *_, scale, promised = numbers(divergence_cure(thermometer(), SGD(NOTHING, lr=rate)))
+    *_, scale, promised = numbers(cure(thermometer(), SGD(NOTHING, lr=rate)))
     limit = stability(thermometer(scale), SGD(NOTHING, lr=rate)).learning_rate_limit
     assert limit > rate
     assert promised == pytest.approx(limit, rel=0.05)
@@ -40,7 +45,7 @@ def test_promised_scaling_really_makes_the_rate_stable() -> None:
 def test_sample_without_inputs_has_nothing_to_scale() -> None:
     # The curvature of n summed observations is n: the limit is 2 / 10 000.
     data = Observations((), torch.zeros(10_000, dtype=torch.float64))
-    text = divergence_cure(LossFunction(GaussianModel(), NegativeLogLikelihood(), data), SGD(NOTHING, lr=1e-3))
+    text = cure(LossFunction(GaussianModel(), NegativeLogLikelihood(), data), SGD(NOTHING, lr=1e-3))
     assert numbers(text) == [1e-3, 5, 2e-4, 1e-4]
     assert "scaling" not in text
 
@@ -54,6 +59,6 @@ def test_sample_without_inputs_has_nothing_to_scale() -> None:
     ids=["Adam", "absolute error"],
 )
 def test_without_a_limit_the_reason_is_told(loss: LossFunction, optimizer: SGD | Adam, why: str) -> None:
-    text = divergence_cure(loss, optimizer)
+    text = cure(loss, optimizer)
     assert why in text
     assert "below 10" in text

@@ -45,11 +45,15 @@ def line() -> FitResult:
 
 REFUSED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "text": (("abc", [1.0]), None, "input 0 is no row of numbers but str; give one row"),
+    "None": (([1.0], None), None, "input 1 is no row of numbers but NoneType"),
     "texts": ((["1", "2"], [1.0, 2.0]), None, "input 0 is no row of numbers but list"),
+    "complex": (([1j], [1.0]), None, "input 0 is no row of numbers"),
     "ragged": (([1.0, [2.0]], [1.0, 2.0]), None, "input 0 is no row of numbers"),
     "mapping": (({"s": [1.0]}, [1.0]), None, "input 0 is a table; give its columns one by one"),
     "matrix": (([[1.0, 2.0], [3.0, 4.0]],), None, r"input 0 has the shape \(2, 2\); .* predict\(x1, x2\)"),
+    "one column": ((torch.ones(3, 1), torch.ones(3)), None, r"input 0 has the shape \(3, 1\)"),
     "unequal": (([1.0, 2.0], [3.0]), None, "input 1 has 1 values, but input 0 has 2"),
+    "sigma's text": (([1.0], [1.0]), "error", "sigma is no row of numbers but str"),
     "sigma's length": (([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), [0.1, 0.2], "sigma has 2 values, but the inputs have 3"),
     "too few": (([1.0],), None, "the formula has 2 variables .*, but the data have 1"),
 }

@@ -8,8 +8,6 @@ import pytest
 import scipy.stats
 import torch
 
-from paramfit.observations import Censored
-from paramfit.results.likelihood_statistics import likelihood_statistics
 from paramfit.results.statistics import LeastSquaresStatistics, least_squares_statistics
 
 RANDOM = np.random.default_rng(12)
@@ -162,16 +160,3 @@ def test_correction_for_few_observations_needs_some(n: int, place: bool) -> None
     actual = small([0.1 * (-1) ** i for i in range(n)], [float(i) for i in range(n)], 1)
     assert actual.aic is not None
     assert (actual.aicc is not None) is place
-
-
-def test_criteria() -> None:
-    numbers = likelihood_statistics(-67.5, 12, 2)
-    assert numbers.censored == {}
-    assert numbers.aic == pytest.approx(139.0)
-    assert numbers.aicc == pytest.approx(139.0 + 12 / 9)
-    assert numbers.bic == pytest.approx(135.0 + 2 * math.log(12))
-
-
-def test_censored_rows_are_counted_by_their_kind() -> None:
-    censoring = Censored(torch.tensor([0, 2, 2, 3, 0]), torch.full((5,), math.inf))
-    assert likelihood_statistics(-1.0, 5, 1, censoring).censored == {"right": 2, "interval": 1}

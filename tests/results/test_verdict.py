@@ -3,6 +3,7 @@
 import pytest
 
 from paramfit.results.verdict import CurvePoint, Verdict, fit_verdict
+from paramfit.shown.sentences import sentence
 
 OVERFITTING = [(0, 10.0, 10.0), (100, 4.0, 5.0), (200, 2.0, 4.0), (300, 1.0, 5.0), (400, 0.5, 7.0)]
 STILL_FALLING = [(0, 10.0, 11.0), (100, 8.0, 9.0), (200, 6.0, 7.0), (300, 4.0, 5.0), (400, 2.0, 3.0)]
@@ -36,14 +37,14 @@ EARLY_DIP = [(0, 10.0, 3.0), (10, 9.0, 2.0), (20, 8.0, 4.0), (30, 7.0, 5.0)]
 def test_verdict_and_the_updates_it_rests_on(
     curve: list[tuple[int, float, float]], verdict: Verdict, updates: tuple[int, int]
 ) -> None:
-    actual = fit_verdict([CurvePoint(*point) for point in curve])
-    assert actual.verdict is verdict
-    assert actual.updates == updates
+    judged = fit_verdict([CurvePoint(*point) for point in curve])
+    assert judged.verdict is verdict
+    assert judged.updates == updates
 
 
 @pytest.mark.parametrize("points", [0, 1, 3])
 def test_too_few_points_cannot_tell(points: int) -> None:
-    verdict = fit_verdict([CurvePoint(*point) for point in OVERFITTING[:points]])
-    assert verdict.verdict is None
-    assert verdict.updates is None
-    assert f"validation ran {points} times" in verdict.reason
+    judged = fit_verdict([CurvePoint(*point) for point in OVERFITTING[:points]])
+    assert judged.verdict is None
+    assert judged.updates is None
+    assert f"validation ran {points} times" in sentence(judged.reason)

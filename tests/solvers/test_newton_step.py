@@ -26,8 +26,8 @@ def test_distance_is_in_standard_errors_and_knows_no_unit() -> None:
 
 def test_step_from_a_saddle_leads_downhill() -> None:
     saddle = np.diag([2.0, -1.0])
-    seen = NewtonStep(np.array([1.0, 0.5]), saddle)
-    step, promised = seen.step(0.0)
+    visited = NewtonStep(np.array([1.0, 0.5]), saddle)
+    step, promised = visited.step(0.0)
     assert step @ np.array([1.0, 0.5]) < 0
     assert promised > 0
-    assert math.isinf(seen.distance)
+    assert math.isinf(visited.distance)

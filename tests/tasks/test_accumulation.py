@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from lightning.pytorch.cli import ReduceLROnPlateau
 from torch.distributions import Normal
 from torch.optim import LBFGS, SGD
 
@@ -123,32 +122,6 @@ def test_batches_left_over_at_the_end_of_an_epoch_make_an_update_of_their_own(ma
             optimizer.step()
     assert parameters(task) == pytest.approx([weight.item(), bias.item()], rel=1e-13)
     assert task.updates == 4
-
-
-def test_clipping_takes_the_gradient_of_all_accumulated_batches(make_trainer: MakeTrainer) -> None:
-    def gradient_norm(data: ThermometerDataModule, **options: Any) -> tuple[list[float], float]:
-        task = ThermometerRegression(optimizer=partial(SGD, lr=1e-3), dtype="float64")
-        make_trainer(1, gradient_clip_val=0.5, **options).fit(task, datamodule=data)
-        return parameters(task), ((torch.tensor(parameters(task)) - torch.tensor([1.0, 0.0])) / 1e-3).norm().item()
-
-    accumulated, length = gradient_norm(thermometer(batch_size=4), accumulate_grad_batches=3)
-    full, _ = gradient_norm(thermometer())
-    assert length == pytest.approx(0.5, rel=1e-3)
-    assert accumulated == pytest.approx(full, rel=1e-12)
-
-
-def test_reduce_on_plateau_sees_the_loss_of_all_accumulated_batches(make_trainer: MakeTrainer) -> None:
-    # 0.05 is above the largest stable rate 0.033: the loss grows from step to step.
-    def rate_at_end(data: ThermometerDataModule, **options: Any) -> list[float]:
-        plateau = partial(ReduceLROnPlateau, monitor="train/loss", factor=0.5, patience=1)
-        task = ThermometerRegression(optimizer=partial(SGD, lr=0.05), scheduler=plateau, dtype="float64")
-        trainer = make_trainer(6, **options)
-        trainer.fit(task, datamodule=data)
-        return [trainer.optimizers[0].param_groups[0]["lr"], *parameters(task)]
-
-    accumulated = rate_at_end(thermometer(batch_size=4), accumulate_grad_batches=3)
-    assert accumulated[0] < 0.05
-    assert accumulated == pytest.approx(rate_at_end(thermometer()), rel=1e-9)
 
 
 def test_accumulation_and_blocks_exclude_each_other(make_trainer: MakeTrainer) -> None:

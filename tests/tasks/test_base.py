@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.cli import ReduceLROnPlateau
 from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.optim import SGD
@@ -15,7 +14,7 @@ from torch.optim.lr_scheduler import StepLR
 
 from paramfit import EstimationDataModule, FixedScale, GaussianDataModule, GradientDescent, InputError, LinearModel
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.gradients import AnalyticGradient, AutogradGradient
+from paramfit.gradients import AnalyticGradient
 from paramfit.tasks import (
     EstimationTask,
     GaussianLocation,
@@ -78,16 +77,6 @@ def test_blocks_make_the_same_updates_as_single_steps(
     assert values(in_blocks) == values(one_by_one)
     assert (in_blocks.updates, blocks.global_step) == (12, 3)
     assert (one_by_one.updates, steps.global_step) == (12, 12)
-
-
-@every_task
-def test_mini_batches_make_one_block_each(make_task: MakeTask, make_data: MakeData, make_trainer: MakeTrainer) -> None:
-    task = make_task(optimizer=slow_sgd, updates_per_step=2)
-    data = make_data(batch_size=4)
-    trainer = make_trainer(2)
-    trainer.fit(task, datamodule=data)
-    batches = -(-data.train.n // 4)
-    assert (task.updates, trainer.global_step) == (2 * 2 * batches, 2 * batches)
 
 
 @pytest.mark.parametrize(
@@ -153,30 +142,6 @@ def test_the_scheduled_rate_is_the_one_the_updates_use(make_task: MakeTask, make
     assert values(task) == pytest.approx([weight.item(), bias.item()], rel=1e-5)
 
 
-@pytest.mark.parametrize("make_task", [ThermometerRegression, TASKS[-1].values[0]], ids=["automatic", "hand-written"])
-def test_reduce_on_plateau_follows_the_training_loss(make_task: MakeTask, make_trainer: MakeTrainer) -> None:
-    # 0.05 is above the largest stable rate 0.033 and 0.025 is below it: the loss grows until the rate is halved.
-    plateau = partial(ReduceLROnPlateau, monitor="train/loss", factor=0.5, patience=1)
-    task = make_task(optimizer=partial(SGD, lr=0.05), scheduler=plateau)
-    visited = RatesUsed()
-    data = thermometer()
-    make_trainer(12, callbacks=[visited]).fit(task, datamodule=data)
-    weight, bias = torch.tensor(1.0, requires_grad=True), torch.tensor(0.0, requires_grad=True)
-    optimizer = SGD([weight, bias], lr=0.05)
-    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
-    rates = []
-    for _ in range(12):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.zero_grad()
-        loss = (weight * data.train.inputs[0] + bias - data.train.target).square().mean()
-        loss.backward()
-        optimizer.step()
-        schedule.step(loss.item())
-    assert rates[0] == 0.05
-    assert rates[-1] < 0.033
-    assert visited.rates == rates
-
-
 class WatchesGradients(LinearModel):
     """A line that notes whether its predictions could be differentiated."""
 
@@ -188,19 +153,6 @@ class WatchesGradients(LinearModel):
         prediction = super().forward(x)
         self.tracked[self.training].add(prediction.requires_grad)
         return prediction
-
-
-@pytest.mark.parametrize(
-    "make_task",
-    [Regression, lambda model: HandWrittenDescent(model, AutogradGradient())],
-    ids=["automatic", "hand-written"],
-)
-def test_validation_within_a_fit_tracks_no_gradients(
-    make_task: Callable[[nn.Module], EstimationTask], make_trainer: MakeTrainer
-) -> None:
-    model = WatchesGradients()
-    make_trainer(2).fit(make_task(model), datamodule=thermometer(validation_fraction=0.2))
-    assert model.tracked == {True: {True}, False: {False}}
 
 
 @pytest.mark.parametrize("command", ["validate", "test", "predict"])

@@ -60,19 +60,6 @@ def test_every_rule_takes_the_written_out_path(rule: GradientRule, make_trainer:
     )
 
 
-def test_one_at_a_time_takes_the_second_slope_at_the_moved_weight(make_trainer: MakeTrainer) -> None:
-    model = LinearModel(dtype="float64")
-    data = ThermometerDataModule(dtype="float64")
-    task = HandWrittenDescent(
-        model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2, order="one_at_a_time")
-    )
-    make_trainer(1).fit(task, datamodule=data)
-    x, y = data.train.inputs[0].numpy(), data.train.target.numpy()
-    weight = 1.0 - 0.01 * (2 * (x - y) * x).mean()
-    bias = 0.0 - 0.01 * (2 * (weight * x - y)).mean()
-    assert (model.weight.item(), model.bias.item()) == (pytest.approx(weight, rel=1e-9), pytest.approx(bias, rel=1e-9))
-
-
 @pytest.mark.parametrize("make", [SGD, Adam], ids=["SGD", "Adam"])
 def test_a_torch_optimizer_may_use_the_hand_made_gradient(
     make: type[torch.optim.Optimizer], make_trainer: MakeTrainer
@@ -164,13 +151,6 @@ def test_every_rule_takes_the_path_of_the_closed_form(kind: str, descent: str, m
     model = make()
     make_trainer(2).fit(task(model), datamodule=data)
     assert [parameter.item() for parameter in model.parameters()] == pytest.approx(path, rel=tolerance)
-
-
-def test_the_moments_start_a_descent_by_hand_too(make_trainer: MakeTrainer) -> None:
-    model = DistributionModel("torch.distributions.Gamma", {"concentration": None, "rate": None})
-    make_trainer(1).fit(by_hand(model, AnalyticGradient()), datamodule=Drawn(WAITING))
-    mean, variance = WAITING.mean(), WAITING.var()
-    assert model.specifications["rate"].start == pytest.approx(mean / variance, rel=0.2)
 
 
 def test_a_distribution_needs_a_likelihood(make_trainer: MakeTrainer) -> None:

@@ -17,16 +17,8 @@ from torch import Tensor, nn
 
 from paramfit import AnalyticGradient, EstimationDataModule, InputError, LevenbergMarquardt, Observations, Standardize
 from paramfit.callbacks import (
-    DivergenceDetection,
-    Doctor,
-    EpochTable,
-    FitCheckpoint,
-    FitEarlyStopping,
     FitHistory,
-    FitPlots,
     FitReport,
-    GracefulStop,
-    ValidationLines,
 )
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
@@ -114,18 +106,6 @@ def test_batches_of_any_size_reach_scipys_estimates(
     assert natural(task.model) == pytest.approx(scipys(), rel=1e-8)
 
 
-@EACH_MODEL
-def test_batches_take_the_updates_of_the_whole_and_those_that_its_polish_saves(
-    make: Callable[[], FormulaModel], make_trainer: MakeTrainer
-) -> None:
-    counts = []
-    for batching in ({}, {"batch_size": 5}):
-        task = LeastSquares(make())
-        make_trainer(200).fit(task, datamodule=InMemory(**batching))
-        counts.append(task.updates)
-    assert counts[0] <= counts[1] <= counts[0] + 4
-
-
 @pytest.mark.parametrize("batching", [{}, {"batch_size": 4, "shuffle": True}], ids=["whole", "batches"])
 def test_a_linear_model_is_solved_in_one_update_of_one_epoch(
     batching: dict[str, Any], make_trainer: MakeTrainer
@@ -146,15 +126,6 @@ def test_normalised_inputs_reach_the_same_curve(make_trainer: MakeTrainer) -> No
     assert task.model(*data.every.inputs).detach().numpy() == pytest.approx(slope * rows()[0] + level, rel=1e-10)
 
 
-def test_parameters_and_data_in_float32_are_taken_to_float64(make_trainer: MakeTrainer) -> None:
-    task = LeastSquares(FormulaModel("b1 * x", ["x"], {"b1": 1.0}, dtype="float32"))
-    x, y = (torch.from_numpy(column).float() for column in rows())
-    make_trainer(5).fit(task, datamodule=InMemory(Observations((x,), y)))
-    single = x.double().numpy(), y.double().numpy()
-    assert task.model.b1.dtype == torch.float64
-    assert task.model.b1.item() == pytest.approx((single[0] @ single[1]) / (single[0] @ single[0]), rel=1e-13)
-
-
 def test_known_errors_weigh_the_rows(make_trainer: MakeTrainer) -> None:
     x, y = rows()
     sigma = np.linspace(0.01, 1, ROWS)
@@ -163,16 +134,6 @@ def test_known_errors_weigh_the_rows(make_trainer: MakeTrainer) -> None:
     make_trainer(200).fit(task, datamodule=InMemory(observations, batch_size=6))
     expected = curve_fit(saturation, x, y, [3, 0.7], sigma, xtol=1e-15, ftol=1e-15, gtol=1e-15)[0]
     assert natural(task.model) == pytest.approx(expected, rel=1e-8)
-
-
-def test_several_inputs_are_given_in_their_order(make_trainer: MakeTrainer) -> None:
-    x, y = rows()
-    other = np.cos(x)
-    task = LeastSquares(FormulaModel("a * x - b * z", ["x", "z"], {"a": None, "b": None}))
-    inputs = (torch.from_numpy(x), torch.from_numpy(other))
-    make_trainer(5).fit(task, datamodule=InMemory(Observations(inputs, torch.from_numpy(y))))
-    expected = np.linalg.lstsq(np.stack([x, -other], axis=1), y, rcond=None)[0]
-    assert natural(task.model) == pytest.approx(expected, rel=1e-10)
 
 
 def test_a_model_of_ones_own_with_parameters_of_any_shape_is_fitted(make_trainer: MakeTrainer) -> None:
@@ -297,28 +258,6 @@ def test_a_checkpoint_with_other_tolerances_is_not_resumed(tmp_path: Path) -> No
 
 
 # --- with the callbacks of the lessons ---
-
-
-@EACH_MODEL
-def test_every_callback_at_once_leaves_each_bit_as_it_was(
-    make: Callable[[], FormulaModel], make_trainer: MakeTrainer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    alone, watched = LeastSquares(make()), LeastSquares(make())
-    options: dict[str, Any] = {"validation_fraction": 0.2, "batch_size": 6}
-    make_trainer(200).fit(alone, datamodule=InMemory(**options))
-    report = FitReport()
-    watchers = [
-        GracefulStop(), FitHistory(), DivergenceDetection(), FitEarlyStopping(patience=50), Doctor(),
-        EpochTable(ValidationLines(every=1)), report, FitPlots(), FitCheckpoint(),
-    ]  # fmt: skip
-    logger = TensorBoardLogger(tmp_path, name="", version="run", default_hp_metric=False)
-    trainer = make_trainer(200, callbacks=watchers, logger=logger, enable_checkpointing=True)
-    trainer.fit(watched, datamodule=InMemory(**options))
-    assert_same(watched, alone)
-    assert report.result.status == "converged"
-    assert "converged" in capsys.readouterr().out
-    written = {path.name for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    assert {"estimates.json", "best.ckpt", "last.ckpt", "fit.png"} <= written
 
 
 # A model whose derivative, as autograd sees it, points the wrong way: no step can keep its promise.

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS
 
-from paramfit import EstimationDataModule, FixedScale, InputError, Observations, ThermometerDataModule
-from paramfit.tasks import Regression
+from paramfit import EstimationDataModule, FixedScale, InputError, Observations, Regression, ThermometerDataModule
 from tests.tasks.conftest import MakeTrainer
 
 

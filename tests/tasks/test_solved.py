@@ -84,12 +84,3 @@ def test_a_signal_at_any_batch_then_resumed_gives_the_same_bits(kind: str, batch
     assert stopped.updates == batch // BATCHES
     resumed, _ = run(kind, tmp_path, resume=checkpoint)
     assert_same(resumed, whole)
-
-
-@pytest.mark.parametrize("kind", TASKS)
-def test_a_shorter_fit_prolonged_gives_the_same_bits(kind: str, tmp_path: Path) -> None:
-    whole, _ = run(kind, tmp_path)
-    short, checkpoint = run(kind, tmp_path, max_epochs=3)
-    assert short.stop is None
-    resumed, _ = run(kind, tmp_path, resume=checkpoint)
-    assert_same(resumed, whole)

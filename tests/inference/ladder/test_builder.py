@@ -8,15 +8,14 @@ import pytest
 import scipy.special
 import statsmodels.api as sm
 import torch
-from torch import nn
 from torch.distributions import Poisson
 
-from paramfit import HuberError, InputError, LinearModel, NegativeLogLikelihood, Observations, SquaredError
+from paramfit import Fact, FactKind, InputError, LinearModel, Observations
 from paramfit.inference.ladder.builder import build_ladder
-from paramfit.inference.ladder.disagreement import disagreements
-from paramfit.inference.ladder.rung import Interval, Rung
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
+from paramfit.objectives import HuberError, SquaredError
+from paramfit.shown.sentences import sentence
 from tests.inference.likelihoods import GammaSample, LogLinear, likelihood, optimum
 
 X = np.linspace(0, 4, 60)
@@ -47,7 +46,7 @@ def test_rungs_of_a_line_agree_and_are_statsmodels() -> None:
         "weight": pytest.approx(plain.HC0_se[1], rel=1e-9),
         "bias": pytest.approx(plain.HC0_se[0], rel=1e-9),
     }
-    assert ladder.rung("sandwich").method.startswith("HC0")
+    assert sentence(ladder.rung("sandwich").method).startswith("HC0")
     assert set(ladder.profiles) == {"weight", "bias"}
     assert ladder.warnings == ()
 
@@ -75,7 +74,7 @@ def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
         "rate": pytest.approx(errors[1], rel=1e-9),
     }
     without = build_ladder(loss, theta, uncertainty(loss, theta), profile=False)
-    assert without.rung("expected information").reason == "it has no closed form here"
+    assert without.rung("expected information").reasons == (Fact(FactKind.NO_CLOSED_FORM),)
 
 
 def test_overdispersed_counts_are_warned_of() -> None:
@@ -105,16 +104,6 @@ def test_direction_that_curves_downwards_is_named() -> None:
     assert ladder.rung("profile likelihood").intervals == {}
 
 
-def test_parameter_that_nothing_tells_is_named() -> None:
-    rows = torch.zeros(5, dtype=torch.float64)  # the input is 0 throughout
-    loss = likelihood(LogLinear(Poisson), rows, [1, 2, 1, 0, 3])
-    theta = torch.tensor([math.log(1.4), 0.0], dtype=torch.float64)
-    ladder = build_ladder(loss, theta, uncertainty(loss, theta))
-    assert any(warning.startswith("b does not bend the likelihood") for warning in ladder.warnings)
-    assert all("b" not in rung.intervals for rung in ladder.rungs)
-    assert set(ladder.rung("profile likelihood").intervals) == {"a"}
-
-
 def test_parameter_at_its_bound_is_told_and_left_out() -> None:
     sample = RANDOM.gamma(2.0, size=20)
     loss = likelihood(GammaSample(2.0, 1.0), sample)
@@ -122,7 +111,9 @@ def test_parameter_at_its_bound_is_told_and_left_out() -> None:
     assert errors.covariance is not None
     spread = torch.zeros(2, 2, dtype=torch.float64)
     spread[1, 1] = 1 / 40
-    held = replace(errors, covariance=spread, at_bound=(0,), undetermined={0: "it sits at its bound"})
+    held = replace(
+        errors, covariance=spread, at_bound=(0,), undetermined={0: Fact(FactKind.SITS_AT_BOUND, ("concentration",))}
+    )
     ladder = build_ladder(loss, torch.tensor([math.log(2.0), math.log(2 / sample.mean())]).double(), held)
     assert ladder.warnings[0].startswith("concentration sits at its bound: an error there means nothing")
     for rung in ladder.rungs:
@@ -144,62 +135,3 @@ def test_what_is_no_likelihood_is_refused() -> None:
         loss = LossFunction(LinearModel(), objective, rows)
         with pytest.raises(InputError, match=each):
             build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
-
-
-class Branching(nn.Module):
-    """A model that looks at its parameter's value, which no batch of parameters can."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rate = nn.Parameter(torch.ones((), dtype=torch.float64))
-
-    def forward(self) -> Poisson:
-        return Poisson(self.rate if self.rate.item() > 0 else -self.rate)
-
-
-def test_a_bootstrap_that_cannot_be_had_leaves_the_other_rungs() -> None:
-    sample = RANDOM.poisson(4.0, 50).astype(float)
-    loss = LossFunction(Branching(), NegativeLogLikelihood(), Observations((), torch.from_numpy(sample)))
-    theta = optimum(loss)
-    rungs = build_ladder(loss, theta, uncertainty(loss, theta), bootstrap=20)
-    for name in ("bootstrap percentile", "bootstrap BCa"):
-        assert "cannot compute Branching for many parameters" in (rungs.rung(name).reason or "")
-    assert any("cannot compute Branching" in warning for warning in rungs.warnings)
-    assert rungs.rung("observed information").standard_errors == {
-        "rate": pytest.approx(np.sqrt(sample.mean() / 50), rel=1e-9)
-    }
-
-
-PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
-
-
-def against(name: str, ends: Interval) -> list[str]:
-    return disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)
-
-
-@pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
-def test_up_to_a_quarter_of_the_width_is_agreement(ends: Interval) -> None:
-    assert against("profile likelihood", ends) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "meaning"),
-    [
-        ("profile likelihood", "the parabola is a poor picture"),
-        ("sandwich", "the error model is wrong"),
-        ("bootstrap BCa", "another sample would scatter otherwise"),
-        ("expected information", "not as informative as a typical one"),
-    ],
-)
-def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str) -> None:
-    (caution,) = against(name, (0.5, 6.0))
-    assert caution.startswith(
-        f"a: the upper end of its interval is 6.0 by the {name} and 4.0 by the observed information"
-    )
-    assert "0.50 of that one's width apart" in caution
-    assert meaning in caution
-
-
-def test_end_that_there_is_not_is_told() -> None:
-    (caution,) = against("profile likelihood", (0.5, math.inf))
-    assert caution.startswith("a: by the profile likelihood its interval has no upper end")

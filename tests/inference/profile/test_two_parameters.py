@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import torch
 
-from paramfit import InputError, Observations, PolynomialModel, SquaredError
+from paramfit import Observations, PolynomialModel, SquaredError
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.two_parameters import PairProfile, profile_pair
@@ -57,18 +57,3 @@ def test_bounded_pair_is_the_likelihood_itself() -> None:
         for b, concentration in enumerate(interval.second):
             here = scipy.stats.gamma.logpdf(sample, concentration, scale=1 / rate).sum()
             assert interval.deviance[a][b] == pytest.approx(2 * (best - here), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("places", "options", "words"),
-    [
-        ((0, 0), {}, "given twice"),
-        ((0, 1), {"points": 2}, "at least 3"),
-        ((0, 1), {"levels": (1.0,)}, "between 0 and 1"),
-        ((0, 1), {"levels": ()}, "between 0 and 1"),
-    ],
-)
-def test_wrong_options_are_refused(places: tuple[int, int], options: dict[str, object], words: str) -> None:
-    loss = likelihood(GammaSample(1.0, 1.0), [1.0, 2.0])
-    with pytest.raises(InputError, match=words):
-        profile_pair(loss, loss.theta, torch.eye(2, dtype=torch.float64), *places, **options)  # type: ignore[arg-type]

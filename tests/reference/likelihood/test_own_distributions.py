@@ -95,9 +95,9 @@ def agree(result: dict[str, Any], truth: Truth) -> None:
 def own_modules(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the console script does: modules of the working directory can be imported."""
     Path("own_distribution.py").write_text(DISTRIBUTION)
-    Path("own_models.py").write_text(MODULE)
+    Path("peaks_and_lines.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(own_directory))
-    for name in ("own_distribution", "own_models"):
+    for name in ("own_distribution", "peaks_and_lines"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -122,7 +122,7 @@ def test_a_mixture_of_ones_own() -> None:
         return float(np.log(density).sum())
 
     truth = maximum(log_likelihood, [-2, 2, -0.3, 0.2, -0.8])
-    model = {"class_path": "own_models.TwoPeaks", "init_args": {"low": -1.0, "high": 1.0}}
+    model = {"class_path": "peaks_and_lines.TwoPeaks", "init_args": {"low": -1.0, "high": 1.0}}
     agree(run("peaks", model, {"energy": sample}), truth)
 
 
@@ -134,4 +134,4 @@ def test_a_regression_of_ones_own() -> None:
     inverse = np.linalg.inv(design.T @ design)
     weights = inverse @ design.T @ y
     truth = Truth(weights, np.sqrt(np.diagonal(inverse)), stats.norm.logpdf(y, design @ weights).sum())
-    agree(run("line", {"class_path": "own_models.Regression"}, {"x": x, "y": y}), truth)
+    agree(run("line", {"class_path": "peaks_and_lines.Regression"}, {"x": x, "y": y}), truth)

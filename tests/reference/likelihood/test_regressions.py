@@ -21,13 +21,21 @@ EXACT = {"tol": 1e-14, "maxiter": 200}  # of statsmodels' iterations, which stop
 
 
 class Regression(NamedTuple):
-    """A distribution whose arguments are formulas of x."""
+    """A distribution whose arguments are formulas of x.
 
-    name: str  # of torch's class
-    parameters: dict[str, Any]  # of DistributionModel: formulas among them
-    coefficients: dict[str, Any]  # of the formulas
-    draw: Callable[[np.random.Generator, Array], NDArray[Any]]  # the target, from x
-    truth: Callable[[Array, Array], Truth]  # by statsmodels or scipy, in the order of the free parameters
+    Attributes:
+        name: of torch's class.
+        parameters: of ``DistributionModel``: formulas among them.
+        coefficients: of the formulas.
+        draw: the target, from x.
+        truth: estimates and errors by statsmodels or scipy, from x and the target, in the order of the free parameters.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    coefficients: dict[str, Any]
+    draw: Callable[[np.random.Generator, Array], NDArray[Any]]
+    truth: Callable[[Array, Array], Truth]
 
 
 def design(x: Array) -> Array:

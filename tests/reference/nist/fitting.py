@@ -6,10 +6,10 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from paramfit import FitReport, FitResult, FormulaModel, LeastSquares, TableDataModule
-from tests.quiet import QUIET
 from tests.reference.nist.problem import Problem
 
 __all__ = ["fit_problem", "model_of"]
+from tests.quiet import QUIET
 
 
 def model_of(problem: Problem, start: int) -> FormulaModel:
