@@ -1,12 +1,14 @@
 """How a fit ended, and why."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+
+from paramfit.facts import Reason
 
 __all__ = ["Status", "Stop"]
 
 
-class Status(Enum):
+class Status(StrEnum):
     """How a fit ended. The values are the names in ``estimates.json``."""
 
     CONVERGED = "converged"  # less than 0.01 standard errors from the optimum
@@ -20,7 +22,7 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a fit ended before its last update: a status, and a message with value, threshold and consequence."""
+    """Why a fit ended before its last update: a status, and the fact behind it (or words of one's own)."""
 
     status: Status
-    reason: str
+    reason: Reason

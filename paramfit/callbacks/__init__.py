@@ -2,7 +2,7 @@
 
 from paramfit.callbacks.checkpoint import FitCheckpoint
 from paramfit.callbacks.checkpoint_io import AtomicCheckpointIO
-from paramfit.callbacks.divergence import DivergenceDetection, DivergenceReason
+from paramfit.callbacks.divergence import DivergenceDetection
 from paramfit.callbacks.doctor import Doctor
 from paramfit.callbacks.early_stopping import FitEarlyStopping
 from paramfit.callbacks.epoch_table import EpochTable
@@ -19,7 +19,6 @@ from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
 __all__ = [
     "AtomicCheckpointIO",
     "DivergenceDetection",
-    "DivergenceReason",
     "Doctor",
     "EpochTable",
     "EstimateRows",

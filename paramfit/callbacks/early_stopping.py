@@ -9,6 +9,7 @@ from torch import Tensor
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind
 from paramfit.outcome import Status, Stop
 
 __all__ = ["FitEarlyStopping"]
@@ -79,14 +80,18 @@ class FitEarlyStopping(EarlyStopping):
             return
         should_stop, _ = self._evaluate_stopping_criteria(value)
         if should_stop:
-            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._message(value)))
+            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._reason(value)))
 
-    def _message(self, value: Tensor) -> str:
-        enough = f"by more than {abs(self.min_delta):g} " if self.min_delta else ""
-        return (
-            f"{self.monitor} is {value.item():.6g} and has not improved {enough}on its best"
-            f" {self.best_score.item():.6g} in {self.wait_count} validations (patience {self.patience})"
-        )
+    def _reason(self, value: Tensor) -> Fact:
+        numbers = {
+            "monitor": self.monitor,
+            "value": value.item(),
+            "best": self.best_score.item(),
+            "min_delta": self.min_delta,
+            "validations": self.wait_count,
+            "patience": self.patience,
+        }
+        return Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with the configured patience."""

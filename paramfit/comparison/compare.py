@@ -1,6 +1,5 @@
 """Fits of the same data, compared."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -11,11 +10,11 @@ from paramfit.comparison.compared_run import ComparedRun
 from paramfit.comparison.comparison import Comparison, ComparisonRow, akaike_weights
 from paramfit.comparison.likelihood_ratio import nested_test
 from paramfit.errors import InputError
-from paramfit.results.record import FitResult
+from paramfit.fits.load import load
+from paramfit.fits.result import FitResult
+from paramfit.outcome import Status
 
 __all__ = ["compare"]
-
-_FILE = "estimates.json"
 
 
 def compare(runs: Sequence[FitResult | str | Path] | Mapping[str, FitResult | str | Path]) -> Comparison:
@@ -38,28 +37,28 @@ def compare(runs: Sequence[FitResult | str | Path] | Mapping[str, FitResult | st
     Example:
         >>> from paramfit import PolynomialModel, fit
         >>> x, y = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.1, 1.8, 3.2, 3.9, 5.1, 5.8, 7.2]
-        >>> found = compare({"line": fit(PolynomialModel(1), (x, y)), "parabola": fit(PolynomialModel(2), (x, y))})
-        >>> found.best.run, found.tests[0].how, found.tests[0].test
+        >>> comparison = compare({"line": fit(PolynomialModel(1), (x, y)), "parabola": fit(PolynomialModel(2), (x, y))})
+        >>> comparison.best.run, comparison.tests[0].how, comparison.tests[0].test
         ('line', 'coefficient_2 = 0', 'F')
     """
-    there = [_run(name, run) for name, run in _named(runs)]
-    warnings = [said for pair in combinations(there, 2) for said in _check_same_data(*pair)]
-    for run in there:
-        if run.plain["status"] != "converged":
-            ended = run.plain["status"].replace("_", " ")
+    compared = [_run(name, run) for name, run in _named(runs)]
+    warnings = [said for pair in combinations(compared, 2) for said in _check_same_data(*pair)]
+    for run in compared:
+        if run.record.status is not Status.CONVERGED:
+            ended = run.record.status.value.replace("_", " ")
             warnings.append(f"{run.name} has not converged ({ended}): its likelihood is not the largest")
         warnings += [
             f"{run.name}: {name} is at its {bound} bound and not counted" for name, bound in run.at_bounds.items()
         ]
-    ordered = sorted(there, key=lambda run: run.n_parameters)
-    columns = _columns(there)
+    ordered = sorted(compared, key=lambda run: run.n_parameters)
+    columns = _columns(compared)
     tests = [
         nested_test(smaller, larger, columns)
         for smaller, larger in combinations(ordered, 2)
         if smaller.n_parameters < larger.n_parameters
     ]
-    criterion = "AIC" if any(run.number("aicc") is None for run in there) else "AICc"
-    return Comparison(criterion, there[0].n, _rows(there, criterion.lower()), tuple(tests), tuple(warnings))
+    criterion = "AIC" if any(run.aicc is None for run in compared) else "AICc"
+    return Comparison(criterion, compared[0].n, _rows(compared, criterion), tuple(tests), tuple(warnings))
 
 
 def _named(runs: object) -> list[tuple[str, object]]:
@@ -86,23 +85,16 @@ def _named(runs: object) -> list[tuple[str, object]]:
 
 def _run(name: str, run: object) -> ComparedRun:
     if isinstance(run, FitResult):
-        return ComparedRun(name, json.loads(run.to_json()), run.origin)
+        return ComparedRun(name, run)
     if not isinstance(run, str | Path):
         msg = f"{name}: expected a FitResult or a run directory, but got {type(run).__name__}"
         raise InputError(msg)
-    file = Path(run) / _FILE
-    if not file.is_file():
-        msg = f"{name}: there is no {_FILE} in {run}; give the folder version_N of a fit that came to its end"
-        raise InputError(msg)
     try:
-        plain = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as wrong:
-        msg = f"{name}: {file} cannot be read ({wrong}); fit again"
-        raise InputError(msg) from wrong
-    if not isinstance(plain, dict):
-        msg = f"{name}: {file} does not hold a result; fit again"
-        raise InputError(msg)
-    return ComparedRun(name, plain, file=file)
+        loaded = load(run)
+    except InputError as refusal:
+        msg = f"{name}: {refusal}"
+        raise InputError(msg) from refusal
+    return ComparedRun(name, loaded)
 
 
 def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[str]:
@@ -133,25 +125,22 @@ def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[str]:
 
 
 def _rows(runs: Sequence[ComparedRun], criterion: str) -> tuple[ComparisonRow, ...]:
-    weights = akaike_weights([run.number(criterion) for run in runs])
-
-    def delta(run: ComparedRun, key: str) -> float | None:
-        found = [other.number(key) for other in runs]
-        return None if None in found else run.number(key) - min(found)
-
+    aicc = [run.aicc for run in runs if run.aicc is not None]
+    aic, bic = [run.aic for run in runs], [run.bic for run in runs]
+    weights = akaike_weights(aicc if criterion == "AICc" else aic)
     return tuple(
         ComparisonRow(
             run=run.name,
             model=run.label,
-            status=run.plain["status"],
+            status=run.record.status.value,
             n_parameters=run.n_parameters,
-            log_likelihood=run.number("log_likelihood"),
-            aic=run.number("aic"),
-            aicc=run.number("aicc"),
-            bic=run.number("bic"),
-            delta_aic=delta(run, "aic") or 0.0,
-            delta_aicc=delta(run, "aicc"),
-            delta_bic=delta(run, "bic") or 0.0,
+            log_likelihood=run.log_likelihood,
+            aic=run.aic,
+            aicc=run.aicc,
+            bic=run.bic,
+            delta_aic=run.aic - min(aic),
+            delta_aicc=None if run.aicc is None or len(aicc) < len(runs) else run.aicc - min(aicc),
+            delta_bic=run.bic - min(bic),
             weight=weight,
         )
         for run, weight in zip(runs, weights, strict=True)

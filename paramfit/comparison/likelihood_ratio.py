@@ -12,6 +12,7 @@ from paramfit.comparison.comparison import NestedTest
 from paramfit.comparison.containment import containment
 from paramfit.comparison.nesting import Nesting, find_nesting
 from paramfit.models import FormulaModel
+from paramfit.results.statistics import SigmaIs
 
 __all__ = ["nested_test"]
 
@@ -39,9 +40,9 @@ def nested_test(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str,
     if nesting is None:
         return NestedTest(*names, reason="not nested (not found)")
     cautions = tuple(_cautions(nesting))
-    if smaller.is_least_squares and smaller.sigma_is != "absolute":
+    if smaller.is_least_squares and smaller.sigma_is is not SigmaIs.ABSOLUTE:
         return _f_test(smaller, larger, nesting.how, cautions)
-    statistic = 2 * (larger.number("log_likelihood") - smaller.number("log_likelihood"))
+    statistic = 2 * (larger.log_likelihood - smaller.log_likelihood)
     if statistic < -1e-6:
         return NestedTest(*names, how=nesting.how, reason=_worse(larger), cautions=cautions)
     freedom = larger.n_parameters - smaller.n_parameters
@@ -52,8 +53,8 @@ def nested_test(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str,
 
 def _f_test(smaller: ComparedRun, larger: ComparedRun, how: str, cautions: tuple[str, ...]) -> NestedTest:
     names = (smaller.name, larger.name)
-    before, after = smaller.number("residual_sum_of_squares"), larger.number("residual_sum_of_squares")
-    rest = int(larger.number("degrees_of_freedom"))
+    before, after = smaller.least_squares.residual_sum_of_squares, larger.least_squares.residual_sum_of_squares
+    rest = larger.least_squares.degrees_of_freedom
     more = larger.n_parameters - smaller.n_parameters
     if rest < 1:
         return NestedTest(*names, how=how, reason="no test: no degree of freedom is left", cautions=cautions)
@@ -112,10 +113,11 @@ def _inputs(run: ComparedRun, columns: Mapping[str, Tensor]) -> tuple[Tensor, ..
 def _model(run: ComparedRun) -> nn.Module | None:
     """The model at its estimates; a formula without its bounds, since a fit may have to come to rest on one."""
     written = run.written
-    if written is not None and "formula" in run.plain["model"] and written.inputs == run.fingerprint.inputs:
+    formula = run.model.formula
+    if written is not None and formula is not None and written.inputs == run.fingerprint.inputs:
         parameters = {name: {"start": run.estimates[name]} for name in written.free}
         parameters |= {name: {"start": value, "fixed": True} for name, value in written.fixed.items()}
-        return FormulaModel(run.plain["model"]["formula"], written.variables, parameters)
+        return FormulaModel(formula, written.variables, parameters)
     if run.origin is None:
         return None
     return copy.deepcopy(run.origin.model).to(device="cpu", dtype=torch.float64).eval()

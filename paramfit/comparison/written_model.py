@@ -14,6 +14,7 @@ from paramfit import distributions
 from paramfit.distributions import log_density
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
+from paramfit.results.provenance import ModelDescription, ParameterDescription
 
 __all__ = ["WrittenModel"]
 
@@ -22,10 +23,10 @@ _HARMLESS = 0.5  # an argument that every constraint allows
 
 
 class WrittenModel:
-    """What ``describe_model`` wrote of a formula or a distribution.
+    """What a ``ModelDescription`` says of a formula or a distribution.
 
     Args:
-        described: with ``formula``, or with ``distribution`` and ``formulas``; ``variables`` and ``parameters``.
+        described: a model that formulas say all of.
         inputs: for each variable what its column is to be called, so that models of the same columns share them.
 
     Attributes:
@@ -35,25 +36,20 @@ class WrittenModel:
         InputError: if a formula cannot be read, or the formulas are not for the distribution's arguments.
     """
 
-    def __init__(self, described: Mapping[str, Any], inputs: Sequence[str]) -> None:
-        self.distribution: str | None = described.get("distribution")
-        self.formulas: dict[str, str] = (
-            {_PREDICTION: described["formula"]} if "formula" in described else described["formulas"]
+    def __init__(self, described: ModelDescription, inputs: Sequence[str]) -> None:
+        self.distribution = described.distribution
+        self.formulas: Mapping[str, str] = (
+            described.formulas or {} if described.formula is None else {_PREDICTION: described.formula}
         )
-        self.variables: tuple[str, ...] = tuple(described["variables"])
+        self.variables = described.variables
         self.inputs = tuple(inputs)[: len(self.variables)]
-        self.parameters: dict[str, dict[str, Any]] = described["parameters"]
-        self.fixed = {name: spec["fixed"] for name, spec in self.parameters.items() if spec["fixed"] is not None}
+        self.parameters: Mapping[str, ParameterDescription] = described.parameters or {}
+        self.fixed = {name: spec.fixed for name, spec in self.parameters.items() if spec.fixed is not None}
         self.free = tuple(name for name in self.parameters if name not in self.fixed)
         self.compiled = {
             name: CompiledFormula(text, self.variables, tuple(self.parameters)) for name, text in self.formulas.items()
         }
         self._check_arguments()
-
-    @staticmethod
-    def can_be_made_of(described: Mapping[str, Any]) -> bool:
-        """Whether formulas say all of a model."""
-        return "formula" in described or "formulas" in described
 
     @cached_property
     def limits(self) -> Mapping[str, Any]:
@@ -135,10 +131,10 @@ class WrittenModel:
 
     def outside(self, name: str, value: float) -> bool:
         """Whether a parameter's value is beyond its bounds."""
-        lower, upper = self.parameters[name]["lower"], self.parameters[name]["upper"]
+        lower, upper = self.parameters[name].lower, self.parameters[name].upper
         return (lower is not None and value < lower) or (upper is not None and value > upper)
 
     def at_bound(self, name: str, value: float) -> bool:
         """Whether a parameter's value is one of its bounds, to rounding."""
-        bounds = (self.parameters[name]["lower"], self.parameters[name]["upper"])
+        bounds = (self.parameters[name].lower, self.parameters[name].upper)
         return any(bound is not None and abs(value - bound) <= 1e-9 * max(abs(bound), 1.0) for bound in bounds)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import element_names
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.outcome import Status, Stop
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton import Newton
-from paramfit.solvers.runaway import ran_off
 
 __all__ = ["how_it_ended"]
 
@@ -26,7 +26,9 @@ def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: i
         steps: how many it took.
     """
     if not solver.is_done():
-        return Stop(Status.LIMIT_REACHED, f"not converged in {steps} iterations: {solver.reason}.")
+        return Stop(
+            Status.LIMIT_REACHED, Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=solver.reason)
+        )
     if solver.converged and isinstance(solver, LevenbergMarquardt):
         return Stop(Status.CONVERGED, f"{solver.reason}.")
     names = element_names(model)
@@ -46,7 +48,7 @@ def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: i
     return Stop(Status.STALLED, f"{solver.reason_with(names, natural)}.")
 
 
-def _run_off(solver: Newton, model: nn.Module, names: tuple[str, ...], natural: Natural) -> str | None:
+def _run_off(solver: Newton, model: nn.Module, names: tuple[str, ...], natural: Natural) -> Fact | None:
     """The reason where a parameter has run off; one that has run to its bound is said to sit there."""
     specs = model.specifications if isinstance(model, ParametricModel) else {}
     bounded = {place: specs[name] for place, name in enumerate(names) if name in specs and specs[name].bounded}
@@ -55,16 +57,8 @@ def _run_off(solver: Newton, model: nn.Module, names: tuple[str, ...], natural: 
     for place, start, end in solver.run_off(one_sided):
         if place in bounded and not (place in one_sided and end > start):
             continue
-        if isinstance(model, DistributionModel) and names[place] in model.names:
-            return _without_end(names[place], natural(place, start), natural(place, end))
-        return f"{ran_off(names[place], natural(place, start), natural(place, end))}."
+        # Of an argument of a distribution there is no maximum to start near.
+        is_argument = isinstance(model, DistributionModel) and names[place] in model.names
+        kind = FactKind.LIKELIHOOD_WITHOUT_MAXIMUM if is_argument else FactKind.RUN_OFF
+        return Fact(kind, (names[place],), {"start": natural(place, start), "value": natural(place, end)})
     return None
-
-
-def _without_end(name: str, start: float, end: float) -> str:
-    """The reason that goes with an argument of a distribution that has run off: there is no maximum to start near."""
-    return (
-        f"{name} started at {start:.3g} and has run off to {end:.3g}, and no other start helps: the likelihood rises,"
-        f" or stays the same, without end as {name} {'grows' if end > start else 'falls'}; give it a bound there, fix"
-        " it (fixed: true), or take the distribution that it tends to."
-    )

@@ -10,9 +10,12 @@ from torch import nn
 from torch.distributions import Distribution
 
 from paramfit.data.arrays import observations_from
+from paramfit.data.columns import Columns, Labels
+from paramfit.data.described import DescribedData
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.fits.ending import how_it_ended
+from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solve import MOST_ROWS_POLISHED, solve_least_squares
 from paramfit.fits.solve_likelihood import solve_likelihood
 from paramfit.inference.loss_function import LossFunction
@@ -31,12 +34,9 @@ from paramfit.observations import Observations
 from paramfit.outcome import Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.results.fields import fields_of, reasons
-from paramfit.results.least_squares_summary import summarise_least_squares
-from paramfit.results.likelihood_summary import summarise_likelihood
-from paramfit.results.origin import Origin
-from paramfit.results.record import FitResult
-from paramfit.results.summary import Summary
+from paramfit.results.provenance import Origin
+from paramfit.results.statistics import SigmaIs
+from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton import Newton
 from paramfit.torch_overhead import one_thread
@@ -98,7 +98,7 @@ def fit(
         (1.96, 'converged')
     """
     _check_model(model)
-    if sigma_is not in {"absolute", "relative"}:
+    if sigma_is not in list(SigmaIs):
         msg = f"sigma_is: expected absolute or relative, but got {sigma_is!r}"
         raise InputError(msg)
     if max_iterations < 1:
@@ -112,18 +112,22 @@ def fit(
         inputs = model.variables
     if isinstance(inputs, list | tuple):
         check_input_order(model, inputs)
-    observations, _ = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
+    observations, columns = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
     fitted = _copied(model)
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
     if isinstance(objective, NegativeLogLikelihood) or _is_distribution(fitted, observations):
         _check_options(options, _LIKELIHOOD_OPTIONS)
         with one_thread(isinstance(fitted, DistributionModel)):
-            return _by_likelihood(fitted, objective or NegativeLogLikelihood(), observations, max_iterations, options)
+            return _by_likelihood(
+                fitted, objective or NegativeLogLikelihood(), observations, columns, max_iterations, options
+            )
     _check_options(options, _OPTIONS)
     if observations.censoring is not None:
         (objective or SquaredError()).losses(None, *observations.measured)  # says why not
-    return _by_least_squares(fitted, objective or SquaredError(), observations, sigma_is, max_iterations, options)
+    return _by_least_squares(
+        fitted, objective or SquaredError(), observations, columns, SigmaIs(sigma_is), max_iterations, options
+    )
 
 
 def _check_model(model: Any) -> None:
@@ -170,7 +174,8 @@ def _by_least_squares(
     fitted: nn.Module,
     objective: Objective,
     observations: Observations,
-    sigma_is: str,
+    columns: Columns,
+    sigma_is: SigmaIs,
     max_iterations: int,
     options: Mapping[str, Any],
 ) -> FitResult:
@@ -180,18 +185,16 @@ def _by_least_squares(
         rows, observations, max_iterations, lambda parameters: LevenbergMarquardt(parameters, **options)
     )
     loss = LossFunction.around(fitted, objective, observations)
-    known = solver.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
-    summary = summarise_least_squares(
-        loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is == "absolute", factor=known
-    )
-    stop = how_it_ended(solver, fitted, steps)
-    return _result("LeastSquares", stop, steps, loss, summary, None if observations.sigma is None else sigma_is)
+    factor = solver.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
+    summary = summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is is SigmaIs.ABSOLUTE, factor=factor)
+    return _result("LeastSquares", how_it_ended(solver, fitted, steps), steps, loss, summary, columns)
 
 
 def _by_likelihood(
     fitted: nn.Module,
     objective: Objective,
     observations: Observations,
+    columns: Columns,
     max_iterations: int,
     options: Mapping[str, Any],
 ) -> FitResult:
@@ -207,22 +210,17 @@ def _by_likelihood(
         terms, observations, max_iterations, lambda parameters: Newton(parameters, **options)
     )
     loss = LossFunction.around(fitted, objective, observations)
-    summary = summarise_likelihood(loss, None, [(0.0, 1.0)], None)
-    return _result("MaximumLikelihood", how_it_ended(solver, fitted, steps), steps, loss, summary, None)
+    summary = summarise(loss, None, [(0.0, 1.0)], None)
+    return _result("MaximumLikelihood", how_it_ended(solver, fitted, steps), steps, loss, summary, columns)
 
 
-def _result(task: str, stop: Stop, steps: int, loss: LossFunction, summary: Summary, sigma_is: str | None) -> FitResult:
-    return FitResult(
-        task=task,
-        status=stop.status.value,
-        reason=stop.reason,
-        updates=steps,
-        loss={"train": _loss(loss, summary), "val": None},
-        n_observations={"train": loss.n, "val": 0},
-        notes=reasons(summary),
-        origin=Origin(loss.model, loss.objective, loss.observations),
-        **fields_of(summary, loss.names, sigma_is),
-    )
+def _result(task: str, stop: Stop, steps: int, loss: LossFunction, summary: Summary, columns: Columns) -> FitResult:
+    observations = loss.observations
+    labels = Labels(", ".join(columns.inputs), columns.target)
+    data = DescribedData(observations, columns, labels, (), torch.zeros(loss.n, dtype=torch.bool))
+    origin = Origin(loss.model, loss.objective, observations, data=data)
+    losses = {"train": _loss(loss, summary), "val": None}
+    return record_of(task, stop, steps, loss, losses, 0, summary, origin)
 
 
 def _loss(loss: LossFunction, summary: Summary) -> float:

@@ -6,28 +6,28 @@ from itertools import combinations
 
 import torch
 
+from paramfit.data.described import normalised
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.ladder.builder import build_ladder
-from paramfit.inference.ladder.disagreement import disagreements
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.inference.profile.two_parameters import profile_pair
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.objectives import NegativeLogLikelihood
-from paramfit.observations import Observations
 from paramfit.outcome import Status
 from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.results.least_squares_summary import summarise_least_squares
-from paramfit.results.likelihood_summary import summarise_likelihood
-from paramfit.results.normalized_input import shifts_and_scales
-from paramfit.results.record import FitResult
+from paramfit.results.provenance import Origin
+from paramfit.results.record import Record
+from paramfit.results.statistics import SigmaIs
+from paramfit.results.summary import summarise
 
 __all__ = ["ladder", "pair_profiles"]
 
 
 def ladder(
-    result: FitResult,
+    result: Record,
     *,
     profile: bool = True,
     bootstrap: int = 0,
@@ -57,16 +57,16 @@ def ladder(
     Example:
         >>> from paramfit import DistributionModel, fit
         >>> model = DistributionModel("torch.distributions.Poisson", {"rate": 1.0})
-        >>> found = ladder(fit(model, ([2.0, 3.0, 1.0, 4.0, 2.0],)))
-        >>> [rung.name for rung in found.rungs]
+        >>> errors_by_way = ladder(fit(model, ([2.0, 3.0, 1.0, 4.0, 2.0],)))
+        >>> [rung.name for rung in errors_by_way.rungs]
         ['observed information', 'expected information', 'sandwich', 'profile likelihood']
     """
-    loss, errors, absolute = _seen_again(result)
+    loss, errors, absolute = _at_the_estimates(result)
     information = None
     if isinstance(loss.objective, NegativeLogLikelihood):
-        known = LikelihoodTerms(loss.model, loss.objective).information(loss.observations)
-        information = None if known is None else torch.from_numpy(known)
-    found = build_ladder(
+        expected = LikelihoodTerms(loss.model, loss.objective).information(loss.observations)
+        information = None if expected is None else torch.from_numpy(expected)
+    errors_by_way = build_ladder(
         loss,
         loss.theta,
         errors,
@@ -77,17 +77,16 @@ def ladder(
         absolute_sigma=absolute,
         progress=progress,
     )
-    if result.status == Status.CONVERGED.value:
-        return found
+    if result.status is Status.CONVERGED:
+        return errors_by_way
     # What disagrees at a place that is no optimum says nothing of the model.
-    empty = set(disagreements(found.rungs, found.plain))
-    told = f"the fit has not converged ({result.status}), so that no error here can be trusted: {result.reason}"
-    return replace(found, warnings=(told, *(warning for warning in found.warnings if warning not in empty)))
+    empty = {FactKind.OPEN_INTERVAL, FactKind.ENDS_APART}
+    unfinished = Fact(FactKind.NOT_CONVERGED, numbers={"status": result.status.value}, cause=result.stop_reason)
+    kept = [fact for fact in errors_by_way.cautions if isinstance(fact, str) or fact.kind not in empty]
+    return replace(errors_by_way, cautions=(unfinished, *kept))
 
 
-def pair_profiles(
-    result: FitResult, points: int = 11, progress: Callable[[int], None] | None = None
-) -> list[PairProfile]:
+def pair_profiles(result: Record, points: int = 11, progress: Callable[[int], None] | None = None) -> list[PairProfile]:
     """The profiled deviance of each pair of parameters on a grid, for contours.
 
     Args:
@@ -101,46 +100,30 @@ def pair_profiles(
     Raises:
         InputError: as ``ladder`` does.
     """
-    loss, errors, absolute = _seen_again(result)
+    loss, errors, absolute = _at_the_estimates(result)
     if errors.covariance is None:
         return []
-    known = [k for k in range(loss.p) if k not in errors.undetermined and k not in errors.at_bound]
-    found: list[PairProfile] = []
-    for i, j in combinations(known, 2):
-        found.append(
+    with_error = [k for k in range(loss.p) if k not in errors.undetermined and k not in errors.at_bound]
+    pairs: list[PairProfile] = []
+    for i, j in combinations(with_error, 2):
+        pairs.append(
             profile_pair(
                 loss, loss.theta, errors.covariance, i, j, points=points, absolute_sigma=absolute, held=errors.at_bound
             )
         )
         if progress is not None:
-            progress(len(found))
-    return found
+            progress(len(pairs))
+    return pairs
 
 
-def _seen_again(result: FitResult) -> tuple[LossFunction, Uncertainty, bool]:
+def _at_the_estimates(result: Record) -> tuple[LossFunction, Uncertainty, bool]:
     """The objective that was minimised, its plain errors at the estimates, and whether sigma is absolute."""
-    if result.origin is None:
+    origin = result.made_of
+    if not isinstance(origin, Origin):
         msg = "ladder: the result was read from a file, without its data; fit again, or give --ladder.enabled true"
         raise InputError(msg)
-    model, objective, _ = result.origin
-    loss = LossFunction(model, objective, _as_the_model_saw_them(result))
-    absolute = result.least_squares is None or result.least_squares.get("sigma_is") != "relative"
-    return loss, _plain_errors(loss, absolute_sigma=absolute), absolute
-
-
-def _plain_errors(loss: LossFunction, *, absolute_sigma: bool) -> Uncertainty:
-    """The plain errors at the present parameters."""
-    if isinstance(loss.objective, NegativeLogLikelihood):
-        return summarise_likelihood(loss, None, [(0.0, 1.0)], None).errors
-    return summarise_least_squares(loss, None, [(0.0, 1.0)], None, absolute_sigma=absolute_sigma).errors
-
-
-def _as_the_model_saw_them(result: FitResult) -> Observations:
-    """The observations, normalised as they were in the fit."""
-    assert result.origin is not None
-    observations = result.origin.observations
-    if result.normalized_input is None:
-        return observations
-    pairs = shifts_and_scales(result.normalized_input)
-    inputs = tuple((x - shift) * scale for x, (shift, scale) in zip(observations.inputs, pairs, strict=True))
-    return observations._replace(inputs=inputs)
+    pairs = None if result.normalized_input is None else result.normalized_input.pairs
+    observations = origin.observations if pairs is None else normalised(origin.observations, pairs)
+    loss = LossFunction(origin.model, origin.objective, observations)
+    absolute = result.least_squares is None or result.least_squares.sigma_is is not SigmaIs.RELATIVE
+    return loss, summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=absolute).errors, absolute

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
@@ -22,7 +23,7 @@ def without_parameters(
 ) -> InverseInformation:
     """The inverse with the parameters at their bounds taken as fixed."""
     free = [k for k in range(len(names)) if k not in at_bound]
-    undetermined = {k: f"{names[k]} sits at its bound, where an error means nothing" for k in at_bound}
+    undetermined = {k: Fact(FactKind.SITS_AT_BOUND, (names[k],)) for k in at_bound}
     if not free:
         return InverseInformation(np.zeros((len(names), 0)), undetermined, ())
     rest = inverse_information(triangle(factor[:, free]), [names[k] for k in free], least[free])

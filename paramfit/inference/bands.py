@@ -9,6 +9,7 @@ from torch.func import functional_call
 
 from paramfit.distributions.center import predicted_mean
 from paramfit.distributions.support import support_of
+from paramfit.facts import Reason
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.models import ParametricModel
@@ -78,7 +79,7 @@ class FittedCurve:
     covariance: Tensor
     quantile: float
     noise: float | None
-    method: str
+    method: Reason
     weighted: bool = False
     factor: Tensor | None = None
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
 from paramfit.optimizers import GradientDescent
 
@@ -27,9 +28,9 @@ class Stability:
     """
 
     learning_rate_limit: float | None
-    limit_reason: str | None
+    limit_reason: Fact | None
     condition_number: float | None
-    condition_reason: str | None
+    condition_reason: Fact | None
 
 
 def curvature(loss: LossFunction, theta: Tensor) -> tuple[float, float | None]:
@@ -81,22 +82,22 @@ def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     largest, smallest = curvature(loss, loss.theta)
     condition, condition_reason = None, None
     if smallest is None:
-        condition_reason = f"not computed for more than {_MOST_PARAMETERS_FOR_EIGENVALUES} parameters"
+        condition_reason = Fact(FactKind.TOO_MANY_PARAMETERS, numbers={"most": _MOST_PARAMETERS_FOR_EIGENVALUES})
     elif not smallest > 0 or not math.isfinite(largest):
-        condition_reason = f"the Hessian is not positive definite at the start (smallest eigenvalue {smallest:.3g})"
+        condition_reason = Fact(FactKind.NOT_CURVED_UPWARDS, numbers={"eigenvalue": smallest})
     else:
         condition = largest / smallest
     group = optimizer.param_groups[0]
     if not isinstance(optimizer, SGD | GradientDescent) or group.get("nesterov"):
         kind = "Nesterov's momentum" if group.get("nesterov") else type(optimizer).__name__
-        return Stability(None, f"no fixed limit holds for {kind}", condition, condition_reason)
+        return Stability(None, Fact(FactKind.NO_FIXED_LIMIT, numbers={"optimizer": kind}), condition, condition_reason)
     largest += group.get("weight_decay", 0.0)
     if not largest > 0 or not math.isfinite(largest):
-        reason = f"the objective has no upward curvature at the start (largest eigenvalue {largest:.3g})"
+        reason = Fact(FactKind.NO_UPWARD_CURVATURE, numbers={"eigenvalue": largest})
         return Stability(None, reason, condition, condition_reason)
     momentum = group.get("momentum", 0.0)
     share = 1 - group.get("dampening", 0.0) if momentum else 1.0  # torch dampens nothing without momentum
     if not share > 0:
-        reason = "a dampening of 1 or more leaves no gradient to descend by"
+        reason = Fact(FactKind.NO_GRADIENT_LEFT)
         return Stability(None, reason, condition, condition_reason)
     return Stability(2 * (1 + momentum) / (share * largest), None, condition, condition_reason)

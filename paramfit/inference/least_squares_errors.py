@@ -9,10 +9,11 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
+from paramfit.facts import Fact, FactKind, Number, without_repetition
 from paramfit.inference.active_bound import parameters_at_bound, without_parameters
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.inference.uncertainty import Uncertainty, without_errors
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
@@ -56,7 +57,7 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
     """
     objective = loss.objective
     if objective.penalised:
-        return Uncertainty(None, "a penalty is on, which biases the estimates", math.nan, "none")
+        return without_errors(Fact(FactKind.PENALISED))
     if isinstance(objective, SquaredError | RobustError):
         residual = loss.observations.target - loss.prediction(theta)
         rows = torch.cat([loss.jacobian(theta), residual.unsqueeze(1)], dim=1)
@@ -72,8 +73,7 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
             return likelihood_uncertainty(loss, theta, terms.information(loss.observations), kink)
         count = loss.n if objective.reduction == "mean" else 1
         return likelihood_uncertainty(loss, theta, loss.hessian(theta).numpy() * count)
-    reason = f"{type(objective).__name__} has no curvature to read an error from"
-    return Uncertainty(None, reason, math.nan, "none")
+    return without_errors(Fact(FactKind.NO_CURVATURE, numbers={"objective": type(objective).__name__}))
 
 
 def least_squares_uncertainty(
@@ -98,13 +98,12 @@ def least_squares_uncertainty(
     """
     n, p = seen.n, len(theta)
     if not np.isfinite(seen.factor).all():
-        return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
+        return without_errors(Fact(FactKind.JACOBIAN_NOT_FINITE))
     factor, known = seen.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
     least = _least_lengths(loss, theta)
     information = inverse_information(factor, loss.names, least)
     if n <= information.root.shape[1] and not known:
-        reason = f"{n} observations cannot tell the errors of {p} parameters"
-        return Uncertainty(None, reason, math.nan, "none")
+        return without_errors(Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": n, "parameters": p}))
     scale = _scale(loss, seen, information, known=known)
     at_bound = parameters_at_bound(loss, theta, scale.spread * information.root)
     if at_bound:
@@ -113,9 +112,9 @@ def least_squares_uncertainty(
     root, undetermined = scale.spread * information.root, information.undetermined
     return Uncertainty(
         covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
-        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
+        reasons=without_repetition(list(undetermined.values())),
         quantile=scale.quantile,
-        method=scale.method + (BY_DELTA_METHOD if getattr(loss.model, "transforms", None) else ""),
+        method=scale.method,
         root=torch.from_numpy(root),
         undetermined=undetermined,
         at_bound=tuple(at_bound),
@@ -130,7 +129,7 @@ class _Scale(NamedTuple):
 
     spread: float
     quantile: float
-    method: str
+    method: Fact
     noise: float | None
 
 
@@ -138,17 +137,18 @@ def _scale(loss: LossFunction, seen: ResidualFactor, information: InverseInforma
     """The spread, by the degrees of freedom that the determined directions leave."""
     determined = information.root.shape[1]
     freedom = seen.n - determined
-    student = f"Student's t with {freedom} degrees of freedom"
+    bounded = bool(getattr(loss.model, "transforms", None))
+    numbers: dict[str, Number] = {"freedom": freedom, "bounded": bounded}
     if isinstance(loss.objective, RobustError):
         assert seen.residual is not None
         spread = _robust_spread(loss.objective, seen.residual, determined)
         noise = None if known else math.nan  # outliers are no part of what a spread could be estimated from
-        return _Scale(spread, float(stdtrit(freedom, 0.975)), f"Huber's covariance of an M-estimate, {student}", noise)
+        return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.HUBER, numbers=numbers), noise)
     if known:
-        return _Scale(1.0, float(ndtri(0.975)), "(J^T W J)^-1 with the known sigma, normal distribution", None)
+        return _Scale(1.0, float(ndtri(0.975)), Fact(FactKind.KNOWN_SIGMA, numbers={"bounded": bounded}), None)
     spread = math.sqrt(seen.rss / freedom)
-    weights = "" if loss.observations.sigma is None else "W "
-    return _Scale(spread, float(stdtrit(freedom, 0.975)), f"s^2 (J^T {weights}J)^-1, {student}", spread)
+    numbers["weighted"] = loss.observations.sigma is not None
+    return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.STUDENT_T, numbers=numbers), spread)
 
 
 def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:

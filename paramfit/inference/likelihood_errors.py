@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.special import ndtri
 from torch import Tensor
 
+from paramfit.facts import Fact, FactKind, Number, without_repetition
 from paramfit.inference.active_bound import parameters_at_bound, without_parameters
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.inference.uncertainty import Uncertainty
 from paramfit.linalg.lapack import Array, scaled_eigenvectors, triangle
 from paramfit.linalg.unit_free import inverse_information
 
@@ -42,32 +44,29 @@ def likelihood_uncertainty(
         Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus
         Expected Fisher Information (1978).
     """
-    method = "inverse observed information, normal distribution"
     quantile = float(ndtri(0.975))
+    numbers: dict[str, Number] = {"bounded": bool(getattr(loss.model, "transforms", None))}
+    method = Fact(FactKind.OBSERVED_INFORMATION, numbers=numbers)
     if kink is not None:
-        method = f"inverse expected information, since the log-density has a kink in {kink}, normal distribution"
-    if getattr(loss.model, "transforms", None):
-        method += BY_DELTA_METHOD
+        method = Fact(FactKind.EXPECTED_INFORMATION, numbers={**numbers, "kink": kink})
     if information is None:
-        why = (
-            f"the log-density has a kink in {kink}, so that no curvature tells an error, and the expected information"
-            " is known of a DistributionModel without censored observations only"
-        )
-        return Uncertainty(None, why, quantile, "none", kink=kink)
+        why = Fact(FactKind.NO_INFORMATION_AT_KINK, numbers={"kink": kink})
+        return Uncertainty(None, (why,), quantile, Fact(FactKind.NO_METHOD), kink=kink)
     if not np.isfinite(information).all():
-        return Uncertainty(None, "the Hessian is not finite at the estimate", quantile, method, kink=kink)
+        why = Fact(FactKind.HESSIAN_NOT_FINITE, numbers={"matrix": "Hessian"})
+        return Uncertainty(None, (why,), quantile, method, kink=kink)
     bound = parameters_at_bound(loss, theta, _errors_alone(information))
     free = [k for k in range(len(theta)) if k not in bound]
     reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
     if reason is not None:
-        return Uncertainty(None, reason, quantile, method, at_bound=tuple(bound), directions=(reason,))
+        return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
     factor = _root_of(information)
     least = np.zeros(len(theta))
     found = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
-    undetermined = {k: _in_a_likelihood(text) for k, text in found.undetermined.items()}
+    undetermined = {k: _in_a_likelihood(why) for k, why in found.undetermined.items()}
     return Uncertainty(
         covariance=None if len(found.undetermined) == len(theta) else torch.from_numpy(found.root @ found.root.T),
-        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
+        reasons=without_repetition(list(undetermined.values())),
         quantile=quantile,
         method=method,
         root=torch.from_numpy(found.root),
@@ -78,9 +77,9 @@ def likelihood_uncertainty(
     )
 
 
-def _in_a_likelihood(text: str) -> str:
-    """What least squares says of its prediction, said of a likelihood."""
-    return text.replace("does not change the prediction", "does not bend the likelihood")
+def _in_a_likelihood(fact: Fact) -> Fact:
+    """What is true of a curve's prediction, of a likelihood."""
+    return replace(fact, kind=FactKind.FLAT_LIKELIHOOD) if fact.kind is FactKind.IDLE else fact
 
 
 def _errors_alone(information: Array) -> Array:
@@ -96,14 +95,12 @@ def _root_of(information: Array) -> Array:
     return triangle(np.sqrt(kept)[:, None] * vectors.T * size)
 
 
-def _not_a_maximum(information: Array, names: Sequence[str]) -> str | None:
+def _not_a_maximum(information: Array, names: Sequence[str]) -> Fact | None:
     """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
     if not names:
         return None
     values, vectors, size = scaled_eigenvectors(information)
     if values[0] >= -_FLAT * np.abs(values).max():
         return None
-    return (
-        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {values[0]:.2g} of the scaled one):"
-        f" along {direction(names, vectors[:, 0], size)} the likelihood does not fall, so that this is no maximum"
-    )
+    moving, shares = direction(names, vectors[:, 0], size)
+    return Fact(FactKind.NOT_A_MAXIMUM, moving, {"eigenvalue": float(values[0]), "shares": shares})

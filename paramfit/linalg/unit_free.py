@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paramfit.facts import Fact, FactKind
 from paramfit.linalg.lapack import Array, lengths, singular_decomposition, solve_upper, triangle
 
 __all__ = ["InverseInformation", "inverse_information"]
@@ -20,12 +21,12 @@ class InverseInformation:
     Attributes:
         root: F ``(p, r)`` with ``F F^T`` the inverse; rows of undetermined parameters are 0.
         undetermined: for each parameter that has no error, why; by its number.
-        directions: what cannot be told apart, one sentence each.
+        directions: what cannot be told apart.
     """
 
     root: Array
-    undetermined: dict[int, str]
-    directions: tuple[str, ...]
+    undetermined: dict[int, Fact]
+    directions: tuple[Fact, ...]
 
 
 def inverse_information(factor: Array, names: Sequence[str], least: Array | float = 0.0) -> InverseInformation:
@@ -58,9 +59,9 @@ def inverse_information(factor: Array, names: Sequence[str], least: Array | floa
     if weak.any():
         for vector in vectors[weak]:
             involved = np.flatnonzero(np.abs(vector) > _INVOLVED * np.abs(vector).max())
-            text = _direction([names[moving[k]] for k in involved], vector[involved], (vector / size)[involved])
-            directions.append(text)
-            undetermined.update({int(moving[k]): text for k in involved if int(moving[k]) not in undetermined})
+            weakest = _direction([names[moving[k]] for k in involved], (vector / size)[involved])
+            directions.append(weakest)
+            undetermined.update({int(moving[k]): weakest for k in involved if int(moving[k]) not in undetermined})
         inverse = vectors[~weak].T / singular[~weak]
     else:
         upper = scaled if len(moving) == p else triangle(scaled)
@@ -71,17 +72,12 @@ def inverse_information(factor: Array, names: Sequence[str], least: Array | floa
     return InverseInformation(root, undetermined, tuple(directions))
 
 
-def _idle(name: str) -> str:
-    return f"{name} does not change the prediction at the estimate"
+def _idle(name: str) -> Fact:
+    return Fact(FactKind.IDLE, (name,))
 
 
-def _direction(names: Sequence[str], scaled: Array, shares: Array) -> str:
+def _direction(names: Sequence[str], shares: Array) -> Fact:
+    """What moves together without a change of any prediction, and by how much of each, the largest being 1."""
     if len(names) == 1:
         return _idle(names[0])
-    if len(names) == 2:
-        sign = "−" if scaled[0] * scaled[1] < 0 else ""
-        return f"{names[0]} and {names[1]} cannot be told apart: correlation {sign}1.00000"
-    largest = max(map(abs, shares))
-    moves = " ".join(f"{share / largest:+.3g} {name}" for name, share in zip(names, shares, strict=True))
-    listed = f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{listed} cannot be told apart: moving them together by {moves} changes no prediction"
+    return Fact(FactKind.INSEPARABLE, tuple(names), {"shares": tuple((shares / np.abs(shares).max()).tolist())})

@@ -2,15 +2,16 @@
 
 from torch.optim import Optimizer
 
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.descent_stability import stability
 from paramfit.inference.loss_function import LossFunction
 
-__all__ = ["divergence_cure"]
+__all__ = ["cure_of_divergence"]
 
 _POWERS_OF_TEN = (-1, 1, -2, 2, -3, 3, -4, 4, -5, 5, -6, 6)
 
 
-def divergence_cure(start: LossFunction, optimizer: Optimizer) -> str:
+def cure_of_divergence(start: LossFunction, optimizer: Optimizer) -> Fact:
     """What would cure a divergence, with numbers.
 
     The learning rate is compared with the largest stable one at the start. Where it is above, the mildest power of ten
@@ -21,31 +22,20 @@ def divergence_cure(start: LossFunction, optimizer: Optimizer) -> str:
         optimizer: what made the updates.
     """
     rate = optimizer.param_groups[0]["lr"]
-    found = stability(start, optimizer)
-    limit = found.learning_rate_limit
+    stable = stability(start, optimizer)
+    limit = stable.learning_rate_limit
     if limit is None:
-        return f"no largest stable rate is known ({found.limit_reason}); try a learning rate below {rate:g}"
+        return Fact(FactKind.RATE_BELOW, numbers={"rate": rate}, cause=stable.limit_reason)
+    numbers = {"rate": rate, "limit": limit}
     if rate <= limit:
-        return (
-            f"learning rate {rate:g} is below the largest stable rate {_rate(limit)} at the start, so the curvature has"
-            f" grown on the way or the gradient is wrong; try {_rate(rate / 10)}, another start, or AutogradGradient"
-        )
-    cure = f"learning rate {rate:g} is {rate / limit:.2g} times the largest stable rate {_rate(limit)}"
+        return Fact(FactKind.SMALLER_RATE_OR_START, numbers=numbers)
     if start.observations.inputs:
         for power in _POWERS_OF_TEN:
             scale = 10.0**power
             scaled = _stable_rate_with_scaled_inputs(start, optimizer, scale)
             if scaled is not None and scaled > rate:
-                return f"{cure}; scaling the input by {scale:g} raises the limit to {_rate(scaled)}"
-    return f"{cure}; a rate of {_rate(limit / 2)} descends"
-
-
-def _rate(value: float) -> str:
-    """Two digits: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
-    if value >= 1e-3:
-        return f"{value:.2g}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
+                return Fact(FactKind.SCALE_INPUT, numbers={**numbers, "scale": scale, "scaled_limit": scaled})
+    return Fact(FactKind.HALF_OF_LIMIT, numbers=numbers)
 
 
 def _stable_rate_with_scaled_inputs(start: LossFunction, optimizer: Optimizer, scale: float) -> float | None:

@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -23,7 +22,6 @@ from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.outcome import Stop
-from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton import Newton
 from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units, checkpoint_mark
@@ -77,7 +75,6 @@ class EstimationTask(LightningModule, ABC):
         #: Whether updates are the solver's, and not repeated in blocks.
         self.is_solved = False
         #: What says what the final parameters mean.
-        self.summariser: Callable[..., Summary] = summarise
         self.metrics = HeldOutMetrics(objective)
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self._trainable:

@@ -15,7 +15,7 @@ from paramfit.models import ParametricModel
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.results.least_squares_summary import summarise_least_squares
+from paramfit.results.summary import summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.residual_sums import ResidualSums
 from paramfit.tasks.base import EstimationTask
@@ -59,7 +59,6 @@ class LeastSquares(EstimationTask):
         super().__init__(in_float64, objective or SquaredError(), optimizer, None, 1)
         self.automatic_optimization = False
         self.is_solved = True
-        self.summariser = summarise_least_squares
         self.rows = ResidualRows(self.model, self.objective)
         self._updates = SolvedUpdates(self._added, ResidualSums.from_state_dict)
         self._curve: FittedCurve | None = None
@@ -127,7 +126,7 @@ class LeastSquares(EstimationTask):
             data: read, and with its split.
         """
         loss = self.loss_function(data.train)
-        summary = self.summariser(loss, None, data.statistics, None, absolute_sigma=data.absolute_sigma)
+        summary = summarise(loss, None, data.statistics, None, absolute_sigma=data.absolute_sigma)
         return summary.curve
 
     def on_test_start(self) -> None:

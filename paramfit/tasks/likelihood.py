@@ -18,7 +18,7 @@ from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.precision import dtype_named
-from paramfit.results.likelihood_summary import summarise_likelihood
+from paramfit.results.summary import summarise
 from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.newton import Newton
 from paramfit.tasks.automatic import AutomaticTask
@@ -71,7 +71,6 @@ class MaximumLikelihood(AutomaticTask):
         if isinstance(self.inner_optimizer(), Newton):
             self.automatic_optimization = False
             self.is_solved = True
-            self.summariser = summarise_likelihood
             self.terms = LikelihoodTerms(self.model, self.objective)
             self._solved = SolvedUpdates(self._added, LikelihoodSums.from_state_dict)
 
@@ -139,7 +138,7 @@ class MaximumLikelihood(AutomaticTask):
         # Predictions are made in inference mode, in which nothing can be differentiated, and whose tensors cannot be.
         with torch.inference_mode(False), torch.enable_grad():
             copied = data.train.rows(torch.arange(data.train.n))
-            return self.summariser(self.loss_function(copied), self.inner_optimizer(), data.statistics, None).curve
+            return summarise(self.loss_function(copied), self.inner_optimizer(), data.statistics, None).curve
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what is summed up of an unfinished epoch."""

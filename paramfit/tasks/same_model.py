@@ -7,7 +7,8 @@ from torch import nn
 
 from paramfit.errors import InputError
 from paramfit.models import FunctionModel, ParametricModel
-from paramfit.results.origin import describe_model, describe_parameters
+from paramfit.results.json_form import to_plain
+from paramfit.results.provenance import describe_model, describe_parameters
 
 __all__ = ["check_same_model", "described"]
 
@@ -30,12 +31,12 @@ def described(model: nn.Module) -> dict[str, Any]:
         it has none), and ``variables``; of all that declare parameters ``parameters``: for each name its value where
         it is ``fixed``, and its bounds ``lower`` and ``upper``. Starts and units are left out: they change no meaning.
     """
-    found = describe_model(model)
+    plain: dict[str, Any] = to_plain(describe_model(model))
     if isinstance(model, FunctionModel):
-        found |= {"function": _path_of(model.function), "variables": list(model.variables)}
+        plain |= {"function": _path_of(model.function), "variables": list(model.variables)}
     if isinstance(model, ParametricModel):
-        found["parameters"] = describe_parameters(model)
-    return found
+        plain["parameters"] = to_plain(describe_parameters(model))
+    return plain
 
 
 def _path_of(function: Any) -> str | None:
@@ -58,10 +59,10 @@ def check_same_model(fitted: Mapping[str, Any], model: nn.Module) -> None:
         before, now = fitted.get(entry), ours.get(entry)
         if before is not None and now is not None and not _is_same(before, now):
             _refuse(f"{called} was {_in_words(before)} in the fit", _in_words(now))
-    theirs, known = fitted.get("parameters") or {}, ours.get("parameters") or {}
-    for name in known:
-        if name in theirs and theirs[name] != known[name]:
-            _refuse(f"{name} was fitted with {_limits(theirs[name])}", _limits(known[name]))
+    theirs, configured = fitted.get("parameters") or {}, ours.get("parameters") or {}
+    for name in configured:
+        if name in theirs and theirs[name] != configured[name]:
+            _refuse(f"{name} was fitted with {_limits(theirs[name])}", _limits(configured[name]))
 
 
 def _is_same(one: Any, other: Any) -> bool:

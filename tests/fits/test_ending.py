@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from torch import nn
 
+from paramfit.facts import Fact, FactKind
 from paramfit.fits.ending import how_it_ended
 from paramfit.fits.solve import solve_least_squares
 from paramfit.fits.solve_likelihood import solve_likelihood
@@ -17,6 +18,7 @@ from paramfit.observations import Observations
 from paramfit.outcome import Status, Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
+from paramfit.shown.sentences import sentence
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 
 X = np.linspace(0.1, 10, 40)
@@ -69,7 +71,7 @@ def test_elements_of_a_tensor_are_named_by_their_places() -> None:
             return torch.exp(-(((x - self.at[0]) / self.at[1]) ** 2))
 
     _, stop = ended(Peak())
-    assert stop.reason.startswith("at[0] and at[1] are where no prediction depends on them")
+    assert sentence(stop.reason).startswith("at[0] and at[1] are where no prediction depends on them")
 
 
 def valley(m: Any) -> FormulaModel:
@@ -91,12 +93,14 @@ def test_parameter_that_ran_off_is_named_with_its_values() -> None:
     value = model.get_parameter("m").item()
     assert value > 1e6
     assert stop.status is Status.STALLED
-    assert stop.reason.startswith(f"m started at 1 and has run off to {value:.3g}, and nothing holds it there")
+    assert sentence(stop.reason).startswith(
+        f"m started at 1 and has run off to {value:.3g}, and nothing holds it there"
+    )
     # The same numbers are unconstrained ones of a bounded parameter: 100 / (1 + e^-1), and its upper bound.
     bounded = valley({"start": 50.0, "lower": 0.0, "upper": 100.0})
     again = LevenbergMarquardt([bounded.get_parameter("m")])
     again.load_state_dict(solver.state_dict())
-    assert how_it_ended(again, bounded, 1).reason.startswith("m started at 73.1 and has run off to 100, and")
+    assert sentence(how_it_ended(again, bounded, 1).reason).startswith("m started at 73.1 and has run off to 100, and")
 
 
 def test_what_is_told_survives_a_checkpoint() -> None:
@@ -136,8 +140,9 @@ def test_a_likelihood_that_rises_without_end_is_named(
 ) -> None:
     stop = likeliest(kind, parameters, sample)
     assert stop.status is Status.STALLED
-    assert stop.reason.startswith(f"{name} started at ")
-    assert f"no other start helps: the likelihood rises, or stays the same, without end as {name} grows" in stop.reason
+    assert isinstance(stop.reason, Fact)
+    assert (stop.reason.kind, stop.reason.parameters) == (FactKind.LIKELIHOOD_WITHOUT_MAXIMUM, (name,))
+    assert f"without end as {name} grows" in sentence(stop.reason)
 
 
 @pytest.mark.parametrize(

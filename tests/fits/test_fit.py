@@ -19,10 +19,10 @@ from torch import nn
 from paramfit.data.table import TableDataModule
 from paramfit.errors import InputError
 from paramfit.fits.fit import fit
+from paramfit.fits.result import FitResult
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.results.record import FitResult
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.tasks import LeastSquares
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT

@@ -12,11 +12,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.bootstrap.batched_predictions import BatchedPredictions
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, scaled_eigenvectors, singular_decomposition, triangle
 from paramfit.linalg.unit_free import inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
+from paramfit.shown.sentences import sentences
 from paramfit.solvers.projection import column_lengths
 
 __all__ = [
@@ -93,13 +95,13 @@ class WeightedLoss(ABC):
             raise InputError(msg)
         factor[:, list(held)] = 0.0
         known = inverse_information(factor, loss.names)
-        at_bound = {k: f"{loss.names[k]} sits at its bound, where no resample moves it" for k in held}
+        at_bound = {k: Fact(FactKind.SITS_AT_BOUND, (loss.names[k],)) for k in held}
         self.undetermined = known.undetermined | at_bound
         size = column_lengths(factor)
         _, singular, directions = singular_decomposition(factor / size)
         kept = known.root.shape[1]
         if not kept:
-            msg = f"bootstrap: there is nothing to resample for, since {'; '.join(known.directions)}"
+            msg = f"bootstrap: there is nothing to resample for, since {sentences(known.directions)}"
             raise InputError(msg)
         self.basis = torch.from_numpy(directions[:kept].T / singular[:kept] / size[:, None])
         self.regular = bool(singular[kept - 1] > _REGULAR * singular[0])

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from paramfit.inference.ladder.rung import Rung
 from paramfit.shown.digits import value_as_with_error
+from paramfit.shown.sentences import sentence, sentences
 from paramfit.shown.tables import table_of_parameters
 
 __all__ = ["ladder_report"]
@@ -79,5 +80,5 @@ def _methods(rungs: Iterable[Rung]) -> Table:
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column()
     for rung in rungs:
-        rows.add_row(rung.name, rung.method if rung.reason is None else f"{rung.method}: {rung.reason}")
+        rows.add_row(rung.name, sentence(rung.method) + (f": {sentences(rung.reasons)}" if rung.reasons else ""))
     return rows

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from paramfit.facts import Reason
+
 __all__ = ["Interval", "Rung"]
 
 Interval = tuple[float | None, float | None]
@@ -18,11 +20,11 @@ class Rung:
             where this way gives intervals alone.
         intervals: for each parameter its 95 % interval; empty where there is none.
         method: what exactly was computed.
-        reason: why something is missing.
+        reasons: why something is missing.
     """
 
     name: str
     standard_errors: dict[str, float] | None
     intervals: dict[str, Interval]
-    method: str
-    reason: str | None = None
+    method: Reason
+    reasons: tuple[Reason, ...] = ()

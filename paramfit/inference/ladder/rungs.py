@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from paramfit.facts import Reason
 from paramfit.inference.ladder.rung import Rung
 from paramfit.inference.profile.profiles import Profile
 from paramfit.shown.notebook import as_html
+from paramfit.shown.sentences import sentence, sentences
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,14 +24,14 @@ class Ladder:
         estimates: the parameters' values, within their bounds.
         rungs: the ways, the plain one of the report among them.
         plain: name of that one, which all others are compared with.
-        warnings: where they disagree, by how much, and what it means.
+        cautions: where they disagree, by how much, and what it means.
         profiles: for each parameter its profile likelihood, where it was asked for; for figures.
     """
 
     estimates: dict[str, float]
     rungs: tuple[Rung, ...]
     plain: str
-    warnings: tuple[str, ...] = ()
+    cautions: tuple[Reason, ...] = ()
     profiles: dict[str, Profile] = field(default_factory=dict, repr=False)
 
     def rung(self, name: str) -> Rung:
@@ -43,6 +45,11 @@ class Ladder:
                 return rung
         raise KeyError(name)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The cautions in words."""
+        return tuple(map(sentence, self.cautions))
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file, without the curves: infinite numbers as strings."""
         return {
@@ -51,8 +58,8 @@ class Ladder:
                 rung.name: {
                     "standard_errors": _plain(rung.standard_errors),
                     "intervals_95": {name: [_plain(end) for end in ends] for name, ends in rung.intervals.items()},
-                    "method": rung.method,
-                    "reason": rung.reason,
+                    "method": sentence(rung.method),
+                    "reason": sentences(rung.reasons) or None,
                 }
                 for rung in self.rungs
             },

@@ -5,7 +5,7 @@ import pytest
 
 from paramfit import DistributionModel, fit
 from paramfit.errors import InputError
-from paramfit.results.record import FitResult
+from paramfit.fits.result import FitResult
 from tests.reference.likelihood.truth import Array, estimates_of
 
 N = 121

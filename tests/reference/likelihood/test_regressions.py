@@ -13,7 +13,7 @@ from statsmodels.miscmodels.tmodel import TLinearModel
 from statsmodels.othermod.betareg import BetaModel
 
 from paramfit import DistributionModel, fit, ladder
-from paramfit.results.record import FitResult
+from paramfit.fits.result import FitResult
 from tests.reference.likelihood.truth import Array, Truth, estimates_of, maximum
 
 ROWS = 250

@@ -79,7 +79,7 @@ def natural_estimates(
     bounds = _sides(loss, theta, errors.at_bound)
     specs = loss.model.specifications if isinstance(loss.model, ParametricModel) else {}
 
-    def told(
+    def estimates_at(
         at: Tensor,
         cov: Tensor | None,
         opt: Tensor | None,
@@ -88,7 +88,7 @@ def natural_estimates(
         without: set[str],
         still: Collection[str] = fixed,
     ) -> dict[str, Estimate]:
-        found = {}
+        estimates = {}
         values_at, slopes_at = at.tolist(), None if dl is None else dl.tolist()
         errors_at = None if cov is None else np.sqrt(np.maximum(cov.numpy().diagonal(), 0.0)).tolist()
         best_at = None if opt is None else opt.tolist()
@@ -98,7 +98,7 @@ def natural_estimates(
             if errors_at is not None and free and name not in without:
                 error = errors_at[k]
                 interval = (value - errors.quantile * error, value + errors.quantile * error)
-            found[name] = Estimate(
+            estimates[name] = Estimate(
                 estimate=value,
                 standard_error=error,
                 interval_95=interval,
@@ -109,9 +109,9 @@ def natural_estimates(
                 fixed=not free,
                 at_bound=bounds.get(name),
             )
-        return found
+        return estimates
 
-    parameters = told(everything, spread, best, truth if same else None, slope, lost)
+    parameters = estimates_at(everything, spread, best, truth if same else None, slope, lost)
     original = None
     if same:
         original = {name: estimate.without_gradient() for name, estimate in parameters.items()}
@@ -120,7 +120,9 @@ def natural_estimates(
         mixed = {names[k] for k in range(len(names)) if _touches(undo[k], names, lost)}
         # What was fixed on the normalised input moves with what it is mixed with.
         still = {name for name in fixed if not _touches(undo[names.index(name)], names, set(loss.names))}
-        original = told(undo @ everything, moved, None if best is None else undo @ best, truth, None, mixed, still)
+        original = estimates_at(
+            undo @ everything, moved, None if best is None else undo @ best, truth, None, mixed, still
+        )
     return NaturalEstimates(parameters, original, covariance)
 
 
@@ -135,15 +137,15 @@ def _all_names(loss: LossFunction) -> tuple[list[str], dict[str, float]]:
 
 def _sides(loss: LossFunction, theta: Tensor, at_bound: Sequence[int]) -> dict[str, str]:
     """Which of its bounds a parameter sits at."""
-    found: dict[str, str] = {}
+    sides: dict[str, str] = {}
     if not at_bound or not isinstance(loss.model, ParametricModel):
-        return found
+        return sides
     values = loss.natural(theta)
     for k in at_bound:
         spec, value = loss.model.specifications[loss.names[k]], values[k].item()
         upper = spec.lower is None or (spec.upper is not None and spec.upper - value < value - spec.lower)
-        found[loss.names[k]] = "upper" if upper else "lower"
-    return found
+        sides[loss.names[k]] = "upper" if upper else "lower"
+    return sides
 
 
 def _touches(row: Tensor, names: Sequence[str], lost: set[str]) -> bool:

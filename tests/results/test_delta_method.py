@@ -13,7 +13,7 @@ from paramfit.inference.uncertainty import Uncertainty
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations
-from paramfit.results.natural import NaturalEstimates, natural_estimates
+from paramfit.results.delta_method import NaturalEstimates, natural_estimates
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
 X = torch.tensor(READINGS, dtype=torch.float64)
