@@ -122,7 +122,6 @@ def test_every_lesson_has_a_file() -> None:
     found = {
         folder.name: {path.stem for path in folder.glob("*.yaml")} for folder in CONFIGS.iterdir() if folder.is_dir()
     }
-    assert found.pop("figures") == set()  # the README's pictures
     assert found == EXPECTED_FILES
 
 

@@ -42,11 +42,12 @@ class Doctor(Callback):
 
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
+        self.examination = Examination()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Examine the start, and say what was found."""
         data, run = data_of(trainer), run_of(trainer)
-        run.examination = examination = Examination()
+        self.examination = run.examination = examination = Examination()
         if not self.enabled or data is None:
             return
         optimizer = inner_optimizer_of(trainer)

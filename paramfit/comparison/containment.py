@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from paramfit.comparison.nesting import undetermined_among
 from paramfit.errors import InputError
-from paramfit.fits.solve import solve_least_squares
+from paramfit.fits.solved_model import solve_least_squares
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations

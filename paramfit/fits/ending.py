@@ -1,37 +1,89 @@
-"""How a solver ended, in the words of a result."""
+"""How a solver ended, as facts of a result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.loss_function import element_names
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.outcome import Status, Stop
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
-from paramfit.solvers.newton import Newton
+from paramfit.solvers.gauss_newton import GaussNewtonState
+from paramfit.solvers.newton_raphson import NewtonState
+from paramfit.solvers.standing import Finding, Standing
 
-__all__ = ["how_it_ended"]
+__all__ = ["fact_of", "how_it_ended"]
 
 Natural = Callable[[int, float], float]
+_KINDS = {
+    Finding.OFFSET_LEFT: FactKind.RELATIVE_OFFSET_LEFT,
+    Finding.DISTANCE_LEFT: FactKind.DISTANCE_LEFT,
+    Finding.LINEAR: FactKind.SOLVED_EXACTLY,
+    Finding.ORTHOGONAL: FactKind.RELATIVE_OFFSET_SMALL,
+    Finding.EXACT: FactKind.EXACT_FIT,
+    Finding.STEP_SMALL: FactKind.STEP_SMALL,
+    Finding.DISTANCE_SMALL: FactKind.DISTANCE_SMALL,
+    Finding.OFFSET_AT_ROUNDING: FactKind.RELATIVE_OFFSET_AT_ROUNDING,
+    Finding.DISTANCE_AT_ROUNDING: FactKind.DISTANCE_AT_ROUNDING,
+    Finding.NO_INFLUENCE: FactKind.WITHOUT_INFLUENCE,
+    Finding.DIVERGENT: FactKind.RUN_OFF,
+    Finding.UNDETERMINED: FactKind.NOTHING_DETERMINED,
+    Finding.NO_DESCENT: FactKind.NO_DESCENT_BY_OFFSET,
+    Finding.NO_DESCENT_BY_DISTANCE: FactKind.NO_DESCENT_BY_DISTANCE,
+    Finding.NO_MINIMUM: FactKind.NO_MINIMUM,
+}
 
 
-def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: int) -> Stop:
+def fact_of(standing: Standing, names: Sequence[str] = (), **more: Number) -> Fact:
+    """How a search stands, as a fact.
+
+    Args:
+        standing: the finding and its numbers.
+        names: of the parameters that it is about.
+        more: numbers that only the model tells.
+    """
+    numbers: dict[str, Number] = {"value": standing.value, "threshold": standing.threshold, **more}
+    return Fact(_KINDS[standing.finding], tuple(names), numbers)
+
+
+def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps: int) -> Stop:
     """The status and the reason that go with the end of a solver, with names for the parameters that it is about.
 
     Args:
-        solver: as it ended.
+        state: the solver's last.
         model: whose trainable parameters it has solved for.
         steps: how many it took.
     """
-    if not solver.is_done():
-        return Stop(
-            Status.LIMIT_REACHED, Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=solver.reason)
-        )
-    if solver.converged and isinstance(solver, LevenbergMarquardt):
-        return Stop(Status.CONVERGED, f"{solver.reason}.")
+    standing = state.standing
+    if not standing.ended:
+        used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))
+        return Stop(Status.LIMIT_REACHED, used_up)
+    if isinstance(state, NewtonState):
+        divergent = _divergent(state, model)
+        if divergent is not None:
+            return Stop(Status.STALLED, divergent)
+    if standing.converged:
+        return Stop(Status.CONVERGED, fact_of(standing))
+    if not standing.places:
+        return Stop(Status.STALLED, fact_of(standing))
     names = element_names(model)
+    about = tuple(names[place] for place in standing.places)
+    if standing.finding is not Finding.DIVERGENT:
+        return Stop(Status.STALLED, fact_of(standing, about))
+    return Stop(Status.STALLED, _run_off(FactKind.RUN_OFF, standing.places[0], state, model))
+
+
+def _run_off(kind: FactKind, place: int, state: GaussNewtonState | NewtonState, model: nn.Module) -> Fact:
+    """The reason that goes with a parameter that has run off, by its name and values within its bounds."""
+    names = element_names(model)
+    natural = _natural_values(model, names)
+    start, value = (natural(place, float(theta[place])) for theta in (state.start, state.theta))
+    return Fact(kind, (names[place],), {"start": start, "value": value})
+
+
+def _natural_values(model: nn.Module, names: Sequence[str]) -> Natural:
+    """From a place in theta and an unconstrained number there to the value within its bounds."""
     transforms = model.transforms if isinstance(model, ParametricModel) else {}
 
     def natural(place: int, unconstrained: float) -> float:
@@ -40,25 +92,21 @@ def how_it_ended(solver: LevenbergMarquardt | Newton, model: nn.Module, steps: i
             return unconstrained
         return float(transform(torch.tensor(unconstrained, dtype=torch.float64)))
 
-    away = _run_off(solver, model, names, natural) if isinstance(solver, Newton) else None
-    if away is not None:
-        return Stop(Status.STALLED, away)
-    if solver.converged:
-        return Stop(Status.CONVERGED, f"{solver.reason}.")
-    return Stop(Status.STALLED, f"{solver.reason_with(names, natural)}.")
+    return natural
 
 
-def _run_off(solver: Newton, model: nn.Module, names: tuple[str, ...], natural: Natural) -> Fact | None:
+def _divergent(state: NewtonState, model: nn.Module) -> Fact | None:
     """The reason where a parameter has run off; one that has run to its bound is said to sit there."""
+    names = element_names(model)
     specs = model.specifications if isinstance(model, ParametricModel) else {}
     bounded = {place: specs[name] for place, name in enumerate(names) if name in specs and specs[name].bounded}
     # theta = l + exp(u), or h - exp(u): no end where u grows.
     one_sided = {place for place, spec in bounded.items() if spec.lower is None or spec.upper is None}
-    for place, start, end in solver.run_off(one_sided):
-        if place in bounded and not (place in one_sided and end > start):
+    for place in state.divergent(one_sided):
+        if place in bounded and not (place in one_sided and state.theta[place] > state.start[place]):
             continue
         # Of an argument of a distribution there is no maximum to start near.
         is_argument = isinstance(model, DistributionModel) and names[place] in model.names
         kind = FactKind.LIKELIHOOD_WITHOUT_MAXIMUM if is_argument else FactKind.RUN_OFF
-        return Fact(kind, (names[place],), {"start": natural(place, start), "value": natural(place, end)})
+        return _run_off(kind, place, state, model)
     return None

@@ -16,8 +16,7 @@ from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.fits.ending import how_it_ended
 from paramfit.fits.result import FitResult, record_of
-from paramfit.fits.solve import MOST_ROWS_POLISHED, solve_least_squares
-from paramfit.fits.solve_likelihood import solve_likelihood
+from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import (
     DistributionModel,
@@ -33,12 +32,13 @@ from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.outcome import Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
+from paramfit.passes.look import MOST_ROWS_POLISHED
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.provenance import Origin
 from paramfit.results.statistics import SigmaIs
 from paramfit.results.summary import Summary, summarise
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
-from paramfit.solvers.newton import Newton
+from paramfit.solvers.gauss_newton import GaussNewton
+from paramfit.solvers.newton_raphson import NewtonRaphson
 from paramfit.torch_overhead import one_thread
 
 __all__ = ["fit"]
@@ -181,13 +181,11 @@ def _by_least_squares(
 ) -> FitResult:
     rows = ResidualRows(fitted, objective)
     rows.check_count(observations.n)
-    solver, steps = solve_least_squares(
-        rows, observations, max_iterations, lambda parameters: LevenbergMarquardt(parameters, **options)
-    )
+    state, steps = solve_least_squares(rows, observations, max_iterations, GaussNewton(**options))
     loss = LossFunction.around(fitted, objective, observations)
-    factor = solver.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
+    factor = state.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
     summary = summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is is SigmaIs.ABSOLUTE, factor=factor)
-    return _result("LeastSquares", how_it_ended(solver, fitted, steps), steps, loss, summary, columns)
+    return _result("LeastSquares", how_it_ended(state, fitted, steps), steps, loss, summary, columns)
 
 
 def _by_likelihood(
@@ -206,12 +204,10 @@ def _by_likelihood(
             check_observations(start, observations, free_arguments(fitted))
         objective.losses(start, *observations.rows(slice(1)).measured)  # refuses what it has no use for
     terms = LikelihoodTerms(fitted, objective)
-    solver, steps = solve_likelihood(
-        terms, observations, max_iterations, lambda parameters: Newton(parameters, **options)
-    )
+    state, steps = solve_likelihood(terms, observations, max_iterations, NewtonRaphson(**options))
     loss = LossFunction.around(fitted, objective, observations)
     summary = summarise(loss, None, [(0.0, 1.0)], None)
-    return _result("MaximumLikelihood", how_it_ended(solver, fitted, steps), steps, loss, summary, columns)
+    return _result("MaximumLikelihood", how_it_ended(state, fitted, steps), steps, loss, summary, columns)
 
 
 def _result(task: str, stop: Stop, steps: int, loss: LossFunction, summary: Summary, columns: Columns) -> FitResult:

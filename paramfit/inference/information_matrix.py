@@ -9,12 +9,12 @@ from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.loss_function import LossFunction
-from paramfit.linalg.lapack import Array, scaled_eigenvectors
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature
 from paramfit.objectives import SquaredError
 
 __all__ = ["ObservedCovariance", "covariance_of", "direction", "observed_covariance"]
 
-_ROUNDING = 1e-13  # an eigenvalue this much smaller than the largest, of columns of equal length, is rounding
 _INVOLVED = 1e-2  # a parameter with a smaller share in a direction has no part in it
 
 
@@ -68,14 +68,15 @@ def covariance_of(information: Tensor, names: Sequence[str], held: Sequence[int]
     inner = information[places.unsqueeze(1), places]
     if not bool(torch.isfinite(inner).all()):
         return ObservedCovariance(None, Fact(FactKind.HESSIAN_NOT_FINITE, numbers={"matrix": word}))
-    values, vectors, size = scaled_eigenvectors(inner.numpy())
-    if not values[0] > _ROUNDING * abs(values[-1]):
+    scaled = ScaledCurvature.of(inner.numpy())
+    values, vectors, size = scaled.values, scaled.vectors, scaled.size
+    if not values[0] > THRESHOLDS.rank * abs(values[-1]):
         moving, shares = direction([names[k] for k in places.tolist()], vectors[:, 0], size)
         numbers: dict[str, Number] = {
             "matrix": word,
             "eigenvalue": float(values[0]),
             "largest": float(values[-1]),
-            "flat": bool(abs(values[0]) <= _ROUNDING * np.abs(values).max()),
+            "flat": bool(abs(values[0]) <= THRESHOLDS.rank * scaled.strongest),
             "shares": shares,
         }
         return ObservedCovariance(None, Fact(FactKind.NOT_POSITIVE_DEFINITE, moving, numbers))

@@ -14,12 +14,10 @@ from paramfit.inference.active_bound import parameters_at_bound, without_paramet
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
-from paramfit.linalg.lapack import Array, scaled_eigenvectors, triangle
-from paramfit.linalg.unit_free import inverse_information
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature, inverse_information
 
 __all__ = ["likelihood_uncertainty"]
-
-_FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is rounding
 
 
 def likelihood_uncertainty(
@@ -90,17 +88,17 @@ def _errors_alone(information: Array) -> Array:
 
 def _root_of(information: Array) -> Array:
     """R with ``R^T R`` the information; exactly singular where its curvature is rounding."""
-    values, vectors, size = scaled_eigenvectors(information)
-    kept = np.where(values > _FLAT * np.abs(values).max(), values, 0.0)
-    return triangle(np.sqrt(kept)[:, None] * vectors.T * size)
+    scaled = ScaledCurvature.of(information)
+    return scaled.root(np.where(scaled.values > THRESHOLDS.hessian * scaled.strongest, scaled.values, 0.0))
 
 
 def _not_a_maximum(information: Array, names: Sequence[str]) -> Fact | None:
     """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
     if not names:
         return None
-    values, vectors, size = scaled_eigenvectors(information)
-    if values[0] >= -_FLAT * np.abs(values).max():
+    scaled = ScaledCurvature.of(information)
+    lowest, down = scaled.values[0], scaled.vectors[:, 0]
+    if lowest >= -THRESHOLDS.hessian * scaled.strongest:
         return None
-    moving, shares = direction(names, vectors[:, 0], size)
-    return Fact(FactKind.NOT_A_MAXIMUM, moving, {"eigenvalue": float(values[0]), "shares": shares})
+    moving, shares = direction(names, down, scaled.size)
+    return Fact(FactKind.NOT_A_MAXIMUM, moving, {"eigenvalue": float(lowest), "shares": shares})

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.inference.loss_function import LossFunction
-from paramfit.linalg.lapack import lengths, scaled_eigenvectors, singular_decomposition
+from paramfit.linalg.unit_free import ScaledColumns, ScaledCurvature
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 
 __all__ = ["observation_gradients", "sandwich_covariance"]
-
-_SINGULAR = 1e-13  # a direction this much weaker than the strongest is rounding
 
 
 def sandwich_covariance(loss: LossFunction, theta: Tensor, *, held: Sequence[int] = ()) -> Tensor:
@@ -81,12 +78,8 @@ def _influence_of_residuals(loss: LossFunction, theta: Tensor, free: Sequence[in
         residual = residual / loss.observations.sigma
         jacobian = jacobian / loss.observations.sigma.unsqueeze(1)
     rows = jacobian.numpy()
-    size = lengths(rows)
-    size = np.where(size > 0, size, 1.0)
-    left, singular, directions = singular_decomposition(rows / size)
-    told = singular > _SINGULAR * singular[0]  # what is not determined has no influence
-    inverse = (directions[told].T / singular[told]) @ left[:, told].T / size[:, None]
-    return torch.from_numpy(inverse) * residual
+    # What is not determined has no influence.
+    return torch.from_numpy(ScaledColumns.of(rows).inverse()) * residual
 
 
 def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int]) -> Tensor:
@@ -97,8 +90,6 @@ def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int])
     if not bool(torch.isfinite(information).all()):
         msg = "sandwich: the Hessian is not finite at the estimate; give other starts"
         raise InputError(msg)
-    values, vectors, size = scaled_eigenvectors(information.numpy())
-    told = np.abs(values) > _SINGULAR * np.abs(values).max()  # what is not determined has no influence
-    inverse = (vectors[:, told] / values[told]) @ vectors[:, told].T / np.outer(size, size)
+    inverse = ScaledCurvature.of(information.numpy()).inverse()  # as above
     influence: Tensor = torch.from_numpy(inverse) @ observation_gradients(loss, theta)[:, places].T
     return influence

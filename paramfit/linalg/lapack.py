@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dgeqrf, dgesdd, dtrtrs
 
-__all__ = ["Array", "lengths", "scaled_eigenvectors", "singular_decomposition", "solve_upper", "triangle"]
+__all__ = ["Array", "lengths", "singular_decomposition", "solve_upper", "triangle"]
 
 Array = NDArray[np.float64]
 
 
 def lengths(matrix: Array) -> Array:
     """The Euclidean length of each column; infinite where a square overflows."""
-    found: Array = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
-    return found
+    length: Array = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    return length
 
 
 def triangle(rows: Array) -> Array:
@@ -41,21 +41,6 @@ def singular_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
         msg = "the singular values were not found"
         raise ArithmeticError(msg)
     return left, singular, directions
-
-
-def scaled_eigenvectors(matrix: Array) -> tuple[Array, Array, Array]:
-    r"""Of a symmetric matrix ``(m, m)``, freed of its parameters' units: what decides is directions.
-
-    .. math:: S^{-1} H S^{-1} = V \, \mathrm{diag}(\lambda) \, V^T, \qquad S = \mathrm{diag}(|H_{kk}|^{1/2})
-
-    Returns:
-        The eigenvalues from the smallest ``(m,)``, the eigenvectors as columns ``(m, m)``, and S's diagonal ``(m,)``,
-        which is 1 where H's is 0.
-    """
-    size = np.sqrt(np.abs(matrix.diagonal()))
-    size = np.where(size > 0, size, 1.0)
-    values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
-    return values, vectors, size
 
 
 def solve_upper(upper: Array, right: Array, *, transposed: bool = False) -> Array:

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.import_path import imported
 from paramfit.models.tracing import check_followed
 from paramfit.precision import dtype_named
+from paramfit.wording import nearest_names
 
 __all__ = ["FunctionModel"]
 
@@ -77,8 +77,7 @@ class FunctionModel(ParametricModel):
         for place, names in (("variables", self.variables), ("parameters", self.names)):
             for name in names:
                 if name not in arguments:
-                    near = get_close_matches(name, arguments, n=1)
-                    hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(arguments)}"
+                    hint = nearest_names(name, arguments, f"it takes {', '.join(arguments)}", most=1)
                     msg = f"{place}: {self.function_name} has no argument {name}; {hint}"
                     raise InputError(msg)
         for name in needed:

@@ -1,7 +1,9 @@
 """From a model and a batch of observations to the sums that Newton's method needs."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -23,13 +25,12 @@ from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
+from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces, refuse_shapes
 from paramfit.passes.majorised import MajorisedLikelihood
 from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.torch_overhead import one_thread
 
 __all__ = ["LikelihoodTerms"]
-
-_ROWS_AT_ONCE = 1 << 15
 
 
 class _ByArgument(NamedTuple):
@@ -50,7 +51,7 @@ class _ByArgument(NamedTuple):
     n: int
 
 
-class LikelihoodTerms:
+class LikelihoodTerms(Pass[LikelihoodSums]):
     r"""Gradient and curvature of a model's summed negative log-likelihood.
 
     With the scores :math:`s_a = \partial \log p / \partial \eta_a` of a distribution's arguments and their curvature
@@ -72,6 +73,12 @@ class LikelihoodTerms:
         InputError: for another objective, or a penalty.
     """
 
+    differentiates = True
+    subject = "the likelihood"
+    remedy = (
+        "give other starts, or a formula that stays within what the distribution takes, such as exp(...) for a rate"
+    )
+
     def __init__(self, model: nn.Module, objective: Objective) -> None:
         if not isinstance(objective, NegativeLogLikelihood):
             msg = f"objective: maximum likelihood minimises NegativeLogLikelihood, not {type(objective).__name__}"
@@ -79,65 +86,10 @@ class LikelihoodTerms:
         if objective.penalised:
             msg = "objective: a penalty (l1, l2) biases the estimates, and Newton has none; give a torch optimizer"
             raise InputError(msg)
-        self.model = model
-        self.objective = objective
+        super().__init__(model, objective)
         self._majorised = MajorisedLikelihood(objective)
-        self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
-        if not self.shapes:
-            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
-            raise InputError(msg)
         self._places = {name: place for place, name in enumerate(self.shapes)}
         self._bounded = tuple(self._places[name] for name in getattr(model, "transforms", {}) if name in self._places)
-
-    def sums(
-        self, observations: Observations, into: LikelihoodSums | None = None, *, expected: bool = False
-    ) -> LikelihoodSums:
-        """Sum up a batch at the model's present parameters.
-
-        Args:
-            observations: one batch.
-            into: earlier sums, which these are added to.
-            expected: whether the expected information is wanted where it is known, instead of the Hessian.
-        """
-        with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
-            return self._added(observations, into, expected=expected)
-
-    def _added(
-        self, observations: Observations, found: LikelihoodSums | None, *, expected: bool, majorised: bool = True
-    ) -> LikelihoodSums:
-        for part in [observations] if self._is_sample(observations) else _pieces(observations):
-            here = self._of(part, expected=expected, majorised=majorised)
-            here.bounded = self._bounded
-            found = here if found is None else found.add(here)
-        assert found is not None  # a batch has a row
-        return found
-
-    def sums_checked(
-        self, observations: Observations, into: LikelihoodSums | None = None, *, expected: bool = False
-    ) -> LikelihoodSums:
-        """The sums at the start: they are finite.
-
-        Raises:
-            InputError: naming the first row at which they are not.
-        """
-        found = self.sums(observations, into, expected=expected)
-        if not found.is_finite():
-            self._refuse_start(observations)
-        return found
-
-    @torch.no_grad()
-    def _refuse_start(self, observations: Observations) -> None:
-        losses = self.objective.losses(self.model(*observations.inputs), *observations.measured)
-        bad = (~torch.isfinite(losses)).nonzero().flatten()
-        if len(bad):
-            row = int(bad[0])
-            at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
-            msg = (
-                f"model: the likelihood is not finite at the start for {len(bad)} of {observations.n} observations,"
-                f" first in row {row} (input {at}); give other starts, or a formula that stays within what the"
-                " distribution takes, such as exp(...) for a rate"
-            )
-            raise InputError(msg)
 
     @torch.no_grad()
     def information(self, observations: Observations) -> Array | None:
@@ -148,7 +100,8 @@ class LikelihoodTerms:
         wanted = [name for name, columns in model.argument_jacobian(*observations.inputs).items() if columns]
         if expected_information(model(*observations.inputs), wanted) is None:
             return None
-        return self._added(observations, None, expected=True, majorised=False).curvature
+        sums = [self._of(piece, expected=True, majorised=False) for piece in self._pieces(observations)]
+        return reduce(add, sums).curvature
 
     def kink(self, observations: Observations) -> str | None:
         """The argument in which the log-density has a kink and that a parameter moves: no curvature tells its error."""
@@ -164,17 +117,28 @@ class LikelihoodTerms:
         model = self.model
         return isinstance(model, DistributionModel) and not model.variables and observations.censoring is None
 
+    def _pieces(self, observations: Observations) -> Iterable[Observations]:
+        return (observations,) if self._is_sample(observations) else pieces(observations)
+
+    def _is_finite(self, observations: Observations) -> Tensor:
+        losses = self.objective.losses(self.model(*observations.inputs), *observations.measured)
+        return torch.isfinite(losses)
+
+    def _sums(self, piece: Observations, *, expected: bool) -> LikelihoodSums:
+        with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
+            return self._of(piece, expected=expected, majorised=True)
+
     def _of(self, part: Observations, *, expected: bool, majorised: bool) -> LikelihoodSums:
         try:
             if isinstance(self.model, DistributionModel) and part.censoring is None:
-                with torch.no_grad(), one_thread(part.n >= _ROWS_AT_ONCE):
+                with torch.no_grad(), one_thread(part.n >= ROWS_AT_ONCE):
                     return self._by_arguments(self.model, part, expected=expected, majorised=majorised)
             return self._by_autograd(part)
         except InputError:
             raise
         except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
             p = sum(shape.numel() for shape in self.shapes.values())
-            return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n)
+            return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n, self._bounded)
 
     def _by_arguments(
         self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool
@@ -186,19 +150,19 @@ class LikelihoodTerms:
             differentiated = self._summed if self._is_sample(part) else self._by_row
             distribution = model.make(arguments)
             expected = expected and not (majorised and kinked_argument(distribution, wanted))
-            found = differentiated(distribution, part, wanted, expected=expected)
+            by_argument = differentiated(distribution, part, wanted, expected=expected)
             gradient = np.zeros(len(self._places))
             matrix = np.zeros((len(self._places), len(self._places)))
             places = {name: [self._places[key] for key in columns[name]] for name in wanted}
-            slopes = {name: _stacked(columns[name], found.scores[name], found.n) for name in wanted}
+            slopes = {name: _stacked(columns[name], by_argument.scores[name], by_argument.n) for name in wanted}
             for a, name in enumerate(wanted):
-                gradient[places[name]] -= _contracted(slopes[name], found.scores[name], found.n)
+                gradient[places[name]] -= _contracted(slopes[name], by_argument.scores[name], by_argument.n)
                 for b, other in enumerate(wanted):
-                    product = _product(slopes[name], found.information[..., a, b], slopes[other], found.n)
+                    product = _product(slopes[name], by_argument.information[..., a, b], slopes[other], by_argument.n)
                     matrix[np.ix_(places[name], places[other])] += product
-        if found.exact:
-            matrix -= self._bent(model, part.inputs, found, arguments)
-        return LikelihoodSums(found.loss, gradient, (matrix + matrix.T) / 2, part.n)
+        if by_argument.exact:
+            matrix -= self._bent(model, part.inputs, by_argument, arguments)
+        return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)
 
     def _by_row(
         self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
@@ -217,10 +181,10 @@ class LikelihoodTerms:
         like = part.target.new_zeros((), dtype=torch.float64)
         log_likelihood, scores = like.clone(), like.new_zeros(len(wanted))
         observed = like.new_zeros(len(wanted), len(wanted))
-        for piece in _pieces(part):
-            here = sample_sums(distribution, piece.target, wanted)
-            log_likelihood += here.log_likelihood
-            scores += torch.stack([here.scores[name] for name in wanted])
+        for piece in pieces(part):
+            piece_sums = sample_sums(distribution, piece.target, wanted)
+            log_likelihood += piece_sums.log_likelihood
+            scores += torch.stack([piece_sums.scores[name] for name in wanted])
             if information is None:
                 curved = _curvature(distribution, piece.target, wanted)
                 observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
@@ -233,17 +197,21 @@ class LikelihoodTerms:
         )
 
     def _bent(
-        self, model: DistributionModel, inputs: tuple[Tensor, ...], found: _ByArgument, arguments: dict[str, Tensor]
+        self,
+        model: DistributionModel,
+        inputs: tuple[Tensor, ...],
+        by_argument: _ByArgument,
+        arguments: dict[str, Tensor],
     ) -> Array:
         """What the arguments' own second derivatives add: those of the sum of score times argument, scores held."""
         weights = {
-            name: column if arguments[name].ndim else column.expand(found.n).sum()
-            for name, column in found.scores.items()
+            name: column if arguments[name].ndim else column.expand(by_argument.n).sum()
+            for name, column in by_argument.scores.items()
         }
 
         def weighed(theta: Tensor) -> Tensor:
-            there = model.arguments_at(self._parameters(theta), *inputs)
-            return torch.stack([(weights[name] * there[name]).sum() for name in weights]).sum()
+            values = model.arguments_at(self._parameters(theta), *inputs)
+            return torch.stack([(weights[name] * values[name]).sum() for name in weights]).sum()
 
         with torch.enable_grad():
             hessian = torch.autograd.functional.hessian(weighed, self._theta())  # type: ignore[no-untyped-call]
@@ -256,14 +224,11 @@ class LikelihoodTerms:
             prediction = functional_call(self.model, self._parameters(theta), part.inputs)
             loss = self._majorised.total(prediction, *part.measured)
             if loss.ndim:
-                msg = (
-                    f"shapes do not match: the model's prediction has {tuple(prediction.batch_shape)}, the target"
-                    f" {tuple(part.target.shape)}; the model must return one value for each observation"
-                )
-                raise InputError(msg)
+                refuse_shapes(prediction, part.target)
             (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
             matrix = np.array([_derivative(slope, theta).cpu().numpy() for slope in gradient])
-        return LikelihoodSums(loss.item(), gradient.detach().cpu().numpy(), (matrix + matrix.T) / 2, part.n)
+        slopes = gradient.detach().cpu().numpy()
+        return LikelihoodSums(loss.item(), slopes, (matrix + matrix.T) / 2, part.n, self._bounded)
 
     def _theta(self) -> Tensor:
         return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])
@@ -284,32 +249,26 @@ def _derivative(value: Tensor, theta: Tensor) -> Tensor:
     """Of a number by theta, ``(p,)``; 0 where it does not depend on it."""
     if not value.requires_grad:
         return torch.zeros_like(theta)
-    (found,) = torch.autograd.grad(value, theta, retain_graph=True, allow_unused=True, materialize_grads=True)
-    return found
-
-
-def _pieces(observations: Observations) -> Iterator[Observations]:
-    """The observations, few enough at once to stay in a processor's cache."""
-    for start in range(0, observations.n, _ROWS_AT_ONCE):
-        yield observations.rows(slice(start, start + _ROWS_AT_ONCE)) if observations.n > _ROWS_AT_ONCE else observations
+    (slope,) = torch.autograd.grad(value, theta, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return slope
 
 
 def _stacked(columns: Mapping[str, Tensor | float], like: Tensor, n: int) -> Tensor:
     """Derivatives of one argument by its parameters: ``(q, n)``, or ``(q, 1)`` where no row differs from another."""
-    found = [
+    stacked = [
         column.reshape(-1) if isinstance(column, Tensor) else like.new_tensor([column], dtype=torch.float64)
         for column in columns.values()
     ]
-    if all(len(column) == 1 for column in found):
-        return torch.stack(found)
-    return torch.stack([column.expand(n) for column in found])
+    if all(len(column) == 1 for column in stacked):
+        return torch.stack(stacked)
+    return torch.stack([column.expand(n) for column in stacked])
 
 
 def _contracted(slopes: Tensor, score_of_argument: Tensor, n: int) -> Array:
     """The sum over the rows of slope times score, ``(q,)``."""
     column = score_of_argument.expand(n)
-    found = slopes[:, 0] * column.sum() if slopes.shape[1] == 1 else slopes @ column
-    contracted: Array = found.cpu().numpy()
+    total = slopes[:, 0] * column.sum() if slopes.shape[1] == 1 else slopes @ column
+    contracted: Array = total.cpu().numpy()
     return contracted
 
 
@@ -317,8 +276,8 @@ def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
     """The sum over the rows of slope times weight times slope, ``(q, r)``."""
     if left.shape[1] == right.shape[1] == 1:
         total = weight.expand(n).sum() if weight.ndim else n * weight
-        found = left @ right.T * total
+        summed = left @ right.T * total
     else:
-        found = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
-    product: Array = found.cpu().numpy()
+        summed = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
+    product: Array = summed.cpu().numpy()
     return product

@@ -1,6 +1,8 @@
 """From a model and a batch of observations to the rows that least squares sums up."""
 
-from collections.abc import Iterable
+from dataclasses import replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -8,18 +10,19 @@ from torch import Tensor, nn
 from torch.func import functional_call, jacfwd
 
 from paramfit.errors import InputError
+from paramfit.linalg.lapack import Array
 from paramfit.models import ParametricModel
 from paramfit.objectives import Objective, RobustError, SquaredError
 from paramfit.observations import Observations
+from paramfit.passes.base import Pass, pieces
 from paramfit.solvers.residual_sums import Layout, ResidualSums
 
 __all__ = ["ResidualRows"]
 
-_ROWS_AT_ONCE = 1 << 15  # fits into a processor's cache, and is too little for torch to wait for threads
 _LEAST_WEIGHT = 0.2  # of a row whose own curvature is less: a step that trusts it less runs away from far starts
 
 
-class ResidualRows:
+class ResidualRows(Pass[ResidualSums]):
     r"""The rows ``[J, e]`` of a model's least-squares problem, or ``[Phi, slopes, e]`` where it can be separated.
 
     The Jacobian is the model's own (``jacobian(*inputs)``) or, where it has none, that of ``torch.func``. Under plain
@@ -39,6 +42,9 @@ class ResidualRows:
         Bill Triggs and others: Bundle Adjustment, a Modern Synthesis (2000), section 4.3, for robust objectives.
     """
 
+    subject = "the prediction or its derivative"
+    remedy = "give other starts, bounds that keep it finite, or leave such rows out"
+
     def __init__(self, model: nn.Module, objective: Objective, *, separate: bool = True) -> None:
         if not isinstance(objective, SquaredError | RobustError):
             msg = (
@@ -49,13 +55,7 @@ class ResidualRows:
         if objective.penalised:
             msg = "objective: a penalty (l1, l2) biases the estimates, and least squares has none; use Regression"
             raise InputError(msg)
-        self.model = model
-        self.objective = objective
-        trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        self.shapes = {name: parameter.shape for name, parameter in trainable}
-        if not self.shapes:
-            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
-            raise InputError(msg)
+        super().__init__(model, objective)
         self._names = tuple(self.shapes)
         self.layout = self._make_layout(separate)
 
@@ -86,42 +86,20 @@ class ResidualRows:
         specs = [model.specifications[name] for name in self._nonlinear]
         return tuple(spec.bounded * ((spec.lower is not None) + (spec.upper is not None)) for spec in specs)
 
-    def sums(self, observations: Observations, into: ResidualSums | None = None) -> ResidualSums:
-        """Sum up the rows of a batch at the model's present parameters.
-
-        Args:
-            observations: one batch.
-            into: earlier sums, which these rows are added to.
-        """
-        if observations.censoring is not None:
-            self.objective.losses(None, *observations.measured)  # which says why not
-        found = into
-        for part in _pieces(observations):
-            columns, total = self._separated(part) if self._linear else self._joint(part)
-            found = (ResidualSums(self.layout) if found is None else found).add(columns, total)
-        assert found is not None  # a batch has a row
-        return found
-
-    def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
-        """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""
-        parts = [self._joint(part)[0] for part in _pieces(observations)]
-        found = ResidualSums(self.layout)
-        for part in parts:
-            found.add(part)
-        return found, parts[0][-1] if len(parts) == 1 else torch.cat([part[-1] for part in parts])
-
-    def sums_checked(self, observations: Observations, into: ResidualSums | None = None) -> ResidualSums:
+    def at_start(self, observations: Observations, *, expected: bool = False) -> ResidualSums:
         """The sums at the start: they are finite, and know how long the target is.
 
         Raises:
             InputError: naming the row at which they are not.
         """
-        found = self.sums(observations, into)
-        if not found.is_finite():
-            self._refuse_start(observations)
         target = observations.target if observations.sigma is None else observations.target / observations.sigma
-        found.target += target.square().sum().item()
-        return found
+        return replace(super().at_start(observations, expected=expected), target=target.square().sum().item())
+
+    def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
+        """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""
+        parts = [self._joint(piece)[0] for piece in pieces(observations)]
+        sums = reduce(add, [ResidualSums.of(self.layout, part) for part in parts])
+        return sums, parts[0][-1] if len(parts) == 1 else torch.cat([part[-1] for part in parts])
 
     def check_count(self, n: int) -> None:
         """Refuse fewer observations than parameters.
@@ -137,26 +115,23 @@ class ResidualRows:
             )
             raise InputError(msg)
 
-    @torch.no_grad()
-    def _refuse_start(self, observations: Observations) -> None:
-        """Name the first row at which the prediction or a derivative is not finite."""
-        columns = (self._separated(observations) if self._linear else self._joint(observations))[0]
-        bad = (~torch.isfinite(columns).all(dim=0)).nonzero().flatten()
-        if len(bad):
-            row = int(bad[0])
-            at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
-            msg = (
-                f"model: the prediction or its derivative is not finite at the start for {len(bad)} of {observations.n}"
-                f" observations, first in row {row} (input {at}); give other starts, bounds that keep it"
-                " finite, or leave such rows out"
-            )
-            raise InputError(msg)
+    def _sums(self, piece: Observations, *, expected: bool) -> ResidualSums:
+        del expected  # Gauss and Newton's matrix is the expected curvature
+        if piece.censoring is not None:
+            self.objective.losses(None, *piece.measured)  # which says why not
+        columns, total = self._separated(piece) if self._linear else self._joint(piece)
+        return ResidualSums.of(self.layout, columns, total)
 
-    def slope(self, observations: Observations) -> Tensor:
+    def _is_finite(self, observations: Observations) -> Tensor:
+        columns, _ = self._separated(observations) if self._linear else self._joint(observations)
+        return torch.isfinite(columns).all(dim=0)
+
+    def slope(self, observations: Observations) -> Array:
         """``J^T e`` at the present parameters, ``(p,)``, summed in the longest floating-point type."""
         columns, _ = self._joint(observations)
         rows = columns.cpu().numpy().astype(np.longdouble)
-        return torch.from_numpy((rows[:-1] * rows[-1]).sum(axis=1).astype(np.float64))
+        uphill: Array = (rows[:-1] * rows[-1]).sum(axis=1).astype(np.float64)
+        return uphill
 
     def _separated(self, part: Observations) -> tuple[Tensor, None]:
         model = self.model
@@ -214,22 +189,14 @@ class ResidualRows:
         parameters = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
 
         def predicted(values: dict[str, Tensor]) -> Tensor:
-            found: Tensor = functional_call(self.model, values, part.inputs)
-            return found
+            prediction: Tensor = functional_call(self.model, values, part.inputs)
+            return prediction
 
         derivatives = jacfwd(predicted)(parameters)
-        found: list[Tensor | float] = []
+        columns: list[Tensor | float] = []
         for name in self._names:
-            found += derivatives[name].reshape(part.n, -1).T.unbind()
-        return found
-
-
-def _pieces(observations: Observations) -> Iterable[Observations]:
-    """The observations, few enough at once."""
-    if observations.n <= _ROWS_AT_ONCE:
-        return (observations,)
-    starts = range(0, observations.n, _ROWS_AT_ONCE)
-    return (observations.rows(slice(start, start + _ROWS_AT_ONCE)) for start in starts)
+            columns += derivatives[name].reshape(part.n, -1).T.unbind()
+        return columns
 
 
 def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:

@@ -125,7 +125,7 @@ def least_squares_evidence(
     weighed: Array | None = factor
     if is_robust:  # not by autograd: predictions are made in inference mode
         with torch.no_grad():
-            weighed = ResidualRows(loss.model, loss.objective, separate=False).sums(observations).factor
+            weighed = ResidualRows(loss.model, loss.objective, separate=False)(observations).factor
     assert weighed is not None
     pull = weighed[:, :-1].T @ weighed[:, -1]
     curve = None
@@ -167,7 +167,7 @@ def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | N
         untrusted: why errors would mean nothing.
     """
     terms = LikelihoodTerms(loss.model, loss.objective)
-    sums, kink = terms.sums(loss.observations), terms.kink(loss.observations)
+    sums, kink = terms(loss.observations), terms.kink(loss.observations)
     if untrusted is None:
         information = sums.curvature if kink is None else terms.information(loss.observations)
         errors = likelihood_uncertainty(loss, theta, information, kink)

@@ -1,7 +1,7 @@
 """How well a model fits, in numbers: information criteria, and what residuals or a likelihood say beyond them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -59,8 +59,16 @@ def information_criteria(log_likelihood: float, n: int, k: int) -> InformationCr
     return InformationCriteria(aic, aicc, k * math.log(n) - 2 * log_likelihood)
 
 
-class _ByKey:
+class _ByKey(Mapping[str, Any]):
     """Statistics that may also be read by their names in ``estimates.json``: ``result.likelihood["aic"]``."""
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self.__dict__)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.__dict__)
 
     def __getitem__(self, key: str) -> Any:
         """The statistic of that name.

@@ -75,7 +75,7 @@ def _inseparable(fact: Fact) -> str:
 def _without_influence(fact: Fact) -> str:
     several = len(fact.parameters) > 1
     which = f"{_listed(fact.parameters)} {'are' if several else 'is'}"
-    return f"{which} where no prediction depends on {'them' if several else 'it'}; give other starts"
+    return f"{which} where no prediction depends on {'them' if several else 'it'}; give other starts."
 
 
 def _not_a_maximum(fact: Fact) -> str:
@@ -285,13 +285,40 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " {first_loss:.6g}: the update is lost in rounding, and so will be every later one"
     ),
     _K.ITERATIONS_USED_UP: "not converged in {steps} iterations: {cause}.",
+    _K.RELATIVE_OFFSET_LEFT: "the step that is left is {value:.1e} standard errors (relative offset)",
+    _K.RELATIVE_OFFSET_SMALL: (
+        "the step that is left is {value:.1e} standard errors (relative offset), at most {threshold:g}."
+    ),
+    _K.RELATIVE_OFFSET_AT_ROUNDING: ("the loss cannot be lowered any more, and the relative offset is {value:.1e}."),
+    _K.DISTANCE_LEFT: "the step that is left is {value:.1e} standard errors",
+    _K.DISTANCE_SMALL: "the step that is left is {value:.1e} standard errors, at most {threshold:g}.",
+    _K.DISTANCE_AT_ROUNDING: (
+        "the loss cannot be lowered any more, and the minimum is {value:.1e} standard errors away."
+    ),
+    _K.STEP_SMALL: "the step that is left is {value:.1e} of each parameter, at most {threshold:g}.",
+    _K.SOLVED_EXACTLY: "the model is linear in its parameters: solved exactly.",
+    _K.EXACT_FIT: "the residuals are {value:.1e} long, nothing but rounding: the fit is exact.",
+    _K.NO_DESCENT_BY_OFFSET: (
+        "no step lowers the loss, though the relative offset is {value:.1e}, above {threshold:.0e}."
+    ),
+    _K.NO_DESCENT_BY_DISTANCE: (
+        "no step lowers the loss, though the minimum seems {value:.1e} standard errors away, above {threshold:g};"
+        " give other starts."
+    ),
+    _K.NO_MINIMUM: (
+        "no step lowers the loss, but it is no minimum: along some direction it is flat or curves down; give other"
+        " starts."
+    ),
+    _K.NOTHING_DETERMINED: (
+        "no parameter is determined here, the best known one to {value:.1e} times its size: the model has lost sight"
+        " of the data; give other starts."
+    ),
     _K.RUN_OFF: (
         "{first} started at {start:.3g} and has run off to {value:.3g}, and nothing holds it there: the loss hardly"
         " depends on it any more; give other starts, or bounds."
     ),
     _K.LIKELIHOOD_WITHOUT_MAXIMUM: _without_maximum,
     _K.WITHOUT_INFLUENCE: _without_influence,
-    _K.NOT_EVALUATED: "no step has been made",
     _K.DIVERGED: "the fit diverged",
     _K.PENALISED: "a penalty is on, which biases the estimates",
     _K.NO_CURVATURE: "{objective} has no curvature to read an error from",

@@ -1,21 +1,21 @@
 """How far to trust a linear model of the residuals: the decisions of Levenberg and Marquardt, apart from all data."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paramfit.linalg.lapack import Array, lengths, singular_decomposition
+from paramfit.linalg.lapack import Array, lengths
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.projection import Linearization
+from paramfit.solvers.standing import Finding, Standing
+from paramfit.solvers.value import Value
 
-__all__ = ["DampedStep", "Tolerances", "converged_by", "gain_ratio", "lost_sight_of", "next_damping", "verdict_on"]
+__all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "standing_at"]
 
-_RANK = 1e-13  # a direction so much weaker than the strongest is rounding
 _ALMOST_EXACT = 1e-8  # of the target's length
-_REGULAR = 1e-11  # columns of a triangle with larger pivots are not looked at for singularity
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -28,7 +28,8 @@ class Tolerances:
     cost: float
 
 
-class DampedStep:
+@dataclass(frozen=True, eq=False)
+class DampedStep(Value):
     r"""Steps from one point, for any damping.
 
     .. math:: \delta = \arg\min_\delta |t - R \delta|^2 + \lambda |S \delta|^2
@@ -43,7 +44,7 @@ class DampedStep:
     0 at a minimum; it does not depend on any unit. Below 0.001 the step that is left is a small part of every standard
     error. Directions that the observations do not determine have no part in it.
 
-    Args:
+    Attributes:
         point: the problem as seen from there; its nonlinear part has at least one parameter.
         earlier: the largest lengths of the columns so far, ``(m,)``: a parameter that has lost its influence must not
             run away.
@@ -57,52 +58,73 @@ class DampedStep:
         (1981).
     """
 
-    def __init__(
-        self, point: Linearization, earlier: Array | None = None, at_bound: NDArray[np.bool_] | None = None
-    ) -> None:
-        curved, here = point.curved, point.curved_lengths
-        if at_bound is not None:
-            curved, here = np.where(at_bound, 0.0, curved), np.where(at_bound, 0.0, here)
-        self.size = np.where(here > 0, here, 1.0) if earlier is None else np.maximum(here, earlier)
-        left, self.singular, self.directions = singular_decomposition(curved / self.size)
-        self.along = left[: len(point.slope)].T @ point.slope
-        self.floor = (len(self.singular) * _EPS * self.singular[0]) ** 2
-        self.offset = _relative_offset(point, curved[: len(point.slope)], here)
-        self._curved, self._slope, self._unprojected, self._at_bound = curved, point.slope, point.unprojected, at_bound
+    point: Linearization
+    earlier: Array | None = None
+    at_bound: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def _curved(self) -> Array:
+        curved = self.point.curved
+        return curved if self.at_bound is None else np.where(self.at_bound, 0.0, curved)
+
+    @cached_property
+    def _lengths(self) -> Array:
+        lengths_here = self.point.curved_lengths
+        return lengths_here if self.at_bound is None else np.where(self.at_bound, 0.0, lengths_here)
+
+    @cached_property
+    def size(self) -> Array:
+        """S: the largest lengths that the columns have had, this point's included, ``(m,)``."""
+        here = self._lengths
+        return np.where(here > 0, here, 1.0) if self.earlier is None else np.maximum(here, self.earlier)
+
+    @cached_property
+    def _decomposed(self) -> tuple[Array, Array, Array, float]:
+        """Singular values, directions, the slope along them, and the least damping that is no rounding."""
+        scaled = ScaledColumns.of(self._curved, self.size)
+        along = scaled.left[: len(self.point.slope)].T @ self.point.slope
+        return scaled.singular, scaled.directions, along, (len(along) * _EPS * scaled.singular[0]) ** 2
+
+    @cached_property
+    def offset(self) -> float:
+        """The relative offset; see above."""
+        return _relative_offset(self.point, self._curved[: len(self.point.slope)], self._lengths)
 
     @property
     def lost(self) -> NDArray[np.bool_]:
         """Parameters that no prediction depends on there, ``(m,)``."""
-        still: NDArray[np.bool_] = self._unprojected == 0
+        still: NDArray[np.bool_] = self.point.unprojected == 0
         if not self._curved.any():
             still = np.ones_like(still)  # no direction is left to go
-        return still if self._at_bound is None else still & ~self._at_bound
+        return still if self.at_bound is None else still & ~self.at_bound
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
-        squared = np.square(self.singular)
-        share = squared / (squared + max(damping, self.floor) + 1e-300)
-        inverse = np.where(self.singular > 0, share / np.where(self.singular > 0, self.singular, 1.0), 0.0)
-        step: Array = (inverse * self.along) @ self.directions / self.size
-        return step, float((np.square(self.along) * share * (2 - share)).sum())
+        singular, directions, slope, floor = self._decomposed
+        squared = np.square(singular)
+        share = squared / (squared + max(damping, floor) + 1e-300)
+        inverse = np.where(singular > 0, share / np.where(singular > 0, singular, 1.0), 0.0)
+        step: Array = (inverse * slope) @ directions / self.size
+        return step, float((np.square(slope) * share * (2 - share)).sum())
 
     def shortened(self, step: Array, share: float) -> tuple[Array, float]:
         """A part of a step, and the decrease of the squared residual that the linear model promises for it."""
         along = self._curved @ step
-        promised = 2 * share * (self._slope @ along[: len(self._slope)]) - share**2 * (along @ along)
+        slope = self.point.slope
+        promised = 2 * share * (slope @ along[: len(slope)]) - share**2 * (along @ along)
         return share * step, float(promised)
 
 
 def _relative_offset(point: Linearization, upper: Array, most: Array) -> float:
     """See ``DampedStep``; from the projected Jacobian's triangle ``(m, m)``, whose columns are at most so long."""
     along = point.slope
-    if not (np.abs(upper.diagonal()) > _REGULAR * most).all():
+    if not (np.abs(upper.diagonal()) > THRESHOLDS.regular * most).all():
         here = lengths(upper)
         moving = here > 0
         if not moving.any():
             return 0.0
-        left, singular, _ = singular_decomposition(upper[:, moving] / here[moving])
-        along = left[:, singular > _RANK * singular[0]].T @ along
+        scaled = ScaledColumns.of(upper[:, moving], here[moving])
+        along = scaled.left[:, scaled.strong()].T @ along
     inside = float(along @ along)
     if inside == 0:
         return 0.0
@@ -131,65 +153,32 @@ def next_damping(damping: float, growth: float, gain: float, *, accepted: bool) 
     return damping * growth, growth * 2
 
 
-class Verdict(NamedTuple):
-    """Whether a point is the end, and why.
-
-    Attributes:
-        converged: it is a minimum.
-        lost: numbers of the parameters that no prediction depends on there, so that it is no minimum though no step
-            leads away.
-        reason: of either, or how far it is.
-    """
-
-    converged: bool
-    lost: tuple[int, ...]
-    reason: str
-
-
-def converged_by(offset: float, tolerances: Tolerances) -> str:
-    """The reason that goes with a small relative offset."""
-    return f"{_left(offset)}, at most {tolerances.orthogonality:g}"
-
-
-def lost_sight_of(names: Sequence[str]) -> str:
-    """The reason that goes with parameters that no prediction depends on."""
-    *others, last = names
-    which = f"{', '.join(others)} and {last} are" if others else f"{last} is"
-    return f"{which} where no prediction depends on {'them' if others else 'it'}; give other starts"
-
-
-def _left(offset: float) -> str:
-    return f"the step that is left is {offset:.1e} standard errors (relative offset)"
-
-
-def verdict_on(
-    point: Linearization, seen: DampedStep, theta: Array, size_of_target: float, tolerances: Tolerances
-) -> Verdict:
+def standing_at(steps: DampedStep, theta: Array, size_of_target: float, tolerances: Tolerances) -> Standing:
     """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
 
     Args:
-        point: the problem as seen from there.
-        seen: the steps from there.
+        steps: from there.
         theta: the nonlinear parameters there, ``(m,)``.
         size_of_target: length of the (weighted) target.
         tolerances: the thresholds.
+
+    Returns:
+        The places of parameters without influence are numbers among the nonlinear ones.
     """
-    offset = seen.offset
-    told = _left(offset)
+    offset = steps.offset
     if offset <= tolerances.orthogonality:
-        lost = seen.lost
+        lost = steps.lost
         if lost.any():
-            return Verdict(False, tuple(np.flatnonzero(lost).tolist()), told)
-        return Verdict(True, (), converged_by(offset, tolerances))
-    residual = math.sqrt(max(point.loss, 0.0))
+            return Standing(Finding.NO_INFLUENCE, offset, places=tuple(np.flatnonzero(lost).tolist()))
+        return Standing(Finding.ORTHOGONAL, offset, tolerances.orthogonality)
+    residual = math.sqrt(max(steps.point.loss, 0.0))
     if residual <= tolerances.cost * size_of_target:
-        return Verdict(True, (), f"the residuals are {residual:.1e} long, nothing but rounding: the fit is exact")
+        return Standing(Finding.EXACT, residual)
     if residual > _ALMOST_EXACT * size_of_target:
-        return Verdict(False, (), told)
+        return Standing(Finding.OFFSET_LEFT, offset)
     # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
-    step, _ = seen.step(0.0)
+    step, _ = steps.step(0.0)
     left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
     if left <= tolerances.step:
-        told = f"the step that is left is {left:.1e} of each parameter"
-        return Verdict(True, (), f"{told}, at most {tolerances.step:g}")
-    return Verdict(False, (), told)
+        return Standing(Finding.STEP_SMALL, left, tolerances.step)
+    return Standing(Finding.OFFSET_LEFT, offset)

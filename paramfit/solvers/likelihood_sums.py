@@ -1,25 +1,24 @@
 """What Newton's method needs to know of the data: a gradient and a curvature, whatever their number."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
 from paramfit.linalg.lapack import Array
+from paramfit.solvers.value import Value
 
 __all__ = ["LikelihoodSums"]
 
 
-@dataclass
-class LikelihoodSums:
-    """Sums over all rows seen so far; those of batches, and of processes, add up.
+@dataclass(frozen=True, eq=False)
+class LikelihoodSums(Value):
+    """Sums over some rows; those of other batches, and of other processes, are added by ``+``.
 
     Attributes:
         loss: the summed negative log-likelihood.
         gradient: its derivative by theta, ``(p,)``, float64.
         curvature: its second derivatives, or their expectation, ``(p, p)``.
-        n: rows so far.
+        n: how many rows.
         bounded: places in theta of what are unconstrained numbers of bounded parameters, such as logarithms.
     """
 
@@ -29,34 +28,16 @@ class LikelihoodSums:
     n: int
     bounded: tuple[int, ...] = ()
 
-    def add(self, other: "LikelihoodSums") -> "LikelihoodSums":
-        """Take in the sums of other rows.
-
-        Returns:
-            Itself.
-        """
-        self.loss += other.loss
-        self.gradient = self.gradient + other.gradient
-        self.curvature = self.curvature + other.curvature
-        self.n += other.n
-        return self
+    def __add__(self, other: "LikelihoodSums") -> "LikelihoodSums":
+        """The sums of the rows of both."""
+        return LikelihoodSums(
+            self.loss + other.loss,
+            self.gradient + other.gradient,
+            self.curvature + other.curvature,
+            self.n + other.n,
+            self.bounded,
+        )
 
     def is_finite(self) -> bool:
-        """Whether every row so far was."""
+        """Whether every row was."""
         return bool(np.isfinite(self.loss) and np.isfinite(self.gradient).all() and np.isfinite(self.curvature).all())
-
-    def state_dict(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
-        return {
-            "loss": self.loss,
-            "gradient": torch.from_numpy(self.gradient.copy()),
-            "curvature": torch.from_numpy(self.curvature.copy()),
-            "n": self.n,
-            "bounded": self.bounded,
-        }
-
-    @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> "LikelihoodSums":
-        """The sums that ``state_dict`` kept."""
-        gradient, curvature = state["gradient"].numpy(), state["curvature"].numpy()
-        return cls(state["loss"], gradient, curvature, state["n"], tuple(state["bounded"]))

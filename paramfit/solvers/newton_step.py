@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature
 
 __all__ = ["NewtonStep"]
 
 _DOWNWARD = 1e-9  # of the largest curvature: a direction curved down so much is no rounding
 _HALVINGS = 12  # of a logarithm, from which a damping is known well enough
-_FLAT = 1e-13  # of the largest curvature, columns scaled: a direction so much flatter is rounding
 
 
 class NewtonStep:
@@ -32,12 +32,10 @@ class NewtonStep:
     """
 
     def __init__(self, gradient: Array, curvature: Array, least: Array | None = None) -> None:
-        size = np.sqrt(np.abs(curvature.diagonal()))
-        size = size if least is None else np.maximum(size, least)
-        self._size = np.where(size > 0, size, 1.0)
-        self._values, self._directions = np.linalg.eigh(curvature / np.outer(self._size, self._size))
+        scaled = ScaledCurvature.of(curvature, least)
+        self._size, self._values, self._directions = scaled.size, scaled.values, scaled.vectors
         self._along = self._directions.T @ (gradient / self._size)
-        self._strongest = float(np.abs(self._values).max())
+        self._strongest = scaled.strongest
 
     @property
     def distance(self) -> float:
@@ -48,7 +46,7 @@ class NewtonStep:
         """
         if self._values[0] < -_DOWNWARD * self._strongest:
             return math.inf
-        flat = self._values <= _FLAT * self._strongest
+        flat = self._values <= THRESHOLDS.rank * self._strongest
         if (np.abs(self._along[flat]) > 1e-9 * (1 + np.abs(self._along).max(initial=0.0))).any():
             return math.inf
         kept = ~flat
@@ -60,7 +58,7 @@ class NewtonStep:
 
         What is flat to rounding makes them large, but finite.
         """
-        least = max(_FLAT * self._strongest, np.finfo(np.float64).tiny)
+        least = max(THRESHOLDS.rank * self._strongest, np.finfo(np.float64).tiny)
         variances = np.square(self._directions) / np.maximum(np.abs(self._values), least)
         errors: Array = np.sqrt(variances.sum(axis=1)) / self._size
         return errors
@@ -75,7 +73,7 @@ class NewtonStep:
     def _moved(self, damping: float) -> Array:
         """The step along each eigenvector, in units of S."""
         most = self._strongest if self._strongest > 0 else 1.0
-        moved: Array = -self._along / (np.maximum(np.abs(self._values), _FLAT * most) + damping * most)
+        moved: Array = -self._along / (np.maximum(np.abs(self._values), THRESHOLDS.rank * most) + damping * most)
         return moved
 
     def shortening(self, damping: float, share: float) -> float:

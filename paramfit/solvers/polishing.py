@@ -1,96 +1,140 @@
 """The last digits of a least-squares fit."""
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paramfit.linalg.lapack import Array, singular_decomposition, solve_upper
-from paramfit.solvers.projection import column_lengths
+from paramfit.linalg.lapack import Array, solve_upper
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, column_lengths
+from paramfit.solvers.value import Value
 
-__all__ = ["polished"]
+__all__ = ["MOST_POLISHING_STEPS", "Polishing", "PolishingState"]
 
-_MOST_STEPS = 30
+MOST_POLISHING_STEPS = 30
 _REACH = 3.0  # of the first step, in the metric of the errors
 _LAST_DIGIT = float(np.finfo(np.float64).eps)
-_SINGULAR = 1e3 * float(np.finfo(np.float64).eps)
-_REGULAR = 1e-6  # a triangle with larger pivots, its columns of length 1, is not looked at for singularity
 
 
-def polished(
-    theta: Array,
-    factor: Array,
-    places: NDArray[np.intp],
-    slope: Callable[[Array], Array],
-    reach: Array,
-    enough: float,
-    first: Array | None = None,
-) -> tuple[Array, float]:
-    r"""Drive :math:`J^T e` to rounding.
+@dataclass(frozen=True, eq=False)
+class PolishingState(Value):
+    """Where a polish is.
+
+    Attributes:
+        theta: the best parameters, ``(p,)``.
+        left: length of :math:`R^{-T} J^T e` there; infinite before the first look.
+        trial: where to look next; None at the end.
+        force: :math:`R^{-T} J^T e` in units of the errors.
+        gain: Broyden's matrix ``(p, p)``, by which the force becomes the next step.
+        contraction: what the last step left of ``left``.
+        most: how long all steps together may be, in the metric of the errors.
+    """
+
+    theta: Array
+    left: float
+    trial: Array | None
+    force: Array
+    gain: Array
+    contraction: float = 1.0
+    most: float = math.inf
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to be won."""
+        return self.trial is None
+
+
+@dataclass(frozen=True, eq=False)
+class Polishing(Value):
+    r"""Drives :math:`J^T e` to rounding.
 
     Where residuals are large, a QR factorisation leaves an error of its own in :math:`J^T e`, which the square of the
     condition number multiplies. With that product from longer sums, corrected steps
     :math:`\delta = (R^T R)^{-1} J^T e` remove it; Broyden's update learns from them what the curvature of the residuals
     adds to :math:`R^T R`.
 
-    Args:
-        theta: the parameters near the minimum, ``(p,)``.
-        factor: triangular factor of the Jacobian, ``(p, p)``, its columns in the order of ``places``.
+    Attributes:
+        start: the parameters near the minimum, ``(p,)``.
+        factor: triangular factor of the Jacobian, ``(p, p)``, its columns in the order of ``places`` and of length 1.
+        size: the lengths that its columns had.
         places: of the parameters in theta.
-        slope: :math:`J^T e` at any theta, ``(p,)``, more exact than float64 sums give it.
         reach: how far each parameter may go, ``(p,)``, in theta's order.
         enough: length of :math:`R^{-T} J^T e` below which nothing is to be won.
-        first: the slope at ``theta``, ``(p,)``, where it is known, and so large that float64 sums are exact enough.
-
-    Returns:
-        The best parameters that were seen, and the length of :math:`R^{-T} J^T e` there; theta itself and infinity
-        where R is singular.
 
     References:
         Ake Bjorck: Stability Analysis of the Method of Seminormal Equations for Linear Least Squares Problems (1987).
         Charles Broyden: A Class of Methods for Solving Nonlinear Simultaneous Equations (1965).
     """
-    size = column_lengths(factor)
-    scaled = factor / size
-    if not np.abs(scaled.diagonal()).min() > _REGULAR:
-        _, singular, _ = singular_decomposition(scaled)
-        if not singular[-1] > _SINGULAR * singular[0]:
-            return theta, math.inf
 
-    def force_of(uphill: Array) -> tuple[Array, float]:
-        """What is left, in units of the errors."""
-        force = solve_upper(scaled, uphill[places] / size, transposed=True)
-        return force, math.sqrt(force @ force)
+    start: Array
+    factor: Array
+    size: Array
+    places: NDArray[np.intp]
+    reach: Array
+    enough: float
 
-    gain = np.eye(len(size))
-    force, left = force_of(slope(theta) if first is None else first)
-    start, most = theta, _REACH * left
-    contraction = 1.0
-    for _ in range(_MOST_STEPS):
-        if left <= enough:
-            break
-        move = gain @ force
-        step = solve_upper(scaled, move) / size
-        if (np.abs(step) <= _LAST_DIGIT * np.abs(theta[places])).all():
-            break
-        there = theta.copy()
-        there[places] += step
-        moved = there - start
-        length = scaled @ (moved[places] * size)
-        if not (length @ length <= most**2 and (np.abs(moved) <= reach).all()):
-            break  # where R says nothing any more, J^T e may be small without a minimum
-        rest = contraction * np.abs(step)
-        if left * contraction <= enough or (rest <= _LAST_DIGIT * np.abs(there[places])).all():
-            return there, enough  # by what the last step gained; to look would cost a pass
-        force_there, left_there = force_of(slope(there))
-        if not left_there < left:
-            break
-        lost = force - force_there
+    @classmethod
+    def near(
+        cls, theta: Array, factor: Array, places: NDArray[np.intp], reach: Array, enough: float
+    ) -> "Polishing | None":
+        """The polish near a minimum, from the Jacobian's triangle there; None where that is singular."""
+        size = column_lengths(factor)
+        scaled = factor / size
+        if not np.abs(scaled.diagonal()).min() > THRESHOLDS.pivot:
+            singular = ScaledColumns.of(scaled, np.ones_like(size)).singular
+            if not singular[-1] > THRESHOLDS.twice * singular[0]:
+                return None
+        return cls(theta, scaled, size, places, reach, enough)
+
+    def begin(self, uphill: Array | None = None) -> PolishingState:
+        """The first state.
+
+        Args:
+            uphill: :math:`J^T e` at the start, ``(p,)``, where it is known, and so large that float64 sums are exact
+                enough; it is looked for first where it is None.
+        """
+        p = len(self.size)
+        state = PolishingState(self.start, math.inf, self.start, np.empty(0), np.eye(p))
+        return state if uphill is None else self.advance(state, uphill)
+
+    def advance(self, state: PolishingState, uphill: Array) -> PolishingState:
+        """The state after looking at its trial.
+
+        Args:
+            state: before.
+            uphill: :math:`J^T e` at its trial, ``(p,)``, more exact than float64 sums give it.
+        """
+        if state.trial is None:
+            return state
+        force = solve_upper(self.factor, uphill[self.places] / self.size, transposed=True)
+        left = math.sqrt(force @ force)
+        if not len(state.force):
+            return self._propose(replace(state, left=left, force=force, most=_REACH * left))
+        if not left < state.left:
+            return replace(state, trial=None)
+        gain, move, lost = state.gain, state.gain @ state.force, state.force - force
         learned = gain @ lost
         weight = move @ learned
         if weight:
-            gain += np.outer(move - learned, move @ gain) / weight
-        contraction = left_there / left
-        theta, force, left = there, force_there, left_there
-    return theta, left
+            gain = gain + np.outer(move - learned, move @ gain) / weight
+        return self._propose(PolishingState(state.trial, left, state.trial, force, gain, left / state.left, state.most))
+
+    def _propose(self, state: PolishingState) -> PolishingState:
+        """The same with its next trial, or at its end."""
+        if state.left <= self.enough:
+            return replace(state, trial=None)
+        step = solve_upper(self.factor, state.gain @ state.force) / self.size
+        present = state.theta[self.places]
+        if (np.abs(step) <= _LAST_DIGIT * np.abs(present)).all():
+            return replace(state, trial=None)
+        trial = state.theta.copy()
+        trial[self.places] += step
+        moved = trial - self.start
+        length = self.factor @ (moved[self.places] * self.size)
+        if not (length @ length <= state.most**2 and (np.abs(moved) <= self.reach).all()):
+            return replace(state, trial=None)  # where R says nothing any more, J^T e may be small without a minimum
+        rest = state.contraction * np.abs(step)
+        if state.left * state.contraction <= self.enough or (rest <= _LAST_DIGIT * np.abs(trial[self.places])).all():
+            return replace(state, theta=trial, left=self.enough, trial=None)  # by what the last step gained
+        return replace(state, trial=trial)

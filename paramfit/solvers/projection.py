@@ -6,18 +6,18 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from paramfit.linalg.lapack import Array, lengths, singular_decomposition, solve_upper, triangle
+from paramfit.linalg.lapack import Array, lengths, solve_upper, triangle
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.value import Value
 
-__all__ = ["Linearization", "column_lengths", "linearization"]
+__all__ = ["Linearization", "linearization"]
 
 _EPS = float(np.finfo(np.float64).eps)
-_ROUNDING = 1e-13
-_REGULAR = 1e-11  # columns of length 1 with a larger pivot are not looked at for singularity
 
 
-@dataclass(frozen=True)
-class Linearization:
+@dataclass(frozen=True, eq=False)
+class Linearization(Value):
     r"""The least-squares problem seen from one point.
 
     Attributes:
@@ -43,12 +43,12 @@ class Linearization:
         upper = self.factor[q:p, q:p]
         if not q:
             return upper
-        found = np.concatenate([upper, self.turning])
+        jacobian = np.concatenate([upper, self.turning])
         # What is left of a column that lies in the space of Phi is rounding: no direction to go.
-        nothing = lengths(found) <= _ROUNDING * self.unprojected
+        nothing = lengths(jacobian) <= THRESHOLDS.projected * self.unprojected
         if nothing.any():
-            found[:, nothing] = 0.0
-        return found
+            jacobian[:, nothing] = 0.0
+        return jacobian
 
     @cached_property
     def curved_lengths(self) -> Array:
@@ -86,19 +86,19 @@ def linearization(sums: ResidualSums) -> Linearization:
         Variables Separate (1973).
     """
     factor, layout = sums.factor, sums.layout
-    assert factor is not None  # at least one batch was added
     q, p = len(layout.linear), layout.p
     linear, turning = np.empty(0), np.empty((0, p))
     if q:
         basis = factor[:q, :q]
-        regular = (np.abs(basis.diagonal()) > _REGULAR * lengths(basis)).all()
-        inverse = None if regular else _pseudo_inverse(basis)
+        regular = (np.abs(basis.diagonal()) > THRESHOLDS.regular * lengths(basis)).all()
+        # Of the solutions of a singular system the shortest, where all columns have the same length.
+        inverse = None if regular else ScaledColumns.of(basis).inverse(len(basis) * _EPS)
         linear = solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]
         combination = np.zeros((layout.width, p - q + 1))
         rows, columns, multipliers = _places(layout)
-        known = np.empty(q + 1)
-        known[:q], known[q] = linear, 1.0
-        combination[rows, columns] = known[multipliers]
+        values = np.empty(q + 1)
+        values[:q], values[q] = linear, 1.0
+        combination[rows, columns] = values[multipliers]
         combination[:q, -1] = -linear
         combination[-1, -1] = 1.0
         moved = factor @ combination
@@ -110,21 +110,6 @@ def linearization(sums: ResidualSums) -> Linearization:
         factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
     loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total
     return Linearization(linear, factor, turning, loss, sums.n)
-
-
-def column_lengths(matrix: Array) -> Array:
-    """The Euclidean length of each column, 1 for a column of zeros: to divide by."""
-    found = lengths(matrix)
-    return np.where(found > 0, found, 1.0)
-
-
-def _pseudo_inverse(basis: Array) -> Array:
-    """Of the solutions of a singular system the shortest, where all columns have the same length."""
-    size = column_lengths(basis)
-    left, singular, directions = singular_decomposition(basis / size)
-    kept = singular > len(singular) * _EPS * singular[0]
-    shortest: Array = (directions.T * np.where(kept, 1 / np.where(kept, singular, 1.0), 0.0)) @ left.T
-    return shortest / size[:, None]
 
 
 @lru_cache(maxsize=64)

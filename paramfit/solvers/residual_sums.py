@@ -1,9 +1,7 @@
 """What least squares needs to know of the data: one small triangle, whatever their number."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paramfit.linalg.lapack import Array, triangle
+from paramfit.solvers.value import Value
 
 __all__ = ["Layout", "ResidualSums"]
 
@@ -41,16 +40,6 @@ class Layout:
         """The Jacobian ``(n, p)`` and the residual."""
         return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), bounds)
 
-    def as_tuple(self) -> tuple[Any, ...]:
-        """Plain values for a checkpoint."""
-        return self.linear, self.nonlinear, self.slopes, self.bounds
-
-    @classmethod
-    def from_tuple(cls, plain: Sequence[Any]) -> "Layout":
-        """The layout that ``as_tuple`` kept."""
-        linear, nonlinear, slopes, bounds = plain
-        return cls(tuple(linear), tuple(nonlinear), tuple((j, k) for j, k in slopes), tuple(bounds))
-
     @cached_property
     def linear_places(self) -> NDArray[np.intp]:
         """``linear``, to index with."""
@@ -77,74 +66,59 @@ class Layout:
         return len(self.linear) + len(self.slopes) + 1
 
 
-@dataclass
-class ResidualSums:
-    r"""The triangular factor R of all rows seen so far, ``R <- qr([R; rows])``, and the loss.
+@dataclass(frozen=True, eq=False)
+class ResidualSums(Value):
+    r"""The triangular factor R of some rows, and the sum of their losses; those of other rows are added by ``+``.
 
-    It is additive over batches and over processes, and, unlike the sums :math:`J^T J`, squares no condition number.
+    .. math:: R_{1+2} = \mathrm{qr}\begin{pmatrix} R_1 \\ R_2 \end{pmatrix}
+
+    It is additive over batches and over processes, up to the signs of R's rows, and, unlike the sums :math:`J^T J`,
+    squares no condition number.
 
     Attributes:
         layout: what the columns mean.
         factor: R, ``(w, w)``, upper triangular, float64 on the CPU.
+        n: how many rows.
         total: the sum of the losses, where it is not the residual's squared length; None where it is.
-        n: rows so far.
         target: the squared length of the (weighted) target; 0 where nobody asked.
     """
 
     layout: Layout
-    factor: Array | None = None
+    factor: Array
+    n: int
     total: float | None = None
-    n: int = 0
     target: float = 0.0
 
-    def add(self, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
-        """Take in more rows.
+    @classmethod
+    def of(cls, layout: Layout, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
+        """The sums of some rows.
 
         Args:
+            layout: what the columns mean.
             columns: ``(w, n)``, the rows' columns one after the other.
             total: the sum of these rows' losses, for a robust objective.
-
-        Returns:
-            Itself.
         """
         rows = columns.T
         # On a device the rows are reduced there, and only their triangle travels.
         part = rows if rows.device.type == "cpu" else torch.linalg.qr(rows, mode="r").R.cpu()
-        factor = triangle(part.numpy())
-        self.factor = factor if self.factor is None else triangle(np.concatenate([self.factor, factor]))
-        self.n += columns.shape[1]
-        if total is not None:
-            self.total = total.item() + (self.total or 0.0)
-        return self
-
-    def is_finite(self) -> bool:
-        """Whether every row so far was."""
-        return self.factor is not None and bool(np.isfinite(self.factor).all())
-
-    def merge(self, others: Sequence["ResidualSums"]) -> "ResidualSums":
-        """Take in the sums of other rows, such as those of other processes.
-
-        Returns:
-            Itself.
-        """
-        parts = [sums.factor for sums in (self, *others) if sums.factor is not None]
-        self.factor = triangle(np.concatenate(parts)) if parts else None
-        totals = [sums.total for sums in (self, *others) if sums.total is not None]
-        self.total = sum(totals) if totals else None
-        self.n += sum(sums.n for sums in others)
-        self.target += sum(sums.target for sums in others)
-        return self
-
-    def state_dict(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
-        factor = None if self.factor is None else torch.from_numpy(self.factor)
-        return {"layout": self.layout.as_tuple(), "factor": factor, "total": self.total} | {
-            "n": self.n,
-            "target": self.target,
-        }
+        return cls(layout, triangle(part.numpy()), columns.shape[1], None if total is None else total.item())
 
     @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> "ResidualSums":
-        """The sums that ``state_dict`` kept."""
-        factor = None if state["factor"] is None else state["factor"].numpy()
-        return cls(Layout.from_tuple(state["layout"]), factor, state["total"], state["n"], state["target"])
+    def of_no_rows(cls, layout: Layout) -> "ResidualSums":
+        """What changes no sums: those of a process that has no rows."""
+        return cls(layout, np.zeros((layout.width, layout.width)), 0)
+
+    def __add__(self, other: "ResidualSums") -> "ResidualSums":
+        """The sums of the rows of both."""
+        totals = [sums.total for sums in (self, other) if sums.total is not None]
+        return ResidualSums(
+            other.layout,
+            triangle(np.concatenate([self.factor, other.factor])),
+            self.n + other.n,
+            sum(totals) if totals else None,
+            self.target + other.target,
+        )
+
+    def is_finite(self) -> bool:
+        """Whether there are rows, all of them finite."""
+        return self.n > 0 and bool(np.isfinite(self.factor).all())

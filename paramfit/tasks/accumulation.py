@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from paramfit.objectives import Objective
 from paramfit.observations import Observations
+from paramfit.passes.descent_losses import DescentLosses, DescentSums
 
 __all__ = ["AccumulationWindow"]
 
@@ -19,45 +19,48 @@ class AccumulationWindow:
     which belongs to no batch, is added once.
 
     Args:
-        model: gives the prediction.
-        objective: gives total, reduction and penalty.
+        losses: what is summed up.
         parameters: whose gradients accumulate.
         batches: how many batches Lightning accumulates; it divides each loss by that, which is undone here.
     """
 
-    def __init__(
-        self, model: nn.Module, objective: Objective, parameters: Sequence[nn.Parameter], batches: int
-    ) -> None:
-        self.model = model
-        self.objective = objective
+    def __init__(self, losses: DescentLosses, parameters: Sequence[nn.Parameter], batches: int) -> None:
+        self.losses = losses
         self.parameters = parameters
         self.batches = batches
-        self._seen: dict[int, Observations] = {}
-        self._total = torch.zeros(())
+        self._window: dict[int, Observations] = {}
+        self._sums: DescentSums | None = None
 
     def total(self, observations: Observations, batch_idx: int) -> Tensor:
         """The sum of one batch's losses, scaled so that Lightning's division leaves the sum."""
         if batch_idx % self.batches == 0:
-            self._seen = {}
-            self._total = torch.zeros((), dtype=observations.target.dtype, device=observations.target.device)
-        total = self._sum(observations)
-        self._seen[batch_idx] = observations  # a line search comes back with the same batch
-        self._total = self._total + total.detach()
-        return total * self.batches
+            self._window, self._sums = {}, None
+        self._window[batch_idx] = observations  # a line search comes back with the same batch
+        return self._with(observations).total * self.batches
 
-    def _sum(self, observations: Observations) -> Tensor:
-        return self.objective.total(self.model(*observations.inputs), *observations.measured)
+    def _with(self, observations: Observations) -> DescentSums:
+        """The sums of one batch, which those of the window hold afterwards."""
+        sums = self.losses(observations)
+        self._sums = sums.detached() if self._sums is None else self._sums + sums.detached()
+        return sums
 
     @property
-    def _count(self) -> int:
-        return sum(observations.n for observations in self._seen.values())
+    def sums(self) -> DescentSums:
+        """Of the batches so far; they track no gradient.
+
+        Raises:
+            RuntimeError: if there is no batch.
+        """
+        if self._sums is None:
+            msg = "no batch was accumulated"
+            raise RuntimeError(msg)
+        return self._sums
 
     @property
     def loss(self) -> Tensor:
         """The objective over the batches so far, with its penalty, ``()``; it tracks no gradient."""
         with torch.no_grad():
-            loss = self.objective.finish(self._total, self._count)
-            return loss + self.objective.penalty(self.parameters) if self.objective.penalised else loss
+            return self.sums.loss(self.losses.objective, self.parameters)
 
     def closure(self, last_batch: Callable[[], object]) -> Callable[[], Tensor]:
         """The closure of one update over the whole window.
@@ -68,7 +71,8 @@ class AccumulationWindow:
         Args:
             last_batch: evaluates the last batch and adds its gradient.
         """
-        earlier = list(self._seen.values())
+        earlier = list(self._window.values())
+        objective = self.losses.objective
         first = True
 
         def evaluate() -> Tensor:
@@ -77,14 +81,13 @@ class AccumulationWindow:
                 self._replay(earlier)
             first = False
             last_batch()
-            count = self._count
             with torch.no_grad():
                 for parameter in self.parameters:
                     if parameter.grad is None:
                         continue
-                    gradient = self.objective.finish(parameter.grad, count)
-                    if self.objective.penalised:
-                        gradient = gradient + self.objective.penalty_gradient(parameter)
+                    gradient = objective.finish(parameter.grad, self.sums.n)
+                    if objective.penalised:
+                        gradient = gradient + objective.penalty_gradient(parameter)
                     parameter.grad = gradient
             return self.loss
 
@@ -94,9 +97,7 @@ class AccumulationWindow:
         """Evaluate the batches before the last anew, at the present parameters."""
         for parameter in self.parameters:
             parameter.grad = None
-        self._total = torch.zeros_like(self._total)
+        self._sums = None
         with torch.enable_grad():
             for observations in earlier:
-                total = self._sum(observations)
-                total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-                self._total = self._total + total.detach()
+                self._with(observations).total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -22,16 +22,14 @@ from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.outcome import Stop
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
-from paramfit.solvers.newton import Newton
+from paramfit.passes.descent_losses import DescentLosses
+from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.update_log import UpdateLog
 from paramfit.tasks.updates import UpdateListener
 
 __all__ = ["EstimationTask"]
-
-_SOLVERS: dict[type[torch.optim.Optimizer], str] = {LevenbergMarquardt: "LeastSquares", Newton: "MaximumLikelihood"}
 
 
 class EstimationTask(LightningModule, ABC):
@@ -74,12 +72,9 @@ class EstimationTask(LightningModule, ABC):
         self.updates_per_step = updates_per_step
         #: Whether updates are the solver's, and not repeated in blocks.
         self.is_solved = False
-        #: What says what the final parameters mean.
         self.metrics = HeldOutMetrics(objective)
-        self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        if not self._trainable:
-            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
-            raise InputError(msg)
+        self.losses = DescentLosses(model, objective)
+        self._trainable = self.losses.parameters
         self.log_of_updates = UpdateLog(self._trainable)
 
     @property
@@ -146,18 +141,10 @@ class EstimationTask(LightningModule, ABC):
             InputError: if the prediction broadcasts with the target to something larger; the message names both shapes.
         """
         try:
-            prediction = self.model(*observations.inputs)
-            loss = self.objective(prediction, *observations.measured)
+            sums = self.losses(observations)
         except ValueError as outside:
             return self.nan_outside_parameter_space(outside)
-        if loss.ndim:
-            shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
-            msg = (
-                f"shapes do not match: the model's prediction has {tuple(shape)}, the target"
-                f" {tuple(observations.target.shape)}; the model must return one value for each observation"
-            )
-            raise InputError(msg)
-        return loss + self.objective.penalty(self._trainable) if self.objective.penalised else loss
+        return sums.loss(self.objective, self._trainable)
 
     def nan_outside_parameter_space(self, outside: ValueError) -> Tensor:
         """The loss where a distribution refuses its parameters, such as a scale below 0 after too large an update.
@@ -221,13 +208,12 @@ class EstimationTask(LightningModule, ABC):
 
     def _check_kind(self, optimizer: torch.optim.Optimizer) -> None:
         """Refuse a solver that is another task's, and for a task that only a solver can do, any other optimizer."""
-        for kind, home in _SOLVERS.items():
-            if isinstance(optimizer, kind) and self.solver is not kind:
-                msg = (
-                    f"model.optimizer: {type(self).__name__} takes any torch optimizer but {kind.__name__}; give that"
-                    f" one to {home}"
-                )
-                raise InputError(msg)
+        if isinstance(optimizer, SolverOptimizer) and not (self.solver and isinstance(optimizer, self.solver)):
+            msg = (
+                f"model.optimizer: {type(self).__name__} takes any torch optimizer but {type(optimizer).__name__}; give"
+                f" that one to {optimizer.task}"
+            )
+            raise InputError(msg)
         if self.is_solved and self.solver is not None and not isinstance(optimizer, self.solver):
             msg = (
                 f"model.optimizer: {type(self).__name__} takes {self.solver.__name__}, but got"

@@ -9,17 +9,17 @@ from torch import Tensor, nn
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.fits.ending import how_it_ended
-from paramfit.fits.solve import MOST_ROWS_POLISHED
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import ParametricModel
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
+from paramfit.passes.look import MOST_ROWS_POLISHED, Polish, SlopeLook
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.summary import summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
-from paramfit.solvers.residual_sums import ResidualSums
+from paramfit.solvers.residual_sums import Layout, ResidualSums
 from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.solved import SolvedUpdates, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
+from paramfit.tasks.solved import UnfinishedEpoch, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 
 __all__ = ["LeastSquares"]
 
@@ -60,10 +60,10 @@ class LeastSquares(EstimationTask):
         self.automatic_optimization = False
         self.is_solved = True
         self.rows = ResidualRows(self.model, self.objective)
-        self._updates = SolvedUpdates(self._added, ResidualSums.from_state_dict)
+        self._epoch = UnfinishedEpoch(self.rows, (ResidualSums, Layout))
         self._curve: FittedCurve | None = None
         self._hits = 0
-        self._seen = 0
+        self._tested = 0
 
     def configure_callbacks(self) -> list[Callback]:
         """Refuse what has no meaning here: in the hook before Lightning's own, terser, checks.
@@ -81,14 +81,11 @@ class LeastSquares(EstimationTask):
             InputError: for jitter or too few observations.
         """
         super().on_fit_start()
-        self._updates.begin()
+        self._epoch.begin()
         refuse_other_rows(self, "least squares")
         data = data_of_task(self)
         if data is not None:
             self.rows.check_count(data.train.n)
-
-    def _added(self, observations: Observations, sums: Any, solver: Any) -> ResidualSums:
-        return (self.rows.sums if solver.point else self.rows.sums_checked)(observations, sums)
 
     @torch.no_grad()
     def training_step(self, observations: Observations, batch_idx: int) -> None:
@@ -97,27 +94,25 @@ class LeastSquares(EstimationTask):
         observations = self.in_precision(observations)
         optimizer = cast("Any", self.optimizers())
         solver = cast("LevenbergMarquardt", optimizer.optimizer)
+        if not solver.is_done():
+            is_last = self.trainer.is_last_batch
+            with solver.at_trial() as state:
+                sums = self._epoch.with_batch(observations, state, is_last=is_last)
+            if not is_last:
+                return
+            total = optimizer.step(sums=sums)  # Lightning's, which counts it
+            if observations.n == sums.n <= MOST_ROWS_POLISHED:  # the only batch
+                polish = Polish(solver.solver, SlopeLook(self.rows, observations, solver.vector))
+                solver.go_to(polish(solver.reached))
+                if solver.converged:
+                    total = self.objective.total(*self._compared(observations)).item()
+            solver.fill_gradients()
+            self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
         if solver.is_done():
-            self._request_stop(solver)
-            return
-        taken = self._updates.take(self, observations)
-        if taken is None:
-            return
-        total, sums, alone = taken
-        if alone and observations.n <= MOST_ROWS_POLISHED:
-            solver.polish(lambda: self.rows.slope(observations))
-            if solver.converged:
-                total = self.objective.total(*self._compared(observations)).item()
-        solver.fill_gradients()
-        self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
-        if solver.is_done():
-            self._request_stop(solver)
+            self.request_stop(how_it_ended(solver.reached, self.model, self.updates))
 
     def _compared(self, observations: Observations) -> tuple[Tensor, Tensor, Tensor | None]:
         return self.predicted(observations), observations.target, observations.sigma
-
-    def _request_stop(self, solver: LevenbergMarquardt) -> None:
-        self.request_stop(how_it_ended(solver, self.model, self.updates))
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
         """The fitted curve with its bands, from the training rows; None where there are no errors.
@@ -133,26 +128,26 @@ class LeastSquares(EstimationTask):
         """Find the prediction band that held-out rows are compared with."""
         data = data_of_task(self)
         self._curve = None if data is None else self.fitted_curve(data)
-        self._hits = self._seen = 0
+        self._hits = self._tested = 0
 
     def test_step(self, observations: Observations) -> None:
         """Take one batch into the held-out metrics, and count what falls into the prediction band."""
-        there = self.in_precision(observations)
-        self._evaluate(there)
-        band = None if self._curve is None else self._curve.at(there.inputs, there.sigma).prediction_band
+        observations = self.in_precision(observations)
+        self._evaluate(observations)
+        band = None if self._curve is None else self._curve.at(observations.inputs, observations.sigma).prediction_band
         if band is not None:
-            target = there.target.cpu()
+            target = observations.target.cpu()
             self._hits += int(((target >= band[0]) & (target <= band[1])).sum())
-            self._seen += there.n
+            self._tested += observations.n
 
     def further_test_metrics(self) -> dict[str, Tensor]:
         """The share of the test rows that fell into the 95 % prediction band."""
-        return {"band_coverage": torch.tensor(self._hits / self._seen, dtype=torch.float64)} if self._seen else {}
+        return {"band_coverage": torch.tensor(self._hits / self._tested, dtype=torch.float64)} if self._tested else {}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what is summed up of an unfinished epoch."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["paramfit"]["sums"] = self._updates.state_dict()
+        checkpoint["paramfit"]["sums"] = self._epoch.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the unfinished epoch.
@@ -161,4 +156,4 @@ class LeastSquares(EstimationTask):
             InputError: if the checkpoint is not of this task.
         """
         super().on_load_checkpoint(checkpoint)
-        self._updates.load_state_dict(checkpoint["paramfit"].get("sums"))
+        self._epoch.load_state_dict(checkpoint["paramfit"].get("sums"))

@@ -22,7 +22,7 @@ from paramfit.results.summary import summarise
 from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.newton import Newton
 from paramfit.tasks.automatic import AutomaticTask
-from paramfit.tasks.solved import SolvedUpdates, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
+from paramfit.tasks.solved import UnfinishedEpoch, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 
 __all__ = ["MaximumLikelihood"]
 
@@ -67,17 +67,12 @@ class MaximumLikelihood(AutomaticTask):
             model.to(dtype_named(dtype)), objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step
         )
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
-        self._solved: SolvedUpdates | None = None
+        self._epoch: UnfinishedEpoch[LikelihoodSums] | None = None
         if isinstance(self.inner_optimizer(), Newton):
             self.automatic_optimization = False
             self.is_solved = True
             self.terms = LikelihoodTerms(self.model, self.objective)
-            self._solved = SolvedUpdates(self._added, LikelihoodSums.from_state_dict)
-
-    def _added(self, observations: Observations, sums: Any, solver: Any) -> LikelihoodSums:
-        return (self.terms.sums if solver.point else self.terms.sums_checked)(
-            observations, sums, expected=solver.expected
-        )
+            self._epoch = UnfinishedEpoch(self.terms, (LikelihoodSums,))
 
     def configure_callbacks(self) -> list[Callback]:
         """Refuse what Newton's method has no use for: in the hook before Lightning's own, terser, checks.
@@ -105,28 +100,31 @@ class MaximumLikelihood(AutomaticTask):
         data = data_of_task(self)
         if data is not None:
             with torch.no_grad():
-                there = self.in_precision(data.every)
-                prediction = self.model(*there.inputs)
+                every = self.in_precision(data.every)
+                prediction = self.model(*every.inputs)
             if isinstance(prediction, Distribution):
-                check_observations(prediction, there, free_arguments(self.model))
-        if self._solved is not None:
-            self._solved.begin()
+                check_observations(prediction, every, free_arguments(self.model))
+        if self._epoch is not None:
+            self._epoch.begin()
             refuse_other_rows(self, _WHO)
 
     def training_step(self, observations: Observations, batch_idx: int) -> Tensor | None:  # type: ignore[override]
         """The loss of one batch; with Newton, sum it up, and with the last batch of the epoch make the update."""
-        if self._solved is None:
+        if self._epoch is None:
             return super().training_step(observations, batch_idx)
-        solver = cast("Newton", cast("Any", self.optimizers()).optimizer)
+        optimizer = cast("Any", self.optimizers())
+        solver = cast("Newton", optimizer.optimizer)
         if not solver.is_done():
-            taken = self._solved.take(self, self.in_precision(observations))
-            if taken is None:
+            is_last = self.trainer.is_last_batch
+            with torch.no_grad(), solver.at_trial() as state:
+                sums = self._epoch.with_batch(self.in_precision(observations), state, is_last=is_last)
+            if not is_last:
                 return None
-            total, sums, _ = taken
+            total = optimizer.step(sums=sums)  # Lightning's, which counts it
             solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1)
             self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
         if solver.is_done():
-            self.request_stop(how_it_ended(solver, self.model, self.updates))
+            self.request_stop(how_it_ended(solver.reached, self.model, self.updates))
         return None
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
@@ -143,8 +141,8 @@ class MaximumLikelihood(AutomaticTask):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what is summed up of an unfinished epoch."""
         super().on_save_checkpoint(checkpoint)
-        if self._solved is not None:
-            checkpoint["paramfit"]["sums"] = self._solved.state_dict()
+        if self._epoch is not None:
+            checkpoint["paramfit"]["sums"] = self._epoch.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the unfinished epoch.
@@ -153,5 +151,5 @@ class MaximumLikelihood(AutomaticTask):
             InputError: if the checkpoint is not of this task.
         """
         super().on_load_checkpoint(checkpoint)
-        if self._solved is not None:
-            self._solved.load_state_dict(checkpoint["paramfit"].get("sums"))
+        if self._epoch is not None:
+            self._epoch.load_state_dict(checkpoint["paramfit"].get("sums"))

@@ -1,77 +1,67 @@
-"""Updates by a solver: one for each pass over the training data."""
+"""Updates by a solver, one for each pass over the training data: what the tasks that make them share."""
 
-from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Generic, TypeVar
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.observations import Observations
+from paramfit.passes.base import Pass, Sums
+from paramfit.solvers.loop import Start
+from paramfit.solvers.value import as_plain, from_plain
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.lightnings_own import refuse_lightnings_own
 
-__all__ = ["SolvedUpdates", "data_of_task", "refuse_other_rows", "refuse_what_solvers_do_not_know"]
+__all__ = ["UnfinishedEpoch", "data_of_task", "refuse_other_rows", "refuse_what_solvers_do_not_know"]
 
 
-class _Sums(Protocol):
-    n: int
-
-    def state_dict(self) -> dict[str, Any]: ...
+S = TypeVar("S", bound=Sums)
 
 
-class SolvedUpdates:
-    """Sums up the batches of an epoch at the solver's trial point; the last of them lets the solver judge it.
+class UnfinishedEpoch(Generic[S]):
+    """The sums of the batches of an epoch so far, all at one trial point.
 
     Args:
-        add: adds a batch to the sums so far (None at first), for a solver; at the parameters as it finds them.
-        restored: the sums that ``state_dict`` kept.
+        pass_: what is summed up.
+        kinds: the dataclasses that the sums are made of.
     """
 
-    def __init__(
-        self, add: Callable[[Observations, Any, Any], _Sums], restored: Callable[[dict[str, Any]], _Sums]
-    ) -> None:
-        self._add = add
-        self._restored = restored
-        self._sums: _Sums | None = None
-        self._resumed: _Sums | None = None
+    def __init__(self, pass_: Pass[S], kinds: tuple[type, ...]) -> None:
+        self.pass_ = pass_
+        self._kinds = kinds
+        self._sums: S | None = None
+        self._resumed: S | None = None
 
     def begin(self) -> None:
         """Go on with the epoch that a checkpoint was in the middle of, or start afresh."""
         self._sums, self._resumed = self._resumed, None
 
-    def take(self, task: EstimationTask, observations: Observations) -> tuple[float, _Sums, bool] | None:
-        """Take one batch.
+    def with_batch(self, observations: Observations, state: Any, *, is_last: bool) -> S:
+        """The sums with those of one more batch, at the parameters as they are; the last ends the epoch.
 
         Args:
-            task: whose solver it is; it is training.
             observations: the batch.
-
-        Returns:
-            After the last batch of an epoch the summed loss at the parameters as they are then, the sums at the trial
-            point, and whether there was no other batch; None before.
+            state: of the solver that asks for them.
+            is_last: whether no batch follows in this epoch.
         """
-        optimizer = cast("Any", task.optimizers())
-        solver = optimizer.optimizer
-        alone = self._sums is None and task.trainer.is_last_batch
-        with solver.at_trial():
-            sums = self._sums = self._add(observations, self._sums, solver)
-        if not task.trainer.is_last_batch:
-            return None
-        self._sums = None
-        return optimizer.step(closure=lambda: sums), sums, alone
+        look = self.pass_.at_start if isinstance(state, Start) else self.pass_
+        here = look(observations, expected=state.expected)
+        sums: S = here if self._sums is None else self._sums + here
+        self._sums = None if is_last else sums
+        return sums
 
-    def state_dict(self) -> dict[str, Any] | None:
+    def state_dict(self) -> Any:
         """What is summed up of an unfinished epoch."""
-        return None if self._sums is None else self._sums.state_dict()
+        return as_plain(self._sums)
 
-    def load_state_dict(self, kept: dict[str, Any] | None) -> None:
+    def load_state_dict(self, kept: Any) -> None:
         """Take up what ``state_dict`` gave when training begins."""
-        self._resumed = None if kept is None else self._restored(kept)
+        self._resumed = from_plain(kept, self._kinds)
 
 
 def data_of_task(task: EstimationTask) -> EstimationDataModule | None:
     """The run's data module, where it is one of ours."""
-    found = getattr(task.trainer, "datamodule", None)
-    return found if isinstance(found, EstimationDataModule) else None
+    data = getattr(task.trainer, "datamodule", None)
+    return data if isinstance(data, EstimationDataModule) else None
 
 
 def refuse_other_rows(task: EstimationTask, who: str) -> None:

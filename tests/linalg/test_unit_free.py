@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from paramfit.facts import Fact, FactKind
 from paramfit.fits.fit import fit
-from paramfit.linalg.unit_free import InverseInformation, inverse_information
+from paramfit.linalg.unit_free import (
+    InverseInformation,
+    ScaledColumns,
+    ScaledCurvature,
+    column_lengths,
+    inverse_information,
+)
 from paramfit.models import FormulaModel
+from paramfit.shown.sentences import sentence
 
 Array = NDArray[np.float64]
 
@@ -50,7 +58,7 @@ def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors
 ) -> None:
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], sign * unit * ROWS[:, 0], ROWS[:, 2]])
     found = inverse(rows, "a", "b", "c", "d")
-    assert found.directions == (f"a and c cannot be told apart: correlation {told}",)
+    assert tuple(map(sentence, found.directions)) == (f"a and c cannot be told apart: correlation {told}",)
     assert set(found.undetermined) == {0, 2}
     reduced = np.linalg.inv(ROWS[:, :3].T @ ROWS[:, :3])
     expected = np.zeros((4, 4))
@@ -60,7 +68,8 @@ def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors
 
 def test_direction_of_three_says_how_to_move_them() -> None:
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], ROWS[:, 0] + 2 * ROWS[:, 1], ROWS[:, 2]])
-    (told,) = inverse(rows, "a", "b", "c", "d").directions
+    (direction,) = inverse(rows, "a", "b", "c", "d").directions
+    told = sentence(direction)
     # 1 * a + 2 * b - 1 * c is the null space, here over its largest part.
     assert told.startswith("a, b and c cannot be told apart: moving them together by ")
     moves = [float(part) for part in told.split(" by ")[1].split(" changes")[0].split()[::2]]
@@ -78,7 +87,7 @@ def test_two_directions_are_two_sentences() -> None:
 def test_column_of_zeros_is_named_and_the_others_keep_their_errors() -> None:
     rows = np.column_stack([ROWS[:, 0], np.zeros(30), ROWS[:, 1]])
     found = inverse(rows, "a", "idle", "c")
-    assert found.directions == ("idle does not change the prediction at the estimate",)
+    assert found.directions == (Fact(FactKind.IDLE, ("idle",)),)
     assert list(found.undetermined) == [1]
     expected = np.zeros((3, 3))
     expected[np.ix_([0, 2], [0, 2])] = np.linalg.inv(ROWS[:, :2].T @ ROWS[:, :2])
@@ -134,8 +143,51 @@ def test_column_below_what_counts_is_named_and_the_others_keep_their_errors() ->
     rows = np.column_stack([ROWS[:, 0], 1e-30 * ROWS[:, 2], ROWS[:, 1]])
     factor = np.linalg.qr(rows, mode="r")
     found = inverse_information(factor, ("a", "faint", "c"), np.array([0.0, 1e-28, 0.0]))
-    assert found.directions == ("faint does not change the prediction at the estimate",)
+    assert found.directions == (Fact(FactKind.IDLE, ("faint",)),)
     assert list(found.undetermined) == [1]
     expected = np.zeros((3, 3))
     expected[np.ix_([0, 2], [0, 2])] = np.linalg.inv(ROWS[:, :2].T @ ROWS[:, :2])
     np.testing.assert_allclose(covariance(found), expected, atol=1e-13)
+
+
+UNITS = np.array([1e8, 1.0, 1e-9, 3.0])
+
+
+def test_column_of_zeros_has_length_one_to_divide_by() -> None:
+    assert column_lengths(np.array([[3.0, 0.0], [4.0, 0.0]])).tolist() == [5.0, 1.0]
+
+
+def test_least_squares_step_is_numpys_in_any_units() -> None:
+    target = RANDOM.normal(size=30)
+    expected = np.linalg.lstsq(ROWS, target, rcond=None)[0]
+    step, decrease = ScaledColumns.of(ROWS * UNITS).towards(target)
+    np.testing.assert_allclose(step * UNITS, expected, rtol=1e-10)
+    assert decrease == pytest.approx(target @ target - np.square(target - ROWS @ expected).sum(), rel=1e-10)
+
+
+def test_weak_directions_have_no_part_in_an_inverse() -> None:
+    twice = np.column_stack([ROWS[:, 0], ROWS[:, 0]]) * [1.0, 1e6]
+    columns = ScaledColumns.of(twice)
+    assert columns.strong().tolist() == [True, False]
+    # The shortest in units of the columns' lengths: both take half.
+    shares = columns.inverse() @ ROWS[:, 0] * [1.0, 1e6]
+    np.testing.assert_allclose(shares, [0.5, 0.5], rtol=1e-10)
+    np.testing.assert_allclose(
+        ScaledColumns.of(ROWS * UNITS).inverse() * UNITS[:, None], np.linalg.pinv(ROWS), rtol=1e-9
+    )
+
+
+def test_newtons_step_goes_downhill_where_the_curvature_is_negative() -> None:
+    bent = np.diag([4.0, -9.0])
+    step, decrease = ScaledCurvature.of(bent).downhill(np.array([2.0, 3.0]))
+    np.testing.assert_allclose(step, [-0.5, -1 / 3])
+    assert decrease == pytest.approx(2.0**2 / 4 + 3.0**2 / 9)
+
+
+def test_curvature_in_any_units_has_the_same_inverse_and_root() -> None:
+    matrix = ROWS.T @ ROWS
+    scaled = ScaledCurvature.of(matrix * np.outer(UNITS, UNITS))
+    np.testing.assert_allclose(scaled.inverse() * np.outer(UNITS, UNITS), np.linalg.inv(matrix), rtol=1e-9)
+    root = scaled.root(scaled.values) / UNITS
+    np.testing.assert_allclose(root.T @ root, matrix, rtol=1e-9, atol=1e-9)
+    assert scaled.values[-1] == scaled.strongest

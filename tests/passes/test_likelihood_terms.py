@@ -1,5 +1,7 @@
 """Sums for Newton's method, against autograd over the whole likelihood."""
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -61,7 +63,7 @@ CASES: dict[str, tuple[nn.Module, Observations]] = {
 @pytest.mark.parametrize(("model", "observations"), CASES.values(), ids=CASES)
 def test_sums_are_those_of_autograd(model: nn.Module, observations: Observations, reduction: str) -> None:
     objective = NegativeLogLikelihood(reduction)
-    found = LikelihoodTerms(model, objective).sums(observations)
+    found = LikelihoodTerms(model, objective)(observations)
     loss = LossFunction(model, NegativeLogLikelihood(), observations)
     assert found.n == 40
     assert found.loss == pytest.approx(loss(loss.theta).item(), rel=1e-12)
@@ -73,11 +75,9 @@ def test_sums_are_those_of_autograd(model: nn.Module, observations: Observations
 def test_batches_add_up(expected: bool) -> None:
     model, observations = CASES["formula and parameter"]
     terms = LikelihoodTerms(model, NegativeLogLikelihood())
-    whole = terms.sums(observations, expected=expected)
-    parts = None
-    for part in (slice(0, 7), slice(7, 30), slice(30, 40)):
-        parts = terms.sums(observations.rows(part), parts, expected=expected)
-    assert parts is not None
+    whole = terms(observations, expected=expected)
+    cuts = (slice(0, 7), slice(7, 30), slice(30, 40))
+    parts = reduce(add, [terms(observations.rows(part), expected=expected) for part in cuts])
     assert parts.n == whole.n
     np.testing.assert_allclose(parts.gradient, whole.gradient, rtol=1e-12)
     np.testing.assert_allclose(parts.curvature, whole.curvature, rtol=1e-12)
@@ -88,7 +88,7 @@ def test_expected_information_of_a_canonical_regression_is_the_hessian() -> None
     terms = LikelihoodTerms(model, NegativeLogLikelihood())
     found = terms.information(observations)
     assert found is not None
-    np.testing.assert_allclose(found, terms.sums(observations).curvature, rtol=1e-10)
+    np.testing.assert_allclose(found, terms(observations).curvature, rtol=1e-10)
 
 
 def test_expected_information_of_a_normal_in_closed_form() -> None:
@@ -126,11 +126,8 @@ def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
     whole = LossFunction(survival, NegativeLogLikelihood(), lifetimes())
     terms = LikelihoodTerms(survival, NegativeLogLikelihood())
 
-    sums = None
-    for rows in torch.arange(40).split(13):
-        sums = terms.sums(lifetimes().rows(rows), sums, expected=expected)
+    sums = reduce(add, [terms(lifetimes().rows(rows), expected=expected) for rows in torch.arange(40).split(13)])
 
-    assert sums is not None
     assert sums.loss == pytest.approx(whole(whole.theta).item(), rel=1e-12)
     np.testing.assert_allclose(sums.gradient, whole.gradient(whole.theta).numpy(), rtol=1e-10)
     np.testing.assert_allclose(sums.curvature, whole.hessian(whole.theta).numpy(), rtol=1e-9, atol=1e-9)
@@ -143,7 +140,7 @@ def test_many_rows_have_as_many_times_the_sums_of_few(name: str, expected: bool)
     fitted, few = CASES[name]
     many = Observations(tuple(column.repeat(2000) for column in few.inputs), few.target.repeat(2000))
     terms = LikelihoodTerms(fitted, NegativeLogLikelihood())
-    found, part = terms.sums(many, expected=expected), terms.sums(few, expected=expected)
+    found, part = terms(many, expected=expected), terms(few, expected=expected)
     assert found.n == 80000
     assert found.loss == pytest.approx(2000 * part.loss, rel=1e-12)
     np.testing.assert_allclose(found.gradient, 2000 * part.gradient, rtol=1e-10)
@@ -154,12 +151,12 @@ def test_row_at_which_the_start_is_not_finite_is_named() -> None:
     line = model("Poisson", {"rate": "a + b*x"}, a=0.5, b=1.0)
     # Seven rates are below 0; where the count is 0 its logarithm is not asked for.
     with pytest.raises(InputError, match=r"for 5 of 40 observations, first in row 1 \(input -0.923"):
-        LikelihoodTerms(line, NegativeLogLikelihood()).sums_checked(Observations((X,), COUNTS))
+        LikelihoodTerms(line, NegativeLogLikelihood()).at_start(Observations((X,), COUNTS))
 
 
 @pytest.mark.parametrize("df", [-800.0, 800.0], ids=["0", "infinite"])
 def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df: float) -> None:
     student = model("StudentT", {"df": 4.0, "loc": 0.5, "scale": 1.0})
     student.get_parameter("df").data.fill_(df)  # of which df is the exponential
-    sums = LikelihoodTerms(student, NegativeLogLikelihood()).sums(Observations((), POSITIVE), expected=True)
+    sums = LikelihoodTerms(student, NegativeLogLikelihood())(Observations((), POSITIVE), expected=True)
     assert not sums.is_finite()

@@ -1,7 +1,9 @@
 """What least squares must satisfy on any data, whatever the numbers."""
 
 import math
+from functools import reduce
 from itertools import pairwise
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -176,14 +178,9 @@ def test_batches_of_any_size_sum_up_to_the_same_triangle(
     for parameter in candidate.parameters():
         parameter.data.fill_(0.7)
     rows = ResidualRows(candidate, SquaredError())
-    whole = rows.sums(observations)
+    whole = rows(observations)
     edges = sorted({0, len(x), *(cut for cut in cuts if cut < len(x))})
-    parts = None
-    for start, end in pairwise(edges):
-        parts = rows.sums(observations.rows(slice(start, end)), parts)
-    assert parts is not None
-    assert whole.factor is not None
-    assert parts.factor is not None
+    parts = reduce(add, [rows(observations.rows(slice(start, end))) for start, end in pairwise(edges)])
     assert (parts.n, whole.n) == (len(x), len(x))
     length = np.linalg.norm(whole.factor, axis=0)
     one, other = (with_positive_diagonal(sums.factor) for sums in (whole, parts))

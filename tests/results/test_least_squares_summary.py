@@ -12,7 +12,7 @@ from torch import nn
 
 from paramfit.facts import Fact, FactKind
 from paramfit.fits.fit import fit
-from paramfit.fits.solve import solve_least_squares
+from paramfit.fits.solved_model import solve_least_squares
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import HuberError, Objective, SquaredError
@@ -68,9 +68,7 @@ def errors(found: Summary) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize(
-    ("sigma", "absolute"),
-    [(None, True), (SIGMA, True), (SIGMA, False)],
-    ids=["no sigma", "absolute", "relative"],
+    ("sigma", "absolute"), [(None, True), (SIGMA, True), (SIGMA, False)], ids=["no sigma", "absolute", "relative"]
 )
 def test_covariance_is_that_of_curve_fit(sigma: Array | None, absolute: bool) -> None:
     _, expected = scipy.optimize.curve_fit(

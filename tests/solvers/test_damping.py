@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from paramfit.solvers.damping import DampedStep, Tolerances, gain_ratio, lost_sight_of, next_damping, verdict_on
+from paramfit.solvers.damping import DampedStep, Tolerances, gain_ratio, next_damping, standing_at
 from paramfit.solvers.projection import Linearization
+from paramfit.solvers.standing import Finding
 
 Array = NDArray[np.float64]
 
@@ -28,8 +29,8 @@ def damped(jacobian: Array, residual: Array, damping: float) -> Array:
     lengths = np.linalg.norm(jacobian, axis=0)
     rows = np.concatenate([jacobian / lengths, math.sqrt(damping) * np.eye(len(lengths))])
     right = np.concatenate([residual, np.zeros(len(lengths))])
-    found: Array = np.linalg.lstsq(rows, right, rcond=None)[0] / lengths
-    return found
+    step: Array = np.linalg.lstsq(rows, right, rcond=None)[0] / lengths
+    return step
 
 
 @pytest.mark.parametrize("damping", [0.0, 1e-8, 1e-3, 1.0, 1e4], ids=str)
@@ -138,11 +139,11 @@ def test_damping_after_success_follows_nielsens_curve(gain: float, factor: float
 
 def test_damping_after_failures_grows_ever_faster() -> None:
     damping, growth = 1.0, 2.0
-    seen = []
+    dampings = []
     for _ in range(4):
         damping, growth = next_damping(damping, growth, -1.0, accepted=False)
-        seen.append(damping)
-    assert seen == [2.0, 8.0, 64.0, 1024.0]
+        dampings.append(damping)
+    assert dampings == [2.0, 8.0, 64.0, 1024.0]
 
 
 TOLERANCES = Tolerances(orthogonality=1e-8, step=1e-12, cost=1e-15)
@@ -150,22 +151,23 @@ LEFT = damped(JACOBIAN, RESIDUAL, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("residual", "theta", "size_of_target", "converged", "reason"),
+    ("residual", "theta", "size_of_target", "finding"),
     [
-        (RESIDUAL - JACOBIAN @ LEFT, np.ones(3), 1.0, True, "relative offset"),
-        (1e-20 * RESIDUAL, np.ones(3), 1.0, True, "nothing but rounding"),
-        (RESIDUAL, 1e13 * LEFT, 1e10, True, "of each parameter"),
-        (RESIDUAL, 1e11 * LEFT, 1e10, False, "relative offset"),
-        (RESIDUAL, 1e13 * LEFT * np.array([1.0, 1.0, 1e-3]), 1e10, False, "relative offset"),
-        (RESIDUAL, 1e13 * LEFT, 1.0, False, "relative offset"),
+        (RESIDUAL - JACOBIAN @ LEFT, np.ones(3), 1.0, Finding.ORTHOGONAL),
+        (1e-20 * RESIDUAL, np.ones(3), 1.0, Finding.EXACT),
+        (RESIDUAL, 1e13 * LEFT, 1e10, Finding.STEP_SMALL),
+        (RESIDUAL, 1e11 * LEFT, 1e10, Finding.OFFSET_LEFT),
+        (RESIDUAL, 1e13 * LEFT * np.array([1.0, 1.0, 1e-3]), 1e10, Finding.OFFSET_LEFT),
+        (RESIDUAL, 1e13 * LEFT, 1.0, Finding.OFFSET_LEFT),
     ],
     ids=["orthogonal", "exact", "no step left", "not yet", "a step left in one parameter", "far from exact"],
 )
-def test_verdict_says_why(residual: Array, theta: Array, size_of_target: float, converged: bool, reason: str) -> None:
-    seen = point(residual=residual)
-    found = verdict_on(seen, DampedStep(seen), theta, size_of_target, TOLERANCES)
-    assert found.converged is converged
-    assert reason in found.reason
+def test_a_point_is_a_minimum_for_one_of_three_reasons(
+    residual: Array, theta: Array, size_of_target: float, finding: Finding
+) -> None:
+    standing = standing_at(DampedStep(point(residual=residual)), theta, size_of_target, TOLERANCES)
+    assert standing.finding is finding
+    assert standing.converged is (finding is not Finding.OFFSET_LEFT)
 
 
 IDLE = np.column_stack([JACOBIAN[:, 0], np.zeros(30), np.zeros(30)])
@@ -180,20 +182,6 @@ def test_minimum_of_some_parameters_only_is_none_and_tells_which_are_lost(
     at_bound: NDArray[np.bool_] | None, lost: tuple[int, ...]
 ) -> None:
     rest = RESIDUAL - IDLE[:, 0] * (IDLE[:, 0] @ RESIDUAL) / (IDLE[:, 0] @ IDLE[:, 0])
-    seen = point(IDLE, rest)
-    found = verdict_on(seen, DampedStep(seen, at_bound=at_bound), np.ones(3), 1.0, TOLERANCES)
-    assert found.lost == lost
-    assert found.converged is (not lost)
-
-
-@pytest.mark.parametrize(
-    ("names", "told"),
-    [
-        (["b3"], "b3 is where no prediction depends on it; give other starts"),
-        (["m", "s"], "m and s are where no prediction depends on them; give other starts"),
-        (["a", "m", "s"], "a, m and s are where no prediction depends on them; give other starts"),
-    ],
-    ids=len,
-)
-def test_lost_parameters_are_listed(names: list[str], told: str) -> None:
-    assert lost_sight_of(names) == told
+    standing = standing_at(DampedStep(point(IDLE, rest), at_bound=at_bound), np.ones(3), 1.0, TOLERANCES)
+    assert standing.places == lost
+    assert standing.converged is (not lost)

@@ -5,6 +5,9 @@ import io
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.newton import Newton
+from paramfit.solvers.standing import Finding
 
 Function = Callable[[Tensor], Tensor]
 
@@ -73,9 +77,7 @@ def test_the_logarithm_of_a_bounded_value_moves_by_two_at_most() -> None:
     case = Case(parabola, 30.0, -70.0, damping=1e-12)
 
     def closure() -> LikelihoodSums:
-        sums = case.closure()
-        sums.bounded = (1,)
-        return sums
+        return replace(case.closure(), bounded=(1,))
 
     for _ in range(2):
         case.solver.step(closure)
@@ -112,7 +114,7 @@ def test_the_top_of_a_hill_is_no_minimum_though_it_has_no_slope() -> None:
     case = Case(hill_between_valleys, 0.0).solve()
     assert not case.solver.converged
     assert case.solver.stalled
-    assert "no minimum" in case.solver.reason
+    assert case.solver.reached.standing.finding is Finding.NO_MINIMUM
 
 
 def test_the_step_does_not_depend_on_the_units() -> None:
@@ -212,11 +214,8 @@ def solved(model: nn.Module, rows: Observations, expected: bool = True, size: in
 
 
 def in_batches(terms: LikelihoodTerms, rows: Observations, expected: bool, size: int) -> LikelihoodSums:
-    sums = None
-    for start in range(0, rows.n, size):
-        sums = terms.sums(rows.rows(slice(start, start + size)), sums, expected=expected)
-    assert sums is not None
-    return sums
+    batches = [rows.rows(slice(start, start + size)) for start in range(0, rows.n, size)]
+    return reduce(add, [terms(batch, expected=expected) for batch in batches])
 
 
 @pytest.mark.parametrize("expected", [True, False], ids=["Fisher scoring", "Hessian"])
@@ -259,7 +258,7 @@ def test_a_mixture_is_solved_from_where_its_likelihood_curves_up(start: float) -
 def test_a_mixture_is_not_solved_where_both_heaps_are_one() -> None:
     solver = solved(TwoHeaps(0.0), Observations((), torch.cat([X - 3, X + 3])))
     assert solver.stalled
-    assert "no minimum" in solver.reason
+    assert solver.reached.standing.finding is Finding.NO_MINIMUM
 
 
 @pytest.mark.parametrize("expected", [True, False], ids=["Fisher scoring", "Hessian"])
@@ -295,7 +294,7 @@ def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken: int) -> None:
     solver = Newton(model.parameters())
     terms = LikelihoodTerms(model, NegativeLogLikelihood())
     for _ in range(taken):
-        solver.step(lambda: terms.sums(ROWS["counts"], expected=True))
+        solver.step(lambda: terms(ROWS["counts"], expected=True))
     file = io.BytesIO()
     torch.save({"model": model.state_dict(), "solver": solver.state_dict()}, file)
     file.seek(0)
@@ -307,7 +306,7 @@ def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken: int) -> None:
     resumed.load_state_dict(copy.deepcopy(kept["solver"]))
     other_terms = LikelihoodTerms(other, NegativeLogLikelihood())
     while not resumed.is_done():
-        resumed.step(lambda: other_terms.sums(ROWS["counts"], expected=True))
+        resumed.step(lambda: other_terms(ROWS["counts"], expected=True))
     assert resumed.converged
     assert all(map(torch.equal, other.parameters(), whole.parameters()))
 
@@ -331,22 +330,22 @@ def test_a_distribution_that_refuses_its_arguments_is_a_trial_that_failed() -> N
 def test_a_slope_that_grows_without_end_has_run_off() -> None:
     model = DistributionModel("torch.distributions.Bernoulli", {"logits": "a + b*x"}, coefficients={"a": 0.0, "b": 0.0})
     solver = solved(model, Observations((X,), (X > 0.1).double()))  # all ones lie above all zeros
-    (place, start, end), *_ = solver.run_off()
-    assert (place, start) == (1, 0.0)
-    assert end > 100
+    place, *_ = solver.reached.divergent()
+    assert (place, solver.reached.start[place]) == (1, 0.0)
+    assert solver.reached.theta[place] > 100
 
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_a_far_start_is_not_taken_for_running_off(kind: str) -> None:
     model = poisson(20.0, -10.0) if kind == "counts" else gamma(1e6, 1e-6)
-    assert solved(model, ROWS[kind]).run_off() == []
+    assert solved(model, ROWS[kind]).reached.divergent() == []
 
 
 def test_gradients_are_filled_for_whoever_looks() -> None:
     model = poisson()
     solver = Newton(model.parameters())
     terms = LikelihoodTerms(model, NegativeLogLikelihood())
-    solver.step(lambda: terms.sums(ROWS["counts"]))
+    solver.step(lambda: terms(ROWS["counts"]))
     residual = 1 - COUNTS  # at rates of 1
     for count in (1, 101):
         solver.fill_gradients(count)

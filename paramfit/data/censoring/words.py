@@ -50,18 +50,18 @@ def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDA
     Raises:
         InputError: naming the first row that says something else.
     """
-    known: dict[str, float] = {}
-    found = []
+    status_by_word: dict[str, float] = {}
+    statuses = []
     for row, value in enumerate(values):
         word = "" if _is_missing(value) else str(value)
-        if word not in known:
+        if word not in status_by_word:
             status = status_of_word(word)
             if status is None:
                 msg = f"{place(row)}: {complaint_about_word(word)}"
                 raise InputError(msg)
-            known[word] = float(status)
-        found.append(known[word])
-    return np.array(found, dtype=np.float64)
+            status_by_word[word] = float(status)
+        statuses.append(status_by_word[word])
+    return np.array(statuses, dtype=np.float64)
 
 
 def _is_missing(value: Any) -> bool:

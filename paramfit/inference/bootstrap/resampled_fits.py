@@ -1,13 +1,14 @@
 """Many fits of one model to reweighted observations, all in one batch."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from paramfit.inference.bootstrap.weighted_losses import Expansion, WeightedLoss
+from paramfit.solvers.loop import solve
 
-__all__ = ["ResampledFits", "solve_weighted"]
+__all__ = ["ResampledFits", "ResampledNewton", "solve_weighted"]
 
 _CLOSE = 1e-4  # of a standard error: what may be left of the way to the optimum
 _SHRINKING = 0.1  # of the step before: steps that shrink so fast tell what is left
@@ -19,20 +20,43 @@ _FLOOR = 1e-12  # keeps a curvature that has vanished invertible
 _LOST = 1e3  # times as uncertain as the estimate: the resample does not determine it
 
 
-class ResampledFits(NamedTuple):
-    """The optima of the batch.
+@dataclass(frozen=True)
+class ResampledFits:
+    r"""A batch of fits, of which some go on.
 
     Attributes:
-        theta: ``(B, p)``.
+        theta: the best of each, ``(B, p)``; the optimum of those that have converged.
         converged: which of them are optima, ``(B,)``.
+        factor: triangular factor of each one's curvature at its optimum, ``(B, r, r)``; the identity before.
+        active: numbers of those that go on, ``(A,)``.
+        trial: where each of these is to be looked at next, ``(A, p)``.
+        here: the loss at the best point of each of these; None before the first look.
+        damping: :math:`\lambda_b` of each of these, ``(A,)``.
+        growth: what it grows by, should the next step fail, ``(A,)``.
+        length: of the step to the trial, in standard errors, ``(A,)``.
+        before: of the step before, where that was taken undamped; 0 elsewhere, ``(A,)``.
     """
 
     theta: Tensor
     converged: Tensor
+    factor: Tensor
+    active: Tensor
+    trial: Tensor
+    here: Expansion | None
+    damping: Tensor
+    growth: Tensor
+    length: Tensor
+    before: Tensor
+
+    @property
+    def ended(self) -> bool:
+        """Whether none goes on."""
+        return not len(self.active)
 
 
-def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
-    r"""Minimise each weighted loss, beginning at the estimate.
+@dataclass(frozen=True)
+class ResampledNewton:
+    r"""Minimises each weighted loss of a batch, beginning at the estimate.
 
     .. math:: (H_b + \lambda_b I)\, \Delta\phi_b = -g_b, \qquad \theta_b \leftarrow \theta_b + F \Delta\phi_b
 
@@ -40,49 +64,99 @@ def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
     then on, each fit by its own :math:`\lambda_b`. A fit has converged with an undamped step that leaves less than 1e-4
     standard errors of the estimate to go, far less than the Monte-Carlo error: because it is that short itself in every
     parameter, or by the rate at which steps shrink, as ten times :math:`|\Delta\phi|^2 / |\Delta\phi_\text{before}|`.
-    It has not where its observations leave a parameter a thousand times as uncertain as all of them did.
 
-    Args:
+    Attributes:
         problem: the loss and the estimate.
-        weights: of each observation, ``(B, n)``.
+        errors: standard errors at the estimate, ``(p,)``.
 
     References:
         Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963).
         Hans Bruun Nielsen: Damping Parameter in Marquardt's Method (1999).
     """
-    count = len(weights)
-    found = problem.start.expand(count, -1).clone()
-    converged = torch.zeros(count, dtype=torch.bool)
-    active, theta = torch.arange(count), found.clone()
-    damping, growth = torch.zeros(count, dtype=torch.float64), torch.full((count,), 2.0, dtype=torch.float64)
-    before = torch.zeros(count, dtype=torch.float64)
-    errors = _errors(problem, problem.start.unsqueeze(0), problem.basis.unsqueeze(0))[0]
-    factors = torch.eye(problem.basis.shape[1], dtype=torch.float64).repeat(count, 1, 1)
-    here = problem.expand(problem.start.unsqueeze(0), weights)
-    for _ in range(_MOST_STEPS):
+
+    problem: WeightedLoss
+    errors: Tensor
+
+    def start(self, count: int) -> ResampledFits:
+        """All at the estimate, where nothing has been looked at."""
+        nothing = torch.zeros(count, dtype=torch.float64)
+        return ResampledFits(
+            theta=self.problem.start.expand(count, -1).clone(),
+            converged=torch.zeros(count, dtype=torch.bool),
+            factor=torch.eye(self.problem.basis.shape[1], dtype=torch.float64).repeat(count, 1, 1),
+            active=torch.arange(count),
+            trial=self.problem.start.unsqueeze(0),
+            here=None,
+            damping=nothing,
+            growth=torch.full((count,), 2.0, dtype=torch.float64),
+            length=nothing,
+            before=nothing,
+        )
+
+    def advance(self, fits: ResampledFits, there: Expansion) -> ResampledFits:
+        """The fits after a look at the trials of those that go on."""
+        if fits.here is None:
+            return self._proposed(fits, fits.theta, there, fits.damping, fits.growth, fits.before)
+        best = fits.theta[fits.active]
+        better = _is_finite(there) & (there.value <= fits.here.value + self.problem.rounding)
+        taken = torch.where(better.unsqueeze(1), fits.trial, best)
+        before = torch.where(better & (fits.damping == 0), fits.length, 0.0)
+        damping, growth = _next_damping(fits.damping, fits.growth, better)
+        return self._proposed(fits, taken, fits.here.updated(there, better), damping, growth, before)
+
+    def _proposed(
+        self, fits: ResampledFits, best: Tensor, here: Expansion, damping: Tensor, growth: Tensor, before: Tensor
+    ) -> ResampledFits:
+        """The fits with their next trials; those that have converged are taken out."""
         factor, failed = torch.linalg.cholesky_ex(here.curvature + _diagonal(damping + _FLOOR, here.curvature))
         step = -torch.cholesky_solve(here.slope.unsqueeze(2), factor)[..., 0]
         step = torch.where((failed == 0).unsqueeze(1), step, torch.nan)
-        trial = theta + step @ problem.basis.T
-        moved = (_natural(problem, trial) - _natural(problem, theta)).abs()
+        trial = best + step @ self.problem.basis.T
+        moved = (_natural(self.problem, trial) - _natural(self.problem, best)).abs()
         length = torch.linalg.vector_norm(step, dim=1)
         shrinks = (length <= _SHRINKING * before) & (_UNEVEN * length.square() <= _CLOSE * before)
-        done = (damping == 0) & ((moved <= _CLOSE * errors).all(1) | shrinks)
+        done = (damping == 0) & ((moved <= _CLOSE * self.errors).all(1) | shrinks)
+        theta, factors, converged = fits.theta.clone(), fits.factor, fits.converged
+        theta[fits.active] = torch.where(done.unsqueeze(1), trial, best)
+        left = slice(None)
         if done.any():
-            found[active[done]] = trial[done]
-            factors[active[done]] = factor[done]
-            converged[active[done]] = True
+            factors, converged = factors.clone(), converged.clone()
+            factors[fits.active[done]] = factor[done]
+            converged[fits.active[done]] = True
             left = (~done).nonzero()[:, 0]
-            active, theta, trial, weights = active[left], theta[left], trial[left], weights[left]
-            damping, growth, length, here = damping[left], growth[left], length[left], here.rows(left)
-        if not len(active):
-            break
-        there = problem.expand(trial, weights)
-        better = _is_finite(there) & (there.value <= here.value + problem.rounding)
-        theta, here = torch.where(better.unsqueeze(1), trial, theta), here.updated(there, better)
-        before = torch.where(better & (damping == 0), length, 0.0)
-        damping, growth = _next_damping(damping, growth, better)
-    return ResampledFits(found, converged & _determined(problem, found, factors, errors))
+            here = here.rows(left)
+        return ResampledFits(
+            theta, converged, factors, fits.active[left], trial[left], here,
+            damping[left], growth[left], length[left], before[left],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _WeightedLook:
+    """From a batch of fits to the loss at the trials of those that go on."""
+
+    problem: WeightedLoss
+    weights: Tensor
+
+    def __call__(self, fits: ResampledFits) -> Expansion:
+        return self.problem.expand(fits.trial, self.weights[fits.active])
+
+
+def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
+    """Minimise each weighted loss, beginning at the estimate; see ``ResampledNewton``.
+
+    A fit has not converged where its observations leave a parameter a thousand times as uncertain as all of them did.
+
+    Args:
+        problem: the loss and the estimate.
+        weights: of each observation, ``(B, n)``.
+    """
+    errors = _errors(problem, problem.start.unsqueeze(0), problem.basis.unsqueeze(0))[0]
+    solver = ResampledNewton(problem, errors)
+    fits: ResampledFits
+    fits, _ = solve(solver, solver.start(len(weights)), _WeightedLook(problem, weights), _MOST_STEPS + 1)
+    converged = fits.converged & _determined(problem, fits.theta, fits.factor, errors)
+    return replace(fits, converged=converged)
 
 
 def _diagonal(damping: Tensor, like: Tensor) -> Tensor:

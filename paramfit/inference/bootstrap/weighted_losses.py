@@ -15,11 +15,10 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
 from paramfit.inference.bootstrap.batched_predictions import BatchedPredictions
 from paramfit.inference.loss_function import LossFunction
-from paramfit.linalg.lapack import Array, scaled_eigenvectors, singular_decomposition, triangle
-from paramfit.linalg.unit_free import inverse_information
+from paramfit.linalg.lapack import Array, triangle
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, ScaledCurvature, inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.shown.sentences import sentences
-from paramfit.solvers.projection import column_lengths
 
 __all__ = [
     "WEIGHTS_AT_ONCE",
@@ -39,8 +38,6 @@ WEIGHTS_AT_ONCE = 1 << 18
 
 _LEAST_WEIGHT = 0.2  # of a row's own curvature under a robust objective, see ResidualRows
 _EXACT = 1e-9  # of the target's size: residuals are not resolved any finer
-_REGULAR = 1e-4  # smallest over largest singular value, whose square the products have
-_FLAT = 1e-12  # of the largest curvature, columns scaled: what is flatter is rounding
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -94,17 +91,16 @@ class WeightedLoss(ABC):
             msg = "bootstrap: the curvature of the loss is not finite at the estimate; fit to convergence first"
             raise InputError(msg)
         factor[:, list(held)] = 0.0
-        known = inverse_information(factor, loss.names)
+        information = inverse_information(factor, loss.names)
         at_bound = {k: Fact(FactKind.SITS_AT_BOUND, (loss.names[k],)) for k in held}
-        self.undetermined = known.undetermined | at_bound
-        size = column_lengths(factor)
-        _, singular, directions = singular_decomposition(factor / size)
-        kept = known.root.shape[1]
+        self.undetermined = information.undetermined | at_bound
+        scaled = ScaledColumns.of(factor)
+        kept = information.root.shape[1]
         if not kept:
-            msg = f"bootstrap: there is nothing to resample for, since {sentences(known.directions)}"
+            msg = f"bootstrap: there is nothing to resample for, since {sentences(information.directions)}"
             raise InputError(msg)
-        self.basis = torch.from_numpy(directions[:kept].T / singular[:kept] / size[:, None])
-        self.regular = bool(singular[kept - 1] > _REGULAR * singular[0])
+        self.basis = torch.from_numpy(scaled.directions[:kept].T / scaled.singular[:kept] / scaled.size[:, None])
+        self.regular = bool(scaled.singular[kept - 1] > THRESHOLDS.half_the_digits * scaled.singular[0])
         near = self.start + 0.1 * self.basis.sum(1)
         self._parts = self._split(torch.stack([self.start, near]))
 
@@ -203,12 +199,11 @@ class WeightedLikelihood(WeightedLoss):
         hessian = loss.hessian(self.start) * (loss.n if loss.objective.reduction == "mean" else 1)
         if not bool(torch.isfinite(hessian).all()):
             return hessian.numpy(), 0.0
-        values, vectors, size = scaled_eigenvectors(hessian.numpy())
+        scaled = ScaledCurvature.of(hessian.numpy())
         losses = loss.objective.losses(loss.prediction(self.start), *data.measured).detach()
         # Where the curvature is negative the estimate is no optimum; its size is still a scale to begin with.
-        curved = np.abs(values)
-        root = (vectors * np.sqrt(np.where(curved > _FLAT * curved.max(), curved, 0.0))).T * size
-        return triangle(root), 16 * _EPS * losses.expand(loss.n).abs().sum().item()
+        root = scaled.root(np.where(scaled.strong(THRESHOLDS.hessian), np.abs(scaled.values), 0.0))
+        return root, 16 * _EPS * losses.expand(loss.n).abs().sum().item()
 
     @torch.enable_grad()
     def _expand(self, predictions: BatchedPredictions, theta: Tensor, weights: Tensor) -> Expansion:

@@ -4,27 +4,28 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from scipy.special import fdtri, ndtri, stdtrit
 from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.inference.loss_function import LossFunction
-from paramfit.linalg.lapack import Array, lengths, scaled_eigenvectors, singular_decomposition
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import ScaledColumns
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
+from paramfit.passes.base import Pass
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
+from paramfit.solvers.line_search import GaussNewtonSearch, LineSearch, LineSearchState, NewtonSearch
+from paramfit.solvers.loop import solve
+from paramfit.solvers.parameter_vector import ParameterVector
 
 __all__ = ["ConstrainedMinimum", "Deviance", "deviance_of"]
 
-_SINGULAR = 1e-13  # a direction this much weaker than the strongest is rounding
-_ENOUGH = 1e-12  # a step that promises less of the deviance, which is about 4 at an interval's end, is not taken
-_NEARLY = 1e-7  # where rounding hides every decrease, a step that promises less is as good as none
-_MOST_STEPS = 60
-_MOST_HALVINGS = 30
+_MOST_LOOKS = 10_000  # the search ends by itself
 
 
 class ConstrainedMinimum(NamedTuple):
@@ -33,12 +34,12 @@ class ConstrainedMinimum(NamedTuple):
     Attributes:
         theta: where, ``(p,)``.
         deviance: how much.
-        found: whether it is a minimum; a search that ended elsewhere has no say.
+        is_minimum: whether it is one; a search that ended elsewhere has no say.
     """
 
     theta: Tensor
     deviance: float
-    found: bool
+    is_minimum: bool
 
 
 class Deviance(ABC):
@@ -55,6 +56,8 @@ class Deviance(ABC):
         self.held = frozenset(held)
         self._reference = self._losses(self.theta)
         self.scale = 2.0
+        self._pass = self.pass_()
+        self._vector = ParameterVector(self._pass.parameters)
 
     def _losses(self, theta: Tensor) -> Tensor:
         loss = self.loss
@@ -79,50 +82,48 @@ class Deviance(ABC):
         """The deviance on the contour of two parameters' region."""
 
     @abstractmethod
-    def step(self, theta: Tensor, free: Sequence[int]) -> tuple[Array, float] | None:
-        """The step of the free parameters, and the decrease that it promises; None where a derivative is not finite."""
+    def search(self, free: tuple[int, ...]) -> LineSearch:
+        """The search for the minimum over the free parameters."""
+
+    @abstractmethod
+    def pass_(self) -> Pass[Any]:
+        """What the derivatives of the loss are summed up by, over a copy of the model."""
 
     def minimise(self, start: Tensor, held: Sequence[int]) -> ConstrainedMinimum:
         """The minimum over all but the ``held`` parameters, from ``start`` ``(p,)``."""
-        free = [k for k in range(len(start)) if k not in self.held and k not in held]
-        theta, value = start, self(start)
-        if not free or not math.isfinite(value):
-            return ConstrainedMinimum(theta, value, math.isfinite(value))
-        for _ in range(_MOST_STEPS):
-            found = self.step(theta, free)
-            if found is None:
-                return ConstrainedMinimum(theta, value, False)
-            step, promised = found
-            if promised <= _ENOUGH:
-                return ConstrainedMinimum(theta, value, True)
-            lower = self._along(theta, value, free, step, promised)
-            if lower is None:
-                return ConstrainedMinimum(theta, value, promised <= _NEARLY)
-            theta, value = lower
-        return ConstrainedMinimum(theta, value, False)
+        search = self.search(tuple(k for k in range(len(start)) if k not in self.held and k not in held))
+        state, _ = solve(search, search.start(start.numpy(), self(start)), _DevianceLook(self), _MOST_LOOKS)
+        return ConstrainedMinimum(torch.from_numpy(state.theta), state.value, state.is_minimum)
 
-    def _along(
-        self, theta: Tensor, value: float, free: Sequence[int], step: Array, promised: float
-    ) -> tuple[Tensor, float] | None:
-        """The first of ever shorter steps that keeps a part of its promise."""
-        share = 1.0
-        for _ in range(_MOST_HALVINGS):
-            trial = theta.clone()
-            trial[list(free)] += share * torch.from_numpy(step)
-            reached = self(trial)
-            if reached <= value - 1e-4 * share * promised and reached < value:
-                return trial, reached
-            share /= 2
-        return None
+    def sums(self, theta: Array) -> Any:
+        """The derivatives of the loss there."""
+        self._vector.write(theta)
+        with torch.no_grad():
+            return self._pass(self.loss.observations)
+
+
+@dataclass(frozen=True)
+class _DevianceLook:
+    """From the state of a search to the derivatives at its best point, or to the deviance on its way."""
+
+    deviance: Deviance
+
+    def __call__(self, state: LineSearchState) -> Any:
+        if state.step is None:
+            return self.deviance.sums(state.theta)
+        return self.deviance(torch.from_numpy(state.trial))
 
 
 class _OfLikelihood(Deviance):
-    """By Newton's steps with the exact Hessian; where it curves downwards, its eigenvalues' absolute values."""
+    """By the likelihood's exact Hessian."""
 
-    def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int]) -> None:
-        super().__init__(loss, theta, held)
-        self._terms = LikelihoodTerms(copy.deepcopy(loss.model), loss.objective)
-        self._trainable = [parameter for parameter in self._terms.model.parameters() if parameter.requires_grad]
+    def pass_(self) -> Pass[Any]:
+        """The likelihood's."""
+        return LikelihoodTerms(copy.deepcopy(self.loss.model), self.loss.objective)
+
+    def search(self, free: tuple[int, ...]) -> LineSearch:
+        """Newton's."""
+        return NewtonSearch(free)
 
     def limit(self, level: float) -> float:
         """By the normal distribution: Wilks' theorem."""
@@ -131,21 +132,6 @@ class _OfLikelihood(Deviance):
     def limit_of_pair(self, level: float) -> float:
         """Chi-square with two degrees of freedom."""
         return -2 * math.log1p(-level)
-
-    def step(self, theta: Tensor, free: Sequence[int]) -> tuple[Array, float] | None:
-        """Newton's."""
-        with torch.no_grad():
-            torch.nn.utils.vector_to_parameters(theta.clone(), self._trainable)
-        sums = self._terms.sums(self.loss.observations)
-        if not sums.is_finite():
-            return None
-        gradient, hessian = sums.gradient[list(free)], sums.curvature[np.ix_(free, free)]
-        values, vectors, size = scaled_eigenvectors(hessian)
-        curved = np.abs(values)
-        told = curved > _SINGULAR * curved.max()
-        along = vectors[:, told].T @ (gradient / size)
-        step: Array = -(vectors[:, told] @ (along / curved[told])) / size
-        return step, float((along**2 / curved[told]).sum())
 
 
 class _OfLeastSquares(Deviance):
@@ -157,12 +143,11 @@ class _OfLeastSquares(Deviance):
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int], *, absolute_sigma: bool) -> None:
         super().__init__(loss, theta, held)
-        self._rows = ResidualRows(copy.deepcopy(loss.model), SquaredError(), separate=False)
-        self._known = loss.observations.sigma is not None and absolute_sigma
+        self._sigma_is_absolute = loss.observations.sigma is not None and absolute_sigma
         free = [k for k in range(loss.p) if k not in self.held]
-        self._freedom = loss.n - _rank(self._factor(self.theta)[:, free])
+        self._freedom = loss.n - int(ScaledColumns.of(self.sums(theta.numpy()).factor[:, free]).strong().sum())
         self.scale = 1.0
-        if self._known:
+        if self._sigma_is_absolute:
             return
         rss = self._reference.sum().item()
         if self._freedom < 1 or not rss > 0:
@@ -170,42 +155,22 @@ class _OfLeastSquares(Deviance):
             raise InputError(msg)
         self.scale = self._freedom / rss
 
+    def pass_(self) -> Pass[Any]:
+        """The rows of the whole Jacobian."""
+        return ResidualRows(copy.deepcopy(self.loss.model), SquaredError(), separate=False)
+
+    def search(self, free: tuple[int, ...]) -> LineSearch:
+        """Gauss's and Newton's."""
+        return GaussNewtonSearch(free, self.scale)
+
     def limit(self, level: float) -> float:
         """By Student's t, or by the normal distribution where sigma is known."""
         half = (1 + level) / 2
-        return float(ndtri(half) if self._known else stdtrit(self._freedom, half))
+        return float(ndtri(half) if self._sigma_is_absolute else stdtrit(self._freedom, half))
 
     def limit_of_pair(self, level: float) -> float:
         """Chi-square with two degrees of freedom where sigma is known, otherwise twice F's quantile."""
-        return -2 * math.log1p(-level) if self._known else 2 * float(fdtri(2, self._freedom, level))
-
-    def _factor(self, theta: Tensor) -> Array:
-        with torch.no_grad():
-            trainable = [parameter for parameter in self._rows.model.parameters() if parameter.requires_grad]
-            torch.nn.utils.vector_to_parameters(theta, trainable)
-            found = self._rows.sums(self.loss.observations).factor
-        assert found is not None  # there is a row
-        return found
-
-    def step(self, theta: Tensor, free: Sequence[int]) -> tuple[Array, float] | None:
-        """Gauss's and Newton's."""
-        factor = self._factor(theta)
-        if not np.isfinite(factor).all():
-            return None
-        columns = factor[:, list(free)]
-        size = lengths(columns)
-        size = np.where(size > 0, size, 1.0)
-        left, singular, directions = singular_decomposition(columns / size)
-        told = singular > max(_SINGULAR * singular[0], 1e-300)
-        along = left[:, told].T @ factor[:, -1]
-        step: Array = (along / singular[told]) @ directions[told] / size
-        return step, self.scale * float(along @ along)
-
-
-def _rank(columns: Array) -> int:
-    size = lengths(columns)
-    _, singular, _ = singular_decomposition(columns / np.where(size > 0, size, 1.0))
-    return int((singular > _SINGULAR * singular[0]).sum())
+        return -2 * math.log1p(-level) if self._sigma_is_absolute else 2 * float(fdtri(2, self._freedom, level))
 
 
 def deviance_of(

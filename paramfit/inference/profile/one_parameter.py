@@ -198,11 +198,11 @@ class _Path:
         return self._at(here + step * tangent)
 
     def _at(self, start: Tensor) -> _Place | None:
-        found = self.deviance.minimise(start, (self.k,))
-        if not found.found or not math.isfinite(found.deviance):
+        lowest = self.deviance.minimise(start, (self.k,))
+        if not lowest.is_minimum or not math.isfinite(lowest.deviance):
             return None
-        better = found.deviance < -_BETTER
-        return _Place(found.theta, -math.inf if better else math.sqrt(max(found.deviance, 0.0)))
+        better = lowest.deviance < -_BETTER
+        return _Place(lowest.theta, -math.inf if better else math.sqrt(max(lowest.deviance, 0.0)))
 
     def _stop_where_flat(self, side: _Side, sign: int) -> None:
         """Note that the limit is not reached, once there is no hope of it."""

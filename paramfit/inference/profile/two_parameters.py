@@ -66,7 +66,7 @@ def profile_pair(
     outermost = max(levels)
     reach = _MARGIN * math.sqrt(contours[outermost])
     profiles = [profile_to(reach, deviance, covariance, k, outermost) for k in (i, j)]
-    axes = [_axis(deviance, covariance, k, found, points) for k, found in zip((i, j), profiles, strict=True)]
+    axes = [_axis(deviance, covariance, k, profile, points) for k, profile in zip((i, j), profiles, strict=True)]
     values = loss.natural(deviance.theta)
     return PairProfile(
         names=(loss.names[i], loss.names[j]),
@@ -75,18 +75,18 @@ def profile_pair(
         second=tuple(axes[1].tolist()),
         deviance=_Grid(deviance, covariance, (i, j), axes).fill(),
         levels=contours,
-        notes=tuple(note for found in profiles for note in found.notes),
+        notes=tuple(note for profile in profiles for note in profile.notes),
     )
 
 
-def _axis(deviance: Deviance, covariance: Tensor, k: int, found: Profile, points: int) -> Tensor:
+def _axis(deviance: Deviance, covariance: Tensor, k: int, profile: Profile, points: int) -> Tensor:
     """Values of one parameter, evenly spaced between the ends of its profile."""
     step = torch.zeros_like(deviance.theta)
-    step[k] = found.limit * covariance[k, k].sqrt()
+    step[k] = profile.limit * covariance[k, k].sqrt()
     by_error = sorted(deviance.loss.natural(deviance.theta + sign * step)[k].item() for sign in (-1, 1))
     lower, upper = (
         plain if end is None or not math.isfinite(end) else end
-        for end, plain in zip((found.lower, found.upper), by_error, strict=True)
+        for end, plain in zip((profile.lower, profile.upper), by_error, strict=True)
     )
     return torch.linspace(lower, upper, points, dtype=torch.float64)
 
@@ -142,7 +142,7 @@ class _Grid:
         goal = torch.stack([self._axes[0][a], self._axes[1][b]])
         start = seed + self._response @ (goal - seed[self._pair])
         start[self._pair] = goal
-        found = self._deviance.minimise(start, self._pair)
-        if found.found:
-            return found.deviance, found.theta
-        return math.nan if math.isfinite(found.deviance) else math.inf, seed
+        lowest = self._deviance.minimise(start, self._pair)
+        if lowest.is_minimum:
+            return lowest.deviance, lowest.theta
+        return math.nan if math.isfinite(lowest.deviance) else math.inf, seed

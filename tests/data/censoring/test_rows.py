@@ -10,10 +10,6 @@ from paramfit.observations import Censored, Observations
 INF = torch.inf
 
 
-def test_values_alone_are_no_censoring() -> None:
-    assert censored(torch.zeros(3), None) is None
-
-
 def test_upper_ends_are_read_of_intervals_only() -> None:
     found = censored(torch.tensor([0.0, 3.0, 2.0]), torch.tensor([7.0, 8.0, 9.0]))
 
@@ -39,7 +35,3 @@ def test_what_does_not_belong_to_the_observations_is_refused(status: list[int], 
     )
     with pytest.raises(InputError, match=words):
         check_censored(observations)
-
-
-def test_observations_without_censoring_pass() -> None:
-    check_censored(Observations((), torch.zeros(3)))

@@ -33,11 +33,11 @@ def best(weights: np.ndarray) -> torch.Tensor:
 def test_deviance_of_a_likelihood_is_twice_the_difference(reduction: str) -> None:
     loss = likelihood(PoissonSample(3.0), [2, 3, 4, 5], reduction=reduction)
     theta = torch.tensor([3.5], dtype=torch.float64)
-    found = deviance_of(loss, theta)(torch.tensor([2.0], dtype=torch.float64))
+    lowest = deviance_of(loss, theta)(torch.tensor([2.0], dtype=torch.float64))
     expected = (
         2 * scipy.stats.poisson.logpmf([2, 3, 4, 5], 3.5).sum() - 2 * scipy.stats.poisson.logpmf([2, 3, 4, 5], 2).sum()
     )
-    assert found == pytest.approx(expected, rel=1e-12)
+    assert lowest == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -47,13 +47,13 @@ def test_minimum_of_least_squares_is_that_of_the_rest(reduction: str, weighted: 
     weights = 1 / SIGMA if weighted else np.ones_like(X)
     theta = best(weights)
     deviance = deviance_of(curve(reduction, weighted=weighted), theta, absolute_sigma=absolute)
-    found = deviance.minimise(torch.tensor([0.0, 0.0, -0.3], dtype=torch.float64), (2,))
+    lowest = deviance.minimise(torch.tensor([0.0, 0.0, -0.3], dtype=torch.float64), (2,))
     rest = np.polyfit(X, Y + 0.3 * X**2, 1, w=weights)
-    assert found.found
-    assert found.theta.tolist() == pytest.approx([rest[1], rest[0], -0.3], rel=1e-10)
+    assert lowest.is_minimum
+    assert lowest.theta.tolist() == pytest.approx([rest[1], rest[0], -0.3], rel=1e-10)
     rss = [np.square(weights * (Y - np.polyval(c, X))).sum() for c in ([-0.3, *rest], theta.numpy()[::-1])]
     variance = 1.0 if weighted and absolute else rss[1] / 9
-    assert found.deviance == pytest.approx((rss[0] - rss[1]) / variance, rel=1e-9)
+    assert lowest.deviance == pytest.approx((rss[0] - rss[1]) / variance, rel=1e-9)
 
 
 def test_minimum_of_a_likelihood_is_found_from_afar() -> None:
@@ -61,16 +61,16 @@ def test_minimum_of_a_likelihood_is_found_from_afar() -> None:
     sample = np.random.default_rng(2).gamma(2, size=15)
     loss = likelihood(GammaSample(2.0, 1.0), sample)
     deviance = deviance_of(loss, optimum(loss))
-    found = deviance.minimise(torch.tensor([math.log(3.0), 4.0], dtype=torch.float64), (0,))
-    assert found.found
-    assert loss.natural(found.theta)[1].item() == pytest.approx(3 / sample.mean(), rel=1e-9)
+    lowest = deviance.minimise(torch.tensor([math.log(3.0), 4.0], dtype=torch.float64), (0,))
+    assert lowest.is_minimum
+    assert loss.natural(lowest.theta)[1].item() == pytest.approx(3 / sample.mean(), rel=1e-9)
 
 
 def test_held_parameters_stay() -> None:
     deviance = deviance_of(curve(), best(np.ones_like(X)), held=(0,))
-    found = deviance.minimise(torch.tensor([1.5, 0.0, -0.3], dtype=torch.float64), (2,))
-    assert found.theta[0].item() == 1.5
-    assert found.theta[1].item() == pytest.approx((X @ (Y - 1.5 + 0.3 * X**2)) / (X @ X), rel=1e-10)
+    lowest = deviance.minimise(torch.tensor([1.5, 0.0, -0.3], dtype=torch.float64), (2,))
+    assert lowest.theta[0].item() == 1.5
+    assert lowest.theta[1].item() == pytest.approx((X @ (Y - 1.5 + 0.3 * X**2)) / (X @ X), rel=1e-10)
 
 
 def test_two_that_cannot_be_told_apart_are_one_to_the_others() -> None:
@@ -80,8 +80,8 @@ def test_two_that_cannot_be_told_apart_are_one_to_the_others() -> None:
     theta = torch.tensor([slope - 1, 1.0, level], dtype=torch.float64)
     deviance = deviance_of(loss, theta)
     assert deviance.limit(0.95) == pytest.approx(scipy.stats.t(10).ppf(0.975), rel=1e-10)
-    found = deviance.minimise(theta + torch.tensor([0.0, 0.0, 0.5]), (2,))
-    assert (found.theta[0] + found.theta[1]).item() == pytest.approx((X @ (Y - level - 0.5)) / (X @ X), rel=1e-10)
+    lowest = deviance.minimise(theta + torch.tensor([0.0, 0.0, 0.5]), (2,))
+    assert (lowest.theta[0] + lowest.theta[1]).item() == pytest.approx((X @ (Y - level - 0.5)) / (X @ X), rel=1e-10)
 
 
 def test_limits_are_those_of_the_distributions() -> None:
@@ -98,7 +98,7 @@ def test_limits_are_those_of_the_distributions() -> None:
 def test_beyond_where_a_distribution_exists_the_deviance_is_infinite() -> None:
     deviance = deviance_of(likelihood(PoissonSample(3.0), [3.0]), torch.tensor([3.0], dtype=torch.float64))
     assert deviance(torch.tensor([-1.0], dtype=torch.float64)) == math.inf
-    assert not deviance.minimise(torch.tensor([-1.0], dtype=torch.float64), ()).found
+    assert not deviance.minimise(torch.tensor([-1.0], dtype=torch.float64), ()).is_minimum
 
 
 @pytest.mark.parametrize(

@@ -141,11 +141,7 @@ LINE = {"a": 0.0, "b": 0.0}
 PROBIT = "0.5 * (1 + erf((a + b*x) / sqrt(2)))"
 REGRESSIONS = {
     "Poisson": Regression(
-        "Poisson",
-        {"rate": "exp(a + b*x)"},
-        LINE,
-        lambda random, x: random.poisson(np.exp(0.5 + x)),
-        poisson_regression,
+        "Poisson", {"rate": "exp(a + b*x)"}, LINE, lambda random, x: random.poisson(np.exp(0.5 + x)), poisson_regression
     ),
     "logistic": Regression(
         "Bernoulli",

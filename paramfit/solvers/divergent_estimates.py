@@ -1,13 +1,13 @@
-"""When a fit has run off to where the observations say nothing any more."""
+"""When an estimate has diverged to where the observations say nothing any more."""
 
 import math
 
 import numpy as np
 
-from paramfit.linalg.lapack import Array, singular_decomposition
-from paramfit.solvers.projection import column_lengths
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import ScaledColumns, column_lengths
 
-__all__ = ["least_relative_error", "ran_off", "runs_away"]
+__all__ = ["divergent_parameter", "least_relative_error"]
 
 _FAR = 100.0  # times the start
 _UNKNOWN = 1e3  # times the value
@@ -35,15 +35,7 @@ def least_relative_error(factor: Array, n: int, values: Array, starts: Array) ->
     return spread / float((column_lengths(factor[:, p - len(values) : p]) * scale).max())
 
 
-def ran_off(name: str, start: float, value: float) -> str:
-    """The reason that goes with a parameter that has run away."""
-    return (
-        f"{name} started at {start:.3g} and has run off to {value:.3g}, and nothing holds it there: the loss hardly"
-        " depends on it any more; give other starts, or bounds"
-    )
-
-
-def runs_away(factor: Array, n: int, values: Array, starts: Array) -> int | None:
+def divergent_parameter(factor: Array, n: int, values: Array, starts: Array) -> int | None:
     r"""Which parameter has gone far along a valley that has no end.
 
     A peak far outside the data is an exponential there, whatever its place: place and width then grow together and the
@@ -65,10 +57,9 @@ def runs_away(factor: Array, n: int, values: Array, starts: Array) -> int | None
     if not far.any():
         return None
     p = len(factor) - 1
-    size = column_lengths(factor[:p, :p])
-    _, singular, directions = singular_decomposition(factor[:p, :p] / size)
-    kept = np.maximum(singular, _EPS * singular[0])
-    roots = np.sqrt(np.square(directions / kept[:, None]).sum(axis=0)) / size
+    scaled = ScaledColumns.of(factor[:p, :p])
+    kept = np.maximum(scaled.singular, _EPS * scaled.singular[0])
+    roots = np.sqrt(np.square(scaled.directions / kept[:, None]).sum(axis=0)) / scaled.size
     spread = math.sqrt(float(factor[:, p] @ factor[:, p]) / max(1, n - p))
     lost = far & (spread * roots[p - len(values) :] > _UNKNOWN * np.abs(values))
     return int(lost.argmax()) if lost.any() else None

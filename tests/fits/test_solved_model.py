@@ -8,12 +8,14 @@ import scipy.optimize
 import torch
 
 from paramfit.errors import InputError
-from paramfit.fits.solve import solve_least_squares
-from paramfit.models import FormulaModel, PolynomialModel
-from paramfit.objectives import SquaredError
+from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
+from paramfit.models import DistributionModel, FormulaModel, PolynomialModel
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
+from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
+from paramfit.solvers.gauss_newton import GaussNewton
+from paramfit.solvers.newton_raphson import NewtonRaphson
 
 X = np.linspace(0.0, 5.0, 40)
 Y = 3 * np.exp(-0.7 * X) + 0.4 + np.random.default_rng(8).normal(0, 0.05, 40)
@@ -31,39 +33,33 @@ def values(model: torch.nn.Module) -> list[float]:
 @pytest.mark.parametrize("separate", [True, False], ids=["separated", "together"])
 def test_model_ends_at_scipys_minimum(separate: bool) -> None:
     model = decay()
-    solver, steps = solve_least_squares(ResidualRows(model, SquaredError(), separate=separate), ROWS)
+    state, steps = solve_least_squares(ResidualRows(model, SquaredError(), separate=separate), ROWS)
     expected, _ = scipy.optimize.curve_fit(
         lambda x, a, k, c: a * np.exp(-k * x) + c, X, Y, p0=(3, 0.7, 0.4), xtol=1e-15, ftol=1e-15, gtol=1e-15
     )
-    assert solver.converged
+    assert state.standing.converged
     assert 1 < steps < 100
     assert values(model) == pytest.approx(expected, rel=1e-7)
 
 
 def test_linear_model_takes_one_step() -> None:
     model = PolynomialModel(4, dtype="float64")
-    solver, steps = solve_least_squares(ResidualRows(model, SquaredError()), ROWS)
-    assert (solver.converged, steps) == (True, 1)
+    state, steps = solve_least_squares(ResidualRows(model, SquaredError()), ROWS)
+    assert (state.standing.converged, steps) == (True, 1)
     assert values(model) == pytest.approx(np.polyfit(X, Y, 4)[::-1], rel=1e-9)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_limit_of_steps_is_kept(most: int) -> None:
-    solver, steps = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS, most)
+    state, steps = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS, most)
     assert steps == most
-    assert not solver.is_done()
+    assert not state.ended
 
 
-def test_optimizers_options_are_the_users() -> None:
-    made: list[LevenbergMarquardt] = []
-
-    def maker(parameters: list[torch.nn.Parameter]) -> LevenbergMarquardt:
-        made.append(LevenbergMarquardt(parameters, orthogonality=1e6))
-        return made[-1]
-
-    _, few = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS, optimizer=maker)
+def test_solvers_options_are_the_users() -> None:
+    coarse = GaussNewton(orthogonality=1e6)
+    _, few = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS, solver=coarse)
     _, more = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS)
-    assert len(made) == 1
     assert few < more
 
 
@@ -100,6 +96,26 @@ def test_bounded_fit_is_right_from_wherever_the_unbounded_one_is(bounds: str, st
     x = torch.linspace(0.1, 10, 40, dtype=torch.float64)
     y = 3 * (1 - torch.exp(-0.5 * x))
     model = FormulaModel("b1*(1-exp(-b2*x))", ["x"], {"b1": None, "b2": {"start": start, **BOUNDS[bounds]}})
-    solver, _ = solve_least_squares(ResidualRows(model, SquaredError()), Observations((x,), y))
-    assert solver.converged
+    state, _ = solve_least_squares(ResidualRows(model, SquaredError()), Observations((x,), y))
+    assert state.standing.converged
     assert model.natural("b2").item() == pytest.approx(0.5, rel=1e-6)
+
+
+SAMPLE = Observations((), torch.tensor([2.0, 3.0, 1.0, 6.0], dtype=torch.float64))
+
+
+def terms() -> LikelihoodTerms:
+    return LikelihoodTerms(DistributionModel("torch.distributions.Poisson", {"rate": 1.0}), NegativeLogLikelihood())
+
+
+def test_rate_of_counts_is_their_mean() -> None:
+    counts = terms()
+    state, steps = solve_likelihood(counts, SAMPLE)
+    assert state.standing.converged
+    assert steps < 10
+    assert counts.model().mean.item() == pytest.approx(3.0, rel=1e-12)
+
+
+def test_it_gives_up_after_so_many_steps() -> None:
+    state, steps = solve_likelihood(terms(), SAMPLE, 2, NewtonRaphson(damping=100.0))
+    assert (state.ended, steps) == (False, 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paramfit.solvers.runaway import least_relative_error, runs_away
+from paramfit.solvers.divergent_estimates import divergent_parameter, least_relative_error
 
 
 def test_best_known_parameter_counts() -> None:
@@ -25,9 +25,9 @@ def test_correlated_parameters_count_as_determined() -> None:
     assert least_relative_error(factor, 10, np.ones(2), np.ones(2)) < 0.1
 
 
-def test_parameter_far_from_its_start_with_an_error_larger_still_has_run_away() -> None:
+def test_parameter_far_from_its_start_with_an_error_larger_still_has_diverged() -> None:
     factor = np.array([[1e-9, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
     starts = np.array([1.0, 1.0])
-    assert runs_away(factor, 6, np.array([1e4, 1e4]), starts) == 0  # its error is 1e9
-    assert runs_away(factor, 6, np.array([1e7, 1e4]), starts) is None  # a hundredth of its value
-    assert runs_away(factor, 6, np.array([50.0, 1e4]), starts) is None  # one parameter too many, near its start
+    assert divergent_parameter(factor, 6, np.array([1e4, 1e4]), starts) == 0  # its error is 1e9
+    assert divergent_parameter(factor, 6, np.array([1e7, 1e4]), starts) is None  # a hundredth of its value
+    assert divergent_parameter(factor, 6, np.array([50.0, 1e4]), starts) is None  # near its start

@@ -1,0 +1,134 @@
+"""What a pass over the data is: from a model, an objective and a batch to sums."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+from typing import Any, ClassVar, Generic, NoReturn, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from paramfit.errors import InputError
+from paramfit.objectives import Objective
+from paramfit.observations import Observations
+
+__all__ = ["ROWS_AT_ONCE", "Pass", "Sums", "pieces", "refuse_shapes"]
+
+ROWS_AT_ONCE = 1 << 15
+"""Rows that fit into a processor's cache, and are too few for torch to wait for threads."""
+
+
+class Sums(Protocol):
+    """What is additive over batches, over files, and over processes: nothing else knows how the data were divided."""
+
+    @property
+    def n(self) -> int:
+        """How many rows were summed up."""
+
+    def __add__(self, other: Any) -> Any:
+        """The sums of the rows of both."""
+
+    def is_finite(self) -> bool:
+        """Whether every row was."""
+
+
+S = TypeVar("S", bound=Sums)
+
+
+class Pass(ABC, Generic[S]):
+    """One look at a batch, at the model's present parameters: ``pass_(observations) -> Sums``.
+
+    Args:
+        model: its trainable parameters are theta.
+        objective: what is summed up, without penalty.
+
+    Raises:
+        InputError: for a model without trainable parameters.
+    """
+
+    #: Whether autograd is needed, so that it cannot be had in inference mode.
+    differentiates: ClassVar[bool] = False
+    #: What may not be finite at the start, and what to do about it.
+    subject: ClassVar[str]
+    remedy: ClassVar[str]
+
+    def __init__(self, model: nn.Module, objective: Objective) -> None:
+        self.model = model
+        self.objective = objective
+        self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
+        if not self.shapes:
+            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
+            raise InputError(msg)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What is estimated."""
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+
+    def __call__(self, observations: Observations, *, expected: bool = False) -> S:
+        """Sum up a batch.
+
+        Args:
+            observations: one batch.
+            expected: whether the curvature's expectation is wanted where it has a closed form, instead of the Hessian;
+                least squares has no other.
+        """
+        return reduce(add, [self._sums(piece, expected=expected) for piece in self._pieces(observations)])
+
+    def at_start(self, observations: Observations, *, expected: bool = False) -> S:
+        """The sums at the start: they are finite.
+
+        Raises:
+            InputError: naming the first row at which they are not.
+        """
+        sums = self(observations, expected=expected)
+        if not sums.is_finite():
+            self._refuse_start(observations)
+        return sums
+
+    @abstractmethod
+    def _sums(self, piece: Observations, *, expected: bool) -> S:
+        """The sums of a few rows."""
+
+    @abstractmethod
+    def _is_finite(self, observations: Observations) -> Tensor:
+        """Whether what is summed up is finite, ``(n,)``."""
+
+    def _pieces(self, observations: Observations) -> Iterable[Observations]:
+        return pieces(observations)
+
+    @torch.no_grad()
+    def _refuse_start(self, observations: Observations) -> None:
+        bad = (~self._is_finite(observations)).nonzero().flatten()
+        if len(bad):
+            row = int(bad[0])
+            at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
+            msg = (
+                f"model: {self.subject} is not finite at the start for {len(bad)} of {observations.n} observations,"
+                f" first in row {row} (input {at}); {self.remedy}"
+            )
+            raise InputError(msg)
+
+
+def pieces(observations: Observations) -> Iterable[Observations]:
+    """The observations, few enough at once to stay in a processor's cache."""
+    if observations.n <= ROWS_AT_ONCE:
+        return (observations,)
+    starts = range(0, observations.n, ROWS_AT_ONCE)
+    return (observations.rows(slice(start, start + ROWS_AT_ONCE)) for start in starts)
+
+
+def refuse_shapes(prediction: Any, target: Tensor) -> NoReturn:
+    """Refuse a prediction that broadcasts with the target to something larger.
+
+    Raises:
+        InputError: with both shapes.
+    """
+    shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
+    msg = (
+        f"shapes do not match: the model's prediction has {tuple(shape)}, the target {tuple(target.shape)}; the model"
+        " must return one value for each observation"
+    )
+    raise InputError(msg)

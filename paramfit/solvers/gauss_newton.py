@@ -1,0 +1,306 @@
+"""Nonlinear least squares by damped Gauss-Newton steps: states and how one follows from another."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paramfit.errors import InputError
+from paramfit.linalg.lapack import Array, triangle
+from paramfit.solvers.damping import DampedStep, Tolerances, gain_ratio, next_damping, standing_at
+from paramfit.solvers.divergent_estimates import divergent_parameter, least_relative_error
+from paramfit.solvers.loop import Start, solve
+from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
+from paramfit.solvers.projection import Linearization, linearization
+from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.standing import Finding, Standing
+from paramfit.solvers.value import Value
+
+__all__ = ["GaussNewton", "GaussNewtonState"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_LEAST_GAIN = 1e-4
+_MOST_DAMPING = 1e30
+_SMALL = 1e-1  # a relative offset from which a polish is tried
+_MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
+_FAR = 15.0  # from the start, or from the middle between two bounds: exp(-15) is 3e-7
+_NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
+_UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
+_MOST_REFUSALS = 4
+_UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
+_MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
+_ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
+_POLISHED = 1e-15  # of a standard error: a relative offset that needs no polish
+_ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fit that has converged
+
+
+@dataclass(frozen=True, eq=False)
+class GaussNewtonState(Value):
+    """What is known after a step.
+
+    Attributes:
+        theta: the best point so far, ``(p,)``; a polish may have moved it by less than what ``steps`` can see.
+        start: where the fit began, ``(p,)``.
+        layout: which parameters are solved for exactly, and which have bounds.
+        steps: the steps from the best point, and the problem as seen from there.
+        standing: how the search stands.
+        size_of_target: length of the (weighted) target.
+        damping: lambda of the next step.
+        growth: what it grows by, should that fail.
+        refusals: trials in a row that were not taken though no loss could tell.
+    """
+
+    theta: Array
+    start: Array
+    layout: Layout
+    steps: DampedStep
+    standing: Standing
+    size_of_target: float
+    damping: float
+    growth: float = 2.0
+    refusals: int = 0
+
+    expected: ClassVar[bool] = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether another step would change nothing."""
+        return self.standing.ended
+
+    @property
+    def loss(self) -> float:
+        """The sum of the losses at the best point."""
+        return self.steps.point.loss
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return self.steps.point.n
+
+    @cached_property
+    def proposal(self) -> tuple[Array, float]:
+        """The next trial ``(p,)``, and the decrease of the loss that the linear model promises there."""
+        step, promised = self.steps.step(self.damping)
+        if any(self.layout.bounds):
+            far = float(np.abs(step[np.array(self.layout.bounds) > 0]).max())
+            if far > _MOST_STRETCH:
+                step, promised = self.steps.shortened(step, _MOST_STRETCH / far)
+        trial = self.theta.copy()
+        trial[self.layout.nonlinear_places] += step
+        return trial, promised
+
+    @property
+    def trial(self) -> Array:
+        """Where to look next, ``(p,)``; the best point at the end."""
+        return self.theta if self.ended else self.proposal[0]
+
+    @property
+    def uphill(self) -> Array:
+        """``J^T e`` at the best point, ``(p,)``."""
+        p, factor = self.layout.p, self.steps.point.factor
+        ordered = np.empty(p)
+        ordered[self.layout.order] = factor[:, :p].T @ factor[:, p]
+        return ordered
+
+    def factor(self) -> Array:
+        """Triangular factor of ``[J, e]`` at the best point, ``(p + 1, p + 1)``; not after a polish."""
+        p, factor = self.layout.p, self.steps.point.factor
+        columns = np.empty_like(factor)
+        columns[:, self.layout.order] = factor[:, :p]
+        columns[:, p] = factor[:, p]
+        return triangle(columns)
+
+
+@dataclass(frozen=True)
+class GaussNewton:
+    r"""The method of Levenberg and Marquardt, without data and without parameters; see ``LevenbergMarquardt``.
+
+    Attributes:
+        damping: lambda at the start, above 0, in units of the squared columns.
+        orthogonality: converged, once the relative offset (Bates and Watts) is this small.
+        step_tolerance: converged, once the undamped step is so small a part of each parameter.
+        cost_tolerance: converged, once the residuals are so small a part of the target: the fit is exact.
+
+    Raises:
+        InputError: for an option that is not above 0.
+    """
+
+    damping: float = 1e-3
+    orthogonality: float = 1e-6
+    step_tolerance: float = 1e-14
+    cost_tolerance: float = 4 * _EPS
+    _tolerances: Tolerances = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        for name in ("damping", "orthogonality", "step_tolerance", "cost_tolerance"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                msg = f"{name}: expected a number above 0, but got {value}"
+                raise InputError(msg)
+        tolerances = Tolerances(self.orthogonality, self.step_tolerance, self.cost_tolerance)
+        object.__setattr__(self, "_tolerances", tolerances)
+
+    def start(self, theta: Array) -> Start:
+        """The state before anything has been looked at."""
+        return Start(theta)
+
+    def advance(self, state: Start | GaussNewtonState, sums: ResidualSums) -> GaussNewtonState:
+        """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
+
+        Args:
+            state: before; at its end it stays as it is.
+            sums: over all rows, at its trial. At the start they hold the target's length, or no fit is recognised as
+                exact.
+
+        Raises:
+            InputError: if the model is not finite at the start.
+        """
+        point = _finite_point(sums)
+        if isinstance(state, Start):
+            if point is None:
+                msg = "the model is not finite at the start; give other starts, or bounds that keep it finite"
+                raise InputError(msg)
+            return self._begun(state.theta, sums, point)
+        if state.ended:
+            return state
+        before, (trial, promised) = state.loss, state.proposal
+        steps = None
+        after = math.inf if point is None else point.loss
+        gain = gain_ratio(before, after, promised)
+        if promised <= _UNSEEN * before:
+            # No loss is exact enough to show so small a decrease: the orthogonality is.
+            accepted = point is not None and after <= before * (1 + 1e-9)
+            if accepted and point is not None:
+                steps = _steps_from(state, point, trial)
+                accepted = steps.offset < state.steps.offset
+            refusals = 0 if accepted else state.refusals + 1
+        else:
+            accepted = gain > _LEAST_GAIN
+            refusals = 0
+        damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
+        judged = replace(state, damping=damping, growth=growth, refusals=refusals)
+        if accepted and point is not None:
+            theta = _with_linear(trial, state.layout, point)
+            return self._judged(replace(judged, theta=theta, steps=steps or _steps_from(state, point, theta)))
+        if damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS:
+            return self._ended_at_rounding(judged)
+        return judged
+
+    def _begun(self, theta: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
+        layout, best = sums.layout, _with_linear(theta, sums.layout, point)
+        steps = DampedStep(point, None, _at_bound(layout, theta, best, point))
+        state = GaussNewtonState(
+            best, theta.copy(), layout, steps, Standing(Finding.LINEAR), math.sqrt(sums.target), self.damping
+        )
+        return self._judged(state) if layout.nonlinear else state
+
+    def _judged(self, state: GaussNewtonState) -> GaussNewtonState:
+        """The state with its standing, as it looks from a point that was just reached."""
+        nonlinear = state.theta[state.layout.nonlinear_places]
+        standing = standing_at(state.steps, nonlinear, state.size_of_target, self._tolerances)
+        if standing.converged:
+            return _converged(state, standing)
+        if standing.places:
+            standing = replace(standing, places=tuple(state.layout.nonlinear[number] for number in standing.places))
+        return replace(state, standing=standing)
+
+    def _ended_at_rounding(self, state: GaussNewtonState) -> GaussNewtonState:
+        residual, offset = abs(float(state.steps.point.factor[-1, -1])), state.steps.offset
+        # Residuals that are all but rounding cannot be seen to be orthogonal to anything.
+        near = max(_NEAR, 10 * _EPS * state.size_of_target / residual if residual > 0 else math.inf)
+        if offset <= near:
+            return _converged(state, Standing(Finding.OFFSET_AT_ROUNDING, offset))
+        return replace(state, standing=Standing(Finding.NO_DESCENT, offset, near))
+
+    def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
+        r"""The state with its last digits won, once the step that is left is small; see ``Polishing``.
+
+        Args:
+            state: one that is not near its end, or has stalled, is left as it is.
+            look: the derivative of half the squared error by theta, :math:`J^T e`, ``(p,)``, at a polish's trial, more
+                exact than float64 sums give it.
+        """
+        converged = state.standing.converged
+        if not (converged or (not state.ended and state.steps.offset <= _SMALL)):
+            return state
+        p, n, layout, point = state.layout.p, state.n, state.layout, state.steps.point
+        residual = abs(float(point.factor[-1, -1]))
+        reach = np.full(p, math.inf)
+        reach[layout.nonlinear_places] = _MOST_POLISH * _sizes(state)
+        enough = (_POLISHED if converged else _ENOUGH) * residual
+        with np.errstate(over="ignore"):
+            polishing = Polishing.near(state.theta, point.factor[:p, :p], layout.order, reach, enough)
+            if polishing is None:
+                return state
+            begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)
+            best, _ = solve(polishing, begun, look, MOST_POLISHING_STEPS)
+        if converged:
+            return replace(state, theta=best.theta)
+        offset = best.left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
+        if offset > self.orthogonality:
+            return state
+        return _converged(replace(state, theta=best.theta), Standing(Finding.ORTHOGONAL, offset, self.orthogonality))
+
+
+def _finite_point(sums: ResidualSums) -> Linearization | None:
+    """The problem as seen from where the rows were summed up; None where it is not finite."""
+    if not sums.is_finite():
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
+        point = linearization(sums)
+        return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
+
+
+def _with_linear(theta: Array, layout: Layout, point: Linearization) -> Array:
+    """A point with the exact values of the linear parameters there."""
+    best = theta.copy()
+    best[layout.linear_places] = point.linear
+    return best
+
+
+def _steps_from(state: GaussNewtonState, point: Linearization, theta: Array) -> DampedStep:
+    return DampedStep(point, state.steps.size, _at_bound(state.layout, state.start, theta, point))
+
+
+def _at_bound(layout: Layout, start: Array, theta: Array, point: Linearization) -> NDArray[np.bool_] | None:
+    """Which nonlinear parameters have come a millionth of their first distance near to a bound, and want beyond."""
+    if not any(layout.bounds):
+        return None
+    now, first = theta[layout.nonlinear_places], start[layout.nonlinear_places]
+    bounds = np.array(layout.bounds)
+    q, p = len(layout.linear), layout.p
+    uphill = point.factor[:, q:p].T @ point.factor[:, p]  # where the step of each alone would go
+    low = ((bounds == 1) & (now < first - _FAR) | (bounds == 2) & (now < -_FAR)) & (uphill <= 0)
+    high = (bounds == 2) & (now > _FAR) & (uphill >= 0)
+    outward: NDArray[np.bool_] = low | high
+    return outward
+
+
+def _converged(state: GaussNewtonState, standing: Standing) -> GaussNewtonState:
+    """The end at a minimum, unless the slope is 0 only because nothing is seen from here."""
+    return replace(state, standing=_out_of_sight(state) or standing)
+
+
+def _out_of_sight(state: GaussNewtonState) -> Standing | None:
+    """Why nothing holds the parameters here; None where the observations do."""
+    layout, places, point = state.layout, state.layout.nonlinear_places, state.steps.point
+    if not len(places) or any(layout.bounds):
+        return None  # a parameter at its bound is reported by name
+    values, starts = state.theta[places], state.start[places]
+    away = divergent_parameter(point.factor, point.n, values, starts)
+    if away is not None:
+        return Standing(Finding.DIVERGENT, places=(layout.nonlinear[away],))
+    error = least_relative_error(point.factor, point.n, values, starts)
+    return None if error <= _UNDETERMINED else Standing(Finding.UNDETERMINED, error)
+
+
+def _sizes(state: GaussNewtonState) -> Array:
+    """How large each nonlinear parameter is, or was at the start, ``(m,)``; 1 where both are 0."""
+    places = state.layout.nonlinear_places
+    size = np.maximum(np.abs(state.theta[places]), np.abs(state.start[places]))
+    return np.where(size > 0, size, 1.0)

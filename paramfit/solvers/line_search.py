@@ -1,0 +1,152 @@
+"""Descent along Gauss-Newton or Newton directions with some parameters held, by ever shorter steps."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import ScaledColumns, ScaledCurvature
+from paramfit.solvers.likelihood_sums import LikelihoodSums
+from paramfit.solvers.residual_sums import ResidualSums
+from paramfit.solvers.value import Value
+
+__all__ = ["Direction", "GaussNewtonSearch", "LineSearch", "LineSearchState", "NewtonSearch"]
+
+_LEAST_GAIN = 1e-4  # of what was promised for a part of the step: Armijo (1966)
+_ENOUGH = 1e-12  # a step that promises less of the deviance, which is about 4 at an interval's end, is not taken
+_NEARLY = 1e-7  # where rounding hides every decrease, a step that promises less is as good as none
+_MOST_STEPS = 60
+_MOST_HALVINGS = 30
+
+
+class Direction(NamedTuple):
+    """Where to go.
+
+    Attributes:
+        step: of the free parameters, ``(f,)``.
+        promised: the decrease of the value at its end.
+    """
+
+    step: Array
+    promised: float
+
+
+@dataclass(frozen=True, eq=False)
+class LineSearchState(Value):
+    """Where a search is: at the best point, or on the way to the next.
+
+    Attributes:
+        theta: the best point, ``(p,)``.
+        value: what is minimised, there.
+        step: from there, ``(p,)``; None as long as the derivatives there are wanted.
+        promised: the decrease at its end.
+        share: the part of it that is tried.
+        taken: how many steps were.
+        ended: whether another look would change nothing.
+        is_minimum: whether it has ended at one.
+    """
+
+    theta: Array
+    value: float
+    step: Array | None = None
+    promised: float = math.inf
+    share: float = 1.0
+    taken: int = 0
+    ended: bool = False
+    is_minimum: bool = False
+
+    @property
+    def trial(self) -> Array:
+        """Where to look: for derivatives at the best point, or for the value on the way."""
+        return self.theta if self.step is None else self.theta + self.share * self.step
+
+
+@dataclass(frozen=True)
+class LineSearch(ABC):
+    r"""A search for the minimum over the free parameters.
+
+    .. math:: f(\theta + s \delta) \le f(\theta) - 10^{-4} s \Delta, \qquad s = 1, 1/2, 1/4, \dots
+
+    with the decrease :math:`\Delta` that a quadratic model promises for the step :math:`\delta`.
+
+    Attributes:
+        free: places of the parameters that move.
+
+    References:
+        Larry Armijo: Minimization of Functions Having Lipschitz Continuous First Partial Derivatives (1966).
+    """
+
+    free: tuple[int, ...]
+
+    @abstractmethod
+    def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
+        """Where to go from where the sums were made; None where they are not finite."""
+
+    def start(self, theta: Array, value: float) -> LineSearchState:
+        """The state before derivatives were looked at; it has ended where there is no way to go."""
+        ended = not self.free or not math.isfinite(value)
+        return LineSearchState(theta, value, ended=ended, is_minimum=ended and math.isfinite(value))
+
+    def advance(self, state: LineSearchState, sums: ResidualSums | LikelihoodSums | float) -> LineSearchState:
+        """The state after a look at its trial.
+
+        Args:
+            state: before.
+            sums: the derivatives where it has no step, and the value where it has one.
+        """
+        if state.step is None:
+            return self._begun(state, sums)
+        if not isinstance(sums, float):
+            msg = "on its way a line search asks for values alone"
+            raise TypeError(msg)
+        if sums <= state.value - _LEAST_GAIN * state.share * state.promised and sums < state.value:
+            taken = state.taken + 1
+            return LineSearchState(state.trial, sums, taken=taken, ended=taken == _MOST_STEPS)
+        share = state.share / 2
+        if share < 0.5 ** (_MOST_HALVINGS - 1):
+            return replace(state, ended=True, is_minimum=state.promised <= _NEARLY)
+        return replace(state, share=share)
+
+    def _begun(self, state: LineSearchState, sums: ResidualSums | LikelihoodSums | float) -> LineSearchState:
+        """The state with a step, or at its end."""
+        direction = None if isinstance(sums, float) else self.direction(sums)
+        if direction is None:
+            return replace(state, ended=True)
+        if direction.promised <= _ENOUGH:
+            return replace(state, ended=True, is_minimum=True)
+        step = np.zeros_like(state.theta)
+        step[list(self.free)] = direction.step
+        return replace(state, step=step, promised=direction.promised)
+
+
+@dataclass(frozen=True)
+class NewtonSearch(LineSearch):
+    """By Newton's steps with the exact Hessian; where it curves downwards, its eigenvalues' absolute values."""
+
+    def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
+        """Newton's."""
+        if not isinstance(sums, LikelihoodSums) or not sums.is_finite():
+            return None
+        curvature = ScaledCurvature.of(sums.curvature[np.ix_(self.free, self.free)])
+        return Direction(*curvature.downhill(sums.gradient[list(self.free)]))
+
+
+@dataclass(frozen=True)
+class GaussNewtonSearch(LineSearch):
+    """By Gauss-Newton steps on the triangular factor.
+
+    Attributes:
+        scale: what the residual's squared length is multiplied by.
+    """
+
+    scale: float = 1.0
+
+    def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
+        """Gauss's and Newton's."""
+        if not isinstance(sums, ResidualSums) or not sums.is_finite():
+            return None
+        step, decrease = ScaledColumns.of(sums.factor[:, list(self.free)]).towards(sums.factor[:, -1])
+        return Direction(step, self.scale * decrease)

@@ -1,0 +1,77 @@
+"""The loop that every solver is run by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from paramfit.linalg.lapack import Array
+from paramfit.solvers.value import Value
+
+__all__ = ["Solver", "Start", "State", "solve"]
+
+
+class State(Protocol):
+    """Where a solver is: a value."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether another step would change nothing."""
+
+
+S = TypeVar("S", bound=State)
+Sums = TypeVar("Sums", contravariant=True)
+
+
+class Solver(Protocol[S, Sums]):
+    """A method and its tolerances; it has no data and no parameters."""
+
+    def advance(self, state: S, sums: Sums) -> S:
+        """The state after judging what was summed up at the point where the state asked to look."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start(Value):
+    """Where a solver begins: nothing has been looked at.
+
+    Attributes:
+        theta: the starting point, ``(p,)``, and the first to be looked at.
+        expected: whether the expected curvature is wanted there.
+    """
+
+    theta: Array
+    expected: bool = True
+
+    ended: ClassVar[bool] = False
+
+    @property
+    def trial(self) -> Array:
+        """Where to look."""
+        return self.theta
+
+
+def solve(
+    solver: Solver[Any, Sums],
+    state: Any,
+    look: Callable[[Any], Sums],
+    most_steps: int,
+    polish: Callable[[Any], Any] | None = None,
+) -> tuple[Any, int]:
+    """Look, advance, and so on to the end.
+
+    Args:
+        solver: makes the steps.
+        state: where to begin.
+        look: from a state to what is summed up where it asks to look.
+        most_steps: when to give up.
+        polish: wins the last digits of a state that is all but at its end, and leaves others as they are.
+
+    Returns:
+        The last state, and the number of steps.
+    """
+    steps = 0
+    while not state.ended and steps < most_steps:
+        state = solver.advance(state, look(state))
+        if polish is not None:
+            state = polish(state)
+        steps += 1
+    return state, steps

@@ -1,0 +1,271 @@
+"""Maximum likelihood by damped steps of Newton's method or Fisher scoring: states and how one follows from another."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from paramfit.errors import InputError
+from paramfit.linalg.lapack import Array
+from paramfit.solvers.damping import gain_ratio
+from paramfit.solvers.likelihood_sums import LikelihoodSums
+from paramfit.solvers.loop import Start
+from paramfit.solvers.newton_step import NewtonStep
+from paramfit.solvers.standing import Finding, Standing
+from paramfit.solvers.value import Value
+
+__all__ = ["NewtonRaphson", "NewtonState"]
+
+_LEAST_GAIN = 1e-4
+_TRUSTED = 0.5  # a gain from which the quadratic model is believed
+_SHORTEST, _LONGEST = 0.1, 0.5  # part of a step that failed
+_MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
+_MOST_DAMPING = 1e16
+_LEAST_DAMPING = 1e-10
+_NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
+_UNSEEN = 1e-13  # a promised decrease so small a part of the loss, or of 1, is lost in its rounding, or means nothing
+_LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
+_MOST_CREEPING = 5  # steps in a row that won nothing of what they promised: a kink
+_CLOSE = 0.5  # standard errors from the minimum: the Hessian can be trusted
+_CRAWLING = 0.03  # of the last distance is left after a step
+_UNKNOWN = 1e4  # times the way it went: so large an error
+_FAR = 10.0  # times its smallest error: so far it went
+_GROWN = 2.0  # of a logarithm: sevenfold
+_ENDLESS = 30.0  # a logarithm with so large an error: from there the loss changes by less than 1e-3 up to infinity
+_WORSE = 3.0  # times the error at the start: a parameter too many has had it there, too
+_ASTRAY = 5.0  # standard errors of all others from where they would settle: a bad start has led them there
+_BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
+
+
+@dataclass(frozen=True, eq=False)
+class NewtonState(Value):
+    """What is known after a step.
+
+    Attributes:
+        theta: the best point so far, ``(p,)``.
+        start: where the fit began, ``(p,)``.
+        sums: at the best point.
+        sharpest: the largest curvature that each parameter has had, ``(p,)``.
+        first_errors: standard errors at the start, ``(p,)``.
+        standing: how the search stands.
+        expected: whether the expected information is wanted at the next trial, where it is known.
+        damping: lambda of the next step.
+        distance: from the minimum, in standard errors.
+        switched: whether the Hessian has taken over once.
+        creeping: steps in a row that won nothing of what they promised.
+    """
+
+    theta: Array
+    start: Array
+    sums: LikelihoodSums
+    sharpest: Array
+    first_errors: Array
+    standing: Standing
+    expected: bool
+    damping: float
+    distance: float
+    switched: bool = False
+    creeping: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether another step would change nothing."""
+        return self.standing.ended
+
+    @property
+    def loss(self) -> float:
+        """The summed loss at the best point."""
+        return self.sums.loss
+
+    @cached_property
+    def steps(self) -> NewtonStep:
+        """Steps from the best point, in which a parameter that has lost its influence is the first to be damped."""
+        return NewtonStep(self.sums.gradient, self.sums.curvature, np.sqrt(_LOST * self.sharpest))
+
+    @cached_property
+    def proposal(self) -> tuple[Array, float]:
+        """The next trial ``(p,)``, and the decrease of the loss that the quadratic model promises there."""
+        step, promised = self.steps.step(self.damping)
+        if self.sums.bounded:
+            far = float(np.abs(step[list(self.sums.bounded)]).max())
+            if far > _MOST_STRETCH:
+                step, promised = self.steps.step(self.damping, _MOST_STRETCH / far)
+        return self.theta + step, promised
+
+    @property
+    def trial(self) -> Array:
+        """Where to look next, ``(p,)``; the best point at the end."""
+        return self.theta if self.ended else self.proposal[0]
+
+    def divergent(self, logarithms: Collection[int] = ()) -> list[int]:
+        """Elements of theta that have run off to where the loss does not depend on them, the farthest first.
+
+        Where all failures lie on one side, a logistic curve becomes a step and its slope grows without end: the step
+        that is left is a small part of the standard error only because that error grows faster still.
+
+        Where counts vary no more than Poisson's do, the number of failures of a negative binomial grows without end,
+        and its probability falls with it: each alone is well determined, if the other is. So a logarithm has also run
+        off where it has grown, its error, all others being unknown, is far larger than it was at the start, and all
+        others are settled.
+
+        Args:
+            logarithms: the elements that are one of what has a bound on one side: they have no end above.
+        """
+        curved = np.abs(self.sums.curvature.diagonal())
+        moved = np.abs(self.theta - self.start)
+        # Errors are those of one parameter where all others are given: the least there are.
+        lost = (curved < _LOST * self.sharpest) & (curved * np.square(_UNKNOWN * moved) < 1)
+        lost &= self.sharpest * np.square(moved) > _FAR**2
+        for k in logarithms:
+            lost[k] = self._is_endless(k)
+        return sorted(np.flatnonzero(lost).tolist(), key=lambda k: -moved[k])
+
+    def _is_endless(self, place: int) -> bool:
+        """Whether a logarithm has grown to where nothing holds it."""
+        steps, grown = NewtonStep(self.sums.gradient, self.sums.curvature), self.theta[place] - self.start[place]
+        lost = steps.errors[place] > max(_ENDLESS, _WORSE * self.first_errors[place])
+        beyond = grown > _BEYOND and self.standing.stalled and math.isinf(steps.distance)
+        return bool(beyond or (grown > _GROWN and lost)) and self._others_are_settled(place)
+
+    def _others_are_settled(self, place: int) -> bool:
+        """Whether all others are near their minimum, were this one held: not where a bad start has led astray."""
+        others = np.delete(np.arange(len(self.sums.gradient)), place)
+        if not len(others):
+            return True
+        steps = NewtonStep(self.sums.gradient[others], self.sums.curvature[np.ix_(others, others)])
+        return steps.distance < _ASTRAY
+
+
+@dataclass(frozen=True)
+class NewtonRaphson:
+    """Newton's method and Fisher scoring, without data and without parameters; see ``Newton``.
+
+    Attributes:
+        expected: whether the expected information takes the place of the Hessian, where it is known in closed form.
+        damping: lambda at the start, above 0, in units of the largest curvature.
+        tolerance: converged, once the step that is left is so small a part of the standard errors.
+
+    Raises:
+        InputError: for an option out of its range.
+    """
+
+    expected: bool = True
+    damping: float = 1e-4
+    tolerance: float = 1e-8
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if not 0 < self.damping < math.inf:
+            msg = f"damping: expected a number above 0, but got {self.damping}"
+            raise InputError(msg)
+        if not 0 < self.tolerance < 1:
+            msg = f"tolerance: expected a part of a standard error, between 0 and 1, but got {self.tolerance}"
+            raise InputError(msg)
+
+    def start(self, theta: Array) -> Start:
+        """The state before anything has been looked at."""
+        return Start(theta, self.expected)
+
+    def advance(self, state: Start | NewtonState, sums: LikelihoodSums) -> NewtonState:
+        """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
+
+        Args:
+            state: before; at its end it stays as it is.
+            sums: over all rows, at its trial.
+
+        Raises:
+            InputError: if the likelihood is not finite at the start.
+        """
+        finite = sums.is_finite()
+        if isinstance(state, Start):
+            if not finite:
+                msg = "the likelihood is not finite at the start; give other starts"
+                raise InputError(msg)
+            return self._begun(state.theta, sums)
+        if state.ended:
+            return state
+        trial, promised = state.proposal
+        after = sums.loss if finite else math.inf
+        gain = gain_ratio(state.loss, after, promised)
+        least = _UNSEEN * max(1.0, abs(state.loss))
+        unseen = abs(promised) <= least
+        if unseen:
+            accepted = finite and NewtonStep(sums.gradient, sums.curvature).distance < state.distance
+        else:
+            accepted = gain > _LEAST_GAIN
+        if accepted:
+            creeps = state.loss - sums.loss <= least and not unseen
+            creeping = state.creeping + 1 if creeps else 0
+            # Full steps once they are trusted: that is what makes the convergence quadratic.
+            damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
+            taken = self._taken(state, trial, sums, damping, creeping)
+            return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
+        if unseen or state.damping > _MOST_DAMPING:
+            return _ended_at_rounding(state)
+        shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
+        return replace(state, damping=shorter)
+
+    def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
+        steps = NewtonStep(sums.gradient, sums.curvature)
+        sharpest = np.abs(sums.curvature.diagonal())
+        return NewtonState(
+            theta.copy(),
+            theta.copy(),
+            sums,
+            sharpest,
+            steps.errors,
+            self._standing(steps.distance),
+            self.expected,
+            self.damping,
+            steps.distance,
+        )
+
+    def _taken(
+        self, state: NewtonState, theta: Array, sums: LikelihoodSums, damping: float, creeping: int
+    ) -> NewtonState:
+        """The state at a trial that was taken."""
+        distance = NewtonStep(sums.gradient, sums.curvature).distance
+        expected, switched = state.expected, state.switched
+        # The Hessian where scoring crawls near the end, and scoring again where the Hessian is no help.
+        if expected and not switched and distance < _CLOSE and distance > _CRAWLING * state.distance:
+            expected, switched = False, True
+        elif switched and not expected and math.isinf(distance):
+            expected = True
+        return NewtonState(
+            theta,
+            state.start,
+            sums,
+            np.maximum(state.sharpest, np.abs(sums.curvature.diagonal())),
+            state.first_errors,
+            self._standing(distance),
+            expected,
+            damping,
+            distance,
+            switched,
+            creeping,
+        )
+
+    def _standing(self, distance: float) -> Standing:
+        if distance <= self.tolerance:
+            return Standing(Finding.DISTANCE_SMALL, distance, self.tolerance)
+        return Standing(Finding.DISTANCE_LEFT, distance)
+
+
+def _share_by_loss(rise: float, promised: float) -> float:
+    """The part of a step at which a parabola through the losses at its ends and the slope has its minimum."""
+    share = promised / (rise + 2 * promised) if math.isfinite(rise) else 0.0
+    return min(max(share, _SHORTEST), _LONGEST)
+
+
+def _ended_at_rounding(state: NewtonState) -> NewtonState:
+    """The end where no step lowers the loss any more."""
+    distance = state.distance
+    if distance <= _NEAR:
+        standing = Standing(Finding.DISTANCE_AT_ROUNDING, distance)
+    elif math.isinf(distance):
+        standing = Standing(Finding.NO_MINIMUM, distance)
+    else:
+        standing = Standing(Finding.NO_DESCENT_BY_DISTANCE, distance, _NEAR)
+    return replace(state, standing=standing)

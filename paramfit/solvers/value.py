@@ -1,0 +1,74 @@
+"""What is compared, saved and restored by its fields."""
+
+from dataclasses import fields
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paramfit.errors import InputError
+
+__all__ = ["Value", "as_plain", "from_plain"]
+
+_KIND = "kind"
+
+
+class Value:
+    """Base of frozen dataclasses (``eq=False``) that hold arrays: equal where their fields are, bit for bit."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is of the same class with the same fields; NaN is equal to NaN."""
+        return type(self) is type(other) and _equal(as_plain(self), as_plain(other))
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
+
+
+def as_plain(value: Any) -> Any:
+    """A value as dictionaries, tuples, numbers and tensors, which a checkpoint can hold (``weights_only``).
+
+    Args:
+        value: a dataclass, an enum's member, an array, a tuple of these, or what is plain already.
+    """
+    if hasattr(value, "__dataclass_fields__"):
+        plain = {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
+        return {_KIND: type(value).__name__, **plain}
+    if isinstance(value, Enum):
+        return {_KIND: type(value).__name__, "value": value.value}
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy())
+    return tuple(map(as_plain, value)) if isinstance(value, tuple | list) else value
+
+
+def from_plain(plain: Any, kinds: tuple[type, ...]) -> Any:
+    """The value that ``as_plain`` was given.
+
+    Args:
+        plain: what it returned.
+        kinds: the dataclasses and enums that may occur in it.
+
+    Raises:
+        InputError: for another dataclass, or a dictionary that none was made into.
+    """
+    if isinstance(plain, dict):
+        named = {kind.__name__: kind for kind in kinds}
+        kind = named.get(plain.get(_KIND, ""))
+        if kind is None:
+            msg = "ckpt_path: the checkpoint holds a solver of another version of paramfit; start anew without it"
+            raise InputError(msg)
+        return kind(**{name: from_plain(part, kinds) for name, part in plain.items() if name != _KIND})
+    if isinstance(plain, Tensor):
+        return plain.numpy().copy()
+    return tuple(from_plain(part, kinds) for part in plain) if isinstance(plain, tuple | list) else plain
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
+    if isinstance(one, tuple):
+        return isinstance(other, tuple) and len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, Tensor):
+        floats = one.is_floating_point()
+        return isinstance(other, Tensor) and np.array_equal(one.numpy(), other.numpy(), equal_nan=floats)
+    return bool(one == other or (one != one and other != other))  # NaN alone is not equal to itself
