@@ -1,23 +1,36 @@
 """Whether a checkpoint, or the data, belong to a task."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+import torch
 from torch import nn
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel, FormulaModel, FunctionModel
-from paramfit.tasks.same_model import check_same_model, described
-
-if TYPE_CHECKING:
-    from paramfit.tasks.base import EstimationTask
+from paramfit.tasks.model_identity import check_identity, described
 
 __all__ = ["check_checkpoint", "check_units", "checkpoint_mark"]
+
+
+class _Marked(Protocol):
+    """What of a task goes into a checkpoint."""
+
+    model: nn.Module
+    updates_per_step: int
+
+    @property
+    def updates(self) -> int: ...
+
+    def inner_optimizer(self) -> torch.optim.Optimizer: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
 
 _AS_IT_IS = (0.0, 1.0)  # shift and scale of an input that is not normalised
 
 
-def checkpoint_mark(task: "EstimationTask") -> dict[str, Any]:
+def checkpoint_mark(task: _Marked) -> dict[str, Any]:
     """What marks a checkpoint as paramfit's: the task, its model, the updates it has made, and its optimizer."""
     optimizer = task.inner_optimizer()
     return {
@@ -30,13 +43,13 @@ def checkpoint_mark(task: "EstimationTask") -> dict[str, Any]:
     }
 
 
-def _options(task: "EstimationTask", group: dict[str, Any]) -> dict[str, Any]:
+def _options(task: _Marked, group: dict[str, Any]) -> dict[str, Any]:
     """The settings of a fresh parameter group that a checkpoint can keep as plain values."""
     plain = {key: value for key, value in group.items() if isinstance(value, int | float | str | None | list | tuple)}
     return {key: value for key, value in plain.items() if key != "params"} | {"updates_per_step": task.updates_per_step}
 
 
-def check_checkpoint(task: "EstimationTask", checkpoint: dict[str, Any], *, resuming: bool) -> None:
+def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: bool) -> None:
     """Refuse a checkpoint that would be loaded wrongly.
 
     Args:
@@ -60,12 +73,12 @@ def check_checkpoint(task: "EstimationTask", checkpoint: dict[str, Any], *, resu
             f" {_listed(ours)}; give --model as it was in that run's config.yaml"
         )
         raise InputError(msg)
-    check_same_model(mark.get("model", {}), task.model)  # which checkpoints of older versions do not hold
+    check_identity(mark.get("model", {}), task.model)  # which checkpoints of older versions do not hold
     if resuming:
         _check_optimizer(task, mark)
 
 
-def _check_optimizer(task: "EstimationTask", mark: dict[str, Any]) -> None:
+def _check_optimizer(task: _Marked, mark: dict[str, Any]) -> None:
     optimizer = task.inner_optimizer()
     if mark["optimizer"] != type(optimizer).__name__:
         msg = (

@@ -26,21 +26,21 @@ class UpdateLog:
         self.count = 0
         self.stop: Stop | None = None
         self.listeners: list[UpdateListener] = []
-        self._next_told = 0
+        self._next_heard = 0
 
     def begin(self) -> None:
         """Ask the listeners what they want to hear."""
-        self._next_told = min((listener.next_update(self.count) for listener in self.listeners), default=0)
+        self._next_heard = min((listener.next_update(self.count) for listener in self.listeners), default=0)
 
     def after_update(self, loss: Tensor) -> bool:
         """Take in one update, given the loss before it; whether the block ends here."""
         self.count += 1
         value = loss.item()
         finite = math.isfinite(value) and all_finite([parameter.grad for parameter in self.parameters])
-        if (self.count == self._next_told or not finite) and self.listeners:
+        if (self.count == self._next_heard or not finite) and self.listeners:
             update = Update(self.count, value, self.parameters)
             for listener in self.listeners:
                 if not finite or listener.next_update(self.count - 1) == self.count:
                     listener.on_update(update)
-            self._next_told = min(listener.next_update(self.count) for listener in self.listeners)
+            self._next_heard = min(listener.next_update(self.count) for listener in self.listeners)
         return not finite or self.stop is not None

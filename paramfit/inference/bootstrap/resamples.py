@@ -99,11 +99,11 @@ class Bootstrap:
 
     def _quantiles(self, shares: Tensor) -> Tensor:
         """For each parameter the quantiles of its estimates, ``(p, k)``; NaN where a share is."""
-        found = torch.full_like(shares, math.nan)
+        quantiles = torch.full_like(shares, math.nan)
         for k, share in enumerate(shares):
             if len(self.estimates) and bool(share.isfinite().all()):
-                found[k] = torch.quantile(self.estimates[:, k], share)
-        return found
+                quantiles[k] = torch.quantile(self.estimates[:, k], share)
+        return quantiles
 
 
 @torch.no_grad()
@@ -185,10 +185,10 @@ def _tail(level: float) -> float:
 
 def _reason(failed: int, resamples: int, undetermined: tuple[str, ...]) -> str | None:
     """One sentence for each kind of what is missing."""
-    told = list(dict.fromkeys(undetermined))
+    sentences = list(dict.fromkeys(undetermined))
     if failed:
-        told.append(
+        sentences.append(
             f"{failed} of {resamples} resamples could not be fitted, since their observations do not determine all"
             " parameters or the steps did not converge; they are left out, which makes errors too small"
         )
-    return "; ".join(told) or None
+    return "; ".join(sentences) or None

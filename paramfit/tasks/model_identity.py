@@ -9,7 +9,7 @@ from paramfit.errors import InputError
 from paramfit.models import FunctionModel, ParametricModel
 from paramfit.results.origin import describe_model, describe_parameters
 
-__all__ = ["check_same_model", "described"]
+__all__ = ["check_identity", "described"]
 
 _ENTRIES = {
     "class": "the model",
@@ -30,12 +30,12 @@ def described(model: nn.Module) -> dict[str, Any]:
         it has none), and ``variables``; of all that declare parameters ``parameters``: for each name its value where
         it is ``fixed``, and its bounds ``lower`` and ``upper``. Starts and units are left out: they change no meaning.
     """
-    found = describe_model(model)
+    description = describe_model(model)
     if isinstance(model, FunctionModel):
-        found |= {"function": _path_of(model.function), "variables": list(model.variables)}
+        description |= {"function": _path_of(model.function), "variables": list(model.variables)}
     if isinstance(model, ParametricModel):
-        found["parameters"] = describe_parameters(model)
-    return found
+        description["parameters"] = describe_parameters(model)
+    return description
 
 
 def _path_of(function: Any) -> str | None:
@@ -43,7 +43,7 @@ def _path_of(function: Any) -> str | None:
     return None if name is None else f"{function.__module__}.{name}"
 
 
-def check_same_model(fitted: Mapping[str, Any], model: nn.Module) -> None:
+def check_identity(fitted: Mapping[str, Any], model: nn.Module) -> None:
     """Refuse a model by which a checkpoint's numbers would be decoded wrongly.
 
     Args:
@@ -58,10 +58,10 @@ def check_same_model(fitted: Mapping[str, Any], model: nn.Module) -> None:
         before, now = fitted.get(entry), ours.get(entry)
         if before is not None and now is not None and not _is_same(before, now):
             _refuse(f"{called} was {_in_words(before)} in the fit", _in_words(now))
-    theirs, known = fitted.get("parameters") or {}, ours.get("parameters") or {}
-    for name in known:
-        if name in theirs and theirs[name] != known[name]:
-            _refuse(f"{name} was fitted with {_limits(theirs[name])}", _limits(known[name]))
+    before, now = fitted.get("parameters") or {}, ours.get("parameters") or {}
+    for name in now:
+        if name in before and before[name] != now[name]:
+            _refuse(f"{name} was fitted with {_limits(before[name])}", _limits(now[name]))
 
 
 def _is_same(one: Any, other: Any) -> bool:
