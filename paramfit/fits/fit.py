@@ -13,7 +13,7 @@ from paramfit.data.arrays import observations_from
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.fits.ending import how_it_ended
-from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
+from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import (
     DistributionModel,
@@ -29,7 +29,6 @@ from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.outcome import Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.passes.look import MOST_ROWS_POLISHED
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.fields import fields_of, reasons
 from paramfit.results.least_squares_summary import summarise_least_squares
@@ -176,7 +175,7 @@ def _by_least_squares(
 ) -> FitResult:
     rows = ResidualRows(fitted, objective)
     rows.check_count(observations.n)
-    state, steps = solve_least_squares(rows, observations, max_iterations, GaussNewton(**options))
+    state, steps = solve_model(rows, observations, GaussNewton(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
     factor = state.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
     summary = summarise_least_squares(
@@ -201,7 +200,7 @@ def _by_likelihood(
             check_observations(start, observations, free_arguments(fitted))
         objective.losses(start, *observations.rows(slice(1)).measured)  # refuses what it has no use for
     terms = LikelihoodTerms(fitted, objective)
-    state, steps = solve_likelihood(terms, observations, max_iterations, NewtonRaphson(**options))
+    state, steps = solve_model(terms, observations, NewtonRaphson(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
     summary = summarise_likelihood(loss, None, [(0.0, 1.0)], None)
     return _result("MaximumLikelihood", how_it_ended(state, fitted, steps), steps, loss, summary, None)

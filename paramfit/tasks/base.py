@@ -28,8 +28,7 @@ from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
-from paramfit.tasks.update_log import UpdateLog
-from paramfit.tasks.updates import UpdateListener
+from paramfit.tasks.updates import UpdateListener, UpdateLog
 
 __all__ = ["EstimationTask"]
 

@@ -9,15 +9,16 @@ from scipy import stats
 from torch import nn
 
 from paramfit.fits.ending import how_it_ended, standing_in_words
-from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
+from paramfit.fits.solved_model import solve_model
 from paramfit.models import DistributionModel, FormulaModel
 from paramfit.objectives import HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.outcome import Status, Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.solvers.gauss_newton import GaussNewtonState
+from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
+from paramfit.solvers.newton_raphson import NewtonRaphson
 from paramfit.solvers.standing import Finding, Standing
 
 X = np.linspace(0.1, 10, 40)
@@ -33,7 +34,7 @@ def peak(**starts: Any) -> FormulaModel:
 def ended(
     model: nn.Module, objective: Objective | None = None, most: int = 1000, rows: Observations = PEAK
 ) -> tuple[GaussNewtonState, Stop]:
-    state, steps = solve_least_squares(ResidualRows(model, objective or SquaredError()), rows, most)
+    state, steps = solve_model(ResidualRows(model, objective or SquaredError()), rows, GaussNewton(), most)
     return state, how_it_ended(state, model, steps)
 
 
@@ -130,7 +131,9 @@ def likeliest(kind: str, parameters: dict[str, Any], sample: np.ndarray) -> Stop
     model = DistributionModel(f"torch.distributions.{kind}", parameters)
     target = torch.from_numpy(np.asarray(sample, dtype=np.float64))
     model.begin_at(target)
-    state, steps = solve_likelihood(LikelihoodTerms(model, NegativeLogLikelihood()), Observations((), target))
+    state, steps = solve_model(
+        LikelihoodTerms(model, NegativeLogLikelihood()), Observations((), target), NewtonRaphson()
+    )
     return how_it_ended(state, model, steps)
 
 

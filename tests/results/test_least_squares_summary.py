@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from paramfit.fits.fit import fit
-from paramfit.fits.solved_model import solve_least_squares
+from paramfit.fits.solved_model import solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import HuberError, Objective, SquaredError
@@ -19,6 +19,7 @@ from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.least_squares_summary import summarise_least_squares
 from paramfit.results.summary import Summary
+from paramfit.solvers.gauss_newton import GaussNewton
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -57,7 +58,7 @@ def summary(
 ) -> Summary:
     """Solve, and sum up."""
     how = objective or SquaredError()
-    solve_least_squares(ResidualRows(model, how), observations)
+    solve_model(ResidualRows(model, how), observations, GaussNewton())
     loss = LossFunction(model, how, observations)
     return summarise_least_squares(loss, None, normalization or [(0.0, 1.0)], None, absolute_sigma=absolute_sigma)
 
