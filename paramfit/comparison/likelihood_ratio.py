@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from paramfit.comparison.compared_run import ComparedRun
 from paramfit.comparison.comparison import NestedTest
-from paramfit.comparison.containment import containment
 from paramfit.comparison.nesting import Nesting, find_nesting
+from paramfit.comparison.nesting_by_fit import containment
 from paramfit.models import FormulaModel
 from paramfit.results.statistics import SigmaIs
 

@@ -17,7 +17,7 @@ from paramfit.results.json_form import from_plain, to_plain
 from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Provenance
 from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
 from paramfit.results.verdict import Verdict
-from paramfit.shown.sentences import sentence, sentences
+from paramfit.shown.words import sentence, sentences
 
 __all__ = ["Estimate", "NamedMatrix", "NormalizedInput", "Record"]
 

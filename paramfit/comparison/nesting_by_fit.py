@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from paramfit.comparison.nesting import undetermined_among
 from paramfit.errors import InputError
-from paramfit.fits.solved_model import solve_least_squares
+from paramfit.fits.solved_model import solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
+from paramfit.solvers.gauss_newton import GaussNewton
 
 __all__ = ["Containment", "containment"]
 
@@ -88,7 +89,7 @@ def _met(model: nn.Module, observations: Observations, namesakes: dict[str, floa
         rows = ResidualRows(model, SquaredError())
         try:
             rows.check_count(observations.n)
-            solve_least_squares(rows, observations, _MOST_STEPS)
+            solve_model(rows, observations, GaussNewton(), _MOST_STEPS)
         except InputError:
             return None
         loss = LossFunction.around(model, SquaredError(), observations)
