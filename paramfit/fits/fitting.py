@@ -152,10 +152,10 @@ def _copied(model: nn.Module) -> nn.Module:
     return fitted.eval()
 
 
-def _check_options(options: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    unknown = [name for name in options if name not in known]
+def _check_options(options: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    unknown = [name for name in options if name not in names]
     if unknown:
-        msg = f"{unknown[0]}: fit has no such option; its solver's are {', '.join(known)}, and there is max_iterations"
+        msg = f"{unknown[0]}: fit has no such option; its solver's are {', '.join(names)}, and there is max_iterations"
         raise InputError(msg)
 
 
