@@ -158,7 +158,7 @@ _NOTHING: Mapping[str, Number] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that is true of a fit. Words are made of it by ``paramfit.shown.sentences.sentence``.
+    """One thing that is true of a fit. Words are made of it by ``paramfit.shown.words.sentence``.
 
     Attributes:
         kind: what it is.

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from paramfit.cli import main
-from paramfit.fits.load import load
+from paramfit.fits.loading import load
 from paramfit.fits.result import FitResult
 
 CONFIGS = Path(__file__).parent.parent / "configs"

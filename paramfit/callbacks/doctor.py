@@ -17,7 +17,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
 from paramfit.results.divergence_cure import cure_of_divergence
 from paramfit.results.verdict import CurvePoint
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton import Newton
 

@@ -73,8 +73,8 @@ class FitEarlyStopping(EarlyStopping):
             return
         value = trainer.callback_metrics.get(self.monitor)
         if value is None:
-            known = ", ".join(sorted(trainer.callback_metrics)) or "none"
-            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {known}"
+            metrics = ", ".join(sorted(trainer.callback_metrics)) or "none"
+            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}"
             raise InputError(msg)
         if not bool(torch.isfinite(value)):
             return

@@ -135,8 +135,8 @@ class ValidationLines(TableForm):
 
     def next_update(self, after: int) -> int:
         """The first three and every so many; and the one before each, at whose end the loss is measured."""
-        told = _first_three_then_every(self.every, after)
-        return told if told == after + 1 else told - 1
+        by_stride = _first_three_then_every(self.every, after)
+        return by_stride if by_stride == after + 1 else by_stride - 1
 
     def lines(self, update: Update) -> str | None:
         """One line at the updates that are told."""

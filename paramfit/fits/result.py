@@ -12,7 +12,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
-from paramfit.fits.ladder import ladder
+from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction

@@ -27,7 +27,7 @@ from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
 from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces, refuse_shapes
 from paramfit.passes.majorised import MajorisedLikelihood
-from paramfit.solvers.likelihood_sums import LikelihoodSums
+from paramfit.solvers.sums import LikelihoodSums
 from paramfit.torch_overhead import one_thread
 
 __all__ = ["LikelihoodTerms"]

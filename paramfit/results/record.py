@@ -17,7 +17,7 @@ from paramfit.results.json_form import from_plain, to_plain
 from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Provenance
 from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
 from paramfit.results.verdict import Verdict
-from paramfit.shown.sentences import sentence, sentences
+from paramfit.shown.words import sentence, sentences
 
 __all__ = ["Estimate", "NamedMatrix", "NormalizedInput", "Record"]
 
@@ -224,8 +224,8 @@ class Record:
     @property
     def record(self) -> "Record":
         """The facts alone, without model and data."""
-        known = {part.name: getattr(self, part.name) for part in fields(Record)}
-        return Record(**{**known, "made_of": self.provenance})
+        facts = {part.name: getattr(self, part.name) for part in fields(Record)}
+        return Record(**{**facts, "made_of": self.provenance})
 
     def to_plain(self) -> dict[str, Any]:
         """What ``estimates.json`` holds, as dictionaries, lists and numbers; words beside the facts."""
@@ -267,11 +267,11 @@ class Record:
                 msg = f"says {form.fingerprint!r:.40} for fingerprint, which cannot be"
                 raise InputError(msg) from None
             made = Provenance(digests, form.model, form.objective, form.bands)
-        known = {key: getattr(form, key) for key in ("task", "status", *_FIGURES, *_STATISTICS)}
+        numbers = {key: getattr(form, key) for key in ("task", "status", *_FIGURES, *_STATISTICS)}
         free = {name: estimate.estimate for name, estimate in form.parameters.items() if not estimate.fixed}
         facts = form.facts
         return cls(
-            **known,
+            **numbers,
             stop_reason=facts.reason,
             method=facts.uncertainty,
             reasons=facts.notes,

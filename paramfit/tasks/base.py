@@ -24,10 +24,9 @@ from paramfit.optimizers import BlockOptimizer
 from paramfit.outcome import Stop
 from paramfit.passes.descent_losses import DescentLosses
 from paramfit.solvers.solver_optimizer import SolverOptimizer
-from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units, checkpoint_mark
+from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
-from paramfit.tasks.update_log import UpdateLog
-from paramfit.tasks.updates import UpdateListener
+from paramfit.tasks.updates import UpdateListener, UpdateLog
 
 __all__ = ["EstimationTask"]
 

@@ -14,7 +14,7 @@ from paramfit.gradients import NumericalGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
 from paramfit.outcome import Status
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer

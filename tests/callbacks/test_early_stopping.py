@@ -9,7 +9,7 @@ from paramfit.callbacks import FitEarlyStopping
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.outcome import Status, Stop
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
 
 

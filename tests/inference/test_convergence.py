@@ -16,7 +16,7 @@ from paramfit.models import GaussianModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.cases import Squares, constant_target, thermometer
 from tests.thermometer import BIAS, CELSIUS, WEIGHT, design
 

@@ -13,7 +13,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.models import PolynomialModel
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.cases import Squares, constant_target
 from tests.inference.likelihoods import LogLinear, likelihood, optimum
 

@@ -16,7 +16,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
-from paramfit.shown.sentences import sentences
+from paramfit.shown.words import sentences
 from tests.inference.cases import thermometer
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT, observations
 

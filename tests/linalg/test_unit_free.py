@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from paramfit.fits.fitting import fit
 
 from paramfit.facts import Fact, FactKind
-from paramfit.fits.fit import fit
 from paramfit.linalg.unit_free import (
     InverseInformation,
     ScaledColumns,
@@ -14,7 +14,7 @@ from paramfit.linalg.unit_free import (
     inverse_information,
 )
 from paramfit.models import FormulaModel
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 
 Array = NDArray[np.float64]
 

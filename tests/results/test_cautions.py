@@ -14,7 +14,7 @@ from paramfit.parameters import ParameterSpec
 from paramfit.results.cautions import cautions_about
 from paramfit.results.record import Estimate
 from paramfit.results.statistics import LeastSquaresStatistics, least_squares_statistics
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 
 NAMES = ("a", "b", "c", "d")
 ESTIMATES = {name: Estimate(1.0, 0.1) for name in NAMES}

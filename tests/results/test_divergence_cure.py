@@ -14,7 +14,7 @@ from paramfit.objectives import AbsoluteError, NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent
 from paramfit.results.divergence_cure import cure_of_divergence
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.cases import thermometer
 
 NOTHING = [nn.Parameter(torch.tensor(0.0))]

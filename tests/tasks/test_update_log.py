@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from paramfit.outcome import Status, Stop
-from paramfit.tasks.update_log import UpdateLog
-from paramfit.tasks.updates import Update
+from paramfit.tasks.updates import Update, UpdateLog
 
 
 class Every:

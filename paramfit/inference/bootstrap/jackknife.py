@@ -40,15 +40,15 @@ def left_out(problem: WeightedLoss) -> Tensor | None:
     """The estimates without each observation, ``(n, p)``, as values within bounds; None if one cannot be fitted."""
     n = problem.loss.n
     at_once = max(1, WEIGHTS_AT_ONCE // n)
-    found = []
+    estimates = []
     for first in range(0, n, at_once):
         weights = torch.ones(min(at_once, n - first), n, dtype=torch.float64)
         weights.diagonal(first).zero_()
         fits = solve_weighted(problem, weights)
         if not bool(fits.converged.all()):
             return None
-        found.append(fits.theta)
-    return problem.loss.natural(torch.cat(found).T).T
+        estimates.append(fits.theta)
+    return problem.loss.natural(torch.cat(estimates).T).T
 
 
 def influences(problem: WeightedLoss) -> Tensor:
@@ -73,5 +73,5 @@ def influences(problem: WeightedLoss) -> Tensor:
     slopes = jacfwd(losses)(torch.zeros(basis.shape[1], dtype=torch.float64))
     hessian = loss.hessian(problem.start) * (loss.n if loss.objective.reduction == "mean" else 1)
     pulls = -torch.linalg.solve(basis.T @ hessian @ basis, slopes.T)
-    found: Tensor = (basis @ pulls).T * loss.slopes(problem.start)
-    return found
+    influence: Tensor = (basis @ pulls).T * loss.slopes(problem.start)
+    return influence

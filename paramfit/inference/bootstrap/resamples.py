@@ -100,11 +100,11 @@ class Bootstrap:
 
     def _quantiles(self, shares: Tensor) -> Tensor:
         """For each parameter the quantiles of its estimates, ``(p, k)``; NaN where a share is."""
-        found = torch.full_like(shares, math.nan)
+        quantiles = torch.full_like(shares, math.nan)
         for k, share in enumerate(shares):
             if len(self.estimates) and bool(share.isfinite().all()):
-                found[k] = torch.quantile(self.estimates[:, k], share)
-        return found
+                quantiles[k] = torch.quantile(self.estimates[:, k], share)
+        return quantiles
 
 
 @torch.no_grad()

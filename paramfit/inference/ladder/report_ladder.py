@@ -8,8 +8,8 @@ from rich.text import Text
 
 from paramfit.inference.ladder.rung import Rung
 from paramfit.shown.digits import value_as_with_error
-from paramfit.shown.sentences import sentence, sentences
 from paramfit.shown.tables import table_of_parameters
+from paramfit.shown.words import sentence, sentences
 
 __all__ = ["ladder_report"]
 

@@ -8,7 +8,7 @@ from paramfit.facts import Reason
 from paramfit.inference.ladder.rung import Rung
 from paramfit.inference.profile.profiles import Profile
 from paramfit.shown.notebook import as_html
-from paramfit.shown.sentences import sentence, sentences
+from paramfit.shown.words import sentence, sentences
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -19,7 +19,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.models import LinearModel
 from paramfit.objectives import HuberError, NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
-from paramfit.shown.sentences import sentence, sentences
+from paramfit.shown.words import sentence, sentences
 from tests.inference.cases import Squares, constant_target
 from tests.inference.likelihoods import GammaSample, LogLinear, likelihood, optimum
 

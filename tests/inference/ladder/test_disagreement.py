@@ -6,7 +6,7 @@ import pytest
 
 from paramfit.inference.ladder.disagreement import disagreements
 from paramfit.inference.ladder.rung import Interval, Rung
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 
 PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
 

@@ -21,7 +21,7 @@ from paramfit.inference.profile.one_parameter import Profile, profile
 from paramfit.models import FormulaModel, GaussianModel, PolynomialModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.likelihoods import GammaSample, PoissonSample, likelihood, optimum
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel, FormulaModel, FunctionModel, GaussianModel
-from paramfit.tasks.same_model import check_same_model, described
+from paramfit.tasks.checkpoint_compatibility import check_identity, described
 
 
 def decay(t: Tensor, rate: Tensor) -> Tensor:
@@ -61,23 +61,23 @@ DIFFERENT = {
 def test_a_model_that_decodes_the_numbers_otherwise_is_refused(case: str) -> None:
     before, now, told = DIFFERENT[case]
     with pytest.raises(InputError, match=told):
-        check_same_model(described(before), now)
-    check_same_model(described(before), before)
-    check_same_model(described(now), now)
+        check_identity(described(before), now)
+    check_identity(described(before), before)
+    check_identity(described(now), now)
 
 
 def test_starts_units_and_spaces_may_differ() -> None:
     before = enzyme({**LOWER, "unit": "mM"})
-    check_same_model(described(before), enzyme({"start": 7.0, "lower": 0.0}, "v*s/(km+s+i)"))
+    check_identity(described(before), enzyme({"start": 7.0, "lower": 0.0}, "v*s/(km+s+i)"))
 
 
 def test_of_a_module_its_class_is_known_wherever_a_script_holds_it() -> None:
     found = described(nn.Linear(1, 1))
     assert found == {"class": "torch.nn.modules.linear.Linear"}
-    check_same_model({"class": "__main__.Linear"}, nn.Linear(1, 1))
+    check_identity({"class": "__main__.Linear"}, nn.Linear(1, 1))
     with pytest.raises(InputError, match="the model was"):
-        check_same_model({"class": "__main__.Curve"}, nn.Linear(1, 1))
+        check_identity({"class": "__main__.Curve"}, nn.Linear(1, 1))
 
 
 def test_a_checkpoint_that_says_nothing_of_its_model_is_taken() -> None:
-    check_same_model({}, enzyme(LOWER))
+    check_identity({}, enzyme(LOWER))

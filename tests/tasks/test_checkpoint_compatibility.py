@@ -14,7 +14,7 @@ from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 from paramfit.models import FormulaModel, FunctionModel, LinearModel, PolynomialModel
 from paramfit.tasks import EstimationTask, LeastSquares, Regression, ThermometerRegression
-from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units
+from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units
 from tests.tasks.conftest import MakeTrainer
 
 
