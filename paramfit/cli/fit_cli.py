@@ -41,8 +41,8 @@ from paramfit.data import gaussian, normalization, table, thermometer
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.files.patterns import table_file
 from paramfit.errors import InputError
+from paramfit.facts import Status
 from paramfit.models import check_input_order
-from paramfit.outcome import Status
 from paramfit.parameters import ParameterSpec
 from paramfit.tasks import EstimationTask, try_model
 

@@ -14,6 +14,7 @@ from paramfit.data.columns import Columns, Labels
 from paramfit.data.described import DescribedData
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
+from paramfit.facts import Stop
 from paramfit.fits.ending import how_it_ended
 from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
@@ -30,7 +31,6 @@ from paramfit.models import (
 )
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.outcome import Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.provenance import Origin

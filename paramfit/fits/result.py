@@ -11,19 +11,18 @@ from rich.console import Console, RenderableType
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
-from paramfit.outcome import Stop
 from paramfit.results.new_rows import columns_of
 from paramfit.results.provenance import Origin
 from paramfit.results.record import NamedMatrix, Record
 from paramfit.results.report import fit_report
 from paramfit.results.summary import Summary
-from paramfit.shown.notebook import as_html
+from paramfit.shown.tables import as_html
 
 __all__ = ["FitResult", "record_of"]
 
