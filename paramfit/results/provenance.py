@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.distributions import Distribution
 
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
 from paramfit.inference.bands import FittedCurve, FittedMean
 from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
