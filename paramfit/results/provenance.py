@@ -230,7 +230,7 @@ class _Distributed(Protocol):
     """A model that is a distribution with a formula for each argument: ``DistributionModel``."""
 
     kind: type[Distribution]
-    variables: Sequence[str]
+    variables: tuple[str, ...]
 
     @property
     def formulas(self) -> Mapping[str, str]: ...
