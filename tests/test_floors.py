@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 import paramfit
 
 PACKAGE = Path(paramfit.__file__).parent

@@ -13,7 +13,6 @@ import scipy.optimize
 import scipy.stats
 import statsmodels.api as sm
 import torch
-from paramfit.fits.fitting import fit
 from torch import nn
 
 import paramfit
@@ -21,6 +20,7 @@ from paramfit.cli import main
 from paramfit.comparison.comparison import NestedTest
 from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
+from paramfit.fits.fitting import fit
 from paramfit.fits.result import FitResult
 from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
 from paramfit.objectives import HuberError

@@ -13,12 +13,12 @@ import pytest
 import scipy.optimize
 import torch
 from lightning.pytorch import Trainer
-from paramfit.fits.fitting import fit
 from rich.console import Console
 from torch import nn
 
 from paramfit.data.table import TableDataModule
 from paramfit.errors import InputError
+from paramfit.fits.fitting import fit
 from paramfit.fits.result import FitResult
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from paramfit.fits.fitting import fit
 from torch import Tensor
 from torch.distributions import Normal
 
 from paramfit.errors import InputError
+from paramfit.fits.fitting import fit
 from paramfit.models import FormulaModel
 from paramfit.objectives import (
     AbsoluteError,

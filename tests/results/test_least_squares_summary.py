@@ -8,10 +8,10 @@ import pytest
 import scipy.optimize
 import scipy.stats
 import torch
-from paramfit.fits.fitting import fit
 from torch import nn
 
 from paramfit.facts import Fact, FactKind
+from paramfit.fits.fitting import fit
 from paramfit.fits.solved_model import solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, LinearModel

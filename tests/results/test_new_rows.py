@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from paramfit.fits.fitting import fit
 
 from paramfit.errors import InputError
+from paramfit.fits.fitting import fit
 from paramfit.fits.result import FitResult
 from paramfit.models import FormulaModel
 from paramfit.results.new_rows import columns_of
