@@ -1,6 +1,6 @@
 """What a result was made of: kept with it in memory, and described in plain data in its file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
