@@ -11,7 +11,7 @@ import pytest
 import paramfit
 from paramfit.cli import main
 from paramfit.facts import Fact, FactKind, Reason
-from paramfit.shown import sentences
+from paramfit.shown import words
 
 X = np.linspace(0.1, 4.0, 30)
 Y = 3 * np.exp(-0.8 * X) + 0.5 + 0.05 * np.random.default_rng(2).normal(size=30)
@@ -51,8 +51,8 @@ FITS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 
 @pytest.fixture
 def nonces(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, kind in enumerate(sentences.WORDS):
-        monkeypatch.setitem(sentences.WORDS, kind, f"zq{number}")
+    for number, kind in enumerate(words.WORDS):
+        monkeypatch.setitem(words.WORDS, kind, f"zq{number}")
 
 
 def facts_in(value: Any) -> Iterator[Fact]:
@@ -88,7 +88,7 @@ EXPECTED = {name: fitted(name) for name in FITS}
 
 
 def test_every_kind_of_fact_has_its_words() -> None:
-    assert set(sentences.WORDS) == set(FactKind)
+    assert set(words.WORDS) == set(FactKind)
 
 
 @pytest.mark.usefixtures("nonces")

@@ -15,7 +15,7 @@ from tests.page import PAGES, REPOSITORY, assert_printed, blocks_of, run_page
 # Every block that is only parsed: it installs, serves, runs the suite, or needs a machine that is not everywhere.
 NOT_RUN = {
     ("README.md", "installs, then fits or runs the suite", "make fit"),
-    ("README.md", "installs", "python3 -m venv .venv"),
+    ("README.md", "installs, then runs the suite", "python3 -m venv .venv"),
     ("callbacks.md", "serves", "tensorboard --logdir lightning_logs"),
     ("speed.md", "takes many minutes", "make benchmark"),
 }

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Fact, FactKind, Status, Stop
 
 __all__ = ["FitEarlyStopping"]
 
@@ -73,8 +72,8 @@ class FitEarlyStopping(EarlyStopping):
             return
         value = trainer.callback_metrics.get(self.monitor)
         if value is None:
-            known = ", ".join(sorted(trainer.callback_metrics)) or "none"
-            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {known}"
+            metrics = ", ".join(sorted(trainer.callback_metrics)) or "none"
+            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}"
             raise InputError(msg)
         if not bool(torch.isfinite(value)):
             return

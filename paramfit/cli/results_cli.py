@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from paramfit.comparison.compare import compare
+from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
-from paramfit.fits.load import load
+from paramfit.fits.loading import load
 from paramfit.results.report import print_report
 
 __all__ = ["run"]

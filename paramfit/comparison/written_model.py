@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from paramfit import distributions
 from paramfit.distributions import log_density
+from paramfit.distributions.families import FAMILIES
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.results.provenance import ModelDescription, ParameterDescription
@@ -54,8 +54,10 @@ class WrittenModel:
     @cached_property
     def limits(self) -> Mapping[str, Any]:
         """The constraint of each argument of the distribution that has one of its own."""
-        found: Any = getattr(self.kind, "arg_constraints", None)
-        return found if isinstance(found, Mapping) else {}  # of Uniform's they are known only once it is made
+        constraints_by_name: Any = getattr(self.kind, "arg_constraints", None)
+        return (
+            constraints_by_name if isinstance(constraints_by_name, Mapping) else {}
+        )  # of Uniform's they are known only once it is made
 
     def _check_arguments(self) -> None:
         if self.kind is None:
@@ -69,15 +71,17 @@ class WrittenModel:
     @property
     def numbers(self) -> list[float]:
         """The numbers in the formulas."""
-        found = {float(number) for formula in self.compiled.values() for number in formula.expression.atoms(sp.Number)}
-        return sorted(found)
+        literals = {
+            float(number) for formula in self.compiled.values() for number in formula.expression.atoms(sp.Number)
+        }
+        return sorted(literals)
 
     @cached_property
     def kind(self) -> type[Distribution] | None:
         """The distribution's class, where it is torch's or ours: a file must not say what is imported."""
         package, _, name = (self.distribution or "").rpartition(".")
-        library = {"torch": torch.distributions, "paramfit": distributions}.get(package.partition(".")[0])
-        kind = getattr(library, name, None)
+        ours = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in FAMILIES}.get(self.distribution or "")
+        kind = getattr(torch.distributions, name, None) if package.startswith("torch.distributions") else ours
         return kind if isinstance(kind, type) and issubclass(kind, Distribution) else None
 
     @property
@@ -100,8 +104,8 @@ class WrittenModel:
         given += [
             values[name] if name in values else torch.tensor([self.fixed[name]]).double() for name in self.parameters
         ]
-        found = {name: formula.value(*given)[0] for name, formula in self.compiled.items()}
-        return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in found.items()}
+        values_by_name = {name: formula.value(*given)[0] for name, formula in self.compiled.items()}
+        return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values_by_name.items()}
 
     def outcome(self, values: Mapping[str, Tensor], columns: Mapping[str, Tensor], target: Tensor) -> Tensor:
         """What tells two models apart: the prediction, or the log density of targets, ``(..., n)``.

@@ -1,73 +1,95 @@
 """A model solved to convergence, without a Trainer."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from paramfit.linalg.lapack import Array
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass
-from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.passes.look import MOST_ROWS_POLISHED, Look, Polish, SlopeLook
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
-from paramfit.solvers.loop import solve
-from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
+from paramfit.solvers.loop import Start, solve
+from paramfit.solvers.newton_raphson import NewtonRaphson
 from paramfit.solvers.parameter_vector import ParameterVector
+from paramfit.solvers.polishing import PolishingState
 
-__all__ = ["solve_least_squares", "solve_likelihood"]
+__all__ = ["MOST_ROWS_POLISHED", "SlopeLook", "solve_model"]
+
+MOST_ROWS_POLISHED = 100_000
+"""Of more rows, no error is so small that the digits a polish wins could matter."""
 
 
-def solve_least_squares(
-    rows: ResidualRows, observations: Observations, most_steps: int = 1000, solver: GaussNewton | None = None
-) -> tuple[GaussNewtonState, int]:
-    """Fit a model in place by least squares.
+def solve_model(
+    pass_: Pass[Any], observations: Observations, solver: GaussNewton | NewtonRaphson, most_steps: int = 1000
+) -> tuple[Any, int]:
+    """Fit a model in place.
 
     Args:
-        rows: of the model and its objective.
+        pass_: ``ResidualRows`` for Gauss-Newton, ``LikelihoodTerms`` for Newton; its model is fitted.
         observations: all rows.
-        most_steps: when to give up.
         solver: with its tolerances.
+        most_steps: when to give up.
 
     Returns:
-        The state as it ended, and the steps it took.
+        The solver's state as it ended, and the steps it took.
 
     Raises:
         InputError: if the model is not finite at the start.
     """
-    solver, vector = solver or GaussNewton(), ParameterVector(rows.parameters)
-    polish = None
-    if observations.n <= MOST_ROWS_POLISHED:
-        polish = Polish(solver, SlopeLook(rows, observations, vector))
-    with torch.inference_mode():  # a tenth quicker than no_grad
-        return _solved(solver, rows, observations, vector, most_steps, polish)
-
-
-def solve_likelihood(
-    terms: LikelihoodTerms, observations: Observations, most_steps: int = 1000, solver: NewtonRaphson | None = None
-) -> tuple[NewtonState, int]:
-    """Fit a model in place by maximum likelihood.
-
-    Args:
-        terms: of the model and its objective.
-        observations: all rows.
-        most_steps: when to give up.
-        solver: with its tolerances.
-
-    Returns:
-        The state as it ended, and the steps it took.
-
-    Raises:
-        InputError: if the likelihood is not finite at the start.
-    """
-    with torch.no_grad():
-        vector = ParameterVector(terms.parameters)
-        return _solved(solver or NewtonRaphson(), terms, observations, vector, most_steps)
-
-
-def _solved(
-    solver: Any, pass_: Pass[Any], observations: Observations, vector: ParameterVector, most: int, polish: Any = None
-) -> tuple[Any, int]:
-    start = solver.start(vector.read())
-    state, steps = solve(solver, start, Look(pass_, observations, vector), most, polish)
-    vector.write(state.theta)
+    vector, polish = ParameterVector(pass_.parameters), None
+    if isinstance(pass_, ResidualRows) and isinstance(solver, GaussNewton) and observations.n <= MOST_ROWS_POLISHED:
+        polish = _Polish(solver, SlopeLook(pass_, observations, vector))
+    # Inference mode is a tenth quicker, but nothing can be differentiated in it.
+    with torch.no_grad() if pass_.differentiates else torch.inference_mode():
+        look = _Look(pass_, observations, vector)
+        state, steps = solve(solver, solver.start(vector.read()), look, most_steps, polish)
+        vector.write(state.theta)
     return state, steps
+
+
+@dataclass(frozen=True)
+class _Look:
+    """From a solver's state to the sums at its trial; the parameters are there afterwards."""
+
+    pass_: Pass[Any]
+    observations: Observations
+    vector: ParameterVector
+
+    def __call__(self, state: Any) -> Any:
+        self.vector.write(state.trial)
+        pass_ = self.pass_.at_start if isinstance(state, Start) else self.pass_
+        return pass_(self.observations, expected=state.expected)
+
+
+@dataclass(frozen=True)
+class SlopeLook:
+    """From the state of a polish to :math:`J^T e` at its trial; the parameters are there afterwards.
+
+    Attributes:
+        rows: whose slope it is.
+        observations: all rows.
+        vector: the model's parameters.
+    """
+
+    rows: ResidualRows
+    observations: Observations
+    vector: ParameterVector
+
+    def __call__(self, state: PolishingState) -> Array:
+        """Look."""
+        if state.trial is not None:
+            self.vector.write(state.trial)
+        return self.rows.slope(self.observations)
+
+
+@dataclass(frozen=True)
+class _Polish:
+    """From a state to the same with its last digits won, where it is near its end; see ``GaussNewton.polished``."""
+
+    solver: GaussNewton
+    look: SlopeLook
+
+    def __call__(self, state: GaussNewtonState) -> GaussNewtonState:
+        return self.solver.polished(state, self.look)

@@ -10,10 +10,9 @@ from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number, without_repetition
-from paramfit.inference.active_bound import parameters_at_bound, without_parameters
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty, without_errors
+from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_errors, without_parameters
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
@@ -64,8 +63,8 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
         if loss.observations.sigma is not None:
             rows = rows / loss.observations.sigma.unsqueeze(1)
         errors = rows[:, -1].detach()
-        seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
-        return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
+        evidence = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
+        return least_squares_uncertainty(loss, theta, evidence, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
         terms = LikelihoodTerms(loss.model, objective)
         kink = terms.kink(loss.observations)
@@ -77,7 +76,7 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
 
 
 def least_squares_uncertainty(
-    loss: LossFunction, theta: Tensor, seen: ResidualFactor, *, absolute_sigma: bool
+    loss: LossFunction, theta: Tensor, evidence: ResidualFactor, *, absolute_sigma: bool
 ) -> Uncertainty:
     r"""Covariance of least-squares estimates from the factor of their Jacobian.
 
@@ -96,19 +95,19 @@ def least_squares_uncertainty(
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
         Peter J. Huber: Robust Regression: Asymptotics, Conjectures and Monte Carlo (1973).
     """
-    n, p = seen.n, len(theta)
-    if not np.isfinite(seen.factor).all():
+    n, p = evidence.n, len(theta)
+    if not np.isfinite(evidence.factor).all():
         return without_errors(Fact(FactKind.JACOBIAN_NOT_FINITE))
-    factor, known = seen.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
+    factor, sigma_is_known = evidence.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
     least = _least_lengths(loss, theta)
     information = inverse_information(factor, loss.names, least)
-    if n <= information.root.shape[1] and not known:
+    if n <= information.root.shape[1] and not sigma_is_known:
         return without_errors(Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": n, "parameters": p}))
-    scale = _scale(loss, seen, information, known=known)
+    scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
     at_bound = parameters_at_bound(loss, theta, scale.spread * information.root)
     if at_bound:
         information = without_parameters(factor, loss.names, at_bound, least)
-        scale = _scale(loss, seen, information, known=known)
+        scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
     root, undetermined = scale.spread * information.root, information.undetermined
     return Uncertainty(
         covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
@@ -133,20 +132,22 @@ class _Scale(NamedTuple):
     noise: float | None
 
 
-def _scale(loss: LossFunction, seen: ResidualFactor, information: InverseInformation, *, known: bool) -> _Scale:
+def _scale(
+    loss: LossFunction, evidence: ResidualFactor, information: InverseInformation, *, sigma_is_known: bool
+) -> _Scale:
     """The spread, by the degrees of freedom that the determined directions leave."""
     determined = information.root.shape[1]
-    freedom = seen.n - determined
+    freedom = evidence.n - determined
     bounded = bool(getattr(loss.model, "transforms", None))
     numbers: dict[str, Number] = {"freedom": freedom, "bounded": bounded}
     if isinstance(loss.objective, RobustError):
-        assert seen.residual is not None
-        spread = _robust_spread(loss.objective, seen.residual, determined)
-        noise = None if known else math.nan  # outliers are no part of what a spread could be estimated from
+        assert evidence.residual is not None
+        spread = _robust_spread(loss.objective, evidence.residual, determined)
+        noise = None if sigma_is_known else math.nan  # outliers are no part of what a spread could be estimated from
         return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.HUBER, numbers=numbers), noise)
-    if known:
+    if sigma_is_known:
         return _Scale(1.0, float(ndtri(0.975)), Fact(FactKind.KNOWN_SIGMA, numbers={"bounded": bounded}), None)
-    spread = math.sqrt(seen.rss / freedom)
+    spread = math.sqrt(evidence.rss / freedom)
     numbers["weighted"] = loss.observations.sigma is not None
     return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.STUDENT_T, numbers=numbers), spread)
 

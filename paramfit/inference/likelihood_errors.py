@@ -10,10 +10,9 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number, without_repetition
-from paramfit.inference.active_bound import parameters_at_bound, without_parameters
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty
+from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_parameters
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature, inverse_information
 
@@ -60,17 +59,17 @@ def likelihood_uncertainty(
         return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
     factor = _root_of(information)
     least = np.zeros(len(theta))
-    found = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
-    undetermined = {k: _in_a_likelihood(why) for k, why in found.undetermined.items()}
+    inverse = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
+    undetermined = {k: _in_a_likelihood(why) for k, why in inverse.undetermined.items()}
     return Uncertainty(
-        covariance=None if len(found.undetermined) == len(theta) else torch.from_numpy(found.root @ found.root.T),
+        covariance=None if len(inverse.undetermined) == len(theta) else torch.from_numpy(inverse.root @ inverse.root.T),
         reasons=without_repetition(list(undetermined.values())),
         quantile=quantile,
         method=method,
-        root=torch.from_numpy(found.root),
+        root=torch.from_numpy(inverse.root),
         undetermined=undetermined,
         at_bound=tuple(bound),
-        directions=tuple(map(_in_a_likelihood, found.directions)),
+        directions=tuple(map(_in_a_likelihood, inverse.directions)),
         kink=kink,
     )
 

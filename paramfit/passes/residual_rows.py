@@ -15,7 +15,7 @@ from paramfit.models import ParametricModel
 from paramfit.objectives import Objective, RobustError, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass, pieces
-from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.sums import Layout, ResidualSums
 
 __all__ = ["ResidualRows"]
 

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from paramfit.errors import InputError
 
-__all__ = ["from_plain", "to_plain"]
+__all__ = ["from_plain", "to_plain", "value_from"]
 
 _NOT_FINITE = {str(value): value for value in (math.inf, -math.inf, math.nan)}
 _WIDTH = 40
@@ -62,7 +62,19 @@ def from_plain(kind: Any, value: Any, place: str = "") -> Any:
         inner = get_args(kind)[1]
         _check(isinstance(value, dict), place, value)
         return {name: from_plain(inner, entry, _within(place, name)) for name, entry in value.items()}
-    return _scalar(kind, value, place)
+    return value if kind is Any else _scalar(kind, value, place)
+
+
+def value_from(source: Mapping[str, Any], key: str, kind: Any, place: str = "") -> Any:
+    """What a mapping in a file has under a key, as ``from_plain`` reads it.
+
+    Raises:
+        InputError: if the key is missing, or its value cannot be.
+    """
+    if key not in source:
+        msg = f"has no {_within(place, key)}, as files of an older version have not"
+        raise InputError(msg)
+    return from_plain(kind, source[key], _within(place, key))
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
@@ -116,11 +128,8 @@ def _dataclass(kind: Any, value: Any, place: str) -> Any:
     _check(isinstance(value, dict), place, value)
     given = {}
     for name, key, hint, is_needed in _form(kind):
-        if key in value:
-            given[name] = from_plain(hint, value[key], _within(place, key))
-        elif is_needed:
-            msg = f"has no {_within(place, key)}, as files of an older version have not"
-            raise InputError(msg)
+        if key in value or is_needed:
+            given[name] = value_from(value, key, hint, place)
     return kind(**given)
 
 

@@ -4,20 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 from paramfit.errors import InputError
-from paramfit.facts import FactKind, Reason
+from paramfit.facts import FactKind, Reason, Status
 from paramfit.inference.bands import FittedCurve
-from paramfit.inference.ladder.rung import Interval, Rung
-from paramfit.inference.ladder.rungs import Ladder
-from paramfit.outcome import Status
+from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.results.fingerprint import Fingerprint
-from paramfit.results.json_form import from_plain, to_plain
+from paramfit.results.json_form import to_plain, value_from
 from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Provenance
 from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
 from paramfit.results.verdict import Verdict
-from paramfit.shown.sentences import sentence, sentences
+from paramfit.shown.words import sentence, sentences
 
 __all__ = ["Estimate", "NamedMatrix", "NormalizedInput", "Record"]
 
@@ -142,12 +140,12 @@ class Record:
 
     task: str
     status: Status
-    stop_reason: Reason
+    stop_reason: Reason = field(metadata={"words": "reason"})
     updates: int
     loss: Mapping[str, float | None]
     n_observations: Mapping[str, int]
     parameters: Mapping[str, Estimate]
-    method: Reason
+    method: Reason = field(metadata={"words": "uncertainty"})
     normalized_input: NormalizedInput | None = None
     original_units: Mapping[str, Estimate] | None = None
     distance_to_optimum_in_standard_errors: float | None = None
@@ -157,12 +155,12 @@ class Record:
     updates_to_converge: int | None = None
     verdict: Verdict | None = None
     verdict_updates: tuple[int, int] | None = None
-    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict, metadata={"words": "notes"})
     covariance: NamedMatrix | None = None
     correlation: NamedMatrix | None = None
     least_squares: LeastSquaresStatistics | None = None
     likelihood: LikelihoodStatistics | None = None
-    cautions: tuple[Reason, ...] = ()
+    cautions: tuple[Reason, ...] = field(default=(), metadata={"words": "warnings"})
     errors_by_way: Ladder | None = None
     made_of: MadeOf | None = field(default=None, repr=False)
 
@@ -224,27 +222,28 @@ class Record:
     @property
     def record(self) -> "Record":
         """The facts alone, without model and data."""
-        known = {part.name: getattr(self, part.name) for part in fields(Record)}
-        return Record(**{**known, "made_of": self.provenance})
+        facts = {part.name: getattr(self, part.name) for part in fields(Record)}
+        return Record(**{**facts, "made_of": self.provenance})
 
     def to_plain(self) -> dict[str, Any]:
         """What ``estimates.json`` holds, as dictionaries, lists and numbers; words beside the facts."""
-        made = self.provenance
+        plain: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
+        for part in _PARTS:
+            value = to_plain(getattr(self, part.name))
+            if (key := part.metadata.get("words")) is not None:
+                plain[key], facts[key] = getattr(self, key), value
+            else:
+                plain[part.name] = value
+        made, ladder = self.provenance, self.errors_by_way
         return {
-            "task": self.task,
-            "status": self.status.value,
-            "reason": self.reason,
-            **{key: to_plain(getattr(self, key)) for key in _FIGURES},
-            "uncertainty": self.uncertainty,
-            "notes": self.notes,
-            **{key: to_plain(getattr(self, key)) for key in _STATISTICS},
-            "warnings": self.warnings,
-            "ladder": None if self.errors_by_way is None else self.errors_by_way.as_dict(),
+            **plain,
+            "ladder": None if ladder is None else ladder.as_dict(),
             "fingerprint": self.fingerprint,
             "model": None if self.model is None else _described(self.model),
             "objective": to_plain(self.objective),
             "bands": None if made is None else to_plain(made.bands),
-            "facts": to_plain(_Facts.of(self)),
+            "facts": {**facts, "ladder": None if ladder is None else to_plain(_LadderFacts.of(ladder))},
         }
 
     def to_json(self) -> str:
@@ -258,27 +257,19 @@ class Record:
         Raises:
             InputError: with words that follow the file's name: what is missing, or what cannot be.
         """
-        form = from_plain(_Form, dict(plain))
-        made = None
-        if form.fingerprint is not None and form.model is not None and form.objective is not None:
-            try:
-                digests = Fingerprint.read(form.fingerprint)
-            except ValueError:
-                msg = f"says {form.fingerprint!r:.40} for fingerprint, which cannot be"
-                raise InputError(msg) from None
-            made = Provenance(digests, form.model, form.objective, form.bands)
-        known = {key: getattr(form, key) for key in ("task", "status", *_FIGURES, *_STATISTICS)}
-        free = {name: estimate.estimate for name, estimate in form.parameters.items() if not estimate.fixed}
-        facts = form.facts
-        return cls(
-            **known,
-            stop_reason=facts.reason,
-            method=facts.uncertainty,
-            reasons=facts.notes,
-            cautions=facts.warnings,
-            errors_by_way=_ladder(form.ladder, facts.ladder, free) if form.ladder and facts.ladder else None,
-            made_of=made,
-        )
+        facts = value_from(plain, "facts", Mapping[str, Any])
+        values = {
+            part.name: value_from(facts, key, hint, "facts")
+            if (key := part.metadata.get("words")) is not None
+            else value_from(plain, part.name, hint)
+            for part, hint in zip(_PARTS, _HINTS, strict=True)
+        }
+        ladder = value_from(plain, "ladder", _LadderForm | None)
+        if ladder is not None:
+            words = value_from(facts, "ladder", _LadderFacts, "facts")
+            free = {name: estimate.estimate for name, estimate in values["parameters"].items() if not estimate.fixed}
+            ladder = _ladder(ladder, words, free)
+        return cls(**values, errors_by_way=ladder, made_of=_provenance(plain))
 
     def __eq__(self, other: object) -> bool:
         """Whether all facts are the same."""
@@ -289,22 +280,8 @@ class Record:
         return hash((self.task, self.status, self.updates, *self.loss.values()))
 
 
-_FIGURES = (
-    "updates",
-    "loss",
-    "n_observations",
-    "parameters",
-    "normalized_input",
-    "original_units",
-    "distance_to_optimum_in_standard_errors",
-    "distances_per_parameter",
-    "learning_rate_limit",
-    "condition_number",
-    "updates_to_converge",
-    "verdict",
-    "verdict_updates",
-)
-_STATISTICS = ("covariance", "correlation", "least_squares", "likelihood")
+_PARTS = tuple(part for part in fields(Record) if part.name not in ("errors_by_way", "made_of"))
+_HINTS = tuple(get_type_hints(Record)[part.name] for part in _PARTS)
 
 
 @dataclass(frozen=True)
@@ -322,25 +299,10 @@ class _LadderFacts:
     rungs: Mapping[str, _RungFacts]
     cautions: tuple[Reason, ...]
 
-
-@dataclass(frozen=True)
-class _Facts:
-    """What the words of a record are made of, under the keys of the words."""
-
-    reason: Reason
-    uncertainty: Reason
-    notes: Mapping[str, tuple[Reason, ...]]
-    warnings: tuple[Reason, ...]
-    ladder: _LadderFacts | None = None
-
     @classmethod
-    def of(cls, record: Record) -> "_Facts":
-        """Of a record."""
-        ladder = None
-        if record.errors_by_way is not None:
-            rungs = {rung.name: _RungFacts(rung.method, rung.reasons) for rung in record.errors_by_way.rungs}
-            ladder = _LadderFacts(rungs, record.errors_by_way.cautions)
-        return cls(record.stop_reason, record.method, record.reasons, record.cautions, ladder)
+    def of(cls, ladder: Ladder) -> "_LadderFacts":
+        """Of a ladder."""
+        return cls({rung.name: _RungFacts(rung.method, rung.reasons) for rung in ladder.rungs}, ladder.cautions)
 
 
 @dataclass(frozen=True)
@@ -359,35 +321,21 @@ class _LadderForm:
     rungs: Mapping[str, _RungForm]
 
 
-@dataclass(frozen=True)
-class _Form:
-    """What a file must hold; words are left out."""
-
-    task: str
-    status: Status
-    updates: int
-    loss: Mapping[str, float | None]
-    n_observations: Mapping[str, int]
-    parameters: Mapping[str, Estimate]
-    normalized_input: NormalizedInput | None
-    original_units: Mapping[str, Estimate] | None
-    distance_to_optimum_in_standard_errors: float | None
-    distances_per_parameter: Mapping[str, float]
-    learning_rate_limit: float | None
-    condition_number: float | None
-    updates_to_converge: int | None
-    verdict: Verdict | None
-    verdict_updates: tuple[int, int] | None
-    covariance: NamedMatrix | None
-    correlation: NamedMatrix | None
-    least_squares: LeastSquaresStatistics | None
-    likelihood: LikelihoodStatistics | None
-    ladder: _LadderForm | None
-    fingerprint: str | None
-    model: ModelDescription | None
-    objective: ObjectiveDescription | None
-    bands: BandRoot | None
-    facts: _Facts
+def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
+    """Data, model and objective, where the file tells them."""
+    digests = value_from(plain, "fingerprint", str | None)
+    model, objective = (
+        value_from(plain, "model", ModelDescription | None),
+        value_from(plain, "objective", ObjectiveDescription | None),
+    )
+    if digests is None or model is None or objective is None:
+        return None
+    try:
+        fingerprint = Fingerprint.read(digests)
+    except ValueError:
+        msg = f"says {digests!r:.40} for fingerprint, which cannot be"
+        raise InputError(msg) from None
+    return Provenance(fingerprint, model, objective, value_from(plain, "bands", BandRoot | None))
 
 
 def _described(model: ModelDescription) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def least_squares_statistics(
     """
     n = len(target)
     freedom = n - p
-    known = sigma is not None and absolute_sigma
+    sigma_is_known = sigma is not None and absolute_sigma
     values = target.numpy()
     if sigma is None:
         weighed, away, log_sigma = values, values - values.mean(), 0.0
@@ -160,7 +160,7 @@ def least_squares_statistics(
         weights = 1 / np.square(errors)
         away, log_sigma = (values - np.average(values, weights=weights)) / errors, float(np.log(errors).sum())
     spread = float(away @ away)
-    if known:
+    if sigma_is_known:
         likelihood = -0.5 * rss - log_sigma - 0.5 * n * math.log(2 * math.pi)
         count = p
     else:
@@ -174,8 +174,8 @@ def least_squares_statistics(
         degrees_of_freedom=freedom,
         residual_sum_of_squares=rss,
         residual_standard_deviation=math.sqrt(rss / freedom) if freedom > 0 else None,
-        chi_square=rss if known else None,
-        chi_square_probability=float(chdtrc(freedom, rss)) if known and freedom > 0 else None,
+        chi_square=rss if sigma_is_known else None,
+        chi_square_probability=float(chdtrc(freedom, rss)) if sigma_is_known and freedom > 0 else None,
         r_squared=1 - rss / spread if spread > 0 else None,
         log_likelihood=likelihood if has_likelihood else None,
         sigma_is=None if sigma is None else SigmaIs.ABSOLUTE if absolute_sigma else SigmaIs.RELATIVE,

@@ -10,22 +10,11 @@ from numpy.typing import NDArray
 from paramfit.linalg.lapack import Array, lengths
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.projection import Linearization
-from paramfit.solvers.standing import Finding, Standing
 from paramfit.solvers.value import Value
 
-__all__ = ["DampedStep", "Tolerances", "gain_ratio", "next_damping", "standing_at"]
+__all__ = ["DampedStep", "gain_ratio", "next_damping"]
 
-_ALMOST_EXACT = 1e-8  # of the target's length
 _EPS = float(np.finfo(np.float64).eps)
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """When a fit has converged; see ``LevenbergMarquardt``."""
-
-    orthogonality: float
-    step: float
-    cost: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,34 +140,3 @@ def next_damping(damping: float, growth: float, gain: float, *, accepted: bool) 
     if accepted:
         return damping * max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3), 2.0
     return damping * growth, growth * 2
-
-
-def standing_at(steps: DampedStep, theta: Array, size_of_target: float, tolerances: Tolerances) -> Standing:
-    """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
-
-    Args:
-        steps: from there.
-        theta: the nonlinear parameters there, ``(m,)``.
-        size_of_target: length of the (weighted) target.
-        tolerances: the thresholds.
-
-    Returns:
-        The places of parameters without influence are numbers among the nonlinear ones.
-    """
-    offset = steps.offset
-    if offset <= tolerances.orthogonality:
-        lost = steps.lost
-        if lost.any():
-            return Standing(Finding.NO_INFLUENCE, offset, places=tuple(np.flatnonzero(lost).tolist()))
-        return Standing(Finding.ORTHOGONAL, offset, tolerances.orthogonality)
-    residual = math.sqrt(max(steps.point.loss, 0.0))
-    if residual <= tolerances.cost * size_of_target:
-        return Standing(Finding.EXACT, residual)
-    if residual > _ALMOST_EXACT * size_of_target:
-        return Standing(Finding.OFFSET_LEFT, offset)
-    # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
-    step, _ = steps.step(0.0)
-    left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
-    if left <= tolerances.step:
-        return Standing(Finding.STEP_SMALL, left, tolerances.step)
-    return Standing(Finding.OFFSET_LEFT, offset)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array, triangle
-from paramfit.solvers.damping import DampedStep, Tolerances, gain_ratio, next_damping, standing_at
+from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
 from paramfit.solvers.divergent_estimates import divergent_parameter, least_relative_error
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
 from paramfit.solvers.projection import Linearization, linearization
-from paramfit.solvers.residual_sums import Layout, ResidualSums
 from paramfit.solvers.standing import Finding, Standing
+from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.solvers.value import Value
 
 __all__ = ["GaussNewton", "GaussNewtonState"]
 
 _EPS = float(np.finfo(np.float64).eps)
+_ALMOST_EXACT = 1e-8  # of the target's length
 _LEAST_GAIN = 1e-4
 _MOST_DAMPING = 1e30
 _SMALL = 1e-1  # a relative offset from which a polish is tried
@@ -133,7 +134,6 @@ class GaussNewton:
     orthogonality: float = 1e-6
     step_tolerance: float = 1e-14
     cost_tolerance: float = 4 * _EPS
-    _tolerances: Tolerances = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -142,8 +142,6 @@ class GaussNewton:
             if not 0 < value < math.inf:
                 msg = f"{name}: expected a number above 0, but got {value}"
                 raise InputError(msg)
-        tolerances = Tolerances(self.orthogonality, self.step_tolerance, self.cost_tolerance)
-        object.__setattr__(self, "_tolerances", tolerances)
 
     def start(self, theta: Array) -> Start:
         """The state before anything has been looked at."""
@@ -202,12 +200,41 @@ class GaussNewton:
     def _judged(self, state: GaussNewtonState) -> GaussNewtonState:
         """The state with its standing, as it looks from a point that was just reached."""
         nonlinear = state.theta[state.layout.nonlinear_places]
-        standing = standing_at(state.steps, nonlinear, state.size_of_target, self._tolerances)
+        standing = self.standing_at(state.steps, nonlinear, state.size_of_target)
         if standing.converged:
             return _converged(state, standing)
         if standing.places:
             standing = replace(standing, places=tuple(state.layout.nonlinear[number] for number in standing.places))
         return replace(state, standing=standing)
+
+    def standing_at(self, steps: DampedStep, theta: Array, size_of_target: float) -> Standing:
+        """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
+
+        Args:
+            steps: from there.
+            theta: the nonlinear parameters there, ``(m,)``.
+            size_of_target: length of the (weighted) target.
+
+        Returns:
+            The places of parameters without influence are numbers among the nonlinear ones.
+        """
+        offset = steps.offset
+        if offset <= self.orthogonality:
+            lost = steps.lost
+            if lost.any():
+                return Standing(Finding.NO_INFLUENCE, offset, places=tuple(np.flatnonzero(lost).tolist()))
+            return Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
+        residual = math.sqrt(max(steps.point.loss, 0.0))
+        if residual <= self.cost_tolerance * size_of_target:
+            return Standing(Finding.EXACT, residual)
+        if residual > _ALMOST_EXACT * size_of_target:
+            return Standing(Finding.OFFSET_LEFT, offset)
+        # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
+        step, _ = steps.step(0.0)
+        left = float((np.abs(step) / np.maximum(np.abs(theta), 1e-300)).max())
+        if left <= self.step_tolerance:
+            return Standing(Finding.STEP_SMALL, left, self.step_tolerance)
+        return Standing(Finding.OFFSET_LEFT, offset)
 
     def _ended_at_rounding(self, state: GaussNewtonState) -> GaussNewtonState:
         residual, offset = abs(float(state.steps.point.factor[-1, -1])), state.steps.offset

@@ -7,8 +7,8 @@ from torch import Tensor
 from paramfit.solvers.damping import DampedStep
 from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
 from paramfit.solvers.projection import Linearization
-from paramfit.solvers.residual_sums import Layout
 from paramfit.solvers.solver_optimizer import SolverOptimizer
+from paramfit.solvers.sums import Layout
 
 __all__ = ["LevenbergMarquardt"]
 

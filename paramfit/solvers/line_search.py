@@ -9,8 +9,7 @@ import numpy as np
 
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import ScaledColumns, ScaledCurvature
-from paramfit.solvers.likelihood_sums import LikelihoodSums
-from paramfit.solvers.residual_sums import ResidualSums
+from paramfit.solvers.sums import LikelihoodSums, ResidualSums
 from paramfit.solvers.value import Value
 
 __all__ = ["Direction", "GaussNewtonSearch", "LineSearch", "LineSearchState", "NewtonSearch"]

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
 from paramfit.solvers.solver_optimizer import SolverOptimizer
+from paramfit.solvers.sums import LikelihoodSums
 
 __all__ = ["Newton"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.damping import gain_ratio
-from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.loop import Start
 from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.standing import Finding, Standing
+from paramfit.solvers.sums import LikelihoodSums
 from paramfit.solvers.value import Value
 
 __all__ = ["NewtonRaphson", "NewtonState"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from paramfit.linalg.lapack import Array, lengths, solve_upper, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
-from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.solvers.value import Value
 
 __all__ = ["Linearization", "linearization"]

@@ -39,7 +39,7 @@ class SolverOptimizer(Optimizer, ABC, Generic[S]):
     task: ClassVar[str]
 
     def __init__(self, params: Iterable[Tensor], solver: Any) -> None:
-        super().__init__(params, {name: value for name, value in asdict(solver).items() if name[0] != "_"})
+        super().__init__(params, asdict(solver))
         if len(self.param_groups) > 1:
             msg = f"{type(self).__name__} solves for all parameters together: give them in one group"
             raise InputError(msg)

@@ -13,7 +13,7 @@ from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer, GradientDescent
 from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.lightnings_own import refuse_lightnings_own
+from paramfit.tasks.manual_optimization import refuse_automatic_options
 
 __all__ = ["HandWrittenDescent"]
 
@@ -58,7 +58,7 @@ class HandWrittenDescent(EstimationTask):
         Raises:
             InputError: for accumulation, clipping or 16-bit precision.
         """
-        refuse_lightnings_own(
+        refuse_automatic_options(
             self.trainer,
             "hand-written gradients know",
             {
@@ -90,8 +90,8 @@ class HandWrittenDescent(EstimationTask):
         loss = block.run(fill_gradients, lambda: optimizer.step(closure=fill_gradients))
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
-            known = {**self.trainer.callback_metrics, "train/loss": loss}
-            if scheduler.monitor in known:
-                scheduler.step(known[scheduler.monitor])
+            monitored = {**self.trainer.callback_metrics, "train/loss": loss}
+            if scheduler.monitor in monitored:
+                scheduler.step(monitored[scheduler.monitor])
         elif scheduler is not None:
             cast("Any", scheduler).step()

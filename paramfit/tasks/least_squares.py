@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.fits.ending import how_it_ended
+from paramfit.fits.solved_model import MOST_ROWS_POLISHED, SlopeLook
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import ParametricModel
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.passes.look import MOST_ROWS_POLISHED, Polish, SlopeLook
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.summary import summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
-from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.solved import UnfinishedEpoch, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 
@@ -102,17 +102,14 @@ class LeastSquares(EstimationTask):
                 return
             total = optimizer.step(sums=sums)  # Lightning's, which counts it
             if observations.n == sums.n <= MOST_ROWS_POLISHED:  # the only batch
-                polish = Polish(solver.solver, SlopeLook(self.rows, observations, solver.vector))
-                solver.go_to(polish(solver.reached))
+                look = SlopeLook(self.rows, observations, solver.vector)
+                solver.go_to(solver.solver.polished(solver.reached, look))
                 if solver.converged:
-                    total = self.objective.total(*self._compared(observations)).item()
+                    total = self.objective.total(self.predicted(observations), *observations.measured).item()
             solver.fill_gradients()
             self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
         if solver.is_done():
             self.request_stop(how_it_ended(solver.reached, self.model, self.updates))
-
-    def _compared(self, observations: Observations) -> tuple[Tensor, Tensor, Tensor | None]:
-        return self.predicted(observations), observations.target, observations.sigma
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
         """The fitted curve with its bands, from the training rows; None where there are no errors.

@@ -19,8 +19,8 @@ from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.precision import dtype_named
 from paramfit.results.summary import summarise
-from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.newton import Newton
+from paramfit.solvers.sums import LikelihoodSums
 from paramfit.tasks.automatic import AutomaticTask
 from paramfit.tasks.solved import UnfinishedEpoch, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
 

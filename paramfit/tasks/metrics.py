@@ -69,7 +69,7 @@ class HeldOutMetrics:
         """The metrics over all batches since the last call, and start anew; empty if there was none."""
         if self._total is None:
             return {}
-        found: dict[str, Tensor] = {"loss": self.objective.finish(self._total, self._count)}
-        found.update(self._metrics.compute())
+        values: dict[str, Tensor] = {"loss": self.objective.finish(self._total, self._count)}
+        values.update(self._metrics.compute())
         self._total = None
-        return found
+        return values

@@ -9,7 +9,7 @@ from paramfit.passes.base import Pass, Sums
 from paramfit.solvers.loop import Start
 from paramfit.solvers.value import as_plain, from_plain
 from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.lightnings_own import refuse_lightnings_own
+from paramfit.tasks.manual_optimization import refuse_automatic_options
 
 __all__ = ["UnfinishedEpoch", "data_of_task", "refuse_other_rows", "refuse_what_solvers_do_not_know"]
 
@@ -98,7 +98,7 @@ def refuse_what_solvers_do_not_know(task: EstimationTask, who: str) -> None:
     Raises:
         InputError: if one of them is on.
     """
-    refuse_lightnings_own(
+    refuse_automatic_options(
         task.trainer,
         f"{who} knows",
         {

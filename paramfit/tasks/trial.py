@@ -29,35 +29,38 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
     """
     model = copy.deepcopy(task.model).eval()
     name = type(model).__name__
-    there = task.in_precision(observations)
-    seen = ", ".join(str(tuple(column.shape)) for column in there.inputs) or "no input"
+    observations = task.in_precision(observations)
+    shapes = ", ".join(str(tuple(column.shape)) for column in observations.inputs) or "no input"
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         try:
-            prediction = model(*there.inputs)
+            prediction = model(*observations.inputs)
         except InputError:
             raise
         except Exception as failure:  # whatever the user's model raises
-            msg = f"model: {name}.forward failed on inputs of shapes {seen}: {_told(failure)}"
+            msg = f"model: {name}.forward failed on inputs of shapes {shapes}: {_in_one_line(failure)}"
             raise InputError(msg) from failure
         if not isinstance(prediction, Tensor | Distribution):
             msg = f"model: {name}.forward returned {type(prediction).__name__}, not a tensor or a distribution"
             raise InputError(msg)
         if isinstance(prediction, Distribution):
-            check_observations(prediction, there, free_arguments(model))
+            check_observations(prediction, observations, free_arguments(model))
         try:
-            losses = task.objective.losses(prediction, *there.measured)
+            losses = task.objective.losses(prediction, *observations.measured)
         except InputError:
             raise
         except (ValueError, RuntimeError, TypeError) as failure:
-            msg = f"model: {name} and the observations do not belong together: {_told(failure)}"
+            msg = f"model: {name} and the observations do not belong together: {_in_one_line(failure)}"
             raise InputError(msg) from failure
-    if isinstance(prediction, Tensor) and not prediction.ndim and there.inputs:
-        msg = f"shapes do not match: {name} gives one value for all {there.n} observations; it must give one for each"
+    if isinstance(prediction, Tensor) and not prediction.ndim and observations.inputs:
+        msg = (
+            f"shapes do not match: {name} gives one value for all {observations.n} observations; it must give one for"
+            " each"
+        )
         raise InputError(msg)
-    if losses.shape != there.target.shape:
+    if losses.shape != observations.target.shape:
         msg = (
             f"shapes do not match: {name} gives {tuple(losses.shape)} losses for a target of"
-            f" {tuple(there.target.shape)}; the model must return one value for each observation"
+            f" {tuple(observations.target.shape)}; the model must return one value for each observation"
         )
         raise InputError(msg)
     if task.automatic_optimization and not losses.requires_grad:
@@ -68,7 +71,7 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
         raise InputError(msg)
 
 
-def _told(failure: BaseException) -> str:
+def _in_one_line(failure: BaseException) -> str:
     """The failure in one line, with the place in the user's own file."""
     frame = traceback.extract_tb(failure.__traceback__)[-1]
     reason = " ".join(str(failure).split())[:300]

@@ -15,7 +15,7 @@ from torch import nn
 
 from paramfit import AnalyticGradient, FixedScale, GradientDescent, HandWrittenDescent, LinearModel
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.outcome import Stop
+from paramfit.facts import Stop
 from paramfit.tasks.updates import Update, UpdateListener
 from tests.quiet import QUIET
 

@@ -10,8 +10,8 @@ import torch
 from paramfit import Fact, FactKind, GradientDescent, HandWrittenDescent, LinearModel, NumericalGradient
 from paramfit.callbacks import DivergenceDetection
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.outcome import Status
-from paramfit.shown.sentences import sentence
+from paramfit.facts import Status
+from paramfit.shown.words import sentence
 from paramfit.tasks.updates import Update
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from paramfit import FitEarlyStopping, ThermometerDataModule
-from paramfit.outcome import Status, Stop
-from paramfit.shown.sentences import sentence
+from paramfit.facts import Status, Stop
+from paramfit.shown.words import sentence
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
 
 

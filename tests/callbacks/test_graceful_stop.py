@@ -8,7 +8,7 @@ import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit import FixedScale, GracefulStop, ThermometerDataModule, ThermometerRegression
-from paramfit.outcome import Status
+from paramfit.facts import Status
 from tests.callbacks.conftest import MakeTrainer
 
 

@@ -26,6 +26,10 @@ class Row:
     def names(self) -> list[str]:
         return [name for name in self.arguments if name not in self.fixed]
 
+    @property
+    def discrete(self) -> bool:
+        return hasattr(self.scipy(), "pmf")
+
     def distribution(self, *shape: int) -> Distribution:
         values = {
             name: torch.full(shape, value, dtype=torch.float64) * self._spread(name, *shape)
@@ -50,7 +54,7 @@ class Row:
     def log_density(self, values: Tensor, **arguments: float) -> Any:
         """SciPy's, at the row's arguments but for those given."""
         truth = self.truth(**{**self.arguments, **arguments})
-        return (truth.logpmf if hasattr(truth, "logpmf") else truth.logpdf)(values.numpy())
+        return (truth.logpmf if self.discrete else truth.logpdf)(values.numpy())
 
 
 class Fisk(type(stats.fisk)):  # type: ignore[misc]  # SciPy is untyped

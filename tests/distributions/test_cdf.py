@@ -10,32 +10,25 @@ import torch
 from torch import Tensor
 from torch.distributions import (
     AffineTransform,
-    Bernoulli,
     Beta,
     Binomial,
     Categorical,
-    Cauchy,
     Distribution,
     Exponential,
     FisherSnedecor,
     Gamma,
-    Geometric,
-    Gumbel,
-    InverseGamma,
-    LogNormal,
     MixtureSameFamily,
-    NegativeBinomial,
     Normal,
     Poisson,
     StudentT,
     TransformedDistribution,
     Uniform,
     VonMises,
-    Weibull,
     constraints,
 )
 
 from paramfit.distributions.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from tests.distributions.families import ROWS
 
 P = torch.tensor([1e-4, 0.025, 0.3, 0.5, 0.9, 0.9999], dtype=torch.float64)
 
@@ -65,29 +58,17 @@ class OwnCounts(Distribution):
 
 
 CONTINUOUS: list[tuple[Distribution, Any]] = [
-    (Normal(number(1.0), number(2.0)), scipy.stats.norm(1, 2)),
-    (Cauchy(number(1.0), number(2.0)), scipy.stats.cauchy(1, 2)),
-    (Gamma(number(2.5), number(0.5)), scipy.stats.gamma(2.5, scale=2)),
-    (InverseGamma(number(2.5), number(0.5)), scipy.stats.invgamma(2.5, scale=0.5)),
     (Beta(number(0.4), number(3.0)), scipy.stats.beta(0.4, 3)),
     (StudentT(number(1.5), number(1.0), number(2.0)), scipy.stats.t(1.5, 1, 2)),
     (FisherSnedecor(number(4.0), number(7.0)), scipy.stats.f(4, 7)),
-    (VonMises(number(0.5), number(2.0)), scipy.stats.vonmises(2.0, 0.5)),
-    (LogNormal(number(0.3), number(0.8)), scipy.stats.lognorm(0.8, scale=math.exp(0.3))),
-    (Weibull(number(2.0), number(1.5)), scipy.stats.weibull_min(1.5, scale=2)),
-    (Gumbel(number(1.0), number(2.0)), scipy.stats.gumbel_r(1, 2)),
     (Uniform(number(1.0), number(2.0)), scipy.stats.uniform(1, 1)),
     (TransformedDistribution(StudentT(number(3.0)), AffineTransform(1.0, 2.0)), scipy.stats.t(3, 1, 2)),
     (OwnGamma(validate_args=False), scipy.stats.gamma(0.7, scale=100)),
+    *((row.distribution(), row.scipy()) for row in ROWS.values() if not row.discrete),
 ]
 DISCRETE: list[tuple[Distribution, Any]] = [
-    (Poisson(number(3.5)), scipy.stats.poisson(3.5)),
-    (Bernoulli(number(0.3)), scipy.stats.bernoulli(0.3)),
-    (Bernoulli(logits=number(0.3)), scipy.stats.bernoulli(1 / (1 + math.exp(-0.3)))),
-    (Binomial(12, number(0.3)), scipy.stats.binom(12, 0.3)),
-    (Geometric(number(0.2)), scipy.stats.geom(0.2, loc=-1)),
-    (NegativeBinomial(number(4.5), number(0.3)), scipy.stats.nbinom(4.5, 0.7)),
     (OwnCounts(validate_args=False), scipy.stats.poisson(3.5)),
+    *((row.distribution(), row.scipy()) for row in ROWS.values() if row.discrete),
 ]
 
 

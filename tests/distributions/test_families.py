@@ -20,7 +20,6 @@ from paramfit.distributions import (
 )
 from paramfit.distributions.arguments import argument_values, rebuilt
 from paramfit.distributions.autograd import curvature_by_autograd, score_by_autograd
-from paramfit.distributions.cdf import cumulative, quantile
 from paramfit.distributions.center import mean_of, median_of
 from paramfit.distributions.families import FAMILIES
 from paramfit.distributions.tails import log_cdf, log_interval, log_survival
@@ -35,10 +34,6 @@ SHARES = np.array([1e-12, 1e-3, 0.3, 0.5, 0.7, 0.999])
 
 def parametrize_rows(names: object = ROWS) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", [pytest.param(ROWS[name], id=name) for name in names])  # type: ignore[attr-defined]
-
-
-def is_discrete(row: Row) -> bool:
-    return hasattr(row.scipy(), "pmf")
 
 
 def test_every_entry_with_a_closed_form_has_a_row() -> None:
@@ -150,7 +145,7 @@ def products_of_scores(row: Row, y: np.ndarray) -> np.ndarray:
 
 def information_by_definition(row: Row) -> np.ndarray:
     truth = row.scipy()
-    if is_discrete(row):
+    if row.discrete:
         y = np.arange(0.0, 400.0)
         y = y[truth.pmf(y) > 0]
         return np.asarray((products_of_scores(row, y) * truth.pmf(y)[:, None, None]).sum(0))
@@ -212,17 +207,6 @@ def test_each_censored_row_is_scipys(row: Row) -> None:
         [truth.logpdf(y), truth.logcdf(y), truth.logsf(y), np.log(truth.cdf(upper) - truth.cdf(y))],
     )
     np.testing.assert_allclose(likelihood.numpy(), expected, rtol=1e-9)
-
-
-@parametrize_rows()
-def test_cumulative_probabilities_and_quantiles_are_scipys(row: Row) -> None:
-    truth, distribution = row.scipy(), row.distribution()
-    shares = torch.tensor([1e-4, 0.025, 0.3, 0.5, 0.9, 0.9999], dtype=torch.float64)
-    y = truth.ppf(shares.numpy())
-    np.testing.assert_allclose(cumulative(distribution, torch.from_numpy(y)).numpy(), truth.cdf(y), rtol=1e-7)
-    if not is_discrete(row):
-        quantiles = quantile(distribution, shares, row.sample(20)).numpy()
-        np.testing.assert_allclose(quantiles, y, rtol=1e-6, atol=1e-9)
 
 
 @parametrize_rows()

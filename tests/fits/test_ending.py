@@ -8,17 +8,17 @@ import torch
 from scipy import stats
 from torch import nn
 
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Status, Stop
 from paramfit.fits.ending import fact_of, how_it_ended
-from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
+from paramfit.fits.solved_model import solve_model
 from paramfit.models import DistributionModel, FormulaModel
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.outcome import Status, Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.shown.sentences import sentence
-from paramfit.solvers.gauss_newton import GaussNewtonState
+from paramfit.shown.words import sentence
+from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
+from paramfit.solvers.newton_raphson import NewtonRaphson
 
 X = np.linspace(0.1, 10, 40)
 PEAK = Observations(
@@ -33,7 +33,7 @@ def peak(**starts: Any) -> FormulaModel:
 def ended(
     model: nn.Module, objective: Objective | None = None, most: int = 1000, rows: Observations = PEAK
 ) -> tuple[GaussNewtonState, Stop]:
-    state, steps = solve_least_squares(ResidualRows(model, objective or SquaredError()), rows, most)
+    state, steps = solve_model(ResidualRows(model, objective or SquaredError()), rows, GaussNewton(), most)
     return state, how_it_ended(state, model, steps)
 
 
@@ -98,7 +98,9 @@ def likeliest(kind: str, parameters: dict[str, Any], sample: np.ndarray) -> Stop
     model = DistributionModel(f"torch.distributions.{kind}", parameters)
     target = torch.from_numpy(np.asarray(sample, dtype=np.float64))
     model.begin_at(target)
-    state, steps = solve_likelihood(LikelihoodTerms(model, NegativeLogLikelihood()), Observations((), target))
+    state, steps = solve_model(
+        LikelihoodTerms(model, NegativeLogLikelihood()), Observations((), target), NewtonRaphson()
+    )
     return how_it_ended(state, model, steps)
 
 

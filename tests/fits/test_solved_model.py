@@ -8,7 +8,7 @@ import scipy.optimize
 import torch
 
 from paramfit.errors import InputError
-from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
+from paramfit.fits.solved_model import solve_model
 from paramfit.models import DistributionModel, FormulaModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
@@ -33,7 +33,7 @@ def values(model: torch.nn.Module) -> list[float]:
 @pytest.mark.parametrize("separate", [True, False], ids=["separated", "together"])
 def test_model_ends_at_scipys_minimum(separate: bool) -> None:
     model = decay()
-    state, steps = solve_least_squares(ResidualRows(model, SquaredError(), separate=separate), ROWS)
+    state, steps = solve_model(ResidualRows(model, SquaredError(), separate=separate), ROWS, GaussNewton())
     expected, _ = scipy.optimize.curve_fit(
         lambda x, a, k, c: a * np.exp(-k * x) + c, X, Y, p0=(3, 0.7, 0.4), xtol=1e-15, ftol=1e-15, gtol=1e-15
     )
@@ -44,21 +44,21 @@ def test_model_ends_at_scipys_minimum(separate: bool) -> None:
 
 def test_solvers_options_are_the_users() -> None:
     coarse = GaussNewton(orthogonality=1e6)
-    _, few = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS, solver=coarse)
-    _, more = solve_least_squares(ResidualRows(decay(k=5), SquaredError()), ROWS)
+    _, few = solve_model(ResidualRows(decay(k=5), SquaredError()), ROWS, coarse)
+    _, more = solve_model(ResidualRows(decay(k=5), SquaredError()), ROWS, GaussNewton())
     assert few < more
 
 
 def test_start_that_is_not_finite_names_the_row() -> None:
     model = FormulaModel("a * log(x)", ["x"], {"a": 1})
     with pytest.raises(InputError, match="row 0"):
-        solve_least_squares(ResidualRows(model, SquaredError()), ROWS)
+        solve_model(ResidualRows(model, SquaredError()), ROWS, GaussNewton())
 
 
 def test_gradient_at_the_end_is_rounding() -> None:
     model = decay()
     rows = ResidualRows(model, SquaredError())
-    solve_least_squares(rows, ROWS)
+    solve_model(rows, ROWS, GaussNewton())
     ((ROWS.target - model(*ROWS.inputs)).square().sum() / 2).backward()
     left = [abs(parameter.grad.item()) for parameter in model.parameters() if parameter.grad is not None]
     assert len(left) == 3
@@ -74,7 +74,7 @@ def test_bounded_fit_is_right_from_wherever_the_unbounded_one_is(bounds: str, st
     x = torch.linspace(0.1, 10, 40, dtype=torch.float64)
     y = 3 * (1 - torch.exp(-0.5 * x))
     model = FormulaModel("b1*(1-exp(-b2*x))", ["x"], {"b1": None, "b2": {"start": start, **BOUNDS[bounds]}})
-    state, _ = solve_least_squares(ResidualRows(model, SquaredError()), Observations((x,), y))
+    state, _ = solve_model(ResidualRows(model, SquaredError()), Observations((x,), y), GaussNewton())
     assert state.standing.converged
     assert model.natural("b2").item() == pytest.approx(0.5, rel=1e-6)
 
@@ -88,12 +88,12 @@ def terms() -> LikelihoodTerms:
 
 def test_rate_of_counts_is_their_mean() -> None:
     counts = terms()
-    state, steps = solve_likelihood(counts, SAMPLE)
+    state, steps = solve_model(counts, SAMPLE, NewtonRaphson())
     assert state.standing.converged
     assert steps < 10
     assert counts.model().mean.item() == pytest.approx(3.0, rel=1e-12)
 
 
 def test_it_gives_up_after_so_many_steps() -> None:
-    state, steps = solve_likelihood(terms(), SAMPLE, 2, NewtonRaphson(damping=100.0))
+    state, steps = solve_model(terms(), SAMPLE, NewtonRaphson(damping=100.0), 2)
     assert (state.ended, steps) == (False, 2)

@@ -12,7 +12,7 @@ from paramfit import Fact, FactKind, GaussianModel, GradientDescent, NegativeLog
 from paramfit.inference.convergence import CONVERGED_BELOW, distance_to_optimum, updates_to_converge
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.cases import Squares, constant_target, thermometer
 from tests.thermometer import BIAS, CELSIUS, WEIGHT, design
 

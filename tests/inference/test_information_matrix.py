@@ -11,7 +11,7 @@ from torch.distributions import Poisson
 from paramfit import Observations, PolynomialModel, SquaredError
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.loss_function import LossFunction
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.cases import Squares, constant_target
 from tests.inference.likelihoods import LogLinear, likelihood, optimum
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from paramfit import Fact, FactKind, FormulaModel, GaussianModel, LinearModel, Observations, PolynomialModel
-from paramfit.inference.closed_forms import closed_form
+from paramfit.inference.convergence import closed_form
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, SquaredError
-from paramfit.shown.sentences import sentences
+from paramfit.shown.words import sentences
 from tests.inference.cases import thermometer
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT, observations
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from paramfit import GaussianModel, LinearModel, NegativeLogLikelihood, Observations, PolynomialModel, SquaredError
-from paramfit.inference.closed_forms import closed_form
+from paramfit.inference.convergence import closed_form
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import AbsoluteError, Objective
 from tests.inference.cases import Wide, thermometer

@@ -12,7 +12,7 @@ from paramfit.linalg.unit_free import (
     column_lengths,
     inverse_information,
 )
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 
 Array = NDArray[np.float64]
 

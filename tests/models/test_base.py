@@ -1,13 +1,22 @@
-"""Broadcasting over leading parameter dimensions, which all models share."""
+"""What all models share: broadcasting over leading parameter dimensions, and the order of input columns."""
 
 import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
-from paramfit import InputError, LinearModel, PolynomialModel, SquaredError
+from paramfit import (
+    DistributionModel,
+    FormulaModel,
+    FunctionModel,
+    InputError,
+    LinearModel,
+    PolynomialModel,
+    SquaredError,
+)
+from paramfit.models import check_input_order
 from paramfit.models.base import start_value
 
 SCALAR_INPUT, ELEVEN_ROWS = torch.tensor(2.0), torch.linspace(-1, 1, 11)
@@ -73,3 +82,22 @@ def test_mismatched_shapes_are_refused_and_both_named(weight: tuple[int, ...], b
 def test_start_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(InputError, match="weight: a start must be a finite number"):
         start_value("weight", value, torch.float32)
+
+
+MODELS = {
+    "formula": FormulaModel("a * c / t", ["c", "t"], {"a": 1.0}),
+    "function": FunctionModel(lambda c, t, a: a * c / t, ["c", "t"], {"a": 1.0}),
+    "distribution": DistributionModel("torch.distributions.Poisson", {"rate": "exp(a*c/t)"}, {"a": 0.0}, ["c", "t"]),
+}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_the_same_names_in_another_order_are_refused(model: nn.Module) -> None:
+    with pytest.raises(InputError, match=r"^inputs: the columns are t, c, but the model's variables are c, t"):
+        check_input_order(model, ["t", "c"])
+
+
+@pytest.mark.parametrize("inputs", [["c", "t"], ["conc", "temp"], ["t", "x"], ["t"]])
+@pytest.mark.parametrize("model", [*MODELS.values(), nn.Linear(2, 1)], ids=[*MODELS, "module"])
+def test_other_names_are_matched_by_position(model: nn.Module, inputs: list[str]) -> None:
+    check_input_order(model, inputs)

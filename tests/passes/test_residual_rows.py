@@ -25,7 +25,7 @@ from paramfit.objectives import (
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.projection import linearization
-from paramfit.solvers.residual_sums import ResidualSums
+from paramfit.solvers.sums import ResidualSums
 
 
 class Plain(nn.Module):

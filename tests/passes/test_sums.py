@@ -19,7 +19,7 @@ from paramfit.passes.base import Pass
 from paramfit.passes.descent_losses import DescentLosses, DescentSums
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.solvers.residual_sums import ResidualSums
+from paramfit.solvers.sums import ResidualSums
 
 N = 24
 X = torch.linspace(0.1, 3.0, N, dtype=torch.float64)

@@ -16,8 +16,8 @@ from torch import Tensor
 from paramfit import EstimationTask, FixedScale, GradientDescent, LinearModel, SquaredError, ThermometerDataModule
 from paramfit.callbacks import DivergenceDetection, EpochTable, FitReport, GradientLines
 from paramfit.callbacks.run import task_of
+from paramfit.facts import Status
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
-from paramfit.outcome import Status
 from paramfit.tasks import HandWrittenDescent, ThermometerRegression
 from paramfit.tasks.updates import Update
 from tests.quiet import QUIET

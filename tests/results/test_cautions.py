@@ -12,7 +12,7 @@ from paramfit import Estimate, Fact, FactKind, ParameterSpec
 from paramfit.inference.uncertainty import Uncertainty, without_errors
 from paramfit.results.cautions import cautions_about
 from paramfit.results.statistics import LeastSquaresStatistics, least_squares_statistics
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 
 NAMES = ("a", "b", "c", "d")
 ESTIMATES = {name: Estimate(1.0, 0.1) for name in NAMES}

@@ -8,10 +8,9 @@ from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 
 from paramfit import AbsoluteError, GaussianModel, GradientDescent, NegativeLogLikelihood, Observations
-from paramfit.inference.descent_stability import stability
+from paramfit.inference.descent_stability import cure_of_divergence, stability
 from paramfit.inference.loss_function import LossFunction
-from paramfit.results.divergence_cure import cure_of_divergence
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.cases import thermometer
 
 NOTHING = [nn.Parameter(torch.tensor(0.0))]

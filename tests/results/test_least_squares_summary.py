@@ -11,15 +11,16 @@ import torch
 from torch import nn
 
 from paramfit.facts import Fact, FactKind
-from paramfit.fits.fit import fit
-from paramfit.fits.solved_model import solve_least_squares
+from paramfit.fits.fitting import fit
+from paramfit.fits.solved_model import solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import HuberError, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.summary import Summary, summarise
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
+from paramfit.solvers.gauss_newton import GaussNewton
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -58,7 +59,7 @@ def summary(
 ) -> Summary:
     """Solve, and sum up."""
     how = objective or SquaredError()
-    solve_least_squares(ResidualRows(model, how), observations)
+    solve_model(ResidualRows(model, how), observations, GaussNewton())
     loss = LossFunction(model, how, observations)
     return summarise(loss, None, normalization or [(0.0, 1.0)], None, absolute_sigma=absolute_sigma)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from paramfit import FitResult, FormulaModel, InputError, fit
-from paramfit.results.new_rows import columns_of
+from paramfit.fits.result import columns_of
 
 KINDS: dict[str, Callable[[list[float]], Any]] = {
     "list": list,

@@ -3,7 +3,7 @@
 import pytest
 
 from paramfit.results.verdict import CurvePoint, Verdict, fit_verdict
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 
 OVERFITTING = [(0, 10.0, 10.0), (100, 4.0, 5.0), (200, 2.0, 4.0), (300, 1.0, 5.0), (400, 0.5, 7.0)]
 STILL_FALLING = [(0, 10.0, 11.0), (100, 8.0, 9.0), (200, 6.0, 7.0), (300, 4.0, 5.0), (400, 2.0, 3.0)]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from paramfit.solvers.damping import DampedStep, Tolerances, gain_ratio, next_damping, standing_at
+from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
+from paramfit.solvers.gauss_newton import GaussNewton
 from paramfit.solvers.projection import Linearization
 from paramfit.solvers.standing import Finding
 
@@ -146,7 +147,7 @@ def test_damping_after_failures_grows_ever_faster() -> None:
     assert dampings == [2.0, 8.0, 64.0, 1024.0]
 
 
-TOLERANCES = Tolerances(orthogonality=1e-8, step=1e-12, cost=1e-15)
+SOLVER = GaussNewton(orthogonality=1e-8, step_tolerance=1e-12, cost_tolerance=1e-15)
 LEFT = damped(JACOBIAN, RESIDUAL, 0.0)
 
 
@@ -165,7 +166,7 @@ LEFT = damped(JACOBIAN, RESIDUAL, 0.0)
 def test_a_point_is_a_minimum_for_one_of_three_reasons(
     residual: Array, theta: Array, size_of_target: float, finding: Finding
 ) -> None:
-    standing = standing_at(DampedStep(point(residual=residual)), theta, size_of_target, TOLERANCES)
+    standing = SOLVER.standing_at(DampedStep(point(residual=residual)), theta, size_of_target)
     assert standing.finding is finding
     assert standing.converged is (finding is not Finding.OFFSET_LEFT)
 
@@ -182,6 +183,6 @@ def test_minimum_of_some_parameters_only_is_none_and_tells_which_are_lost(
     at_bound: NDArray[np.bool_] | None, lost: tuple[int, ...]
 ) -> None:
     rest = RESIDUAL - IDLE[:, 0] * (IDLE[:, 0] @ RESIDUAL) / (IDLE[:, 0] @ IDLE[:, 0])
-    standing = standing_at(DampedStep(point(IDLE, rest), at_bound=at_bound), np.ones(3), 1.0, TOLERANCES)
+    standing = SOLVER.standing_at(DampedStep(point(IDLE, rest), at_bound=at_bound), np.ones(3), 1.0)
     assert standing.places == lost
     assert standing.converged is (not lost)

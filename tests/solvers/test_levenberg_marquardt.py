@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.errors import InputError
+from paramfit.fits.solved_model import SlopeLook
 from paramfit.models import FormulaModel, PolynomialModel
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations
-from paramfit.passes.look import Polish, SlopeLook
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
-from paramfit.solvers.residual_sums import Layout, ResidualSums
 from paramfit.solvers.standing import Finding
+from paramfit.solvers.sums import Layout, ResidualSums
 
 
 def vector(*values: float) -> Tensor:
@@ -339,8 +339,7 @@ def test_polish_wins_digits_of_a_stiff_polynomial() -> None:
         return max(abs(found / true - 1) for found, true in zip(ours, exact, strict=True))
 
     before = worst()
-    polish = Polish(solver.solver, SlopeLook(sums, rows, solver.vector))
-    solver.go_to(polish(solver.reached))
+    solver.go_to(solver.solver.polished(solver.reached, SlopeLook(sums, rows, solver.vector)))
     assert worst() < min(1e-7, 0.5 * before)
 
 

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.line_search import GaussNewtonSearch, LineSearchState, NewtonSearch
 from paramfit.solvers.loop import solve
-from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.sums import Layout, LikelihoodSums, ResidualSums
 
 Function = Callable[[Tensor], Tensor]
 

@@ -21,9 +21,9 @@ from paramfit.models import DistributionModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.solvers.likelihood_sums import LikelihoodSums
 from paramfit.solvers.newton import Newton
 from paramfit.solvers.standing import Finding
+from paramfit.solvers.sums import LikelihoodSums
 
 Function = Callable[[Tensor], Tensor]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from paramfit.solvers.projection import Linearization, linearization
-from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.sums import Layout, ResidualSums
 
 # f(x) = c exp(-k x) + d + sin(m x), theta = (c, k, d, m): linear in c and d, not in k and m.
 LAYOUT = Layout(linear=(0, 2), nonlinear=(1, 3), slopes=((0, 0), (None, 1)))

@@ -21,9 +21,9 @@ from paramfit.callbacks import (
     FitReport,
 )
 from paramfit.data.thermometer import ThermometerDataModule
+from paramfit.facts import Status
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, SquaredError
-from paramfit.outcome import Status
 from paramfit.tasks import HandWrittenDescent, LeastSquares, Regression
 from tests.callbacks.conftest import events_of
 from tests.own_module import OwnModule

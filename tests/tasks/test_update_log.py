@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from paramfit.outcome import Status, Stop
-from paramfit.tasks.update_log import UpdateLog
-from paramfit.tasks.updates import Update, parameter_values
+from paramfit.facts import Status, Stop
+from paramfit.tasks.updates import Update, UpdateLog, parameter_values
 
 
 class Every:

@@ -45,32 +45,32 @@ class BatchedPredictions:
 
     def over(self, observations: Observations) -> "BatchedPredictions":
         """The same for other observations."""
-        found = copy.copy(self)
-        found.loss = LossFunction.around(self.loss.model, self.loss.objective, observations)
-        return found
+        others = copy.copy(self)
+        others.loss = LossFunction.around(self.loss.model, self.loss.objective, observations)
+        return others
 
     def losses(self, theta: Tensor) -> Tensor:
         """The loss of each observation, ``(B, p)`` to ``(B, n)``, differentiable by theta."""
         if not self.broadcasts:
-            found: Tensor = vmap(self._single_losses)(theta)
-            return found
+            losses: Tensor = vmap(self._single_losses)(theta)
+            return losses
         predicted = functional_call(self.loss.model, self._named(theta), self.loss.observations.inputs)
         return self._per_observation(predicted).expand(len(theta), self.loss.n)
 
     def rows(self, theta: Tensor) -> Tensor:
         """The Jacobian's columns and last the residual ``target - prediction``, over sigma: ``(p + 1, B, n)``."""
         data = self.loss.observations
-        found = theta.new_empty(theta.shape[1] + 1, len(theta), self.loss.n)
+        rows = theta.new_empty(theta.shape[1] + 1, len(theta), self.loss.n)
         if self.jacobian_broadcasts:
             named = {f"model.{name}": value for name, value in self._named(theta).items()}
             predicted, columns = functional_call(self._joint, named, data.inputs)  # type: ignore[arg-type]
             for place, name in enumerate(self.loss.names):
-                found[place] = columns[name]
+                rows[place] = columns[name]
         else:
             predicted = vmap(self.loss.prediction)(theta)
-            found[:-1] = vmap(jacfwd(self.loss.prediction))(theta).permute(2, 0, 1)
-        torch.sub(data.target, predicted, out=found[-1])
-        return found if data.sigma is None else found.div_(data.sigma)
+            rows[:-1] = vmap(jacfwd(self.loss.prediction))(theta).permute(2, 0, 1)
+        torch.sub(data.target, predicted, out=rows[-1])
+        return rows if data.sigma is None else rows.div_(data.sigma)
 
     def _named(self, theta: Tensor) -> dict[str, Tensor]:
         return dict(zip(self.loss.names, theta.unbind(1), strict=True))
@@ -94,11 +94,11 @@ class BatchedPredictions:
     def _jacobian_agrees(self, points: Tensor) -> bool:
         self.jacobian_broadcasts = True
         try:
-            found = self.rows(points)
+            at_once = self.rows(points)
         except Exception:  # as above
             return False
         self.jacobian_broadcasts = False
-        return _same(found, self.rows(points))
+        return _same(at_once, self.rows(points))
 
     def _try_vmap(self, points: Tensor) -> None:
         try:

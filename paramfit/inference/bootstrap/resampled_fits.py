@@ -93,16 +93,16 @@ class ResampledNewton:
             before=nothing,
         )
 
-    def advance(self, fits: ResampledFits, there: Expansion) -> ResampledFits:
+    def advance(self, fits: ResampledFits, expansion: Expansion) -> ResampledFits:
         """The fits after a look at the trials of those that go on."""
         if fits.here is None:
-            return self._proposed(fits, fits.theta, there, fits.damping, fits.growth, fits.before)
+            return self._proposed(fits, fits.theta, expansion, fits.damping, fits.growth, fits.before)
         best = fits.theta[fits.active]
-        better = _is_finite(there) & (there.value <= fits.here.value + self.problem.rounding)
+        better = _is_finite(expansion) & (expansion.value <= fits.here.value + self.problem.rounding)
         taken = torch.where(better.unsqueeze(1), fits.trial, best)
         before = torch.where(better & (fits.damping == 0), fits.length, 0.0)
         damping, growth = _next_damping(fits.damping, fits.growth, better)
-        return self._proposed(fits, taken, fits.here.updated(there, better), damping, growth, before)
+        return self._proposed(fits, taken, fits.here.updated(expansion, better), damping, growth, before)
 
     def _proposed(
         self, fits: ResampledFits, best: Tensor, here: Expansion, damping: Tensor, growth: Tensor, before: Tensor

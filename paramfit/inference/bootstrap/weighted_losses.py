@@ -18,7 +18,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, ScaledCurvature, inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
-from paramfit.shown.sentences import sentences
+from paramfit.shown.words import sentences
 
 __all__ = [
     "WEIGHTS_AT_ONCE",

@@ -10,8 +10,7 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Number, Reason, with_cure
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.ladder.disagreement import BOOTSTRAP, EXPECTED, OBSERVED, PROFILE, SANDWICH, disagreements
-from paramfit.inference.ladder.rung import Interval, Rung
-from paramfit.inference.ladder.rungs import Ladder
+from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.one_parameter import profile as profile_of
 from paramfit.inference.profile.profiles import Profile
@@ -111,7 +110,7 @@ class _Climber:
         self.absolute_sigma = absolute_sigma
         self.quantile = errors.quantile if math.isfinite(errors.quantile) else float(ndtri((1 + _LEVEL) / 2))
         self.least_squares = isinstance(loss.objective, SquaredError)
-        self.known = loss.observations.sigma is not None and absolute_sigma
+        self.sigma_is_known = loss.observations.sigma is not None and absolute_sigma
         self.held = errors.at_bound
         self.profiles: dict[str, Profile] = {}
         self.cautions: list[Reason] = [Fact(FactKind.HELD_AT_BOUND, (loss.names[k],)) for k in self.held]
@@ -124,11 +123,11 @@ class _Climber:
         slopes = loss.slopes(self.theta).abs()
         spread = (covariance.diagonal().clamp_min(0).sqrt() * slopes).tolist()
         values = loss.natural(self.theta).tolist()
-        half, told = self.quantile, self._told()
+        half, determined = self.quantile, self._with_error()
         intervals: dict[str, Interval] = {
-            own: (values[k] - half * spread[k], values[k] + half * spread[k]) for k, own in told
+            own: (values[k] - half * spread[k], values[k] + half * spread[k]) for k, own in determined
         }
-        return Rung(name, {own: spread[k] for k, own in told}, intervals, method, reasons)
+        return Rung(name, {own: spread[k] for k, own in determined}, intervals, method, reasons)
 
     def observed(self) -> Rung:
         """The inverse Hessian."""
@@ -140,7 +139,7 @@ class _Climber:
             else:
                 self.cautions += self.errors.directions
             return self._rung(OBSERVED, self.errors.covariance, self.errors.method, self.errors.reasons)
-        method = Fact(FactKind.HESSIAN_OF_RSS, numbers={"known": self.known})
+        method = Fact(FactKind.HESSIAN_OF_RSS, numbers={"known": self.sigma_is_known})
         if self.errors.covariance is None:
             return Rung(OBSERVED, None, {}, method, self.errors.reasons)
         covariance, reason = observed_covariance(self.loss, self.theta, held=self.held, variance=self.errors.spread**2)
@@ -179,19 +178,21 @@ class _Climber:
         """The interval in which the likelihood is not much lower."""
         method = Fact(FactKind.PROFILE_LIKELIHOOD)
         if self.least_squares:
-            method = Fact(FactKind.PROFILE_RSS, numbers={"known": self.known})
+            method = Fact(FactKind.PROFILE_RSS, numbers={"known": self.sigma_is_known})
         covariance = self.errors.covariance
         if covariance is None or not self.errors.spread > 0:
             return Rung(PROFILE, None, {}, method, self.errors.reasons or (Fact(FactKind.RESIDUALS_ZERO),))
         for k, name in enumerate(self.loss.names):
             if k in self.held or not covariance[k, k] > 0:
                 continue
-            found = profile_of(
+            followed = profile_of(
                 self.loss, self.theta, covariance, k, _LEVEL, absolute_sigma=self.absolute_sigma, held=self.held
             )
-            self.profiles[name] = found
-            self.cautions += found.notes
-        intervals: dict[str, Interval] = {name: (found.lower, found.upper) for name, found in self.profiles.items()}
+            self.profiles[name] = followed
+            self.cautions += followed.notes
+        intervals: dict[str, Interval] = {
+            name: (followed.lower, followed.upper) for name, followed in self.profiles.items()
+        }
         return Rung(PROFILE, None, intervals, method)
 
     def bootstrapped(self, resamples: int, seed: int, progress: Callable[[int], None] | None) -> list[Rung]:
@@ -201,26 +202,26 @@ class _Climber:
         from paramfit.inference.bootstrap.resamples import bootstrap
 
         try:
-            found = bootstrap(self.loss, self.theta, resamples, seed, progress, self.held)
+            resampled = bootstrap(self.loss, self.theta, resamples, seed, progress, self.held)
         except InputError as failure:  # the other rungs stand without it
             refused = Fact(FactKind.REFUSED, numbers={"message": str(failure)})
             self.cautions.append(refused)
             return self._not_resampled(refused)
-        if not found.is_telling:
-            few = Fact(FactKind.RESAMPLES_NOT_TELLING, numbers={"failed": found.failed, "resamples": resamples})
+        if not resampled.is_telling:
+            few = Fact(FactKind.RESAMPLES_NOT_TELLING, numbers={"failed": resampled.failed, "resamples": resamples})
             self.cautions.append(Fact(FactKind.OF_THE_BOOTSTRAP, cause=few, cure=Fact(FactKind.OTHERS_NOT_ALIKE)))
             return self._not_resampled(few)
-        if found.failed:
-            self.cautions += [Fact(FactKind.OF_THE_BOOTSTRAP, cause=reason) for reason in found.reasons]
-        numbers: dict[str, Number] = {"resamples": resamples - found.failed, "seed": seed}
-        scatter = found.standard_errors.tolist()
-        errors = {name: scatter[k] for k, name in self._told() if not math.isnan(scatter[k])}
+        if resampled.failed:
+            self.cautions += [Fact(FactKind.OF_THE_BOOTSTRAP, cause=reason) for reason in resampled.reasons]
+        numbers: dict[str, Number] = {"resamples": resamples - resampled.failed, "seed": seed}
+        scatter = resampled.standard_errors.tolist()
+        errors = {name: scatter[k] for k, name in self._with_error() if not math.isnan(scatter[k])}
         return [
             Rung(name, errors, self._ends(ends), Fact(kind, numbers=numbers))
             for name, kind, ends in zip(
                 BOOTSTRAP,
                 (FactKind.PERCENTILES, FactKind.BCA_QUANTILES),
-                (found.percentile(_LEVEL), found.bca(_LEVEL)),
+                (resampled.percentile(_LEVEL), resampled.bca(_LEVEL)),
                 strict=True,
             )
         ]
@@ -229,7 +230,7 @@ class _Climber:
     def _not_resampled(reason: Reason) -> list[Rung]:
         return [Rung(name, None, {}, Fact(FactKind.NO_RESAMPLES), (reason,)) for name in BOOTSTRAP]
 
-    def _told(self) -> list[tuple[int, str]]:
+    def _with_error(self) -> list[tuple[int, str]]:
         """Numbers and names of the parameters that have an error."""
         without = {*self.errors.undetermined, *self.held}
         return [(k, name) for k, name in enumerate(self.loss.names) if k not in without]
@@ -239,5 +240,5 @@ class _Climber:
         rows = ends.tolist()
         return {
             name: (None if math.isnan(rows[k][0]) else rows[k][0], None if math.isnan(rows[k][1]) else rows[k][1])
-            for k, name in self._told()
+            for k, name in self._with_error()
         }

@@ -7,8 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from paramfit.data.censoring.rows import censored, check_censored
-from paramfit.data.censoring.words import complaint_about_word, status_of_word, statuses_of_words
+from paramfit.data.censored_rows import (
+    censored,
+    check_censored,
+    complaint_about_word,
+    status_of_word,
+    statuses_of_words,
+)
 from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
 

@@ -15,7 +15,7 @@ from paramfit.inference.ladder.builder import build_ladder
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import HuberError, SquaredError
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.likelihoods import GammaSample, LogLinear, likelihood, optimum
 
 X = np.linspace(0, 4, 60)

@@ -18,7 +18,7 @@ from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.one_parameter import Profile, profile
 from paramfit.models import FormulaModel, GaussianModel, PolynomialModel
-from paramfit.shown.sentences import sentence
+from paramfit.shown.words import sentence
 from tests.inference.likelihoods import GammaSample, PoissonSample, likelihood, optimum
 
 RANDOM = np.random.default_rng(3)

@@ -13,7 +13,7 @@ from torch import nn
 from torch.distributions import Laplace
 
 from paramfit import DistributionModel, fit, ladder
-from paramfit.shown.sentences import sentences
+from paramfit.shown.words import sentences
 from tests.reference.likelihood.truth import Array, estimates_of
 
 LAPLACE = "torch.distributions.Laplace"

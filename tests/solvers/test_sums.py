@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paramfit.solvers.residual_sums import Layout, ResidualSums
+from paramfit.solvers.sums import Layout, ResidualSums
 
 ROWS = torch.randn(4, 37, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 PLAIN = Layout.plain(3)

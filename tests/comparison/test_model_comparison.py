@@ -18,8 +18,8 @@ from torch import nn
 from paramfit import FitResult, HuberError, InputError, compare, fit
 from paramfit.cli import main
 from paramfit.comparison.comparison import NestedTest
+from paramfit.facts import Status
 from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
-from paramfit.outcome import Status
 
 RANDOM = np.random.default_rng(3)
 X = np.linspace(0.1, 4, 40)

@@ -10,13 +10,13 @@ from torch import nn
 from torch.distributions import Distribution
 
 from paramfit.data.arrays import observations_from
-from paramfit.data.columns import Columns, Labels
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
+from paramfit.facts import Stop
 from paramfit.fits.ending import how_it_ended
 from paramfit.fits.result import FitResult, record_of
-from paramfit.fits.solved_model import solve_least_squares, solve_likelihood
+from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import (
     DistributionModel,
@@ -30,9 +30,7 @@ from paramfit.models import (
 )
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.outcome import Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.passes.look import MOST_ROWS_POLISHED
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.provenance import Origin
 from paramfit.results.statistics import SigmaIs
@@ -153,10 +151,10 @@ def _copied(model: nn.Module) -> nn.Module:
     return fitted.eval()
 
 
-def _check_options(options: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    unknown = [name for name in options if name not in known]
+def _check_options(options: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    unknown = [name for name in options if name not in names]
     if unknown:
-        msg = f"{unknown[0]}: fit has no such option; its solver's are {', '.join(known)}, and there is max_iterations"
+        msg = f"{unknown[0]}: fit has no such option; its solver's are {', '.join(names)}, and there is max_iterations"
         raise InputError(msg)
 
 
@@ -181,7 +179,7 @@ def _by_least_squares(
 ) -> FitResult:
     rows = ResidualRows(fitted, objective)
     rows.check_count(observations.n)
-    state, steps = solve_least_squares(rows, observations, max_iterations, GaussNewton(**options))
+    state, steps = solve_model(rows, observations, GaussNewton(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
     factor = state.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
     summary = summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is is SigmaIs.ABSOLUTE, factor=factor)
@@ -204,7 +202,7 @@ def _by_likelihood(
             check_observations(start, observations, free_arguments(fitted))
         objective.losses(start, *observations.rows(slice(1)).measured)  # refuses what it has no use for
     terms = LikelihoodTerms(fitted, objective)
-    state, steps = solve_likelihood(terms, observations, max_iterations, NewtonRaphson(**options))
+    state, steps = solve_model(terms, observations, NewtonRaphson(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
     summary = summarise(loss, None, [(0.0, 1.0)], None)
     return _result("MaximumLikelihood", how_it_ended(state, fitted, steps), steps, loss, summary, columns)

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from paramfit import DistributionModel, FormulaModel, LinearModel, fit, ladder
-from paramfit.fits.ladder import pair_profiles
+from paramfit.fits.uncertainty_ladder import pair_profiles
 
 COUNTS = [2.0, 3.0, 1.0, 4.0, 2.0, 7.0]
 X = np.linspace(0, 4, 30)

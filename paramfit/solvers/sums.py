@@ -1,4 +1,4 @@
-"""What least squares needs to know of the data: one small triangle, whatever their number."""
+"""What solvers need to know of the data, whatever their number: one small triangle, or a gradient and a curvature."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +11,7 @@ from torch import Tensor
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.solvers.value import Value
 
-__all__ = ["Layout", "ResidualSums"]
+__all__ = ["Layout", "LikelihoodSums", "ResidualSums"]
 
 
 @dataclass(frozen=True)
@@ -122,3 +122,36 @@ class ResidualSums(Value):
     def is_finite(self) -> bool:
         """Whether there are rows, all of them finite."""
         return self.n > 0 and bool(np.isfinite(self.factor).all())
+
+
+@dataclass(frozen=True, eq=False)
+class LikelihoodSums(Value):
+    """Sums over some rows; those of other batches, and of other processes, are added by ``+``.
+
+    Attributes:
+        loss: the summed negative log-likelihood.
+        gradient: its derivative by theta, ``(p,)``, float64.
+        curvature: its second derivatives, or their expectation, ``(p, p)``.
+        n: how many rows.
+        bounded: places in theta of what are unconstrained numbers of bounded parameters, such as logarithms.
+    """
+
+    loss: float
+    gradient: Array
+    curvature: Array
+    n: int
+    bounded: tuple[int, ...] = ()
+
+    def __add__(self, other: "LikelihoodSums") -> "LikelihoodSums":
+        """The sums of the rows of both."""
+        return LikelihoodSums(
+            self.loss + other.loss,
+            self.gradient + other.gradient,
+            self.curvature + other.curvature,
+            self.n + other.n,
+            self.bounded,
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every row was."""
+        return bool(np.isfinite(self.loss) and np.isfinite(self.gradient).all() and np.isfinite(self.curvature).all())

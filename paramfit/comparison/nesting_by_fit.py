@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from paramfit.comparison.nesting import undetermined_among
 from paramfit.errors import InputError
-from paramfit.fits.solved_model import solve_least_squares
+from paramfit.fits.solved_model import solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
+from paramfit.solvers.gauss_newton import GaussNewton
 
 __all__ = ["Containment", "containment"]
 
@@ -35,7 +36,7 @@ class Containment(NamedTuple):
 
 
 def containment(
-    smaller: nn.Module, larger: nn.Module, seen: tuple[Tensor, ...], by_larger: tuple[Tensor, ...]
+    smaller: nn.Module, larger: nn.Module, by_smaller: tuple[Tensor, ...], by_larger: tuple[Tensor, ...]
 ) -> Containment | None:
     """Fit the larger model to curves of the smaller: all have to be met, to rounding.
 
@@ -44,15 +45,17 @@ def containment(
     Args:
         smaller: float64, at its estimates.
         larger: float64, at its estimates; it is changed.
-        seen: the smaller model's inputs, each ``(n,)``.
+        by_smaller: the smaller model's inputs, each ``(n,)``.
         by_larger: the larger model's inputs.
 
     Returns:
         The larger model at the smaller's estimates; None where it does not meet a curve, or cannot be fitted.
     """
-    rows = len((*seen, *by_larger)[0]) if (*seen, *by_larger) else 1
-    curve = LossFunction.around(smaller, SquaredError(), Observations(seen, torch.zeros(rows, dtype=torch.float64)))
-    found = None
+    rows = len((*by_smaller, *by_larger)[0]) if (*by_smaller, *by_larger) else 1
+    curve = LossFunction.around(
+        smaller, SquaredError(), Observations(by_smaller, torch.zeros(rows, dtype=torch.float64))
+    )
+    at_estimates = None
     for theta in _shapes(curve.theta):
         with torch.no_grad():
             target = curve.prediction(theta)
@@ -61,8 +64,8 @@ def containment(
         met = _met(larger, Observations(by_larger, target), dict(zip(curve.names, theta.tolist(), strict=True)))
         if met is None:
             return None
-        found = found or met
-    return found
+        at_estimates = at_estimates or met
+    return at_estimates
 
 
 def _shapes(theta: Tensor) -> Iterator[Tensor]:
@@ -88,7 +91,7 @@ def _met(model: nn.Module, observations: Observations, namesakes: dict[str, floa
         rows = ResidualRows(model, SquaredError())
         try:
             rows.check_count(observations.n)
-            solve_least_squares(rows, observations, _MOST_STEPS)
+            solve_model(rows, observations, GaussNewton(), _MOST_STEPS)
         except InputError:
             return None
         loss = LossFunction.around(model, SquaredError(), observations)

@@ -7,7 +7,7 @@ import pytest
 from lightning.pytorch import Trainer
 
 from paramfit.errors import InputError
-from paramfit.tasks.lightnings_own import refuse_lightnings_own
+from paramfit.tasks.manual_optimization import refuse_automatic_options
 
 INSTEAD = {
     "accumulate_grad_batches": "take larger batches",
@@ -33,7 +33,7 @@ def trainer(**options: Any) -> Trainer:
 )
 def test_an_option_that_is_on_is_refused_with_what_to_do_instead(option: str, value: Any) -> None:
     with pytest.raises(InputError) as refused:
-        refuse_lightnings_own(trainer(**{option: value}), "descent by hand knows", INSTEAD)
+        refuse_automatic_options(trainer(**{option: value}), "descent by hand knows", INSTEAD)
     assert str(refused.value) == f"trainer.{option}: descent by hand knows nothing of it; {INSTEAD[option]}"
 
 
@@ -43,4 +43,4 @@ def test_an_option_that_is_on_is_refused_with_what_to_do_instead(option: str, va
     ids=["nothing", "clipping at 0", "double precision", "one batch"],
 )
 def test_what_is_off_is_let_through(options: dict[str, Any]) -> None:
-    refuse_lightnings_own(trainer(**options), "nobody knows", {})
+    refuse_automatic_options(trainer(**options), "nobody knows", {})

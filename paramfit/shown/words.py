@@ -115,11 +115,11 @@ _METHODS = {
 
 
 def _by_rss(fact: Fact) -> str:
-    known = fact.numbers["known"]
+    sigma_is_known = fact.numbers["known"]
     if fact.kind is _K.HESSIAN_OF_RSS:
-        halved = "RSS / 2 with the known sigma" if known else "RSS / (2 s^2)"
+        halved = "RSS / 2 with the known sigma" if sigma_is_known else "RSS / (2 s^2)"
         return f"inverse Hessian of {halved}, Gauss-Newton and curvature"
-    larger = "the quantile of chi-square, sigma being known" if known else "s^2 t^2"
+    larger = "the quantile of chi-square, sigma being known" if sigma_is_known else "s^2 t^2"
     return f"where the residual sum of squares, the others at their best, is larger by {larger}"
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from paramfit.comparison.containment import containment
+from paramfit.comparison.nesting_by_fit import containment
 from paramfit.models import FormulaModel
 
 X = torch.linspace(0.1, 4, 25, dtype=torch.float64)

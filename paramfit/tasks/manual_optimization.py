@@ -1,13 +1,13 @@
-"""What only Lightning's own backward pass can do."""
+"""What only automatic optimisation can do, Lightning's own backward pass."""
 
 from lightning.pytorch import Trainer
 
 from paramfit.errors import InputError
 
-__all__ = ["refuse_lightnings_own"]
+__all__ = ["refuse_automatic_options"]
 
 
-def refuse_lightnings_own(trainer: Trainer, knows_nothing: str, instead: dict[str, str]) -> None:
+def refuse_automatic_options(trainer: Trainer, knows_nothing: str, instead: dict[str, str]) -> None:
     """Refuse accumulation, clipping and 16-bit precision in a task that computes its updates itself.
 
     Args:
