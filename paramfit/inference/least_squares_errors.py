@@ -9,10 +9,10 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from paramfit.inference.active_bound import parameters_at_bound, without_parameters
+from paramfit.inference.active_bound import parameters_at_bound, reasons_without_error, without_parameters
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty, weak_direction_in_words
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
@@ -101,16 +101,17 @@ def least_squares_uncertainty(
         return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
     factor, known = seen.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
     least = _least_lengths(loss, theta)
-    information = inverse_information(factor, loss.names, least)
+    information = inverse_information(factor, least)
     if n <= information.root.shape[1] and not known:
         reason = f"{n} observations cannot tell the errors of {p} parameters"
         return Uncertainty(None, reason, math.nan, "none")
     scale = _scale(loss, seen, information, known=known)
     at_bound = parameters_at_bound(loss, theta, scale.spread * information.root)
     if at_bound:
-        information = without_parameters(factor, loss.names, at_bound, least)
+        information = without_parameters(factor, at_bound, least)
         scale = _scale(loss, seen, information, known=known)
-    root, undetermined = scale.spread * information.root, information.undetermined
+    root, effect = scale.spread * information.root, "change the prediction"
+    undetermined = reasons_without_error(information, at_bound, loss.names, effect)
     return Uncertainty(
         covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
         reason="; ".join(dict.fromkeys(undetermined.values())) or None,
@@ -119,7 +120,7 @@ def least_squares_uncertainty(
         root=torch.from_numpy(root),
         undetermined=undetermined,
         at_bound=tuple(at_bound),
-        directions=information.directions,
+        directions=tuple(weak_direction_in_words(weak, loss.names, effect) for weak in information.directions),
         noise=scale.noise,
         spread=scale.spread,
     )

@@ -8,10 +8,10 @@ import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from paramfit.inference.active_bound import parameters_at_bound, without_parameters
+from paramfit.inference.active_bound import parameters_at_bound, reasons_without_error, without_parameters
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty
+from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty, weak_direction_in_words
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature, inverse_information
 
@@ -60,25 +60,20 @@ def likelihood_uncertainty(
     if reason is not None:
         return Uncertainty(None, reason, quantile, method, at_bound=tuple(bound), directions=(reason,))
     factor = _root_of(information)
-    least = np.zeros(len(theta))
-    found = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
-    undetermined = {k: _in_a_likelihood(text) for k, text in found.undetermined.items()}
+    inverse = without_parameters(factor, bound) if bound else inverse_information(factor)
+    effect = "bend the likelihood"
+    undetermined = reasons_without_error(inverse, bound, loss.names, effect)
     return Uncertainty(
-        covariance=None if len(found.undetermined) == len(theta) else torch.from_numpy(found.root @ found.root.T),
+        covariance=None if len(undetermined) == len(theta) else torch.from_numpy(inverse.root @ inverse.root.T),
         reason="; ".join(dict.fromkeys(undetermined.values())) or None,
         quantile=quantile,
         method=method,
-        root=torch.from_numpy(found.root),
+        root=torch.from_numpy(inverse.root),
         undetermined=undetermined,
         at_bound=tuple(bound),
-        directions=tuple(map(_in_a_likelihood, found.directions)),
+        directions=tuple(weak_direction_in_words(weak, loss.names, effect) for weak in inverse.directions),
         kink=kink,
     )
-
-
-def _in_a_likelihood(text: str) -> str:
-    """What least squares says of its prediction, said of a likelihood."""
-    return text.replace("does not change the prediction", "does not bend the likelihood")
 
 
 def _errors_alone(information: Array) -> Array:

@@ -1,10 +1,13 @@
 """Errors of estimates, and what they rest on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-__all__ = ["BY_DELTA_METHOD", "Uncertainty"]
+from paramfit.linalg.unit_free import WeakDirection
+
+__all__ = ["BY_DELTA_METHOD", "Uncertainty", "weak_direction_in_words"]
 
 BY_DELTA_METHOD = "; bounded parameters by the delta method"
 """What a method adds where parameters are bounded, and theta holds their unconstrained numbers."""
@@ -42,3 +45,25 @@ class Uncertainty:
     noise: float | None = None
     spread: float = 1.0
     kink: str | None = None
+
+
+def weak_direction_in_words(
+    direction: WeakDirection, names: Sequence[str], effect: str = "change the prediction"
+) -> str:
+    """One clause that names what the observations do not determine.
+
+    Args:
+        direction: by the numbers of its parameters.
+        names: what all parameters are called.
+        effect: what a parameter does not do that changes nothing by itself.
+    """
+    involved = [names[k] for k in direction.places]
+    if len(involved) == 1:
+        return f"{involved[0]} does not {effect} at the estimate"
+    if len(involved) == 2:
+        sign = "−" if direction.shares[0] * direction.shares[1] < 0 else ""
+        return f"{involved[0]} and {involved[1]} cannot be told apart: correlation {sign}1.00000"
+    largest = max(map(abs, direction.shares))
+    moves = " ".join(f"{share / largest:+.3g} {name}" for name, share in zip(involved, direction.shares, strict=True))
+    listed = f"{', '.join(involved[:-1])} and {involved[-1]}"
+    return f"{listed} cannot be told apart: moving them together by {moves} changes no prediction"

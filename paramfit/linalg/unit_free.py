@@ -4,7 +4,6 @@ Columns are brought to equal length, curvatures to a diagonal of one, before any
 decides is then directions.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ __all__ = [
     "ScaledColumns",
     "ScaledCurvature",
     "Thresholds",
+    "WeakDirection",
     "column_lengths",
     "inverse_information",
 ]
@@ -164,21 +164,34 @@ class ScaledCurvature:
 
 
 @dataclass(frozen=True)
+class WeakDirection:
+    """What moves together without changing anything.
+
+    Attributes:
+        places: numbers of the parameters that have a share in it.
+        shares: how far each of them moves, in its own unit.
+    """
+
+    places: tuple[int, ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class InverseInformation:
     r"""``(R^T R)^-1`` where it exists.
 
     Attributes:
         root: F ``(p, r)`` with ``F F^T`` the inverse; rows of undetermined parameters are 0.
-        undetermined: for each parameter that has no error, why; by its number.
-        directions: what cannot be told apart, one sentence each.
+        undetermined: for each parameter that has no error, by its number, the first direction it has a share in.
+        directions: what cannot be told apart, or changes nothing by itself.
     """
 
     root: Array
-    undetermined: dict[int, str]
-    directions: tuple[str, ...]
+    undetermined: dict[int, WeakDirection]
+    directions: tuple[WeakDirection, ...]
 
 
-def inverse_information(factor: Array, names: Sequence[str], least: Array | float = 0.0) -> InverseInformation:
+def inverse_information(factor: Array, least: Array | float = 0.0) -> InverseInformation:
     r"""Invert :math:`R^T R`, by directions where it is singular.
 
     The columns are first brought to equal length: the rank is then a matter of directions, not of units. A parameter
@@ -186,52 +199,35 @@ def inverse_information(factor: Array, names: Sequence[str], least: Array | floa
 
     Args:
         factor: triangular factor R of the Jacobian, ``(p, p)``.
-        names: what the parameters are called.
         least: length up to which a column is nothing but rounding, ``(p,)`` or one for all.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), section 3.
     """
-    p = len(names)
+    p = factor.shape[1]
     sizes = lengths(factor)
-    moves = sizes > least
-    moving = np.flatnonzero(moves)
-    if len(moving) == 0:
-        still = {k: _idle(names[k]) for k in range(p)}
-        return InverseInformation(np.zeros((p, 0)), still, tuple(still.values()))
-    undetermined = {k: _idle(names[k]) for k in range(p) if not moves[k]}
-    directions = list(undetermined.values())
-    size = sizes[moving]
-    scaled = factor[:, moving] / size
-    _, singular, vectors = singular_decomposition(scaled)
-    weak = singular <= THRESHOLDS.rank * singular[0]
-    if weak.any():
-        for vector in vectors[weak]:
-            involved = np.flatnonzero(np.abs(vector) > THRESHOLDS.share * np.abs(vector).max())
-            text = _direction([names[moving[k]] for k in involved], vector[involved], (vector / size)[involved])
-            directions.append(text)
-            undetermined.update({int(moving[k]): text for k in involved if int(moving[k]) not in undetermined})
-        inverse = vectors[~weak].T / singular[~weak]
-    else:
-        upper = scaled if len(moving) == p else triangle(scaled)
-        inverse = solve_upper(upper, np.eye(len(moving)))
-    root = np.zeros((p, inverse.shape[1]))
-    root[moving] = inverse / size[:, None]
+    moving = np.flatnonzero(sizes > least)
+    directions = [WeakDirection((k,), (1.0,)) for k in range(p) if k not in moving]
+    root = np.zeros((p, 0))
+    if len(moving):
+        scaled = ScaledColumns.of(factor[:, moving], sizes[moving])
+        weak = ~scaled.strong()
+        directions += [_weak_direction(vector, scaled.size, moving) for vector in scaled.directions[weak]]
+        if weak.any():
+            inverse = scaled.directions[~weak].T / scaled.singular[~weak]
+        else:
+            upper = factor[:, moving] / scaled.size
+            inverse = solve_upper(upper if len(moving) == p else triangle(upper), np.eye(len(moving)))
+        root = np.zeros((p, inverse.shape[1]))
+        root[moving] = inverse / scaled.size[:, None]
+    undetermined: dict[int, WeakDirection] = {}
+    for direction in directions:
+        undetermined |= {k: direction for k in direction.places if k not in undetermined}
     root[list(undetermined)] = 0.0
     return InverseInformation(root, undetermined, tuple(directions))
 
 
-def _idle(name: str) -> str:
-    return f"{name} does not change the prediction at the estimate"
-
-
-def _direction(names: Sequence[str], scaled: Array, shares: Array) -> str:
-    if len(names) == 1:
-        return _idle(names[0])
-    if len(names) == 2:
-        sign = "−" if scaled[0] * scaled[1] < 0 else ""
-        return f"{names[0]} and {names[1]} cannot be told apart: correlation {sign}1.00000"
-    largest = max(map(abs, shares))
-    moves = " ".join(f"{share / largest:+.3g} {name}" for name, share in zip(names, shares, strict=True))
-    listed = f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{listed} cannot be told apart: moving them together by {moves} changes no prediction"
+def _weak_direction(vector: Array, size: Array, numbers: NDArray[np.intp]) -> WeakDirection:
+    """By the parameters that have a part in it."""
+    involved = np.flatnonzero(np.abs(vector) > THRESHOLDS.share * np.abs(vector).max())
+    return WeakDirection(tuple(numbers[involved].tolist()), tuple((vector / size)[involved].tolist()))
