@@ -95,5 +95,4 @@ def test_the_exit_codes_are_all_there() -> None:
 
 def test_the_callbacks_are_all_there() -> None:
     page = (REPOSITORY / "docs" / "callbacks.md").read_text(encoding="utf-8")
-    public = set(paramfit._HOME["paramfit.callbacks"])
-    assert {name for name in public if f"`{name}`" not in page} == set()
+    assert {name for name in set(paramfit._HOME["paramfit.callbacks"]) if f"`{name}`" not in page} == set()

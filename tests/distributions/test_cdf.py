@@ -141,8 +141,7 @@ def test_mixture_of_what_has_no_cdf_is_that_of_its_components() -> None:
     ids=named,
 )
 def test_each_row_has_its_own_distribution(rows: Distribution, expected: np.ndarray) -> None:
-    computed = cumulative(rows, torch.full((3,), 2.0, dtype=torch.float64))
-    assert computed.numpy() == pytest.approx(expected, rel=1e-12)
+    assert cumulative(rows, torch.full((3,), 2.0, dtype=torch.float64)).numpy() == pytest.approx(expected, rel=1e-12)
 
 
 def test_outside_the_support_is_zero_or_one() -> None:

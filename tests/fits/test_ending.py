@@ -8,12 +8,10 @@ import torch
 from scipy import stats
 from torch import nn
 
+from paramfit import DistributionModel, FormulaModel, NegativeLogLikelihood, Objective, Observations, SquaredError
 from paramfit.facts import Fact, FactKind, Status, Stop
 from paramfit.fits.ending import fact_of, how_it_ended
 from paramfit.fits.solved_model import solve_model
-from paramfit.models import DistributionModel, FormulaModel
-from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
-from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.shown.words import sentence
@@ -135,13 +133,9 @@ def test_a_likelihood_that_rises_without_end_is_named(
         ("Normal", {"loc": {"start": -1.0, "upper": 0.0}, "scale": 1.0}, stats.norm(-1e6, 1).ppf(QUANTILES)),
     ],
     ids=[
-        "t",
-        "t from afar",
-        "negative binomial",
-        "gamma in a small unit",
-        "normal far from its bound",
+        "t", "t from afar", "negative binomial", "gamma in a small unit", "normal far from its bound",
     ],
-)
+)  # fmt: skip
 def test_a_maximum_however_far_is_not_taken_for_running_off(
     kind: str, parameters: dict[str, Any], sample: np.ndarray
 ) -> None:

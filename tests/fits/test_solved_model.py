@@ -7,11 +7,8 @@ import pytest
 import scipy.optimize
 import torch
 
-from paramfit.errors import InputError
+from paramfit import DistributionModel, FormulaModel, InputError, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.fits.solved_model import solve_model
-from paramfit.models import DistributionModel, FormulaModel
-from paramfit.objectives import NegativeLogLikelihood, SquaredError
-from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.gauss_newton import GaussNewton

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from paramfit.errors import InputError
-from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
+from paramfit import FormulaModel, GaussianModel, InputError, LinearModel, Observations, PolynomialModel
 from paramfit.objectives import (
     AbsoluteError,
     CauchyError,
@@ -22,7 +21,6 @@ from paramfit.objectives import (
     SoftL1Error,
     SquaredError,
 )
-from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.projection import linearization
 from paramfit.solvers.sums import ResidualSums
@@ -37,8 +35,7 @@ class Plain(nn.Module):
         self.bias = nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = torch.tanh(self.matrix @ torch.stack([x, torch.ones_like(x)]))
-        return hidden.sum(dim=0) + self.bias
+        return torch.tanh(self.matrix @ torch.stack([x, torch.ones_like(x)])).sum(dim=0) + self.bias
 
 
 X = torch.linspace(-1.0, 3.0, 25, dtype=torch.float64)
@@ -75,8 +72,7 @@ def autograd_rows(model: nn.Module, sigma: Tensor | None = None) -> NDArray[np.f
     )
     columns = [part.reshape(len(X), -1) for part in jacobian]
     rows = torch.cat([*columns, (Y - model(X).detach()).unsqueeze(1)], dim=1)
-    found: NDArray[np.float64] = (rows if sigma is None else rows / sigma.unsqueeze(1)).numpy()
-    return found
+    return (rows if sigma is None else rows / sigma.unsqueeze(1)).numpy()
 
 
 def products(sums: ResidualSums) -> NDArray[np.float64]:
@@ -86,11 +82,11 @@ def products(sums: ResidualSums) -> NDArray[np.float64]:
 @with_or_without_sigma
 @every_model
 def test_rows_are_autograds_jacobian_and_the_residual(make: Callable[[], nn.Module], sigma: Tensor | None) -> None:
-    found = ResidualRows(make(), SquaredError(), separate=False)(rows_of(sigma))
+    actual = ResidualRows(make(), SquaredError(), separate=False)(rows_of(sigma))
     expected = autograd_rows(make(), sigma)
-    np.testing.assert_allclose(products(found), expected.T @ expected, rtol=1e-10, atol=1e-10)
-    assert found.n == 25
-    assert found.total is None
+    np.testing.assert_allclose(products(actual), expected.T @ expected, rtol=1e-10, atol=1e-10)
+    assert actual.n == 25
+    assert actual.total is None
 
 
 @with_or_without_sigma
@@ -135,12 +131,12 @@ def test_robust_rows_have_the_gradient_of_the_objective(
     make: Callable[[], nn.Module], kind: Callable[..., RobustError], sigma: Tensor | None
 ) -> None:
     objective, model = kind(scale=0.2, reduction="sum"), make()
-    found = products(ResidualRows(model, objective)(rows_of(sigma)))
+    actual = products(ResidualRows(model, objective)(rows_of(sigma)))
     loss = objective(model(X), Y, sigma)
     free = [value for value in model.parameters() if value.requires_grad]
     gradient = torch.cat([part.reshape(-1) for part in torch.autograd.grad(loss, free)])
     # The loss is 2 times half a sum of squares, and e = target - prediction: its gradient is -2 J^T e.
-    np.testing.assert_allclose(-2 * found[:-1, -1], gradient.numpy(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(-2 * actual[:-1, -1], gradient.numpy(), rtol=1e-9, atol=1e-9)
 
 
 @with_or_without_sigma
@@ -159,19 +155,18 @@ def test_robust_rows_have_the_curvature_of_the_objective_where_the_model_does_no
     # A line has no curvature of its own, so that Gauss and Newton's matrix is the whole Hessian; where residuals are
     # large the rows' own curvature has a floor.
     objective = SoftL1Error(scale=100.0, reduction="sum")
-    found = products(ResidualRows(MODELS["line"](), objective)(rows_of(sigma)))[:2, :2]
+    actual = products(ResidualRows(MODELS["line"](), objective)(rows_of(sigma)))[:2, :2]
 
     def loss(theta: Tensor) -> Tensor:
         return objective(theta[0] * X + theta[1], Y, sigma)
 
     hessian = torch.autograd.functional.hessian(loss, torch.tensor([0.3, 1.1], dtype=torch.float64))
-    np.testing.assert_allclose(2 * found, hessian.numpy(), rtol=1e-9)
+    np.testing.assert_allclose(2 * actual, hessian.numpy(), rtol=1e-9)
 
 
 def test_robust_rows_that_curve_downwards_keep_a_positive_curvature() -> None:
     far = Observations((X,), Y + 100.0)
-    found = products(ResidualRows(MODELS["line"](), CauchyError(scale=0.1))(far))
-    assert np.linalg.eigvalsh(found[:2, :2]).min() > 0
+    assert np.linalg.eigvalsh(products(ResidualRows(MODELS["line"](), CauchyError(scale=0.1))(far))[:2, :2]).min() > 0
 
 
 def test_batch_larger_than_a_chunk_is_summed_whole() -> None:
@@ -182,8 +177,8 @@ def test_batch_larger_than_a_chunk_is_summed_whole() -> None:
     )
     # By the sums of 1, k/(n-1) and its square.
     expected = [n * (2 * n - 1) / (6 * (n - 1)), n / 2, float(n)]
-    found = products(sums)
-    assert [found[0, 0], found[0, 1], found[1, 1]] == pytest.approx(expected, rel=1e-12)
+    actual = products(sums)
+    assert [actual[0, 0], actual[0, 1], actual[1, 1]] == pytest.approx(expected, rel=1e-12)
     assert sums.n == n
 
 
@@ -191,9 +186,8 @@ def test_batch_larger_than_a_chunk_is_summed_whole() -> None:
 @pytest.mark.parametrize("name", ["line", "bounded", "module"])
 def test_slope_is_the_jacobian_times_the_residual(name: str, sigma: Tensor | None) -> None:
     rows = autograd_rows(MODELS[name](), sigma)
-    found = ResidualRows(MODELS[name](), SquaredError()).slope(rows_of(sigma))
-    exact = [math.fsum(column * rows[:, -1]) for column in rows[:, :-1].T]
-    assert found.tolist() == pytest.approx(exact, rel=1e-11)
+    actual = ResidualRows(MODELS[name](), SquaredError()).slope(rows_of(sigma))
+    assert actual.tolist() == pytest.approx([math.fsum(column * rows[:, -1]) for column in rows[:, :-1].T], rel=1e-11)
 
 
 def test_start_that_is_not_finite_names_row_and_input() -> None:

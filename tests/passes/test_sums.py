@@ -12,9 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from paramfit.models import DistributionModel, FormulaModel
-from paramfit.objectives import HuberError, NegativeLogLikelihood, SquaredError
-from paramfit.observations import Observations
+from paramfit import DistributionModel, FormulaModel, HuberError, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.passes.base import Pass
 from paramfit.passes.descent_losses import DescentLosses, DescentSums
 from paramfit.passes.likelihood_terms import LikelihoodTerms

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from paramfit import FitResult, HuberError, Objective, SquaredError, fit
-from paramfit.models import FormulaModel, LinearModel
+from paramfit import FitResult, FormulaModel, HuberError, LinearModel, Objective, SquaredError, fit
 
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
 Array = NDArray[np.float64]

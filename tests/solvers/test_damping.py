@@ -29,9 +29,7 @@ def damped(jacobian: Array, residual: Array, damping: float) -> Array:
     """The step by NumPy, from the stacked system ``[J; sqrt(lambda) S]``."""
     lengths = np.linalg.norm(jacobian, axis=0)
     rows = np.concatenate([jacobian / lengths, math.sqrt(damping) * np.eye(len(lengths))])
-    right = np.concatenate([residual, np.zeros(len(lengths))])
-    step: Array = np.linalg.lstsq(rows, right, rcond=None)[0] / lengths
-    return step
+    return np.linalg.lstsq(rows, np.concatenate([residual, np.zeros(len(lengths))]), rcond=None)[0] / lengths
 
 
 @pytest.mark.parametrize("damping", [0.0, 1e-8, 1e-3, 1.0, 1e4], ids=str)
@@ -113,15 +111,11 @@ def test_relative_offset_without_any_residual_is_zero_and_with_all_of_it_along_t
 @pytest.mark.parametrize(
     ("before", "after", "promised", "expected"),
     [
-        (10.0, 8.0, 2.0, 1.0),
-        (10.0, 9.5, 2.0, 0.25),
-        (10.0, 12.0, 2.0, -1.0),
-        (10.0, math.nan, 2.0, -math.inf),
-        (10.0, math.inf, 2.0, -math.inf),
-        (10.0, 9.0, 0.0, -math.inf),
+        (10.0, 8.0, 2.0, 1.0), (10.0, 9.5, 2.0, 0.25), (10.0, 12.0, 2.0, -1.0), (10.0, math.nan, 2.0, -math.inf),
+        (10.0, math.inf, 2.0, -math.inf), (10.0, 9.0, 0.0, -math.inf),
     ],
     ids=["as promised", "a quarter", "worse", "NaN", "infinite", "nothing promised"],
-)
+)  # fmt: skip
 def test_gain_is_what_came_over_what_was_promised(
     before: float, after: float, promised: float, expected: float
 ) -> None:

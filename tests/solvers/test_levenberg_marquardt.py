@@ -12,13 +12,9 @@ import scipy.optimize
 import torch
 from torch import Tensor, nn
 
-from paramfit.errors import InputError
+from paramfit import FormulaModel, InputError, LevenbergMarquardt, Observations, PolynomialModel, SquaredError
 from paramfit.fits.solved_model import SlopeLook
-from paramfit.models import FormulaModel, PolynomialModel
-from paramfit.objectives import SquaredError
-from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.standing import Finding
 from paramfit.solvers.sums import Layout, ResidualSums
 
@@ -60,8 +56,7 @@ def kowalik_osborne(t: Tensor) -> Tensor:
 
 
 def meyer(t: Tensor) -> Tensor:
-    at = 45 + 5 * torch.arange(1.0, 17.0, dtype=torch.float64)
-    return t[0] * torch.exp(t[1] / (at + t[2])) - MEYER_Y
+    return t[0] * torch.exp(t[1] / ((45 + 5 * torch.arange(1.0, 17.0, dtype=torch.float64)) + t[2])) - MEYER_Y
 
 
 class Published(NamedTuple):
@@ -180,10 +175,10 @@ def test_a_linear_problem_with_small_damping_takes_one_trial() -> None:
 
 def test_converged_solver_changes_nothing_and_asks_for_nothing() -> None:
     case = Case(bard, (1.0, 1.0, 1.0)).solve()
-    there, seen = case.theta.tolist(), len(case.visited)
+    place, visited = case.theta.tolist(), len(case.visited)
     assert case.step() == pytest.approx(8.21487e-3, abs=1e-8)
-    assert case.theta.tolist() == there
-    assert len(case.visited) == seen
+    assert case.theta.tolist() == place
+    assert len(case.visited) == visited
     assert case.solver.is_done()
 
 
@@ -336,7 +331,7 @@ def test_polish_wins_digits_of_a_stiff_polynomial() -> None:
 
     def worst() -> float:
         ours = [parameter.item() for parameter in model.parameters()]
-        return max(abs(found / true - 1) for found, true in zip(ours, exact, strict=True))
+        return max(abs(each / true - 1) for each, true in zip(ours, exact, strict=True))
 
     before = worst()
     solver.go_to(solver.solver.polished(solver.reached, SlopeLook(sums, rows, solver.vector)))

@@ -66,7 +66,6 @@ def test_gauss_newton_solves_a_line_at_once_and_scales_what_it_promises() -> Non
     x, y = torch.linspace(0.0, 1.0, 9, dtype=torch.float64), torch.arange(9, dtype=torch.float64).square()
     sums = ResidualSums.of(Layout.plain(2), torch.stack([x, torch.ones_like(x), y]))
     direction = GaussNewtonSearch((0, 1), 3.0).direction(sums)
-    assert direction is not None
     line = np.polyfit(x.numpy(), y.numpy(), 1)
     assert direction.step == pytest.approx(line, rel=1e-12)
     rest = np.square(y.numpy() - np.polyval(line, x.numpy())).sum()

@@ -16,12 +16,8 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from paramfit.errors import InputError
-from paramfit.models import DistributionModel
-from paramfit.objectives import NegativeLogLikelihood
-from paramfit.observations import Observations
+from paramfit import DistributionModel, InputError, NegativeLogLikelihood, Newton, Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.solvers.newton import Newton
 from paramfit.solvers.standing import Finding
 from paramfit.solvers.sums import LikelihoodSums
 
@@ -133,8 +129,7 @@ def test_a_start_that_is_not_finite_is_refused() -> None:
 
 
 def test_a_slope_without_an_end_does_not_converge() -> None:
-    case = Case(lambda t: -t.sum(), 0.0).solve(50)
-    assert not case.solver.converged
+    assert not Case(lambda t: -t.sum(), 0.0).solve(50).solver.converged
 
 
 @pytest.mark.parametrize(
@@ -243,20 +238,19 @@ def test_a_mixture_is_not_solved_where_both_heaps_are_one() -> None:
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_batches_of_any_size_give_the_same_estimates(kind: str) -> None:
-    found = []
+    values = []
     for size in (1, 13, 1000):
         model = poisson() if kind == "counts" else gamma()
         assert solved(model, ROWS[kind], size=size).converged
-        found.append([parameter.item() for parameter in model.parameters()])
-    assert found[0] == pytest.approx(found[2], rel=1e-10)
-    assert found[1] == pytest.approx(found[2], rel=1e-10)
+        values.append([parameter.item() for parameter in model.parameters()])
+    assert values[0] == pytest.approx(values[2], rel=1e-10)
+    assert values[1] == pytest.approx(values[2], rel=1e-10)
 
 
 @pytest.mark.parametrize("taken", range(6))
 def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken: int) -> None:
     whole = poisson(3.0, -2.0)
     solved(whole, ROWS["counts"])
-
     model = poisson(3.0, -2.0)
     solver = Newton(model.parameters())
     terms = LikelihoodTerms(model, NegativeLogLikelihood())
@@ -266,7 +260,6 @@ def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken: int) -> None:
     torch.save({"model": model.state_dict(), "solver": solver.state_dict()}, file)
     file.seek(0)
     kept = torch.load(file, weights_only=True)
-
     other = poisson(9.0, 9.0)
     other.load_state_dict(kept["model"])
     resumed = Newton(other.parameters())

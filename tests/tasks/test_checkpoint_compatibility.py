@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam
 
+from paramfit import FormulaModel, FunctionModel, InputError, PolynomialModel, ThermometerDataModule
 from paramfit.data.normalization import FixedScale, Normalization, Standardize
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
-from paramfit.models import FormulaModel, FunctionModel, PolynomialModel
 from paramfit.tasks import EstimationTask, LeastSquares, Regression, ThermometerRegression
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint
 from tests.tasks.conftest import MakeTrainer
@@ -25,8 +23,7 @@ def checkpoint(make_trainer: MakeTrainer) -> dict[str, Any]:
     data = ThermometerDataModule(normalization=FixedScale(0.1))
     trainer.fit(ThermometerRegression(optimizer=partial(SGD, lr=0.01), updates_per_step=2), datamodule=data)
     trainer.save_checkpoint("fit.ckpt")
-    found: dict[str, Any] = torch.load("fit.ckpt", weights_only=True)
-    return found
+    return torch.load("fit.ckpt", weights_only=True)
 
 
 @pytest.mark.parametrize(
@@ -71,21 +68,18 @@ def test_another_model_is_refused_naming_both(checkpoint: dict[str, Any]) -> Non
 def test_the_same_names_with_other_bounds_are_refused(resuming: bool, checkpoint: dict[str, Any]) -> None:
     checkpoint["paramfit"]["model"]["parameters"]["weight"]["lower"] = 0.0
     task = ThermometerRegression(optimizer=partial(SGD, lr=0.01), updates_per_step=2)
-
     with pytest.raises(InputError, match="weight was fitted with lower 0, this configuration has no bounds"):
         check_checkpoint(task, checkpoint, resuming=resuming)
 
 
 def test_a_checkpoint_of_an_older_version_is_refused_in_one_line(checkpoint: dict[str, Any]) -> None:
     del checkpoint["paramfit"]["format"]
-
     with pytest.raises(InputError, match="written by another version of paramfit and cannot be read; fit again"):
         check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
 
 
 def test_a_foreign_checkpoint_is_refused(checkpoint: dict[str, Any]) -> None:
     del checkpoint["paramfit"]
-
     with pytest.raises(InputError, match="not made by paramfit"):
         check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
 

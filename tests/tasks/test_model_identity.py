@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from paramfit.errors import InputError
-from paramfit.models import DistributionModel, FormulaModel, FunctionModel, GaussianModel
+from paramfit import DistributionModel, FormulaModel, FunctionModel, GaussianModel, InputError
 from paramfit.tasks.checkpoint_compatibility import check_identity, described
 
 
@@ -59,8 +58,8 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("case", DIFFERENT)
 def test_a_model_that_decodes_the_numbers_otherwise_is_refused(case: str) -> None:
-    before, now, told = DIFFERENT[case]
-    with pytest.raises(InputError, match=told):
+    before, now, words = DIFFERENT[case]
+    with pytest.raises(InputError, match=words):
         check_identity(described(before), now)
     check_identity(described(before), before)
     check_identity(described(now), now)
@@ -72,8 +71,8 @@ def test_starts_units_and_spaces_may_differ() -> None:
 
 
 def test_of_a_module_its_class_is_known_wherever_a_script_holds_it() -> None:
-    found = described(nn.Linear(1, 1))
-    assert found == {"class": "torch.nn.modules.linear.Linear"}
+    description = described(nn.Linear(1, 1))
+    assert {key: value for key, value in description.items() if value} == {"class": "torch.nn.modules.linear.Linear"}
     check_identity({"class": "__main__.Linear"}, nn.Linear(1, 1))
     with pytest.raises(InputError, match="the model was"):
         check_identity({"class": "__main__.Curve"}, nn.Linear(1, 1))

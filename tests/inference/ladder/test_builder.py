@@ -10,11 +10,10 @@ import statsmodels.api as sm
 import torch
 from torch.distributions import Poisson
 
-from paramfit import Fact, FactKind, InputError, LinearModel, Observations
+from paramfit import Fact, FactKind, HuberError, InputError, LinearModel, Observations, SquaredError
 from paramfit.inference.ladder.builder import build_ladder
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.objectives import HuberError, SquaredError
 from paramfit.shown.words import sentence
 from tests.inference.likelihoods import GammaSample, LogLinear, likelihood, optimum
 

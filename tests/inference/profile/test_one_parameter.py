@@ -13,11 +13,10 @@ import torch
 from iminuit import Minuit
 
 import paramfit
-from paramfit import InputError, Observations, SquaredError
+from paramfit import FormulaModel, GaussianModel, InputError, Observations, PolynomialModel, SquaredError
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.one_parameter import Profile, profile
-from paramfit.models import FormulaModel, GaussianModel, PolynomialModel
 from paramfit.shown.words import sentence
 from tests.inference.likelihoods import GammaSample, PoissonSample, likelihood, optimum
 
