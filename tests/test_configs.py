@@ -93,7 +93,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return Run(name, header_of(path), exit_code, directory, saved[-1], estimates)
 
 
-def test_every_lesson_has_a_file() -> None:
+def test_every_lesson_has_a_file():
     actual = {
         folder.name: {path.stem for path in folder.glob("*.yaml")} for folder in CONFIGS.iterdir() if folder.is_dir()
     }
@@ -101,23 +101,23 @@ def test_every_lesson_has_a_file() -> None:
 
 
 @each_file
-def test_header_says_purpose_result_and_exit_code(path: Path) -> None:
+def test_header_says_purpose_result_and_exit_code(path):
     assert re.fullmatch(r"Purpose: .+ Command: .+ Result: .+ Exit code [0-9]+\..*", header_of(path))
 
 
 @each_file
-def test_header_gives_the_command_that_runs_the_file(path: Path) -> None:
+def test_header_gives_the_command_that_runs_the_file(path):
     assert f"Command: paramfit fit --config configs/{relative(path)} " in header_of(path)
 
 
 @each_file
-def test_file_fits_on_a_screen(path: Path) -> None:
+def test_file_fits_on_a_screen(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 120
 
 
-def test_readme_lists_exactly_the_files_with_their_exit_codes() -> None:
+def test_readme_lists_exactly_the_files_with_their_exit_codes():
     readme = (CONFIGS / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[(.+?)\]\((.+?)\) \|.+\| (\d+) \|$", readme, flags=re.MULTILINE)
     assert all(text == link for text, link, _ in rows)
@@ -126,44 +126,44 @@ def test_readme_lists_exactly_the_files_with_their_exit_codes() -> None:
     ]
 
 
-def test_exit_code_is_the_stated_one(run: Run) -> None:
+def test_exit_code_is_the_stated_one(run):
     assert run.exit_code == stated_exit_code(run.header)
 
 
-def test_run_directory_holds_configuration_curves_and_estimates(run: Run) -> None:
+def test_run_directory_holds_configuration_curves_and_estimates(run):
     for name in ("config.yaml", "estimates.json"):
         assert (run.directory / name).is_file(), name
     assert len(list(run.directory.glob("events.out.tfevents.*"))) == 1
 
 
-def test_run_directory_holds_the_last_state_and_the_best_of_a_fit_that_had_one(run: Run) -> None:
+def test_run_directory_holds_the_last_state_and_the_best_of_a_fit_that_had_one(run):
     # The diverging lesson is over before it is looked at with a finite loss.
     assert {path.name for path in run.directory.glob("checkpoints/*")} == {"best.ckpt", "last.ckpt"}
 
 
-def test_run_directory_holds_the_figures(run: Run) -> None:
+def test_run_directory_holds_the_figures(run):
     assert {path.name for path in run.directory.glob("figures/*")} == FIGURES.get(run.name, set())
 
 
-def test_estimates_hold_the_agreed_keys(run: Run) -> None:
+def test_estimates_hold_the_agreed_keys(run):
     assert run.estimates.keys() >= KEYS
     assert run.estimates["loss"].keys() == run.estimates["n_observations"].keys() == {"train", "val"}
     for parameter in run.estimates["parameters"].values():
         assert parameter.keys() >= {"estimate", "standard_error", "interval_95", "gradient"}
 
 
-def test_result_is_read_as_it_was_written(run: Run) -> None:
+def test_result_is_read_as_it_was_written(run):
     again = load(run.directory)
     assert again == run.result
     assert again.report() == run.result.report()
 
 
-def test_status_goes_with_the_exit_code(run: Run) -> None:
+def test_status_goes_with_the_exit_code(run):
     good = {"converged", "limit_reached", "stopped_early"}
     assert run.estimates["status"] in ({"diverged"} if run.exit_code == 3 else good)
 
 
-def test_result_says_converged_where_the_fit_is(run: Run) -> None:
+def test_result_says_converged_where_the_fit_is(run):
     stated = stated_result(run.header)
     assert ("converged" in stated and "not converged" not in stated) == (run.estimates["status"] == "converged")
 
@@ -179,18 +179,18 @@ def rounded_like(text: str, value: float) -> str:
     return f"{value:.{len(text.partition('.')[2])}f}"
 
 
-def test_parameters_are_the_stated_ones(run: Run) -> None:
+def test_parameters_are_the_stated_ones(run):
     for name, text, _ in stated_estimates(run):
         assert rounded_like(text, run.estimates["parameters"][name]["estimate"]) == text
 
 
-def test_standard_errors_are_the_stated_ones(run: Run) -> None:
+def test_standard_errors_are_the_stated_ones(run):
     for name, _, text in stated_estimates(run):
         if text is not None:
             assert rounded_like(text, run.estimates["parameters"][name]["standard_error"]) == text
 
 
-def test_intervals_of_the_ladder_are_the_stated_ones(run: Run) -> None:
+def test_intervals_of_the_ladder_are_the_stated_ones(run):
     ladder = run.estimates["ladder"]
     rungs = {} if ladder is None else ladder["rungs"]
     stated = re.findall(
@@ -202,17 +202,17 @@ def test_intervals_of_the_ladder_are_the_stated_ones(run: Run) -> None:
         assert (low, high) in {(rounded_like(low, ends[0]), rounded_like(high, ends[1])) for ends in intervals}
 
 
-def test_the_ladder_warns_where_the_header_says_so(run: Run) -> None:
+def test_the_ladder_warns_where_the_header_says_so(run):
     promised = "the ladder warns" in stated_result(run.header)
     ladder = run.estimates["ladder"]
     assert promised == (ladder is not None and bool(ladder["warnings"]))
 
 
-def test_verdict_is_given_where_rows_are_held_out(run: Run) -> None:
+def test_verdict_is_given_where_rows_are_held_out(run):
     assert run.estimates["verdict"] == VERDICTS.get(run.name)
 
 
-def test_band_covers_the_held_out_rows_of_the_stated_example(capsys: pytest.CaptureFixture[str]) -> None:
+def test_band_covers_the_held_out_rows_of_the_stated_example(capsys):
     Path("configs").symlink_to(CONFIGS)
     config = ["--config", "configs/table/copper.yaml"]
     assert main(["fit", *config, "--plots.enabled", "false", "--trainer.enable_progress_bar", "false"]) == 0

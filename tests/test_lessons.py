@@ -1,7 +1,5 @@
 """What the lessons say about autograd, seen through the package's own parts."""
 
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
@@ -13,7 +11,7 @@ def gradients(model: nn.Module) -> list[float | None]:
     return [None if parameter.grad is None else parameter.grad.item() for parameter in model.parameters()]
 
 
-def test_five_parts_of_one_step_by_hand(golden_gaussian: dict[str, Any]) -> None:
+def test_five_parts_of_one_step_by_hand(golden_gaussian):
     published, matched = golden_gaussian["first_step"], golden_gaussian["matched_sample"]
     count = golden_gaussian["n_observations"]
     # Half of the sample at mean - s, half at mean + s: its mean and its squared deviations are the published ones.
@@ -35,7 +33,7 @@ def test_five_parts_of_one_step_by_hand(golden_gaussian: dict[str, Any]) -> None
     assert model.location.grad is None
 
 
-def test_published_gradient_and_update_follow_from_mean_and_count_exactly(golden_gaussian: dict[str, Any]) -> None:
+def test_published_gradient_and_update_follow_from_mean_and_count_exactly(golden_gaussian):
     # One observation at the mean stands for all: n * (1 - mean) has no rounding in float64.
     mean, count = golden_gaussian["matched_sample"]["mean"], golden_gaussian["n_observations"]
     model = GaussianModel(location=1.0)
@@ -50,7 +48,7 @@ def test_published_gradient_and_update_follow_from_mean_and_count_exactly(golden
     assert gradients(model) == [None]
 
 
-def test_gradients_accumulate_until_they_are_zeroed() -> None:
+def test_gradients_accumulate_until_they_are_zeroed():
     # At x = 1 the line's prediction weight + bias has the derivative [1, 1]. The absolute error above the target
     # passes it on, [1, 1]; the squared error at a residual of 1 doubles it, [2, 2].
     model = LinearModel(weight=2.0, bias=1.0)

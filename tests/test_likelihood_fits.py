@@ -69,7 +69,7 @@ def glm(cov_type: str = "nonrobust") -> Any:
     return sm.GLM(DEATHS, sm.add_constant(QUARTERS), family=sm.families.Poisson()).fit(cov_type=cov_type, tol=1e-12)
 
 
-def test_a_sample_and_a_distribution_need_neither_optimizer_nor_trainer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sample_and_a_distribution_need_neither_optimizer_nor_trainer(capsys):
     assert main(["fit", "--config", "waiting.yaml"]) == 0
     result = estimates_of_run("waiting")
     values, covariance = gammas()
@@ -92,7 +92,7 @@ def test_a_sample_and_a_distribution_need_neither_optimizer_nor_trainer(capsys: 
 @pytest.mark.parametrize(
     "options", [(), ("--data.batch_size", "5", "--data.shuffle", "true")], ids=["whole", "batches"]
 )
-def test_a_regression_is_that_of_a_generalised_linear_model(options: tuple[str, ...]) -> None:
+def test_a_regression_is_that_of_a_generalised_linear_model(options):
     assert fit("counts", *options) == 0
     theirs = glm()
     result = estimates_of_run("counts")
@@ -102,7 +102,7 @@ def test_a_regression_is_that_of_a_generalised_linear_model(options: tuple[str, 
     assert result["likelihood"]["log_likelihood"] == pytest.approx(theirs.llf, rel=1e-9)
 
 
-def test_the_ladder_is_printed_and_kept_when_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_ladder_is_printed_and_kept_when_it_is_asked_for(capsys):
     assert fit("counts", "--ladder.enabled", "true", "--ladder.bootstrap", "50") == 0
     printed = capsys.readouterr().out
     rungs = estimates_of_run("counts")["ladder"]["rungs"]
@@ -115,7 +115,7 @@ def test_the_ladder_is_printed_and_kept_when_it_is_asked_for(capsys: pytest.Capt
     assert sandwich == pytest.approx(glm("HC0").bse, rel=1e-4)
 
 
-def test_a_robust_fit_is_refused_its_ladder_before_it_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_robust_fit_is_refused_its_ladder_before_it_is_made(capsys):
     curve = part("FormulaModel", formula="exp(a + b*x)", variables=["x"], parameters={"a": 0, "b": 0})
     config = {**COUNTS, "model": part("LeastSquares", model=curve, objective=part("HuberError", scale=2))}
     Path("robust.yaml").write_text(yaml.safe_dump(config))
@@ -134,7 +134,7 @@ SUPPORT = {
 
 
 @pytest.mark.parametrize("options", SUPPORT.values(), ids=SUPPORT)
-def test_a_row_outside_the_support_is_named(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_outside_the_support_is_named(options, capsys):
     values = HOURS.copy()
     values[8] = -2
     write_sample(values)
@@ -154,7 +154,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_ends_in_one_line_and_leaves_nothing(case, capsys):
     options, named = MISTAKES[case]
     assert fit("waiting", *options) == 2
     assert named in one_error_line(capsys)
@@ -162,7 +162,7 @@ def test_a_mistake_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest
 
 
 @pytest.mark.parametrize("command", ["validate", "test"])
-def test_held_out_rows_are_judged_by_their_likelihood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_held_out_rows_are_judged_by_their_likelihood(command, capsys):
     options = ["--data.validation_indices", "[1, 5, 9]"]
     assert fit("counts", *options) == 0
     capsys.readouterr()
@@ -179,7 +179,7 @@ def predicted() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_predict_writes_the_mean_at_other_inputs() -> None:
+def test_predict_writes_the_mean_at_other_inputs():
     assert fit("counts") == 0
     Path("new.csv").write_text("x\n0\n15\n")
     assert main(["predict", "--config", "counts.yaml", "--ckpt_path", "last", "--predictions.at", "new.csv"]) == 0

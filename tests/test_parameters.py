@@ -33,7 +33,7 @@ KINDS = pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
     ],
     ids=str,
 )
-def test_description_is_a_number_a_mapping_or_nothing(described: Any, expected: ParameterSpec) -> None:
+def test_description_is_a_number_a_mapping_or_nothing(described, expected):
     assert ParameterSpec.of("rate", described) == expected
 
 
@@ -66,7 +66,7 @@ def test_description_is_a_number_a_mapping_or_nothing(described: Any, expected: 
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_description_is_said_with_its_place(described: Any, message: str) -> None:
+def test_what_is_wrong_with_a_description_is_said_with_its_place(described, message):
     with pytest.raises(InputError) as refusal:
         ParameterSpec.of("rate", described)
     assert str(refusal.value).startswith(message)
@@ -75,7 +75,7 @@ def test_what_is_wrong_with_a_description_is_said_with_its_place(described: Any,
 @KINDS
 @settings(max_examples=60, deadline=None)
 @given(unconstrained=st.floats(-15, 15))
-def test_transform_stays_within_the_bounds(bounds: dict[str, float], unconstrained: float) -> None:
+def test_transform_stays_within_the_bounds(bounds, unconstrained):
     transform = ParameterSpec(start=1.0, **bounds).transform
     assert transform is not None
     value = transform(torch.tensor(unconstrained, dtype=torch.float64)).item()
@@ -85,7 +85,7 @@ def test_transform_stays_within_the_bounds(bounds: dict[str, float], unconstrain
 @KINDS
 @settings(max_examples=60, deadline=None)
 @given(start=st.floats(-0.99, 3.99))
-def test_transform_comes_back_to_its_start(bounds: dict[str, float], start: float) -> None:
+def test_transform_comes_back_to_its_start(bounds, start):
     transform = ParameterSpec(start=start, **bounds).transform
     place = transform(transform.inv(torch.tensor(start, dtype=torch.float64)))
     assert place.item() == pytest.approx(start, rel=1e-13, abs=1e-13)
@@ -94,7 +94,7 @@ def test_transform_comes_back_to_its_start(bounds: dict[str, float], start: floa
 @KINDS
 @settings(max_examples=60, deadline=None)
 @given(unconstrained=st.floats(-15, 15))
-def test_slope_is_autograds_of_the_transform(bounds: dict[str, float], unconstrained: float) -> None:
+def test_slope_is_autograds_of_the_transform(bounds, unconstrained):
     spec = ParameterSpec(start=1.0, **bounds)
     assert spec.transform is not None
     point = torch.tensor(unconstrained, dtype=torch.float64, requires_grad=True)
@@ -103,7 +103,7 @@ def test_slope_is_autograds_of_the_transform(bounds: dict[str, float], unconstra
 
 
 @pytest.mark.parametrize("free", [ParameterSpec(start=1.0), ParameterSpec(start=1.0, lower=0.0, fixed=True)], ids=str)
-def test_parameter_without_a_bound_to_keep_has_no_transform(free: ParameterSpec) -> None:
+def test_parameter_without_a_bound_to_keep_has_no_transform(free):
     assert not free.bounded
     assert free.transform is None
     assert free.slope(torch.tensor([2.0, 3.0])).tolist() == [1.0, 1.0]
@@ -129,7 +129,7 @@ X = torch.linspace(-2, 3, 6, dtype=torch.float64)
 
 @EACH
 @KINDS
-def test_start_within_bounds_is_where_every_model_starts(kind: str, bounds: dict[str, float]) -> None:
+def test_start_within_bounds_is_where_every_model_starts(kind, bounds):
     make, (offset, slope) = LINES[kind]
     model = make({"start": 0.5, **bounds}, {"start": 2.0, **bounds})
     assert model.natural(offset).item() == pytest.approx(0.5, rel=1e-14)
@@ -139,7 +139,7 @@ def test_start_within_bounds_is_where_every_model_starts(kind: str, bounds: dict
 
 @EACH
 @KINDS
-def test_every_model_stays_within_bounds_wherever_its_parameter_goes(kind: str, bounds: dict[str, float]) -> None:
+def test_every_model_stays_within_bounds_wherever_its_parameter_goes(kind, bounds):
     make, (offset, slope) = LINES[kind]
     model = make({"start": 0.5, **bounds}, 0.0)
     for unconstrained in (-12.0, 12.0):
@@ -152,7 +152,7 @@ def test_every_model_stays_within_bounds_wherever_its_parameter_goes(kind: str, 
 
 @EACH
 @KINDS
-def test_jacobian_of_bounded_parameters_is_autograds(kind: str, bounds: dict[str, float]) -> None:
+def test_jacobian_of_bounded_parameters_is_autograds(kind, bounds):
     make, _ = LINES[kind]
     model = make({"start": 0.5, **bounds}, {"start": 2.0, **bounds})
     parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
@@ -164,7 +164,7 @@ def test_jacobian_of_bounded_parameters_is_autograds(kind: str, bounds: dict[str
 
 
 @EACH
-def test_fixed_parameter_keeps_its_start_and_is_not_trained(kind: str) -> None:
+def test_fixed_parameter_keeps_its_start_and_is_not_trained(kind):
     make, (offset, slope) = LINES[kind]
     model = make(1.0, {"start": 2.0, "lower": 2.0, "fixed": True})
     assert not model.get_parameter(slope).requires_grad
@@ -173,7 +173,7 @@ def test_fixed_parameter_keeps_its_start_and_is_not_trained(kind: str) -> None:
 
 
 @EACH
-def test_bounded_line_is_not_linear_in_its_nn_parameters(kind: str) -> None:
+def test_bounded_line_is_not_linear_in_its_nn_parameters(kind):
     make, (offset, _) = LINES[kind]
     model = make(1.0, {"start": 2.0, "lower": 0.0})
     assert not model.linear_in_parameters

@@ -145,9 +145,7 @@ def same_bits(one: EstimationTask, other: EstimationTask) -> bool:
         *((kind, step, 2) for kind in ("thermometer with momentum", "likelihood") for step in (2, 4, 5)),
     ],
 )
-def test_a_signal_at_any_step_then_resumed_gives_the_same_bits(
-    kind: str, step: int, accumulated: int, own_directory: Path
-) -> None:
+def test_a_signal_at_any_step_then_resumed_gives_the_same_bits(kind, step, accumulated, own_directory):
     make_task, make_data = TASKS[kind]
     uninterrupted, stopped, resumed = make_task(), make_task(), make_task()
     settings = {"accumulate_grad_batches": accumulated}
@@ -171,9 +169,7 @@ def test_a_signal_at_any_step_then_resumed_gives_the_same_bits(
     ],
     ids=["epochs", "steps within an epoch, then epochs", "steps at an epoch's end", "steps within an epoch"],
 )
-def test_a_shorter_run_prolonged_gives_the_same_bits(
-    kind: str, short: dict[str, int], whole: dict[str, int], own_directory: Path
-) -> None:
+def test_a_shorter_run_prolonged_gives_the_same_bits(kind, short, whole, own_directory):
     make_task, make_data = TASKS[kind]
     uninterrupted, stopped, resumed = make_task(), make_task(), make_task()
     fit(uninterrupted, make_data(), own_directory)
@@ -183,7 +179,7 @@ def test_a_shorter_run_prolonged_gives_the_same_bits(
     assert same_bits(resumed, uninterrupted)
 
 
-def test_a_scheduler_that_rewrites_the_initial_rate_does_not_prevent_a_resume(own_directory: Path) -> None:
+def test_a_scheduler_that_rewrites_the_initial_rate_does_not_prevent_a_resume(own_directory):
     def task() -> EstimationTask:
         return ThermometerRegression(
             optimizer=partial(SGD, lr=1e-2, momentum=0.9),
@@ -198,7 +194,7 @@ def test_a_scheduler_that_rewrites_the_initial_rate_does_not_prevent_a_resume(ow
 
 
 @pytest.mark.parametrize("step", [3, 4, 6, 7])
-def test_early_stopping_counts_on_after_a_resume(step: int, own_directory: Path) -> None:
+def test_early_stopping_counts_on_after_a_resume(step, own_directory):
     def make_task() -> EstimationTask:
         return ThermometerRegression(optimizer=partial(SGD, lr=2e-2))
 
@@ -222,7 +218,7 @@ def test_early_stopping_counts_on_after_a_resume(step: int, own_directory: Path)
     assert same_bits(resumed, uninterrupted)
 
 
-def test_a_changed_learning_rate_is_refused_where_a_scheduler_has_moved_it(own_directory: Path) -> None:
+def test_a_changed_learning_rate_is_refused_where_a_scheduler_has_moved_it(own_directory):
     def task(rate: float) -> EstimationTask:
         return ThermometerRegression(optimizer=partial(SGD, lr=rate), scheduler=partial(StepLR, step_size=1))
 

@@ -70,7 +70,7 @@ def estimates_of(result: dict[str, Any], key: str = "estimate") -> list[float]:
     return [result["parameters"][name][key] for name in ("b1", "b2")]
 
 
-def test_a_table_and_a_formula_need_no_trainer_section() -> None:
+def test_a_table_and_a_formula_need_no_trainer_section():
     assert main(["fit", "--config", "saturation.yaml"]) == 0
     result = written()
     values, covariance = scipys()
@@ -82,13 +82,13 @@ def test_a_table_and_a_formula_need_no_trainer_section() -> None:
     assert {"config.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures/fit.png"} <= files
 
 
-def test_a_saved_config_repeats_the_fit() -> None:
+def test_a_saved_config_repeats_the_fit():
     assert fit() == 0
     assert main(["fit", "--config", str(the_run() / "config.yaml")]) == 0
     assert written(0) == written(1)
 
 
-def test_the_result_holds_what_the_report_is_made_of() -> None:
+def test_the_result_holds_what_the_report_is_made_of():
     assert fit() == 0
     result = written()
     _, covariance = scipys()
@@ -106,7 +106,7 @@ def test_the_result_holds_what_the_report_is_made_of() -> None:
 
 
 @pytest.mark.parametrize("sigma", [True, False], ids=["relative", "none"])
-def test_errors_that_are_not_absolute_are_scaled_by_the_residuals(sigma: bool) -> None:
+def test_errors_that_are_not_absolute_are_scaled_by_the_residuals(sigma):
     assert fit(*(("--data.sigma_is", "relative") if sigma else ("--data.sigma", "null"))) == 0
     values, covariance = scipys(absolute=False, sigma=sigma)
     assert estimates_of(written()) == pytest.approx(values, rel=1e-7)
@@ -125,7 +125,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_other_ways_lead_to_the_same_place(way: str) -> None:
+def test_other_ways_lead_to_the_same_place(way):
     rows = measured()
     Path("part_1.csv").write_text(rows_as_text(rows[:10]))
     Path("part_2.csv").write_text(rows_as_text(rows[10:]))
@@ -136,14 +136,14 @@ def test_other_ways_lead_to_the_same_place(way: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["model.model", "model.init_args.model.init_args"])
-def test_a_start_alone_on_the_command_line_leaves_the_bound_and_the_other_parameter(place: str) -> None:
+def test_a_start_alone_on_the_command_line_leaves_the_bound_and_the_other_parameter(place):
     assert fit(f"--{place}.parameters.b2.start", "0.001") == 0
     saved = yaml.safe_load((the_run() / "config.yaml").read_text())["model"]["init_args"]["model"]["init_args"]
     assert saved["parameters"] == {"b1": 250, "b2": {"start": 0.001, "lower": 0}}
     assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
 
 
-def test_another_formula_on_the_command_line_is_fitted() -> None:
+def test_another_formula_on_the_command_line_is_fitted():
     assert fit("--model.model.formula", "b1 * b2 * x / (1 + b2 * x)") == 0
     x, y, error = measured().T
     values, _ = curve_fit(
@@ -171,7 +171,7 @@ def predicted_by_hand() -> dict[str, NDArray[np.float64]]:
     }  # fmt: skip
 
 
-def test_predict_writes_both_bands_as_csv() -> None:
+def test_predict_writes_both_bands_as_csv():
     assert fit() == 0
     predictions()
     with (the_run() / "predictions.csv").open() as file:
@@ -181,9 +181,7 @@ def test_predict_writes_both_bands_as_csv() -> None:
     assert {row["part"] for row in rows} == {"train"}
 
 
-def test_predictions_at_other_inputs_have_both_bands_where_the_errors_are_known(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_predictions_at_other_inputs_have_both_bands_where_the_errors_are_known(capsys):
     assert fit() == 0
     Path("new.csv").write_text("x,y_error\n500,1\n4000,3\n")
     predictions("--predictions.at", "new.csv")
@@ -205,9 +203,7 @@ def test_predictions_at_other_inputs_have_both_bands_where_the_errors_are_known(
     ],
     ids=["text", "no input", "no file"],
 )
-def test_a_mistake_in_the_table_to_predict_at_is_told(
-    text: str | None, named: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mistake_in_the_table_to_predict_at_is_told(text, named, capsys):
     assert fit() == 0
     if text is not None:
         Path("new.csv").write_text(text)
@@ -220,12 +216,12 @@ def test_a_mistake_in_the_table_to_predict_at_is_told(
 
 
 @pytest.mark.parametrize("command", ["validate", "predict"])
-def test_a_solved_task_has_nothing_to_say_of_its_starts(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_solved_task_has_nothing_to_say_of_its_starts(command, capsys):
     assert main([command, "--config", "saturation.yaml"]) == 2
     assert f"ckpt_path: {command} needs a fit" in one_error_line(capsys)
 
 
-def test_a_checkpoint_is_not_decoded_by_another_models_bounds_or_formula(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_checkpoint_is_not_decoded_by_another_models_bounds_or_formula(capsys):
     bound = (["--model.model.parameters.b2.upper", "10"], "b2 was fitted with lower 0, this configuration has lower 0")
     formula = (["--model.model.formula", "b1 * (1 - exp(-b2 * x**2))"], "the formula was b1 * (1 - exp(-b2 * x)) in")
     assert fit("--report.enabled", "false") == 0
@@ -238,7 +234,7 @@ def test_a_checkpoint_is_not_decoded_by_another_models_bounds_or_formula(capsys:
     assert not the_run(1).exists()
 
 
-def test_test_gives_the_coverage_of_the_band_on_held_out_rows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_test_gives_the_coverage_of_the_band_on_held_out_rows(capsys):
     rows = measured(80)
     Path("measurements.csv").write_text(rows_as_text(rows))
     assert fit("--data.validation_fraction", "0.25") == 0
@@ -254,7 +250,7 @@ def test_test_gives_the_coverage_of_the_band_on_held_out_rows(capsys: pytest.Cap
     assert float(shown[1]) == pytest.approx(sum(inside) / 20, abs=1e-6)
 
 
-def test_a_fixed_parameter_keeps_its_start_and_has_no_error() -> None:
+def test_a_fixed_parameter_keeps_its_start_and_has_no_error():
     assert fit("--model.model.parameters.b1", "{start: 240, fixed: true}") == 0
     x, y, error = measured().T
     (b2,), ((variance,),) = curve_fit(lambda x, b2: saturation(x, 240, b2), x, y, [5e-4], error, True)
@@ -273,7 +269,7 @@ def saturation(x, b1, b2):
 """
 
 
-def test_a_function_from_a_file_in_the_working_directory_is_fitted() -> None:
+def test_a_function_from_a_file_in_the_working_directory_is_fitted():
     Path("curves_of_mine.py").write_text(FUNCTION)
     sys.path.append(str(Path.cwd()))  # what the console script does once; this process has done it elsewhere
     mine = part("FunctionModel", function="curves_of_mine.saturation", parameters={"b1": 250, "b2": 5.0e-4})
@@ -299,7 +295,7 @@ BY_HAND = part("GradientDescent", lr=0.3)
     ],
     ids=["Adam", "analytic", "autograd", "numerical"],
 )
-def test_a_formula_works_in_the_tasks_of_the_lessons(task: str, options: dict[str, Any]) -> None:
+def test_a_formula_works_in_the_tasks_of_the_lessons(task, options):
     x = np.linspace(-1, 1, 12)
     y = 3 * x - 2 + 0.1 * np.cos(40 * x)
     Path("line.csv").write_text("x,y\n" + "".join(f"{float(a)!r},{float(b)!r}\n" for a, b in zip(x, y, strict=True)))
@@ -352,7 +348,7 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_ends_in_one_line_and_leaves_nothing(case, capsys):
     text, options, named = MISTAKES[case]
     if text is not None:
         Path("measurements.csv").write_text(text)
@@ -382,7 +378,7 @@ def ending(capsys: pytest.CaptureFixture[str], *options: str) -> int:
 @pytest.mark.slow
 @FUZZ
 @given(formula=FORMULAS | st.text(max_size=30))
-def test_any_text_as_a_formula_ends_in_a_fit_or_in_one_line(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_text_as_a_formula_ends_in_a_fit_or_in_one_line(formula, capsys):
     ending(capsys, f"--model.model.formula={formula}")
 
 
@@ -399,12 +395,12 @@ TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_siz
 @pytest.mark.slow
 @FUZZ
 @given(content=TABLES | st.binary(max_size=60) | st.binary(max_size=20).map(lambda tail: GOOD.encode() + tail))
-def test_any_bytes_as_a_table_end_in_a_fit_or_in_one_line(content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_bytes_as_a_table_end_in_a_fit_or_in_one_line(content, capsys):
     Path("measurements.csv").write_bytes(content)
     ending(capsys)
 
 
-def test_a_robust_fit_is_predicted_and_tested() -> None:
+def test_a_robust_fit_is_predicted_and_tested():
     # Both run in inference mode, in which autograd sees nothing.
     assert fit("--model.objective", "HuberError", "--model.objective.scale", "2") == 0
     run = "lightning_logs/saturation/version_0"

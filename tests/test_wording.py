@@ -14,17 +14,17 @@ from paramfit.wording import nearest_names, printable, quoted
         pytest.param("q", [], "there is none", id="nothing at all"),
     ],
 )
-def test_the_nearest_names_are_suggested_or_all(name: str, theirs: list[str], suggestion: str) -> None:
+def test_the_nearest_names_are_suggested_or_all(name, theirs, suggestion):
     assert nearest_names(name, theirs) == suggestion
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "bell\a", "lone \udcff byte", "x" * 10_000])
-def test_quoted_text_is_one_short_line_that_can_be_printed(text: str) -> None:
+def test_quoted_text_is_one_short_line_that_can_be_printed(text):
     shown = quoted(text)
     assert shown.isprintable()
     assert len(shown) < 60
 
 
-def test_only_what_would_break_a_line_is_quoted() -> None:
+def test_only_what_would_break_a_line_is_quoted():
     assert printable("my data/µ.csv") == "my data/µ.csv"
     assert printable("a\nb.csv") == r"'a\nb.csv'"

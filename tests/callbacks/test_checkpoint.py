@@ -9,7 +9,7 @@ import torch
 
 from paramfit import InputError, ThermometerDataModule
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint
-from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
+from tests.callbacks.conftest import ScriptedTask, descent, thermometer, validation
 
 CHECKPOINTS = Path("run") / "checkpoints"
 
@@ -29,7 +29,7 @@ def updates_in(name: str) -> int:
         pytest.param([5.0, float("-inf"), 6.0], 1, id="minus-infinity"),
     ],
 )
-def test_the_lowest_finite_validation_loss_is_the_best(losses: list[float], best: int) -> None:
+def test_the_lowest_finite_validation_loss_is_the_best(losses, best):
     validations: list[float] = []
     saved: list[int] = []
     keeper = FitCheckpoint()
@@ -45,7 +45,7 @@ def test_the_lowest_finite_validation_loss_is_the_best(losses: list[float], best
     assert saved[-1] == best
 
 
-def test_best_and_last_are_different_states_where_the_validation_loss_rises(make_trainer: MakeTrainer) -> None:
+def test_best_and_last_are_different_states_where_the_validation_loss_rises(make_trainer):
     # On these rows the held-out loss rises from the first update to the last of the four.
     make_trainer(4, FitCheckpoint(), enable_checkpointing=True).fit(
         descent(), datamodule=thermometer(validation_fraction=0.2)
@@ -53,7 +53,7 @@ def test_best_and_last_are_different_states_where_the_validation_loss_rises(make
     assert (updates_in("best.ckpt"), updates_in("last.ckpt")) == (1, 4)
 
 
-def test_the_best_of_a_run_that_ends_in_nan_is_finite(make_trainer: MakeTrainer) -> None:
+def test_the_best_of_a_run_that_ends_in_nan_is_finite(make_trainer):
     make_trainer(40, FitCheckpoint(every_n_updates=1), enable_checkpointing=True).fit(
         descent(), datamodule=ThermometerDataModule(validation_fraction=0.2)
     )
@@ -67,7 +67,7 @@ def test_the_best_of_a_run_that_ends_in_nan_is_finite(make_trainer: MakeTrainer)
 CONTENT = {"paramfit": {"updates": 3}, "loops": {}, "state_dict": {"weight": torch.tensor([1.0, 2.0])}}
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_what_is_written_is_read_back():
     path = Path("deep") / "in" / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint(CONTENT, path)
     actual = AtomicCheckpointIO().load_checkpoint(path)
@@ -76,7 +76,7 @@ def test_what_is_written_is_read_back() -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["last.ckpt"]
 
 
-def test_a_write_that_fails_leaves_the_former_checkpoint_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_the_former_checkpoint_alone(monkeypatch):
     path = Path("last.ckpt")
     AtomicCheckpointIO().save_checkpoint(CONTENT, path)
 
@@ -92,7 +92,7 @@ def test_a_write_that_fails_leaves_the_former_checkpoint_alone(monkeypatch: pyte
     assert [entry.name for entry in Path().iterdir()] == ["last.ckpt"]
 
 
-def test_the_file_is_on_the_disk_before_it_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_on_the_disk_before_it_has_its_name(monkeypatch):
     calls: list[str] = []
     flush, rename = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda file: (calls.append("fsync"), flush(file)))
@@ -101,13 +101,13 @@ def test_the_file_is_on_the_disk_before_it_has_its_name(monkeypatch: pytest.Monk
     assert calls[:2] == ["fsync", "replace"]
 
 
-def test_a_missing_file_is_named() -> None:
+def test_a_missing_file_is_named():
     with pytest.raises(InputError, match=r"no file nowhere\.ckpt"):
         AtomicCheckpointIO().load_checkpoint("nowhere.ckpt")
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1], ids=["empty", "first-bytes", "all-but-one-byte"])
-def test_a_damaged_file_is_refused(keep: int) -> None:
+def test_a_damaged_file_is_refused(keep):
     AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
     whole = Path("last.ckpt").read_bytes()
     Path("last.ckpt").write_bytes(whole[:keep])
@@ -118,13 +118,13 @@ def test_a_damaged_file_is_refused(keep: int) -> None:
 @pytest.mark.parametrize(
     "content", [{"state_dict": {}}, [1, 2], torch.zeros(2)], ids=["other-project", "list", "tensor"]
 )
-def test_a_foreign_file_is_refused(content: Any) -> None:
+def test_a_foreign_file_is_refused(content):
     torch.save(content, "other.ckpt")
     with pytest.raises(InputError, match=r"other\.ckpt was not made by paramfit"):
         AtomicCheckpointIO().load_checkpoint("other.ckpt")
 
 
-def test_a_file_that_would_run_code_is_refused_and_does_not() -> None:
+def test_a_file_that_would_run_code_is_refused_and_does_not():
     class Harm:
         def __reduce__(self) -> Any:
             return (os.mkdir, ("harmed",))

@@ -15,7 +15,6 @@ from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
-from tests.callbacks.conftest import MakeTrainer
 
 
 def thermometer(scale: float | None = None, **options: Any) -> ThermometerDataModule:
@@ -48,9 +47,7 @@ def number_after(words: str, lines: list[str]) -> float:
     ("scale", "limit", "condition"),
     [pytest.param(1.0, 3.3994e-4, 33_599.0, id="raw"), pytest.param(0.1, 0.032978, 357.0, id="scaled")],
 )
-def test_limit_and_condition_number_are_the_known_ones(
-    scale: float, limit: float, condition: float, make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_limit_and_condition_number_are_the_known_ones(scale, limit, condition, make_trainer, capsys):
     doctor = Doctor()
     make_trainer(1, doctor).fit(sgd(1e-5), datamodule=thermometer(scale))
     smallest, largest = curvatures(scale)
@@ -61,9 +58,7 @@ def test_limit_and_condition_number_are_the_known_ones(
     assert doctor.examination.stability.condition_number == pytest.approx(largest / smallest, rel=1e-4)
 
 
-def test_weight_to_bias_is_about_55_on_raw_input(
-    golden_descent: dict[str, Any], make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_weight_to_bias_is_about_55_on_raw_input(golden_descent, make_trainer, capsys):
     make_trainer(1, Doctor()).fit(sgd(1e-5), datamodule=thermometer())
     weight, bias = (float(digits) for digits in golden_descent["runs"][0]["gradient"]["1"])
     lines = said(capsys.readouterr().out)
@@ -71,13 +66,13 @@ def test_weight_to_bias_is_about_55_on_raw_input(
     assert number_after("first gradients: weight", lines) == pytest.approx(weight, rel=1e-4)
 
 
-def test_momentum_raises_the_limit(make_trainer: MakeTrainer) -> None:
+def test_momentum_raises_the_limit(make_trainer):
     doctor = Doctor()
     make_trainer(1, doctor).fit(sgd(1e-5, momentum=0.9), datamodule=thermometer())
     assert doctor.examination.stability.learning_rate_limit == pytest.approx(2 * 1.9 / curvatures(1.0)[1], rel=1e-6)
 
 
-def test_the_limit_of_a_summed_likelihood_is_two_over_n(make_trainer: MakeTrainer) -> None:
+def test_the_limit_of_a_summed_likelihood_is_two_over_n(make_trainer):
     doctor = Doctor()
     make_trainer(1, doctor).fit(GaussianLocation(scale=2.0), datamodule=GaussianDataModule(n_obs=400, scale=2.0))
     assert doctor.examination.stability.learning_rate_limit == pytest.approx(2 * 2.0**2 / 400, rel=1e-12)
@@ -99,9 +94,7 @@ def exponential(rate: float = 1.0) -> DistributionModel:
 
 
 @pytest.mark.parametrize(("rate", "reduction"), [(1.0, "sum"), (3.0, "sum"), (3.0, "mean")])
-def test_the_limit_of_an_exponential_is_that_of_its_logarithm(
-    rate: float, reduction: str, make_trainer: MakeTrainer
-) -> None:
+def test_the_limit_of_an_exponential_is_that_of_its_logarithm(rate, reduction, make_trainer):
     doctor = Doctor()
     optimizer = partial(SGD, lr=1e-3)
     task = MaximumLikelihood(exponential(rate), NegativeLogLikelihood(reduction), optimizer)
@@ -113,9 +106,7 @@ def test_the_limit_of_an_exponential_is_that_of_its_logarithm(
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize("updates", [1, 5, 60])
-def test_the_distance_of_an_exponential_is_its_score_over_the_root_of_its_information(
-    updates: int, reduction: str, make_trainer: MakeTrainer
-) -> None:
+def test_the_distance_of_an_exponential_is_its_score_over_the_root_of_its_information(updates, reduction, make_trainer):
     report, model = FitReport(enabled=False), exponential()
     rate = 0.05 if reduction == "sum" else 0.2
     task = MaximumLikelihood(model, NegativeLogLikelihood(reduction), partial(SGD, lr=rate), updates_per_step=updates)
@@ -133,9 +124,7 @@ def test_the_distance_of_an_exponential_is_its_score_over_the_root_of_its_inform
     assert report.result.status == ("converged" if distance < 0.01 else "limit_reached")
 
 
-def test_a_likelihood_that_is_solved_has_no_limit(
-    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_likelihood_that_is_solved_has_no_limit(make_trainer, capsys):
     doctor = Doctor()
     make_trainer(20, doctor).fit(MaximumLikelihood(exponential()), datamodule=Waiting())
     assert doctor.examination.stability is None
@@ -143,9 +132,7 @@ def test_a_likelihood_that_is_solved_has_no_limit(
     assert said(capsys.readouterr().out) == []
 
 
-def test_after_a_divergence_the_report_says_why_and_what_cures(
-    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_after_a_divergence_the_report_says_why_and_what_cures(make_trainer, capsys):
     report = FitReport()
     make_trainer(20, Doctor(), DivergenceDetection(), report).fit(sgd(1e-2), datamodule=thermometer())
     assert report.result.status == "diverged"
@@ -155,7 +142,7 @@ def test_after_a_divergence_the_report_says_why_and_what_cures(
         assert "scaling the input by 0.1 raises the limit to 0.033" in text
 
 
-def test_the_curves_start_before_the_first_update_and_follow_every_validation(make_trainer: MakeTrainer) -> None:
+def test_the_curves_start_before_the_first_update_and_follow_every_validation(make_trainer):
     doctor = Doctor()
     data = thermometer(0.1, validation_fraction=0.2)
     make_trainer(6, doctor, check_val_every_n_epoch=2).fit(sgd(1e-2), datamodule=data)

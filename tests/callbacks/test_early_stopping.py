@@ -8,7 +8,7 @@ import pytest
 from paramfit import FitEarlyStopping, ThermometerDataModule
 from paramfit.facts import Status, Stop
 from paramfit.shown.words import sentence
-from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
+from tests.callbacks.conftest import ScriptedTask, descent, thermometer, validation
 
 
 def played(losses: list[float], watch: FitEarlyStopping, first: int = 1) -> tuple[int, Stop] | None:
@@ -36,14 +36,12 @@ def played(losses: list[float], watch: FitEarlyStopping, first: int = 1) -> tupl
         pytest.param([nan, 5.0, 4.0, 4.5, nan, 4.6], {"patience": 2}, 6, id="nan-in-between"),
     ],
 )
-def test_a_script_is_stopped_at_its_validation(
-    losses: list[float], options: dict[str, Any], stops_at: int | None
-) -> None:
+def test_a_script_is_stopped_at_its_validation(losses, options, stops_at):
     stopped = played(losses, FitEarlyStopping(**options))
     assert (None if stopped is None else stopped[0]) == stops_at
 
 
-def test_a_resumed_run_goes_on_counting_with_the_patience_that_is_configured() -> None:
+def test_a_resumed_run_goes_on_counting_with_the_patience_that_is_configured():
     before = FitEarlyStopping(patience=2)
     assert played([5.0, 4.0, 4.5], before) is None
     after = FitEarlyStopping(patience=4)
@@ -66,7 +64,7 @@ def validation_losses(data: ThermometerDataModule, updates: int) -> list[float]:
     return values
 
 
-def test_a_real_fit_stops_where_its_held_out_loss_has_risen_twice(make_trainer: MakeTrainer) -> None:
+def test_a_real_fit_stops_where_its_held_out_loss_has_risen_twice(make_trainer):
     losses = validation_losses(thermometer(validation_fraction=0.2), 30)
     twice_risen = next(k for k in range(2, 30) if min(losses[k - 1], losses[k]) >= min(losses[: k - 1]))
     task = descent()
@@ -75,7 +73,7 @@ def test_a_real_fit_stops_where_its_held_out_loss_has_risen_twice(make_trainer: 
     assert task.stop.status is Status.STOPPED_EARLY
 
 
-def test_min_epochs_does_not_hold_a_stop_back(make_trainer: MakeTrainer) -> None:
+def test_min_epochs_does_not_hold_a_stop_back(make_trainer):
     task, held = descent(), descent()
     data = thermometer(validation_fraction=0.2)
     make_trainer(30, FitEarlyStopping(patience=2)).fit(task, datamodule=data)

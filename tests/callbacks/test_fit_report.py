@@ -14,7 +14,6 @@ from torch.optim import LBFGS, SGD, Optimizer
 from paramfit import DistributionModel, Fact, FixedScale, GaussianDataModule, ThermometerDataModule, compare, fit
 from paramfit.callbacks import DivergenceDetection, FitReport
 from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
-from tests.callbacks.conftest import MakeTrainer
 
 
 def estimates() -> dict[str, Any]:
@@ -42,7 +41,7 @@ def exact() -> ThermometerRegression:
     return ThermometerRegression(optimizer=search, dtype="float64")
 
 
-def test_a_converged_fit_has_the_published_estimates_and_errors(make_trainer: MakeTrainer) -> None:
+def test_a_converged_fit_has_the_published_estimates_and_errors(make_trainer):
     make_trainer(4, FitReport()).fit(exact(), datamodule=thermometer())
     written = estimates()
     weight, bias = written["original_units"]["weight"], written["original_units"]["bias"]
@@ -55,7 +54,7 @@ def test_a_converged_fit_has_the_published_estimates_and_errors(make_trainer: Ma
     assert bias["standard_error"] == pytest.approx(1.9272273, rel=1e-7)
 
 
-def test_intervals_agree_with_scipy(make_trainer: MakeTrainer) -> None:
+def test_intervals_agree_with_scipy(make_trainer):
     data = thermometer()
     make_trainer(4, FitReport()).fit(exact(), datamodule=data)
     line = stats.linregress(data.raw.inputs[0].numpy(), data.raw.target.numpy())
@@ -64,9 +63,7 @@ def test_intervals_agree_with_scipy(make_trainer: MakeTrainer) -> None:
     assert interval == pytest.approx([line.slope - half, line.slope + half], rel=1e-6)
 
 
-def test_closed_form_and_fahrenheit_truth_stand_beside_the_estimates(
-    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_closed_form_and_fahrenheit_truth_stand_beside_the_estimates(make_trainer, capsys):
     make_trainer(4, FitReport()).fit(exact(), datamodule=thermometer())
     original = estimates()["original_units"]
     assert original["weight"]["truth"] == pytest.approx(0.5556, abs=5e-5)
@@ -78,9 +75,7 @@ def test_closed_form_and_fahrenheit_truth_stand_beside_the_estimates(
         assert text in printed
 
 
-def test_a_run_that_made_all_its_updates_is_told_from_a_converged_one(
-    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_that_made_all_its_updates_is_told_from_a_converged_one(make_trainer, capsys):
     task = sgd(0.03, 50)
     make_trainer(2, FitReport()).fit(task, datamodule=thermometer())
     left = estimates()["updates_to_converge"]
@@ -93,7 +88,7 @@ def test_a_run_that_made_all_its_updates_is_told_from_a_converged_one(
         assert report.result.status == status
 
 
-def test_a_sample_has_its_mean_and_its_standard_error(make_trainer: MakeTrainer) -> None:
+def test_a_sample_has_its_mean_and_its_standard_error(make_trainer):
     data = GaussianDataModule(n_obs=400, scale=2.0)
     task = GaussianLocation(scale=2.0, optimizer=partial(SGD, lr=0.01))
     make_trainer(2, FitReport()).fit(task, datamodule=data)
@@ -106,7 +101,7 @@ def test_a_sample_has_its_mean_and_its_standard_error(make_trainer: MakeTrainer)
     assert location["truth"] == 0.0
 
 
-def test_distance_and_gradient_of_a_sample_are_the_written_out_ones(make_trainer: MakeTrainer) -> None:
+def test_distance_and_gradient_of_a_sample_are_the_written_out_ones(make_trainer):
     data = GaussianDataModule(n_obs=100)
     make_trainer(3, FitReport()).fit(GaussianLocation(optimizer=partial(SGD, lr=1e-3)), datamodule=data)
     written = estimates()
@@ -117,7 +112,7 @@ def test_distance_and_gradient_of_a_sample_are_the_written_out_ones(make_trainer
     )
 
 
-def test_a_guarded_divergence_keeps_the_reason_and_the_updates(make_trainer: MakeTrainer) -> None:
+def test_a_guarded_divergence_keeps_the_reason_and_the_updates(make_trainer):
     task = ThermometerRegression(optimizer=partial(SGD, lr=1e-2))
     make_trainer(60, DivergenceDetection(), FitReport()).fit(task, datamodule=ThermometerDataModule())
     written = estimates()
@@ -127,7 +122,7 @@ def test_a_guarded_divergence_keeps_the_reason_and_the_updates(make_trainer: Mak
     assert written["distance_to_optimum_in_standard_errors"] is None
 
 
-def test_what_is_missing_has_a_reason(make_trainer: MakeTrainer) -> None:
+def test_what_is_missing_has_a_reason(make_trainer):
     make_trainer(1, FitReport()).fit(exact(), datamodule=thermometer())
     written = estimates()
     for key in ("learning_rate_limit", "condition_number", "verdict"):
@@ -135,7 +130,7 @@ def test_what_is_missing_has_a_reason(make_trainer: MakeTrainer) -> None:
         assert written["notes"][key]
 
 
-def test_likelihood_that_descended_is_compared_with_one_that_was_solved(make_trainer: MakeTrainer) -> None:
+def test_likelihood_that_descended_is_compared_with_one_that_was_solved(make_trainer):
     def normal() -> DistributionModel:
         return DistributionModel(Normal, {"loc": 0.0, "scale": 2.0})
 

@@ -9,7 +9,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit import FixedScale, GracefulStop, ThermometerDataModule, ThermometerRegression
 from paramfit.facts import Status
-from tests.callbacks.conftest import MakeTrainer
 
 
 class SignalInStep(Callback):
@@ -28,9 +27,7 @@ class SignalInStep(Callback):
     ("number", "status"), [(signal.SIGINT, Status.INTERRUPTED), (signal.SIGTERM, Status.TERMINATED)]
 )
 @pytest.mark.parametrize("batch_size", [None, 4], ids=["full batch", "mini-batches"])
-def test_the_block_under_way_is_finished(
-    number: signal.Signals, status: Status, batch_size: int | None, make_trainer: MakeTrainer
-) -> None:
+def test_the_block_under_way_is_finished(number, status, batch_size, make_trainer):
     task = ThermometerRegression(updates_per_step=10)
     data = ThermometerDataModule(normalization=FixedScale(0.1), batch_size=batch_size)
     make_trainer(50, GracefulStop(), SignalInStep(number, step=4)).fit(task, datamodule=data)
@@ -38,14 +35,14 @@ def test_the_block_under_way_is_finished(
     assert task.stop.status is status
 
 
-def test_the_signals_are_given_back(make_trainer: MakeTrainer) -> None:
+def test_the_signals_are_given_back(make_trainer):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     data = ThermometerDataModule(normalization=FixedScale(0.1))
     make_trainer(3, GracefulStop(), SignalInStep(signal.SIGTERM, step=1)).fit(ThermometerRegression(), datamodule=data)
     assert {number: signal.getsignal(number) for number in before} == before
 
 
-def test_a_second_signal_is_not_caught(make_trainer: MakeTrainer) -> None:
+def test_a_second_signal_is_not_caught(make_trainer):
     stop = GracefulStop()
     caught: list[Any] = []
 

@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.optim import SGD
 
 from paramfit import FitHistory, GaussianDataModule, GaussianLocation, Regression, ThermometerDataModule
-from tests.callbacks.conftest import MakeTrainer, descent, events_of, thermometer
+from tests.callbacks.conftest import descent, events_of, thermometer
 from tests.own_module import OwnModule
 
 RUN = Path("run")
@@ -21,7 +20,7 @@ def steps_of(tag: str) -> list[int]:
     return [event.step for event in events_of(RUN).Scalars(tag)]
 
 
-def test_tags_are_losses_parameters_and_gradients(make_trainer: MakeTrainer) -> None:
+def test_tags_are_losses_parameters_and_gradients(make_trainer):
     make_trainer(2, FitHistory()).fit(descent(), datamodule=thermometer(validation_fraction=0.2))
     assert set(events_of(RUN).Tags()["scalars"]) == {
         "train/loss", "val/loss", "val/mse", "val/mae", "parameter/weight", "parameter/bias", "gradient/weight",
@@ -29,7 +28,7 @@ def test_tags_are_losses_parameters_and_gradients(make_trainer: MakeTrainer) -> 
     }  # fmt: skip
 
 
-def test_values_are_the_published_ones(make_trainer: MakeTrainer, golden_descent: dict[str, Any]) -> None:
+def test_values_are_the_published_ones(make_trainer, golden_descent):
     make_trainer(20, FitHistory()).fit(descent(updates_per_step=5), datamodule=thermometer())
     events = events_of(RUN)
     published = next(run for run in golden_descent["runs"] if run["name"] == "normalized")
@@ -42,7 +41,7 @@ def test_values_are_the_published_ones(make_trainer: MakeTrainer, golden_descent
 
 
 @pytest.mark.parametrize("updates_per_step", [1, 8], ids=["single", "blocks"])
-def test_every_update_of_a_short_run_is_recorded(updates_per_step: int, make_trainer: MakeTrainer) -> None:
+def test_every_update_of_a_short_run_is_recorded(updates_per_step, make_trainer):
     make_trainer(40 // updates_per_step, FitHistory()).fit(
         descent(updates_per_step=updates_per_step), datamodule=thermometer()
     )
@@ -50,14 +49,14 @@ def test_every_update_of_a_short_run_is_recorded(updates_per_step: int, make_tra
 
 
 @pytest.mark.parametrize("distance", [50, 7])
-def test_a_longer_run_is_recorded_every_log_every_n_steps_updates(distance: int, make_trainer: MakeTrainer) -> None:
+def test_a_longer_run_is_recorded_every_log_every_n_steps_updates(distance, make_trainer):
     make_trainer(4, FitHistory(), log_every_n_steps=distance).fit(
         descent(updates_per_step=251), datamodule=thermometer()
     )
     assert steps_of("train/loss") == [1, *range(distance, 1005, distance)]
 
 
-def test_validation_loss_stands_at_the_update_it_belongs_to(make_trainer: MakeTrainer) -> None:
+def test_validation_loss_stands_at_the_update_it_belongs_to(make_trainer):
     data = thermometer(validation_fraction=0.2)
     make_trainer(6, FitHistory(), check_val_every_n_epoch=2).fit(descent(updates_per_step=3), datamodule=data)
     events = events_of(RUN)
@@ -71,7 +70,7 @@ def test_validation_loss_stands_at_the_update_it_belongs_to(make_trainer: MakeTr
         assert loss == pytest.approx(np.mean((weight[update] * x + bias[update] - y) ** 2), rel=1e-5)
 
 
-def test_automatic_tasks_are_recorded_as_well(make_trainer: MakeTrainer) -> None:
+def test_automatic_tasks_are_recorded_as_well(make_trainer):
     task = GaussianLocation(optimizer=partial(SGD, lr=1e-3), updates_per_step=2)
     data = GaussianDataModule(n_obs=100)
     make_trainer(3, FitHistory()).fit(task, datamodule=data)
@@ -83,12 +82,12 @@ def test_automatic_tasks_are_recorded_as_well(make_trainer: MakeTrainer) -> None
     assert slopes == pytest.approx([100 * before - total for before in locations[:-1]], rel=1e-5)
 
 
-def test_the_published_infinity_is_kept(make_trainer: MakeTrainer) -> None:
+def test_the_published_infinity_is_kept(make_trainer):
     make_trainer(1, FitHistory()).fit(descent(updates_per_step=100), datamodule=ThermometerDataModule())
     assert [event.value for event in events_of(RUN).Scalars("train/loss")][10] == float("inf")
 
 
-def test_elements_of_a_vector_have_tags_of_their_own(make_trainer: MakeTrainer) -> None:
+def test_elements_of_a_vector_have_tags_of_their_own(make_trainer):
     Parabola = partial(
         OwnModule,
         lambda self, x: self.coefficients[0] + self.coefficients[1] * x + self.coefficients[2] * x.square(),
@@ -100,7 +99,7 @@ def test_elements_of_a_vector_have_tags_of_their_own(make_trainer: MakeTrainer) 
     assert {tag for tag in tags if tag[:4] == "para"} == {f"parameter/coefficients[{k}]" for k in range(3)}
 
 
-def test_other_loggers_get_the_same_rows(make_trainer: MakeTrainer) -> None:
+def test_other_loggers_get_the_same_rows(make_trainer):
     make_trainer(3, FitHistory(), logger=CSVLogger(".", name="", version="run")).fit(
         descent(), datamodule=thermometer()
     )

@@ -14,7 +14,6 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.columns import Columns
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.tasks import MaximumLikelihood, ThermometerRegression
-from tests.callbacks.conftest import MakeTrainer
 from tests.distributions.only_density import OnlyDensity
 
 
@@ -23,7 +22,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_rows_hold_raw_values_the_prediction_and_the_part(make_trainer: MakeTrainer) -> None:
+def test_rows_hold_raw_values_the_prediction_and_the_part(make_trainer):
     data = ThermometerDataModule(
         validation_indices=[3, 7], normalization=FixedScale(0.1), batch_size=4, shuffle=True, dtype="float64"
     )
@@ -50,7 +49,7 @@ class KnownErrors(ThermometerRegression):
         return FittedCurve(self.model.eval(), covariance, 2.0, 1.5, "told", weighted=self.weighted)
 
 
-def test_errors_and_bands_stand_before_the_part(make_trainer: MakeTrainer) -> None:
+def test_errors_and_bands_stand_before_the_part(make_trainer):
     data = ThermometerDataModule(
         validation_indices=[3, 7], normalization=FixedScale(0.1), batch_size=4, dtype="float64"
     )
@@ -74,9 +73,7 @@ def test_errors_and_bands_stand_before_the_part(make_trainer: MakeTrainer) -> No
     assert [int(row["row"]) for row in rows if row["part"] == "val"] == [3, 7]
 
 
-def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(make_trainer, monkeypatch):
     monkeypatch.setattr(KnownErrors, "weighted", True)
     data = ThermometerDataModule(dtype="float64")
     make_trainer(1, PredictionsFile()).predict(KnownErrors(dtype="float64"), datamodule=data)
@@ -84,7 +81,7 @@ def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(
     assert columns[3:] == ["prediction", "standard_error", "confidence_low", "confidence_high", "part"]
 
 
-def test_parquet_holds_the_same_table(make_trainer: MakeTrainer) -> None:
+def test_parquet_holds_the_same_table(make_trainer):
     for kind in ("csv", "parquet"):
         data = ThermometerDataModule(validation_indices=[3], dtype="float64")
         make_trainer(1, PredictionsFile(Path("here"), format=kind)).predict(
@@ -98,9 +95,7 @@ def test_parquet_holds_the_same_table(make_trainer: MakeTrainer) -> None:
         assert table[name].to_pylist() == (text if name == "part" else [float(cell) for cell in text])
 
 
-def test_columns_carry_the_names_of_the_data_and_ours_make_way(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_columns_carry_the_names_of_the_data_and_ours_make_way(make_trainer, monkeypatch):
     names = Columns(inputs=("row",), target="prediction", sigma=None)
     monkeypatch.setattr(ThermometerDataModule, "columns", property(lambda self: names))
     data = ThermometerDataModule(dtype="float64")
@@ -133,9 +128,7 @@ def sample_of(kind: type[Distribution], **parameters: float) -> MaximumLikelihoo
     ],
     ids=["no mean", "infinite mean", "no quantiles in torch"],
 )
-def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_so(
-    task: MaximumLikelihood, median: float, make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_so(task, median, make_trainer, capsys):
     make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
     rows = rows_of(Path("run") / "predictions.csv")
     assert list(rows[0]) == ["row", "target", "median", "part"]
@@ -156,9 +149,7 @@ def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_
     ],
     ids=["no mean", "no median"],
 )
-def test_distribution_that_tells_no_number_is_refused_by_name(
-    task: MaximumLikelihood, words: str, make_trainer: MakeTrainer
-) -> None:
+def test_distribution_that_tells_no_number_is_refused_by_name(task, words, make_trainer):
     with pytest.raises(InputError, match=words):
         make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
     assert not (Path("run") / "predictions.csv").exists()

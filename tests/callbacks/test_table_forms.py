@@ -1,7 +1,6 @@
 """The lines of the lessons, digit for digit."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from torch.optim import SGD
 
 from paramfit import GaussianDataModule, GaussianLocation, ThermometerDataModule
 from paramfit.callbacks import EpochTable, EstimateRows, GradientLines, LossLines, ValidationLines
-from tests.callbacks.conftest import MakeTrainer, descent, thermometer
+from tests.callbacks.conftest import descent, thermometer
 
 
 def as_torch_prints(digits: list[str]) -> str:
@@ -19,13 +18,7 @@ def as_torch_prints(digits: list[str]) -> str:
 
 @pytest.mark.parametrize("name", ["normalized", "small_learning_rate", "diverging"])
 @pytest.mark.parametrize("updates_per_step", [1, 50], ids=["single", "blocks"])
-def test_gradient_lines_are_the_published_ones(
-    name: str,
-    updates_per_step: int,
-    golden_descent: dict[str, Any],
-    make_trainer: MakeTrainer,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_gradient_lines_are_the_published_ones(name, updates_per_step, golden_descent, make_trainer, capsys):
     published = next(run for run in golden_descent["runs"] if run["name"] == name)
     table = golden_descent["epoch_table"]
     last = 11 if name == "diverging" else 100
@@ -62,9 +55,7 @@ def losses_by_numpy(data: ThermometerDataModule, updates: int) -> list[tuple[flo
 
 
 @pytest.mark.parametrize("updates_per_step", [1, 30], ids=["single", "blocks"])
-def test_validation_lines_give_both_losses_before_the_update(
-    updates_per_step: int, golden_descent: dict[str, Any], make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_validation_lines_give_both_losses_before_the_update(updates_per_step, golden_descent, make_trainer, capsys):
     options = {"validation_fraction": 0.2, "dtype": "float64"}
     losses = losses_by_numpy(thermometer(**options), 30)
     make_trainer(30 // updates_per_step, EpochTable(ValidationLines(every=10))).fit(
@@ -75,9 +66,7 @@ def test_validation_lines_give_both_losses_before_the_update(
     assert capsys.readouterr().out.splitlines() == expected
 
 
-def test_loss_lines_are_told_every_500th_by_default(
-    golden_descent: dict[str, Any], make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_loss_lines_are_told_every_500th_by_default(golden_descent, make_trainer, capsys):
     losses = losses_by_numpy(thermometer(dtype="float64"), 1000)
     make_trainer(1, EpochTable(LossLines())).fit(
         descent(updates_per_step=1000, dtype="float64"), datamodule=thermometer(dtype="float64")
@@ -86,9 +75,7 @@ def test_loss_lines_are_told_every_500th_by_default(
     assert capsys.readouterr().out.splitlines() == [line % (update, losses[update - 1][0]) for update in (500, 1000)]
 
 
-def test_estimate_rows_follow_the_closed_form(
-    golden_gaussian: dict[str, Any], make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_estimate_rows_follow_the_closed_form(golden_gaussian, make_trainer, capsys):
     n, rate = 1000, 1e-5
     data = GaussianDataModule(n_obs=n)
     make_trainer(10, EpochTable(EstimateRows(every=50))).fit(

@@ -9,7 +9,6 @@ from paramfit import DistributionModel, LeastSquares, LinearModel, MaximumLikeli
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
 from paramfit.callbacks.run import run_of
 from paramfit.data.table import TableDataModule
-from tests.callbacks.conftest import MakeTrainer
 
 
 @pytest.fixture
@@ -23,9 +22,7 @@ def poisson() -> MaximumLikelihood:
     return MaximumLikelihood(DistributionModel("torch.distributions.Poisson", {"rate": None}))
 
 
-def test_ladder_is_printed_kept_and_drawn(
-    make_trainer: MakeTrainer, counts: TableDataModule, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ladder_is_printed_kept_and_drawn(make_trainer, counts, capsys):
     callback = UncertaintyLadder(enabled=True, bootstrap=50)
     make_trainer(20, FitReport(), callback, FitPlots()).fit(poisson(), datamodule=counts)
     printed = capsys.readouterr().out
@@ -39,7 +36,7 @@ def test_ladder_is_printed_kept_and_drawn(
     assert {"profile", "histogram", "quantiles"} <= {path.stem for path in (Path("run") / "figures").iterdir()}
 
 
-def test_contours_are_drawn_of_two_parameters(make_trainer: MakeTrainer) -> None:
+def test_contours_are_drawn_of_two_parameters(make_trainer):
     callback = UncertaintyLadder(enabled=True)
     trainer = make_trainer(20, FitReport(enabled=False), callback, FitPlots())
     trainer.fit(LeastSquares(LinearModel()), datamodule=ThermometerDataModule(dtype="float64"))

@@ -53,17 +53,17 @@ def fitted(make_trainer: MakeTrainer, *, watched: bool) -> dict[str, Tensor]:
     return task.model.state_dict()
 
 
-def test_every_callback_at_once_leaves_each_bit_as_it_was(make_trainer: MakeTrainer) -> None:
+def test_every_callback_at_once_leaves_each_bit_as_it_was(make_trainer):
     alone, watched = fitted(make_trainer, watched=False), fitted(make_trainer, watched=True)
     assert all(torch.equal(alone[name], watched[name]) for name in alone)
 
 
-def test_a_module_that_is_no_task_is_refused_with_the_remedy() -> None:
+def test_a_module_that_is_no_task_is_refused_with_the_remedy():
     with pytest.raises(InputError, match="BoringModel is not a task of paramfit; give it to Regression"):
         task_of(BoringModel())
 
 
-def test_the_loss_is_measured_without_penalty(make_trainer: MakeTrainer) -> None:
+def test_the_loss_is_measured_without_penalty(make_trainer):
     data = ThermometerDataModule(normalization=FixedScale(0.1), dtype="float64")
     task = ThermometerRegression(5.0, -16.0, SquaredError(l2=10.0), dtype="float64")
     make_trainer(1, logger=False).fit(task, datamodule=data)

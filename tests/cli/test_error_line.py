@@ -12,7 +12,7 @@ from paramfit.cli.config_file import ConfigParser
 from paramfit.cli.error_line import explained, input_error_in
 
 
-def test_an_input_error_is_found_inside_what_wraps_it() -> None:
+def test_an_input_error_is_found_inside_what_wraps_it():
     own, wrapped = InputError("scale: must not be 0"), ValueError("many lines\nof something else")
     wrapped.__cause__ = own
     assert input_error_in(wrapped) is own
@@ -20,7 +20,7 @@ def test_an_input_error_is_found_inside_what_wraps_it() -> None:
     assert input_error_in(ValueError("a bug")) is None
 
 
-def test_an_option_gets_its_dots_where_only_one_can_be_meant() -> None:
+def test_an_option_gets_its_dots_where_only_one_can_be_meant():
     error = InputError("scale: must not be 0")
     values = ["data.init_args.normalization.init_args.scale", "model.weight"]
     assert explained(error, values) == "data.normalization.scale: must not be 0"
@@ -35,7 +35,7 @@ def test_an_option_gets_its_dots_where_only_one_can_be_meant() -> None:
         (["--zzz", "3"], "zzz: there is no such option; paramfit fit --help lists all of them"),
     ],
 )
-def test_the_parsers_errors_become_one_line(arguments: list[str], expected: str) -> None:
+def test_the_parsers_errors_become_one_line(arguments, expected):
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--count", type=int)
     with pytest.raises(Exception) as refused:  # noqa: PT011  # whatever the parser raises
@@ -64,16 +64,16 @@ def parameters_after(*options: str) -> dict[str, ParameterSpec]:
 
 
 @pytest.mark.parametrize("place", ["model", "model.init_args"])
-def test_one_entry_changes_and_its_neighbours_stay(place: str) -> None:
+def test_one_entry_changes_and_its_neighbours_stay(place):
     specs = parameters_after(f"--{place}.parameters.b2.start=0.7")
     assert specs == {"b1": ParameterSpec(250), "b2": ParameterSpec(0.7, lower=0, unit="1/s")}
 
 
-def test_a_parameter_given_as_a_number_keeps_it_as_its_start() -> None:
+def test_a_parameter_given_as_a_number_keeps_it_as_its_start():
     assert parameters_after("--model.parameters.b1.lower=0")["b1"] == ParameterSpec(250, lower=0)
 
 
-def test_null_takes_an_entry_away() -> None:
+def test_null_takes_an_entry_away():
     assert parameters_after("--model.parameters.b2.lower=null")["b2"] == ParameterSpec(5e-4, unit="1/s")
 
 
@@ -82,5 +82,5 @@ def test_null_takes_an_entry_away() -> None:
     [("0.7", ParameterSpec(0.7)), ("{start: 2, upper: 3}", ParameterSpec(2, upper=3))],
     ids=["number", "mapping"],
 )
-def test_a_parameter_given_as_a_whole_is_replaced(given: str, expected: ParameterSpec) -> None:
+def test_a_parameter_given_as_a_whole_is_replaced(given, expected):
     assert parameters_after(f"--model.parameters.b2={given}") == {"b1": ParameterSpec(250), "b2": expected}

@@ -56,18 +56,18 @@ def installed(*arguments: str, timeout: float = 120) -> subprocess.CompletedProc
     ("arguments", "printed"),
     [([], HELP), (["--help"], HELP), (["-h"], HELP), (["--version"], f"paramfit {__version__}\n")],
 )
-def test_help_and_version_are_printed(arguments: list[str], printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_version_are_printed(arguments, printed, capsys):
     assert main(arguments) == 0
     assert capsys.readouterr().out == printed
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_help_and_version_do_not_import_torch(argument: str) -> None:
+def test_help_and_version_do_not_import_torch(argument):
     program = "import sys; from paramfit.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program, argument], capture_output=True, check=False).returncode == 0
 
 
-def test_the_help_text_is_in_step_with_the_parser(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_text_is_in_step_with_the_parser(capsys):
     from lightning.pytorch.cli import LightningCLI
 
     assert set(COMMANDS) == {*LightningCLI.subcommands(), "report", "compare"}
@@ -83,7 +83,7 @@ def test_the_help_text_is_in_step_with_the_parser(capsys: pytest.CaptureFixture[
     assert sections == {option.removeprefix("--") for option in OPTIONS if f"{option}." in real} - {"trainer"}
 
 
-def test_a_fit_leaves_the_run_directory_that_the_design_names() -> None:
+def test_a_fit_leaves_the_run_directory_that_the_design_names():
     assert fit("--plots.enabled", "true") == 0
     run = the_run()
     actual = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
@@ -93,20 +93,20 @@ def test_a_fit_leaves_the_run_directory_that_the_design_names() -> None:
     assert not any(name.endswith(".part") for name in actual)
 
 
-def test_a_saved_config_repeats_the_run() -> None:
+def test_a_saved_config_repeats_the_run():
     assert fit() == 0
     assert main(["fit", "--config", str(the_run() / "config.yaml")]) == 0
     first, second = (estimates_of_run("normalized", n) for n in (0, 1))
     assert first == second
 
 
-def test_divergence_has_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_divergence_has_its_exit_code(capsys):
     assert fit("--data.normalization", "none", "--trainer.max_epochs", "20") == 3
     assert "29 times the largest stable rate 3.4e-4" in " ".join(capsys.readouterr().out.split())
     assert estimates_of_run("normalized")["status"] == "diverged"
 
 
-def test_nan_at_the_end_is_divergence_even_where_nobody_watches() -> None:
+def test_nan_at_the_end_is_divergence_even_where_nobody_watches():
     options = ("--data.normalization", "none", "--divergence.enabled", "false", "--trainer.max_epochs", "60")
     assert fit(*options) == 3
     written = estimates_of_run("normalized")
@@ -115,7 +115,7 @@ def test_nan_at_the_end_is_divergence_even_where_nobody_watches() -> None:
 
 
 @pytest.mark.parametrize("command", ["validate", "test"])
-def test_evaluation_uses_the_rows_that_the_fit_held_out(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluation_uses_the_rows_that_the_fit_held_out(command, capsys):
     assert fit("--data.validation_fraction", "0.4", "--data.seed", "5") == 0
     expected = estimates_of_run("normalized")["loss"]["val"]
     capsys.readouterr()
@@ -126,7 +126,7 @@ def test_evaluation_uses_the_rows_that_the_fit_held_out(command: str, capsys: py
     assert float(shown[1]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_predictions_go_into_the_run_directory_and_are_never_overwritten() -> None:
+def test_predictions_go_into_the_run_directory_and_are_never_overwritten():
     assert fit() == 0
     config, checkpoint = str(the_run() / "config.yaml"), str(the_run() / "checkpoints" / "last.ckpt")
     for _ in range(2):
@@ -176,7 +176,7 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case, capsys):
     options, named = BAD_OPTIONS[case]
     assert fit(*options) == 2
     assert named in one_error_line(capsys)
@@ -198,7 +198,7 @@ def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case: str, capsys: p
     ],
     ids=["unknown key", "class path", "missing key", "value", "syntax"],
 )
-def test_a_wrong_line_in_a_file_is_named(old: str, new: str, named: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_line_in_a_file_is_named(old, new, named, capsys):
     assert fit(config=config_with(old, new)) == 2
     assert named in one_error_line(capsys)
     assert not Path("lightning_logs").exists()
@@ -215,7 +215,7 @@ def test_a_wrong_line_in_a_file_is_named(old: str, new: str, named: str, capsys:
     ],
     ids=["missing config", "no options", "empty file", "no text", "unknown command"],
 )
-def test_a_wrong_beginning_is_explained(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_beginning_is_explained(arguments, named, capsys):
     Path("empty.yaml").touch()
     Path("binary.yaml").write_bytes(b"\xff\xfe\x00model")
     assert main(arguments) == 2
@@ -226,14 +226,14 @@ def losses(printed: str) -> list[float]:
     return [float(number) for number in re.findall(r"val/mse\W+([\d.]+)", printed)]
 
 
-def test_the_loss_at_the_start_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_loss_at_the_start_is_told_as_such(capsys):
     assert main(["validate", "--config", NORMALIZED]) == 0
     printed = capsys.readouterr().out
     assert "evaluated at the starting values" in printed
     assert losses(printed) == pytest.approx([80.364], rel=1e-4)  # of the lessons: weight 1, bias 0 on 0.1 x
 
 
-def test_the_configuration_of_a_run_means_its_own_checkpoints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_configuration_of_a_run_means_its_own_checkpoints(capsys):
     older, newer = (the_run(version=version) for version in (0, 1))
     assert fit("--report.enabled", "false") == 0
     shutil.copytree(older, newer, copy_function=shutil.copy)  # as the newer run of this name
@@ -245,7 +245,7 @@ def test_the_configuration_of_a_run_means_its_own_checkpoints(capsys: pytest.Cap
     assert f"there is no last.ckpt under {older}" in one_error_line(capsys)
 
 
-def test_a_dry_run_leaves_nothing() -> None:
+def test_a_dry_run_leaves_nothing():
     assert fit("--trainer.fast_dev_run", "true") == 0
     assert not Path("lightning_logs").exists()
 
@@ -265,7 +265,7 @@ class FreeScale(nn.Module):
 """
 
 
-def test_a_distribution_that_leaves_its_parameter_space_has_diverged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_distribution_that_leaves_its_parameter_space_has_diverged(capsys):
     write("out_of_its_space.py", OUT_OF_ITS_SPACE)
     sys.path.append(str(Path.cwd()))
     options = ["--model", "MaximumLikelihood", "--model.model", "out_of_its_space.FreeScale", "--model.optimizer"]
@@ -276,7 +276,7 @@ def test_a_distribution_that_leaves_its_parameter_space_has_diverged(capsys: pyt
 
 
 @pytest.mark.parametrize("command", ["fit", "validate", "predict"])
-def test_a_damaged_checkpoint_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_checkpoint_is_refused(command, capsys):
     Path("harmed.ckpt").write_bytes(b"half a checkp")
     options = QUICK if command == "fit" else []
     assert main([command, "--config", NORMALIZED, *options, "--ckpt_path", "harmed.ckpt"]) == 2
@@ -284,7 +284,7 @@ def test_a_damaged_checkpoint_is_refused(command: str, capsys: pytest.CaptureFix
     assert not Path("lightning_logs").exists()
 
 
-def test_what_a_resumed_fit_would_ignore_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_resumed_fit_would_ignore_is_refused(capsys):
     assert fit() == 0
     capsys.readouterr()
     assert fit("--ckpt_path", "last", "--data.normalization", "none") == 2
@@ -292,7 +292,7 @@ def test_what_a_resumed_fit_would_ignore_is_refused(capsys: pytest.CaptureFixtur
     assert [path.name for path in the_run().parent.iterdir()] == ["version_0"]
 
 
-def test_last_is_the_newest_of_this_configuration() -> None:
+def test_last_is_the_newest_of_this_configuration():
     assert fit() == 0
     assert fit("--name", "another", "--trainer.max_epochs", "4") == 0
     assert fit("--trainer.max_epochs", "5") == 0
@@ -305,7 +305,7 @@ def test_last_is_the_newest_of_this_configuration() -> None:
     assert resumed["parameters"] == whole["parameters"]
 
 
-def test_a_run_directory_that_exists_is_not_touched(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_directory_that_exists_is_not_touched(capsys):
     assert fit() == 0
     before = {path: path.stat().st_mtime_ns for path in the_run().rglob("*")}
     place = {"save_dir": "lightning_logs", "name": "normalized", "version": 0}
@@ -318,7 +318,7 @@ def test_a_run_directory_that_exists_is_not_touched(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.slow
-def test_a_model_file_in_the_working_directory_works_from_the_installed_command() -> None:
+def test_a_model_file_in_the_working_directory_works_from_the_installed_command():
     write("proportional.py", MODEL_OF_THEIR_OWN)
     ended = installed(
         "fit", "--model", "Regression", "--model.model", "proportional.Proportional", "--model.optimizer",
@@ -357,9 +357,7 @@ def interrupted(number: signal.Signals, options: Sequence[str]) -> tuple[int, st
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
     ids=["SIGTERM", "Ctrl-C"],
 )
-def test_a_signal_finishes_the_block_and_leaves_a_usable_checkpoint(
-    number: signal.Signals, code: int, status: str
-) -> None:
+def test_a_signal_finishes_the_block_and_leaves_a_usable_checkpoint(number, code, status):
     returned, errors = interrupted(number, ["--model.updates_per_step", "50"])
     assert (returned, errors) == (code, "")
     written = estimates_of_run("normalized")
@@ -405,7 +403,7 @@ def waiting_times_estimates(version: int = 0) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.parametrize("by_option", [True, False], ids=["by options", "by YAML"])
-def test_lbfgs_with_a_line_search_ends_where_newton_does(by_option: bool) -> None:
+def test_lbfgs_with_a_line_search_ends_where_newton_does(by_option):
     assert fit_waiting_times() == 0
     newton = waiting_times_estimates()
     again = WAITING_TIMES if by_option else WAITING_TIMES.replace("\ndata:", f"{BY_LBFGS.rstrip()}\ndata:")

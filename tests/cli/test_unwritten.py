@@ -53,7 +53,7 @@ class NoDensity(Distribution):
         (GradientRule, NoGradient, "__call__"),
     ],
 )
-def test_the_line_names_what_a_class_has_not(base: type, unwritten: type, method: str) -> None:
+def test_the_line_names_what_a_class_has_not(base, unwritten, method):
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--part", type=base)
     path = unwritten.__name__ if unwritten is base else f"{__name__}.{unwritten.__name__}"
@@ -62,13 +62,13 @@ def test_the_line_names_what_a_class_has_not(base: type, unwritten: type, method
     assert explained(refused.value) == f"part: {path} is an abstract class without {method}; {REMEDY}"
 
 
-def test_the_command_line_ends_with_that_line_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_ends_with_that_line_alone(capsys):
     path = f"{NoRows.__module__}.NoRows"
     assert main(["fit", "--model", "Regression", "--model.model", "LinearModel", "--data", path]) == 2
     assert capsys.readouterr().err == f"error: data: {path} is an abstract class without read; {REMEDY}\n"
 
 
-def test_a_distribution_without_a_density_is_told_so() -> None:
+def test_a_distribution_without_a_density_is_told_so():
     task = MaximumLikelihood(DistributionModel(f"{__name__}.NoDensity", {"rate": 1.0}))
     with pytest.raises(InputError, match="log_prob is not written"):
         try_model(task, Observations((), torch.ones(3, dtype=torch.float64)))

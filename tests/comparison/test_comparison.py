@@ -27,19 +27,19 @@ FOUND = Comparison(
 )
 
 
-def test_weights_are_those_of_burnham_and_anderson() -> None:
+def test_weights_are_those_of_burnham_and_anderson():
     # Differences 0, 2 and 10: exp(0), exp(-1), exp(-5) over their sum.
     total = 1 + math.exp(-1) + math.exp(-5)
     expected = [math.exp(-1) / total, 1 / total, math.exp(-5) / total]
     assert akaike_weights([-98.0, -100.0, -90.0]) == pytest.approx(expected, rel=1e-14)
 
 
-def test_weights_of_distant_models_neither_overflow_nor_vanish_together() -> None:
+def test_weights_of_distant_models_neither_overflow_nor_vanish_together():
     assert akaike_weights([1e6, 0.0]) == [0.0, 1.0]
     assert akaike_weights([-1e6, -1e6]) == [0.5, 0.5]
 
 
-def test_plain_form_is_json() -> None:
+def test_plain_form_is_json():
     written = json.loads(json.dumps(FOUND.to_plain(), allow_nan=False))
     assert written["criterion"] == "AICc"
     assert [one["run"] for one in written["rows"]] == ["broad", "narrow"]

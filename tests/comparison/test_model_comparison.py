@@ -19,7 +19,7 @@ from paramfit import FitResult, HuberError, InputError, compare, fit
 from paramfit.cli import main
 from paramfit.comparison.comparison import NestedTest
 from paramfit.facts import Status
-from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
+from paramfit.models import DistributionModel, FormulaModel, LinearModel, PolynomialModel
 
 RANDOM = np.random.default_rng(3)
 X = np.linspace(0.1, 4, 40)
@@ -42,7 +42,7 @@ def ols(*columns: Any) -> Any:
     return sm.OLS(Y, np.column_stack([np.ones(40), *columns])).fit()
 
 
-def test_f_test_is_that_of_statsmodels() -> None:
+def test_f_test_is_that_of_statsmodels():
     statistic, probability, freedom = ols(X, X**2, X**3).compare_f_test(ols(X))
     test = only_test(fit(PolynomialModel(1), (X, Y)), fit(PolynomialModel(3), (X, Y)))
     assert test.test == "F"
@@ -52,7 +52,7 @@ def test_f_test_is_that_of_statsmodels() -> None:
     assert test.probability == pytest.approx(probability, rel=1e-8)
 
 
-def test_models_of_other_columns_of_the_same_rows_are_compared() -> None:
+def test_models_of_other_columns_of_the_same_rows_are_compared():
     one = fit(formula("a + b*x", a=None, b=None), {"x": X, "z": Z, "y": Y}, target="y")
     both = fit(formula("a + b*x + c*z", "xz", a=None, b=None, c=None), {"x": X, "z": Z, "y": Y}, target="y")
     statistic, probability, _ = ols(X, Z).compare_f_test(ols(X))
@@ -63,7 +63,7 @@ def test_models_of_other_columns_of_the_same_rows_are_compared() -> None:
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2])
-def test_criteria_are_those_of_statsmodels_which_does_not_count_sigma(degree: int) -> None:
+def test_criteria_are_those_of_statsmodels_which_does_not_count_sigma(degree):
     theirs = ols(*(X**power for power in range(1, degree + 1)))
     actual = compare([fit(PolynomialModel(degree), (X, Y)), fit(PolynomialModel(4), (X, Y))]).rows[0]
     assert actual.n_parameters == degree + 2
@@ -72,7 +72,7 @@ def test_criteria_are_those_of_statsmodels_which_does_not_count_sigma(degree: in
     assert actual.bic == pytest.approx(theirs.bic + math.log(40), rel=1e-10)
 
 
-def test_weights_and_differences_are_those_by_hand() -> None:
+def test_weights_and_differences_are_those_by_hand():
     comparison = compare([fit(PolynomialModel(degree), (X, Y)) for degree in (1, 2, 3)])
     aicc = [row.aicc for row in comparison.rows if row.aicc is not None]
     share = np.exp(-0.5 * (np.array(aicc) - min(aicc)))
@@ -83,7 +83,7 @@ def test_weights_and_differences_are_those_by_hand() -> None:
     assert len(comparison.tests) == 3
 
 
-def test_known_sigma_is_tested_by_the_likelihood_ratio() -> None:
+def test_known_sigma_is_tested_by_the_likelihood_ratio():
     # With known sigma the likelihood ratio is the difference of the chi-squares.
     line, parabola = (fit(PolynomialModel(degree), (X, Y), sigma=SIGMA) for degree in (1, 2))
     test = only_test(line, parabola)
@@ -93,7 +93,7 @@ def test_known_sigma_is_tested_by_the_likelihood_ratio() -> None:
     assert test.probability == pytest.approx(scipy.stats.chi2(1).sf(difference), rel=1e-9)
 
 
-def test_poisson_regressions_are_tested_as_those_of_statsmodels() -> None:
+def test_poisson_regressions_are_tested_as_those_of_statsmodels():
     counts = np.random.default_rng(5).poisson(np.exp(0.3 + 0.2 * X)).astype(float)
     glms = [sm.GLM(counts, design, sm.families.Poisson()).fit() for design in (np.ones((40, 1)), sm.add_constant(X))]
     slope = DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0.0, "b": 0.0})
@@ -109,7 +109,7 @@ def test_poisson_regressions_are_tested_as_those_of_statsmodels() -> None:
     assert [row.bic for row in comparison.rows] == pytest.approx([glm.bic_llf for glm in glms], rel=1e-10)
 
 
-def test_exponential_is_tested_within_gamma_and_weibull_as_scipy_has_them() -> None:
+def test_exponential_is_tested_within_gamma_and_weibull_as_scipy_has_them():
     sample = np.random.default_rng(2).gamma(1.6, 2.0, size=150)
     models = {
         "exponential": DistributionModel("torch.distributions.Exponential", {"rate": 1.0}),
@@ -135,14 +135,14 @@ def decay() -> FitResult:
     return fit(formula("a*exp(-b*x)", a=None, b=1), (X, DECAY))
 
 
-def test_parameter_at_its_bound_makes_the_probability_conservative() -> None:
+def test_parameter_at_its_bound_makes_the_probability_conservative():
     test = only_test(decay(), fit(formula("a*exp(-b*x) + c", a=None, b=1, c={"start": 1, "lower": 0}), (X, DECAY)))
     assert test.how == "c = 0"
     assert test.probability is not None
     assert "c of the larger sits at a bound, so that the probability is conservative" in test.cautions[0]
 
 
-def test_parameter_that_the_smaller_model_leaves_open_is_told() -> None:
+def test_parameter_that_the_smaller_model_leaves_open_is_told():
     test = only_test(
         fit(formula("c", "", c=None), (DECAY,)), fit(formula("a*exp(-b*x) + c", a=None, b=1, c=None), (X, DECAY))
     )
@@ -150,7 +150,7 @@ def test_parameter_that_the_smaller_model_leaves_open_is_told() -> None:
     assert "nothing determines b" in test.cautions[0]
 
 
-def test_another_parametrisation_is_found() -> None:
+def test_another_parametrisation_is_found():
     test = only_test(
         fit(formula("h*exp(-t/tau)", "t", h=None, tau=1), (X, DECAY)),
         fit(formula("a*exp(-b*x) + c", a=None, b=1, c=None), (X, DECAY)),
@@ -159,7 +159,7 @@ def test_another_parametrisation_is_found() -> None:
     assert test.cautions == ()
 
 
-def test_what_algebra_does_not_find_is_found_by_fitting() -> None:
+def test_what_algebra_does_not_find_is_found_by_fitting():
     # b = log(2) / halved is none of the simple substitutions.
     test = only_test(
         fit(formula("h*exp(-0.6931471805599453*x/halved)", h=None, halved=1), (X, DECAY)),
@@ -168,7 +168,7 @@ def test_what_algebra_does_not_find_is_found_by_fitting() -> None:
     assert (test.how, test.test, test.cautions) == ("found by fitting", "F", ())
 
 
-def test_module_without_a_formula_is_nested_where_a_fit_says_so() -> None:
+def test_module_without_a_formula_is_nested_where_a_fit_says_so():
     class Bent(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -194,12 +194,12 @@ def test_module_without_a_formula_is_nested_where_a_fit_says_so() -> None:
     ],
     ids=["polynomial", "polynomial that comes close", "unlike", "beyond the bound"],
 )
-def test_models_that_are_not_nested_are_not_tested(smaller: FormulaModel, larger: ParametricModel) -> None:
+def test_models_that_are_not_nested_are_not_tested(smaller, larger):
     test = only_test(fit(smaller, (X, DECAY)), fit(larger, (X, DECAY)))
     assert (test.test, test.probability, test.reason) == (None, None, "not nested (not found)")
 
 
-def test_larger_model_that_fits_worse_is_not_at_its_best() -> None:
+def test_larger_model_that_fits_worse_is_not_at_its_best():
     larger = fit(PolynomialModel(2), (X, Y))
     assert larger.least_squares is not None
     worse = replace(larger.least_squares, residual_sum_of_squares=1e6)
@@ -208,7 +208,7 @@ def test_larger_model_that_fits_worse_is_not_at_its_best() -> None:
     assert "fits worse than what it contains" in (test.reason or "")
 
 
-def test_run_of_the_command_line_is_of_the_same_data_as_a_fit_in_python() -> None:
+def test_run_of_the_command_line_is_of_the_same_data_as_a_fit_in_python():
     pd.DataFrame({"x": X, "z": Z, "y": Y}).to_csv("table.csv", index=False)
     options = [
         "--model=LeastSquares", "--model.model=PolynomialModel", "--model.model.degree=2", "--data=TableDataModule",
@@ -227,7 +227,7 @@ def test_run_of_the_command_line_is_of_the_same_data_as_a_fit_in_python() -> Non
     assert test.statistic == pytest.approx(statistic, rel=1e-7)
 
 
-def test_run_directories_alone_are_enough_for_formulas() -> None:
+def test_run_directories_alone_are_enough_for_formulas():
     for name, degree in (("line", 1), ("parabola", 2)):
         Path(name).mkdir()
         Path(name, "estimates.json").write_text(fit(PolynomialModel(degree), (X, Y)).to_json(), encoding="utf-8")
@@ -262,21 +262,21 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("runs", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_compared_is_refused_in_one_line(runs: Any, words: str) -> None:
+def test_what_cannot_be_compared_is_refused_in_one_line(runs, words):
     with pytest.raises(InputError, match=words) as refusal:
         compare(runs)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"], ids=["cut off", "a list", "empty"])
-def test_file_that_is_no_result_is_refused(text: str) -> None:
+def test_file_that_is_no_result_is_refused(text):
     Path("run").mkdir()
     Path("run", "estimates.json").write_text(text)
     with pytest.raises(InputError, match=r"run.*fit again"):
         compare([LINE, "run"])
 
 
-def test_robust_fit_has_no_criteria_and_its_report_none_of_them() -> None:
+def test_robust_fit_has_no_criteria_and_its_report_none_of_them():
     assert [ROBUST.least_squares[key] for key in ("log_likelihood", "aic", "aicc", "bic")] == [None] * 4
     report = ROBUST._repr_html_()
     assert "residual std. dev." in report
@@ -293,29 +293,15 @@ DAMAGED: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
     "estimate": (("parameters", "coefficient_1", "estimate"), "big", "says 'big' for parameters.coeff"),
     "count": (("n_observations",), 5, "says 5 for n_observations"),
     "variables": (("model", "variables", 0), [], r"says \[\] for model.variables\[0\]"),
-    "too many variables": (
-        ("model", "variables"),
-        ["x", "z"],
-        "its model has more variables than its data",
-    ),
-    "formula": (
-        ("model", "formula"),
-        "coefficient_0 +",
-        "its model cannot be read .formula: 'coefficient_0 .'",
-    ),
-    "scaling": (
-        ("normalized_input",),
-        {"shift": [0.0, 1.0], "scale": [1.0, 1.0]},
-        "its normalized_input is not",
-    ),
+    "too many variables": (("model", "variables"), ["x", "z"], "its model has more variables than its data"),
+    "formula": (("model", "formula"), "coefficient_0 +", "its model cannot be read .formula: 'coefficient_0 .'"),
+    "scaling": (("normalized_input",), {"shift": [0.0, 1.0], "scale": [1.0, 1.0]}, "its normalized_input is not"),
     "criterion": (("least_squares", "aicc"), "abc", "says 'abc' for least_squares.aicc"),
 }
 
 
 @pytest.mark.parametrize(("place", "value", "words"), DAMAGED.values(), ids=DAMAGED)
-def test_damaged_file_is_refused_by_its_name_and_what_is_wrong(
-    place: tuple[str | int, ...], value: Any, words: str
-) -> None:
+def test_damaged_file_is_refused_by_its_name_and_what_is_wrong(place, value, words):
     plain = json.loads(PARABOLA.to_json())
     *outer, last = place
     inner = plain
@@ -328,7 +314,7 @@ def test_damaged_file_is_refused_by_its_name_and_what_is_wrong(
     assert "\n" not in str(refusal.value)
 
 
-def test_file_whose_formulas_are_not_of_its_distribution_is_refused() -> None:
+def test_file_whose_formulas_are_not_of_its_distribution_is_refused():
     rate = DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0.0, "b": 0.0})
     counts = np.arange(40.0) % 5
     plain = json.loads(fit(rate, (X, counts)).to_json())
@@ -338,7 +324,7 @@ def test_file_whose_formulas_are_not_of_its_distribution_is_refused() -> None:
         compare([smaller, run_directory("run", plain)])
 
 
-def test_argument_without_a_constraint_is_compared() -> None:
+def test_argument_without_a_constraint_is_compared():
     # RelaxedBernoulli has none for its temperature; at the logits 0 and the temperature 1 it is uniform.
     sample = np.random.default_rng(4).beta(2, 2, size=40)
     kind, theirs = "torch.distributions.RelaxedBernoulli", {"start": 1.0, "fixed": True}
@@ -356,14 +342,14 @@ def test_argument_without_a_constraint_is_compared() -> None:
     assert test.statistic == pytest.approx(least - both, abs=1e-6)
 
 
-def test_penalised_fit_is_refused() -> None:
+def test_penalised_fit_is_refused():
     plain = json.loads(LINE.to_json())
     plain["objective"]["penalised"] = True
     with pytest.raises(InputError, match="penalised: a penalised fit is not at its largest likelihood"):
         compare([LINE, run_directory("penalised", plain)])
 
 
-def test_few_observations_are_compared_by_aic() -> None:
+def test_few_observations_are_compared_by_aic():
     x, y = X[:5], Y[:5]
     comparison = compare([fit(PolynomialModel(0), (x, y)), fit(PolynomialModel(3), (x, y))])
     assert comparison.criterion == "AIC"
@@ -371,6 +357,6 @@ def test_few_observations_are_compared_by_aic() -> None:
     assert sum(row.weight for row in comparison.rows) == pytest.approx(1)
 
 
-def test_unfinished_fit_is_warned_of() -> None:
+def test_unfinished_fit_is_warned_of():
     comparison = compare([replace(decay(), status=Status.LIMIT_REACHED), fit(PolynomialModel(2), (X, DECAY))])
     assert comparison.warnings == ("run 1 has not converged (limit reached): its likelihood is not the largest",)

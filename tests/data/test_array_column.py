@@ -1,8 +1,5 @@
 """One column of numbers, whatever it comes in."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -31,20 +28,20 @@ X = [1.0, 2.0, 3.0]
         pytest.param(pa.array, id="pyarrow"),
     ],
 )
-def test_a_column_may_be_of_any_kind(column: Callable[[list[float]], Any]) -> None:
+def test_a_column_may_be_of_any_kind(column):
     actual = float_column("t", column(X), torch.float64)
     assert (actual.tolist(), actual.dtype) == (X, torch.float64)
 
 
 @pytest.mark.parametrize("kind", [np.array, lambda values: torch.tensor(values, dtype=torch.float64)])
-def test_later_changes_of_the_array_do_not_reach_the_column(kind: Callable[[list[float]], Any]) -> None:
+def test_later_changes_of_the_array_do_not_reach_the_column(kind):
     values = kind(X)
     column = float_column("t", values, torch.float64)
     values[0] = 99.0
     assert column.tolist() == X
 
 
-def test_single_precision_is_the_rounded_value() -> None:
+def test_single_precision_is_the_rounded_value():
     column = float_column("t", [0.7], torch.float32)
     assert (column.dtype, column.item()) == (torch.float32, float(np.float32(0.7)))
 
@@ -60,7 +57,7 @@ def test_single_precision_is_the_rounded_value() -> None:
         pytest.param(pa.array([1, None, 3]), "nan in row 1", id="pyarrow null"),
     ],
 )
-def test_a_value_that_is_not_finite_is_refused_with_column_and_row(values: Any, shown: str) -> None:
+def test_a_value_that_is_not_finite_is_refused_with_column_and_row(values, shown):
     with pytest.raises(InputError, match=f"data: 't' is {shown}"):
         float_column("t", values, torch.float64)
 
@@ -78,6 +75,6 @@ def test_a_value_that_is_not_finite_is_refused_with_column_and_row(values: Any, 
         pytest.param(5.0, r"shape \(\)", id="number"),
     ],
 )
-def test_what_is_no_column_of_numbers_is_refused(values: Any, message: str) -> None:
+def test_what_is_no_column_of_numbers_is_refused(values, message):
     with pytest.raises(InputError, match=message):
         float_column("t", values, torch.float64)

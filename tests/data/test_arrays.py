@@ -1,6 +1,5 @@
 """Observations from arrays, tensors and dataframes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ X, Y = [1.0, 2.0, 3.0], [4.0, 5.0, 7.0]
 
 
 @pytest.mark.parametrize("column", [list, np.array, torch.tensor, pd.Series], ids=["list", "numpy", "torch", "pandas"])
-def test_arrays_become_inputs_and_target(column: Callable[[list[float]], Any]) -> None:
+def test_arrays_become_inputs_and_target(column):
     observations, columns = observations_from((column(X), column(Y)))
     assert [values.tolist() for values in (*observations.inputs, observations.target)] == [X, Y]
     assert columns == (("input",), "target", None)
@@ -31,7 +30,7 @@ def test_arrays_become_inputs_and_target(column: Callable[[list[float]], Any]) -
         pytest.param(pa.table, id="pyarrow"),
     ],
 )
-def test_columns_of_a_frame_are_taken_by_name(frame: Callable[[dict[str, Any]], Any]) -> None:
+def test_columns_of_a_frame_are_taken_by_name(frame):
     data = frame({"note": ["a", "b", "c"], "t": X, "h": Y, "e": [0.5, 1.0, 2.0]})
     observations, columns = observations_from(data, ["t"], "h", "e")
     assert observations.inputs[0].tolist() == X
@@ -42,7 +41,7 @@ def test_columns_of_a_frame_are_taken_by_name(frame: Callable[[dict[str, Any]], 
 
 @pytest.mark.parametrize("sigma", ["e", [0.5, 1.0, 2.0]], ids=["column", "array"])
 @pytest.mark.parametrize("frame", [dict, pd.DataFrame, pa.table], ids=["mapping", "pandas", "pyarrow"])
-def test_the_only_column_that_is_left_is_the_target(frame: Callable[[dict[str, Any]], Any], sigma: Any) -> None:
+def test_the_only_column_that_is_left_is_the_target(frame, sigma):
     columns: dict[str, Any] = {"s": X, "t": X, "h": Y}
     known_sigma = {"e": [0.5, 1.0, 2.0]} if sigma == "e" else {}
     observations, named = observations_from(frame(columns | known_sigma), ["s", "t"], sigma=sigma)
@@ -50,7 +49,7 @@ def test_the_only_column_that_is_left_is_the_target(frame: Callable[[dict[str, A
     assert observations.target.tolist() == Y
 
 
-def test_observations_pass_with_their_sigma() -> None:
+def test_observations_pass_with_their_sigma():
     given = Observations((torch.tensor(X),), torch.tensor(Y), torch.tensor([1.0, 2.0, 3.0]))
     observations, columns = observations_from(given)
     assert observations.sigma.tolist() == [1.0, 2.0, 3.0]
@@ -62,7 +61,7 @@ def test_observations_pass_with_their_sigma() -> None:
     [(np.array([1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]), (0.5, [0.5, 0.5, 0.5]), (np.float32(2), [2.0, 2.0, 2.0])],
     ids=["array", "one number for all", "numpy number"],
 )
-def test_sigma_is_an_array_or_one_number(sigma: Any, expected: list[float]) -> None:
+def test_sigma_is_an_array_or_one_number(sigma, expected):
     observations, columns = observations_from((X, Y), sigma=sigma)
     assert (observations.sigma.tolist(), columns.sigma) == (expected, "sigma")
 
@@ -92,7 +91,7 @@ def test_sigma_is_an_array_or_one_number(sigma: Any, expected: list[float]) -> N
         pytest.param(([], []), {}, "'target' is empty", id="no rows"),
     ],
 )
-def test_data_that_cannot_be_meant_are_refused_in_one_line(data: Any, options: dict[str, Any], message: str) -> None:
+def test_data_that_cannot_be_meant_are_refused_in_one_line(data, options, message):
     with pytest.raises(InputError, match=message) as caught:
         observations_from(data, **options)
     assert len(str(caught.value).splitlines()) == 1
@@ -102,7 +101,7 @@ BOUNDS = {"y": [1.0, 2.0, 3.0], "seen": ["", "interval", "right"], "until": [np.
 
 
 @pytest.mark.parametrize("given", ["names", "arrays", "observations"])
-def test_bounds_come_by_name_or_as_arrays(given: str) -> None:
+def test_bounds_come_by_name_or_as_arrays(given):
     if given == "names":
         observations, _ = observations_from(pd.DataFrame(BOUNDS), inputs=[], censoring="seen", upper="until")
     else:
@@ -127,6 +126,6 @@ def test_bounds_come_by_name_or_as_arrays(given: str) -> None:
     ],
     ids=["length", "word", "name", "ends alone", "no ends", "length of ends", "missing end", "no room"],
 )
-def test_bounds_that_cannot_be_used_are_named(options: dict[str, Any], words: str) -> None:
+def test_bounds_that_cannot_be_used_are_named(options, words):
     with pytest.raises(InputError, match=words):
         observations_from((BOUNDS["y"],), **options)

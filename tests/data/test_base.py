@@ -26,7 +26,7 @@ def inputs_of(loader: InMemoryLoader) -> torch.Tensor:
     return torch.cat([batch.inputs[0] for batch in loader])
 
 
-def test_training_and_validation_loaders_share_no_row_and_lose_none() -> None:
+def test_training_and_validation_loaders_share_no_row_and_lose_none():
     data = ready(ThermometerDataModule(validation_fraction=0.2, batch_size=4, shuffle=True))
     held_out = data.val_dataloader()
     assert isinstance(held_out, InMemoryLoader)
@@ -35,7 +35,7 @@ def test_training_and_validation_loaders_share_no_row_and_lose_none() -> None:
     assert held_out.observations.n == 2
 
 
-def test_each_column_has_statistics_of_its_own() -> None:
+def test_each_column_has_statistics_of_its_own():
     data = ready(TwoColumns(normalization=Standardize(), validation_fraction=0.25))
     rows = data.split.train.numpy() if data.split is not None else np.array([])
     for raw, column in zip(data.raw.inputs, data.train.inputs, strict=True):
@@ -43,7 +43,7 @@ def test_each_column_has_statistics_of_its_own() -> None:
         assert column.numpy() == pytest.approx((values - values.mean()) / values.std(), rel=1e-12, abs=1e-12)
 
 
-def test_jitter_is_given_in_units_of_the_raw_input() -> None:
+def test_jitter_is_given_in_units_of_the_raw_input():
     n = 200 * 50
     data = ready(TwoColumns(normalization=FixedScale(-0.1), jitter=2.0))
     loader = data.train_dataloader()
@@ -52,22 +52,20 @@ def test_jitter_is_given_in_units_of_the_raw_input() -> None:
 
 
 @pytest.mark.parametrize("name", ["val_dataloader", "test_dataloader", "predict_dataloader"])
-def test_only_the_training_inputs_jitter(name: str) -> None:
+def test_only_the_training_inputs_jitter(name):
     data = ready(ThermometerDataModule(validation_fraction=0.2, jitter=5.0))
     expected = data.every.inputs[0] if name == "predict_dataloader" else data.validation.inputs[0]
     assert torch.equal(inputs_of(getattr(data, name)()), expected)
 
 
 @pytest.mark.parametrize("name", ["val_dataloader", "test_dataloader"])
-def test_an_evaluation_without_held_out_rows_takes_all_and_says_so(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_evaluation_without_held_out_rows_takes_all_and_says_so(name, capsys):
     data = ready(ThermometerDataModule())
     assert torch.equal(inputs_of(getattr(data, name)()), data.raw.inputs[0])
     assert "evaluated on all 11 rows" in capsys.readouterr().out
 
 
-def test_state_restores_split_and_statistics_of_another_seed() -> None:
+def test_state_restores_split_and_statistics_of_another_seed():
     saved = ready(ThermometerDataModule(validation_fraction=0.2, normalization=Standardize(), seed=1))
     other = ready(ThermometerDataModule(validation_fraction=0.3, normalization=Standardize(), seed=2))
     assert saved.validation.target.tolist() != other.validation.target.tolist()
@@ -77,7 +75,7 @@ def test_state_restores_split_and_statistics_of_another_seed() -> None:
     assert torch.equal(other.validation.target, saved.validation.target)
 
 
-def test_state_holds_where_the_training_loader_is() -> None:
+def test_state_holds_where_the_training_loader_is():
     options: dict[str, Any] = {"batch_size": 4, "shuffle": True, "jitter": 1.0}
     saved = ready(ThermometerDataModule(**options))
     batches = iter(saved.train_dataloader())
@@ -99,7 +97,7 @@ def test_state_holds_where_the_training_loader_is() -> None:
         pytest.param(ThermometerDataModule(), id="other-data-set"),
     ],
 )
-def test_state_of_other_data_is_refused(other: EstimationDataModule) -> None:
+def test_state_of_other_data_is_refused(other):
     state = ready(other).state_dict()
     with pytest.raises(InputError, match=r"made with other data.*--data"):
         ready(GaussianDataModule(n_obs=11)).load_state_dict(state)
@@ -110,12 +108,12 @@ def first_inputs(data: EstimationDataModule, epochs: int) -> list[torch.Tensor]:
     return [next(iter(data.train_dataloader())).inputs[0] for _ in range(epochs)]
 
 
-def test_a_loader_made_anew_goes_on_with_the_next_epoch() -> None:
+def test_a_loader_made_anew_goes_on_with_the_next_epoch():
     batches = first_inputs(ready(ThermometerDataModule(batch_size=4, shuffle=True, seed=1)), 4)
     assert len({tuple(batch.tolist()) for batch in batches}) == 4
 
 
-def test_a_new_fit_begins_at_its_first_epoch() -> None:
+def test_a_new_fit_begins_at_its_first_epoch():
     data = ready(ThermometerDataModule(batch_size=4, shuffle=True, seed=1))
     (first,) = first_inputs(data, 1)
     data.setup("fit")
@@ -159,7 +157,7 @@ class WithHole(TwoColumns):
     ],
     ids=["sigma 0", "negative sigma", "sigma NaN", "unequal lengths", "NaN"],
 )
-def test_data_that_a_fit_cannot_use_are_refused(data: EstimationDataModule, named: str) -> None:
+def test_data_that_a_fit_cannot_use_are_refused(data, named):
     with pytest.raises(InputError, match=named):
         data.setup("fit")
 
@@ -167,7 +165,7 @@ def test_data_that_a_fit_cannot_use_are_refused(data: EstimationDataModule, name
 @pytest.mark.parametrize(
     "normalization", ["none", FixedScale(0.1), Standardize()], ids=["none", "fixed", "standardize"]
 )
-def test_described_data_are_those_of_the_data_module(normalization: object) -> None:
+def test_described_data_are_those_of_the_data_module(normalization):
     data = ThermometerDataModule(validation_indices=[2, 5], normalization=normalization)  # type: ignore[arg-type]
     data.setup()
     described = data.described

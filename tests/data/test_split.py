@@ -1,7 +1,5 @@
 """Which rows train, and which validate."""
 
-from typing import Any
-
 import pytest
 import torch
 
@@ -18,27 +16,27 @@ from paramfit.errors import InputError
         pytest.param(1, 0.9, 0, id="one-row"),
     ],
 )
-def test_int_of_fraction_times_n_rows_validate(n: int, fraction: float, n_validation: int) -> None:
+def test_int_of_fraction_times_n_rows_validate(n, fraction, n_validation):
     split = split_rows(n, fraction)
     assert len(split.validation) == n_validation
     assert sorted([*split.train.tolist(), *split.validation.tolist()]) == list(range(n))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42])
-def test_last_rows_of_the_seeded_permutation_validate(seed: int) -> None:
+def test_last_rows_of_the_seeded_permutation_validate(seed):
     order = torch.randperm(11, generator=torch.Generator().manual_seed(seed))
     split = split_rows(11, 0.2, seed=seed)
     assert set(split.validation.tolist()) == set(order[-2:].tolist())
     assert set(split.train.tolist()) == set(order[:-2].tolist())
 
 
-def test_split_does_not_depend_on_the_global_random_state() -> None:
+def test_split_does_not_depend_on_the_global_random_state():
     first = split_rows(50, 0.4, seed=3)
     torch.manual_seed(1234)
     assert torch.equal(split_rows(50, 0.4, seed=3).validation, first.validation)
 
 
-def test_explicit_rows_validate() -> None:
+def test_explicit_rows_validate():
     split = split_rows(6, validation_indices=[4, 0])
     assert split.validation.tolist() == [0, 4]
     assert split.train.tolist() == [1, 2, 3, 5]
@@ -58,6 +56,6 @@ def test_explicit_rows_validate() -> None:
         pytest.param((0,), "no observation", id="no-rows"),
     ],
 )
-def test_what_cannot_be_split_is_refused(arguments: tuple[Any, ...], complaint: str) -> None:
+def test_what_cannot_be_split_is_refused(arguments, complaint):
     with pytest.raises(InputError, match=complaint):
         split_rows(*arguments)

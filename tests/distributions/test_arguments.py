@@ -24,13 +24,11 @@ from paramfit.distributions.arguments import argument_values
         (distributions.GeneralizedPareto, "concentration", (-0.5, None)),
     ],
 )
-def test_bounds_are_those_of_the_constraint(
-    kind: type[Distribution], argument: str, bounds: tuple[float | None, float | None]
-) -> None:
+def test_bounds_are_those_of_the_constraint(kind, argument, bounds):
     assert argument_bounds(kind, argument) == bounds
 
 
-def test_upper_bound_alone() -> None:
+def test_upper_bound_alone():
     class Mine(Distribution):
         arg_constraints = {"edge": constraints.less_than(3.0)}  # noqa: RUF012  # as torch writes it
 
@@ -40,7 +38,7 @@ def test_upper_bound_alone() -> None:
     assert named_arguments(Mine) == ("edge",)
 
 
-def test_whole_number_is_to_be_fixed() -> None:
+def test_whole_number_is_to_be_fixed():
     assert is_integer(distributions.Binomial, "total_count")
     assert not is_integer(distributions.Binomial, "probs")
     assert not is_integer(distributions.Uniform, "low")
@@ -58,9 +56,7 @@ def test_whole_number_is_to_be_fixed() -> None:
         (distributions.GeneralizedPareto, "loc", "loc = the smallest observation"),
     ],
 )
-def test_end_of_the_support_is_refused_with_its_closed_form(
-    kind: type[Distribution], argument: str, closed_form: str
-) -> None:
+def test_end_of_the_support_is_refused_with_its_closed_form(kind, argument, closed_form):
     with pytest.raises(InputError, match=f"{closed_form}, and errors by curvature mean nothing.*fixed: true"):
         argument_bounds(kind, argument)
 
@@ -80,12 +76,12 @@ def test_end_of_the_support_is_refused_with_its_closed_form(
         (distributions.RelaxedBernoulli, "temperature", "has no constraint for it"),
     ],
 )
-def test_other_arguments_are_refused_by_name(kind: type[Distribution], argument: str, words: str) -> None:
+def test_other_arguments_are_refused_by_name(kind, argument, words):
     with pytest.raises(InputError, match=words):
         argument_bounds(kind, argument)
 
 
-def test_distribution_that_declares_nothing_is_refused() -> None:
+def test_distribution_that_declares_nothing_is_refused():
     class Mine(Distribution):
         pass
 
@@ -105,12 +101,12 @@ def test_distribution_that_declares_nothing_is_refused() -> None:
         (distributions.RelaxedBernoulli, ("temperature", "probs", "logits")),
     ],
 )
-def test_arguments_are_the_constructors(kind: type[Distribution], names: tuple[str, ...]) -> None:
+def test_arguments_are_the_constructors(kind, names):
     assert named_arguments(kind) == names
 
 
 @pytest.mark.parametrize("kind", ["probs", "logits"])
-def test_what_was_given_is_kept_after_the_other_was_read(kind: str) -> None:
+def test_what_was_given_is_kept_after_the_other_was_read(kind):
     value = torch.tensor(0.3)
     bernoulli = distributions.Bernoulli(**{kind: value})
     assert bernoulli.probs is not None
@@ -118,13 +114,13 @@ def test_what_was_given_is_kept_after_the_other_was_read(kind: str) -> None:
     assert list(argument_values(bernoulli)) == [kind]
 
 
-def test_name_asked_for_decides() -> None:
+def test_name_asked_for_decides():
     distribution = distributions.NegativeBinomial(3.0, probs=torch.tensor(0.3))
     assert list(argument_values(distribution, ["logits"])) == ["total_count", "logits"]
     assert list(argument_values(distribution, ["probs"])) == ["total_count", "probs"]
 
 
-def test_argument_that_is_not_kept_is_named() -> None:
+def test_argument_that_is_not_kept_is_named():
     class Forgetful(Distribution):
         arg_constraints = {"mu": constraints.real}  # noqa: RUF012  # as torch writes it
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor, distributions
-from torch.distributions import Distribution
 
 from paramfit import InputError
 from paramfit.distributions import argument_bounds, moment_start
@@ -28,7 +27,7 @@ def column(*values: float) -> Tensor:
         ("beta", lambda y: list(stats.beta.fit(y, floc=0, fscale=1)[:2])),
     ],
 )
-def test_start_is_near_scipys_fit(name: str, scipys: object) -> None:
+def test_start_is_near_scipys_fit(name, scipys):
     row = ROWS[name]
     sample = row.sample(500)
     assert callable(scipys)
@@ -50,9 +49,7 @@ def test_start_is_near_scipys_fit(name: str, scipys: object) -> None:
         (distributions.HalfNormal, column(3, 4), {"scale": 12.5**0.5}),
     ],
 )
-def test_start_is_the_maximum_where_that_is_a_moment(
-    kind: type[Distribution], sample: Tensor, expected: dict[str, float]
-) -> None:
+def test_start_is_the_maximum_where_that_is_a_moment(kind, sample, expected):
     assert moment_start(kind, list(expected), sample) == pytest.approx(expected)
 
 
@@ -66,7 +63,7 @@ def test_start_is_the_maximum_where_that_is_a_moment(
         (distributions.Binomial, "probs", {"total_count": 12.0}, 0.25),
     ],
 )
-def test_given_argument_is_used(kind: type[Distribution], name: str, given: dict[str, float], expected: float) -> None:
+def test_given_argument_is_used(kind, name, given, expected):
     assert moment_start(kind, [name], column(1, 2, 6), given)[name] == pytest.approx(expected)
 
 
@@ -89,7 +86,7 @@ def test_given_argument_is_used(kind: type[Distribution], name: str, given: dict
         (distributions.ContinuousBernoulli, ["probs"], column(0, 0)),
     ],
 )
-def test_start_is_inside_its_bounds(kind: type[Distribution], names: list[str], sample: Tensor) -> None:
+def test_start_is_inside_its_bounds(kind, names, sample):
     for name, start in moment_start(kind, names, sample).items():
         lower, upper = argument_bounds(kind, name)
         assert np.isfinite(start)
@@ -101,30 +98,30 @@ def test_start_is_inside_its_bounds(kind: type[Distribution], names: list[str], 
     "name",
     ["normal", "log-normal", "laplace", "cauchy", "student-t", "gumbel", "gamma", "inverse-gamma", "beta", "weibull"],
 )
-def test_sample_without_spread_has_no_maximum(name: str) -> None:
+def test_sample_without_spread_has_no_maximum(name):
     row = ROWS[name]
     with pytest.raises(InputError, match="all 4 observations are equal: with a spread of 0 the likelihood"):
         moment_start(row.kind, row.names, column(0.3, 0.3, 0.3, 0.3))
 
 
 @pytest.mark.parametrize("name", ["exponential", "half-normal", "half-cauchy", "negative binomial by probs"])
-def test_sample_of_zeros_has_no_maximum(name: str) -> None:
+def test_sample_of_zeros_has_no_maximum(name):
     row = ROWS[name]
     with pytest.raises(InputError, match="all 2 observations are 0"):
         moment_start(row.kind, row.names, column(0, 0))
 
 
-def test_no_rule_asks_for_a_start() -> None:
+def test_no_rule_asks_for_a_start():
     with pytest.raises(InputError, match=r"parameters.df1.start: .*FisherSnedecor's df1; give a start"):
         moment_start(distributions.FisherSnedecor, ["df1"], column(1, 2))
     with pytest.raises(InputError, match=r"Pareto's alpha; give a start"):
         moment_start(distributions.Pareto, ["alpha"], column(1, 2))
 
 
-def test_small_units_are_kept() -> None:
+def test_small_units_are_kept():
     assert moment_start(distributions.HalfNormal, ["scale"], column(1e-20, 1e-20))["scale"] == pytest.approx(1e-20)
 
 
-def test_given_scale_allows_a_sample_without_spread() -> None:
+def test_given_scale_allows_a_sample_without_spread():
     start = moment_start(distributions.Gumbel, ["loc"], column(1, 1), {"scale": 2.0})
     assert start["loc"] == pytest.approx(1 - 2 * np.euler_gamma)

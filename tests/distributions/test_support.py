@@ -65,40 +65,40 @@ class Unfriendly(Distribution):
     ],
     ids=lambda given: type(given).__name__,
 )
-def test_ends_of_the_support(distribution: Distribution, expected: tuple[float, float, bool]) -> None:
+def test_ends_of_the_support(distribution, expected):
     low, high, discrete = support_of(distribution)
     assert (low.item(), high.item(), discrete) == (pytest.approx(expected[0]), pytest.approx(expected[1]), expected[2])
 
 
-def test_each_row_has_a_support_of_its_own() -> None:
+def test_each_row_has_a_support_of_its_own():
     support = support_of(Uniform(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 5.0])))
     assert support.low.tolist() == [0.0, 1.0]
     assert support.high.tolist() == [2.0, 5.0]
 
 
 @pytest.mark.parametrize("checks", [True, False])
-def test_density_is_zero_outside_the_support(checks: bool) -> None:
+def test_density_is_zero_outside_the_support(checks):
     at = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)
     density = density_at(Exponential(torch.tensor(0.5, dtype=torch.float64), validate_args=checks), at)
     assert density.tolist() == pytest.approx([0.0, 0.5, 0.5 * math.exp(-1.0)], rel=1e-12)
 
 
-def test_mass_is_zero_between_integers() -> None:
+def test_mass_is_zero_between_integers():
     density = density_at(Poisson(torch.tensor(1.0, dtype=torch.float64)), torch.tensor([0.0, 0.5, 1.0]).double())
     assert density.tolist() == pytest.approx([math.exp(-1), 0.0, math.exp(-1)], rel=1e-12)
 
 
-def test_density_may_be_infinite_at_an_end() -> None:
+def test_density_may_be_infinite_at_an_end():
     half = torch.tensor(0.5, dtype=torch.float64)
     assert density_at(Beta(half, half), torch.tensor([0.0], dtype=torch.float64)).item() > 1e100
 
 
-def test_formula_is_not_asked_outside_the_support() -> None:
+def test_formula_is_not_asked_outside_the_support():
     density = density_at(Unfriendly(validate_args=False), torch.tensor([-1.0, 1.0, 3.0], dtype=torch.float64))
     assert density.tolist() == [0.0, 0.5, 0.0]
 
 
-def test_distribution_without_a_support_is_asked_everywhere() -> None:
+def test_distribution_without_a_support_is_asked_everywhere():
     at = torch.tensor([-1.0, 1.0], dtype=torch.float64)
     assert density_at(Unsupported(validate_args=False), at).tolist() == pytest.approx([0.24197072451914337] * 2)
 
@@ -123,12 +123,12 @@ def test_distribution_without_a_support_is_asked_everywhere() -> None:
         ),
     ],
 )
-def test_message_names_row_value_and_support(distribution: Distribution, values: list[float], words: str) -> None:
+def test_message_names_row_value_and_support(distribution, values, words):
     with pytest.raises(InputError, match=f"data.t: .*{words}"):
         check_support(distribution, torch.tensor(values), "data.t")
 
 
-def test_distribution_that_names_no_support_takes_finite_numbers() -> None:
+def test_distribution_that_names_no_support_takes_finite_numbers():
     check_support(Unsupported(validate_args=False), torch.tensor([-1.0]))
     with pytest.raises(InputError, match="any finite number"):
         check_support(Unsupported(validate_args=False), torch.tensor([float("nan")]))
@@ -160,7 +160,7 @@ TAKEN = {
 
 
 @pytest.mark.parametrize(("distribution", "observations"), TAKEN.values(), ids=TAKEN)
-def test_observations_with_a_likelihood_pass(distribution: Distribution, observations: Observations) -> None:
+def test_observations_with_a_likelihood_pass(distribution, observations):
     check_observations(distribution, observations)
 
 
@@ -205,6 +205,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("distribution", "observations", "words"), REFUSED.values(), ids=REFUSED)
-def test_others_are_refused_by_row(distribution: Distribution, observations: Observations, words: str) -> None:
+def test_others_are_refused_by_row(distribution, observations, words):
     with pytest.raises(InputError, match=words):
         check_observations(distribution, observations)

@@ -35,13 +35,13 @@ def ended(
     return state, how_it_ended(state, model, steps)
 
 
-def test_convergence_is_told_with_the_solvers_reason() -> None:
+def test_convergence_is_told_with_the_solvers_reason():
     state, stop = ended(peak())
     assert stop == Stop(Status.CONVERGED, fact_of(state.standing))
     assert sentence(stop.reason).endswith(" standard errors (relative offset), at most 1e-06.")
 
 
-def test_limit_is_told_with_its_number_and_how_far_it_is() -> None:
+def test_limit_is_told_with_its_number_and_how_far_it_is():
     state, stop = ended(peak(m=3.0), most=2)
     assert stop.status is Status.LIMIT_REACHED
     assert isinstance(stop.reason, Fact)
@@ -50,7 +50,7 @@ def test_limit_is_told_with_its_number_and_how_far_it_is() -> None:
 
 
 @pytest.mark.parametrize("bounds", [{}, {"lower": 0}], ids=["free", "bounded"])
-def test_parameters_that_no_prediction_depends_on_are_named(bounds: dict[str, float]) -> None:
+def test_parameters_that_no_prediction_depends_on_are_named(bounds):
     # The linear amplitude is solved for: nothing can be said of its place in theta, the first.
     state, stop = ended(peak(m={"start": 300.0, **bounds}, s=0.1))
     assert (stop.status, sentence(stop.reason)) == (
@@ -73,7 +73,7 @@ def endless() -> Observations:
     return Observations((torch.from_numpy(x),), torch.from_numpy(y))
 
 
-def test_parameter_that_ran_off_is_named_with_its_values() -> None:
+def test_parameter_that_ran_off_is_named_with_its_values():
     model = valley(1.0)
     state, stop = ended(model, rows=endless())
     value = model.get_parameter("m").item()
@@ -113,9 +113,7 @@ def likeliest(kind: str, parameters: dict[str, Any], sample: np.ndarray) -> Stop
     ],
     ids=["t, normal", "t, uniform", "negative binomial", "negative binomial from afar"],
 )
-def test_a_likelihood_that_rises_without_end_is_named(
-    kind: str, parameters: dict[str, Any], sample: np.ndarray, name: str
-) -> None:
+def test_a_likelihood_that_rises_without_end_is_named(kind, parameters, sample, name):
     stop = likeliest(kind, parameters, sample)
     assert stop.status is Status.STALLED
     assert isinstance(stop.reason, Fact)
@@ -136,12 +134,10 @@ def test_a_likelihood_that_rises_without_end_is_named(
         "t", "t from afar", "negative binomial", "gamma in a small unit", "normal far from its bound",
     ],
 )  # fmt: skip
-def test_a_maximum_however_far_is_not_taken_for_running_off(
-    kind: str, parameters: dict[str, Any], sample: np.ndarray
-) -> None:
+def test_a_maximum_however_far_is_not_taken_for_running_off(kind, parameters, sample):
     assert likeliest(kind, parameters, sample).status is Status.CONVERGED
 
 
 @pytest.mark.parametrize(("kind", "value"), [("Bernoulli", 0.0), ("Bernoulli", 1.0), ("Geometric", 0.0)])
-def test_a_sample_whose_maximum_is_at_a_bound_converges(kind: str, value: float) -> None:
+def test_a_sample_whose_maximum_is_at_a_bound_converges(kind, value):
     assert likeliest(kind, {"probs": None}, np.full(20, value)).status is Status.CONVERGED

@@ -16,7 +16,7 @@ from torch import nn
 
 from paramfit import FitResult, InputError, LeastSquares, LevenbergMarquardt, Observations, TableDataModule, fit
 from paramfit.models import FormulaModel, LinearModel
-from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, SquaredError
 from tests.quiet import QUIET
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
@@ -66,7 +66,7 @@ SHAPES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("data", "names"), SHAPES.values(), ids=SHAPES)
-def test_estimates_are_scipys_from_data_in_any_form(data: Any, names: dict[str, str]) -> None:
+def test_estimates_are_scipys_from_data_in_any_form(data, names):
     result = fit(model(), data, **names)
     expected, covariance = curve_fit()
     assert result.status == "converged"
@@ -76,7 +76,7 @@ def test_estimates_are_scipys_from_data_in_any_form(data: Any, names: dict[str, 
 
 @pytest.mark.parametrize("sigma_is", ["absolute", "relative"])
 @pytest.mark.parametrize("given", ["column", "array", "tensor", "observations"])
-def test_known_errors_are_as_in_scipy(given: str, sigma_is: str) -> None:
+def test_known_errors_are_as_in_scipy(given, sigma_is):
     columns = {"x": X, "y": Y, "error": SIGMA}
     inside = Observations((torch.from_numpy(X),), torch.from_numpy(Y), torch.from_numpy(SIGMA))
     result = {
@@ -92,24 +92,24 @@ def test_known_errors_are_as_in_scipy(given: str, sigma_is: str) -> None:
     assert result.least_squares["sigma_is"] == sigma_is
 
 
-def test_one_number_is_the_sigma_of_every_row() -> None:
+def test_one_number_is_the_sigma_of_every_row():
     _, covariance = curve_fit(np.full(30, 0.3), absolute=True)
     assert errors(fit(model(), (X, Y), sigma=0.3)) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-6)
 
 
-def test_thermometer_has_its_published_numbers() -> None:
+def test_thermometer_has_its_published_numbers():
     result = fit(LinearModel(), (READINGS, CELSIUS))
     assert estimates(result) == pytest.approx([WEIGHT, BIAS], rel=1e-13)
     assert errors(result) == pytest.approx(list(STANDARD_ERRORS.values()), rel=1e-6)
 
 
-def test_several_inputs_go_to_the_variables_of_their_names() -> None:
+def test_several_inputs_go_to_the_variables_of_their_names():
     frame = pd.DataFrame({"v": X**2, "u": np.cos(X), "y": 2 * np.cos(X) - 0.5 * X**2 + 3})
     plane = FormulaModel("a * u + b * v + c", ["u", "v"], {"a": None, "b": None, "c": None})
     assert estimates(fit(plane, frame, target="y")) == pytest.approx([2.0, -0.5, 3.0], rel=1e-12)
 
 
-def test_model_is_left_as_it_was() -> None:
+def test_model_is_left_as_it_was():
     mine = LinearModel(2.5, -1.0)
     mine.train()
     result = fit(mine, (READINGS, CELSIUS))
@@ -121,7 +121,7 @@ def test_model_is_left_as_it_was() -> None:
     assert [p.item() for p in result.curve.model.parameters()] == pytest.approx([WEIGHT, BIAS], rel=1e-12)
 
 
-def test_fixed_parameter_keeps_all_its_digits() -> None:
+def test_fixed_parameter_keeps_all_its_digits():
     tenth = LinearModel(bias={"start": 0.1, "fixed": True})  # float32, which has no 0.1
     result = fit(tenth, (READINGS, CELSIUS))
     x, y = np.array(READINGS), np.array(CELSIUS)
@@ -129,12 +129,12 @@ def test_fixed_parameter_keeps_all_its_digits() -> None:
     assert result.parameters["weight"].estimate == pytest.approx(x @ (y - 0.1) / (x @ x), rel=1e-13)
 
 
-def test_loss_has_all_digits() -> None:
+def test_loss_has_all_digits():
     result = fit(model(), (X, Y))
     assert result.loss["train"] == pytest.approx(np.square(Y - decay(X, *estimates(result))).mean(), rel=1e-12)
 
 
-def test_predictions_and_bands_are_lmfits() -> None:
+def test_predictions_and_bands_are_lmfits():
     theirs = lmfit.Model(decay).fit(Y, x=X, a=2, k=1, c=0, fit_kws={"xtol": 1e-15, "ftol": 1e-15})
     grid = np.linspace(0.5, 8.0, 7)
     bands = fit(model(), (X, Y)).predict(grid)
@@ -145,7 +145,7 @@ def test_predictions_and_bands_are_lmfits() -> None:
     np.testing.assert_allclose((bands.prediction_band[1] - bands.prediction).numpy(), theirs.dely_predicted, rtol=1e-4)
 
 
-def test_prediction_band_takes_the_sigma_of_the_new_observation() -> None:
+def test_prediction_band_takes_the_sigma_of_the_new_observation():
     result = fit(model(), (X, Y), sigma=SIGMA)
     assert result.predict([1.0]).prediction_band is None
     bands = result.predict([1.0, 1.0], sigma=[0.1, 0.4])
@@ -156,7 +156,7 @@ def test_prediction_band_takes_the_sigma_of_the_new_observation() -> None:
 
 @pytest.mark.parametrize("objective", [SquaredError(), HuberError(0.1)], ids=lambda made: type(made).__name__)
 @pytest.mark.parametrize("sigma_is", [None, "absolute", "relative"], ids=str)
-def test_result_is_that_of_the_task(objective: Objective, sigma_is: str | None) -> None:
+def test_result_is_that_of_the_task(objective, sigma_is):
     pd.DataFrame({"x": X, "y": Y, "error": SIGMA}).to_csv("table.csv", index=False)
     known_sigma: dict[str, Any] = {} if sigma_is is None else {"sigma": "error", "sigma_is": sigma_is}
     data = TableDataModule(path="table.csv", inputs=["x"], target="y", **known_sigma)
@@ -172,13 +172,13 @@ def test_result_is_that_of_the_task(objective: Objective, sigma_is: str | None) 
     np.testing.assert_allclose(ours.curve.covariance.numpy(), curve.covariance.numpy(), rtol=1e-9)
 
 
-def test_options_reach_the_solver() -> None:
+def test_options_reach_the_solver():
     assert fit(model(k=6), (X, Y), orthogonality=1e6).updates < fit(model(k=6), (X, Y)).updates
     with pytest.raises(InputError, match="damping"):
         fit(model(), (X, Y), damping=-1.0)
 
 
-def test_module_without_jacobian_is_fitted() -> None:
+def test_module_without_jacobian_is_fitted():
     class Saturation(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -224,7 +224,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("changed", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_fitted_is_refused_in_one_line(changed: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_fitted_is_refused_in_one_line(changed, words):
     given = {"model": model(), "data": (X, Y), **changed}
     with pytest.raises(InputError, match=words) as refusal:
         fit(given.pop("model"), given.pop("data"), **given)
@@ -234,12 +234,12 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(changed: dict[str, Any], w
 @pytest.mark.parametrize(
     "option", [name for name in inspect.signature(LevenbergMarquardt).parameters if name != "params"]
 )
-def test_every_option_of_the_solver_is_taken(option: str) -> None:
+def test_every_option_of_the_solver_is_taken(option):
     with pytest.raises(InputError, match=f"^{option}: expected a number above 0, but got -1"):
         fit(model(), (X, Y), **{option: -1.0})
 
 
-def test_zeros_are_fitted_by_zeros_without_a_sign() -> None:
+def test_zeros_are_fitted_by_zeros_without_a_sign():
     result = fit(FormulaModel("a + b * x", ["x"], {"a": None, "b": None}), (X, np.zeros(30)))
     for estimate in result.parameters.values():
         numbers = (estimate.estimate, estimate.standard_error, *estimate.interval_95)
@@ -249,9 +249,7 @@ def test_zeros_are_fitted_by_zeros_without_a_sign() -> None:
 @pytest.mark.parametrize("place", [15.0, -5.0, 20.0, 25.0, -8.0])
 @pytest.mark.parametrize("formula", ["a*exp(-((x-m)/s)**2)", "a*exp(-(x-m)**2/(2*s**2))", "a*exp(-s*(x-m)**2)"])
 @pytest.mark.parametrize("noise", [0.0, 0.05])
-def test_peak_that_is_not_seen_from_the_start_is_found_or_not_called_converged(
-    place: float, formula: str, noise: float
-) -> None:
+def test_peak_that_is_not_seen_from_the_start_is_found_or_not_called_converged(place, formula, noise):
     x = np.linspace(0.1, 10, 40)
     y = np.exp(-((x - 5) ** 2)) + noise * np.random.default_rng(1).normal(size=40)
     result = fit(FormulaModel(formula, ["x"], {"a": None, "m": place, "s": 1}), (x, y))
@@ -264,7 +262,7 @@ def test_peak_that_is_not_seen_from_the_start_is_found_or_not_called_converged(
         assert "give other starts" in result.reason or "no step lowers the loss" in result.reason
 
 
-def test_parameter_too_many_does_not_make_a_fit_fail() -> None:
+def test_parameter_too_many_does_not_make_a_fit_fail():
     x = np.linspace(0, 4, 30)
     model = FormulaModel("a*exp(-(b + c)*x)", ["x"], {"a": 1.0, "b": 0.5, "c": 0.1})
     result = fit(model, (x, 2 * np.exp(-1.3 * x) + 0.01 * np.random.default_rng(1).normal(size=30)))
@@ -282,6 +280,6 @@ def test_parameter_too_many_does_not_make_a_fit_fail() -> None:
     ],
     ids=["formula", "function", "class", "number"],
 )
-def test_what_is_no_model_is_refused_with_what_to_give(given: Any, words: str) -> None:
+def test_what_is_no_model_is_refused_with_what_to_give(given, words):
     with pytest.raises(InputError, match=words):
         fit(given, ([1.0, 2.0, 3.0], [1.0, 2.0, 2.5]))

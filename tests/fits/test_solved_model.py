@@ -28,7 +28,7 @@ def values(model: torch.nn.Module) -> list[float]:
 
 
 @pytest.mark.parametrize("separate", [True, False], ids=["separated", "together"])
-def test_model_ends_at_scipys_minimum(separate: bool) -> None:
+def test_model_ends_at_scipys_minimum(separate):
     model = decay()
     state, steps = solve_model(ResidualRows(model, SquaredError(), separate=separate), ROWS, GaussNewton())
     expected, _ = scipy.optimize.curve_fit(
@@ -39,20 +39,20 @@ def test_model_ends_at_scipys_minimum(separate: bool) -> None:
     assert values(model) == pytest.approx(expected, rel=1e-7)
 
 
-def test_solvers_options_are_the_users() -> None:
+def test_solvers_options_are_the_users():
     coarse = GaussNewton(orthogonality=1e6)
     _, few = solve_model(ResidualRows(decay(k=5), SquaredError()), ROWS, coarse)
     _, more = solve_model(ResidualRows(decay(k=5), SquaredError()), ROWS, GaussNewton())
     assert few < more
 
 
-def test_start_that_is_not_finite_names_the_row() -> None:
+def test_start_that_is_not_finite_names_the_row():
     model = FormulaModel("a * log(x)", ["x"], {"a": 1})
     with pytest.raises(InputError, match="row 0"):
         solve_model(ResidualRows(model, SquaredError()), ROWS, GaussNewton())
 
 
-def test_gradient_at_the_end_is_rounding() -> None:
+def test_gradient_at_the_end_is_rounding():
     model = decay()
     rows = ResidualRows(model, SquaredError())
     solve_model(rows, ROWS, GaussNewton())
@@ -67,7 +67,7 @@ BOUNDS = {"none": {}, "lower": {"lower": 0}, "both": {"lower": 0, "upper": 10}}
 
 @pytest.mark.parametrize("start", [1.0, 1e-2, 1e-4, 1e-6])
 @pytest.mark.parametrize("bounds", BOUNDS)
-def test_bounded_fit_is_right_from_wherever_the_unbounded_one_is(bounds: str, start: float) -> None:
+def test_bounded_fit_is_right_from_wherever_the_unbounded_one_is(bounds, start):
     x = torch.linspace(0.1, 10, 40, dtype=torch.float64)
     y = 3 * (1 - torch.exp(-0.5 * x))
     model = FormulaModel("b1*(1-exp(-b2*x))", ["x"], {"b1": None, "b2": {"start": start, **BOUNDS[bounds]}})
@@ -83,7 +83,7 @@ def terms() -> LikelihoodTerms:
     return LikelihoodTerms(DistributionModel("torch.distributions.Poisson", {"rate": 1.0}), NegativeLogLikelihood())
 
 
-def test_rate_of_counts_is_their_mean() -> None:
+def test_rate_of_counts_is_their_mean():
     counts = terms()
     state, steps = solve_model(counts, SAMPLE, NewtonRaphson())
     assert state.standing.converged
@@ -91,6 +91,6 @@ def test_rate_of_counts_is_their_mean() -> None:
     assert counts.model().mean.item() == pytest.approx(3.0, rel=1e-12)
 
 
-def test_it_gives_up_after_so_many_steps() -> None:
+def test_it_gives_up_after_so_many_steps():
     state, steps = solve_model(terms(), SAMPLE, NewtonRaphson(damping=100.0), 2)
     assert (state.ended, steps) == (False, 2)

@@ -15,7 +15,7 @@ X = np.linspace(0, 4, 30)
 Y = 2.5 * np.exp(-1.3 * X) + 0.5 + 0.05 * np.random.default_rng(2).normal(size=30)
 
 
-def test_every_rung_of_a_poisson_sample_has_its_closed_form() -> None:
+def test_every_rung_of_a_poisson_sample_has_its_closed_form():
     n, mean = len(COUNTS), sum(COUNTS) / len(COUNTS)
     result = fit(DistributionModel("torch.distributions.Poisson", {"rate": None}), (COUNTS,))
     rungs = ladder(result, bootstrap=400, seed=1)
@@ -34,7 +34,7 @@ def test_every_rung_of_a_poisson_sample_has_its_closed_form() -> None:
     assert errors["rate"] == pytest.approx(spread, rel=0.12)  # three errors of 400 resamples
 
 
-def test_least_squares_has_the_same_ladder() -> None:
+def test_least_squares_has_the_same_ladder():
     result = fit(FormulaModel("a*exp(-b*x) + c", ["x"], {"a": 1.0, "b": 1.0, "c": 0.0}), (X, Y))
     rungs = ladder(result)
     assert rungs.plain == "expected information"
@@ -44,14 +44,14 @@ def test_least_squares_has_the_same_ladder() -> None:
     assert set(rungs.profiles) == {"a", "b", "c"}
 
 
-def test_ladder_of_a_line_with_one_error_model_agrees_with_itself() -> None:
+def test_ladder_of_a_line_with_one_error_model_agrees_with_itself():
     rungs = ladder(fit(LinearModel(), (X, 2 * X + np.tile([0.1, -0.1], 15))))
     assert not rungs.warnings
     observed, expected = rungs.rung("observed information"), rungs.rung("expected information")
     assert observed.standard_errors == pytest.approx(expected.standard_errors, rel=1e-9)
 
 
-def test_pairs_have_their_minimum_at_the_estimates() -> None:
+def test_pairs_have_their_minimum_at_the_estimates():
     result = fit(DistributionModel("torch.distributions.Gamma", {"concentration": None, "rate": None}), (COUNTS,))
     (pair,) = pair_profiles(result, points=5)
     assert pair.names == ("concentration", "rate")
@@ -59,7 +59,7 @@ def test_pairs_have_their_minimum_at_the_estimates() -> None:
     assert min(min(row) for row in pair.deviance) >= -1e-9
 
 
-def test_a_fit_that_ran_off_is_said_to_be_none_and_still_has_its_profile_on_the_near_side() -> None:
+def test_a_fit_that_ran_off_is_said_to_be_none_and_still_has_its_profile_on_the_near_side():
     """No event among the second group: its hazard is 0, its logarithm without lower end."""
     group = np.repeat([0.0, 1.0], 30)
     random = np.random.default_rng(0)

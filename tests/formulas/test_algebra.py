@@ -16,12 +16,12 @@ NAMES = ["a", "b", "x"]
         ("(exp(x) - exp(-x)) / 2", "sinh(x)"),
     ],
 )  # fmt: skip
-def test_equal_formulas_are_one(one: str, other: str) -> None:
+def test_equal_formulas_are_one(one, other):
     assert same_formula(*(algebraic(parse_expression(text, NAMES)) for text in (one, other)))
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("a*x", "b*x"), ("exp(x)", "1 + x"), ("abs(x)", "x"), ("a*exp(-b*x)", "a*exp(b*x)")]
 )
-def test_other_formulas_are_not(one: str, other: str) -> None:
+def test_other_formulas_are_not(one, other):
     assert not same_formula(*(algebraic(parse_expression(text, NAMES)) for text in (one, other)))

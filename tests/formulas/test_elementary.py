@@ -35,7 +35,7 @@ BINARY: dict[str, Callable[..., Any]] = {
 }
 
 
-def test_every_function_is_tested_here() -> None:
+def test_every_function_is_tested_here():
     assert {*UNARY, *BINARY} == set(FUNCTIONS)
 
 
@@ -51,7 +51,7 @@ def agrees_with_autograd(model: FormulaModel, *inputs: torch.Tensor) -> None:
 @pytest.mark.parametrize("name", UNARY)
 @settings(max_examples=10, deadline=None)
 @given(place=st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_function_of_one_argument_is_scipys_and_its_slope_autograds(name: str, place: list[float]) -> None:
+def test_function_of_one_argument_is_scipys_and_its_slope_autograds(name, place):
     truth, low, high = UNARY[name]
     x = low + (high - low) * np.array(place)
     model = FormulaModel(f"{name}(a * x)", ["x"], {"a": 1.0})
@@ -63,7 +63,7 @@ def test_function_of_one_argument_is_scipys_and_its_slope_autograds(name: str, p
 @pytest.mark.parametrize("name", BINARY)
 @settings(max_examples=10, deadline=None)
 @given(size=st.floats(0.3, 3), angle=st.floats(-3, 3).filter(lambda angle: abs(np.sin(angle) - np.cos(angle)) > 1e-3))
-def test_function_of_two_arguments_is_numpys_and_its_slopes_autograds(name: str, size: float, angle: float) -> None:
+def test_function_of_two_arguments_is_numpys_and_its_slopes_autograds(name, size, angle):
     y, x = size * np.sin([angle]), size * np.cos([angle])
     model = FormulaModel(f"{name}(a * y, b * x)", ["y", "x"], {"a": 1.0, "b": 1.0})
     inputs = torch.from_numpy(y), torch.from_numpy(x)
@@ -71,39 +71,39 @@ def test_function_of_two_arguments_is_numpys_and_its_slopes_autograds(name: str,
     agrees_with_autograd(model, *inputs)
 
 
-def test_max_of_many_takes_numbers_among_them() -> None:
+def test_max_of_many_takes_numbers_among_them():
     x = torch.linspace(-3, 3, 7, dtype=torch.float64)
     model = FormulaModel("max(x, -1, a, 0.5 * x)", ["x"], {"a": -0.25})
     assert torch.equal(model(x), torch.stack([x, x.new_full((7,), -0.25), 0.5 * x]).max(0).values.clamp(min=-1))
     agrees_with_autograd(model, x)
 
 
-def test_erfc_far_out_keeps_its_digits() -> None:
+def test_erfc_far_out_keeps_its_digits():
     for sign, formula in ((1, "erfc(x - a)"), (-1, "erfc(a - x)")):
         x = torch.tensor([2.0 + sign * 20.0], dtype=torch.float64)
         model = FormulaModel(formula, ["x"], {"a": 2.0})
         assert model(x).item() == pytest.approx(scipy.special.erfc(20.0), rel=1e-13, abs=0)
 
 
-def test_power_at_zero_has_the_slopes_that_it_has_in_the_limit() -> None:
+def test_power_at_zero_has_the_slopes_that_it_has_in_the_limit():
     model = FormulaModel("a * x**b", ["x"], {"a": 2.0, "b": 1.5})
     assert [column.item() for column in model.jacobian(torch.zeros(1, dtype=torch.float64)).values()] == [0.0, 0.0]
 
 
-def test_hill_curve_at_zero_dose_has_finite_slopes() -> None:
+def test_hill_curve_at_zero_dose_has_finite_slopes():
     model = FormulaModel("top * (x / k)**n / (1 + (x / k)**n)", ["x"], {"top": 3.0, "k": 2.0, "n": 1.5})
     columns = model.jacobian(torch.zeros(1, dtype=torch.float64))
     assert [column.item() for column in columns.values()] == [0.0, 0.0, 0.0]
 
 
-def test_power_of_a_quotient_does_not_overflow() -> None:
+def test_power_of_a_quotient_does_not_overflow():
     model = FormulaModel("(x / k)^90", ["x"], {"k": 1e6})
     x = torch.tensor([1.01e6], dtype=torch.float64)
     assert model(x).item() == pytest.approx(1.01**90, rel=1e-13)
     assert model.jacobian(x)["k"].item() == pytest.approx(-90 * 1.01**90 / 1e6, rel=1e-13)
 
 
-def test_sums_are_added_in_the_order_in_which_they_are_written() -> None:
+def test_sums_are_added_in_the_order_in_which_they_are_written():
     x = torch.tensor([1e16 + 2], dtype=torch.float64)
     assert FormulaModel("(x - 1e16) + b", ["x"], {"b": 0.125})(x).item() == 2.125
     assert FormulaModel("x - 1e16 + b", ["x"], {"b": 0.125})(x).item() == 2.125

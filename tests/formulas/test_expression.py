@@ -1,7 +1,6 @@
 """The formula parser: what it takes, what it refuses, and how it says so."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,14 +54,14 @@ def value_of(text: str) -> "np.ndarray[Any, Any]":
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
-def test_formula_means_what_it_means_in_python(text: str, truth: Callable[[Any], Any]) -> None:
+def test_formula_means_what_it_means_in_python(text, truth):
     np.testing.assert_allclose(value_of(text), truth(X), rtol=4e-16 * 8, atol=1e-15)
 
 
 @pytest.mark.parametrize(
     "decimal", ["0.1", "5.0e-4", "2.718281828459045", "1e22", "123456789.123456789", "9007199254740993"]
 )
-def test_decimal_is_the_float64_that_python_reads(decimal: str) -> None:
+def test_decimal_is_the_float64_that_python_reads(decimal):
     model = FormulaModel(f"{decimal} * a * x", ["x"], {"a": 1.0})
     assert model(torch.ones(1, dtype=torch.float64)).item() == float(decimal)
 
@@ -98,7 +97,7 @@ def test_decimal_is_the_float64_that_python_reads(decimal: str) -> None:
     ],
     ids=lambda given: ascii(given),
 )
-def test_anything_else_is_refused_and_the_piece_named(text: str, piece: str) -> None:
+def test_anything_else_is_refused_and_the_piece_named(text, piece):
     assert piece in refused(text)
 
 
@@ -116,7 +115,7 @@ def test_anything_else_is_refused_and_the_piece_named(text: str, piece: str) -> 
     ],
     ids=lambda given: given if "'" not in given else "",
 )
-def test_misspelling_has_a_hint(text: str, hint: str) -> None:
+def test_misspelling_has_a_hint(text, hint):
     assert hint in refused(text, ["x", "alpha"])
 
 
@@ -128,7 +127,7 @@ def test_misspelling_has_a_hint(text: str, hint: str) -> None:
     ],
     ids=lambda given: given[:20],
 )  # fmt: skip
-def test_number_that_is_not_real_and_finite_is_refused(text: str, reason: str) -> None:
+def test_number_that_is_not_real_and_finite_is_refused(text, reason):
     assert reason in refused(text)
 
 
@@ -143,18 +142,18 @@ def test_number_that_is_not_real_and_finite_is_refused(text: str, reason: str) -
     ],
     ids=lambda given: given[:8],
 )
-def test_length_and_depth_are_bounded(text: str, reason: str) -> None:
+def test_length_and_depth_are_bounded(text, reason):
     assert reason in refused(text)
 
 
-def test_long_sum_is_not_a_deep_one() -> None:
+def test_long_sum_is_not_a_deep_one():
     text = " + ".join(f"a * x**{power}" for power in range(90))
     expected = sum(X**power for power in range(90))
     model = FormulaModel(text, ["x"], {"a": 1.0})
     np.testing.assert_allclose(model(torch.from_numpy(X)).detach().numpy(), expected, rtol=1e-13)
 
 
-def test_declared_name_goes_before_the_constant() -> None:
+def test_declared_name_goes_before_the_constant():
     assert FormulaModel("e * x", ["x"], {"e": 3.0})(torch.ones(1, dtype=torch.float64)).item() == 3.0
 
 
@@ -183,7 +182,7 @@ def ends_well(text: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=14))
-def test_any_jumble_of_pieces_ends_in_a_model_or_one_line(pieces: list[str]) -> None:
+def test_any_jumble_of_pieces_ends_in_a_model_or_one_line(pieces):
     ends_well("".join(pieces))
 
 
@@ -192,7 +191,7 @@ def test_any_jumble_of_pieces_ends_in_a_model_or_one_line(pieces: list[str]) -> 
     formula=st.sampled_from(FORMULAS),
     changes=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3), st.sampled_from(PIECES)), max_size=4),
 )
-def test_any_change_to_a_formula_ends_in_a_model_or_one_line(formula: str, changes: list[tuple[int, int, str]]) -> None:
+def test_any_change_to_a_formula_ends_in_a_model_or_one_line(formula, changes):
     for place, length, piece in changes:
         formula = formula[:place] + piece + formula[place + length :]
     ends_well(formula)

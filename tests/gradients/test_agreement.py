@@ -143,9 +143,7 @@ off_zero = st.builds(lambda size, sign: size * sign, st.floats(0.1, 2.0), st.sam
 @pytest.mark.parametrize(("model", "objective", "rule", "reduction", "l1", "l2"), CASES)
 @settings(max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(draw=st.data())
-def test_rule_agrees_with_autograd(
-    model: str, objective: str, rule: str, reduction: str, l1: float, l2: float, draw: st.DataObject
-) -> None:
+def test_rule_agrees_with_autograd(model, objective, rule, reduction, l1, l2, draw):
     make, columns, target_of = MODELS[model]
     built, plain, (gradient_rule, tolerance) = make(), OBJECTIVES[objective], RULES[rule]
     rows = draw.draw(st.integers(1, 7), label="rows")

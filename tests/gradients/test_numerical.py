@@ -23,13 +23,13 @@ def exact(model: nn.Module) -> Tensor:
     return gradient
 
 
-def test_parameter_of_any_shape_is_differentiated_element_by_element() -> None:
+def test_parameter_of_any_shape_is_differentiated_element_by_element():
     model = Cubic()
     _, gradients = NumericalGradient(1e-5)(model, SquaredError(), OBSERVATIONS)
     torch.testing.assert_close(gradients["w"], exact(model), rtol=1e-7, atol=1e-7)
 
 
-def test_error_is_of_second_order_in_delta() -> None:
+def test_error_is_of_second_order_in_delta():
     model = Cubic()
     truth = exact(model)
     wide, narrow = (
@@ -39,7 +39,7 @@ def test_error_is_of_second_order_in_delta() -> None:
     assert wide / narrow == pytest.approx(4.0, rel=0.05)
 
 
-def test_parameters_are_left_bit_for_bit() -> None:
+def test_parameters_are_left_bit_for_bit():
     model = LinearModel(weight=0.1, bias=1e7)
     x = torch.tensor([1.0, 2.0])
     NumericalGradient(0.1)(model, SquaredError(), Observations((x,), x))
@@ -47,7 +47,7 @@ def test_parameters_are_left_bit_for_bit() -> None:
     assert torch.equal(model.bias, torch.tensor(1e7))
 
 
-def test_large_float32_parameter_seems_to_have_no_slope() -> None:
+def test_large_float32_parameter_seems_to_have_no_slope():
     # 2^24 is where float32 has no halves left: w + 0.1 rounds back to w.
     model = LinearModel(weight=2.0**25, bias=0.0)
     x = torch.tensor([1.0, 2.0])
@@ -58,6 +58,6 @@ def test_large_float32_parameter_seems_to_have_no_slope() -> None:
 
 
 @pytest.mark.parametrize("delta", [0.0, -0.1, float("nan")], ids=str)
-def test_delta_that_is_not_positive_is_refused(delta: float) -> None:
+def test_delta_that_is_not_positive_is_refused(delta):
     with pytest.raises(InputError, match="delta: a finite difference needs a step above 0"):
         NumericalGradient(delta)

@@ -46,7 +46,7 @@ def textbook_error(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return S * np.sqrt(1 / len(X) + (x - X.mean()) ** 2 / np.sum((X - X.mean()) ** 2))
 
 
-def test_bands_of_a_straight_line_are_those_of_the_textbook() -> None:
+def test_bands_of_a_straight_line_are_those_of_the_textbook():
     bands = line().at((torch.from_numpy(GRID),))
     error = textbook_error(GRID)
     wide = np.sqrt(S**2 + error**2)
@@ -76,7 +76,7 @@ def fitted_saturation() -> tuple[lmfit.model.ModelResult, Callable[..., FittedCu
     return fit, curve, np.linspace(0.0, 12.0, 9)[1:]
 
 
-def test_bands_of_a_nonlinear_curve_are_lmfits() -> None:
+def test_bands_of_a_nonlinear_curve_are_lmfits():
     fit, curve, grid = fitted_saturation()
     bands = curve().at((torch.from_numpy(grid),))
     confidence = fit.eval_uncertainty(x=grid, sigma=0.95)  # fills dely_predicted as well
@@ -86,13 +86,13 @@ def test_bands_of_a_nonlinear_curve_are_lmfits() -> None:
     assert (bands.prediction_band[1] - bands.prediction).numpy() == pytest.approx(fit.dely_predicted, rel=1e-3)
 
 
-def test_models_own_jacobian_and_the_derived_one_agree() -> None:
+def test_models_own_jacobian_and_the_derived_one_agree():
     Twin = partial(OwnModule, lambda self, x: self.weight * x + self.bias, weight=WEIGHT, bias=BIAS)
     derived = FittedCurve(Twin(), line().covariance, T95, S, "").at((torch.from_numpy(GRID),))
     assert derived.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
 
 
-def test_bounded_parameter_has_the_error_of_its_unconstrained_number() -> None:
+def test_bounded_parameter_has_the_error_of_its_unconstrained_number():
     model = LinearModel({"start": 2.0, "lower": 0}, {"start": 1.0, "fixed": True}, dtype="float64")
     curve = FittedCurve(model, torch.tensor([[0.01]], dtype=torch.float64), 2.0, 0.5, "")
     # weight = e^u, so that its own standard error is 2 * 0.1.
@@ -108,9 +108,7 @@ def test_bounded_parameter_has_the_error_of_its_unconstrained_number() -> None:
     ],
     ids=["residual standard deviation", "absolute sigma", "relative sigma"],
 )
-def test_noise_of_a_new_observation(
-    options: dict[str, float | bool | None], sigma: list[float] | None, expected: float | list[float]
-) -> None:
+def test_noise_of_a_new_observation(options, sigma, expected):
     at = np.array([0.0, 40.0, 90.0])
     bands = line(**options).at((torch.from_numpy(at),), None if sigma is None else torch.tensor(sigma))
     half = T95 * np.sqrt(textbook_error(at) ** 2 + np.square(expected))
@@ -119,13 +117,13 @@ def test_noise_of_a_new_observation(
 
 
 @pytest.mark.parametrize("noise", [None, 1.5], ids=["absolute", "relative"])
-def test_weighted_fit_has_no_prediction_band_where_sigma_is_not_known(noise: float | None) -> None:
+def test_weighted_fit_has_no_prediction_band_where_sigma_is_not_known(noise):
     bands = line(noise=noise, weighted=True).at((torch.from_numpy(GRID),))
     assert bands.prediction_band is None
     assert bands.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
 
 
-def test_rows_in_chunks_give_the_same_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_in_chunks_give_the_same_bands(monkeypatch):
     _, curve, grid = fitted_saturation()
     for held in (line(), curve()):
         whole = held.at((torch.from_numpy(grid),))
@@ -139,7 +137,7 @@ def test_rows_in_chunks_give_the_same_bands(monkeypatch: pytest.MonkeyPatch) -> 
         assert parts.standard_error.numpy() == pytest.approx(whole.standard_error.numpy(), rel=1e-12)
 
 
-def test_columns_of_very_different_scale_keep_their_digits() -> None:
+def test_columns_of_very_different_scale_keep_their_digits():
     scale = 1e-9
     squeezed = FittedCurve(
         LinearModel(WEIGHT / scale, BIAS, dtype="float64"),
@@ -152,14 +150,14 @@ def test_columns_of_very_different_scale_keep_their_digits() -> None:
     assert bands.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
 
 
-def test_variance_that_rounding_made_negative_counts_as_none() -> None:
+def test_variance_that_rounding_made_negative_counts_as_none():
     nearly_singular = torch.tensor([[1.0, 1.0 + 1e-12], [1.0 + 1e-12, 1.0]], dtype=torch.float64)
     curve = FittedCurve(LinearModel(dtype="float64"), nearly_singular, 2.0, 1.0, "")
     error = curve.at((torch.tensor([-1.0, 1.0]),)).standard_error  # variance -2e-12 at the first
     assert error.tolist() == pytest.approx([0.0, 2.0], abs=1e-6)
 
 
-def test_factor_keeps_the_digits_that_a_covariance_has_lost() -> None:
+def test_factor_keeps_the_digits_that_a_covariance_has_lost():
     # A polynomial far from its origin: the scaled Jacobian's condition number is 2e12, its square beyond float64.
     x = np.linspace(9.0, 10.0, 60)
     design = np.stack([x**power for power in range(8)], axis=1)
@@ -172,7 +170,7 @@ def test_factor_keeps_the_digits_that_a_covariance_has_lost() -> None:
     assert curve.at((torch.from_numpy(x),)).standard_error.numpy() == pytest.approx(expected, rel=1e-2)
 
 
-def test_model_without_inputs_has_as_many_rows_as_sigma() -> None:
+def test_model_without_inputs_has_as_many_rows_as_sigma():
     Constant = partial(OwnModule, lambda self: self.level, level=5.0)
     curve = FittedCurve(Constant(), torch.tensor([[0.04]], dtype=torch.float64), 2.0, None, "", weighted=True)
     one = curve.at(()).prediction

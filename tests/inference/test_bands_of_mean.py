@@ -24,7 +24,7 @@ def statsmodels_at(y: np.ndarray, family: Any) -> Any:
     ("name", "argument", "family"),
     [("Poisson", "rate", sm.families.Poisson()), ("Bernoulli", "probs", sm.families.Binomial())],
 )
-def test_mean_and_error_of_a_regression_are_statsmodels(name: str, argument: str, family: Any) -> None:
+def test_mean_and_error_of_a_regression_are_statsmodels(name, argument, family):
     random = np.random.default_rng(0)
     y = random.poisson(np.exp(0.3 + 0.6 * X)).astype(float)
     link = "exp(a + b*x)"
@@ -37,7 +37,7 @@ def test_mean_and_error_of_a_regression_are_statsmodels(name: str, argument: str
     assert bands.prediction_band is None
 
 
-def test_band_ends_where_the_support_does() -> None:
+def test_band_ends_where_the_support_does():
     counts = (np.random.default_rng(1).random(80) < 0.05).astype(float)
     poisson = DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0.0, "b": 0.0})
     bands = fit(poisson, (X, counts)).predict(X)
@@ -55,7 +55,7 @@ Scattered = partial(
 )
 
 
-def test_a_module_of_ones_own_has_the_band_of_its_line() -> None:
+def test_a_module_of_ones_own_has_the_band_of_its_line():
     y = 1 + 2 * X + np.random.default_rng(2).normal(0, 0.5, 80)
     bands: Bands = fit(Scattered(), (X, y)).predict(AT)
     ols = sm.OLS(y, sm.add_constant(X)).fit()
@@ -65,7 +65,7 @@ def test_a_module_of_ones_own_has_the_band_of_its_line() -> None:
     np.testing.assert_allclose(bands.standard_error.numpy(), theirs.se_mean * np.sqrt(78 / 80), rtol=1e-7)
 
 
-def test_a_distribution_that_tells_no_mean_is_refused_by_name() -> None:
+def test_a_distribution_that_tells_no_mean_is_refused_by_name():
     sample = np.random.default_rng(3).beta(2.0, 3.0, 40)
     relaxed = DistributionModel(
         "torch.distributions.RelaxedBernoulli", {"temperature": {"start": 0.8, "fixed": True}, "logits": 0.0}

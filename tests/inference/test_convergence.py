@@ -31,7 +31,7 @@ def gaussian(start: float, n: int = 100, scale: float = 2.0) -> tuple[LossFuncti
     return LossFunction(model, NegativeLogLikelihood(), Observations((), sample)), sample.mean().item()
 
 
-def test_distance_of_a_location_is_in_sigma_over_root_n() -> None:
+def test_distance_of_a_location_is_in_sigma_over_root_n():
     loss, mean = gaussian(start=0.5)
     distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), ())
     expected = abs(0.5 - mean) / (2.0 / math.sqrt(100))
@@ -41,7 +41,7 @@ def test_distance_of_a_location_is_in_sigma_over_root_n() -> None:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction: str) -> None:
+def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction):
     loss = thermometer(0.1, SquaredError(reduction), weight=5.0, bias=-16.0)
     # Least squares is quadratic: the Newton step ends at the optimum itself.
     step = np.array([5.0, -16.0]) - np.array([10 * WEIGHT, BIAS])
@@ -54,7 +54,7 @@ def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction: str
     assert distance.per_parameter == pytest.approx(np.abs(step) / np.sqrt(np.diag(covariance)), rel=1e-9)
 
 
-def test_where_the_hessian_is_not_positive_definite_there_is_no_distance() -> None:
+def test_where_the_hessian_is_not_positive_definite_there_is_no_distance():
     # The loss (w^2 - 3)^2 curves downwards at w = 1/2: 12 w^2 - 12 < 0.
     loss = constant_target(Squares([0.5], [1.0]), 3.0)
     distance = distance_to_optimum(loss, loss.theta, covariance_of(loss, loss.theta), ())
@@ -78,9 +78,7 @@ def distances_while_descending(loss: LossFunction, optimizer: Optimizer, theta: 
 
 
 @pytest.mark.parametrize("kind", [SGD, GradientDescent], ids=lambda kind: kind.__name__)
-def test_foretold_updates_of_a_line_really_converge_and_one_less_does_not(
-    kind: type[SGD] | type[GradientDescent],
-) -> None:
+def test_foretold_updates_of_a_line_really_converge_and_one_less_does_not(kind):
     loss = thermometer(0.1, weight=5.0, bias=-16.0)
     theta = nn.Parameter(loss.theta)
     optimizer = kind([theta], lr=0.03)
@@ -90,7 +88,7 @@ def test_foretold_updates_of_a_line_really_converge_and_one_less_does_not(
     assert distances[foretold].item() < CONVERGED_BELOW <= distances[foretold - 1].item()
 
 
-def test_foretold_updates_of_a_location_follow_the_closed_form() -> None:
+def test_foretold_updates_of_a_location_follow_the_closed_form():
     loss, mean = gaussian(start=5.0)
     optimizer = SGD(NOTHING, lr=4e-3)  # with n = 100 and sigma = 2 the error shrinks by 1 - lr * n / sigma^2 = 0.9
     foretold, _ = updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), optimizer)
@@ -108,7 +106,7 @@ def test_foretold_updates_of_a_location_follow_the_closed_form() -> None:
     ],
     ids=["Adam", "momentum", "weight decay", "too fast", "too slow"],
 )
-def test_updates_that_cannot_be_foretold_have_a_reason(optimizer: Optimizer, reason: str) -> None:
+def test_updates_that_cannot_be_foretold_have_a_reason(optimizer, reason):
     loss = thermometer(0.1, weight=5.0, bias=-16.0)
     updates, actual = updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), optimizer)
     assert updates is None

@@ -20,7 +20,7 @@ NOTHING = [nn.Parameter(torch.tensor(0.0))]
 @pytest.mark.parametrize(
     ("scale", "limit", "condition"), [(1.0, 3.3994e-4, 33_599), (0.1, 0.032978, 357)], ids=["raw", "scaled by 0.1"]
 )
-def test_thermometer_has_the_published_limit_and_condition(scale: float, limit: float, condition: float) -> None:
+def test_thermometer_has_the_published_limit_and_condition(scale, limit, condition):
     limits = stability(thermometer(scale), SGD(NOTHING, lr=1e-2))
     assert limits.learning_rate_limit == pytest.approx(limit, rel=2e-5)
     assert limits.condition_number == pytest.approx(condition, abs=0.5)
@@ -29,7 +29,7 @@ def test_thermometer_has_the_published_limit_and_condition(scale: float, limit: 
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_limit_is_two_over_the_largest_eigenvalue_that_numpy_finds(reduction: str) -> None:
+def test_limit_is_two_over_the_largest_eigenvalue_that_numpy_finds(reduction):
     hessian = 2 * design(0.1).T @ design(0.1) / (11 if reduction == "mean" else 1)
     eigenvalues = np.linalg.eigvalsh(hessian)
     limits = stability(thermometer(0.1, SquaredError(reduction)), GradientDescent(NOTHING, lr=1e-2))
@@ -50,9 +50,7 @@ MAKERS: dict[str, Callable[[list[nn.Parameter], float], Optimizer]] = {
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
-def test_descent_converges_just_below_the_limit_and_explodes_just_above(
-    make: Callable[[list[nn.Parameter], float], Optimizer],
-) -> None:
+def test_descent_converges_just_below_the_limit_and_explodes_just_above(make):
     loss = thermometer(0.1)
     limit = stability(loss, make(NOTHING, 1.0)).learning_rate_limit
 
@@ -81,7 +79,7 @@ def test_descent_converges_just_below_the_limit_and_explodes_just_above(
     ],
     ids=["Adam", "RMSprop", "Nesterov"],
 )
-def test_other_optimizers_have_no_fixed_limit_but_a_condition_number(optimizer: Optimizer, kind: str) -> None:
+def test_other_optimizers_have_no_fixed_limit_but_a_condition_number(optimizer, kind):
     limits = stability(thermometer(0.1), optimizer)
     assert limits.learning_rate_limit is None
     assert limits.limit_reason == Fact(FactKind.NO_FIXED_LIMIT, numbers={"optimizer": kind})
@@ -93,7 +91,7 @@ def test_other_optimizers_have_no_fixed_limit_but_a_condition_number(optimizer: 
     [thermometer(objective=AbsoluteError()), constant_target(Squares([0.0], [1.0]), 1.0)],
     ids=["absolute error", "top of a hill"],
 )
-def test_without_upward_curvature_there_is_neither_limit_nor_condition(loss: LossFunction) -> None:
+def test_without_upward_curvature_there_is_neither_limit_nor_condition(loss):
     limits = stability(loss, SGD(NOTHING, lr=0.1))
     assert limits.learning_rate_limit is None
     assert limits.limit_reason.kind is FactKind.NO_UPWARD_CURVATURE
@@ -110,14 +108,14 @@ def many_parameters(p: int, n: int) -> tuple[LossFunction, np.ndarray]:
     return loss, 2 / n * columns.T @ columns
 
 
-def test_power_iteration_above_a_thousand_parameters_finds_the_largest_eigenvalue() -> None:
+def test_power_iteration_above_a_thousand_parameters_finds_the_largest_eigenvalue():
     loss, hessian = many_parameters(p=1100, n=40)
     largest, smallest = curvature(loss, loss.theta)
     assert largest == pytest.approx(np.linalg.eigvalsh(hessian)[-1], rel=1e-4)
     assert smallest is None
 
 
-def test_power_iteration_is_not_misled_by_a_large_negative_curvature() -> None:
+def test_power_iteration_is_not_misled_by_a_large_negative_curvature():
     # At w = 0 the mean squared error of sum_k s_k w_k^2 to the target -1/4 has the Hessian diag(s).
     slopes = [-5.0, 2.0, *np.linspace(-1, 1, 1099)]
     loss = constant_target(Squares([0.0] * 1101, slopes), -0.25)

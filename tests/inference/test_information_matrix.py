@@ -19,7 +19,7 @@ X = np.linspace(0, 3, 25)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_likelihood_is_statsmodels(reduction: str) -> None:
+def test_likelihood_is_statsmodels(reduction):
     counts = np.random.default_rng(1).poisson(np.exp(0.2 + 0.6 * X))
     expected = sm.GLM(counts, sm.add_constant(X), family=sm.families.Poisson()).fit(tol=1e-14)
     loss = likelihood(LogLinear(Poisson), X, counts, reduction=reduction)
@@ -29,7 +29,7 @@ def test_likelihood_is_statsmodels(reduction: str) -> None:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_linear_least_squares_is_the_plain_covariance(reduction: str) -> None:
+def test_linear_least_squares_is_the_plain_covariance(reduction):
     y = 1 + X + np.random.default_rng(2).normal(size=25)
     expected = sm.OLS(y, sm.add_constant(X)).fit()
     rows = Observations((torch.from_numpy(X),), torch.from_numpy(y))
@@ -38,7 +38,7 @@ def test_linear_least_squares_is_the_plain_covariance(reduction: str) -> None:
     np.testing.assert_allclose(covariance.numpy(), expected.cov_params(), rtol=1e-9)
 
 
-def test_curvature_of_the_model_counts() -> None:
+def test_curvature_of_the_model_counts():
     # RSS = sum (y - k^2)^2 has the second derivative n (12 k^2 - 4 mean y), where Gauss-Newton has 8 n k^2.
     y = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
     loss = LossFunction(Squares([1.5], [1.0]), SquaredError(), Observations((torch.zeros(3),), y))
@@ -47,7 +47,7 @@ def test_curvature_of_the_model_counts() -> None:
     assert covariance.item() == pytest.approx(2 * 2.0 / (3 * (12 * 2.9 - 4 * 3)), rel=1e-12)
 
 
-def test_direction_that_curves_downwards_is_named() -> None:
+def test_direction_that_curves_downwards_is_named():
     loss = constant_target(Squares([0.0, 1.0], [1.0, 1.0]), value=3.0)
     covariance, reason = observed_covariance(loss, loss.theta)
     assert covariance is None
@@ -57,7 +57,7 @@ def test_direction_that_curves_downwards_is_named() -> None:
     )
 
 
-def test_held_parameters_are_taken_as_fixed() -> None:
+def test_held_parameters_are_taken_as_fixed():
     matrix = torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 5.0]], dtype=torch.float64)
     actual = covariance_of(matrix, ["a", "b", "c"], (0,), "Hessian").covariance
     assert actual is not None
@@ -69,7 +69,7 @@ def test_held_parameters_are_taken_as_fixed() -> None:
     [([[math.nan]], (), "not finite"), ([[1.0]], (0,), "every parameter sits at its bound")],
     ids=["not finite", "all held"],
 )
-def test_no_covariance_has_a_reason(matrix: list[list[float]], held: tuple[int, ...], words: str) -> None:
+def test_no_covariance_has_a_reason(matrix, held, words):
     covariance = covariance_of(torch.tensor(matrix, dtype=torch.float64), ["a"], held, "Hessian")
     assert covariance.covariance is None
     assert covariance.reason is not None

@@ -26,19 +26,19 @@ def errors(covariance: Tensor | None) -> list[float]:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_standard_errors_of_the_thermometer_are_the_published_ones(reduction: str) -> None:
+def test_standard_errors_of_the_thermometer_are_the_published_ones(reduction):
     actual = uncertainty(thermometer(objective=SquaredError(reduction)), OPTIMUM)
     assert errors(actual.covariance) == pytest.approx(list(STANDARD_ERRORS.values()), rel=1e-5)
 
 
-def test_standard_errors_are_those_of_scipys_linear_regression() -> None:
+def test_standard_errors_are_those_of_scipys_linear_regression():
     regression = scipy.stats.linregress(READINGS, CELSIUS)
     actual = errors(uncertainty(thermometer(), OPTIMUM).covariance)
     assert actual == pytest.approx([regression.stderr, regression.intercept_stderr], rel=1e-10)
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
-def test_covariance_of_a_polynomial_is_numpys(degree: int) -> None:
+def test_covariance_of_a_polynomial_is_numpys(degree):
     loss = LossFunction(PolynomialModel(degree), SquaredError(), observations())
     optimum = closed_form(loss)
     assert optimum is not None
@@ -47,7 +47,7 @@ def test_covariance_of_a_polynomial_is_numpys(degree: int) -> None:
     assert np.allclose(covariance.numpy(), expected[::-1, ::-1], rtol=1e-6)
 
 
-def test_covariance_of_a_nonlinear_model_is_that_of_curve_fit() -> None:
+def test_covariance_of_a_nonlinear_model_is_that_of_curve_fit():
     class Decay(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -73,7 +73,7 @@ def test_covariance_of_a_nonlinear_model_is_that_of_curve_fit() -> None:
     assert np.allclose(uncertainty(loss, torch.from_numpy(optimum)).covariance.numpy(), expected, rtol=1e-5)
 
 
-def test_covariance_survives_a_badly_scaled_input() -> None:
+def test_covariance_survives_a_badly_scaled_input():
     # The square of this condition number is beyond float64: normal equations would have no digit left.
     shifted = torch.tensor(READINGS, dtype=torch.float64) * 1e-9
     loss = LossFunction(LinearModel(), SquaredError(), Observations((shifted,), torch.tensor(CELSIUS).double()))
@@ -83,13 +83,13 @@ def test_covariance_survives_a_badly_scaled_input() -> None:
     assert actual == pytest.approx([STANDARD_ERRORS["weight"] * 1e9, STANDARD_ERRORS["bias"]], rel=1e-5)
 
 
-def test_half_width_of_least_squares_is_students() -> None:
+def test_half_width_of_least_squares_is_students():
     assert uncertainty(thermometer(), OPTIMUM).quantile == pytest.approx(scipy.stats.t(9).ppf(0.975), rel=1e-12)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
-def test_error_of_a_location_is_sigma_over_root_n(reduction: str, scale: float) -> None:
+def test_error_of_a_location_is_sigma_over_root_n(reduction, scale):
     sample = torch.randn(50, dtype=torch.float64)
     loss = LossFunction(GaussianModel(scale=scale), NegativeLogLikelihood(reduction), Observations((), sample))
     actual = uncertainty(loss, sample.mean().unsqueeze(0))
@@ -141,13 +141,13 @@ ABOVE = Observations((), torch.tensor([3.0, 5.0], dtype=torch.float64))
     ],
     ids=["l2", "l1", "n <= p", "absolute error", "redundant", "idle parameter", "not positive definite"],
 )
-def test_no_covariance_without_a_reason(loss: LossFunction, reason: str) -> None:
+def test_no_covariance_without_a_reason(loss, reason):
     actual = uncertainty(loss, loss.theta)
     assert actual.covariance is None
     assert reason in sentences(actual.reasons)
 
 
-def test_idle_parameter_has_no_error_and_leaves_that_of_the_others() -> None:
+def test_idle_parameter_has_no_error_and_leaves_that_of_the_others():
     actual = uncertainty(LossFunction(LinearModel(bias=2.0), SquaredError(), IDLE), torch.tensor([1.0, 2.0]).double())
     assert actual.undetermined == {0: Fact(FactKind.IDLE, ("weight",))}
     # What is left is the mean of 0, 1, 2, 3, 4: s^2 = 10 / 4, over n = 5.
@@ -156,7 +156,7 @@ def test_idle_parameter_has_no_error_and_leaves_that_of_the_others() -> None:
 
 
 @pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "relative"])
-def test_covariance_with_known_errors_is_that_of_curve_fit(absolute: bool) -> None:
+def test_covariance_with_known_errors_is_that_of_curve_fit(absolute):
     sigma = 0.5 + np.arange(11) / 4
     optimum, expected = scipy.optimize.curve_fit(
         lambda x, weight, bias: weight * x + bias, READINGS, CELSIUS, sigma=sigma, absolute_sigma=absolute
@@ -172,7 +172,7 @@ def test_covariance_with_known_errors_is_that_of_curve_fit(absolute: bool) -> No
 HUBERS_SAMPLE = np.array([-0.93, -0.31, 0.12, 0.44, 0.27, -0.18, 0.62, 7.5, -6.0, 0.35])
 
 
-def test_robust_error_of_a_location_is_hubers() -> None:
+def test_robust_error_of_a_location_is_hubers():
     # Huber's H1 with psi(r) = r cut at s, for one location: K^2 [sum psi^2 / (n - 1)] / [mean psi']^2 / n.
     scale, n = 0.5, len(HUBERS_SAMPLE)
     center = scipy.optimize.brentq(lambda m: np.clip(HUBERS_SAMPLE - m, -scale, scale).sum(), -1, 1, xtol=1e-15)
@@ -196,9 +196,7 @@ DECAY = 2 * torch.exp(-0.7 * RATES) + 0.01 * torch.cos(9 * RATES)
 @pytest.mark.parametrize("rate", [45.0, 200.0])
 @pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12], ids=str)
 @pytest.mark.parametrize("sigma", [None, 0.01], ids=["no sigma", "sigma"])
-def test_parameter_whose_influence_is_rounding_has_no_error_and_costs_the_others_none(
-    bounds: dict[str, float], rate: float, unit: float, sigma: float | None
-) -> None:
+def test_parameter_whose_influence_is_rounding_has_no_error_and_costs_the_others_none(bounds, rate, unit, sigma):
     spread = None if sigma is None else torch.full_like(RATES, sigma * unit)
     visited = Observations((RATES,), unit * DECAY, spread)
     starts = {"b1": {"start": 2 * unit}, "b2": {"start": 0.7}}
@@ -214,7 +212,7 @@ def test_parameter_whose_influence_is_rounding_has_no_error_and_costs_the_others
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-20, 1e20], ids=str)
-def test_parameter_that_is_zero_at_the_estimate_keeps_its_error(size: float) -> None:
+def test_parameter_that_is_zero_at_the_estimate_keeps_its_error(size):
     x = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=torch.float64)
     noise = size * torch.tensor([0.1, -0.2, 0.2, -0.2, 0.1], dtype=torch.float64)  # neither a level nor a slope
     loss = LossFunction(

@@ -36,7 +36,7 @@ def normal() -> LossFunction:
     )
 
 
-def test_covariance_is_the_inverse_information() -> None:
+def test_covariance_is_the_inverse_information():
     loss = normal()
     scale = SAMPLE.std(correction=0).item()
     errors = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
@@ -46,14 +46,14 @@ def test_covariance_is_the_inverse_information() -> None:
     assert errors.method == Fact(FactKind.OBSERVED_INFORMATION, numbers={"bounded": True})
 
 
-def test_singular_direction_is_named() -> None:
+def test_singular_direction_is_named():
     loss = loss_of(TwoLocations())
     errors = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
     assert [(fact.kind, fact.parameters) for fact in errors.directions] == [(FactKind.INSEPARABLE, ("first", "second"))]
     assert set(errors.undetermined) == {0, 1}
 
 
-def test_point_that_is_no_maximum_names_the_way_up() -> None:
+def test_point_that_is_no_maximum_names_the_way_up():
     loss = loss_of(TwoLocations())
     saddle = np.array([[2.0, 0.0], [0.0, -1.0]])
     errors = likelihood_uncertainty(loss, loss.theta, saddle)

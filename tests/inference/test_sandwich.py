@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 import torch
-from torch.distributions import Bernoulli, Distribution, Poisson
+from torch.distributions import Bernoulli, Poisson
 
 from paramfit import HuberError, InputError, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.inference.convergence import closed_form
@@ -27,7 +27,7 @@ def parabola(reduction: str = "mean", *, weighted: bool = False) -> LossFunction
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_least_squares_is_statsmodels(weighted: bool, reduction: str) -> None:
+def test_least_squares_is_statsmodels(weighted, reduction):
     weights = SIGMA**-2 if weighted else np.ones_like(X)
     expected = sm.WLS(Y, DESIGN, weights=weights).fit(cov_type="HC0")
     theta = torch.tensor(expected.params)
@@ -37,7 +37,7 @@ def test_least_squares_is_statsmodels(weighted: bool, reduction: str) -> None:
 
 @pytest.mark.parametrize("kind", [Poisson, Bernoulli], ids=["poisson", "logistic"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_likelihood_is_statsmodels_glm(kind: type[Distribution], reduction: str) -> None:
+def test_likelihood_is_statsmodels_glm(kind, reduction):
     rate = np.exp(0.4 + 0.5 * X)
     counts = RANDOM.negative_binomial(2, 2 / (2 + rate)) if kind is Poisson else RANDOM.binomial(1, rate / (1 + rate))
     family = sm.families.Poisson() if kind is Poisson else sm.families.Binomial()
@@ -49,14 +49,14 @@ def test_likelihood_is_statsmodels_glm(kind: type[Distribution], reduction: str)
     np.testing.assert_allclose(covariance.numpy(), expected.cov_params(), rtol=1e-6)
 
 
-def test_gradients_of_observations_add_up_to_the_gradient() -> None:
+def test_gradients_of_observations_add_up_to_the_gradient():
     loss = likelihood(GammaSample(2.0, 1.5), RANDOM.gamma(1.5, size=20))
     rows = observation_gradients(loss, loss.theta)
     assert rows.shape == (20, 2)
     torch.testing.assert_close(rows.sum(0), loss.gradient(loss.theta), rtol=1e-12, atol=0)
 
 
-def test_location_is_the_samples_own_scatter() -> None:
+def test_location_is_the_samples_own_scatter():
     # Whatever scale the model claims, the sandwich of a mean is sum (y - mean)^2 / n^2.
     sample = torch.from_numpy(RANDOM.normal(3, 5, size=30))
     loss = LossFunction(GaussianModel(scale=1.0), NegativeLogLikelihood(), Observations((), sample))
@@ -64,7 +64,7 @@ def test_location_is_the_samples_own_scatter() -> None:
     assert covariance.item() == pytest.approx(sample.var(correction=0).item() / 30, rel=1e-12)
 
 
-def test_badly_scaled_input_keeps_its_digits() -> None:
+def test_badly_scaled_input_keeps_its_digits():
     rows = Observations((torch.from_numpy(X * 1e-9),), torch.from_numpy(Y))
     loss = LossFunction(LinearModel(), SquaredError(), rows)
     theta = closed_form(loss)
@@ -74,7 +74,7 @@ def test_badly_scaled_input_keeps_its_digits() -> None:
     np.testing.assert_allclose(covariance * [1e-9, 1], expected, rtol=1e-6)
 
 
-def test_held_parameter_has_no_error_and_is_none_to_the_others() -> None:
+def test_held_parameter_has_no_error_and_is_none_to_the_others():
     loss = parabola()
     whole = sm.OLS(Y - 0.5 * X**2, DESIGN[:, :2]).fit(cov_type="HC0")
     covariance = sandwich_covariance(loss, torch.tensor([*whole.params, 0.5]), held=(2,))
@@ -83,7 +83,7 @@ def test_held_parameter_has_no_error_and_is_none_to_the_others() -> None:
     assert not covariance[:, 2].any()
 
 
-def test_parameters_that_cannot_be_told_apart_leave_the_others_their_errors() -> None:
+def test_parameters_that_cannot_be_told_apart_leave_the_others_their_errors():
     model = FormulaModel("(a + b) * x + c", ["x"], {"a": 1, "b": 1, "c": 1})
     loss = LossFunction(model, SquaredError(), Observations((torch.from_numpy(X),), torch.from_numpy(Y)))
     line = sm.OLS(Y, DESIGN[:, :2]).fit(cov_type="HC0")
@@ -99,6 +99,6 @@ def test_parameters_that_cannot_be_told_apart_leave_the_others_their_errors() ->
     ],
     ids=["penalty", "robust"],
 )
-def test_what_has_no_sandwich_is_refused(loss: LossFunction, words: str) -> None:
+def test_what_has_no_sandwich_is_refused(loss, words):
     with pytest.raises(InputError, match=words):
         sandwich_covariance(loss, loss.theta)

@@ -30,7 +30,7 @@ def covariance(actual: InverseInformation) -> Array:
 
 
 @pytest.mark.parametrize("units", [(1.0, 1.0, 1.0, 1.0), (1e8, 1.0, 1e-9, 3.0)], ids=["alike", "far apart"])
-def test_regular_matrix_has_its_inverse_whatever_the_units(units: tuple[float, ...]) -> None:
+def test_regular_matrix_has_its_inverse_whatever_the_units(units):
     actual = inverse(ROWS * np.array(units), "a", "b", "c", "d")
     expected = np.linalg.inv(ROWS.T @ ROWS) / np.outer(units, units)
     np.testing.assert_allclose(covariance(actual), expected, rtol=1e-10)
@@ -38,7 +38,7 @@ def test_regular_matrix_has_its_inverse_whatever_the_units(units: tuple[float, .
     assert actual.directions == ()
 
 
-def test_nearly_equal_columns_are_still_told_apart() -> None:
+def test_nearly_equal_columns_are_still_told_apart():
     close = np.column_stack([ROWS[:, 0], ROWS[:, 0] + 1e-9 * ROWS[:, 1], ROWS[:, 2]])
     actual = inverse(close, "a", "b", "c")
     assert actual.directions == ()
@@ -50,9 +50,7 @@ def test_nearly_equal_columns_are_still_told_apart() -> None:
 
 @pytest.mark.parametrize(("sign", "words"), [(1.0, "−1.00000"), (-1.0, "1.00000")], ids=["equal", "opposite"])
 @pytest.mark.parametrize("unit", [1.0, 1e7], ids=["same unit", "other unit"])
-def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors(
-    sign: float, words: str, unit: float
-) -> None:
+def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors(sign, words, unit):
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], sign * unit * ROWS[:, 0], ROWS[:, 2]])
     actual = inverse(rows, "a", "b", "c", "d")
     assert tuple(map(sentence, actual.directions)) == (f"a and c cannot be told apart: correlation {words}",)
@@ -63,7 +61,7 @@ def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors
     np.testing.assert_allclose(covariance(actual), expected, atol=1e-12)
 
 
-def test_direction_of_three_says_how_to_move_them() -> None:
+def test_direction_of_three_says_how_to_move_them():
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], ROWS[:, 0] + 2 * ROWS[:, 1], ROWS[:, 2]])
     (direction,) = inverse(rows, "a", "b", "c", "d").directions
     words = sentence(direction)
@@ -74,14 +72,14 @@ def test_direction_of_three_says_how_to_move_them() -> None:
     assert max(map(abs, moves)) == pytest.approx(1.0)
 
 
-def test_two_directions_are_two_sentences() -> None:
+def test_two_directions_are_two_sentences():
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 0], ROWS[:, 1], -3 * ROWS[:, 1]])
     actual = inverse(rows, "a", "b", "c", "d")
     assert len(actual.directions) == 2
     assert set(actual.undetermined) == {0, 1, 2, 3}
 
 
-def test_column_of_zeros_is_named_and_the_others_keep_their_errors() -> None:
+def test_column_of_zeros_is_named_and_the_others_keep_their_errors():
     rows = np.column_stack([ROWS[:, 0], np.zeros(30), ROWS[:, 1]])
     actual = inverse(rows, "a", "idle", "c")
     assert actual.directions == (Fact(FactKind.IDLE, ("idle",)),)
@@ -91,7 +89,7 @@ def test_column_of_zeros_is_named_and_the_others_keep_their_errors() -> None:
     np.testing.assert_allclose(covariance(actual), expected, atol=1e-13)
 
 
-def test_matrix_of_zeros_determines_nothing() -> None:
+def test_matrix_of_zeros_determines_nothing():
     actual = inverse_information(np.zeros((2, 2)), ("a", "b"))
     assert set(actual.undetermined) == {0, 1}
     assert len(actual.directions) == 2
@@ -112,9 +110,7 @@ Y = 2 * X + 1 + 0.1 * np.cos(9 * X)
     ],
     ids=["amplitude and exponent", "two slopes", "product", "quotient"],
 )
-def test_redundant_formula_names_its_parameters_and_keeps_the_error_of_the_other(
-    formula: str, starts: dict[str, float | None], involved: tuple[str, ...]
-) -> None:
+def test_redundant_formula_names_its_parameters_and_keeps_the_error_of_the_other(formula, starts, involved):
     result = fit(FormulaModel(formula, ["x"], starts), (X, Y))
     reduced = fit(FormulaModel("m * x + c", ["x"], {"m": 1, "c": 0}), (X, Y))
     assert any(warning.startswith(f"{' and '.join(involved)} cannot be told apart") for warning in result.warnings)
@@ -127,14 +123,14 @@ def test_redundant_formula_names_its_parameters_and_keeps_the_error_of_the_other
     assert bands.prediction.item() == pytest.approx(expected.prediction.item(), rel=1e-8)
 
 
-def test_statistics_of_a_redundant_formula_are_those_of_the_reduced_one() -> None:
+def test_statistics_of_a_redundant_formula_are_those_of_the_reduced_one():
     result = fit(FormulaModel("c + a * x + b * x", ["x"], {"a": None, "b": None, "c": None}), (X, Y))
     reduced = fit(FormulaModel("c + a * x", ["x"], {"a": None, "c": None}), (X, Y))
     for name, value in reduced.least_squares.items():
         assert result.least_squares[name] == (value if value is None else pytest.approx(value, rel=1e-9)), name
 
 
-def test_column_below_what_counts_is_named_and_the_others_keep_their_errors() -> None:
+def test_column_below_what_counts_is_named_and_the_others_keep_their_errors():
     rows = np.column_stack([ROWS[:, 0], 1e-30 * ROWS[:, 2], ROWS[:, 1]])
     factor = np.linalg.qr(rows, mode="r")
     actual = inverse_information(factor, ("a", "faint", "c"), np.array([0.0, 1e-28, 0.0]))
@@ -148,11 +144,11 @@ def test_column_below_what_counts_is_named_and_the_others_keep_their_errors() ->
 UNITS = np.array([1e8, 1.0, 1e-9, 3.0])
 
 
-def test_column_of_zeros_has_length_one_to_divide_by() -> None:
+def test_column_of_zeros_has_length_one_to_divide_by():
     assert column_lengths(np.array([[3.0, 0.0], [4.0, 0.0]])).tolist() == [5.0, 1.0]
 
 
-def test_least_squares_step_is_numpys_in_any_units() -> None:
+def test_least_squares_step_is_numpys_in_any_units():
     target = RANDOM.normal(size=30)
     expected = np.linalg.lstsq(ROWS, target, rcond=None)[0]
     step, decrease = ScaledColumns.of(ROWS * UNITS).towards(target)
@@ -160,7 +156,7 @@ def test_least_squares_step_is_numpys_in_any_units() -> None:
     assert decrease == pytest.approx(target @ target - np.square(target - ROWS @ expected).sum(), rel=1e-10)
 
 
-def test_weak_directions_have_no_part_in_an_inverse() -> None:
+def test_weak_directions_have_no_part_in_an_inverse():
     twice = np.column_stack([ROWS[:, 0], ROWS[:, 0]]) * [1.0, 1e6]
     columns = ScaledColumns.of(twice)
     assert columns.strong().tolist() == [True, False]
@@ -172,14 +168,14 @@ def test_weak_directions_have_no_part_in_an_inverse() -> None:
     )
 
 
-def test_newtons_step_goes_downhill_where_the_curvature_is_negative() -> None:
+def test_newtons_step_goes_downhill_where_the_curvature_is_negative():
     bent = np.diag([4.0, -9.0])
     step, decrease = ScaledCurvature.of(bent).downhill(np.array([2.0, 3.0]))
     np.testing.assert_allclose(step, [-0.5, -1 / 3])
     assert decrease == pytest.approx(2.0**2 / 4 + 3.0**2 / 9)
 
 
-def test_curvature_in_any_units_has_the_same_inverse_and_root() -> None:
+def test_curvature_in_any_units_has_the_same_inverse_and_root():
     matrix = ROWS.T @ ROWS
     scaled = ScaledCurvature.of(matrix * np.outer(UNITS, UNITS))
     np.testing.assert_allclose(scaled.inverse() * np.outer(UNITS, UNITS), np.linalg.inv(matrix), rtol=1e-9)

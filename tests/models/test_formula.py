@@ -50,13 +50,13 @@ def autograd_jacobian(model: FormulaModel, inputs: tuple[Tensor, ...]) -> dict[s
     return jacfwd(lambda values: functional_call(model, values, inputs))(parameters)
 
 
-def test_value_is_the_same_formula_in_torch() -> None:
+def test_value_is_the_same_formula_in_torch():
     model, (x, y) = made("two variables")
     torch.testing.assert_close(model(x, y).detach(), 1.0 * x * torch.exp(-0.3 * y) + 2.0, rtol=1e-15, atol=0)
 
 
 @CASES
-def test_jacobian_by_the_parameters_themselves_is_torch_funcs(case: str) -> None:
+def test_jacobian_by_the_parameters_themselves_is_torch_funcs(case):
     model, inputs = made(case)
     torch.testing.assert_close(
         as_columns(model.jacobian(*inputs)), autograd_jacobian(model, inputs), rtol=1e-13, atol=1e-15
@@ -64,13 +64,13 @@ def test_jacobian_by_the_parameters_themselves_is_torch_funcs(case: str) -> None
 
 
 @CASES
-def test_jacobian_keeps_the_order_in_which_the_parameters_were_given(case: str) -> None:
+def test_jacobian_keeps_the_order_in_which_the_parameters_were_given(case):
     model, inputs = made(case)
     assert list(model.jacobian(*inputs)) == list(FORMULAS[case][2]) == [name for name, _ in model.named_parameters()]
 
 
 @CASES
-def test_separated_parts_add_up_to_the_prediction(case: str) -> None:
+def test_separated_parts_add_up_to_the_prediction(case):
     model, inputs = made(case)
     apart = model.separated(*inputs)
     linear = {name: model.natural(name) for name in model.linear_parameters()}
@@ -80,7 +80,7 @@ def test_separated_parts_add_up_to_the_prediction(case: str) -> None:
 
 
 @CASES
-def test_slopes_of_the_separated_parts_are_torch_funcs(case: str) -> None:
+def test_slopes_of_the_separated_parts_are_torch_funcs(case):
     model, inputs = made(case)
     linear = model.linear_parameters()
     others = {
@@ -133,9 +133,7 @@ def test_slopes_of_the_separated_parts_are_torch_funcs(case: str) -> None:
         ("log(exp(a) * x)", {"a": 1}, ("a",)),  # a + log x
     ],
 )
-def test_largest_set_of_linear_parameters_is_found(
-    text: str, parameters: dict[str, Any], linear: tuple[str, ...]
-) -> None:
+def test_largest_set_of_linear_parameters_is_found(text, parameters, linear):
     assert FormulaModel(text, ["x"], parameters).linear_parameters() == linear
 
 
@@ -150,13 +148,13 @@ def test_largest_set_of_linear_parameters_is_found(
         ("a * exp(b * x)", {"a": {"start": 1, "fixed": True}, "b": {"start": 1, "fixed": True}}, False),
     ],
 )
-def test_wholly_linear_formula_says_so(text: str, parameters: dict[str, Any], wholly: bool) -> None:
+def test_wholly_linear_formula_says_so(text, parameters, wholly):
     assert FormulaModel(text, ["x"], parameters).linear_in_parameters is wholly
 
 
 @settings(max_examples=50, deadline=None)
 @given(shape=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=5))
-def test_linear_set_of_a_sum_of_products_is_the_largest_independent_one(shape: list[list[bool]]) -> None:
+def test_linear_set_of_a_sum_of_products_is_the_largest_independent_one(shape):
     names = ["a", "b", "c", "d"]
     products = [[name for name, each in zip(names, row, strict=True) if each] for row in shape]
     used = [name for name in names if any(name in product for product in products)]
@@ -173,7 +171,7 @@ def test_linear_set_of_a_sum_of_products_is_the_largest_independent_one(shape: l
     assert len(linear) == max(len(some) for some in every if apart(some))
 
 
-def test_leading_dimensions_broadcast_and_the_observations_follow() -> None:
+def test_leading_dimensions_broadcast_and_the_observations_follow():
     model, (x,) = made("saturation")
     grid = {"b1": torch.rand(2, 1, dtype=X.dtype), "b2": torch.rand(1, 3, dtype=X.dtype)}
     prediction = functional_call(model, grid, (x,))
@@ -182,7 +180,7 @@ def test_leading_dimensions_broadcast_and_the_observations_follow() -> None:
     torch.testing.assert_close(prediction[1, 2], alone, rtol=1e-15, atol=0)
 
 
-def test_vmap_and_hessian_work_through_forward() -> None:
+def test_vmap_and_hessian_work_through_forward():
     model, (x,) = made("saturation")
 
     def of(pair: Tensor) -> Tensor:
@@ -200,7 +198,7 @@ def test_vmap_and_hessian_work_through_forward() -> None:
     "how", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
 )
 @CASES
-def test_copy_predicts_and_differentiates_alike_and_is_apart(how: Any, case: str) -> None:
+def test_copy_predicts_and_differentiates_alike_and_is_apart(how, case):
     model, inputs = made(case)
     model.separated(*inputs)
     twin = how(model)
@@ -216,13 +214,13 @@ def test_copy_predicts_and_differentiates_alike_and_is_apart(how: Any, case: str
     assert torch.equal(model(*inputs), before)
 
 
-def test_other_precision_is_kept() -> None:
+def test_other_precision_is_kept():
     model = FormulaModel("a * exp(-x / 3) + max(x, 2)", ["x"], {"a": 1.0}, dtype="float32")
     assert model(X.float()).dtype == torch.float32
     assert model.to(torch.float64)(X).dtype == torch.float64
 
 
-def test_parameters_named_as_internal_parts_do_not_clash() -> None:
+def test_parameters_named_as_internal_parts_do_not_clash():
     model = FormulaModel("x0 * exp(-x * x1) + x1 * exp(-x * x1)", ["x"], {"x0": 2.0, "x1": 0.5})
     expected = torch.exp(-0.5 * X)
     columns = as_columns(model.jacobian(X))
@@ -255,20 +253,18 @@ def test_parameters_named_as_internal_parts_do_not_clash() -> None:
         (5, ["x"], {"a": 1}, "formula: expected text, but got int"),
     ],
 )
-def test_what_is_wrong_has_a_message_of_its_own(
-    text: str, variables: list[str], parameters: dict[str, Any], message: str
-) -> None:
+def test_what_is_wrong_has_a_message_of_its_own(text, variables, parameters, message):
     with pytest.raises(InputError) as refusal:
         FormulaModel(text, variables, parameters)
     assert str(refusal.value).startswith(message)
 
 
-def test_wrong_number_of_inputs_is_refused() -> None:
+def test_wrong_number_of_inputs_is_refused():
     model, (x,) = made("saturation")
     with pytest.raises(InputError, match=r"1 variables \(x\), but the data have 2 input columns"):
         model(x, x)
 
 
-def test_letters_that_python_takes_for_the_same_are_one_name() -> None:
+def test_letters_that_python_takes_for_the_same_are_one_name():
     model = FormulaModel("\u00b5 * x", ["x"], {"\u03bc": 2.0})  # the micro sign and the Greek letter
     assert model(torch.ones(1, dtype=X.dtype)).item() == 2.0

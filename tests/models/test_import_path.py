@@ -8,7 +8,7 @@ from paramfit.errors import InputError
 from paramfit.models.import_path import imported
 
 
-def test_finds_what_is_there() -> None:
+def test_finds_what_is_there():
     assert imported("function", "math.sqrt", "decay.curve") is math.sqrt
 
 
@@ -20,6 +20,6 @@ def test_finds_what_is_there() -> None:
         ("math.sqr", "math has no 'sqr'; did you mean 'sqrt'"),
     ],
 )
-def test_says_what_is_missing(path: str, message: str) -> None:
+def test_says_what_is_missing(path, message):
     with pytest.raises(InputError, match=message):
         imported("function", path, "decay.curve")

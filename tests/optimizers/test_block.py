@@ -44,7 +44,7 @@ def values(parameters: Parameters) -> list[float]:
 
 @every_optimizer
 @pytest.mark.parametrize("block", [1, 4], ids=["blocks of 1", "blocks of 4"])
-def test_blocks_equal_the_unblocked_optimizer(make: Callable[[Parameters], Optimizer], block: int) -> None:
+def test_blocks_equal_the_unblocked_optimizer(make, block):
     plain, plain_closure = line_and_closure()
     optimizer = make(plain)
     for _ in range(12):
@@ -58,7 +58,7 @@ def test_blocks_equal_the_unblocked_optimizer(make: Callable[[Parameters], Optim
 
 
 @every_optimizer
-def test_state_dict_makes_the_round_trip(make: Callable[[Parameters], Optimizer]) -> None:
+def test_state_dict_makes_the_round_trip(make):
     through, closure = line_and_closure()
     wrapped = BlockOptimizer(make(through), updates_per_step=3)
     wrapped.step(closure)
@@ -75,7 +75,7 @@ def test_state_dict_makes_the_round_trip(make: Callable[[Parameters], Optimizer]
     assert values(resumed) == values(through)
 
 
-def test_block_ends_early_where_it_is_told_to() -> None:
+def test_block_ends_early_where_it_is_told_to():
     parameters, closure = line_and_closure()
     lines: list[float] = []
 
@@ -90,7 +90,7 @@ def test_block_ends_early_where_it_is_told_to() -> None:
     assert values(parameters) == values(plain)
 
 
-def test_run_makes_the_first_update_by_the_outer_closure_and_later_ones_by_the_inner() -> None:
+def test_run_makes_the_first_update_by_the_outer_closure_and_later_ones_by_the_inner():
     parameters, closure = line_and_closure()
     wrapped = BlockOptimizer(SGD(parameters, lr=1e-2), updates_per_step=4)
     calls: list[str] = []
@@ -113,7 +113,7 @@ def test_run_makes_the_first_update_by_the_outer_closure_and_later_ones_by_the_i
 
 
 @pytest.mark.parametrize("updates", [0, -1])
-def test_block_without_updates_is_refused(updates: int) -> None:
+def test_block_without_updates_is_refused(updates):
     parameters, _ = line_and_closure()
     with pytest.raises(InputError, match="updates_per_step: a block has at least one update"):
         BlockOptimizer(SGD(parameters, lr=0.1), updates_per_step=updates)

@@ -34,7 +34,7 @@ def plain_loop(updates: int, lr: float) -> tuple[Tensor, Tensor]:
     return weight.detach(), bias.detach()
 
 
-def test_updates_are_bit_equal_to_the_plain_expression() -> None:
+def test_updates_are_bit_equal_to_the_plain_expression():
     weight, bias, closure = line_and_closure()
     optimizer = GradientDescent([weight, bias], lr=1e-2)
     for _ in range(300):
@@ -45,7 +45,7 @@ def test_updates_are_bit_equal_to_the_plain_expression() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_one_update_of_many_elements_is_bit_equal_to_the_plain_expression(dtype: torch.dtype) -> None:
+def test_one_update_of_many_elements_is_bit_equal_to_the_plain_expression(dtype):
     start, gradient = torch.randn(10_000, dtype=dtype), torch.randn(10_000, dtype=dtype)
     parameter = nn.Parameter(start.clone())
     parameter.grad = gradient
@@ -53,14 +53,14 @@ def test_one_update_of_many_elements_is_bit_equal_to_the_plain_expression(dtype:
     assert torch.equal(parameter.detach(), start - 0.1 * gradient)
 
 
-def test_step_returns_the_loss_before_the_update() -> None:
+def test_step_returns_the_loss_before_the_update():
     weight, bias, closure = line_and_closure()
     before = closure()
     assert GradientDescent([weight, bias], lr=1e-2).step(closure) == before
     assert closure() < before
 
 
-def test_one_at_a_time_asks_for_the_gradient_anew_before_each_parameter() -> None:
+def test_one_at_a_time_asks_for_the_gradient_anew_before_each_parameter():
     # loss = a * b: together both move along the other's start; one at a time b moves along the new a.
     a, b = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.tensor(3.0))
 
@@ -74,7 +74,7 @@ def test_one_at_a_time_asks_for_the_gradient_anew_before_each_parameter() -> Non
     assert loss.item() == 6.0
 
 
-def test_each_group_has_its_own_rate() -> None:
+def test_each_group_has_its_own_rate():
     slow, fast = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(1.0))
     slow.grad, fast.grad = torch.tensor(1.0), torch.tensor(1.0)
     optimizer = GradientDescent([{"params": [slow]}, {"params": [fast], "lr": 0.5}], lr=0.125)
@@ -83,6 +83,6 @@ def test_each_group_has_its_own_rate() -> None:
 
 
 @pytest.mark.parametrize("lr", [0.0, -1.0, float("nan")], ids=str)
-def test_rate_that_is_not_positive_is_refused(lr: float) -> None:
+def test_rate_that_is_not_positive_is_refused(lr):
     with pytest.raises(InputError, match="lr: a learning rate is above 0"):
         GradientDescent([nn.Parameter(torch.tensor(1.0))], lr=lr)

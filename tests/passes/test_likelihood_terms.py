@@ -61,7 +61,7 @@ CASES: dict[str, tuple[nn.Module, Observations]] = {
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize(("model", "observations"), CASES.values(), ids=CASES)
-def test_sums_are_those_of_autograd(model: nn.Module, observations: Observations, reduction: str) -> None:
+def test_sums_are_those_of_autograd(model, observations, reduction):
     objective = NegativeLogLikelihood(reduction)
     actual = LikelihoodTerms(model, objective)(observations)
     loss = LossFunction(model, NegativeLogLikelihood(), observations)
@@ -71,7 +71,7 @@ def test_sums_are_those_of_autograd(model: nn.Module, observations: Observations
     np.testing.assert_allclose(actual.curvature, loss.hessian(loss.theta).numpy(), rtol=1e-8, atol=1e-8)
 
 
-def test_expected_information_of_a_canonical_regression_is_the_hessian() -> None:
+def test_expected_information_of_a_canonical_regression_is_the_hessian():
     model, observations = CASES["canonical"]
     terms = LikelihoodTerms(model, NegativeLogLikelihood())
     actual = terms.information(observations)
@@ -79,7 +79,7 @@ def test_expected_information_of_a_canonical_regression_is_the_hessian() -> None
     np.testing.assert_allclose(actual, terms(observations).curvature, rtol=1e-10)
 
 
-def test_expected_information_of_a_normal_in_closed_form() -> None:
+def test_expected_information_of_a_normal_in_closed_form():
     normal = model("Normal", {"loc": 0.0, "scale": 2.0})
     actual = LikelihoodTerms(normal, NegativeLogLikelihood()).information(Observations((), POSITIVE))
     assert actual is not None
@@ -87,12 +87,12 @@ def test_expected_information_of_a_normal_in_closed_form() -> None:
     np.testing.assert_allclose(actual, np.diag([40 / 4, 80.0]), atol=1e-12)
 
 
-def test_own_module_has_no_closed_information() -> None:
+def test_own_module_has_no_closed_information():
     own, observations = CASES["own module"]
     assert LikelihoodTerms(own, NegativeLogLikelihood()).information(observations) is None
 
 
-def test_what_is_no_likelihood_is_refused() -> None:
+def test_what_is_no_likelihood_is_refused():
     own, _ = CASES["own module"]
     with pytest.raises(InputError, match="not AbsoluteError"):
         LikelihoodTerms(own, AbsoluteError())
@@ -109,7 +109,7 @@ def lifetimes() -> Observations:
 
 
 @pytest.mark.parametrize("expected", [False, True], ids=["Hessian", "scoring"])
-def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
+def test_censored_batches_add_up_to_autograds_hessian(expected):
     survival = model("Weibull", {"scale": "exp(a + b*x)", "concentration": 1.5}, a=0.1, b=0.2)
     whole = LossFunction(survival, NegativeLogLikelihood(), lifetimes())
     terms = LikelihoodTerms(survival, NegativeLogLikelihood())
@@ -122,7 +122,7 @@ def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
 
 @pytest.mark.parametrize("name", ["sample", "bounded", "canonical"])
 @pytest.mark.parametrize("expected", [True, False])
-def test_many_rows_have_as_many_times_the_sums_of_few(name: str, expected: bool) -> None:
+def test_many_rows_have_as_many_times_the_sums_of_few(name, expected):
     fitted, few = CASES[name]
     many = Observations(tuple(column.repeat(2000) for column in few.inputs), few.target.repeat(2000))
     terms = LikelihoodTerms(fitted, NegativeLogLikelihood())
@@ -133,7 +133,7 @@ def test_many_rows_have_as_many_times_the_sums_of_few(name: str, expected: bool)
     np.testing.assert_allclose(actual.curvature, 2000 * part.curvature, rtol=1e-10)
 
 
-def test_row_at_which_the_start_is_not_finite_is_named() -> None:
+def test_row_at_which_the_start_is_not_finite_is_named():
     line = model("Poisson", {"rate": "a + b*x"}, a=0.5, b=1.0)
     # Seven rates are below 0; where the count is 0 its logarithm is not asked for.
     with pytest.raises(InputError, match=r"for 5 of 40 observations, first in row 1 \(input -0.923"):
@@ -141,7 +141,7 @@ def test_row_at_which_the_start_is_not_finite_is_named() -> None:
 
 
 @pytest.mark.parametrize("df", [-800.0, 800.0], ids=["0", "infinite"])
-def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df: float) -> None:
+def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df):
     student = model("StudentT", {"df": 4.0, "loc": 0.5, "scale": 1.0})
     student.get_parameter("df").data.fill_(df)  # of which df is the exponential
     sums = LikelihoodTerms(student, NegativeLogLikelihood())(Observations((), POSITIVE), expected=True)

@@ -16,7 +16,6 @@ from paramfit.objectives import (
     CauchyError,
     HuberError,
     NegativeLogLikelihood,
-    Objective,
     RobustError,
     SoftL1Error,
     SquaredError,
@@ -81,7 +80,7 @@ def products(sums: ResidualSums) -> NDArray[np.float64]:
 
 @with_or_without_sigma
 @every_model
-def test_rows_are_autograds_jacobian_and_the_residual(make: Callable[[], nn.Module], sigma: Tensor | None) -> None:
+def test_rows_are_autograds_jacobian_and_the_residual(make, sigma):
     actual = ResidualRows(make(), SquaredError(), separate=False)(rows_of(sigma))
     expected = autograd_rows(make(), sigma)
     np.testing.assert_allclose(products(actual), expected.T @ expected, rtol=1e-10, atol=1e-10)
@@ -91,9 +90,7 @@ def test_rows_are_autograds_jacobian_and_the_residual(make: Callable[[], nn.Modu
 
 @with_or_without_sigma
 @every_model
-def test_separated_rows_have_the_normal_matrix_of_plain_ones_where_the_linear_parameters_are_solved(
-    make: Callable[[], nn.Module], sigma: Tensor | None
-) -> None:
+def test_separated_rows_have_the_normal_matrix_of_plain_ones_where_the_linear_parameters_are_solved(make, sigma):
     model = make()
     rows = ResidualRows(model, SquaredError())
     point = linearization(rows(rows_of(sigma)))
@@ -112,11 +109,11 @@ def test_separated_rows_have_the_normal_matrix_of_plain_ones_where_the_linear_pa
     [("line", {0, 1}), ("separable", {0, 2}), ("bounded", {2}), ("fixed", {0}), ("module", set())],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_linear_is_taken_apart(name: str, linear: set[int]) -> None:
+def test_what_is_linear_is_taken_apart(name, linear):
     assert set(ResidualRows(MODELS[name](), SquaredError()).layout.linear) == linear
 
 
-def test_robust_objective_takes_nothing_apart() -> None:
+def test_robust_objective_takes_nothing_apart():
     assert ResidualRows(MODELS["separable"](), HuberError()).layout.linear == ()
 
 
@@ -127,9 +124,7 @@ every_robust = pytest.mark.parametrize("kind", ROBUST, ids=lambda kind: kind.__n
 @with_or_without_sigma
 @every_robust
 @every_model
-def test_robust_rows_have_the_gradient_of_the_objective(
-    make: Callable[[], nn.Module], kind: Callable[..., RobustError], sigma: Tensor | None
-) -> None:
+def test_robust_rows_have_the_gradient_of_the_objective(make, kind, sigma):
     objective, model = kind(scale=0.2, reduction="sum"), make()
     actual = products(ResidualRows(model, objective)(rows_of(sigma)))
     loss = objective(model(X), Y, sigma)
@@ -142,16 +137,14 @@ def test_robust_rows_have_the_gradient_of_the_objective(
 @with_or_without_sigma
 @every_robust
 @every_model
-def test_total_of_robust_rows_is_the_sum_of_the_losses(
-    make: Callable[[], nn.Module], kind: Callable[..., RobustError], sigma: Tensor | None
-) -> None:
+def test_total_of_robust_rows_is_the_sum_of_the_losses(make, kind, sigma):
     objective, model = kind(scale=0.2, reduction="sum"), make()
     total = ResidualRows(model, objective)(rows_of(sigma)).total
     assert total == pytest.approx(objective(model(X), Y, sigma).item(), rel=1e-12)
 
 
 @with_or_without_sigma
-def test_robust_rows_have_the_curvature_of_the_objective_where_the_model_does_not_bend(sigma: Tensor | None) -> None:
+def test_robust_rows_have_the_curvature_of_the_objective_where_the_model_does_not_bend(sigma):
     # A line has no curvature of its own, so that Gauss and Newton's matrix is the whole Hessian; where residuals are
     # large the rows' own curvature has a floor.
     objective = SoftL1Error(scale=100.0, reduction="sum")
@@ -164,12 +157,12 @@ def test_robust_rows_have_the_curvature_of_the_objective_where_the_model_does_no
     np.testing.assert_allclose(2 * actual, hessian.numpy(), rtol=1e-9)
 
 
-def test_robust_rows_that_curve_downwards_keep_a_positive_curvature() -> None:
+def test_robust_rows_that_curve_downwards_keep_a_positive_curvature():
     far = Observations((X,), Y + 100.0)
     assert np.linalg.eigvalsh(products(ResidualRows(MODELS["line"](), CauchyError(scale=0.1))(far))[:2, :2]).min() > 0
 
 
-def test_batch_larger_than_a_chunk_is_summed_whole() -> None:
+def test_batch_larger_than_a_chunk_is_summed_whole():
     n = 70_000
     x = torch.linspace(0.0, 1.0, n, dtype=torch.float64)
     sums = ResidualRows(LinearModel(0.0, 0.0, dtype="float64"), SquaredError(), separate=False)(
@@ -184,13 +177,13 @@ def test_batch_larger_than_a_chunk_is_summed_whole() -> None:
 
 @pytest.mark.parametrize("sigma", [None, SIGMA], ids=["no sigma", "sigma"])
 @pytest.mark.parametrize("name", ["line", "bounded", "module"])
-def test_slope_is_the_jacobian_times_the_residual(name: str, sigma: Tensor | None) -> None:
+def test_slope_is_the_jacobian_times_the_residual(name, sigma):
     rows = autograd_rows(MODELS[name](), sigma)
     actual = ResidualRows(MODELS[name](), SquaredError()).slope(rows_of(sigma))
     assert actual.tolist() == pytest.approx([math.fsum(column * rows[:, -1]) for column in rows[:, :-1].T], rel=1e-11)
 
 
-def test_start_that_is_not_finite_names_row_and_input() -> None:
+def test_start_that_is_not_finite_names_row_and_input():
     model = FormulaModel("a * log(x) + b", ["x"], {"a": 1, "b": 1})
     x = torch.tensor([2.0, 1.0, 0.0, -3.0], dtype=torch.float64)
     with pytest.raises(
@@ -200,7 +193,7 @@ def test_start_that_is_not_finite_names_row_and_input() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_fewer_rows_than_parameters_are_refused_with_both_numbers(n: int) -> None:
+def test_fewer_rows_than_parameters_are_refused_with_both_numbers(n):
     rows = ResidualRows(MODELS["separable"](), SquaredError())
     with pytest.raises(InputError, match=rf"{n} observations? cannot determine 3 parameters"):
         rows.check_count(n)
@@ -210,18 +203,18 @@ def test_fewer_rows_than_parameters_are_refused_with_both_numbers(n: int) -> Non
 @pytest.mark.parametrize(
     "objective", [AbsoluteError(), NegativeLogLikelihood()], ids=lambda given: type(given).__name__
 )
-def test_objective_that_is_no_sum_of_squares_is_refused_by_name(objective: Objective) -> None:
+def test_objective_that_is_no_sum_of_squares_is_refused_by_name(objective):
     with pytest.raises(InputError, match=f"not {type(objective).__name__}; give SquaredError, HuberError"):
         ResidualRows(MODELS["line"](), objective)
 
 
 @pytest.mark.parametrize("objective", [SquaredError(l1=0.1), HuberError(l2=0.1)], ids=["l1", "l2"])
-def test_penalty_is_refused(objective: Objective) -> None:
+def test_penalty_is_refused(objective):
     with pytest.raises(InputError, match="a penalty"):
         ResidualRows(MODELS["line"](), objective)
 
 
-def test_model_that_returns_a_distribution_is_refused() -> None:
+def test_model_that_returns_a_distribution_is_refused():
     rows = ResidualRows(GaussianModel(), SquaredError(), separate=False)
     with pytest.raises(InputError, match="returned a distribution"):
         rows(Observations((), Y))

@@ -17,7 +17,7 @@ def numbers(figure: Figure) -> dict[tuple[int, int], str]:
     }
 
 
-def test_map_holds_the_correlations_on_a_scale_from_minus_one_to_one() -> None:
+def test_map_holds_the_correlations_on_a_scale_from_minus_one_to_one():
     axes = correlation_figure(["b1", "b2"], PAIR).axes[0]
     (image,) = axes.images
     assert np.asarray(image.get_array()).tolist() == PAIR.tolist()
@@ -31,6 +31,6 @@ def test_map_holds_the_correlations_on_a_scale_from_minus_one_to_one() -> None:
         (0.99999999, "1"), (-1.0, "-1"), (float("nan"), "?"),
     ],
 )  # fmt: skip
-def test_numbers_in_the_cells_do_not_round_to_one(value: float, text: str) -> None:
+def test_numbers_in_the_cells_do_not_round_to_one(value, text):
     figure = correlation_figure(["b1", "b2"], torch.tensor([[1.0, value], [value, 1.0]], dtype=torch.float64))
     assert numbers(figure) == {(0, 0): "1", (0, 1): text, (1, 0): text, (1, 1): "1"}

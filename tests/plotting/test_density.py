@@ -22,13 +22,13 @@ def legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
-def test_fitted_curve_is_the_normal_density() -> None:
+def test_fitted_curve_is_the_normal_density():
     curve = drawn(SAMPLE, Normal(0.3, 1.2)).axes[0].lines[0]
     x = np.asarray(curve.get_xdata())
     assert np.allclose(np.asarray(curve.get_ydata()), scipy.stats.norm(0.3, 1.2).pdf(x), atol=1e-6)
 
 
-def test_shaded_area_is_the_kernel_density() -> None:
+def test_shaded_area_is_the_kernel_density():
     figure = drawn(SAMPLE, Normal(0.0, 1.0))
     (area,) = figure.axes[0].collections
     outline = area.get_paths()[0].vertices
@@ -37,11 +37,11 @@ def test_shaded_area_is_the_kernel_density() -> None:
     assert legend(figure) == ["kernel density of sample", "fitted density"]
 
 
-def test_model_that_tracks_gradients_can_be_drawn() -> None:
+def test_model_that_tracks_gradients_can_be_drawn():
     assert drawn(SAMPLE, GaussianModel(0.1)()).axes[0].lines[0].get_label() == "fitted density"
 
 
-def test_far_tails_are_left_out_of_the_kernel_density_and_counted() -> None:
+def test_far_tails_are_left_out_of_the_kernel_density_and_counted():
     sample = torch.cat([SAMPLE, torch.tensor([-900.0, 700.0], dtype=torch.float64)])
     figure = drawn(sample, Cauchy(number(0.0), number(1.0)))
     low, high = figure.axes[0].get_xlim()
@@ -68,7 +68,7 @@ def curve(figure: Figure) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(line.get_xdata(), dtype=float), np.asarray(line.get_ydata(), dtype=float)
 
 
-def test_density_is_zero_outside_the_support_and_jumps_at_its_end() -> None:
+def test_density_is_zero_outside_the_support_and_jumps_at_its_end():
     sample = torch.from_numpy(np.random.default_rng(1).exponential(2.0, size=200))
     for checks in (True, False):
         x, y = curve(drawn(sample, Exponential(number(0.5), validate_args=checks)))
@@ -77,25 +77,25 @@ def test_density_is_zero_outside_the_support_and_jumps_at_its_end() -> None:
         assert y.max() == pytest.approx(0.5)
 
 
-def test_histograms_areas_add_up_to_one() -> None:
+def test_histograms_areas_add_up_to_one():
     assert sum(width * height for _, width, height in bars(counted(SAMPLE, Normal(0.0, 1.0)))) == pytest.approx(1.0)
 
 
-def test_bins_are_those_of_freedman_and_diaconis() -> None:
+def test_bins_are_those_of_freedman_and_diaconis():
     drawn_points, edges = bars(counted(SAMPLE, Normal(0.0, 1.0))), np.histogram_bin_edges(SAMPLE.numpy(), "fd")
     heights, _ = np.histogram(SAMPLE.numpy(), edges, density=True)
     assert [left for left, _, _ in drawn_points] == pytest.approx(edges[:-1])
     assert [height for _, _, height in drawn_points] == pytest.approx(heights)
 
 
-def test_fitted_density_lies_over_the_histogram() -> None:
+def test_fitted_density_lies_over_the_histogram():
     figure = counted(SAMPLE, Normal(0.3, 1.2))
     x, y = curve(figure)
     assert y == pytest.approx(scipy.stats.norm(0.3, 1.2).pdf(x), abs=1e-6)
     assert sorted(legend(figure)) == ["fitted density", "sample"]
 
 
-def test_counts_have_a_bar_with_their_share_at_each_integer() -> None:
+def test_counts_have_a_bar_with_their_share_at_each_integer():
     figure = counted(torch.tensor([0.0, 1.0, 1.0, 3.0, 1.0]), Poisson(number(1.2)))
     actual = {round(left + width / 2, 9): height for left, width, height in bars(figure)}
     assert actual == pytest.approx({0: 0.2, 1: 0.6, 2: 0.0, 3: 0.2})
@@ -105,7 +105,7 @@ def test_counts_have_a_bar_with_their_share_at_each_integer() -> None:
     assert sorted(legend(figure)) == ["fitted probability", "sample"]
 
 
-def test_large_counts_are_binned_and_keep_the_scale_of_the_probabilities() -> None:
+def test_large_counts_are_binned_and_keep_the_scale_of_the_probabilities():
     sample = torch.from_numpy(np.random.default_rng(2).poisson(4000.0, size=2000)).double()
     drawn_points = bars(counted(sample, Poisson(number(4000.0))))
     assert len(drawn_points) < 60
@@ -114,7 +114,7 @@ def test_large_counts_are_binned_and_keep_the_scale_of_the_probabilities() -> No
     assert max(height for _, _, height in drawn_points) == pytest.approx(scipy.stats.poisson(4000).pmf(4000), rel=0.15)
 
 
-def test_far_tails_are_left_out_and_counted() -> None:
+def test_far_tails_are_left_out_and_counted():
     sample = torch.cat([SAMPLE, torch.tensor([1e6, -1e7], dtype=torch.float64)])
     figure = counted(sample, Cauchy(number(0.0), number(1.0)))
     assert sum(width * height for _, width, height in bars(figure)) == pytest.approx(400 / 402)
@@ -124,12 +124,12 @@ def test_far_tails_are_left_out_and_counted() -> None:
 
 @pytest.mark.parametrize("sample", [torch.zeros(1), torch.full((5,), 2.0)], ids=["one observation", "one value"])
 @pytest.mark.parametrize("fitted", [Normal(number(0.0), number(1.0)), Poisson(number(2.0))], ids=["normal", "poisson"])
-def test_sample_without_spread_has_one_bar(sample: Tensor, fitted: Distribution) -> None:
+def test_sample_without_spread_has_one_bar(sample, fitted):
     ((_, _, height),) = bars(counted(sample.double(), fitted))
     assert height == pytest.approx(1.0)
 
 
-def test_angles_are_shown_around_the_location() -> None:
+def test_angles_are_shown_around_the_location():
     """Half of a heap at pi is at -pi: cut there, it would be two."""
     angles = np.random.default_rng(3).vonmises(3.1, 4.0, 300)
     fitted = torch.distributions.VonMises(torch.tensor(3.1).double(), torch.tensor(4.0).double())

@@ -34,13 +34,13 @@ def legend(figure: Figure) -> list[str]:
     return [] if drawn is None else [text.get_text() for text in drawn.get_texts()]
 
 
-def test_held_out_rows_are_told_from_training_rows() -> None:
+def test_held_out_rows_are_told_from_training_rows():
     drawn_points = dots(scatter_figure(X, Y, LABELS, HELD_OUT))
     assert drawn_points["held out"] == pairs([2, 7])
     assert drawn_points["training"] == pairs([0, 1, 3, 4, 5, 6, 8, 9, 10])
 
 
-def test_fit_draws_the_curve_where_it_is_told_to() -> None:
+def test_fit_draws_the_curve_where_it_is_told_to():
     figure = fit_figure(X, Y, CURVE_X, 0.5 * CURVE_X - 17, LABELS, "after 5000 updates", HELD_OUT)
     (curve,) = figure.axes[0].lines
     assert torch.equal(torch.as_tensor(curve.get_xdata()), CURVE_X)
@@ -70,18 +70,18 @@ def drawn_with(shown: Bands | None, sigma: torch.Tensor | None = None) -> Figure
     return fit_figure(X, Y, CURVE_X, 0.5 * CURVE_X - 17, LABELS, "after 3 iterations", None, shown, sigma)
 
 
-def test_both_bands_are_shaded_and_named() -> None:
+def test_both_bands_are_shaded_and_named():
     figure = drawn_with(bands(1.0, 4.0))
     assert shaded(figure) == {"95 % confidence band": pytest.approx(2.0), "95 % prediction band": pytest.approx(8.0)}
     assert legend(figure) == ["fit", "95 % confidence band", "95 % prediction band", "observations"]
 
 
-def test_band_far_wider_than_the_data_does_not_squeeze_them() -> None:
+def test_band_far_wider_than_the_data_does_not_squeeze_them():
     low, high = drawn_with(bands(1e5, 1e6)).axes[0].get_ylim()
     assert high - low <= 3 * (max(CELSIUS) - min(CELSIUS))
 
 
-def test_band_without_an_end_can_be_drawn() -> None:
+def test_band_without_an_end_can_be_drawn():
     shown = bands(float("nan"), float("inf"))
     low, high = drawn_with(shown).axes[0].get_ylim()
     assert low < min(CELSIUS) < max(CELSIUS) < high

@@ -47,7 +47,7 @@ def heights(axes: Axes) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("sigma", [None, np.linspace(0.5, 2, N)], ids=["unweighted", "relative sigma"])
-def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma: NDArray[np.float64] | None) -> None:
+def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma):
     target = 1 + 2 * X + NOISE
     target[[3, 20]] += 5.0
     data = Given(target, X, sigma=sigma)
@@ -61,7 +61,7 @@ def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma: NDArray[np.
     assert axes.get_ylabel().startswith("standardised residual\n(over 1.4826 times their median size)")
 
 
-def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit() -> None:
+def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit():
     target = 1 + 2 * X + NOISE
     data = Given(target, X)
     result = fit(line(), data.raw, objective=HuberError(scale=0.1))
@@ -71,7 +71,7 @@ def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit() -> None:
     assert np.median(np.abs(heights(figure.axes[0])[: N - HELD_OUT.sum()])) == pytest.approx(1 / 1.4826, rel=1e-4)
 
 
-def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation() -> None:
+def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation():
     data = Given(1 + 2 * X + NOISE, X)
     axes = curve_figures(fit(line(), data.raw), data.described)["residuals"].axes[0]
     residual = NOISE - np.polyval(np.polyfit(X, NOISE, 1), X)
@@ -79,7 +79,7 @@ def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation() -> 
     assert axes.get_ylabel() == "standardised residual"
 
 
-def test_each_of_several_inputs_has_its_residuals() -> None:
+def test_each_of_several_inputs_has_its_residuals():
     plane = FormulaModel("a + b * x + c * z", ["x", "z"], {"a": 0.0, "b": 0.0, "c": 0.0})
     data = Given(1 + 2 * X - Z + NOISE, X, Z)
     figures = curve_figures(fit(plane, data.raw), data.described)
@@ -104,9 +104,7 @@ def test_each_of_several_inputs_has_its_residuals() -> None:
     ],
     ids=["plain", "one sigma", "sigma by row", "robust", "robust, relative sigma", "robust, known sigma"],
 )
-def test_a_missing_prediction_band_is_explained(
-    objective: Objective, sigma: object, sigma_is: str, words: str | None
-) -> None:
+def test_a_missing_prediction_band_is_explained(objective, sigma, sigma_is, words):
     data = Given(1 + 2 * X + NOISE, X, sigma=sigma)
     curve = curve_of(data, objective, sigma_is)
     reason = without_prediction_band(curve, data.described)

@@ -1,13 +1,11 @@
 """The loss at many values of the parameters, against a loop over them."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from paramfit import AbsoluteError, NegativeLogLikelihood, Objective, Observations, SquaredError
+from paramfit import AbsoluteError, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.models import FormulaModel, FunctionModel, GaussianModel, LinearModel, ParametricModel
 from paramfit.plotting import loss_grid as module
 from paramfit.plotting.loss_grid import loss_on_grid
@@ -47,7 +45,7 @@ class Stacked(LinearModel):
     [SquaredError(), SquaredError("sum"), AbsoluteError(), SquaredError(l1=3.0, l2=0.5)],
     ids=["mean", "sum", "absolute", "penalised"],
 )
-def test_grid_equals_a_loop(model: nn.Module, objective: Objective) -> None:
+def test_grid_equals_a_loop(model, objective):
     weights, biases = torch.linspace(-2, 7, 4).double(), torch.linspace(-20, 3, 3).double()
     losses = loss_on_grid(model, objective, DATA, {"weight": weights.unsqueeze(0), "bias": biases.unsqueeze(1)})
     assert losses.shape == (3, 4)
@@ -60,7 +58,7 @@ def test_grid_equals_a_loop(model: nn.Module, objective: Objective) -> None:
             assert losses[row, column].item() == pytest.approx(expected.item(), rel=1e-12)
 
 
-def test_grid_of_locations_equals_a_loop() -> None:
+def test_grid_of_locations_equals_a_loop():
     sample = torch.randn(7, dtype=torch.float64)
     locations = torch.linspace(-1, 1, 5, dtype=torch.float64)
     data = Observations((), sample)
@@ -69,7 +67,7 @@ def test_grid_of_locations_equals_a_loop() -> None:
     assert losses.tolist() == pytest.approx(expected, rel=1e-12)
 
 
-def test_grid_too_large_for_memory_is_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grid_too_large_for_memory_is_added_up_in_parts(monkeypatch):
     grid = {"weight": torch.linspace(-2, 7, 6).double()}
     whole = loss_on_grid(LinearModel(dtype="float64"), SquaredError(), DATA, grid)
     monkeypatch.setattr(module, "_MOST_ELEMENTS", 24)
@@ -82,7 +80,7 @@ def test_grid_too_large_for_memory_is_added_up_in_parts(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("n", [1, 2, 5], ids=lambda n: f"{n} points")
-def test_constant_has_the_mean_square_about_it(n: int) -> None:
+def test_constant_has_the_mean_square_about_it(n):
     target, values = torch.randn(25, dtype=torch.float64), torch.linspace(-1, 1, n, dtype=torch.float64)
     losses = loss_on_grid(FormulaModel("g", [], {"g": 1.0}), SquaredError(), Observations((), target), {"g": values})
     assert losses.tolist() == pytest.approx([((target - g) ** 2).mean().item() for g in values])
@@ -105,7 +103,7 @@ def multiplied(x: Tensor, a: Tensor, k: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("function", [branched, accumulated, stacked, multiplied], ids=lambda f: f.__name__)
-def test_function_that_does_not_broadcast_has_the_losses_of_a_loop(function: Callable[..., Tensor]) -> None:
+def test_function_that_does_not_broadcast_has_the_losses_of_a_loop(function):
     model: ParametricModel = FunctionModel(function, parameters={"a": 1.0, "k": 1.0})
     a, k = torch.tensor([1.0, 2.0, 3.0]).double(), torch.tensor([0.1, 1.0]).double()
     x = torch.linspace(0, 2, 3, dtype=torch.float64)
@@ -115,7 +113,7 @@ def test_function_that_does_not_broadcast_has_the_losses_of_a_loop(function: Cal
     assert losses.tolist() == [pytest.approx(row) for row in expected]
 
 
-def test_point_that_is_refused_spoils_no_other() -> None:
+def test_point_that_is_refused_spoils_no_other():
     def root(x: Tensor, a: Tensor) -> Tensor:
         if a < 0:
             raise ValueError

@@ -103,16 +103,16 @@ def coverage(name: str) -> dict[str, float]:
 
 
 @EACH
-def test_intervals_of_every_parameter_cover_the_truth(name: str) -> None:
+def test_intervals_of_every_parameter_cover_the_truth(name):
     for parameter in EXPERIMENTS[name].truth:
         assert LEAST <= coverage(name)[parameter] <= MOST, parameter
 
 
 @EACH
-def test_the_confidence_band_covers_the_curve(name: str) -> None:
+def test_the_confidence_band_covers_the_curve(name):
     assert LEAST <= coverage(name)["confidence"] <= MOST
 
 
 @EACH_WITH_NOISE
-def test_the_prediction_band_covers_a_new_observation(name: str) -> None:
+def test_the_prediction_band_covers_a_new_observation(name):
     assert LEAST <= coverage(name)["prediction"] <= MOST

@@ -72,7 +72,7 @@ def assert_close(actual: FitResult, expected: FitResult) -> None:
 
 @FEW
 @given(table=tables(), scale=scales, shift=shifts)
-def test_a_line_follows_a_scaled_and_shifted_input(table: Table, scale: float, shift: float) -> None:
+def test_a_line_follows_a_scaled_and_shifted_input(table, scale, shift):
     plain = fit(LinearModel(), (table.x, table.y))
     moved = fit(LinearModel(), (scale * (table.x + shift), table.y))
     # y = w x + b = (w / s) s (x + t) + b - w t
@@ -84,7 +84,7 @@ def test_a_line_follows_a_scaled_and_shifted_input(table: Table, scale: float, s
 
 @FEW
 @given(table=tables(), scale=scales, shift=shifts)
-def test_an_exponential_follows_a_scaled_and_shifted_input(table: Table, scale: float, shift: float) -> None:
+def test_an_exponential_follows_a_scaled_and_shifted_input(table, scale, shift):
     plain = fit(decay(), (table.x, table.y))
     moved = fit(decay(1.0 / scale), (scale * (table.x + shift), table.y))
     curve, other = values(plain), values(moved)
@@ -100,9 +100,7 @@ def test_an_exponential_follows_a_scaled_and_shifted_input(table: Table, scale: 
 
 @FEW
 @given(table=tables(), scale=scales, shift=shifts, sign=st.sampled_from([1, -1]))
-def test_an_exponential_follows_a_scaled_and_shifted_target(
-    table: Table, scale: float, shift: float, sign: int
-) -> None:
+def test_an_exponential_follows_a_scaled_and_shifted_target(table, scale, shift, sign):
     plain = fit(decay(), (table.x, table.y))
     moved = fit(decay(), (table.x, sign * scale * (table.y + shift)))
     curve, other = values(plain), values(moved)
@@ -116,7 +114,7 @@ def test_an_exponential_follows_a_scaled_and_shifted_target(
 
 @FEW
 @given(table=tables(), seed=st.integers(0, 2**32 - 1), robust=st.booleans())
-def test_the_order_of_the_rows_does_not_matter(table: Table, seed: int, robust: bool) -> None:
+def test_the_order_of_the_rows_does_not_matter(table, seed, robust):
     order = np.random.default_rng(seed).permutation(len(table.x))
     objective: Objective = HuberError(scale=1.345) if robust else SquaredError()
     plain = fit(decay(), (table.x, table.y), sigma=table.sigma, objective=objective)
@@ -126,7 +124,7 @@ def test_the_order_of_the_rows_does_not_matter(table: Table, seed: int, robust: 
 
 @FEW
 @given(table=tables(), model=st.sampled_from([decay, stepwise]))
-def test_sigma_smaller_by_the_root_of_two_is_every_row_twice(table: Table, model: type[FormulaModel]) -> None:
+def test_sigma_smaller_by_the_root_of_two_is_every_row_twice(table, model):
     sharper = fit(model(), (table.x, table.y), sigma=1 / math.sqrt(2))
     doubled = fit(model(), (np.tile(table.x, 2), np.tile(table.y, 2)), sigma=1.0)
     assert_close(doubled, sharper)
@@ -134,7 +132,7 @@ def test_sigma_smaller_by_the_root_of_two_is_every_row_twice(table: Table, model
 
 @FEW
 @given(table=tables(), factor=scales)
-def test_relative_sigma_may_be_given_in_any_unit(table: Table, factor: float) -> None:
+def test_relative_sigma_may_be_given_in_any_unit(table, factor):
     plain = fit(decay(), (table.x, table.y), sigma=table.sigma, sigma_is="relative")
     other = fit(decay(), (table.x, table.y), sigma=factor * table.sigma, sigma_is="relative")
     assert_close(other, plain)
@@ -142,7 +140,7 @@ def test_relative_sigma_may_be_given_in_any_unit(table: Table, factor: float) ->
 
 @FEW
 @given(table=tables())
-def test_solving_exactly_for_some_parameters_changes_no_estimate(table: Table) -> None:
+def test_solving_exactly_for_some_parameters_changes_no_estimate(table):
     # stepwise keeps height above 0, which the truth, 2, is by many errors
     data = (table.x, table.y)
     assert_close(fit(stepwise(), data, sigma=table.sigma), fit(decay(), data, sigma=table.sigma))

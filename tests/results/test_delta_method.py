@@ -36,7 +36,7 @@ def made(covariance: Tensor, **options: object) -> Uncertainty:
     return Uncertainty(covariance, None, 2.0, "as given", **options)  # type: ignore[arg-type]
 
 
-def test_interval_is_the_quantile_times_the_error_on_both_sides() -> None:
+def test_interval_is_the_quantile_times_the_error_on_both_sides():
     estimates = told(
         LinearModel(3.0, -1.0), Observations((X,), Y), made(torch.diag(torch.tensor([0.25, 4.0]).double()))
     )
@@ -54,9 +54,7 @@ def test_interval_is_the_quantile_times_the_error_on_both_sides() -> None:
     ],
     ids=["lower", "upper", "both"],
 )
-def test_error_of_a_bounded_parameter_is_that_of_its_number_times_the_slope(
-    spec: dict[str, float], slope: float
-) -> None:
+def test_error_of_a_bounded_parameter_is_that_of_its_number_times_the_slope(spec, slope):
     model = FormulaModel("a * x + b", ["x"], {"a": spec, "b": 1.0})
     covariance = torch.tensor([[0.04, 0.03], [0.03, 0.09]], dtype=torch.float64)
     estimates = told(model, Observations((X,), Y), made(covariance))
@@ -66,7 +64,7 @@ def test_error_of_a_bounded_parameter_is_that_of_its_number_times_the_slope(
     np.testing.assert_allclose(estimates.covariance.numpy()[0, 1], 0.03 * slope, rtol=1e-12)
 
 
-def test_normalised_estimates_have_their_published_values_in_the_datas_own_units() -> None:
+def test_normalised_estimates_have_their_published_values_in_the_datas_own_units():
     model = LinearModel(WEIGHT / SCALE, BIAS + WEIGHT * SHIFT, dtype="float64")
     estimates = told(model, NORMALISED, normalization=[(SHIFT, SCALE)])
     weight, bias = estimates.original_units["weight"], estimates.original_units["bias"]
@@ -74,7 +72,7 @@ def test_normalised_estimates_have_their_published_values_in_the_datas_own_units
     assert [weight.standard_error, bias.standard_error] == pytest.approx(list(STANDARD_ERRORS.values()), rel=1e-6)
 
 
-def test_fixed_parameter_has_no_error_and_stands_in_its_place() -> None:
+def test_fixed_parameter_has_no_error_and_stands_in_its_place():
     model = LinearModel(weight={"start": 0.5, "fixed": True, "unit": "°C"}, bias=-16.0, dtype="float64")
     actual = told(model, Observations((X,), Y)).parameters
     assert list(actual) == ["weight", "bias"]
@@ -84,7 +82,7 @@ def test_fixed_parameter_has_no_error_and_stands_in_its_place() -> None:
     assert actual["bias"].standard_error == pytest.approx(math.sqrt(np.square(rest).sum() / 10 / 11), rel=1e-10)
 
 
-def test_fixed_slope_carries_over_to_the_datas_own_units() -> None:
+def test_fixed_slope_carries_over_to_the_datas_own_units():
     slope = {"start": 0.5 / SCALE, "fixed": True}
     actual = told(LinearModel(slope, 9.0, dtype="float64"), NORMALISED, normalization=[(SHIFT, SCALE)]).original_units
     assert (actual["weight"].estimate, actual["weight"].fixed) == (pytest.approx(0.5, rel=1e-12), True)
@@ -92,7 +90,7 @@ def test_fixed_slope_carries_over_to_the_datas_own_units() -> None:
     assert actual["bias"].standard_error is not None
 
 
-def test_intercept_fixed_on_the_normalised_input_moves_with_the_slope_on_the_raw_one() -> None:
+def test_intercept_fixed_on_the_normalised_input_moves_with_the_slope_on_the_raw_one():
     # bias_x = bias_z - shift * scale * weight_z: its error is shift times that of the slope.
     model = LinearModel(11.0, {"start": 9.0, "fixed": True}, dtype="float64")
     estimates = told(model, NORMALISED, normalization=[(SHIFT, SCALE)])
@@ -102,14 +100,14 @@ def test_intercept_fixed_on_the_normalised_input_moves_with_the_slope_on_the_raw
     assert bias.standard_error == pytest.approx(SHIFT * weight.standard_error, rel=1e-10)
 
 
-def test_parameter_that_is_undetermined_has_no_error_and_the_others_have() -> None:
+def test_parameter_that_is_undetermined_has_no_error_and_the_others_have():
     errors = made(torch.diag(torch.tensor([0.0, 4.0]).double()), undetermined={0: "it is idle"})
     actual = told(LinearModel(3.0, -1.0), Observations((X,), Y), errors).parameters
     assert (actual["weight"].standard_error, actual["weight"].interval_95) == (None, None)
     assert actual["bias"].standard_error == 2.0
 
 
-def test_what_an_undetermined_parameter_is_mixed_with_has_no_error_in_the_datas_own_units() -> None:
+def test_what_an_undetermined_parameter_is_mixed_with_has_no_error_in_the_datas_own_units():
     errors = made(torch.diag(torch.tensor([0.0, 4.0]).double()), undetermined={0: "it is idle"})
     actual = told(LinearModel(3.0, -1.0), NORMALISED, errors, [(SHIFT, SCALE)]).original_units
     assert actual["weight"].standard_error is None
@@ -126,7 +124,7 @@ def test_what_an_undetermined_parameter_is_mixed_with_has_no_error_in_the_datas_
     ],
     ids=["lower", "upper", "lower of two", "upper of two"],
 )
-def test_side_of_the_bound_is_said(spec: dict[str, float], side: str) -> None:
+def test_side_of_the_bound_is_said(spec, side):
     model = FormulaModel("a * x + b", ["x"], {"a": spec, "b": 1.0})
     errors = made(torch.diag(torch.tensor([0.0, 4.0]).double()), undetermined={0: "at its bound"}, at_bound=(0,))
     actual = told(model, Observations((X,), Y), errors).parameters
@@ -134,7 +132,7 @@ def test_side_of_the_bound_is_said(spec: dict[str, float], side: str) -> None:
     assert actual["a"].standard_error is None
 
 
-def test_truth_is_that_of_the_raw_input() -> None:
+def test_truth_is_that_of_the_raw_input():
     truth = {"weight": 0.55, "bias": -17.8}
     assert told(LinearModel(), Observations((X,), Y), truth=truth).parameters["weight"].truth == 0.55
     scaled = told(LinearModel(), NORMALISED, normalization=[(SHIFT, SCALE)], truth=truth)
@@ -142,13 +140,13 @@ def test_truth_is_that_of_the_raw_input() -> None:
     assert scaled.original_units["bias"].truth == -17.8
 
 
-def test_formula_cannot_undo_a_normalisation() -> None:
+def test_formula_cannot_undo_a_normalisation():
     model = FormulaModel("a * exp(b * x)", ["x"], {"a": 1, "b": 0.1})
     assert told(model, NORMALISED, normalization=[(SHIFT, SCALE)]).original_units is None
     assert told(model, NORMALISED).original_units is not None
 
 
-def test_without_covariance_there_are_estimates_alone() -> None:
+def test_without_covariance_there_are_estimates_alone():
     estimates = told(LinearModel(3.0, 1.0), Observations((X,), Y), Uncertainty(None, "none", math.nan, "none"))
     assert estimates.covariance is None
     assert [estimate.estimate for estimate in estimates.parameters.values()] == [3.0, 1.0]

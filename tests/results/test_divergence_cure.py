@@ -24,7 +24,7 @@ def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"\d+\.?\d*(?:e[+-]?\d+)?", text)]
 
 
-def test_cure_of_the_diverging_lesson_names_its_numbers() -> None:
+def test_cure_of_the_diverging_lesson_names_its_numbers():
     text = cure(thermometer(), GradientDescent(NOTHING, lr=1e-2))
     assert re.fullmatch(
         r"learning rate \S+ is \S+ times the largest stable rate \S+; scaling the input by \S+ raises the limit to \S+",
@@ -33,7 +33,7 @@ def test_cure_of_the_diverging_lesson_names_its_numbers() -> None:
     assert numbers(text) == [0.01, 29, 3.4e-4, 0.1, 0.033]
 
 
-def test_promised_scaling_really_makes_the_rate_stable() -> None:
+def test_promised_scaling_really_makes_the_rate_stable():
     rate = 0.5
     *_, scale, promised = numbers(cure(thermometer(), SGD(NOTHING, lr=rate)))
     limit = stability(thermometer(scale), SGD(NOTHING, lr=rate)).learning_rate_limit
@@ -41,7 +41,7 @@ def test_promised_scaling_really_makes_the_rate_stable() -> None:
     assert promised == pytest.approx(limit, rel=0.05)
 
 
-def test_sample_without_inputs_has_nothing_to_scale() -> None:
+def test_sample_without_inputs_has_nothing_to_scale():
     # The curvature of n summed observations is n: the limit is 2 / 10 000.
     data = Observations((), torch.zeros(10_000, dtype=torch.float64))
     text = cure(LossFunction(GaussianModel(), NegativeLogLikelihood(), data), SGD(NOTHING, lr=1e-3))
@@ -57,7 +57,7 @@ def test_sample_without_inputs_has_nothing_to_scale() -> None:
     ],
     ids=["Adam", "absolute error"],
 )
-def test_without_a_limit_the_reason_is_told(loss: LossFunction, optimizer: SGD | Adam, why: str) -> None:
+def test_without_a_limit_the_reason_is_told(loss, optimizer, why):
     text = cure(loss, optimizer)
     assert why in text
     assert "below 10" in text

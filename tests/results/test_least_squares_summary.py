@@ -67,7 +67,7 @@ def errors(actual: Summary) -> dict[str, float | None]:
 @pytest.mark.parametrize(
     ("sigma", "absolute"), [(None, True), (SIGMA, True), (SIGMA, False)], ids=["no sigma", "absolute", "relative"]
 )
-def test_covariance_is_that_of_curve_fit(sigma: Array | None, absolute: bool) -> None:
+def test_covariance_is_that_of_curve_fit(sigma, absolute):
     _, expected = scipy.optimize.curve_fit(
         decay,
         X,
@@ -95,7 +95,7 @@ def test_covariance_is_that_of_curve_fit(sigma: Array | None, absolute: bool) ->
     ],
     ids=["no sigma", "relative", "absolute"],
 )
-def test_intervals_are_students_or_normal_and_say_which(sigma: Array | None, absolute: bool, quantile: float) -> None:
+def test_intervals_are_students_or_normal_and_say_which(sigma, absolute, quantile):
     actual = summary(formula(), rows(sigma), absolute_sigma=absolute)
     for estimate in actual.parameters.values():
         half = (estimate.interval_95[1] - estimate.interval_95[0]) / 2
@@ -113,9 +113,7 @@ BOUNDED: dict[str, tuple[dict[str, float], float]] = {
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["no sigma", "sigma"])
 @pytest.mark.parametrize(("spec", "bound"), BOUNDED.values(), ids=BOUNDED)
-def test_parameter_at_its_bound_has_no_error_and_the_others_those_of_the_fit_with_it_fixed(
-    spec: dict[str, float], bound: float, weighted: bool
-) -> None:
+def test_parameter_at_its_bound_has_no_error_and_the_others_those_of_the_fit_with_it_fixed(spec, bound, weighted):
     observations = rows(SIGMA if weighted else None)
     actual = summary(formula(c=spec), observations)
     fixed = summary(formula(c={"start": bound, "fixed": True}), observations)
@@ -135,7 +133,7 @@ def test_parameter_at_its_bound_has_no_error_and_the_others_those_of_the_fit_wit
     [{"start": 1.0, "lower": 0}, {"start": 1.0, "upper": 30}, {"start": 1.0, "lower": -5, "upper": 5}],
     ids=["lower", "upper", "both"],
 )
-def test_bound_that_is_far_away_changes_no_error(spec: dict[str, float]) -> None:
+def test_bound_that_is_far_away_changes_no_error(spec):
     bounded, free = (summary(formula(k=given), rows()) for given in (spec, 1.0))
     assert bounded.parameters["k"].estimate == pytest.approx(free.parameters["k"].estimate, rel=1e-8)
     assert errors(bounded) == pytest.approx(errors(free), rel=1e-6)
@@ -143,7 +141,7 @@ def test_bound_that_is_far_away_changes_no_error(spec: dict[str, float]) -> None
     assert all(estimate.at_bound is None for estimate in bounded.parameters.values())
 
 
-def test_only_parameter_at_its_bound_leaves_no_error_at_all() -> None:
+def test_only_parameter_at_its_bound_leaves_no_error_at_all():
     model = FormulaModel("a * x", ["x"], {"a": {"start": -1.0, "upper": -0.5}})
     rising = Observations((torch.from_numpy(X),), torch.from_numpy(2 * X + 0.1 * np.cos(9 * X)))
     actual = summary(model, rising)
@@ -152,7 +150,7 @@ def test_only_parameter_at_its_bound_leaves_no_error_at_all() -> None:
     assert actual.curve is None
 
 
-def test_normalised_line_has_its_published_numbers_in_the_datas_own_units() -> None:
+def test_normalised_line_has_its_published_numbers_in_the_datas_own_units():
     shift, scale = 51.8, 0.07
     x = (torch.tensor(READINGS, dtype=torch.float64) - shift) * scale
     observations = Observations((x,), torch.tensor(CELSIUS, dtype=torch.float64))
@@ -162,7 +160,7 @@ def test_normalised_line_has_its_published_numbers_in_the_datas_own_units() -> N
     assert ours == pytest.approx(list(STANDARD_ERRORS.values()), rel=1e-6)
 
 
-def test_robust_covariance_of_a_line_is_hubers() -> None:
+def test_robust_covariance_of_a_line_is_hubers():
     # H1 of Huber (1973): K^2 [sum psi^2 / (n - p)] / [mean psi']^2 (X^T X)^-1.
     n, scale = 40, 0.3
     x = np.linspace(0, 4, n)
@@ -180,13 +178,13 @@ def test_robust_covariance_of_a_line_is_hubers() -> None:
     np.testing.assert_allclose(actual.covariance.numpy(), expected, rtol=1e-8)
 
 
-def test_converged_fit_is_at_no_distance() -> None:
+def test_converged_fit_is_at_no_distance():
     actual = summary(formula(), rows())
     assert actual.distance.total < 1e-6
     assert len(actual.distance.per_parameter) == 3
 
 
-def test_distance_of_an_unfinished_line_is_what_is_left_in_standard_errors() -> None:
+def test_distance_of_an_unfinished_line_is_what_is_left_in_standard_errors():
     model = LinearModel(0.5, -16.0, dtype="float64")
     x, y = np.array(READINGS), np.array(CELSIUS)
     observations = Observations((torch.from_numpy(x),), torch.from_numpy(y))
@@ -200,12 +198,12 @@ def test_distance_of_an_unfinished_line_is_what_is_left_in_standard_errors() -> 
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_reduction_changes_no_error(reduction: str) -> None:
+def test_reduction_changes_no_error(reduction):
     actual = summary(formula(), rows(), SquaredError(reduction))
     assert errors(actual) == pytest.approx(errors(summary(formula(), rows())), rel=1e-9)
 
 
-def test_as_many_parameters_as_observations_leave_no_errors_but_those_of_sigma() -> None:
+def test_as_many_parameters_as_observations_leave_no_errors_but_those_of_sigma():
     three = rows().rows(slice(0, 3))
     actual = summary(FormulaModel("a + b * x + c * x**2", ["x"], dict.fromkeys("abc")), three)
     assert actual.covariance is None
@@ -219,7 +217,7 @@ def test_as_many_parameters_as_observations_leave_no_errors_but_those_of_sigma()
     assert list(errors(weighted).values()) == pytest.approx(list(expected), rel=1e-8)
 
 
-def test_estimates_that_are_not_finite_have_no_errors() -> None:
+def test_estimates_that_are_not_finite_have_no_errors():
     model = LinearModel(dtype="float64")
     model.weight.data.fill_(math.nan)
     actual = summarise(LossFunction(model, SquaredError(), rows()), None, [(0.0, 1.0)], None)
@@ -227,7 +225,7 @@ def test_estimates_that_are_not_finite_have_no_errors() -> None:
     assert actual.errors.reasons == (Fact(FactKind.ESTIMATES_NOT_FINITE),)
 
 
-def test_untrusted_fit_has_estimates_and_statistics_but_no_errors() -> None:
+def test_untrusted_fit_has_estimates_and_statistics_but_no_errors():
     loss = LossFunction(LinearModel(dtype="float64"), SquaredError(), rows())
     actual = summarise(loss, None, [(0.0, 1.0)], None, Fact(FactKind.DIVERGED))
     assert (actual.covariance, actual.curve) == (None, None)
@@ -235,7 +233,7 @@ def test_untrusted_fit_has_estimates_and_statistics_but_no_errors() -> None:
     assert actual.statistics.residual_sum_of_squares == pytest.approx(np.square(Y - X).sum(), rel=1e-12)
 
 
-def test_bands_of_the_summary_are_those_of_its_covariance() -> None:
+def test_bands_of_the_summary_are_those_of_its_covariance():
     result = fit(formula(), (X, Y))
     at = np.array([0.3, 2.2, 9.0])
     estimates = [estimate.estimate for estimate in result.parameters.values()]

@@ -36,7 +36,7 @@ def statistics(*, weighted: bool = False, absolute: bool = True) -> LeastSquares
     )
 
 
-def test_unweighted_numbers_are_those_of_linear_regression() -> None:
+def test_unweighted_numbers_are_those_of_linear_regression():
     numbers = statistics()
     regression = scipy.stats.linregress(X, Y)
     assert numbers.degrees_of_freedom == N - 2
@@ -46,7 +46,7 @@ def test_unweighted_numbers_are_those_of_linear_regression() -> None:
     assert (numbers.chi_square, numbers.chi_square_probability) == (None, None)
 
 
-def test_likelihood_without_sigma_is_that_of_the_likeliest_one() -> None:
+def test_likelihood_without_sigma_is_that_of_the_likeliest_one():
     numbers = statistics()
     likeliest = math.sqrt(np.square(line()).mean())
     expected = scipy.stats.norm(scale=likeliest).logpdf(line()).sum()
@@ -56,7 +56,7 @@ def test_likelihood_without_sigma_is_that_of_the_likeliest_one() -> None:
     assert numbers.bic == pytest.approx(3 * math.log(N) - 2 * expected, rel=1e-12)
 
 
-def test_likelihood_with_absolute_sigma_is_that_of_these_errors() -> None:
+def test_likelihood_with_absolute_sigma_is_that_of_these_errors():
     numbers = statistics(weighted=True)
     expected = scipy.stats.norm(scale=SIGMA).logpdf(line(SIGMA)).sum()
     assert numbers.log_likelihood == pytest.approx(expected, rel=1e-12)
@@ -65,7 +65,7 @@ def test_likelihood_with_absolute_sigma_is_that_of_these_errors() -> None:
     assert numbers.bic == pytest.approx(2 * math.log(N) - 2 * expected, rel=1e-12)
 
 
-def test_likelihood_with_relative_sigma_is_that_of_the_likeliest_factor() -> None:
+def test_likelihood_with_relative_sigma_is_that_of_the_likeliest_factor():
     numbers = statistics(weighted=True, absolute=False)
     factor = math.sqrt(np.square(line(SIGMA) / SIGMA).mean())
     expected = scipy.stats.norm(scale=factor * SIGMA).logpdf(line(SIGMA)).sum()
@@ -74,7 +74,7 @@ def test_likelihood_with_relative_sigma_is_that_of_the_likeliest_factor() -> Non
     assert numbers.chi_square is None
 
 
-def test_chi_square_and_its_probability_are_scipys() -> None:
+def test_chi_square_and_its_probability_are_scipys():
     numbers = statistics(weighted=True)
     chi_square = np.square(line(SIGMA) / SIGMA).sum()
     assert numbers.chi_square == pytest.approx(chi_square, rel=1e-12)
@@ -82,7 +82,7 @@ def test_chi_square_and_its_probability_are_scipys() -> None:
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-def test_sum_of_squares_and_r_squared_are_lmfits(weighted: bool) -> None:
+def test_sum_of_squares_and_r_squared_are_lmfits(weighted):
     theirs = lmfit.models.LinearModel().fit(Y, x=X, slope=1, intercept=0, weights=1 / SIGMA if weighted else None)
     numbers = statistics(weighted=weighted, absolute=False)
     assert numbers.residual_sum_of_squares == pytest.approx(theirs.chisqr, rel=1e-8)
@@ -92,7 +92,7 @@ def test_sum_of_squares_and_r_squared_are_lmfits(weighted: bool) -> None:
         assert numbers.r_squared == pytest.approx(theirs.rsquared, rel=1e-8)
 
 
-def test_differences_of_aic_and_bic_between_models_are_lmfits() -> None:
+def test_differences_of_aic_and_bic_between_models_are_lmfits():
     # The two differ by what all models of the same data share: the constant of the density, and sigma as a parameter.
     ours, theirs = [], []
     for degree in (1, 2):
@@ -108,7 +108,7 @@ def test_differences_of_aic_and_bic_between_models_are_lmfits() -> None:
     assert ours[1].bic - ours[0].bic == pytest.approx(theirs[1].bic - theirs[0].bic, rel=1e-6)
 
 
-def test_weighted_r_squared_is_about_the_weighted_mean() -> None:
+def test_weighted_r_squared_is_about_the_weighted_mean():
     weights = 1 / SIGMA**2
     center = np.average(Y, weights=weights)
     expected = 1 - (weights * line(SIGMA) ** 2).sum() / (weights * (Y - center) ** 2).sum()
@@ -126,11 +126,11 @@ def small(residual: list[float], target: list[float], p: int, sigma: float | Non
     )
 
 
-def test_target_that_does_not_vary_has_no_r_squared() -> None:
+def test_target_that_does_not_vary_has_no_r_squared():
     assert small([0.1, -0.1, 0.0], [2.0, 2.0, 2.0], 1).r_squared is None
 
 
-def test_as_many_parameters_as_observations_leave_no_deviation() -> None:
+def test_as_many_parameters_as_observations_leave_no_deviation():
     actual = small([0.5, -0.5], [1.0, 2.0], 2, sigma=1.0)
     assert actual.residual_standard_deviation is None
     assert actual.chi_square == pytest.approx(0.5)
@@ -138,7 +138,7 @@ def test_as_many_parameters_as_observations_leave_no_deviation() -> None:
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-def test_robust_fit_has_residuals_but_no_likelihood(weighted: bool) -> None:
+def test_robust_fit_has_residuals_but_no_likelihood(weighted):
     theirs = torch.from_numpy(SIGMA) if weighted else None
     numbers = least_squares_statistics(3.0, torch.from_numpy(Y), theirs, 2, absolute_sigma=True, is_robust=True)
     assert (numbers.log_likelihood, numbers.aic, numbers.aicc, numbers.bic) == (None, None, None, None)
@@ -148,14 +148,14 @@ def test_robust_fit_has_residuals_but_no_likelihood(weighted: bool) -> None:
 @pytest.mark.parametrize(
     ("residuals", "p"), [([0.0, 0.0, 0.0], 1), ([4e-16, -2e-16, 0.0], 1), ([1e-9, 0.0, 0.0], 3)], ids=str
 )
-def test_exact_fit_has_no_likelihood_without_sigma(residuals: list[float], p: int) -> None:
+def test_exact_fit_has_no_likelihood_without_sigma(residuals, p):
     actual = small(residuals, [1.0, 2.0, 4.0], p)
     assert (actual.log_likelihood, actual.aic, actual.aicc, actual.bic) == (None, None, None, None)
     assert actual.r_squared == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("n", "place"), [(3, False), (4, True)], ids=["n = k + 1", "n = k + 2"])
-def test_correction_for_few_observations_needs_some(n: int, place: bool) -> None:
+def test_correction_for_few_observations_needs_some(n, place):
     # k = 2: one parameter and sigma
     actual = small([0.1 * (-1) ** i for i in range(n)], [float(i) for i in range(n)], 1)
     assert actual.aic is not None

@@ -34,16 +34,14 @@ EARLY_DIP = [(0, 10.0, 3.0), (10, 9.0, 2.0), (20, 8.0, 4.0), (30, 7.0, 5.0)]
         "both rise: no overfitting",
     ],
 )  # fmt: skip
-def test_verdict_and_the_updates_it_rests_on(
-    curve: list[tuple[int, float, float]], verdict: Verdict, updates: tuple[int, int]
-) -> None:
+def test_verdict_and_the_updates_it_rests_on(curve, verdict, updates):
     judged = fit_verdict([CurvePoint(*point) for point in curve])
     assert judged.verdict is verdict
     assert judged.updates == updates
 
 
 @pytest.mark.parametrize("points", [0, 1, 3])
-def test_too_few_points_cannot_tell(points: int) -> None:
+def test_too_few_points_cannot_tell(points):
     judged = fit_verdict([CurvePoint(*point) for point in OVERFITTING[:points]])
     assert judged.verdict is None
     assert judged.updates is None

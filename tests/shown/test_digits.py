@@ -21,17 +21,17 @@ from paramfit.shown.digits import value_as_with_error, with_error
     ],
     ids=str,
 )  # fmt: skip
-def test_value_and_error_end_at_the_same_place(value: float, error: float, shown: str) -> None:
+def test_value_and_error_end_at_the_same_place(value, error, shown):
     assert with_error(value, error) == shown
 
 
 @pytest.mark.parametrize("error", [None, 0.0, math.nan, math.inf], ids=str)
-def test_value_without_error_has_six_digits(error: float | None) -> None:
+def test_value_without_error_has_six_digits(error):
     assert with_error(math.pi * 100, error) == "314.159"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf], ids=str)
-def test_value_that_is_not_finite_stands_alone(value: float) -> None:
+def test_value_that_is_not_finite_stands_alone(value):
     assert with_error(value, 0.1) == str(value)
 
 
@@ -47,13 +47,13 @@ def read(shown: str) -> tuple[float, float]:
 @given(
     value=st.floats(-1e30, 1e30).filter(lambda value: value == 0 or abs(value) > 1e-30), error=st.floats(1e-25, 1e25)
 )
-def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(value: float, error: float) -> None:
+def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(value, error):
     shown_value, shown_error = read(with_error(value, error))
     assert shown_error == pytest.approx(error, rel=0.0501)
     assert abs(shown_value - value) <= 0.0501 * error + 1e-14 * abs(value)
 
 
-def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have() -> None:
+def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have():
     assert with_error(3.0000000000000004, 1.1e-16) == "3 ± 1.1e-16"
     assert with_error(0.1, 6.5e-17) == "0.1 ± 6.5e-17"
 
@@ -62,5 +62,5 @@ def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have() -> 
     ("value", "error", "shown"),
     [(238.94, 2.707, "238.9"), (5.50156e-4, 7.2669e-6, "5.502e-04"), (-1.5, None, "-1.5"), (float("inf"), 1.0, "inf")],
 )
-def test_value_alone_has_the_digits_of_its_error(value: float, error: float | None, shown: str) -> None:
+def test_value_alone_has_the_digits_of_its_error(value, error, shown):
     assert value_as_with_error(value, error) == shown

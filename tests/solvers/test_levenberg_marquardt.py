@@ -112,14 +112,14 @@ class Case:
 
 
 @pytest.mark.parametrize("problem", PUBLISHED.values(), ids=PUBLISHED)
-def test_published_minimum_is_reached_from_the_published_start(problem: Published) -> None:
+def test_published_minimum_is_reached_from_the_published_start(problem):
     case = Case(problem.residual, problem.start).solve()
     assert case.solver.converged
     assert problem.minimum <= case.loss() < problem.minimum + problem.last_digit
 
 
 @pytest.mark.parametrize("problem", PUBLISHED.values(), ids=PUBLISHED)
-def test_loss_never_rises_and_is_that_of_the_parameters(problem: Published) -> None:
+def test_loss_never_rises_and_is_that_of_the_parameters(problem):
     case = Case(problem.residual, problem.start)
     losses = []
     for _ in range(300):
@@ -130,13 +130,13 @@ def test_loss_never_rises_and_is_that_of_the_parameters(problem: Published) -> N
     assert losses == sorted(losses, reverse=True)
 
 
-def test_first_step_looks_at_the_start_and_stays_there() -> None:
+def test_first_step_looks_at_the_start_and_stays_there():
     case = Case(rosenbrock, (-1.2, 1.0))
     assert case.step() == pytest.approx(24.2, rel=1e-12)  # 10^2 (1 - 1.44)^2 + 2.2^2
     assert case.theta.tolist() == [-1.2, 1.0]
 
 
-def test_closure_sees_the_trial_and_the_parameters_are_back_after_a_rejection() -> None:
+def test_closure_sees_the_trial_and_the_parameters_are_back_after_a_rejection():
     # Newton's step from 3 overshoots the zero of the arc tangent, and lands where it is larger.
     case = Case(lambda t: torch.atan(t), (3.0,), damping=1e-9)
     case.step()
@@ -146,14 +146,14 @@ def test_closure_sees_the_trial_and_the_parameters_are_back_after_a_rejection() 
     assert abs(case.solve().theta.item()) < 1e-10
 
 
-def test_trial_that_is_not_finite_is_rejected() -> None:
+def test_trial_that_is_not_finite_is_rejected():
     # Newton's step from 3 is to 3 - 3 log 3 < 0, where the logarithm is not a number.
     case = Case(lambda t: torch.log(t), (3.0,), damping=1e-9).solve()
     assert case.visited[1][0] < 0
     assert case.theta.item() == pytest.approx(1.0, rel=1e-9)
 
 
-def test_gradients_are_those_of_the_mean_loss() -> None:
+def test_gradients_are_those_of_the_mean_loss():
     case = Case(bard, (1.0, 1.0, 1.0))
     for _ in range(3):
         case.step()
@@ -164,7 +164,7 @@ def test_gradients_are_those_of_the_mean_loss() -> None:
         torch.testing.assert_close(case.theta.grad, expected, rtol=1e-8, atol=1e-12)
 
 
-def test_a_linear_problem_with_small_damping_takes_one_trial() -> None:
+def test_a_linear_problem_with_small_damping_takes_one_trial():
     design = torch.randn(20, 3, dtype=torch.float64)
     target = torch.randn(20, dtype=torch.float64)
     case = Case(lambda t: design @ t - target, (0.0, 0.0, 0.0), damping=1e-12).solve()
@@ -173,7 +173,7 @@ def test_a_linear_problem_with_small_damping_takes_one_trial() -> None:
     assert case.theta.tolist() == pytest.approx(expected, rel=1e-9)
 
 
-def test_converged_solver_changes_nothing_and_asks_for_nothing() -> None:
+def test_converged_solver_changes_nothing_and_asks_for_nothing():
     case = Case(bard, (1.0, 1.0, 1.0)).solve()
     place, visited = case.theta.tolist(), len(case.visited)
     assert case.step() == pytest.approx(8.21487e-3, abs=1e-8)
@@ -182,7 +182,7 @@ def test_converged_solver_changes_nothing_and_asks_for_nothing() -> None:
     assert case.solver.is_done()
 
 
-def test_jacobian_that_points_uphill_stalls_at_the_start() -> None:
+def test_jacobian_that_points_uphill_stalls_at_the_start():
     case = Case(bard, (1.0, 1.0, 1.0), sign=-1.0).solve()
     assert (case.solver.stalled, case.solver.converged) == (True, False)
     assert case.solver.reached.standing.finding is Finding.NO_DESCENT
@@ -190,7 +190,7 @@ def test_jacobian_that_points_uphill_stalls_at_the_start() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 11])
-def test_checkpoint_in_the_middle_continues_bit_for_bit(count: int) -> None:
+def test_checkpoint_in_the_middle_continues_bit_for_bit(count):
     whole = Case(meyer, (0.02, 4000.0, 250.0))
     for _ in range(count):
         whole.step()
@@ -206,7 +206,7 @@ def test_checkpoint_in_the_middle_continues_bit_for_bit(count: int) -> None:
     assert rest.solver.reached == whole.solver.reached
 
 
-def test_checkpoint_of_separated_parameters_continues_bit_for_bit() -> None:
+def test_checkpoint_of_separated_parameters_continues_bit_for_bit():
     x = torch.linspace(0.1, 4.0, 30, dtype=torch.float64)
     rows = Observations((x,), 3 * torch.exp(-0.7 * x) + 0.5 + 0.1 * torch.sin(9 * x))
 
@@ -230,12 +230,12 @@ def test_checkpoint_of_separated_parameters_continues_bit_for_bit() -> None:
 
 @pytest.mark.parametrize("name", ["damping", "orthogonality", "step_tolerance", "cost_tolerance"])
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf], ids=str)
-def test_option_that_is_no_tolerance_is_refused_by_name(name: str, value: float) -> None:
+def test_option_that_is_no_tolerance_is_refused_by_name(name, value):
     with pytest.raises(InputError, match=f"{name}: expected a number above 0, but got {value}"):
         LevenbergMarquardt([nn.Parameter(vector(1.0))], **{name: value})
 
 
-def test_start_that_is_not_finite_is_refused() -> None:
+def test_start_that_is_not_finite_is_refused():
     with pytest.raises(InputError, match="not finite at the start"):
         Case(lambda t: torch.log(t), (-1.0,)).step()
 
@@ -277,7 +277,7 @@ def simulated(curve: Curve) -> tuple["np.ndarray[tuple[int], np.dtype[np.float64
 
 @pytest.mark.parametrize("separate", [True, False], ids=["separated", "together"])
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
-def test_estimates_are_scipys(curve: Curve, separate: bool) -> None:
+def test_estimates_are_scipys(curve, separate):
     x, y = simulated(curve)
     theirs = scipy.optimize.least_squares(
         lambda t: curve.by_numpy(x, *t) - y, curve.truth, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15
@@ -288,7 +288,7 @@ def test_estimates_are_scipys(curve: Curve, separate: bool) -> None:
 
 
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
-def test_estimates_are_lmfits_from_the_same_starts(curve: Curve) -> None:
+def test_estimates_are_lmfits_from_the_same_starts(curve):
     x, y = simulated(curve)
     parameters = lmfit.create_params(**curve.starts)
     theirs = lmfit.minimize(
@@ -301,7 +301,7 @@ def test_estimates_are_lmfits_from_the_same_starts(curve: Curve) -> None:
 
 
 @pytest.mark.parametrize("start", [1e-9, 1.0, -1e12], ids=str)
-def test_linear_parameters_do_not_need_their_starts(start: float) -> None:
+def test_linear_parameters_do_not_need_their_starts(start):
     curve = CURVES["decay"]
     x, y = simulated(curve)
     theirs, _ = scipy.optimize.curve_fit(curve.by_numpy, x, y, p0=curve.truth, xtol=1e-14, ftol=1e-14)
@@ -310,7 +310,7 @@ def test_linear_parameters_do_not_need_their_starts(start: float) -> None:
     assert ours == pytest.approx(theirs, rel=1e-6)
 
 
-def test_exact_data_end_in_an_exact_fit() -> None:
+def test_exact_data_end_in_an_exact_fit():
     x = torch.linspace(0.1, 3.0, 25, dtype=torch.float64)
     model = FormulaModel("a * exp(-k * x)", ["x"], {"a": 1, "k": 0.5})
     ours, solver = fitted(model, Observations((x,), 2.5 * torch.exp(-1.3 * x)))
@@ -318,7 +318,7 @@ def test_exact_data_end_in_an_exact_fit() -> None:
     assert solver.reached.loss < 1e-26
 
 
-def test_polish_wins_digits_of_a_stiff_polynomial() -> None:
+def test_polish_wins_digits_of_a_stiff_polynomial():
     degree, n = 7, 21
     xs = [Fraction(k, 2) + 10 for k in range(n)]
     ys = [Fraction((-1) ** k * 1000 + k * k * 7 % 13) for k in range(n)]  # residuals as large as the data
@@ -354,7 +354,7 @@ def rational_least_squares(xs: list[Fraction], ys: list[Fraction], degree: int) 
     return [row[-1] for row in rows]
 
 
-def test_polish_leaves_an_unfinished_fit_alone() -> None:
+def test_polish_leaves_an_unfinished_fit_alone():
     case = Case(bard, (1.0, 1.0, 1.0))
     case.step()
     before = case.theta.tolist()

@@ -62,14 +62,14 @@ def hill_between_valleys(t: Tensor) -> Tensor:
     return (t[0] ** 2 - 1) ** 2  # minima at -1 and 1, and curved down between -0.577 and 0.577
 
 
-def test_a_parabola_is_solved_in_one_step() -> None:
+def test_a_parabola_is_solved_in_one_step():
     case = Case(parabola, 30.0, -70.0, damping=1e-12)
     for _ in range(2):  # a look at the start, and the step
         case.solver.step(case.closure)
     assert case.theta.tolist() == pytest.approx([1 / 11, 7 / 11], rel=1e-9)  # (4 1; 1 3)^-1 (1, 2)
 
 
-def test_the_logarithm_of_a_bounded_value_moves_by_two_at_most() -> None:
+def test_the_logarithm_of_a_bounded_value_moves_by_two_at_most():
     case = Case(parabola, 30.0, -70.0, damping=1e-12)
 
     def closure() -> LikelihoodSums:
@@ -84,9 +84,7 @@ def test_the_logarithm_of_a_bounded_value_moves_by_two_at_most() -> None:
 
 @pytest.mark.parametrize("damping", [1e-8, 1e-4, 100.0], ids=str)
 @pytest.mark.parametrize("start", [(-1.2, 1.0), (10.0, -30.0)], ids=str)
-def test_a_curved_valley_is_followed_to_its_end_and_the_loss_never_rises(
-    start: tuple[float, float], damping: float
-) -> None:
+def test_a_curved_valley_is_followed_to_its_end_and_the_loss_never_rises(start, damping):
     case = Case(rosenbrock, *start, damping=damping).solve(2000)
     assert case.solver.converged
     assert case.theta.tolist() == pytest.approx([1.0, 1.0], abs=1e-6)
@@ -94,20 +92,20 @@ def test_a_curved_valley_is_followed_to_its_end_and_the_loss_never_rises(
 
 
 @pytest.mark.parametrize("start", [0.01, 0.3, -0.5, -1e-6, 40.0], ids=str)
-def test_where_the_loss_curves_down_the_way_is_downhill_all_the_same(start: float) -> None:
+def test_where_the_loss_curves_down_the_way_is_downhill_all_the_same(start):
     case = Case(hill_between_valleys, start).solve()
     assert case.solver.converged
     assert case.theta.item() == pytest.approx(math.copysign(1.0, start), rel=1e-8)
 
 
-def test_the_top_of_a_hill_is_no_minimum_though_it_has_no_slope() -> None:
+def test_the_top_of_a_hill_is_no_minimum_though_it_has_no_slope():
     case = Case(hill_between_valleys, 0.0).solve()
     assert not case.solver.converged
     assert case.solver.stalled
     assert case.solver.reached.standing.finding is Finding.NO_MINIMUM
 
 
-def test_the_step_does_not_depend_on_the_units() -> None:
+def test_the_step_does_not_depend_on_the_units():
     units = vector(1e-6, 1e8)
     plain = Case(rosenbrock, -1.2, 1.0).solve()
     scaled = Case(lambda t: rosenbrock(t * units), -1.2e6, 1e-8).solve()
@@ -115,20 +113,20 @@ def test_the_step_does_not_depend_on_the_units() -> None:
     assert (scaled.theta.detach() * units).tolist() == pytest.approx([1.0, 1.0], abs=1e-6)
 
 
-def test_a_trial_that_is_not_finite_is_not_taken() -> None:
+def test_a_trial_that_is_not_finite_is_not_taken():
     case = Case(lambda t: t[0] - 1e-3 * torch.log(t[0]), 0.5).solve()  # full steps lead below 0
     assert case.solver.converged
     assert case.theta.item() == pytest.approx(1e-3, rel=1e-8)
     assert all(map(math.isfinite, case.losses))
 
 
-def test_a_start_that_is_not_finite_is_refused() -> None:
+def test_a_start_that_is_not_finite_is_refused():
     case = Case(lambda t: -torch.log(t[0]), -1.0)
     with pytest.raises(InputError, match="not finite at the start"):
         case.solver.step(case.closure)
 
 
-def test_a_slope_without_an_end_does_not_converge() -> None:
+def test_a_slope_without_an_end_does_not_converge():
     assert not Case(lambda t: -t.sum(), 0.0).solve(50).solver.converged
 
 
@@ -143,7 +141,7 @@ def test_a_slope_without_an_end_does_not_converge() -> None:
     ],
     ids=str,
 )
-def test_an_option_out_of_its_range_is_refused(options: dict[str, float], named: str) -> None:
+def test_an_option_out_of_its_range_is_refused(options, named):
     with pytest.raises(InputError, match=f"{named}: expected"):
         Newton([nn.Parameter(vector(1.0))], **options)  # type: ignore[arg-type]
 
@@ -195,7 +193,7 @@ def in_batches(terms: LikelihoodTerms, rows: Observations, expected: bool, size:
 
 @pytest.mark.parametrize("expected", [True, False], ids=["Fisher scoring", "Hessian"])
 @pytest.mark.parametrize("start", [(0.0, 0.0), (20.0, -10.0), (-30.0, 5.0), (5.0, 40.0)], ids=str)
-def test_poisson_regression_is_solved_from_far_starts(start: tuple[float, float], expected: bool) -> None:
+def test_poisson_regression_is_solved_from_far_starts(start, expected):
     model = poisson(*start)
     assert solved(model, ROWS["counts"], expected).converged
 
@@ -209,7 +207,7 @@ def test_poisson_regression_is_solved_from_far_starts(start: tuple[float, float]
 
 @pytest.mark.parametrize("expected", [True, False], ids=["Fisher scoring", "Hessian"])
 @pytest.mark.parametrize("start", [(1.0, 1.0), (1e6, 1e-6), (1e-4, 1e4), (1e4, 1e4)], ids=str)
-def test_gamma_is_solved_from_far_starts(start: tuple[float, float], expected: bool) -> None:
+def test_gamma_is_solved_from_far_starts(start, expected):
     model = gamma(*start)
     assert solved(model, ROWS["sample"], expected).converged
     shape, _, scale = stats.gamma.fit(WAITING.numpy(), floc=0)
@@ -218,7 +216,7 @@ def test_gamma_is_solved_from_far_starts(start: tuple[float, float], expected: b
 
 
 @pytest.mark.parametrize("start", [1e-3, -0.4, 100.0], ids=str)
-def test_a_mixture_is_solved_from_where_its_likelihood_curves_up(start: float) -> None:
+def test_a_mixture_is_solved_from_where_its_likelihood_curves_up(start):
     heaps = torch.cat([X - 3, X + 3])
     model = TwoHeaps(start)
     assert solved(model, Observations((), heaps)).converged
@@ -230,14 +228,14 @@ def test_a_mixture_is_solved_from_where_its_likelihood_curves_up(start: float) -
     assert model.location.item() == pytest.approx(math.copysign(root, start), rel=1e-9)
 
 
-def test_a_mixture_is_not_solved_where_both_heaps_are_one() -> None:
+def test_a_mixture_is_not_solved_where_both_heaps_are_one():
     solver = solved(TwoHeaps(0.0), Observations((), torch.cat([X - 3, X + 3])))
     assert solver.stalled
     assert solver.reached.standing.finding is Finding.NO_MINIMUM
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_batches_of_any_size_give_the_same_estimates(kind: str) -> None:
+def test_batches_of_any_size_give_the_same_estimates(kind):
     values = []
     for size in (1, 13, 1000):
         model = poisson() if kind == "counts" else gamma()
@@ -248,7 +246,7 @@ def test_batches_of_any_size_give_the_same_estimates(kind: str) -> None:
 
 
 @pytest.mark.parametrize("taken", range(6))
-def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken: int) -> None:
+def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken):
     whole = poisson(3.0, -2.0)
     solved(whole, ROWS["counts"])
     model = poisson(3.0, -2.0)
@@ -271,7 +269,7 @@ def test_a_solver_goes_on_from_what_it_kept_bit_for_bit(taken: int) -> None:
     assert all(map(torch.equal, other.parameters(), whole.parameters()))
 
 
-def test_a_distribution_that_refuses_its_arguments_is_a_trial_that_failed() -> None:
+def test_a_distribution_that_refuses_its_arguments_is_a_trial_that_failed():
     class FreeScale(nn.Module):
         """A scale that nothing keeps above 0, and torch's own check of it."""
 
@@ -287,7 +285,7 @@ def test_a_distribution_that_refuses_its_arguments_is_a_trial_that_failed() -> N
     assert model.scale.item() == pytest.approx(X.square().mean().sqrt().item(), rel=1e-8)
 
 
-def test_a_slope_that_grows_without_end_has_run_off() -> None:
+def test_a_slope_that_grows_without_end_has_run_off():
     model = DistributionModel("torch.distributions.Bernoulli", {"logits": "a + b*x"}, coefficients={"a": 0.0, "b": 0.0})
     solver = solved(model, Observations((X,), (X > 0.1).double()))  # all ones lie above all zeros
     place, *_ = solver.reached.divergent()
@@ -296,12 +294,12 @@ def test_a_slope_that_grows_without_end_has_run_off() -> None:
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_a_far_start_is_not_taken_for_running_off(kind: str) -> None:
+def test_a_far_start_is_not_taken_for_running_off(kind):
     model = poisson(20.0, -10.0) if kind == "counts" else gamma(1e6, 1e-6)
     assert solved(model, ROWS[kind]).reached.divergent() == []
 
 
-def test_gradients_are_filled_for_whoever_looks() -> None:
+def test_gradients_are_filled_for_whoever_looks():
     model = poisson()
     solver = Newton(model.parameters())
     terms = LikelihoodTerms(model, NegativeLogLikelihood())

@@ -9,10 +9,9 @@ from torch.distributions import Normal
 from torch.optim import LBFGS, SGD
 
 from paramfit import FixedScale, InputError, ThermometerDataModule
-from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
+from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, SquaredError
 from paramfit.tasks import EstimationTask, MaximumLikelihood, ThermometerRegression
 from tests.own_module import OwnModule
-from tests.tasks.conftest import MakeTrainer
 
 Reduction = Literal["mean", "sum"]
 PENALTIES = [
@@ -44,9 +43,7 @@ def parameters(task: EstimationTask) -> list[float]:
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize(("l1", "l2"), PENALTIES)
 @pytest.mark.parametrize("kind", [SquaredError, AbsoluteError], ids=["squared", "absolute"])
-def test_batches_of_4_4_and_3_update_as_the_full_batch(
-    kind: type[SquaredError], reduction: Reduction, l1: float, l2: float, make_trainer: MakeTrainer
-) -> None:
+def test_batches_of_4_4_and_3_update_as_the_full_batch(kind, reduction, l1, l2, make_trainer):
     def task() -> ThermometerRegression:
         objective = kind(reduction=reduction, l1=l1, l2=l2)
         return ThermometerRegression(1.5, -2.0, objective, partial(SGD, lr=1e-3), dtype="float64")
@@ -62,9 +59,7 @@ def test_batches_of_4_4_and_3_update_as_the_full_batch(
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize(("l1", "l2"), PENALTIES)
-def test_one_accumulated_update_is_the_written_out_gradient(
-    reduction: Reduction, l1: float, l2: float, make_trainer: MakeTrainer
-) -> None:
+def test_one_accumulated_update_is_the_written_out_gradient(reduction, l1, l2, make_trainer):
     weight, bias, rate = 1.5, -2.0, 1e-3
     task = ThermometerRegression(
         weight, bias, SquaredError(reduction=reduction, l1=l1, l2=l2), partial(SGD, lr=rate), dtype="float64"
@@ -80,7 +75,7 @@ def test_one_accumulated_update_is_the_written_out_gradient(
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"], ids=["same-precision", "data-in-float32"])
-def test_likelihood_accumulates_as_the_full_batch(reduction: Reduction, dtype: str, make_trainer: MakeTrainer) -> None:
+def test_likelihood_accumulates_as_the_full_batch(reduction, dtype, make_trainer):
     def task() -> MaximumLikelihood:
         return MaximumLikelihood(NoisyLine(), NegativeLogLikelihood(reduction), partial(SGD, lr=1e-3))
 
@@ -94,9 +89,7 @@ def test_likelihood_accumulates_as_the_full_batch(reduction: Reduction, dtype: s
     "objective", [SquaredError(), SquaredError(reduction="sum"), SquaredError(l2=0.1)], ids=["mean", "sum", "penalised"]
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"], ids=["same-precision", "data-in-float32"])
-def test_a_line_search_over_accumulated_batches_is_that_over_the_full_batch(
-    objective: Objective, dtype: str, make_trainer: MakeTrainer
-) -> None:
+def test_a_line_search_over_accumulated_batches_is_that_over_the_full_batch(objective, dtype, make_trainer):
     # L-BFGS looks at loss and gradient at many points of one step: both must be those of all batches.
     def task() -> ThermometerRegression:
         optimizer = partial(LBFGS, line_search_fn="strong_wolfe", max_iter=6)
@@ -108,7 +101,7 @@ def test_a_line_search_over_accumulated_batches_is_that_over_the_full_batch(
     assert parameters(accumulated) == pytest.approx(parameters(full), rel=1e-9)
 
 
-def test_batches_left_over_at_the_end_of_an_epoch_make_an_update_of_their_own(make_trainer: MakeTrainer) -> None:
+def test_batches_left_over_at_the_end_of_an_epoch_make_an_update_of_their_own(make_trainer):
     task = ThermometerRegression(optimizer=partial(SGD, lr=1e-3), dtype="float64")
     data = thermometer(batch_size=4)
     make_trainer(2, accumulate_grad_batches=2).fit(task, datamodule=data)
@@ -124,7 +117,7 @@ def test_batches_left_over_at_the_end_of_an_epoch_make_an_update_of_their_own(ma
     assert task.updates == 4
 
 
-def test_accumulation_and_blocks_exclude_each_other(make_trainer: MakeTrainer) -> None:
+def test_accumulation_and_blocks_exclude_each_other(make_trainer):
     task = ThermometerRegression(updates_per_step=2)
     with pytest.raises(InputError, match=r"accumulate_grad_batches and updates_per_step exclude each other"):
         make_trainer(1, accumulate_grad_batches=2).fit(task, datamodule=thermometer(batch_size=4))

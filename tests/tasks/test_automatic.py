@@ -33,7 +33,7 @@ def fitted(task: LightningModule, epochs: int, **options: object) -> LightningMo
     ids=["SGD with momentum", "Adam", "LBFGS"],
 )
 @pytest.mark.parametrize("l2", [0.0, 0.1], ids=["no penalty", "penalty"])
-def test_blocks_change_nothing_but_the_number_of_steps(optimizer: partial[Optimizer], l2: float) -> None:
+def test_blocks_change_nothing_but_the_number_of_steps(optimizer, l2):
     def task(block: int) -> ThermometerRegression:
         return ThermometerRegression(objective=SquaredError(l2=l2), optimizer=optimizer, updates_per_step=block)
 
@@ -42,12 +42,12 @@ def test_blocks_change_nothing_but_the_number_of_steps(optimizer: partial[Optimi
         assert torch.equal(a, b)
 
 
-def test_the_hooks_of_a_step_are_called_once_for_a_block() -> None:
+def test_the_hooks_of_a_step_are_called_once_for_a_block():
     task = fitted(CountingTask(updates_per_step=10), 3)
     assert (task.hooks, task.updates) == (3, 30)
 
 
-def test_clipping_reaches_every_update_of_a_block() -> None:
+def test_clipping_reaches_every_update_of_a_block():
     one_by_one = fitted(ThermometerRegression(), 12, gradient_clip_val=1.0)
     in_blocks = fitted(ThermometerRegression(updates_per_step=4), 3, gradient_clip_val=1.0)
     free = fitted(ThermometerRegression(updates_per_step=4), 3)

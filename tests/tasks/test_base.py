@@ -24,7 +24,6 @@ from paramfit.tasks import (
     ThermometerRegression,
 )
 from tests.own_module import OwnModule
-from tests.tasks.conftest import MakeTrainer
 
 # A user's own likelihood: a line with normal errors of unknown size.
 NoisyLine = partial(
@@ -67,9 +66,7 @@ def values(task: EstimationTask) -> list[float]:
 
 
 @every_task
-def test_blocks_make_the_same_updates_as_single_steps(
-    make_task: MakeTask, make_data: MakeData, make_trainer: MakeTrainer
-) -> None:
+def test_blocks_make_the_same_updates_as_single_steps(make_task, make_data, make_trainer):
     in_blocks, one_by_one = make_task(optimizer=slow_sgd, updates_per_step=4), make_task(optimizer=slow_sgd)
     blocks, steps = make_trainer(3), make_trainer(12)
     blocks.fit(in_blocks, datamodule=make_data())
@@ -91,9 +88,7 @@ def test_blocks_make_the_same_updates_as_single_steps(
         pytest.param(ThermometerRegression(optimizer=partial(SGD, lr=1e-2), updates_per_step=100), id="automatic"),
     ],
 )
-def test_a_block_ends_after_the_first_loss_that_is_not_finite(
-    task: EstimationTask, make_trainer: MakeTrainer, golden_descent: dict[str, Any]
-) -> None:
+def test_a_block_ends_after_the_first_loss_that_is_not_finite(task, make_trainer, golden_descent):
     make_trainer(1).fit(task, datamodule=ThermometerDataModule())
     published = next(run for run in golden_descent["runs"] if run["name"] == "diverging")
     assert task.updates == next(int(update) for update, loss in published["loss"].items() if loss == "inf")
@@ -111,9 +106,7 @@ class RatesUsed(Callback):
 @every_task
 @pytest.mark.parametrize("updates_per_step", [1, 3], ids=["single", "blocks"])
 @pytest.mark.parametrize("batch_size", [None, 20], ids=["full-batch", "mini-batches"])
-def test_a_scheduler_steps_once_per_training_step(
-    make_task: MakeTask, make_data: MakeData, make_trainer: MakeTrainer, updates_per_step: int, batch_size: int | None
-) -> None:
+def test_a_scheduler_steps_once_per_training_step(make_task, make_data, make_trainer, updates_per_step, batch_size):
     task = make_task(
         optimizer=slow_sgd, scheduler=partial(StepLR, step_size=2, gamma=0.5), updates_per_step=updates_per_step
     )
@@ -123,7 +116,7 @@ def test_a_scheduler_steps_once_per_training_step(
 
 
 @pytest.mark.parametrize("make_task", [ThermometerRegression, TASKS[-1].values[0]], ids=["automatic", "hand-written"])
-def test_the_scheduled_rate_is_the_one_the_updates_use(make_task: MakeTask, make_trainer: MakeTrainer) -> None:
+def test_the_scheduled_rate_is_the_one_the_updates_use(make_task, make_trainer):
     task = make_task(
         optimizer=partial(SGD, lr=1e-2), scheduler=partial(StepLR, step_size=1, gamma=0.5), updates_per_step=2
     )
@@ -156,7 +149,7 @@ class WatchesGradients(LinearModel):
 
 
 @pytest.mark.parametrize("command", ["validate", "test", "predict"])
-def test_evaluation_tracks_no_gradients(command: str, make_trainer: MakeTrainer) -> None:
+def test_evaluation_tracks_no_gradients(command, make_trainer):
     model = WatchesGradients()
     getattr(make_trainer(), command)(Regression(model), datamodule=thermometer(validation_fraction=0.2))
     assert model.tracked == {True: set(), False: {False}}
@@ -164,26 +157,24 @@ def test_evaluation_tracks_no_gradients(command: str, make_trainer: MakeTrainer)
 
 @every_task
 @pytest.mark.parametrize("rate", [0.0, -1.0])
-def test_a_learning_rate_that_is_not_positive_is_refused(
-    make_task: MakeTask, make_data: MakeData, make_trainer: MakeTrainer, rate: float
-) -> None:
+def test_a_learning_rate_that_is_not_positive_is_refused(make_task, make_data, make_trainer, rate):
     with pytest.raises(InputError, match=r"model\.optimizer.*(above 0|[Ii]nvalid learning rate)"):
         make_trainer().fit(make_task(optimizer=partial(SGD, lr=rate)), datamodule=make_data())
 
 
 @every_task
-def test_a_block_without_updates_is_refused(make_task: MakeTask, make_data: MakeData) -> None:
+def test_a_block_without_updates_is_refused(make_task, make_data):
     del make_data
     with pytest.raises(InputError, match="updates_per_step"):
         make_task(updates_per_step=0)
 
 
-def test_a_model_without_trainable_parameters_is_refused() -> None:
+def test_a_model_without_trainable_parameters_is_refused():
     with pytest.raises(InputError, match="Identity has no trainable parameter"):
         Regression(nn.Identity())
 
 
-def test_a_parameter_that_is_held_fixed_stays_where_it_is(make_trainer: MakeTrainer) -> None:
+def test_a_parameter_that_is_held_fixed_stays_where_it_is(make_trainer):
     model = LinearModel(weight=5.0, bias=-17.0)
     model.weight.requires_grad_(False)
     task = Regression(model)

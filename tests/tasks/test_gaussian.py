@@ -8,10 +8,9 @@ import torch
 from torch.optim import SGD
 
 from paramfit import GaussianDataModule, GaussianLocation, InputError, NegativeLogLikelihood
-from tests.tasks.conftest import MakeTrainer
 
 
-def test_descent_follows_the_closed_form(make_trainer: MakeTrainer) -> None:
+def test_descent_follows_the_closed_form(make_trainer):
     n, rate, scale = 500, 1e-4, 2.0
     task = GaussianLocation(location=1.0, scale=scale, optimizer=partial(SGD, lr=rate), updates_per_step=10)
     data = GaussianDataModule(n_obs=n, scale=scale)
@@ -21,7 +20,7 @@ def test_descent_follows_the_closed_form(make_trainer: MakeTrainer) -> None:
     assert task.model.location.item() == pytest.approx(mean + (1.0 - mean) * left, rel=1e-12)
 
 
-def test_a_mean_objective_descends_n_times_slower(make_trainer: MakeTrainer) -> None:
+def test_a_mean_objective_descends_n_times_slower(make_trainer):
     data = GaussianDataModule(n_obs=100)
     by_sum = GaussianLocation(optimizer=partial(SGD, lr=1e-3))
     by_mean = GaussianLocation(objective=NegativeLogLikelihood("mean"), optimizer=partial(SGD, lr=1e-1))
@@ -30,7 +29,7 @@ def test_a_mean_objective_descends_n_times_slower(make_trainer: MakeTrainer) -> 
     assert by_mean.model.location.item() == pytest.approx(by_sum.model.location.item(), rel=1e-12)
 
 
-def test_a_loaded_task_is_the_saved_one(make_trainer: MakeTrainer) -> None:
+def test_a_loaded_task_is_the_saved_one(make_trainer):
     task = GaussianLocation(location=3.0, scale=2.0, updates_per_step=4)
     trainer = make_trainer(2)
     trainer.fit(task, datamodule=GaussianDataModule(n_obs=20))
@@ -41,6 +40,6 @@ def test_a_loaded_task_is_the_saved_one(make_trainer: MakeTrainer) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0])
-def test_a_scale_that_is_not_positive_is_refused(scale: float) -> None:
+def test_a_scale_that_is_not_positive_is_refused(scale):
     with pytest.raises(InputError, match="scale"):
         GaussianLocation(scale=scale)

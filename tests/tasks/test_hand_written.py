@@ -17,7 +17,6 @@ from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule,
 from paramfit.models import DistributionModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.tasks import HandWrittenDescent, MaximumLikelihood
-from tests.tasks.conftest import MakeTrainer
 
 
 def thermometer(**options: Any) -> ThermometerDataModule:
@@ -33,9 +32,7 @@ def thermometer(**options: Any) -> ThermometerDataModule:
         pytest.param({"precision": "16-true"}, r"trainer\.precision", id="16-true"),
     ],
 )
-def test_what_only_lightnings_backward_pass_can_do_is_refused(
-    options: dict[str, Any], named: str, make_trainer: MakeTrainer
-) -> None:
+def test_what_only_lightnings_backward_pass_can_do_is_refused(options, named, make_trainer):
     # Lightning itself refuses the first two; the command line gives both exceptions exit code 2.
     with pytest.raises((InputError, MisconfigurationException), match=named):
         make_trainer(1, **options).fit(HandWrittenDescent(LinearModel(), AnalyticGradient()), datamodule=thermometer())
@@ -44,7 +41,7 @@ def test_what_only_lightnings_backward_pass_can_do_is_refused(
 @pytest.mark.parametrize(
     "rule", [AnalyticGradient(), AutogradGradient(), NumericalGradient(0.1)], ids=["analytic", "autograd", "numerical"]
 )
-def test_every_rule_takes_the_written_out_path(rule: GradientRule, make_trainer: MakeTrainer) -> None:
+def test_every_rule_takes_the_written_out_path(rule, make_trainer):
     model = LinearModel(dtype="float64")
     data = thermometer(dtype="float64")
     make_trainer(10).fit(HandWrittenDescent(model, rule, optimizer=partial(GradientDescent, lr=1e-2)), datamodule=data)
@@ -61,9 +58,7 @@ def test_every_rule_takes_the_written_out_path(rule: GradientRule, make_trainer:
 
 
 @pytest.mark.parametrize("make", [SGD, Adam], ids=["SGD", "Adam"])
-def test_a_torch_optimizer_may_use_the_hand_made_gradient(
-    make: type[torch.optim.Optimizer], make_trainer: MakeTrainer
-) -> None:
+def test_a_torch_optimizer_may_use_the_hand_made_gradient(make, make_trainer):
     model = LinearModel(dtype="float64")
     data = thermometer(dtype="float64")
     task = HandWrittenDescent(model, AnalyticGradient(), optimizer=partial(make, lr=1e-2), updates_per_step=5)
@@ -146,13 +141,13 @@ def by_hand(model: DistributionModel, rule: GradientRule) -> HandWrittenDescent:
 
 @pytest.mark.parametrize("descent", DESCENTS)
 @pytest.mark.parametrize("kind", LIKELIHOODS)
-def test_every_rule_takes_the_path_of_the_closed_form(kind: str, descent: str, make_trainer: MakeTrainer) -> None:
+def test_every_rule_takes_the_path_of_the_closed_form(kind, descent, make_trainer):
     (make, data, path), (task, tolerance) = LIKELIHOODS[kind], DESCENTS[descent]
     model = make()
     make_trainer(2).fit(task(model), datamodule=data)
     assert [parameter.item() for parameter in model.parameters()] == pytest.approx(path, rel=tolerance)
 
 
-def test_a_distribution_needs_a_likelihood(make_trainer: MakeTrainer) -> None:
+def test_a_distribution_needs_a_likelihood(make_trainer):
     with pytest.raises(InputError, match="NegativeLogLikelihood"):
         make_trainer(1).fit(HandWrittenDescent(gamma(), AnalyticGradient()), datamodule=Drawn(WAITING))

@@ -1,6 +1,5 @@
 """Least squares under a Trainer."""
 
-from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +15,7 @@ from scipy.optimize import curve_fit
 from torch import Tensor, nn
 
 from paramfit import AnalyticGradient, EstimationDataModule, InputError, LevenbergMarquardt, Observations, Standardize
-from paramfit.callbacks import (
-    FitHistory,
-    FitReport,
-)
+from paramfit.callbacks import FitHistory, FitReport
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.facts import Status
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
@@ -27,7 +23,6 @@ from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood
 from paramfit.tasks import HandWrittenDescent, LeastSquares, Regression
 from tests.callbacks.conftest import events_of
 from tests.own_module import OwnModule
-from tests.tasks.conftest import MakeTrainer
 from tests.tasks.interrupted import SignalAt, assert_same, fitted
 
 ROWS = 23
@@ -97,9 +92,7 @@ EACH_BATCHING = pytest.mark.parametrize(
 
 @EACH_MODEL
 @EACH_BATCHING
-def test_batches_of_any_size_reach_scipys_estimates(
-    make: Callable[[], FormulaModel], batching: dict[str, Any], make_trainer: MakeTrainer
-) -> None:
+def test_batches_of_any_size_reach_scipys_estimates(make, batching, make_trainer):
     task = LeastSquares(make())
     make_trainer(200).fit(task, datamodule=InMemory(**batching))
     assert task.stop.status is Status.CONVERGED
@@ -107,9 +100,7 @@ def test_batches_of_any_size_reach_scipys_estimates(
 
 
 @pytest.mark.parametrize("batching", [{}, {"batch_size": 4, "shuffle": True}], ids=["whole", "batches"])
-def test_a_linear_model_is_solved_in_one_update_of_one_epoch(
-    batching: dict[str, Any], make_trainer: MakeTrainer
-) -> None:
+def test_a_linear_model_is_solved_in_one_update_of_one_epoch(batching, make_trainer):
     task, trainer = LeastSquares(PolynomialModel(degree=2)), make_trainer(100)
     trainer.fit(task, datamodule=InMemory(**batching))
     x, y = rows()
@@ -119,14 +110,14 @@ def test_a_linear_model_is_solved_in_one_update_of_one_epoch(
     assert task.stop.status is Status.CONVERGED
 
 
-def test_normalised_inputs_reach_the_same_curve(make_trainer: MakeTrainer) -> None:
+def test_normalised_inputs_reach_the_same_curve(make_trainer):
     task, data = LeastSquares(LinearModel()), InMemory(normalization=Standardize())
     make_trainer(5).fit(task, datamodule=data)
     slope, level = np.polyfit(*rows(), 1)
     assert task.model(*data.every.inputs).detach().numpy() == pytest.approx(slope * rows()[0] + level, rel=1e-10)
 
 
-def test_known_errors_weigh_the_rows(make_trainer: MakeTrainer) -> None:
+def test_known_errors_weigh_the_rows(make_trainer):
     x, y = rows()
     sigma = np.linspace(0.01, 1, ROWS)
     observations = Observations((torch.from_numpy(x),), torch.from_numpy(y), torch.from_numpy(sigma))
@@ -136,7 +127,7 @@ def test_known_errors_weigh_the_rows(make_trainer: MakeTrainer) -> None:
     assert natural(task.model) == pytest.approx(expected, rel=1e-8)
 
 
-def test_a_model_of_ones_own_with_parameters_of_any_shape_is_fitted(make_trainer: MakeTrainer) -> None:
+def test_a_model_of_ones_own_with_parameters_of_any_shape_is_fitted(make_trainer):
     task = LeastSquares(Curve())
     make_trainer(200).fit(task, datamodule=InMemory(batch_size=4))
     expected, _ = curve_fit(
@@ -148,7 +139,7 @@ def test_a_model_of_ones_own_with_parameters_of_any_shape_is_fitted(make_trainer
     assert task.model.height.shape == (2, 1)
 
 
-def test_every_update_of_a_projected_model_is_recorded(make_trainer: MakeTrainer, tmp_path: Path) -> None:
+def test_every_update_of_a_projected_model_is_recorded(make_trainer, tmp_path):
     logger = TensorBoardLogger(tmp_path, name="", version="run", default_hp_metric=False)
     task = LeastSquares(formula())
     make_trainer(200, logger=logger, callbacks=[FitHistory()]).fit(task, datamodule=InMemory())
@@ -163,7 +154,7 @@ def test_every_update_of_a_projected_model_is_recorded(make_trainer: MakeTrainer
         assert events.Scalars(f"parameter/{name}")[-1].value == pytest.approx(expected, rel=1e-6)
 
 
-def test_rows_held_out_take_no_part_and_are_measured(make_trainer: MakeTrainer) -> None:
+def test_rows_held_out_take_no_part_and_are_measured(make_trainer):
     held_out = [3, 11, 20]
     task, data = LeastSquares(formula()), InMemory(validation_indices=held_out, batch_size=7)
     trainer = make_trainer(200)
@@ -189,7 +180,7 @@ class Gradients(Callback):
         self.records.append(([parameter.detach().clone() for parameter in parameters], gradients))
 
 
-def test_the_gradient_after_an_update_is_that_of_the_mean_loss(make_trainer: MakeTrainer) -> None:
+def test_the_gradient_after_an_update_is_that_of_the_mean_loss(make_trainer):
     task, data, watcher = LeastSquares(bounded()), InMemory(), Gradients()
     make_trainer(4, callbacks=[watcher]).fit(task, datamodule=data)
     assert len(watcher.records) == 4
@@ -226,7 +217,7 @@ STEPWISE = [kind for kind in TASKS if kind != "linear"]
         *((kind, batch) for kind in STEPWISE for batch in (3, 4, 6)),
     ],
 )
-def test_a_signal_at_any_batch_then_resumed_gives_the_same_bits(kind: str, batch: int, tmp_path: Path) -> None:
+def test_a_signal_at_any_batch_then_resumed_gives_the_same_bits(kind, batch, tmp_path):
     whole, _ = run(TASKS[kind](), tmp_path)
     stopped, checkpoint = run(TASKS[kind](), tmp_path, SignalAt(batch))
     assert stopped.updates < whole.updates
@@ -236,7 +227,7 @@ def test_a_signal_at_any_batch_then_resumed_gives_the_same_bits(kind: str, batch
 
 @pytest.mark.parametrize("kind", STEPWISE)
 @pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_a_shorter_fit_prolonged_gives_the_same_bits(kind: str, epochs: int, tmp_path: Path) -> None:
+def test_a_shorter_fit_prolonged_gives_the_same_bits(kind, epochs, tmp_path):
     whole, _ = run(TASKS[kind](), tmp_path)
     short, checkpoint = run(TASKS[kind](), tmp_path, max_epochs=epochs)
     assert short.stop is None
@@ -244,13 +235,13 @@ def test_a_shorter_fit_prolonged_gives_the_same_bits(kind: str, epochs: int, tmp
     assert_same(resumed, whole)
 
 
-def test_a_converged_fit_resumed_stays_where_it_is(tmp_path: Path) -> None:
+def test_a_converged_fit_resumed_stays_where_it_is(tmp_path):
     whole, checkpoint = run(TASKS["bounded"](), tmp_path)
     resumed, _ = run(TASKS["bounded"](), tmp_path, resume=checkpoint)
     assert_same(resumed, whole)
 
 
-def test_a_checkpoint_with_other_tolerances_is_not_resumed(tmp_path: Path) -> None:
+def test_a_checkpoint_with_other_tolerances_is_not_resumed(tmp_path):
     _, checkpoint = run(TASKS["bounded"](), tmp_path, max_epochs=1)
     other = LeastSquares(bounded(), optimizer=partial(LevenbergMarquardt, damping=1.0))
     with pytest.raises(InputError, match=r"model\.optimizer\.damping"):
@@ -266,7 +257,7 @@ Jagged = partial(
 )
 
 
-def test_a_fit_without_a_way_down_is_stalled(make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fit_without_a_way_down_is_stalled(make_trainer, capsys):
     report = FitReport()
     task = LeastSquares(Jagged())
     make_trainer(1000, callbacks=[report]).fit(task, datamodule=InMemory())
@@ -290,13 +281,13 @@ def test_a_fit_without_a_way_down_is_stalled(make_trainer: MakeTrainer, capsys: 
     ],
     ids=["absolute error", "likelihood", "l2", "l1", "nothing to estimate"],
 )
-def test_what_least_squares_cannot_solve_is_refused(make: Callable[[], LeastSquares], named: str) -> None:
+def test_what_least_squares_cannot_solve_is_refused(make, named):
     with pytest.raises(InputError, match=named):
         make()
 
 
 @pytest.mark.parametrize("batch_size", [None, 2], ids=["whole", "batches"])
-def test_a_start_that_is_not_finite_names_a_row(batch_size: int | None, make_trainer: MakeTrainer) -> None:
+def test_a_start_that_is_not_finite_names_a_row(batch_size, make_trainer):
     x = torch.tensor([1.0, 2.0, 3.0, -4.0, 5.0], dtype=torch.float64)
     task = LeastSquares(FormulaModel("b1 + log(b2 * x)", ["x"], {"b1": 0.0, "b2": 1.0}))
     data = InMemory(Observations((x,), torch.ones(5, dtype=torch.float64)), batch_size=batch_size)
@@ -312,14 +303,12 @@ def test_a_start_that_is_not_finite_names_a_row(batch_size: int | None, make_tra
     ],
     ids=["Regression", "HandWrittenDescent"],
 )
-def test_the_solver_is_refused_where_updates_come_from_a_gradient(
-    make: Callable[[], Regression | HandWrittenDescent], make_trainer: MakeTrainer
-) -> None:
+def test_the_solver_is_refused_where_updates_come_from_a_gradient(make, make_trainer):
     with pytest.raises(InputError, match="any torch optimizer but LevenbergMarquardt"):
         make_trainer(1).fit(make(), datamodule=ThermometerDataModule(dtype="float64"))
 
 
-def test_held_out_rows_within_the_band_are_counted(make_trainer: MakeTrainer) -> None:
+def test_held_out_rows_within_the_band_are_counted(make_trainer):
     task, data, trainer = LeastSquares(formula()), InMemory(validation_fraction=0.4, seed=1), make_trainer(200)
     trainer.fit(task, datamodule=data)
     (tested,) = trainer.test(task, datamodule=data, verbose=False)

@@ -67,19 +67,19 @@ def fitted(model: nn.Module, data: EstimationDataModule, make_trainer: MakeTrain
     return model()
 
 
-def test_location_and_scale_are_the_samples_own(make_trainer: MakeTrainer) -> None:
+def test_location_and_scale_are_the_samples_own(make_trainer):
     data = GaussianDataModule(n_obs=200, true_location=3.0, scale=2.0)
     actual = fitted(LocationAndScale(), data, make_trainer)
     assert actual.mean.item() == pytest.approx(np.mean(data.raw.target.numpy()), rel=1e-7)
     assert actual.stddev.item() == pytest.approx(np.std(data.raw.target.numpy()), rel=1e-7)
 
 
-def test_rate_of_counts_is_their_mean(make_trainer: MakeTrainer) -> None:
+def test_rate_of_counts_is_their_mean(make_trainer):
     counts = np.random.default_rng(0).poisson(4.2, size=100)
     assert fitted(Counts(), Drawn(counts), make_trainer).mean.item() == pytest.approx(counts.mean(), rel=1e-5)
 
 
-def test_gamma_agrees_with_scipy(make_trainer: MakeTrainer) -> None:
+def test_gamma_agrees_with_scipy(make_trainer):
     waiting = np.random.default_rng(0).gamma(2.5, 0.5, size=100)
     actual = fitted(Waiting(), Drawn(waiting), make_trainer)
     shape, _, scale = stats.gamma.fit(waiting, floc=0)
@@ -138,9 +138,7 @@ def assert_near(actual: FitResult, expected: FitResult, errors: float) -> None:
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize(("model", "data"), CASES.values(), ids=CASES)
-def test_any_torch_optimizer_ends_where_newton_does(
-    kind: str, model: Callable[[], DistributionModel], data: Callable[[], Drawn], make_trainer: MakeTrainer
-) -> None:
+def test_any_torch_optimizer_ends_where_newton_does(kind, model, data, make_trainer):
     optimizer, epochs, block = OPTIMIZERS[kind]
     task = MaximumLikelihood(model(), optimizer=optimizer, updates_per_step=block)
     result = reported(task, data(), make_trainer, epochs)
@@ -150,7 +148,7 @@ def test_any_torch_optimizer_ends_where_newton_does(
     assert_near(result, fit(model(), (*rows.inputs, rows.target)), 1e-5)
 
 
-def test_a_closure_that_is_evaluated_often_sees_the_loss_at_each_trial(make_trainer: MakeTrainer) -> None:
+def test_a_closure_that_is_evaluated_often_sees_the_loss_at_each_trial(make_trainer):
     visited: list[tuple[float, float, float]] = []
 
     class Watched(LBFGS):
@@ -175,7 +173,7 @@ def test_a_closure_that_is_evaluated_often_sees_the_loss_at_each_trial(make_trai
         assert slope == pytest.approx(3 * math.exp(log_rate) - 9, rel=1e-10, abs=1e-12)
 
 
-def test_a_penalty_is_for_descent_and_not_for_newton(make_trainer: MakeTrainer) -> None:
+def test_a_penalty_is_for_descent_and_not_for_newton(make_trainer):
     objective = NegativeLogLikelihood(l2=3.0)
     with pytest.raises(InputError, match="penalty"):
         MaximumLikelihood(poisson(), objective)
@@ -200,7 +198,7 @@ class Gradients(Callback):
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_the_gradient_after_an_update_of_newton_is_that_of_the_loss(reduction: str, make_trainer: MakeTrainer) -> None:
+def test_the_gradient_after_an_update_of_newton_is_that_of_the_loss(reduction, make_trainer):
     watcher = Gradients()
     task = MaximumLikelihood(poisson(), NegativeLogLikelihood(reduction))
     make_trainer(4, callbacks=[watcher]).fit(task, datamodule=counted())
@@ -210,7 +208,7 @@ def test_the_gradient_after_an_update_of_newton_is_that_of_the_loss(reduction: s
         assert gradients == pytest.approx([residual.sum(), (residual * X).sum()], rel=1e-7, abs=1e-9)
 
 
-def test_newton_makes_no_blocks(make_trainer: MakeTrainer) -> None:
+def test_newton_makes_no_blocks(make_trainer):
     with pytest.raises(InputError, match="updates_per_step: Newton's method makes one"):
         make_trainer(1).fit(MaximumLikelihood(poisson(), updates_per_step=3), datamodule=counted())
 
@@ -227,9 +225,7 @@ def line_with_a_free_scale() -> DistributionModel:
 @pytest.mark.parametrize(
     "model", [line_with_a_free_scale, gamma, lambda: LocationAndScale()], ids=["out of its space", "gamma", "a module"]
 )
-def test_a_descent_that_is_too_fast_has_diverged(
-    model: Callable[[], nn.Module], watched: bool, make_trainer: MakeTrainer
-) -> None:
+def test_a_descent_that_is_too_fast_has_diverged(model, watched, make_trainer):
     report = FitReport(enabled=False)
     task = MaximumLikelihood(model(), optimizer=partial(SGD, lr=10.0))
     watchers = [Doctor(), DivergenceDetection(enabled=watched), report]
@@ -238,13 +234,13 @@ def test_a_descent_that_is_too_fast_has_diverged(
     assert all(estimate.standard_error is None for estimate in report.result.parameters.values())
 
 
-def test_newton_does_not_leave_the_parameter_space(make_trainer: MakeTrainer) -> None:
+def test_newton_does_not_leave_the_parameter_space(make_trainer):
     result = reported(MaximumLikelihood(line_with_a_free_scale()), waiting(), make_trainer, 60)
     assert result.status == "converged"
     assert abs(result.parameters["s"].estimate) == pytest.approx(WAITING.std(), rel=1e-8)
 
 
-def test_what_newton_cannot_hold_has_not_converged(make_trainer: MakeTrainer) -> None:
+def test_what_newton_cannot_hold_has_not_converged(make_trainer):
     model = DistributionModel("torch.distributions.Bernoulli", {"logits": "a + b*x"}, coefficients={"a": 0.0, "b": 0.0})
     result = reported(MaximumLikelihood(model), Drawn((X > 0.7).astype(float), X), make_trainer, 100)
     assert result.status == "stalled"

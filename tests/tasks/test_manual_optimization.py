@@ -31,7 +31,7 @@ def trainer(**options: Any) -> Trainer:
         ("precision", "16-true"),
     ],
 )
-def test_an_option_that_is_on_is_refused_with_what_to_do_instead(option: str, value: Any) -> None:
+def test_an_option_that_is_on_is_refused_with_what_to_do_instead(option, value):
     with pytest.raises(InputError) as refused:
         refuse_automatic_options(trainer(**{option: value}), "descent by hand knows", INSTEAD)
     assert str(refused.value) == f"trainer.{option}: descent by hand knows nothing of it; {INSTEAD[option]}"
@@ -42,5 +42,5 @@ def test_an_option_that_is_on_is_refused_with_what_to_do_instead(option: str, va
     [{}, {"gradient_clip_val": 0.0}, {"precision": "64-true"}, {"accumulate_grad_batches": 1}],
     ids=["nothing", "clipping at 0", "double precision", "one batch"],
 )
-def test_what_is_off_is_let_through(options: dict[str, Any]) -> None:
+def test_what_is_off_is_let_through(options):
     refuse_automatic_options(trainer(**options), "nobody knows", {})

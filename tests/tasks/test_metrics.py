@@ -10,7 +10,6 @@ from scipy import stats
 from paramfit import FixedScale, GaussianDataModule, GaussianLocation, ThermometerDataModule, ThermometerRegression
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, SquaredError
 from paramfit.tasks.metrics import HeldOutMetrics
-from tests.tasks.conftest import MakeTrainer
 
 
 def held_out(**options: Any) -> ThermometerDataModule:
@@ -22,7 +21,7 @@ def held_out(**options: Any) -> ThermometerDataModule:
 
 
 @pytest.mark.parametrize("command", ["validate", "test"])
-def test_regression_metrics_agree_with_numpy_in_float64(command: str, make_trainer: MakeTrainer) -> None:
+def test_regression_metrics_agree_with_numpy_in_float64(command, make_trainer):
     data = held_out()
     task = ThermometerRegression(5.1, -16.0, dtype="float64")
     (actual,) = getattr(make_trainer(), command)(task, datamodule=data, verbose=False)
@@ -35,7 +34,7 @@ def test_regression_metrics_agree_with_numpy_in_float64(command: str, make_train
     }
 
 
-def test_metrics_during_a_fit_are_those_of_the_parameters_at_that_time(make_trainer: MakeTrainer) -> None:
+def test_metrics_during_a_fit_are_those_of_the_parameters_at_that_time(make_trainer):
     data = held_out()
     task = ThermometerRegression(dtype="float64")
     trainer = make_trainer(3)
@@ -47,7 +46,7 @@ def test_metrics_during_a_fit_are_those_of_the_parameters_at_that_time(make_trai
     assert actual.item() == pytest.approx(np.mean(residual**2), rel=1e-14)
 
 
-def test_likelihood_metric_is_the_mean_and_the_loss_the_objective(make_trainer: MakeTrainer) -> None:
+def test_likelihood_metric_is_the_mean_and_the_loss_the_objective(make_trainer):
     data = GaussianDataModule(n_obs=200, validation_fraction=0.3)
     (measured,) = make_trainer().validate(GaussianLocation(0.25, scale=2.0), datamodule=data, verbose=False)
     densities = -stats.norm(0.25, 2.0).logpdf(data.validation.target.numpy())
@@ -57,7 +56,7 @@ def test_likelihood_metric_is_the_mean_and_the_loss_the_objective(make_trainer: 
     }
 
 
-def test_digits_that_float32_cannot_hold_are_kept() -> None:
+def test_digits_that_float32_cannot_hold_are_kept():
     # Targets of 1e8 with errors of 1: in float32 neighbouring numbers are 8 apart there.
     target = torch.full((4,), 1e8, dtype=torch.float64)
     metrics = HeldOutMetrics(SquaredError())
@@ -67,7 +66,7 @@ def test_digits_that_float32_cannot_hold_are_kept() -> None:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_unequal_batches_give_what_all_rows_at_once_give(reduction: str) -> None:
+def test_unequal_batches_give_what_all_rows_at_once_give(reduction):
     generator = np.random.default_rng(0)
     prediction, target = (torch.from_numpy(generator.normal(size=11)) for _ in range(2))
     metrics = HeldOutMetrics(AbsoluteError(reduction))  # type: ignore[arg-type]
@@ -80,7 +79,7 @@ def test_unequal_batches_give_what_all_rows_at_once_give(reduction: str) -> None
     assert measured["mse"].item() == pytest.approx(np.mean(errors**2), rel=1e-14)
 
 
-def test_nothing_is_carried_over_to_the_next_evaluation() -> None:
+def test_nothing_is_carried_over_to_the_next_evaluation():
     metrics = HeldOutMetrics(SquaredError())
     metrics.update(torch.tensor([100.0]), torch.tensor([0.0]))
     metrics.compute()
@@ -88,21 +87,21 @@ def test_nothing_is_carried_over_to_the_next_evaluation() -> None:
     assert {name: value.item() for name, value in metrics.compute().items()} == {"loss": 4.0, "mse": 4.0, "mae": 2.0}
 
 
-def test_regression_nan_stays_nan() -> None:
+def test_regression_nan_stays_nan():
     metrics = HeldOutMetrics(SquaredError())
     metrics.update(torch.tensor([1.0, float("nan")]), torch.tensor([1.0, 2.0]))
     metrics.update(torch.tensor([1.0]), torch.tensor([1.0]))
     assert all(bool(value.isnan()) for value in metrics.compute().values())
 
 
-def test_likelihood_nan_stays_nan() -> None:
+def test_likelihood_nan_stays_nan():
     location = torch.tensor([0.0, float("nan")])
     metrics = HeldOutMetrics(NegativeLogLikelihood())
     metrics.update(torch.distributions.Normal(location, 1.0, validate_args=False), torch.tensor([1.0, 2.0]))
     assert all(bool(value.isnan()) for value in metrics.compute().values())
 
 
-def test_the_penalty_is_no_part_of_a_held_out_loss(make_trainer: MakeTrainer) -> None:
+def test_the_penalty_is_no_part_of_a_held_out_loss(make_trainer):
     (plain,) = make_trainer().validate(ThermometerRegression(2.0), datamodule=held_out(), verbose=False)
     (penalised,) = make_trainer().validate(
         ThermometerRegression(2.0, objective=SquaredError(l2=10.0)), datamodule=held_out(), verbose=False

@@ -57,7 +57,7 @@ DIFFERENT = {
 
 
 @pytest.mark.parametrize("case", DIFFERENT)
-def test_a_model_that_decodes_the_numbers_otherwise_is_refused(case: str) -> None:
+def test_a_model_that_decodes_the_numbers_otherwise_is_refused(case):
     before, now, words = DIFFERENT[case]
     with pytest.raises(InputError, match=words):
         check_identity(described(before), now)
@@ -65,12 +65,12 @@ def test_a_model_that_decodes_the_numbers_otherwise_is_refused(case: str) -> Non
     check_identity(described(now), now)
 
 
-def test_starts_units_and_spaces_may_differ() -> None:
+def test_starts_units_and_spaces_may_differ():
     before = enzyme({**LOWER, "unit": "mM"})
     check_identity(described(before), enzyme({"start": 7.0, "lower": 0.0}, "v*s/(km+s+i)"))
 
 
-def test_of_a_module_its_class_is_known_wherever_a_script_holds_it() -> None:
+def test_of_a_module_its_class_is_known_wherever_a_script_holds_it():
     description = described(nn.Linear(1, 1))
     assert {key: value for key, value in description.items() if value} == {"class": "torch.nn.modules.linear.Linear"}
     check_identity({"class": "__main__.Linear"}, nn.Linear(1, 1))

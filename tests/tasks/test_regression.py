@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.optim import LBFGS
 
 from paramfit import EstimationDataModule, FixedScale, InputError, Observations, Regression, ThermometerDataModule
-from tests.tasks.conftest import MakeTrainer
 
 
 class Parabola(nn.Module):
@@ -57,7 +56,7 @@ def converging() -> Any:
     return partial(LBFGS, line_search_fn="strong_wolfe", tolerance_grad=1e-10, max_iter=50)
 
 
-def test_a_users_module_with_a_vector_parameter_is_fitted(make_trainer: MakeTrainer) -> None:
+def test_a_users_module_with_a_vector_parameter_is_fitted(make_trainer):
     model = Parabola()
     data = ThermometerDataModule(normalization=FixedScale(0.01), dtype="float64")
     make_trainer(5).fit(Regression(model, optimizer=converging()), datamodule=data)
@@ -65,7 +64,7 @@ def test_a_users_module_with_a_vector_parameter_is_fitted(make_trainer: MakeTrai
     assert model.coefficients.tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_users_module_of_two_inputs_is_fitted(make_trainer: MakeTrainer) -> None:
+def test_a_users_module_of_two_inputs_is_fitted(make_trainer):
     model, data = Plane(), Points()
     make_trainer(3).fit(Regression(model, optimizer=converging()), datamodule=data)
     design = np.column_stack([*(column.numpy() for column in data.raw.inputs), np.ones(30)])
@@ -75,16 +74,14 @@ def test_a_users_module_of_two_inputs_is_fitted(make_trainer: MakeTrainer) -> No
 
 @pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
 @pytest.mark.parametrize("batch_size", [None, 4], ids=["full-batch", "mini-batches"])
-def test_a_column_of_predictions_is_refused_naming_both_shapes(
-    command: str, batch_size: int | None, make_trainer: MakeTrainer
-) -> None:
+def test_a_column_of_predictions_is_refused_naming_both_shapes(command, batch_size, make_trainer):
     data = ThermometerDataModule(batch_size=batch_size)
     n = 4 if batch_size and command == "fit" else 11
     with pytest.raises(InputError, match=rf"\({n}, 1\).*\({n},\)"):
         getattr(make_trainer(), command)(Regression(ColumnOfPredictions()), datamodule=data)
 
 
-def test_a_loaded_task_takes_the_users_module(make_trainer: MakeTrainer) -> None:
+def test_a_loaded_task_takes_the_users_module(make_trainer):
     trainer, task = make_trainer(2), Regression(Parabola(), updates_per_step=2)
     trainer.fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.01), dtype="float64"))
     trainer.save_checkpoint("parabola.ckpt")

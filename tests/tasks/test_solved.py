@@ -77,7 +77,7 @@ def run(
 
 @pytest.mark.parametrize("batch", [1, 2, BATCHES, BATCHES + 1, 2 * BATCHES + 3])
 @pytest.mark.parametrize("kind", TASKS)
-def test_a_signal_at_any_batch_then_resumed_gives_the_same_bits(kind: str, batch: int, tmp_path: Path) -> None:
+def test_a_signal_at_any_batch_then_resumed_gives_the_same_bits(kind, batch, tmp_path):
     whole, _ = run(kind, tmp_path)
     assert whole.stop.status.value == "converged"
     stopped, checkpoint = run(kind, tmp_path, SignalAt(batch))

@@ -9,14 +9,13 @@ import torch
 from torch.optim import LBFGS
 
 from paramfit import FixedScale, ThermometerDataModule, ThermometerRegression
-from tests.tasks.conftest import MakeTrainer
 
 
 def thermometer(**options: Any) -> ThermometerDataModule:
     return ThermometerDataModule(normalization=FixedScale(0.1), **options)
 
 
-def test_a_fit_from_python_needs_no_callback_of_ours(make_trainer: MakeTrainer) -> None:
+def test_a_fit_from_python_needs_no_callback_of_ours(make_trainer):
     task = ThermometerRegression(optimizer=partial(LBFGS, line_search_fn="strong_wolfe"), dtype="float64")
     data = thermometer(dtype="float64")
     make_trainer(3).fit(task, datamodule=data)
@@ -25,16 +24,14 @@ def test_a_fit_from_python_needs_no_callback_of_ours(make_trainer: MakeTrainer) 
     assert task.model.bias.item() == pytest.approx(bias, rel=1e-6)
 
 
-def test_the_default_start_and_optimizer_are_the_lessons(
-    make_trainer: MakeTrainer, golden_descent: dict[str, Any]
-) -> None:
+def test_the_default_start_and_optimizer_are_the_lessons(make_trainer, golden_descent):
     task = ThermometerRegression()
     make_trainer(1).fit(task, datamodule=thermometer())
     published = next(run for run in golden_descent["runs"] if run["name"] == "normalized")["params_after"]["1"]
     assert [f"{p.item():.4f}" for p in task.model.parameters()] == published
 
 
-def test_a_loaded_task_is_the_saved_one(make_trainer: MakeTrainer) -> None:
+def test_a_loaded_task_is_the_saved_one(make_trainer):
     task = ThermometerRegression(2.0, -1.0, updates_per_step=3, dtype="float64")
     trainer = make_trainer(2)
     trainer.fit(task, datamodule=thermometer())
@@ -45,7 +42,7 @@ def test_a_loaded_task_is_the_saved_one(make_trainer: MakeTrainer) -> None:
     assert (loaded.model.weight.dtype, loaded.updates, loaded.updates_per_step) == (torch.float64, 6, 3)
 
 
-def test_validation_from_a_checkpoint_sees_the_split_of_the_fit(make_trainer: MakeTrainer) -> None:
+def test_validation_from_a_checkpoint_sees_the_split_of_the_fit(make_trainer):
     task = ThermometerRegression()
     trainer = make_trainer(3)
     data = thermometer(validation_fraction=0.2, seed=1)

@@ -1,7 +1,5 @@
 """Which observations are bounds, and the words for it."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,7 +18,7 @@ from paramfit.observations import Censored, Observations
 INF = torch.inf
 
 
-def test_upper_ends_are_read_of_intervals_only() -> None:
+def test_upper_ends_are_read_of_intervals_only():
     bounds = censored(torch.tensor([0.0, 3.0, 2.0]), torch.tensor([7.0, 8.0, 9.0]))
     assert bounds.status.tolist() == [0, 3, 2]
     assert bounds.upper.tolist() == [INF, 8.0, INF]
@@ -37,7 +35,7 @@ def test_upper_ends_are_read_of_intervals_only() -> None:
     ],
     ids=["statuses", "ends", "unknown", "endless", "without room"],
 )
-def test_what_does_not_belong_to_the_observations_is_refused(status: list[int], upper: list[float], words: str) -> None:
+def test_what_does_not_belong_to_the_observations_is_refused(status, upper, words):
     observations = Observations(
         (), torch.tensor([1.0, 2.0, 3.0]), None, Censored(torch.tensor(status), torch.tensor(upper))
     )
@@ -49,12 +47,12 @@ SAID = {"": 0, "none": 0, "observed": 0, "left": 1, "right": 2, "interval": 3, "
 
 
 @pytest.mark.parametrize(("word", "status"), SAID.items())
-def test_words_are_known(word: str, status: int) -> None:
+def test_words_are_known(word, status):
     assert status_of_word(word) == status
 
 
 @pytest.mark.parametrize("word", ["0", "1", "True", "censored", "NA", "r"])
-def test_other_words_are_not(word: str) -> None:
+def test_other_words_are_not(word):
     assert status_of_word(word) is None
     assert word in complaint_about_word(word)
 
@@ -69,10 +67,10 @@ def test_other_words_are_not(word: str) -> None:
     ],
     ids=["list", "numpy", "pandas", "categories"],
 )
-def test_a_missing_word_is_an_observed_value(values: Any) -> None:
+def test_a_missing_word_is_an_observed_value(values):
     assert statuses_of_words(values, str).tolist() == [1.0, 0.0, 2.0, 0.0]
 
 
-def test_other_word_is_refused_by_its_place() -> None:
+def test_other_word_is_refused_by_its_place():
     with pytest.raises(InputError, match=r"row 1: expected a word .* but got '1'"):
         statuses_of_words(["left", 1], lambda row: f"row {row}")

@@ -28,13 +28,13 @@ LONG_NUMBERS = ["9007199254740993", "-18446744073709551617", "0.3000000000000000
 
 
 @pytest.mark.parametrize("cell", NUMBERS + LONG_NUMBERS)
-def test_a_number_is_the_float_that_python_makes_of_it(cell: str) -> None:
+def test_a_number_is_the_float_that_python_makes_of_it(cell):
     ((value,),) = read(f"x\n{cell}\n", "x")
     assert value.hex() == float(cell.strip('"')).hex()
 
 
 @pytest.mark.parametrize("cell", NUMBERS + LONG_NUMBERS)
-def test_the_careful_reader_makes_the_same_of_it(cell: str) -> None:
+def test_the_careful_reader_makes_the_same_of_it(cell):
     # Only this reader takes a space for a missing value, so that it is the one that reads the first row too.
     ((value,), _) = read(f"x,y\n{cell},1\n1, \n", drop=True)
     assert value.hex() == float(cell.strip('"')).hex()
@@ -42,7 +42,7 @@ def test_the_careful_reader_makes_the_same_of_it(cell: str) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
-def test_what_is_written_to_all_digits_is_read_to_the_last_bit(numbers: list[float]) -> None:
+def test_what_is_written_to_all_digits_is_read_to_the_last_bit(numbers):
     text = "x\n" + "".join(f"{number!r}\n" for number in numbers)
     (values,) = read(text, "x")
     assert [value.hex() for value in values] == [number.hex() for number in numbers]
@@ -63,12 +63,12 @@ def test_what_is_written_to_all_digits_is_read_to_the_last_bit(numbers: list[flo
         pytest.param("x,note,y\n1,caf\xe9,2\n3,,4\n".encode("latin-1"), id="Latin-1 where nobody looks"),
     ],
 )
-def test_columns_are_found_whatever_the_form_of_the_text(text: str | bytes) -> None:
+def test_columns_are_found_whatever_the_form_of_the_text(text):
     assert read(text) == [[1.0, 3.0], [2.0, 4.0]]
 
 
 @pytest.mark.parametrize("cell", ["", " ", '""', "NA", "NaN", "nan", "N/A", "null", "inf", "-Infinity", "1e999"])
-def test_a_missing_or_infinite_value_is_refused_or_dropped_with_its_row(cell: str) -> None:
+def test_a_missing_or_infinite_value_is_refused_or_dropped_with_its_row(cell):
     text = f"x,y\n1,2\n3,{cell}\n5,6\n"
     assert read(text, drop=True) == [[1.0, 5.0], [2.0, 6.0]]
     with pytest.raises(InputError, match=r"^f\.csv: line 3, column 'y': the value is (missing|-?inf).*; mend the row"):
@@ -79,7 +79,7 @@ def test_a_missing_or_infinite_value_is_refused_or_dropped_with_its_row(cell: st
     "cell", ["abc", "1_0", "0x10", "1d5", "1e", "- 5", "True", "2020-01-01", "１", "1.2.3", "1 2", "#REF!", "--1"]
 )
 @pytest.mark.parametrize("drop", [False, True], ids=["error", "drop"])
-def test_a_cell_that_is_no_number_is_refused_with_line_and_column(cell: str, drop: bool) -> None:
+def test_a_cell_that_is_no_number_is_refused_with_line_and_column(cell, drop):
     with pytest.raises(InputError) as caught:
         read(f"x,y\n1,2\n3,{cell}\n5,6\n", drop=drop)
     assert str(caught.value) == f"f.csv: line 3, column 'y': expected a number, but got {cell!r}"
@@ -93,13 +93,13 @@ def test_a_cell_that_is_no_number_is_refused_with_line_and_column(cell: str, dro
         ("1,2345", "write the decimal point as '.'"),
     ],
 )
-def test_a_comma_before_three_digits_may_separate_thousands(cell: str, hint: str) -> None:
+def test_a_comma_before_three_digits_may_separate_thousands(cell, hint):
     with pytest.raises(InputError) as caught:
         read(f'x,y\n"{cell}",2\n')
     assert str(caught.value).endswith(f"got '{cell}'; {hint}")
 
 
-def test_a_long_cell_of_digits_and_a_letter_takes_no_time() -> None:
+def test_a_long_cell_of_digits_and_a_letter_takes_no_time():
     with pytest.raises(InputError, match="expected a number"):
         read(f"x\n{'1' * 100_000}z\n", "x")
 
@@ -115,7 +115,7 @@ def test_a_long_cell_of_digits_and_a_letter_takes_no_time() -> None:
         pytest.param('x,y,note\n1,2,"a\nb"\n3,,c\n', 4, id="missing after lines in a cell"),
     ],
 )
-def test_the_line_is_the_one_an_editor_shows(text: str, line: int) -> None:
+def test_the_line_is_the_one_an_editor_shows(text, line):
     with pytest.raises(InputError, match=rf"line {line}, column 'y'"):
         read(text)
 
@@ -136,7 +136,7 @@ def test_the_line_is_the_one_an_editor_shows(text: str, line: int) -> None:
         pytest.param(b"x,y\n1,2\n3,\xff\n", r"line 3, column 'y': expected a number", id="stray byte"),
     ],
 )
-def test_what_is_no_table_is_refused(text: str | bytes, message: str) -> None:
+def test_what_is_no_table_is_refused(text, message):
     with pytest.raises(InputError, match=message):
         read(text)
 
@@ -160,7 +160,7 @@ def is_finite(cell: str) -> bool:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12), st.booleans())
-def test_any_text_ends_in_finite_columns_or_in_one_line(pieces: list[str], drop: bool) -> None:
+def test_any_text_ends_in_finite_columns_or_in_one_line(pieces, drop):
     text = "x,y\n1,2\n" + "".join(pieces)
     actual = columns_or_complaint(text, drop)
     if isinstance(actual, str):
@@ -174,7 +174,7 @@ def test_any_text_ends_in_finite_columns_or_in_one_line(pieces: list[str], drop:
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=60), st.sampled_from([b"", b"x,y\n", b"\xef\xbb\xbfx,y\r\n1,2\r\n"]))
-def test_any_bytes_end_in_columns_or_in_one_line(content: bytes, before: bytes) -> None:
+def test_any_bytes_end_in_columns_or_in_one_line(content, before):
     actual = columns_or_complaint(before + content, drop=True)
     assert len(actual.splitlines()) == 1 if isinstance(actual, str) else len(actual) == 2
 
@@ -188,7 +188,7 @@ def lifetimes(text: str, upper: str | None = "until", drop: bool = False) -> lis
     return columns_of_csv("f.csv", text.encode(), request).values.tolist()
 
 
-def test_words_become_statuses_and_idle_ends_are_not_read() -> None:
+def test_words_become_statuses_and_idle_ends_are_not_read():
     expected = [[1, 2, 3, 4, 5], [0, 2, 3, 0, 1], [0, 0, 4.5, 0, 0]]
     assert lifetimes(LIFETIMES.replace("x", "")) == expected
     quoted = LIFETIMES.replace("x", "").replace(",,", ',"",')  # which the slower reader takes as well
@@ -209,16 +209,16 @@ def test_words_become_statuses_and_idle_ends_are_not_read() -> None:
     ],
     ids=["a number", "a missing word", "an endless interval", "an empty interval", "no number"],
 )
-def test_what_cannot_be_read_of_bounds_is_named_by_line(text: str, words: str) -> None:
+def test_what_cannot_be_read_of_bounds_is_named_by_line(text, words):
     with pytest.raises(InputError, match=words):
         lifetimes(text)
 
 
-def test_interval_needs_a_column_of_upper_ends() -> None:
+def test_interval_needs_a_column_of_upper_ends():
     with pytest.raises(InputError, match=r"line 4, column 'seen': it is an interval, but no column holds the upper"):
         lifetimes(LIFETIMES, upper=None)
 
 
-def test_text_behind_a_closing_quote_is_refused() -> None:
+def test_text_behind_a_closing_quote_is_refused():
     assert "line 3" in columns_or_complaint('x,y\n1,2\n""1,5\n', drop=False)
     assert columns_or_complaint('x,y\n1,2\n"","3"\n', drop=True) == [[1.0], [2.0]]

@@ -2,7 +2,6 @@
 
 import io
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,11 +45,11 @@ def read(content: bytes, *names: str, drop: bool = False) -> list[list[float]]:
         ),
     ],
 )
-def test_every_kind_of_number_becomes_the_nearest_float(column: Any, expected: list[float]) -> None:
+def test_every_kind_of_number_becomes_the_nearest_float(column, expected):
     assert read(content_of(pa.table({"x": column})), "x") == [expected]
 
 
-def test_columns_come_in_the_order_asked_for_and_others_do_not_matter() -> None:
+def test_columns_come_in_the_order_asked_for_and_others_do_not_matter():
     frame = pd.DataFrame({"a": [1, 2], "note": ["p", "q"], "a.b": [0.5, 1.5]}, index=[7, 8])
     file = io.BytesIO()
     frame.to_parquet(file)
@@ -60,7 +59,7 @@ def test_columns_come_in_the_order_asked_for_and_others_do_not_matter() -> None:
 @pytest.mark.parametrize(
     "column", [[1.0, None, 3.0], [1.0, float("nan"), 3.0], [1, None, 3]], ids=["null", "NaN", "null integer"]
 )
-def test_a_missing_value_is_refused_or_dropped_with_its_row(column: list[float | None]) -> None:
+def test_a_missing_value_is_refused_or_dropped_with_its_row(column):
     content = content_of(pa.table({"x": column, "y": [4, 5, 6]}))
     assert read(content, "x", "y", drop=True) == [[1.0, 3.0], [4.0, 6.0]]
     with pytest.raises(InputError, match=r"^f\.pq: row 1, column 'x': the value is missing"):
@@ -79,7 +78,7 @@ def test_a_missing_value_is_refused_or_dropped_with_its_row(column: list[float |
         pytest.param(pa.array([None, None]), id="null"),
     ],
 )
-def test_a_column_that_holds_no_numbers_is_refused_with_its_type(column: Any) -> None:
+def test_a_column_that_holds_no_numbers_is_refused_with_its_type(column):
     with pytest.raises(InputError, match=r"column 'x' holds .*, not numbers"):
         read(content_of(pa.table({"x": column})), "x")
 
@@ -92,13 +91,13 @@ def test_a_column_that_holds_no_numbers_is_refused_with_its_type(column: Any) ->
         pytest.param(pa.table({"x": pa.array([], pa.float64())}), "no row", id="no row"),
     ],
 )
-def test_a_column_that_cannot_be_meant_is_refused(table: pa.Table, message: str) -> None:
+def test_a_column_that_cannot_be_meant_is_refused(table, message):
     with pytest.raises(InputError, match=message):
         read(content_of(table), "x")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"x,y\n1,2\n", b"PAR1" * 100], ids=["empty", "4", "text", "magic"])
-def test_what_is_no_parquet_file_is_refused(content: bytes) -> None:
+def test_what_is_no_parquet_file_is_refused(content):
     with pytest.raises(InputError, match=r"^f\.pq: this is not a readable Parquet file"):
         read(content, "x")
 
@@ -115,7 +114,7 @@ def columns_or_complaint(content: bytes) -> list[list[float]] | str:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=4), st.integers(0, len(WHOLE)))
-def test_a_damaged_file_ends_in_columns_or_in_one_line(changes: list[tuple[int, int]], length: int) -> None:
+def test_a_damaged_file_ends_in_columns_or_in_one_line(changes, length):
     content = bytearray(WHOLE)
     for place, byte in changes:
         content[place] = byte
@@ -131,11 +130,11 @@ def lifetimes(words: pa.Array) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())], ids=str)
-def test_words_become_statuses(kind: pa.DataType) -> None:
+def test_words_become_statuses(kind):
     assert lifetimes(pa.array([None, "interval", "right"]).cast(kind)) == [[1, 2, 3], [0, 3, 2], [0, 4.5, 0]]
 
 
-def test_other_words_and_numbers_are_refused() -> None:
+def test_other_words_and_numbers_are_refused():
     with pytest.raises(InputError, match=r"f\.pq: row 2, column 'seen': expected a word .* but got 'dead'"):
         lifetimes(pa.array([None, "left", "dead"]))
     with pytest.raises(InputError, match=r"f\.pq: column 'seen' holds int64, not words: none or observed"):

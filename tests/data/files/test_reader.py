@@ -33,18 +33,18 @@ def written(path: str, content: bytes) -> str:
         pytest.param("with spaces and µ.csv", b"x,y\n1,2\n3,4\n", id="odd name"),
     ],
 )
-def test_text_is_read_by_its_suffix(path: str, content: bytes) -> None:
+def test_text_is_read_by_its_suffix(path, content):
     assert read_table(written(path, content), X_AND_Y).values.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
 
 @pytest.mark.parametrize("path", ["a.parquet", "a.pq"])
-def test_parquet_is_read_by_its_suffix(path: str) -> None:
+def test_parquet_is_read_by_its_suffix(path):
     parquet.write_table(pa.table({"y": [2, 4], "x": [1.0, 3.0]}), path)
     assert read_table(path, X_AND_Y).values.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
 
 @pytest.mark.parametrize("path", ["a.xlsx", "a", "a.json.gz", "a.pq.gz", ".gz"])
-def test_another_suffix_is_refused_with_those_that_are_read(path: str) -> None:
+def test_another_suffix_is_refused_with_those_that_are_read(path):
     with pytest.raises(InputError, match=r"\.csv, \.tsv, \.txt, \.parquet, \.pq"):
         read_table(written(path, b"x,y\n1,2\n"), X_AND_Y)
 
@@ -57,7 +57,7 @@ def test_another_suffix_is_refused_with_those_that_are_read(path: str) -> None:
         pytest.param("a.csv.gz", gzip.compress(b"x,y\n")[:12] + b"\xff" * 20, id="damaged"),
     ],
 )
-def test_a_damaged_compressed_file_is_refused(path: str, content: bytes) -> None:
+def test_a_damaged_compressed_file_is_refused(path, content):
     with pytest.raises(InputError, match=r"^a\.csv\.gz: the file cannot be read \(it is no gzip file, or a damaged"):
         read_table(written(path, content), X_AND_Y)
 
@@ -81,11 +81,11 @@ def folder(own_directory: Path) -> Path:
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_files_come_in_a_known_order(patterns: str | list[str], files: list[str]) -> None:
+def test_files_come_in_a_known_order(patterns, files):
     assert table_files(patterns) == files
 
 
-def test_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_is_the_home_folder(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder / "deep"))
     assert table_files("~/er/*.csv") == [str(folder / "deep" / "er" / "c.csv")]
 
@@ -105,14 +105,14 @@ def test_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_what_is_not_there_is_refused_in_one_line(patterns: str | list[str], message: str) -> None:
+def test_what_is_not_there_is_refused_in_one_line(patterns, message):
     with pytest.raises(InputError, match=message) as caught:
         table_files(patterns)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.usefixtures("folder")
-def test_one_file_is_asked_for_by_the_name_of_its_option() -> None:
+def test_one_file_is_asked_for_by_the_name_of_its_option():
     assert table_file("notes.txt", "predictions.at") == "notes.txt"
     with pytest.raises(InputError, match=r"^predictions\.at: there is no file notes\.csv; did you mean 'notes\.txt'"):
         table_file("notes.csv", "predictions.at")
@@ -120,7 +120,7 @@ def test_one_file_is_asked_for_by_the_name_of_its_option() -> None:
         table_file("*.csv", "predictions.at")
 
 
-def test_a_pipe_is_refused_rather_than_waited_for() -> None:
+def test_a_pipe_is_refused_rather_than_waited_for():
     os.mkfifo("pipe.csv")
     with pytest.raises(InputError, match="not a regular file"):
         table_files("pipe.csv")

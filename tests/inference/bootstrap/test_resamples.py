@@ -76,7 +76,7 @@ def sample_loss(objective: Objective | None = None) -> LossFunction:
     return LossFunction(model, objective or NegativeLogLikelihood(), data(None, SAMPLE))
 
 
-def test_standard_error_of_a_mean_is_its_closed_form() -> None:
+def test_standard_error_of_a_mean_is_its_closed_form():
     resampled = bootstrap(sample_loss(), sample_loss().theta, 20_000, 1)
     expected = SAMPLE.std() / math.sqrt(len(SAMPLE))
     assert resampled.standard_errors.item() == pytest.approx(expected, rel=4 / math.sqrt(2 * 20_000) * 1.2)
@@ -84,7 +84,7 @@ def test_standard_error_of_a_mean_is_its_closed_form() -> None:
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
-def test_intervals_of_a_mean_are_scipys(method: str) -> None:
+def test_intervals_of_a_mean_are_scipys(method):
     loss = sample_loss()
     resampled = bootstrap(loss, loss.theta, 20_000, 1)
     theirs = scipy.stats.bootstrap(
@@ -95,7 +95,7 @@ def test_intervals_of_a_mean_are_scipys(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
-def test_intervals_of_a_slope_are_scipys(method: str) -> None:
+def test_intervals_of_a_slope_are_scipys(method):
     def slope(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
         away = x - x.mean(axis, keepdims=True)
         resampled: np.ndarray = (away * y).sum(axis) / np.square(away).sum(axis)
@@ -122,7 +122,7 @@ def test_intervals_of_a_slope_are_scipys(method: str) -> None:
     ids=["plain", "sigma", "robust"],
 )
 @pytest.mark.parametrize("bounded", [False, True])
-def test_each_fit_is_that_of_the_repeated_rows(sigma: np.ndarray | None, objective: Objective, bounded: bool) -> None:
+def test_each_fit_is_that_of_the_repeated_rows(sigma, objective, bounded):
     model = formula(b={"start": 0.7, "lower": 0.1, "upper": 4}) if bounded else formula()
     loss = fitted(model, data(X, Y, sigma), objective)
     resampled = resample(loss, 5)
@@ -133,7 +133,7 @@ def test_each_fit_is_that_of_the_repeated_rows(sigma: np.ndarray | None, objecti
         assert ((estimates - torch.tensor(expected)).abs() < 2e-4 * resampled.standard_errors).all()
 
 
-def test_fits_of_a_likelihood_are_those_of_scipy() -> None:
+def test_fits_of_a_likelihood_are_those_of_scipy():
     loss = LossFunction(GammaSample(), NegativeLogLikelihood(), data(None, SAMPLE))
     shape, _, scale = scipy.stats.gamma.fit(SAMPLE, floc=0)
     resampled = bootstrap(loss, torch.tensor([shape, 1 / scale], dtype=torch.float64).log(), 5, 3)
@@ -142,7 +142,7 @@ def test_fits_of_a_likelihood_are_those_of_scipy() -> None:
         assert estimates.exp().tolist() == pytest.approx([shape, 1 / scale], rel=1e-4)
 
 
-def test_plain_module_agrees_with_the_formula() -> None:
+def test_plain_module_agrees_with_the_formula():
     fast, loss = resample(fitted(formula(), data(X, Y))), fitted(formula(), data(X, Y))
     plain = LossFunction(Decay(*loss.theta.tolist()), SquaredError(), data(X, Y))
     slow = resample(plain)
@@ -150,7 +150,7 @@ def test_plain_module_agrees_with_the_formula() -> None:
     assert torch.allclose(fast.bca(), slow.bca(), rtol=1e-7)
 
 
-def test_badly_conditioned_columns_lose_no_digits() -> None:
+def test_badly_conditioned_columns_lose_no_digits():
     """Powers of numbers near 1000: the normal equations of the raw columns have condition 1e30."""
     model = FormulaModel("a + b * x + c * x**2 + d * x**3", ["x"], {"a": None, "b": None, "c": None, "d": None})
     near, far = (fitted(model, data(X + shift, LINE)) for shift in (0.0, 1000.0))
@@ -158,7 +158,7 @@ def test_badly_conditioned_columns_lose_no_digits() -> None:
     assert torch.allclose(*leading, atol=1e-3 * leading[0].std().item())
 
 
-def test_resamples_that_determine_nothing_are_left_out_and_told() -> None:
+def test_resamples_that_determine_nothing_are_left_out_and_told():
     x, y = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.2, 1.0])
     loss = fitted(LinearModel(dtype="float64"), data(x, y))
     resampled = bootstrap(loss, loss.theta, 300, 1)
@@ -169,7 +169,7 @@ def test_resamples_that_determine_nothing_are_left_out_and_told() -> None:
     assert resampled.reasons == (Fact(FactKind.RESAMPLES_FAILED, numbers={"failed": one_place, "resamples": 300}),)
 
 
-def test_parameters_that_cannot_be_told_apart_have_no_estimates() -> None:
+def test_parameters_that_cannot_be_told_apart_have_no_estimates():
     model = FormulaModel("a * b * x + c", ["x"], {"a": 1.5, "b": 1.3, "c": None})
     loss = fitted(model, data(X, LINE))
     resampled, line = resample(loss), resample(fitted(LinearModel(dtype="float64"), data(X, LINE)))
@@ -182,13 +182,13 @@ def test_parameters_that_cannot_be_told_apart_have_no_estimates() -> None:
 @pytest.mark.parametrize(
     ("objective", "message"), [(AbsoluteError(), "AbsoluteError has no curvature"), (SquaredError(l2=0.1), "a penalty")]
 )
-def test_objective_that_cannot_be_resampled_is_refused(objective: Objective, message: str) -> None:
+def test_objective_that_cannot_be_resampled_is_refused(objective, message):
     loss = LossFunction(formula(), objective, data(X, Y))
     with pytest.raises(InputError, match=message):
         resample(loss)
 
 
-def test_no_resamples_and_no_rows_are_refused() -> None:
+def test_no_resamples_and_no_rows_are_refused():
     loss = sample_loss()
     with pytest.raises(InputError, match="at least 1"):
         bootstrap(loss, loss.theta, 0)
@@ -197,7 +197,7 @@ def test_no_resamples_and_no_rows_are_refused() -> None:
         bootstrap(alone, alone.theta)
 
 
-def test_a_direction_that_is_not_determined_takes_no_resample_of_the_others() -> None:
+def test_a_direction_that_is_not_determined_takes_no_resample_of_the_others():
     x = np.linspace(0.0, 1.0, 60)
     counts = np.random.default_rng(101).poisson(np.exp(1 + 0.5 * x)).astype(float)
     starts = {"a": 0.0, "b": 0.0, "c": 0.0}
@@ -210,7 +210,7 @@ def test_a_direction_that_is_not_determined_takes_no_resample_of_the_others() ->
     assert set(percentile.intervals) == {"a"}
 
 
-def test_a_parameter_at_its_bound_stays_there_in_all_resamples() -> None:
+def test_a_parameter_at_its_bound_stays_there_in_all_resamples():
     x = np.linspace(0.0, 1.0, 60)
     counts = np.random.default_rng(101).poisson(np.exp(1 - 0.05 * x)).astype(float)
     model = paramfit.DistributionModel(

@@ -26,7 +26,7 @@ def line(y: np.ndarray) -> tuple[LossFunction, torch.Tensor]:
     return loss, torch.from_numpy(np.polyfit(X, y, 1))
 
 
-def test_rungs_of_a_line_agree_and_are_statsmodels() -> None:
+def test_rungs_of_a_line_agree_and_are_statsmodels():
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
     ladder = build_ladder(loss, theta, uncertainty(loss, theta))
@@ -50,14 +50,14 @@ def test_rungs_of_a_line_agree_and_are_statsmodels() -> None:
     assert ladder.warnings == ()
 
 
-def test_unequal_variances_are_warned_of() -> None:
+def test_unequal_variances_are_warned_of():
     y = np.where(X < 3.6, 0.01, 3.0) * RANDOM.normal(size=60)
     loss, theta = line(y)
     ladder = build_ladder(loss, theta, uncertainty(loss, theta), profile=False)
     assert any("by the sandwich" in warning and "error model is wrong" in warning for warning in ladder.warnings)
 
 
-def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
+def test_expected_information_of_a_gamma_is_the_closed_form():
     sample = RANDOM.gamma(2.0, size=20)
     loss = likelihood(GammaSample(2.0, 2.0 / sample.mean()), sample)
     theta = optimum(loss)
@@ -76,7 +76,7 @@ def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
     assert without.rung("expected information").reasons == (Fact(FactKind.NO_CLOSED_FORM),)
 
 
-def test_overdispersed_counts_are_warned_of() -> None:
+def test_overdispersed_counts_are_warned_of():
     rate = np.exp(0.5 + 0.4 * X)
     loss = likelihood(LogLinear(Poisson), X, RANDOM.negative_binomial(0.5, 0.5 / (0.5 + rate)))
     theta = optimum(loss)
@@ -96,14 +96,14 @@ class Hill(torch.nn.Module):
         return torch.distributions.Normal(self.root**2, 1.0)
 
 
-def test_direction_that_curves_downwards_is_named() -> None:
+def test_direction_that_curves_downwards_is_named():
     loss = likelihood(Hill(), [3.0, 5.0])
     ladder = build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
     assert any("along root the likelihood does not fall" in warning for warning in ladder.warnings)
     assert ladder.rung("profile likelihood").intervals == {}
 
 
-def test_parameter_at_its_bound_is_told_and_left_out() -> None:
+def test_parameter_at_its_bound_is_told_and_left_out():
     sample = RANDOM.gamma(2.0, size=20)
     loss = likelihood(GammaSample(2.0, 1.0), sample)
     errors = uncertainty(loss, loss.theta)
@@ -119,7 +119,7 @@ def test_parameter_at_its_bound_is_told_and_left_out() -> None:
         assert "concentration" not in rung.intervals
 
 
-def test_bootstrap_is_two_rungs() -> None:
+def test_bootstrap_is_two_rungs():
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
     ladder = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, bootstrap=200, seed=1)
@@ -128,7 +128,7 @@ def test_bootstrap_is_two_rungs() -> None:
         assert ladder.rung(name).standard_errors["weight"] == pytest.approx(robust[1], rel=0.25)
 
 
-def test_what_is_no_likelihood_is_refused() -> None:
+def test_what_is_no_likelihood_is_refused():
     rows = Observations((torch.from_numpy(X),), torch.from_numpy(X))
     for objective, each in ((HuberError(), "HuberError is no likelihood"), (SquaredError(l1=1), "a penalty is on")):
         loss = LossFunction(LinearModel(), objective, rows)

@@ -16,18 +16,15 @@ def against(name: str, ends: Interval) -> list[str]:
 
 
 @pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
-def test_up_to_a_quarter_of_the_width_is_agreement(ends: Interval) -> None:
+def test_up_to_a_quarter_of_the_width_is_agreement(ends):
     assert against("profile likelihood", ends) == []
 
 
 @pytest.mark.parametrize(
     ("name", "meaning"),
-    [
-        ("sandwich", "the error model is wrong"),
-        ("bootstrap BCa", "another sample would scatter otherwise"),
-    ],
+    [("sandwich", "the error model is wrong"), ("bootstrap BCa", "another sample would scatter otherwise")],
 )
-def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str) -> None:
+def test_more_is_told_with_the_number_and_what_it_means(name, meaning):
     (caution,) = against(name, (0.5, 6.0))
     assert caution.startswith(
         f"a: the upper end of its interval is 6.0 by the {name} and 4.0 by the observed information"
@@ -36,6 +33,6 @@ def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str)
     assert meaning in caution
 
 
-def test_end_that_there_is_not_is_told() -> None:
+def test_end_that_there_is_not_is_told():
     (caution,) = against("profile likelihood", (0.5, math.inf))
     assert caution.startswith("a: by the profile likelihood its interval has no upper end")

@@ -64,7 +64,7 @@ def minos(minuit: Minuit, name: str) -> list[float]:
 
 
 @pytest.mark.parametrize("level", [0.68, 0.95])
-def test_location_with_known_scale_has_the_parabola(level: float) -> None:
+def test_location_with_known_scale_has_the_parabola(level):
     sample = RANDOM.normal(2, 3, size=30)
     interval = of_likelihood(likelihood(GaussianModel(scale=3.0), sample))(0, level=level)
     error = 3 / math.sqrt(30)
@@ -81,7 +81,7 @@ def test_location_with_known_scale_has_the_parabola(level: float) -> None:
 
 @pytest.mark.parametrize("bounds", [{}, {"lower": 0}, {"upper": 100}, {"lower": 0, "upper": 100}], ids=str)
 @pytest.mark.parametrize("counts", [[1], [0, 2, 1], [9, 11, 12, 7]], ids=str)
-def test_poisson_mean_is_the_root_of_its_deviance(counts: list[int], bounds: dict[str, float]) -> None:
+def test_poisson_mean_is_the_root_of_its_deviance(counts, bounds):
     n, mean = len(counts), float(np.mean(counts))
     interval = of_likelihood(likelihood(PoissonSample({"start": mean, **bounds}), counts))(0)
 
@@ -96,7 +96,7 @@ def test_poisson_mean_is_the_root_of_its_deviance(counts: list[int], bounds: dic
 
 
 @pytest.mark.parametrize("bounds", [{}, {"lower": 0}, {"lower": 0, "upper": 5}, {"upper": 5}], ids=str)
-def test_decay_with_known_sigma_is_minos(bounds: dict[str, float]) -> None:
+def test_decay_with_known_sigma_is_minos(bounds):
     loss, profiled = least_squares(decay(**bounds), X, Y, SIGMA)
     minuit = Minuit(lambda a, b, c: float(np.sum(((a * np.exp(-b * X) + c - Y) / SIGMA) ** 2)), a=3, b=0.7, c=0.3)
     minuit.errordef = Minuit.LEAST_SQUARES
@@ -106,7 +106,7 @@ def test_decay_with_known_sigma_is_minos(bounds: dict[str, float]) -> None:
         assert [interval.lower, interval.upper] == pytest.approx(minos(minuit, name), rel=1e-4)
 
 
-def test_gamma_is_minos() -> None:
+def test_gamma_is_minos():
     sample = np.random.default_rng(3).gamma(1.5, 1 / 0.7, size=15)
     shape, _, scale = scipy.stats.gamma.fit(sample, floc=0)
     profiled = of_likelihood(likelihood(GammaSample(shape, 1 / scale), sample))
@@ -122,7 +122,7 @@ def test_gamma_is_minos() -> None:
         assert [interval.lower, interval.upper] == pytest.approx(minos(minuit, name), rel=1e-4)
 
 
-def test_gammas_concentration_is_the_root_of_its_profile() -> None:
+def test_gammas_concentration_is_the_root_of_its_profile():
     # With the rate at its best, c / mean, the log-likelihood is n (c log(c / mean) - log Gamma(c) + (c - 1) L - c).
     sample = np.random.default_rng(4).gamma(2.5, size=12)
     mean, logs = sample.mean(), np.log(sample).mean()
@@ -142,7 +142,7 @@ def test_gammas_concentration_is_the_root_of_its_profile() -> None:
 
 
 @pytest.mark.parametrize("absolute", [None, False], ids=["no sigma", "relative"])
-def test_linear_least_squares_has_students_interval(absolute: bool | None) -> None:
+def test_linear_least_squares_has_students_interval(absolute):
     sigma = None if absolute is None else 0.1 + X
     weights = np.ones_like(X) if sigma is None else 1 / sigma
     loss, profiled = least_squares(PolynomialModel(2), X, Y, sigma, absolute=absolute is None)
@@ -154,7 +154,7 @@ def test_linear_least_squares_has_students_interval(absolute: bool | None) -> No
         assert [interval.lower, interval.upper] == pytest.approx(expected, rel=1e-7)
 
 
-def test_puromycin_has_the_published_intervals() -> None:
+def test_puromycin_has_the_published_intervals():
     # Treated enzyme of Bates and Watts (1988), appendix A1.3; the intervals are those that R's confint prints for
     # nls(rate ~ Vm * conc / (K + conc)), by splines through its profile.
     conc = [0.02, 0.02, 0.06, 0.06, 0.11, 0.11, 0.22, 0.22, 0.56, 0.56, 1.10, 1.10]
@@ -166,7 +166,7 @@ def test_puromycin_has_the_published_intervals() -> None:
     assert (half.lower, half.upper) == (pytest.approx(0.046925, rel=1e-4), pytest.approx(0.086160, rel=1e-4))
 
 
-def test_unbounded_flat_likelihood_has_no_end() -> None:
+def test_unbounded_flat_likelihood_has_no_end():
     # Nearly a straight line: an ever larger height with an ever smaller rate explains it almost as well.
     x = np.arange(1.0, 7.0)
     y = np.array([0.12, 0.18, 0.33, 0.36, 0.51, 0.53])
@@ -186,7 +186,7 @@ def test_unbounded_flat_likelihood_has_no_end() -> None:
 
 
 @pytest.mark.parametrize("side", ["lower", "upper"])
-def test_bound_within_the_interval_leaves_it_open(side: str) -> None:
+def test_bound_within_the_interval_leaves_it_open(side):
     sign = 1 if side == "lower" else -1
     sample = sign * np.array([0.2, 0.5, 0.8])
     model = GaussianModel(location={"start": 0.5 * sign, side: 0}, scale=1.0)
@@ -199,7 +199,7 @@ def test_bound_within_the_interval_leaves_it_open(side: str) -> None:
     )
 
 
-def test_better_optimum_is_told() -> None:
+def test_better_optimum_is_told():
     loss = likelihood(PoissonSample(3.0), [5.0])
     interval = profile(loss, loss.theta, torch.tensor([[1.0]], dtype=torch.float64), 0)  # 3 is not the optimum
     assert interval.upper is None
@@ -207,7 +207,7 @@ def test_better_optimum_is_told() -> None:
 
 
 @pytest.mark.parametrize("k", [0, 1])
-def test_units_leave_the_profile(k: int) -> None:
+def test_units_leave_the_profile(k):
     _, plain = least_squares(FormulaModel("a * exp(-b * x)", ["x"], {"a": 3, "b": 0.5}), X, Y)
     _, tiny = least_squares(FormulaModel("a * exp(-b * x)", ["x"], {"a": 3e-9, "b": 0.5e9}), X * 1e-9, Y * 1e-9)
     unit = (1e-9, 1e9)[k]
@@ -225,7 +225,7 @@ def test_units_leave_the_profile(k: int) -> None:
     ],
     ids=["level", "near 1", "points", "held"],
 )
-def test_wrong_options_are_refused(options: dict[str, Any], words: str) -> None:
+def test_wrong_options_are_refused(options, words):
     _, profiled = least_squares(decay(), X, Y)
     with pytest.raises(InputError, match=words):
         profiled(1, **options)

@@ -23,7 +23,7 @@ def parabola(points: int = 9) -> tuple[PairProfile, np.ndarray]:
     return profile_pair(loss, theta, covariance, 0, 2, points=points), covariance[[0, 2]][:, [0, 2]].numpy()
 
 
-def test_linear_least_squares_has_the_ellipse() -> None:
+def test_linear_least_squares_has_the_ellipse():
     actual, covariance = parabola()
     away = np.stack(
         np.meshgrid(
@@ -34,7 +34,7 @@ def test_linear_least_squares_has_the_ellipse() -> None:
     np.testing.assert_allclose(actual.deviance, expected, rtol=1e-7, atol=1e-9)
 
 
-def test_grid_just_holds_the_outermost_contour() -> None:
+def test_grid_just_holds_the_outermost_contour():
     actual, covariance = parabola()
     reach = np.sqrt(actual.levels[0.95] * covariance.diagonal())
     assert actual.levels[0.95] == pytest.approx(2 * scipy.stats.f(2, 12).ppf(0.95), rel=1e-9)
@@ -42,7 +42,7 @@ def test_grid_just_holds_the_outermost_contour() -> None:
         assert [axis[0], axis[-1]] == pytest.approx([estimate - 1.1 * far, estimate + 1.1 * far], rel=1e-6)
 
 
-def test_bounded_pair_is_the_likelihood_itself() -> None:
+def test_bounded_pair_is_the_likelihood_itself():
     sample = np.random.default_rng(3).gamma(1.5, 1 / 0.7, size=15)
     shape, _, scale = scipy.stats.gamma.fit(sample, floc=0)
     loss = likelihood(GammaSample(shape, 1 / scale), sample)

@@ -89,7 +89,7 @@ def scipys(sample: Sample, case: Case) -> Truth:
 
 @pytest.mark.parametrize("kinds", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_estimates_and_errors_are_those_of_scipys_density_and_tails(case: Case, kinds: list[str]) -> None:
+def test_estimates_and_errors_are_those_of_scipys_density_and_tails(case, kinds):
     sample = censored(case.law(*case.truth).rvs(ROWS, random_state=np.random.default_rng(2)), kinds)
     truth = scipys(sample, case)
     model = DistributionModel(f"torch.distributions.{case.name}", case.parameters)
@@ -112,7 +112,7 @@ def exponential(times: Array, status: list[str]) -> FitResult:
     return fit(DistributionModel("torch.distributions.Exponential", {"rate": None}), (times,), censoring=status)
 
 
-def test_exponential_rate_is_events_over_total_time() -> None:
+def test_exponential_rate_is_events_over_total_time():
     times, status = survivors()
     events, total = status.count("observed"), times.sum()
     (value,), (error,) = estimates_of(exponential(times, status))
@@ -121,7 +121,7 @@ def test_exponential_rate_is_events_over_total_time() -> None:
     assert error == pytest.approx(np.sqrt(events) / total, rel=1e-8)
 
 
-def test_ladder_of_an_exponential_rate_has_its_closed_forms() -> None:
+def test_ladder_of_an_exponential_rate_has_its_closed_forms():
     times, status = survivors()
     events, total = status.count("observed"), times.sum()
     rate = events / total
@@ -150,7 +150,7 @@ def line(**scale: Any) -> DistributionModel:
     )
 
 
-def test_tobit_regression_is_scipys() -> None:
+def test_tobit_regression_is_scipys():
     x, y, status = tobit()
     below = np.array(status) == "left"
 
@@ -165,7 +165,7 @@ def test_tobit_regression_is_scipys() -> None:
     np.testing.assert_allclose(errors, truth.errors, rtol=ERROR)
 
 
-def test_fits_of_other_censoring_are_not_compared() -> None:
+def test_fits_of_other_censoring_are_not_compared():
     times, status = survivors()
     plain = fit(DistributionModel("torch.distributions.Exponential", {"rate": None}), (times,))
     with pytest.raises(InputError, match="different data"):
@@ -199,9 +199,7 @@ def written(version: int) -> list[float]:
     return [each["estimate"] for each in json.loads(file.read_text())["parameters"].values()]
 
 
-def test_table_is_fitted_evaluated_and_predicted_from_the_command_line(
-    lifetimes: Sample, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_table_is_fitted_evaluated_and_predicted_from_the_command_line(lifetimes, capsys):
     truth = scipys(lifetimes, CASES["Weibull"])
     options = ["--config", "lifetimes.yaml"]
     last = ["--ckpt_path", "lightning_logs/lifetimes/version_0/checkpoints/last.ckpt"]
@@ -220,7 +218,7 @@ def test_table_is_fitted_evaluated_and_predicted_from_the_command_line(
     ],
     ids=["batches", "L-BFGS"],
 )
-def test_batches_and_descent_end_where_newton_does(lifetimes: Sample, options: list[str]) -> None:
+def test_batches_and_descent_end_where_newton_does(lifetimes, options):
     descent = ["--trainer.max_epochs", "60", "--plots.enabled", "false", "--ladder.enabled", "false"]
     assert main(["fit", "--config", "lifetimes.yaml", *options, *descent]) == 0
     np.testing.assert_allclose(written(0), scipys(lifetimes, CASES["Weibull"]).values, rtol=1e-4)
@@ -233,12 +231,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("path", "parameters", "words"), REFUSED.values(), ids=REFUSED)
-def test_distribution_without_a_usable_cdf_is_refused_by_name(path: str, parameters: Any, words: str) -> None:
+def test_distribution_without_a_usable_cdf_is_refused_by_name(path, parameters, words):
     with pytest.raises(InputError, match=words):
         fit(DistributionModel(path, parameters), ([1.0, 2.0, 3.0],), censoring=["", "right", ""])
 
 
-def test_observed_rows_alone_have_to_be_in_the_support() -> None:
+def test_observed_rows_alone_have_to_be_in_the_support():
     model = DistributionModel(**WEIBULL)
     with pytest.raises(InputError, match="row 1 is -2, outside the support"):
         fit(model, ([1.0, -2.0, 0.0],), censoring=["", "", "interval"], upper=[0.0, 0.0, 2.0])

@@ -38,14 +38,14 @@ SAMPLES: dict[str, tuple[tuple[str, ...], Array, Callable[[Array], tuple[list[fl
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_estimates_and_errors_are_written_down(name: str) -> None:
+def test_estimates_and_errors_are_written_down(name):
     arguments, sample, truth = SAMPLES[name]
     values, errors = estimates_of(fitted(name, sample, *arguments))
     assert values == pytest.approx(truth(sample)[0], rel=TIGHT)
     assert errors == pytest.approx(truth(sample)[1], rel=TIGHT)
 
 
-def test_bernoulli_by_probability_and_by_logit() -> None:
+def test_bernoulli_by_probability_and_by_logit():
     sample = (np.random.default_rng(0).random(N) < 0.2).astype(float)
     share = sample.mean()
     values, errors = estimates_of(fitted("Bernoulli", sample, "probs"))
@@ -56,7 +56,7 @@ def test_bernoulli_by_probability_and_by_logit() -> None:
     assert errors == pytest.approx([1 / np.sqrt(N * share * (1 - share))], rel=TIGHT)
 
 
-def test_the_one_line_through_counts_of_two_groups() -> None:
+def test_the_one_line_through_counts_of_two_groups():
     """A saturated Poisson regression: the rates are the groups' own means."""
     random = np.random.default_rng(0)
     group = np.repeat([0.0, 1.0], 40)
@@ -76,9 +76,7 @@ def test_the_one_line_through_counts_of_two_groups() -> None:
         ("Pareto", "scale", "smallest", {"alpha": None}),
     ],
 )
-def test_an_end_of_the_support_is_refused_with_its_reason(
-    name: str, argument: str, edge: str, other: dict[str, object]
-) -> None:
+def test_an_end_of_the_support_is_refused_with_its_reason(name, argument, edge, other):
     with pytest.raises(InputError) as refusal:
         DistributionModel(f"torch.distributions.{name}", {argument: None, **other})
     words = str(refusal.value)

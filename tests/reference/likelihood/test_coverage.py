@@ -104,7 +104,7 @@ def coverage(experiment: Experiment) -> dict[tuple[str, str], float]:
 # In one test, so that no two processes simulate the same data sets.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_intervals_cover_the_truth_where_their_assumptions_hold_and_nowhere_else(name: str) -> None:
+def test_intervals_cover_the_truth_where_their_assumptions_hold_and_nowhere_else(name):
     experiment = EXPERIMENTS[name]
     actual = coverage(experiment)
     for rung, parameter in actual:

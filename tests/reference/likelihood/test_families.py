@@ -112,7 +112,7 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_estimates_errors_and_likelihood_are_scipys(name: str) -> None:
+def test_estimates_errors_and_likelihood_are_scipys(name):
     family = FAMILIES[name]
     sample = np.asarray(family.sample.rvs(ROWS, random_state=np.random.default_rng(1)), dtype=float)
     result = fit(DistributionModel(f"torch.distributions.{family.name}", family.parameters), (sample,))

@@ -29,7 +29,7 @@ def line(n: int) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize("start", [None, 0.5], ids=["moments", "far start"])
-def test_a_sample_ends_at_its_median_with_fishers_errors(start: float | None) -> None:
+def test_a_sample_ends_at_its_median_with_fishers_errors(start):
     y = sample()
     scale = np.abs(y - np.median(y)).mean()
     result = fit(DistributionModel(LAPLACE, {"loc": start, "scale": start}), (y,))
@@ -41,7 +41,7 @@ def test_a_sample_ends_at_its_median_with_fishers_errors(start: float | None) ->
 
 
 @pytest.mark.parametrize("n", [50, 101, 1000])
-def test_a_line_is_that_of_least_absolute_deviations(n: int) -> None:
+def test_a_line_is_that_of_least_absolute_deviations(n):
     x, y = line(n)
     design = sm.add_constant(x)
     truth = sm.QuantReg(y, design).fit(0.5, p_tol=1e-12, max_iter=10_000)
@@ -57,7 +57,7 @@ def test_a_line_is_that_of_least_absolute_deviations(n: int) -> None:
     assert result.parameters["scale"].estimate == pytest.approx(scale, rel=1e-5)
 
 
-def test_the_ladder_gives_what_a_kink_leaves_and_says_why_not_the_rest() -> None:
+def test_the_ladder_gives_what_a_kink_leaves_and_says_why_not_the_rest():
     y = sample()
     rungs = ladder(fit(DistributionModel(LAPLACE, {"loc": None, "scale": None}), (y,)), bootstrap=20)
     least = np.abs(y - np.median(y)).sum()
@@ -84,7 +84,7 @@ class Own(nn.Module):
         return Laplace(self.middle, self.log_scale.exp())
 
 
-def test_a_module_of_ones_own_gets_its_median_and_a_reason_instead_of_errors() -> None:
+def test_a_module_of_ones_own_gets_its_median_and_a_reason_instead_of_errors():
     result = fit(Own(), (sample(),))
     assert result.status == "converged"
     assert result.parameters["middle"].estimate == pytest.approx(np.median(sample()), rel=1e-7)
@@ -92,7 +92,7 @@ def test_a_module_of_ones_own_gets_its_median_and_a_reason_instead_of_errors() -
     assert "kink in loc" in result.notes["standard_error"]
 
 
-def test_censored_rows_leave_the_median_where_it_was() -> None:
+def test_censored_rows_leave_the_median_where_it_was():
     y = sample()
     above = y > 5.0
     model = DistributionModel(LAPLACE, {"loc": None, "scale": None})

@@ -101,7 +101,7 @@ def own_modules(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
-def test_a_distribution_of_ones_own() -> None:
+def test_a_distribution_of_ones_own():
     sample = np.random.default_rng(5).rayleigh(3.0, 200)
     scale = np.sqrt(np.square(sample).mean() / 2)
     error = scale / np.sqrt(4 * 200)
@@ -111,7 +111,7 @@ def test_a_distribution_of_ones_own() -> None:
     agree(result, Truth(np.array([scale]), np.array([error]), log_likelihood))
 
 
-def test_a_mixture_of_ones_own() -> None:
+def test_a_mixture_of_ones_own():
     random = np.random.default_rng(6)
     sample = np.where(random.random(300) < 0.3, random.normal(-2, 0.7, 300), random.normal(2, 1.2, 300))
 
@@ -126,7 +126,7 @@ def test_a_mixture_of_ones_own() -> None:
     agree(run("peaks", model, {"energy": sample}), truth)
 
 
-def test_a_regression_of_ones_own() -> None:
+def test_a_regression_of_ones_own():
     random = np.random.default_rng(7)
     x = random.uniform(0, 5, 60)
     y = random.normal(3 - x, 1.0)

@@ -181,7 +181,7 @@ def fitted(name: str) -> FitResult:
 
 
 @pytest.mark.parametrize("name", REGRESSIONS)
-def test_estimates_errors_and_likelihood_are_statsmodels(name: str) -> None:
+def test_estimates_errors_and_likelihood_are_statsmodels(name):
     result, truth = fitted(name), REGRESSIONS[name].truth(*drawn(name))
     values, errors = estimates_of(result)
     assert result.status == "converged"
@@ -199,7 +199,7 @@ GENERALISED = {
 
 
 @pytest.mark.parametrize("name", GENERALISED)
-def test_errors_by_the_expected_information_are_those_of_statsmodels_generalised_linear_model(name: str) -> None:
+def test_errors_by_the_expected_information_are_those_of_statsmodels_generalised_linear_model(name):
     """It reports these; in a probit or a gamma regression by the logarithm they are not those of the observed one."""
     result = fitted(name)
     x, y = drawn(name)
@@ -210,7 +210,7 @@ def test_errors_by_the_expected_information_are_those_of_statsmodels_generalised
 
 
 @pytest.mark.parametrize("name", ["Poisson", "logistic"])
-def test_sandwich_errors_are_statsmodels_of_hc0(name: str) -> None:
+def test_sandwich_errors_are_statsmodels_of_hc0(name):
     x, y = drawn(name)
     errors = sm.GLM(y, design(x), family=GENERALISED[name]).fit(cov_type="HC0", **EXACT).bse
     actual = ladder(fitted(name), profile=False).rung("sandwich").standard_errors

@@ -7,7 +7,7 @@ from scipy import stats
 from tests.reference.likelihood.truth import maximum
 
 
-def test_a_normal_sample_has_its_mean_and_standard_deviation() -> None:
+def test_a_normal_sample_has_its_mean_and_standard_deviation():
     sample = np.random.default_rng(0).normal(3, 2, 200)
     actual = maximum(lambda loc, scale: stats.norm.logpdf(sample, loc, scale).sum(), [0.0, 1.0])
     scale = sample.std()
@@ -16,7 +16,7 @@ def test_a_normal_sample_has_its_mean_and_standard_deviation() -> None:
     assert actual.log_likelihood == pytest.approx(-100 * (np.log(2 * np.pi * scale**2) + 1), rel=1e-12)
 
 
-def test_correlated_parameters_have_errors_of_the_whole_inverse() -> None:
+def test_correlated_parameters_have_errors_of_the_whole_inverse():
     x = np.random.default_rng(1).normal(5, 1, 50)
     y = 1 + 2 * x
     actual = maximum(lambda a, b: -0.5 * np.square(y - a - b * x).sum(), [0.0, 0.0])

@@ -29,7 +29,7 @@ def certified_values(dataset: Dataset) -> tuple[dict[str, float], dict[str, floa
         pytest.param(math.inf, 3.0, 0.0, id="none of infinity"),
     ],
 )
-def test_digits_of_a_value(value: float, certified: float, digits: float) -> None:
+def test_digits_of_a_value(value, certified, digits):
     assert log_relative_error(value, certified, cap=11) == pytest.approx(digits, abs=1e-4)
 
 
@@ -41,7 +41,7 @@ def test_digits_of_a_value(value: float, certified: float, digits: float) -> Non
         ("Lanczos1", {"b1": "b3", "b2": "b4", "b3": "b5", "b4": "b6", "b5": "b1", "b6": "b2"}),
     ],
 )
-def test_labels_of_interchangeable_terms_do_not_count(name: str, renaming: dict[str, str]) -> None:
+def test_labels_of_interchangeable_terms_do_not_count(name, renaming):
     dataset = DATASETS[name]
     estimates, errors = (
         {renaming.get(key, key): value for key, value in values.items()} for values in certified_values(dataset)

@@ -40,16 +40,16 @@ def digits(problem: Problem, order: str) -> float:
 
 @pytest.mark.parametrize("order", ORDERS)
 @each_problem
-def test_every_parameter_has_six_digits(problem: Problem, order: str) -> None:
+def test_every_parameter_has_six_digits(problem, order):
     assert digits(problem, order) >= 6
 
 
-def test_filip_has_seven_digits_in_the_order_of_its_file() -> None:
+def test_filip_has_seven_digits_in_the_order_of_its_file():
     assert digits(PROBLEMS["Filip"], "file") >= 7
 
 
 @each_problem
-def test_standard_errors(problem: Problem) -> None:
+def test_standard_errors(problem):
     parameters = fit_problem(problem, Path("table.csv")).parameters
     for name, certified in problem.dataset.parameters.items():
         error = parameters[name].standard_error
@@ -62,6 +62,6 @@ def test_standard_errors(problem: Problem) -> None:
 
 
 @each_problem
-def test_one_iteration_is_enough(problem: Problem) -> None:
+def test_one_iteration_is_enough(problem):
     result = fit_problem(problem, Path("table.csv"))
     assert (result.status, result.updates) == ("converged", 1)

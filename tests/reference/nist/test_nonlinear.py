@@ -48,27 +48,27 @@ def fits(tmp_path_factory: pytest.TempPathFactory) -> Fits:
 
 
 @each_start
-def test_every_parameter_has_six_digits(fits: Fits, name: str, start: int) -> None:
+def test_every_parameter_has_six_digits(fits, name, start):
     assert fits[name, start].accuracy.estimates >= 6
 
 
 @each_start
-def test_the_fit_says_that_it_converged(fits: Fits, name: str, start: int) -> None:
+def test_the_fit_says_that_it_converged(fits, name, start):
     assert fits[name, start].result.status == "converged"
 
 
-def test_digits_of_the_estimates_on_average(fits: Fits) -> None:
+def test_digits_of_the_estimates_on_average(fits):
     assert len(fits) == 54
     assert fmean(fit.accuracy.estimates for fit in fits.values()) >= 9.5
 
 
-def test_standard_errors_have_four_digits_but_for_two_fits(fits: Fits) -> None:
+def test_standard_errors_have_four_digits_but_for_two_fits(fits):
     fewer = {case: fit.accuracy.standard_errors for case, fit in fits.items() if fit.accuracy.standard_errors < 4}
     assert len(fewer) <= 2, fewer
 
 
 @pytest.mark.parametrize("name", ["Misra1a", "Nelson", "Lanczos3"])
-def test_fit_without_a_trainer_finds_the_same_digits(fits: Fits, name: str) -> None:
+def test_fit_without_a_trainer_finds_the_same_digits(fits, name):
     problem = PROBLEMS[name]
     *inputs, target = (
         torch.tensor([float(cell) for cell in problem.columns[column]], dtype=torch.float64)

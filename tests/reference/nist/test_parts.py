@@ -28,7 +28,7 @@ def read(problem: Problem) -> TableDataModule:
 
 
 @each_problem
-def test_table_is_read_to_the_last_bit(problem: Problem) -> None:
+def test_table_is_read_to_the_last_bit(problem):
     observations = read(problem).train
     columns = [*observations.inputs, observations.target]
     assert [column.tolist() for column in columns] == [
@@ -37,7 +37,7 @@ def test_table_is_read_to_the_last_bit(problem: Problem) -> None:
 
 
 @each_problem
-def test_model_predicts_what_numpy_evaluates(problem: Problem) -> None:
+def test_model_predicts_what_numpy_evaluates(problem):
     certified = {name: estimate.estimate for name, estimate in problem.dataset.parameters.items()}
     inputs = {name: np.array([float(cell) for cell in problem.columns[name]]) for name in problem.inputs}
     model = FormulaModel(problem.formula, list(problem.inputs), certified)
@@ -54,7 +54,7 @@ def tolerance(problem: Problem) -> float:
 
 
 @pytest.mark.parametrize("name", LINEAR)
-def test_parameters_that_need_no_start_are_found(name: str) -> None:
+def test_parameters_that_need_no_start_are_found(name):
     problem = PROBLEMS[name]
     model = FormulaModel(problem.formula, list(problem.inputs), problem.starts(0))
     assert set(model.linear_parameters()) == LINEAR[name]
