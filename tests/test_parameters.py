@@ -18,54 +18,46 @@ BOUNDS = {"lower": {"lower": -1.0}, "upper": {"upper": 4.0}, "both": {"lower": -
 KINDS = pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
 
 
-@pytest.mark.parametrize(
-    ("described", "expected"),
-    [
-        (250, ParameterSpec(start=250.0)),
-        ("5.0e-4", ParameterSpec(start=5e-4)),
-        (None, ParameterSpec()),
-        ({"start": 1, "lower": 0, "unit": "1/s"}, ParameterSpec(start=1.0, lower=0.0, unit="1/s")),
-        ({"start": 1, "upper": "2"}, ParameterSpec(start=1.0, upper=2.0)),
-        ({"start": 2, "fixed": True}, ParameterSpec(start=2.0, fixed=True)),
-        ({"start": 1, "lower": 0, "upper": math.inf}, ParameterSpec(start=1.0, lower=0.0)),
-        ({"lower": -math.inf, "upper": math.inf}, ParameterSpec()),
-        (ParameterSpec(start=1.0, lower=-math.inf, upper=math.inf), ParameterSpec(start=1.0)),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("described", "expected"), [
+    (250, ParameterSpec(start=250.0)),
+    ("5.0e-4", ParameterSpec(start=5e-4)),
+    (None, ParameterSpec()),
+    ({"start": 1, "lower": 0, "unit": "1/s"}, ParameterSpec(start=1.0, lower=0.0, unit="1/s")),
+    ({"start": 1, "upper": "2"}, ParameterSpec(start=1.0, upper=2.0)),
+    ({"start": 2, "fixed": True}, ParameterSpec(start=2.0, fixed=True)),
+    ({"start": 1, "lower": 0, "upper": math.inf}, ParameterSpec(start=1.0, lower=0.0)),
+    ({"lower": -math.inf, "upper": math.inf}, ParameterSpec()),
+    (ParameterSpec(start=1.0, lower=-math.inf, upper=math.inf), ParameterSpec(start=1.0)),
+], ids=str)  # fmt: skip
 def test_description_is_a_number_a_mapping_or_nothing(described, expected):
     assert ParameterSpec.of("rate", described) == expected
 
 
-@pytest.mark.parametrize(
-    ("described", "message"),
-    [
-        ("fast", "parameters.rate.start: expected a finite number, but got 'fast'"),
-        (math.nan, "parameters.rate.start: expected a finite number, but got nan"),
-        (True, "parameters.rate.start: expected a finite number, but got True"),
-        ({"start": 1, "lower": "low"}, "parameters.rate.lower: expected a finite number, but got 'low'"),
-        ({"start": 1, "lowr": 0}, "parameters.rate: there is no 'lowr'; did you mean 'lower'?"),
-        (
-            {"start": 1, "qqqq": 0},
-            "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'",
-        ),
-        ({"start": 1, "fixed": "yes"}, "parameters.rate.fixed: expected true or false, but got 'yes'"),
-        ({"start": 1, "lower": 2, "upper": 0}, "parameters.rate: no number lies between lower 2 and upper 0"),
-        ({"start": 0, "lower": 0}, "parameters.rate.start: 0 is on its bound"),
-        ({"start": -1, "lower": 0}, "parameters.rate.start: -1 is outside its bounds"),
-        ({"start": 1, "lower": math.inf}, "parameters.rate.lower: expected a finite number, but got inf"),
-        (
-            {"lower": 0, "upper": 2},
-            "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper 2",
-        ),
-        (
-            {"lower": 0},
-            "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper inf",
-        ),
-        ({"fixed": True}, "parameters.rate.start: a fixed parameter needs one; give the value that it keeps"),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("described", "message"), [
+    ("fast", "parameters.rate.start: expected a finite number, but got 'fast'"),
+    (math.nan, "parameters.rate.start: expected a finite number, but got nan"),
+    (True, "parameters.rate.start: expected a finite number, but got True"),
+    ({"start": 1, "lower": "low"}, "parameters.rate.lower: expected a finite number, but got 'low'"),
+    ({"start": 1, "lowr": 0}, "parameters.rate: there is no 'lowr'; did you mean 'lower'?"),
+    (
+        {"start": 1, "qqqq": 0},
+        "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'",
+    ),
+    ({"start": 1, "fixed": "yes"}, "parameters.rate.fixed: expected true or false, but got 'yes'"),
+    ({"start": 1, "lower": 2, "upper": 0}, "parameters.rate: no number lies between lower 2 and upper 0"),
+    ({"start": 0, "lower": 0}, "parameters.rate.start: 0 is on its bound"),
+    ({"start": -1, "lower": 0}, "parameters.rate.start: -1 is outside its bounds"),
+    ({"start": 1, "lower": math.inf}, "parameters.rate.lower: expected a finite number, but got inf"),
+    (
+        {"lower": 0, "upper": 2},
+        "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper 2",
+    ),
+    (
+        {"lower": 0},
+        "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper inf",
+    ),
+    ({"fixed": True}, "parameters.rate.start: a fixed parameter needs one; give the value that it keeps"),
+], ids=str)  # fmt: skip
 def test_what_is_wrong_with_a_description_is_said_with_its_place(described, message):
     with pytest.raises(InputError) as refusal:
         ParameterSpec.of("rate", described)

@@ -7,16 +7,12 @@ from paramfit.errors import InputError
 from paramfit.precision import dtype_named
 
 
-@pytest.mark.parametrize(
-    ("name", "dtype"),
-    [
-        ("float32", torch.float32),
-        ("float64", torch.float64),
-        (torch.float32, torch.float32),
-        (torch.float64, torch.float64),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("name", "dtype"), [
+    ("float32", torch.float32),
+    ("float64", torch.float64),
+    (torch.float32, torch.float32),
+    (torch.float64, torch.float64),
+], ids=str)  # fmt: skip
 def test_names_and_dtypes_are_understood(name, dtype):
     assert dtype_named(name) is dtype
 

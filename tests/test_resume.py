@@ -138,13 +138,10 @@ def same_bits(one: EstimationTask, other: EstimationTask) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("kind", "step", "accumulated"),
-    [
-        *((kind, step, 1) for kind in TASKS for step in (1, 2, 3, 4, 6, 8, 9)),
-        *((kind, step, 2) for kind in ("thermometer with momentum", "likelihood") for step in (2, 4, 5)),
-    ],
-)
+@pytest.mark.parametrize(("kind", "step", "accumulated"), [
+    *((kind, step, 1) for kind in TASKS for step in (1, 2, 3, 4, 6, 8, 9)),
+    *((kind, step, 2) for kind in ("thermometer with momentum", "likelihood") for step in (2, 4, 5)),
+])  # fmt: skip
 def test_a_signal_at_any_step_then_resumed_gives_the_same_bits(kind, step, accumulated, own_directory):
     make_task, make_data = TASKS[kind]
     uninterrupted, stopped, resumed = make_task(), make_task(), make_task()

@@ -194,15 +194,11 @@ def test_predictions_at_other_inputs_have_both_bands_where_the_errors_are_known(
     assert "no column" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("x,y_error\n500,1\n4000,many\n", ["new.csv: line 3, column 'y_error'", "many"]),
-        ("z,y_error\n500,1\n", ["new.csv: there is no column 'x'"]),
-        (None, ["predictions.at: there is no file new.csv; ", "'measurements.csv'"]),
-    ],
-    ids=["text", "no input", "no file"],
-)
+@pytest.mark.parametrize(("text", "named"), [
+    ("x,y_error\n500,1\n4000,many\n", ["new.csv: line 3, column 'y_error'", "many"]),
+    ("z,y_error\n500,1\n", ["new.csv: there is no column 'x'"]),
+    (None, ["predictions.at: there is no file new.csv; ", "'measurements.csv'"]),
+], ids=["text", "no input", "no file"])  # fmt: skip
 def test_a_mistake_in_the_table_to_predict_at_is_told(text, named, capsys):
     assert fit() == 0
     if text is not None:
@@ -285,16 +281,12 @@ LINE = part("FormulaModel", formula="slope * x + level", variables=["x"], parame
 BY_HAND = part("GradientDescent", lr=0.3)
 
 
-@pytest.mark.parametrize(
-    ("task", "options"),
-    [
-        ("Regression", {"optimizer": part("torch.optim.Adam", lr=0.1)}),
-        ("HandWrittenDescent", {"gradient": part("AnalyticGradient"), "optimizer": BY_HAND}),
-        ("HandWrittenDescent", {"gradient": part("AutogradGradient"), "optimizer": BY_HAND}),
-        ("HandWrittenDescent", {"gradient": part("NumericalGradient"), "optimizer": BY_HAND}),
-    ],
-    ids=["Adam", "analytic", "autograd", "numerical"],
-)
+@pytest.mark.parametrize(("task", "options"), [
+    ("Regression", {"optimizer": part("torch.optim.Adam", lr=0.1)}),
+    ("HandWrittenDescent", {"gradient": part("AnalyticGradient"), "optimizer": BY_HAND}),
+    ("HandWrittenDescent", {"gradient": part("AutogradGradient"), "optimizer": BY_HAND}),
+    ("HandWrittenDescent", {"gradient": part("NumericalGradient"), "optimizer": BY_HAND}),
+], ids=["Adam", "analytic", "autograd", "numerical"])  # fmt: skip
 def test_a_formula_works_in_the_tasks_of_the_lessons(task, options):
     x = np.linspace(-1, 1, 12)
     y = 3 * x - 2 + 0.1 * np.cos(40 * x)

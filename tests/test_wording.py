@@ -5,15 +5,12 @@ import pytest
 from paramfit.wording import nearest_names, printable, quoted
 
 
-@pytest.mark.parametrize(
-    ("name", "theirs", "suggestion"),
-    [
-        pytest.param("curent", ["time", "current"], "did you mean 'current'?", id="typing error"),
-        pytest.param("TIME", ["time", "current"], "did you mean 'time'?", id="other case"),
-        pytest.param("q", ["time", "current"], "there are 'time', 'current'", id="nothing near"),
-        pytest.param("q", [], "there is none", id="nothing at all"),
-    ],
-)
+@pytest.mark.parametrize(("name", "theirs", "suggestion"), [
+    pytest.param("curent", ["time", "current"], "did you mean 'current'?", id="typing error"),
+    pytest.param("TIME", ["time", "current"], "did you mean 'time'?", id="other case"),
+    pytest.param("q", ["time", "current"], "there are 'time', 'current'", id="nothing near"),
+    pytest.param("q", [], "there is none", id="nothing at all"),
+])  # fmt: skip
 def test_the_nearest_names_are_suggested_or_all(name, theirs, suggestion):
     assert nearest_names(name, theirs) == suggestion
 

@@ -18,17 +18,14 @@ def updates_in(name: str) -> int:
     return int(AtomicCheckpointIO().load_checkpoint(CHECKPOINTS / name)["paramfit"]["updates"])
 
 
-@pytest.mark.parametrize(
-    ("losses", "best"),
-    [
-        pytest.param([5.0, 4.0, 3.0], 3, id="falls"),
-        pytest.param([5.0, 3.0, 4.0], 2, id="rises-again"),
-        pytest.param([5.0, 3.0, 3.0], 2, id="equal-keeps-the-earlier"),
-        pytest.param([float("nan"), 5.0, 6.0], 2, id="nan-first"),
-        pytest.param([5.0, float("nan"), 6.0], 1, id="nan-between"),
-        pytest.param([5.0, float("-inf"), 6.0], 1, id="minus-infinity"),
-    ],
-)
+@pytest.mark.parametrize(("losses", "best"), [
+    pytest.param([5.0, 4.0, 3.0], 3, id="falls"),
+    pytest.param([5.0, 3.0, 4.0], 2, id="rises-again"),
+    pytest.param([5.0, 3.0, 3.0], 2, id="equal-keeps-the-earlier"),
+    pytest.param([float("nan"), 5.0, 6.0], 2, id="nan-first"),
+    pytest.param([5.0, float("nan"), 6.0], 1, id="nan-between"),
+    pytest.param([5.0, float("-inf"), 6.0], 1, id="minus-infinity"),
+])  # fmt: skip
 def test_the_lowest_finite_validation_loss_is_the_best(losses, best):
     validations: list[float] = []
     saved: list[int] = []

@@ -58,17 +58,14 @@ def test_nothing_is_stopped_where_the_guard_is_off(script, update, reason):
     assert played(script, DivergenceDetection(enabled=False)) is None
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param(FINE, id="falls"),
-        pytest.param([*FINE, (3.9e6, (0.6, 0.3), (1.0, 1.0))], id="grows-less-than-the-factor"),
-        pytest.param([*FINE, (9.0, (0.6, 0.3), (1.0, 1.0)), (9.0, (0.6, 0.31), (1.0, 1.0))], id="one-still-moves"),
-        pytest.param([*FINE, FINE[-1], FINE[-1]], id="still-below-the-first-loss-has-converged"),
-        pytest.param([(0.0, (1.0, 0.5), (1.0, 1.0)), (5.0, (0.9, 0.5), (1.0, 1.0))], id="first-loss-0"),
-        pytest.param([(-5.0, (1.0, 0.5), (1.0, 1.0)), (4.0, (0.9, 0.5), (1.0, 1.0))], id="negative-likelihoods"),
-    ],
-)
+@pytest.mark.parametrize("script", [
+    pytest.param(FINE, id="falls"),
+    pytest.param([*FINE, (3.9e6, (0.6, 0.3), (1.0, 1.0))], id="grows-less-than-the-factor"),
+    pytest.param([*FINE, (9.0, (0.6, 0.3), (1.0, 1.0)), (9.0, (0.6, 0.31), (1.0, 1.0))], id="one-still-moves"),
+    pytest.param([*FINE, FINE[-1], FINE[-1]], id="still-below-the-first-loss-has-converged"),
+    pytest.param([(0.0, (1.0, 0.5), (1.0, 1.0)), (5.0, (0.9, 0.5), (1.0, 1.0))], id="first-loss-0"),
+    pytest.param([(-5.0, (1.0, 0.5), (1.0, 1.0)), (4.0, (0.9, 0.5), (1.0, 1.0))], id="negative-likelihoods"),
+])  # fmt: skip
 def test_a_descent_that_may_still_succeed_goes_on(script):
     assert played(script, DivergenceDetection()) is None
 

@@ -21,21 +21,18 @@ def played(losses: list[float], watch: FitEarlyStopping, first: int = 1) -> tupl
     return None
 
 
-@pytest.mark.parametrize(
-    ("losses", "options", "stops_at"),
-    [
-        pytest.param([5.0, 4.0, 4.5, 4.6, 3.0], {"patience": 2}, 4, id="two-in-a-row"),
-        pytest.param([5.0, 4.0, 4.5], {"patience": 1}, 3, id="patience-1"),
-        pytest.param([5.0, 4.0, 4.5, 3.9, 4.5, 3.8, 4.0], {"patience": 2}, None, id="recovers-each-time"),
-        pytest.param([5.0, 4.0, 4.0, 4.0], {"patience": 2}, 4, id="equal-is-no-improvement"),
-        pytest.param([5.0, 4.95, 4.91], {"patience": 2, "min_delta": 0.1}, 3, id="gains-below-min-delta"),
-        pytest.param([5.0, 4.8, 4.6], {"patience": 2, "min_delta": 0.1}, None, id="gains-above-min-delta"),
-        pytest.param([1.0, 2.0, 1.5, 1.4], {"patience": 2, "mode": "max"}, 4, id="mode-max"),
-        pytest.param([5.0, 6.0, 7.0, 8.0], {"patience": None}, None, id="off"),
-        pytest.param([5.0, nan, inf, nan], {"patience": 2}, None, id="not-finite-is-not-its-business"),
-        pytest.param([nan, 5.0, 4.0, 4.5, nan, 4.6], {"patience": 2}, 6, id="nan-in-between"),
-    ],
-)
+@pytest.mark.parametrize(("losses", "options", "stops_at"), [
+    pytest.param([5.0, 4.0, 4.5, 4.6, 3.0], {"patience": 2}, 4, id="two-in-a-row"),
+    pytest.param([5.0, 4.0, 4.5], {"patience": 1}, 3, id="patience-1"),
+    pytest.param([5.0, 4.0, 4.5, 3.9, 4.5, 3.8, 4.0], {"patience": 2}, None, id="recovers-each-time"),
+    pytest.param([5.0, 4.0, 4.0, 4.0], {"patience": 2}, 4, id="equal-is-no-improvement"),
+    pytest.param([5.0, 4.95, 4.91], {"patience": 2, "min_delta": 0.1}, 3, id="gains-below-min-delta"),
+    pytest.param([5.0, 4.8, 4.6], {"patience": 2, "min_delta": 0.1}, None, id="gains-above-min-delta"),
+    pytest.param([1.0, 2.0, 1.5, 1.4], {"patience": 2, "mode": "max"}, 4, id="mode-max"),
+    pytest.param([5.0, 6.0, 7.0, 8.0], {"patience": None}, None, id="off"),
+    pytest.param([5.0, nan, inf, nan], {"patience": 2}, None, id="not-finite-is-not-its-business"),
+    pytest.param([nan, 5.0, 4.0, 4.5, nan, 4.6], {"patience": 2}, 6, id="nan-in-between"),
+])  # fmt: skip
 def test_a_script_is_stopped_at_its_validation(losses, options, stops_at):
     stopped = played(losses, FitEarlyStopping(**options))
     assert (None if stopped is None else stopped[0]) == stops_at

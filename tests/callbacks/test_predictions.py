@@ -119,15 +119,11 @@ def sample_of(kind: type[Distribution], **parameters: float) -> MaximumLikelihoo
     return MaximumLikelihood(DistributionModel(kind, parameters))
 
 
-@pytest.mark.parametrize(
-    ("task", "median"),
-    [
-        (sample_of(Cauchy, loc=2.0, scale=1.0), 2.0),
-        (sample_of(HalfCauchy, scale=3.0), 3.0),  # P(|Y| < scale) = 2 arctan(1) / pi
-        (sample_of(StudentT, df=0.5, loc=-1.0, scale=1.0), -1.0),
-    ],
-    ids=["no mean", "infinite mean", "no quantiles in torch"],
-)
+@pytest.mark.parametrize(("task", "median"), [
+    (sample_of(Cauchy, loc=2.0, scale=1.0), 2.0),
+    (sample_of(HalfCauchy, scale=3.0), 3.0),  # P(|Y| < scale) = 2 arctan(1) / pi
+    (sample_of(StudentT, df=0.5, loc=-1.0, scale=1.0), -1.0),
+], ids=["no mean", "infinite mean", "no quantiles in torch"])  # fmt: skip
 def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_so(task, median, make_trainer, capsys):
     make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
     rows = rows_of(Path("run") / "predictions.csv")
@@ -138,17 +134,13 @@ def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_
     )
 
 
-@pytest.mark.parametrize(
-    ("task", "words"),
-    [
-        (sample_of(OnlyDensity, loc=0.0, scale=1.0), r"^predict: OnlyDensity tells no mean, .* with a property mean$"),
-        (
-            sample_of(NoQuantiles, loc=0.0, scale=1.0),
-            r"^predict: NoQuantiles has no finite mean at these parameters, and no icdf",
-        ),
-    ],
-    ids=["no mean", "no median"],
-)
+@pytest.mark.parametrize(("task", "words"), [
+    (sample_of(OnlyDensity, loc=0.0, scale=1.0), r"^predict: OnlyDensity tells no mean, .* with a property mean$"),
+    (
+        sample_of(NoQuantiles, loc=0.0, scale=1.0),
+        r"^predict: NoQuantiles has no finite mean at these parameters, and no icdf",
+    ),
+], ids=["no mean", "no median"])  # fmt: skip
 def test_distribution_that_tells_no_number_is_refused_by_name(task, words, make_trainer):
     with pytest.raises(InputError, match=words):
         make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))

@@ -27,14 +27,11 @@ def test_an_option_gets_its_dots_where_only_one_can_be_meant():
     assert explained(error, [*values, "model.init_args.scale"]) == "scale: must not be 0"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--count", "many"], "count: expected int, but got 'many'"),
-        (["--coun", "3"], "coun: there is no such option; did you mean 'count'?"),
-        (["--zzz", "3"], "zzz: there is no such option; paramfit fit --help lists all of them"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "expected"), [
+    (["--count", "many"], "count: expected int, but got 'many'"),
+    (["--coun", "3"], "coun: there is no such option; did you mean 'count'?"),
+    (["--zzz", "3"], "zzz: there is no such option; paramfit fit --help lists all of them"),
+])  # fmt: skip
 def test_the_parsers_errors_become_one_line(arguments, expected):
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--count", type=int)

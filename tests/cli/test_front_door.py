@@ -183,38 +183,30 @@ def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case, capsys):
     assert not Path("lightning_logs").exists()
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "named"),
-    [
-        (
-            "objective:",
-            "objektive:",
-            "model.objektive: HandWrittenDescent has no such option; did you mean 'objective'?",
-        ),
-        ("AnalyticGradient", "AnalyticGradien", "did you mean 'AnalyticGradient'?"),
-        ("    gradient: {class_path: AnalyticGradient}\n", "", "gradient is missing"),
-        ("{scale: 0.1}", "{scale: 0.0}", "data.normalization.scale"),
-        ("init_args: {lr", "init_args: {{lr", "mistaken.yaml is not valid YAML"),
-    ],
-    ids=["unknown key", "class path", "missing key", "value", "syntax"],
-)
+@pytest.mark.parametrize(("old", "new", "named"), [
+    (
+        "objective:",
+        "objektive:",
+        "model.objektive: HandWrittenDescent has no such option; did you mean 'objective'?",
+    ),
+    ("AnalyticGradient", "AnalyticGradien", "did you mean 'AnalyticGradient'?"),
+    ("    gradient: {class_path: AnalyticGradient}\n", "", "gradient is missing"),
+    ("{scale: 0.1}", "{scale: 0.0}", "data.normalization.scale"),
+    ("init_args: {lr", "init_args: {{lr", "mistaken.yaml is not valid YAML"),
+], ids=["unknown key", "class path", "missing key", "value", "syntax"])  # fmt: skip
 def test_a_wrong_line_in_a_file_is_named(old, new, named, capsys):
     assert fit(config=config_with(old, new)) == 2
     assert named in one_error_line(capsys)
     assert not Path("lightning_logs").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
-        (["fit"], "--config FILE"),
-        (["fit", "--config", "empty.yaml"], "empty.yaml is empty"),
-        (["fit", "--config", "binary.yaml"], "binary.yaml is not a text file"),
-        (["fitt"], "use one of: fit, validate, test, predict"),
-    ],
-    ids=["missing config", "no options", "empty file", "no text", "unknown command"],
-)
+@pytest.mark.parametrize(("arguments", "named"), [
+    (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
+    (["fit"], "--config FILE"),
+    (["fit", "--config", "empty.yaml"], "empty.yaml is empty"),
+    (["fit", "--config", "binary.yaml"], "binary.yaml is not a text file"),
+    (["fitt"], "use one of: fit, validate, test, predict"),
+], ids=["missing config", "no options", "empty file", "no text", "unknown command"])  # fmt: skip
 def test_a_wrong_beginning_is_explained(arguments, named, capsys):
     Path("empty.yaml").touch()
     Path("binary.yaml").write_bytes(b"\xff\xfe\x00model")

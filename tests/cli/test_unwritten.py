@@ -44,15 +44,12 @@ class NoDensity(Distribution):
         super().__init__(rate.shape, validate_args=validate_args)
 
 
-@pytest.mark.parametrize(
-    ("base", "unwritten", "method"),
-    [
-        (Objective, Objective, "per_observation"),  # by its short name
-        (Objective, NoLoss, "per_observation"),
-        (Objective, NoRho, "rho"),
-        (GradientRule, NoGradient, "__call__"),
-    ],
-)
+@pytest.mark.parametrize(("base", "unwritten", "method"), [
+    (Objective, Objective, "per_observation"),  # by its short name
+    (Objective, NoLoss, "per_observation"),
+    (Objective, NoRho, "rho"),
+    (GradientRule, NoGradient, "__call__"),
+])  # fmt: skip
 def test_the_line_names_what_a_class_has_not(base, unwritten, method):
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--part", type=base)

@@ -184,16 +184,12 @@ def test_module_without_a_formula_is_nested_where_a_fit_says_so():
     assert test.probability == pytest.approx(probability, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("smaller", "larger"),
-    [
-        (formula("a*exp(-b*x)", a=None, b=1), formula("a + b*x + c*x^2", a=None, b=None, c=None)),
-        (formula("a*exp(-b*x)", a=None, b=1), PolynomialModel(7)),
-        (formula("a*x^2", a=None), formula("a + b*sin(x)", a=None, b=None)),
-        (formula("a*exp(-b*x)", a=None, b=1), formula("a*exp(-b*x) + c", a=None, b=1, c={"start": 2, "lower": 0.05})),
-    ],
-    ids=["polynomial", "polynomial that comes close", "unlike", "beyond the bound"],
-)
+@pytest.mark.parametrize(("smaller", "larger"), [
+    (formula("a*exp(-b*x)", a=None, b=1), formula("a + b*x + c*x^2", a=None, b=None, c=None)),
+    (formula("a*exp(-b*x)", a=None, b=1), PolynomialModel(7)),
+    (formula("a*x^2", a=None), formula("a + b*sin(x)", a=None, b=None)),
+    (formula("a*exp(-b*x)", a=None, b=1), formula("a*exp(-b*x) + c", a=None, b=1, c={"start": 2, "lower": 0.05})),
+], ids=["polynomial", "polynomial that comes close", "unlike", "beyond the bound"])  # fmt: skip
 def test_models_that_are_not_nested_are_not_tested(smaller, larger):
     test = only_test(fit(smaller, (X, DECAY)), fit(larger, (X, DECAY)))
     assert (test.test, test.probability, test.reason) == (None, None, "not nested (not found)")

@@ -89,16 +89,12 @@ def test_parameters_that_the_smaller_model_leaves_open_are_named():
     assert nested(formula("c", "c", ""), formula("a*exp(-b*x) + c", "a b c")) == Nesting("a = 0", (), ("b",))
 
 
-@pytest.mark.parametrize(
-    ("bounds", "actual"),
-    [
-        ({"lower": 0.0, "upper": None}, Nesting("c = 0", ("c",))),
-        ({"lower": None, "upper": 0.0}, Nesting("c = 0", ("c",))),
-        ({"lower": -1.0, "upper": 1.0}, Nesting("c = 0")),
-        ({"lower": 0.5, "upper": None}, None),
-    ],
-    ids=["lower", "upper", "inside", "outside"],
-)
+@pytest.mark.parametrize(("bounds", "actual"), [
+    ({"lower": 0.0, "upper": None}, Nesting("c = 0", ("c",))),
+    ({"lower": None, "upper": 0.0}, Nesting("c = 0", ("c",))),
+    ({"lower": -1.0, "upper": 1.0}, Nesting("c = 0")),
+    ({"lower": 0.5, "upper": None}, None),
+], ids=["lower", "upper", "inside", "outside"])  # fmt: skip
 def test_bounds_of_the_larger_model_are_kept(bounds, actual):
     larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": ParameterDescription(**bounds)})
     assert nested(formula("a*exp(-b*x)", "a b"), larger) == actual

@@ -21,15 +21,12 @@ def test_arrays_become_inputs_and_target(column):
     assert columns == (("input",), "target", None)
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        pytest.param(dict, id="mapping"),
-        pytest.param(pd.DataFrame, id="pandas"),
-        pytest.param(lambda columns: pd.DataFrame(columns).convert_dtypes(), id="pandas, nullable"),
-        pytest.param(pa.table, id="pyarrow"),
-    ],
-)
+@pytest.mark.parametrize("frame", [
+    pytest.param(dict, id="mapping"),
+    pytest.param(pd.DataFrame, id="pandas"),
+    pytest.param(lambda columns: pd.DataFrame(columns).convert_dtypes(), id="pandas, nullable"),
+    pytest.param(pa.table, id="pyarrow"),
+])  # fmt: skip
 def test_columns_of_a_frame_are_taken_by_name(frame):
     data = frame({"note": ["a", "b", "c"], "t": X, "h": Y, "e": [0.5, 1.0, 2.0]})
     observations, columns = observations_from(data, ["t"], "h", "e")
@@ -66,31 +63,28 @@ def test_sigma_is_an_array_or_one_number(sigma, expected):
     assert (observations.sigma.tolist(), columns.sigma) == (expected, "sigma")
 
 
-@pytest.mark.parametrize(
-    ("data", "options", "message"),
-    [
-        pytest.param({"time": X, "y": Y}, {"inputs": "tme", "target": "y"}, "'tme'; did you mean 'time'", id="input"),
-        pytest.param({"t": X, "y": Y}, {"inputs": "t", "target": "y", "sigma": "s"}, "no column 's'", id="sigma"),
-        pytest.param({"t": X, "y": Y}, {"target": "y"}, "inputs: say which .*'t', 'y'", id="inputs not given"),
-        pytest.param({"t": X, "y": Y, "z": Y}, {"inputs": "t"}, "target: say which", id="target not given"),
-        pytest.param((X, Y), {"inputs": ["a", "b"]}, "2 names, but the data have 1 input columns", id="too many names"),
-        pytest.param(
-            pd.DataFrame([[1, 2, 3]], columns=["t", "t", "y"]),
-            {"inputs": "t", "target": "y"},
-            "2 columns are called 't'",
-            id="two of that name",
-        ),
-        pytest.param(
-            (X, X[:2], Y), {"inputs": ["s", "t"]}, "'t' has 2 values, but the target 'target' has 3", id="short"
-        ),
-        pytest.param((X, Y), {"sigma": [1.0, 1.0]}, "'sigma' has 2 values", id="short sigma"),
-        pytest.param((X, Y), {"sigma": [1.0, 0.0, 1.0]}, "sigma is 0 in row 1", id="sigma of 0"),
-        pytest.param((X, Y), {"sigma": [1.0, -1.0, 1.0]}, "sigma is -1 in row 1", id="sigma below 0"),
-        pytest.param(np.array(Y), {}, r"got ndarray; give \(x, y\)", id="bare array"),
-        pytest.param((), {}, r"expected \(x, y\)", id="nothing"),
-        pytest.param(([], []), {}, "'target' is empty", id="no rows"),
-    ],
-)
+@pytest.mark.parametrize(("data", "options", "message"), [
+    pytest.param({"time": X, "y": Y}, {"inputs": "tme", "target": "y"}, "'tme'; did you mean 'time'", id="input"),
+    pytest.param({"t": X, "y": Y}, {"inputs": "t", "target": "y", "sigma": "s"}, "no column 's'", id="sigma"),
+    pytest.param({"t": X, "y": Y}, {"target": "y"}, "inputs: say which .*'t', 'y'", id="inputs not given"),
+    pytest.param({"t": X, "y": Y, "z": Y}, {"inputs": "t"}, "target: say which", id="target not given"),
+    pytest.param((X, Y), {"inputs": ["a", "b"]}, "2 names, but the data have 1 input columns", id="too many names"),
+    pytest.param(
+        pd.DataFrame([[1, 2, 3]], columns=["t", "t", "y"]),
+        {"inputs": "t", "target": "y"},
+        "2 columns are called 't'",
+        id="two of that name",
+    ),
+    pytest.param(
+        (X, X[:2], Y), {"inputs": ["s", "t"]}, "'t' has 2 values, but the target 'target' has 3", id="short"
+    ),
+    pytest.param((X, Y), {"sigma": [1.0, 1.0]}, "'sigma' has 2 values", id="short sigma"),
+    pytest.param((X, Y), {"sigma": [1.0, 0.0, 1.0]}, "sigma is 0 in row 1", id="sigma of 0"),
+    pytest.param((X, Y), {"sigma": [1.0, -1.0, 1.0]}, "sigma is -1 in row 1", id="sigma below 0"),
+    pytest.param(np.array(Y), {}, r"got ndarray; give \(x, y\)", id="bare array"),
+    pytest.param((), {}, r"expected \(x, y\)", id="nothing"),
+    pytest.param(([], []), {}, "'target' is empty", id="no rows"),
+])  # fmt: skip
 def test_data_that_cannot_be_meant_are_refused_in_one_line(data, options, message):
     with pytest.raises(InputError, match=message) as caught:
         observations_from(data, **options)
@@ -112,20 +106,16 @@ def test_bounds_come_by_name_or_as_arrays(given):
     assert observations.censoring.upper.tolist() == [np.inf, 2.5, np.inf]
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"censoring": ["", "right"]}, "'censoring' has 2 values, but the target 'target' has 3"),
-        ({"censoring": ["", "right", "0"]}, "'censoring' in row 2: expected a word .* but got '0'"),
-        ({"censoring": "seen"}, "censoring: 'seen' names a column, but the data have no names"),
-        ({"upper": [1.0, 2.0, 3.0]}, "upper: upper ends belong to intervals; say which rows"),
-        ({"censoring": BOUNDS["seen"]}, "row 1 is an interval, but there are no upper ends"),
-        ({"censoring": BOUNDS["seen"], "upper": [0.0, 2.5]}, "'upper' has 2 values, but the target"),
-        ({"censoring": BOUNDS["seen"], "upper": [0.0, np.nan, 0.0]}, "'upper' is nan in row 1"),
-        ({"censoring": BOUNDS["seen"], "upper": [0.0, 2.0, 0.0]}, "row 1 is an interval from 2 to 2"),
-    ],
-    ids=["length", "word", "name", "ends alone", "no ends", "length of ends", "missing end", "no room"],
-)
+@pytest.mark.parametrize(("options", "words"), [
+    ({"censoring": ["", "right"]}, "'censoring' has 2 values, but the target 'target' has 3"),
+    ({"censoring": ["", "right", "0"]}, "'censoring' in row 2: expected a word .* but got '0'"),
+    ({"censoring": "seen"}, "censoring: 'seen' names a column, but the data have no names"),
+    ({"upper": [1.0, 2.0, 3.0]}, "upper: upper ends belong to intervals; say which rows"),
+    ({"censoring": BOUNDS["seen"]}, "row 1 is an interval, but there are no upper ends"),
+    ({"censoring": BOUNDS["seen"], "upper": [0.0, 2.5]}, "'upper' has 2 values, but the target"),
+    ({"censoring": BOUNDS["seen"], "upper": [0.0, np.nan, 0.0]}, "'upper' is nan in row 1"),
+    ({"censoring": BOUNDS["seen"], "upper": [0.0, 2.0, 0.0]}, "row 1 is an interval from 2 to 2"),
+], ids=["length", "word", "name", "ends alone", "no ends", "length of ends", "missing end", "no room"])  # fmt: skip
 def test_bounds_that_cannot_be_used_are_named(options, words):
     with pytest.raises(InputError, match=words):
         observations_from((BOUNDS["y"],), **options)

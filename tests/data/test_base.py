@@ -88,15 +88,12 @@ def test_state_holds_where_the_training_loader_is():
     assert all(map(torch.equal, rest, [batch.inputs[0] for batch in resumed.train_dataloader()]))
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        pytest.param(GaussianDataModule(n_obs=11, seed=1), id="same-size"),
-        pytest.param(GaussianDataModule(n_obs=12), id="other-size"),
-        pytest.param(GaussianDataModule(n_obs=11, dtype="float32"), id="other-precision"),
-        pytest.param(ThermometerDataModule(), id="other-data-set"),
-    ],
-)
+@pytest.mark.parametrize("other", [
+    pytest.param(GaussianDataModule(n_obs=11, seed=1), id="same-size"),
+    pytest.param(GaussianDataModule(n_obs=12), id="other-size"),
+    pytest.param(GaussianDataModule(n_obs=11, dtype="float32"), id="other-precision"),
+    pytest.param(ThermometerDataModule(), id="other-data-set"),
+])  # fmt: skip
 def test_state_of_other_data_is_refused(other):
     state = ready(other).state_dict()
     with pytest.raises(InputError, match=r"made with other data.*--data"):
@@ -146,17 +143,13 @@ class WithHole(TwoColumns):
         return observations._replace(target=target)
 
 
-@pytest.mark.parametrize(
-    ("data", "named"),
-    [
-        (WithSigma(0.0), "sigma is 0 in row 7"),
-        (WithSigma(-2.0), "sigma is -2 in row 7"),
-        (WithSigma(float("nan")), "sigma is nan in row 7"),
-        (Uneven(), r"input 0 has \(200,\)"),
-        (WithHole(), "target is nan in row 3"),
-    ],
-    ids=["sigma 0", "negative sigma", "sigma NaN", "unequal lengths", "NaN"],
-)
+@pytest.mark.parametrize(("data", "named"), [
+    (WithSigma(0.0), "sigma is 0 in row 7"),
+    (WithSigma(-2.0), "sigma is -2 in row 7"),
+    (WithSigma(float("nan")), "sigma is nan in row 7"),
+    (Uneven(), r"input 0 has \(200,\)"),
+    (WithHole(), "target is nan in row 3"),
+], ids=["sigma 0", "negative sigma", "sigma NaN", "unequal lengths", "NaN"])  # fmt: skip
 def test_data_that_a_fit_cannot_use_are_refused(data, named):
     with pytest.raises(InputError, match=named):
         data.setup("fit")

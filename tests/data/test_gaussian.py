@@ -36,15 +36,12 @@ def test_sample_has_location_and_scale_asked_for():
     assert draws.std() == pytest.approx(3.0, rel=5 / np.sqrt(2 * n))
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        pytest.param({"n_obs": 0}, "n_obs", id="no-observation"),
-        pytest.param({"scale": 0.0}, "scale", id="scale-0"),
-        pytest.param({"scale": float("nan")}, "scale", id="scale-nan"),
-        pytest.param({"dtype": "bfloat16"}, "dtype", id="half-precision"),
-    ],
-)
+@pytest.mark.parametrize(("options", "named"), [
+    pytest.param({"n_obs": 0}, "n_obs", id="no-observation"),
+    pytest.param({"scale": 0.0}, "scale", id="scale-0"),
+    pytest.param({"scale": float("nan")}, "scale", id="scale-nan"),
+    pytest.param({"dtype": "bfloat16"}, "dtype", id="half-precision"),
+])  # fmt: skip
 def test_wrong_options_are_refused(options, named):
     with pytest.raises(InputError, match=named):
         GaussianDataModule(**options)  # type: ignore[arg-type]

@@ -87,15 +87,12 @@ def test_a_share_of_less_than_one_row_is_refused_with_one_that_suffices(n):
     assert data.validation.n == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
-        pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),
-        pytest.param({"sigma_is": "relatve"}, "sigma_is: expected absolute or relative", id="sigma_is"),
-        pytest.param({"missing": "skip"}, "missing: expected error or drop", id="missing"),
-    ],
-)
+@pytest.mark.parametrize(("options", "message"), [
+    pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
+    pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),
+    pytest.param({"sigma_is": "relatve"}, "sigma_is: expected absolute or relative", id="sigma_is"),
+    pytest.param({"missing": "skip"}, "missing: expected error or drop", id="missing"),
+])  # fmt: skip
 def test_wrong_options_are_refused_before_anything_is_read(options, message):
     with pytest.raises(InputError, match=message):
         table(**{"path": "not-there.csv", **options})
@@ -131,16 +128,12 @@ def test_fingerprint_knows_the_bounds():
     assert len(prints) == 3
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"censoring": None}, "upper: upper ends belong to intervals"),
-        ({"censoring": "t"}, "censoring: the column 't' is the target already"),
-        ({"upper": "seen"}, "upper: the column 'seen' is the censoring already"),
-        ({"inputs": ["until"]}, "upper: the column 'until' is an input already"),
-    ],
-    ids=["ends alone", "target", "words as ends", "input"],
-)
+@pytest.mark.parametrize(("options", "words"), [
+    ({"censoring": None}, "upper: upper ends belong to intervals"),
+    ({"censoring": "t"}, "censoring: the column 't' is the target already"),
+    ({"upper": "seen"}, "upper: the column 'seen' is the censoring already"),
+    ({"inputs": ["until"]}, "upper: the column 'until' is an input already"),
+], ids=["ends alone", "target", "words as ends", "input"])  # fmt: skip
 def test_columns_of_bounds_have_one_role(options, words):
     with pytest.raises(InputError, match=words):
         lifetimes(**options)

@@ -10,20 +10,17 @@ from paramfit.distributions import argument_bounds, is_integer, named_arguments
 from paramfit.distributions.arguments import argument_values
 
 
-@pytest.mark.parametrize(
-    ("kind", "argument", "bounds"),
-    [
-        (distributions.Normal, "loc", (None, None)),
-        (distributions.Normal, "scale", (0.0, None)),
-        (distributions.Poisson, "rate", (0.0, None)),
-        (distributions.Bernoulli, "probs", (0.0, 1.0)),
-        (distributions.Bernoulli, "logits", (None, None)),
-        (distributions.NegativeBinomial, "probs", (0.0, 1.0)),
-        (distributions.NegativeBinomial, "total_count", (0.0, None)),
-        (distributions.Pareto, "alpha", (0.0, None)),
-        (distributions.GeneralizedPareto, "concentration", (-0.5, None)),
-    ],
-)
+@pytest.mark.parametrize(("kind", "argument", "bounds"), [
+    (distributions.Normal, "loc", (None, None)),
+    (distributions.Normal, "scale", (0.0, None)),
+    (distributions.Poisson, "rate", (0.0, None)),
+    (distributions.Bernoulli, "probs", (0.0, 1.0)),
+    (distributions.Bernoulli, "logits", (None, None)),
+    (distributions.NegativeBinomial, "probs", (0.0, 1.0)),
+    (distributions.NegativeBinomial, "total_count", (0.0, None)),
+    (distributions.Pareto, "alpha", (0.0, None)),
+    (distributions.GeneralizedPareto, "concentration", (-0.5, None)),
+])  # fmt: skip
 def test_bounds_are_those_of_the_constraint(kind, argument, bounds):
     assert argument_bounds(kind, argument) == bounds
 
@@ -47,35 +44,29 @@ def test_whole_number_is_to_be_fixed():
         argument_bounds(distributions.Binomial, "total_count")
 
 
-@pytest.mark.parametrize(
-    ("kind", "argument", "closed_form"),
-    [
-        (distributions.Uniform, "low", "low = the smallest observation"),
-        (distributions.Uniform, "high", "high = the largest observation"),
-        (distributions.Pareto, "scale", "scale = the smallest observation"),
-        (distributions.GeneralizedPareto, "loc", "loc = the smallest observation"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "argument", "closed_form"), [
+    (distributions.Uniform, "low", "low = the smallest observation"),
+    (distributions.Uniform, "high", "high = the largest observation"),
+    (distributions.Pareto, "scale", "scale = the smallest observation"),
+    (distributions.GeneralizedPareto, "loc", "loc = the smallest observation"),
+])  # fmt: skip
 def test_end_of_the_support_is_refused_with_its_closed_form(kind, argument, closed_form):
     with pytest.raises(InputError, match=f"{closed_form}, and errors by curvature mean nothing.*fixed: true"):
         argument_bounds(kind, argument)
 
 
-@pytest.mark.parametrize(
-    ("kind", "argument", "words"),
-    [
-        (distributions.Categorical, "probs", "Categorical constrains it by Simplex"),
-        (distributions.MultivariateNormal, "loc", "MultivariateNormal is not univariate"),
-        (distributions.Dirichlet, "concentration", "Dirichlet is not univariate"),
-        (distributions.LKJCholesky, "concentration", "LKJCholesky is not univariate"),
-        (distributions.Wishart, "df", "Wishart is not univariate"),
-        (distributions.LogisticNormal, "loc", "LogisticNormal is not univariate"),
-        (distributions.MixtureSameFamily, "loc", "does not say what its arguments may be"),
-        (distributions.TransformedDistribution, "loc", "does not say what its arguments may be"),
-        (distributions.Normal, "mu", "parameters.mu: Normal has no constraint for it, only for loc, scale"),
-        (distributions.RelaxedBernoulli, "temperature", "has no constraint for it"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "argument", "words"), [
+    (distributions.Categorical, "probs", "Categorical constrains it by Simplex"),
+    (distributions.MultivariateNormal, "loc", "MultivariateNormal is not univariate"),
+    (distributions.Dirichlet, "concentration", "Dirichlet is not univariate"),
+    (distributions.LKJCholesky, "concentration", "LKJCholesky is not univariate"),
+    (distributions.Wishart, "df", "Wishart is not univariate"),
+    (distributions.LogisticNormal, "loc", "LogisticNormal is not univariate"),
+    (distributions.MixtureSameFamily, "loc", "does not say what its arguments may be"),
+    (distributions.TransformedDistribution, "loc", "does not say what its arguments may be"),
+    (distributions.Normal, "mu", "parameters.mu: Normal has no constraint for it, only for loc, scale"),
+    (distributions.RelaxedBernoulli, "temperature", "has no constraint for it"),
+])  # fmt: skip
 def test_other_arguments_are_refused_by_name(kind, argument, words):
     with pytest.raises(InputError, match=words):
         argument_bounds(kind, argument)
@@ -89,18 +80,15 @@ def test_distribution_that_declares_nothing_is_refused():
         named_arguments(Mine)
 
 
-@pytest.mark.parametrize(
-    ("kind", "names"),
-    [
-        (distributions.Gamma, ("concentration", "rate")),
-        (distributions.StudentT, ("df", "loc", "scale")),
-        (distributions.Pareto, ("scale", "alpha")),
-        (distributions.Uniform, ("low", "high")),
-        (distributions.Binomial, ("total_count", "probs", "logits")),
-        (distributions.ContinuousBernoulli, ("probs", "logits")),
-        (distributions.RelaxedBernoulli, ("temperature", "probs", "logits")),
-    ],
-)
+@pytest.mark.parametrize(("kind", "names"), [
+    (distributions.Gamma, ("concentration", "rate")),
+    (distributions.StudentT, ("df", "loc", "scale")),
+    (distributions.Pareto, ("scale", "alpha")),
+    (distributions.Uniform, ("low", "high")),
+    (distributions.Binomial, ("total_count", "probs", "logits")),
+    (distributions.ContinuousBernoulli, ("probs", "logits")),
+    (distributions.RelaxedBernoulli, ("temperature", "probs", "logits")),
+])  # fmt: skip
 def test_arguments_are_the_constructors(kind, names):
     assert named_arguments(kind) == names
 

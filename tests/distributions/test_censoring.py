@@ -95,15 +95,12 @@ def test_cdf_of_a_class_of_ones_own_is_used():
     torch.testing.assert_close(likelihood, column(0.25, 0.75).log())
 
 
-@pytest.mark.parametrize(
-    ("status", "upper", "words"),
-    [
-        ([0, 7], None, "row 1 has the censoring 7; there are 0 observed, 1 left, 2 right, 3 interval"),
-        ([0, 3], None, "row 1 is an interval, but there is no column of upper ends"),
-        ([3, 3], [2.0, 2.0], "row 1 is an interval from 2 to 2; the upper end has to be finite and above"),
-        ([3, 0], [np.nan, 3.0], "row 0 is an interval from 1 to nan"),
-    ],
-)
+@pytest.mark.parametrize(("status", "upper", "words"), [
+    ([0, 7], None, "row 1 has the censoring 7; there are 0 observed, 1 left, 2 right, 3 interval"),
+    ([0, 3], None, "row 1 is an interval, but there is no column of upper ends"),
+    ([3, 3], [2.0, 2.0], "row 1 is an interval from 2 to 2; the upper end has to be finite and above"),
+    ([3, 0], [np.nan, 3.0], "row 0 is an interval from 1 to nan"),
+])  # fmt: skip
 def test_rows_that_make_no_sense_are_named(status, upper, words):
     with pytest.raises(InputError, match=words):
         check_censoring(

@@ -131,21 +131,15 @@ def test_curvature_of_students_t_keeps_its_digits_where_it_is_nearly_normal():
     assert computed.flatten().tolist() == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("distribution", "name", "expected"),
-    # By mpmath 1.3 with 60 digits: 1 - A/k - A^2 with A the quotient of both Bessel functions, and the difference of
-    # trigammas that Lange, Little and Taylor (1989) give.
-    [
-        (VonMises(ZERO, ZERO + 50), "concentration", 0.00020206263867603742),
-        (VonMises(ZERO, ZERO + 100), "concentration", 5.0253830221470357e-5),
-        (VonMises(ZERO, ZERO + 1e6), "concentration", 5.00000250000375e-13),
-        (VonMises(ZERO, ZERO + 1e9), "concentration", 5.0000000025e-19),
-        (StudentT(ZERO + 20, ZERO, ZERO + 1), "df", 1.8349046426502712e-5),
-        (StudentT(ZERO + 1e6, ZERO, ZERO + 1), "df", 3.4999870000394999e-24),
-        (StudentT(ZERO + 1e9, ZERO, ZERO + 1), "df", 3.499999987e-36),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Distribution) else str(value),
-)
+@pytest.mark.parametrize(("distribution", "name", "expected"), [
+    (VonMises(ZERO, ZERO + 50), "concentration", 0.00020206263867603742),
+    (VonMises(ZERO, ZERO + 100), "concentration", 5.0253830221470357e-5),
+    (VonMises(ZERO, ZERO + 1e6), "concentration", 5.00000250000375e-13),
+    (VonMises(ZERO, ZERO + 1e9), "concentration", 5.0000000025e-19),
+    (StudentT(ZERO + 20, ZERO, ZERO + 1), "df", 1.8349046426502712e-5),
+    (StudentT(ZERO + 1e6, ZERO, ZERO + 1), "df", 3.4999870000394999e-24),
+    (StudentT(ZERO + 1e9, ZERO, ZERO + 1), "df", 3.499999987e-36),
+], ids=lambda value: type(value).__name__ if isinstance(value, Distribution) else str(value))  # fmt: skip
 def test_information_of_a_nearly_normal_distribution_keeps_its_digits(distribution, name, expected):
     assert expected_information(distribution, [name]).item() == pytest.approx(expected, rel=1e-10)
 
@@ -254,13 +248,10 @@ def test_curvature_is_finite_on_the_kink_itself():
     assert majorised_curvature(Laplace(LAPLACE_Y[0], START[1]), LAPLACE_Y, ["loc"]).isfinite().all()
 
 
-@pytest.mark.parametrize(
-    ("distribution", "names", "argument"),
-    [
-        (Laplace(0.0, 1.0), ["loc", "scale"], "loc"),
-        (Laplace(0.0, 1.0), ["scale"], None),
-        (Normal(0.0, 1.0), ["loc"], None),
-    ],
-)
+@pytest.mark.parametrize(("distribution", "names", "argument"), [
+    (Laplace(0.0, 1.0), ["loc", "scale"], "loc"),
+    (Laplace(0.0, 1.0), ["scale"], None),
+    (Normal(0.0, 1.0), ["loc"], None),
+])  # fmt: skip
 def test_argument_with_a_kink(distribution, names, argument):
     assert kinked_argument(distribution, names) == argument

@@ -50,21 +50,17 @@ class Unfriendly(Distribution):
         return torch.log(value / 2) * torch.where(value < 0, math.nan, 1.0)
 
 
-@pytest.mark.parametrize(
-    ("distribution", "expected"),
-    [
-        (Normal(0.0, 1.0), (-math.inf, math.inf, False)),
-        (Exponential(1.0), (0.0, math.inf, False)),
-        (Uniform(-1.0, 3.0), (-1.0, 3.0, False)),
-        (Poisson(3.0), (0.0, math.inf, True)),
-        (Bernoulli(0.3), (0.0, 1.0, True)),
-        (Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
-        (VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
-        (MixtureSameFamily(Categorical(torch.ones(2)), Gamma(torch.ones(2), torch.ones(2))), (0.0, math.inf, False)),
-        (Unsupported(validate_args=False), (-math.inf, math.inf, False)),
-    ],
-    ids=lambda given: type(given).__name__,
-)
+@pytest.mark.parametrize(("distribution", "expected"), [
+    (Normal(0.0, 1.0), (-math.inf, math.inf, False)),
+    (Exponential(1.0), (0.0, math.inf, False)),
+    (Uniform(-1.0, 3.0), (-1.0, 3.0, False)),
+    (Poisson(3.0), (0.0, math.inf, True)),
+    (Bernoulli(0.3), (0.0, 1.0, True)),
+    (Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
+    (VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
+    (MixtureSameFamily(Categorical(torch.ones(2)), Gamma(torch.ones(2), torch.ones(2))), (0.0, math.inf, False)),
+    (Unsupported(validate_args=False), (-math.inf, math.inf, False)),
+], ids=lambda given: type(given).__name__)  # fmt: skip
 def test_ends_of_the_support(distribution, expected):
     low, high, discrete = support_of(distribution)
     assert (low.item(), high.item(), discrete) == (pytest.approx(expected[0]), pytest.approx(expected[1]), expected[2])
@@ -103,26 +99,23 @@ def test_distribution_without_a_support_is_asked_everywhere():
     assert density_at(Unsupported(validate_args=False), at).tolist() == pytest.approx([0.24197072451914337] * 2)
 
 
-@pytest.mark.parametrize(
-    ("distribution", "values", "words"),
-    [
-        (Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
-        (Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
-        (Exponential(1.0), [-1.0], "from 0 on"),
-        (Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
-        (Poisson(1.0), [1.5], "a whole number from 0 on"),
-        (Bernoulli(0.5), [2.0], "0 or 1"),
-        (Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
-        (Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
-        (GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
-        (GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
-        (
-            Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
-            [9.0, 4.0],
-            "row 1 is 4, .*a whole number between 0 and 3, with these",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("distribution", "values", "words"), [
+    (Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
+    (Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
+    (Exponential(1.0), [-1.0], "from 0 on"),
+    (Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
+    (Poisson(1.0), [1.5], "a whole number from 0 on"),
+    (Bernoulli(0.5), [2.0], "0 or 1"),
+    (Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
+    (Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
+    (GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
+    (GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
+    (
+        Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
+        [9.0, 4.0],
+        "row 1 is 4, .*a whole number between 0 and 3, with these",
+    ),
+])  # fmt: skip
 def test_message_names_row_value_and_support(distribution, values, words):
     with pytest.raises(InputError, match=f"data.t: .*{words}"):
         check_support(distribution, torch.tensor(values), "data.t")

@@ -102,17 +102,13 @@ def likeliest(kind: str, parameters: dict[str, Any], sample: np.ndarray) -> Stop
     return how_it_ended(state, model, steps)
 
 
-@pytest.mark.parametrize(
-    ("kind", "parameters", "sample", "name"),
-    [
-        # Lighter tails than the normal distribution's, and counts that vary less than Poisson's: neither has a maximum.
-        ("StudentT", STUDENT, stats.norm.ppf(QUANTILES), "df"),
-        ("StudentT", STUDENT, QUANTILES, "df"),
-        ("NegativeBinomial", NEGATIVE_BINOMIAL, stats.binom(8, 0.5).ppf(QUANTILES), "total_count"),
-        ("NegativeBinomial", {"total_count": 5.0, "probs": 0.5}, stats.binom(20, 0.2).ppf(QUANTILES), "total_count"),
-    ],
-    ids=["t, normal", "t, uniform", "negative binomial", "negative binomial from afar"],
-)
+@pytest.mark.parametrize(("kind", "parameters", "sample", "name"), [
+    # Lighter tails than the normal distribution's, and counts that vary less than Poisson's: neither has a maximum.
+    ("StudentT", STUDENT, stats.norm.ppf(QUANTILES), "df"),
+    ("StudentT", STUDENT, QUANTILES, "df"),
+    ("NegativeBinomial", NEGATIVE_BINOMIAL, stats.binom(8, 0.5).ppf(QUANTILES), "total_count"),
+    ("NegativeBinomial", {"total_count": 5.0, "probs": 0.5}, stats.binom(20, 0.2).ppf(QUANTILES), "total_count"),
+], ids=["t, normal", "t, uniform", "negative binomial", "negative binomial from afar"])  # fmt: skip
 def test_a_likelihood_that_rises_without_end_is_named(kind, parameters, sample, name):
     stop = likeliest(kind, parameters, sample)
     assert stop.status is Status.STALLED

@@ -108,21 +108,18 @@ def test_command_line_fits_and_draws_by_class_path(kind, arguments, truth, value
     assert {"histogram.png", "quantiles.png"} <= {path.name for path in run.glob("figures/*")}
 
 
-@pytest.mark.parametrize(
-    ("kind", "smaller", "larger"),
-    [
-        (
-            "paramfit.LogLogistic",
-            {"scale": None, "shape": {"start": 2.0, "fixed": True}},
-            {"scale": None, "shape": None},
-        ),
-        (
-            "torch.distributions.GeneralizedPareto",
-            {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": {"start": 0.0, "fixed": True}},
-            {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": None},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("kind", "smaller", "larger"), [
+    (
+        "paramfit.LogLogistic",
+        {"scale": None, "shape": {"start": 2.0, "fixed": True}},
+        {"scale": None, "shape": None},
+    ),
+    (
+        "torch.distributions.GeneralizedPareto",
+        {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": {"start": 0.0, "fixed": True}},
+        {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": None},
+    ),
+])  # fmt: skip
 def test_nested_fits_are_compared_by_their_likelihood_ratio(kind, smaller, larger):
     y = stats.fisk(2.3, scale=1.5).rvs(size=100, random_state=np.random.default_rng(5))
     results = [fit(DistributionModel(kind, arguments), (y,)) for arguments in (smaller, larger)]

@@ -270,16 +270,12 @@ def test_parameter_too_many_does_not_make_a_fit_fail():
     assert result.parameters["b"].estimate + result.parameters["c"].estimate == pytest.approx(1.3, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ("a*exp(-k*x)", "got a str; give FormulaModel"),
-        (lambda x, a, k: a * torch.exp(-k * x), "got a function; give FunctionModel"),
-        (LinearModel, r"got a \w+; give one, LinearModel\(\.\.\.\)"),
-        (3, "got a int; give a torch.nn.Module"),
-    ],
-    ids=["formula", "function", "class", "number"],
-)
+@pytest.mark.parametrize(("given", "words"), [
+    ("a*exp(-k*x)", "got a str; give FormulaModel"),
+    (lambda x, a, k: a * torch.exp(-k * x), "got a function; give FunctionModel"),
+    (LinearModel, r"got a \w+; give one, LinearModel\(\.\.\.\)"),
+    (3, "got a int; give a torch.nn.Module"),
+], ids=["formula", "function", "class", "number"])  # fmt: skip
 def test_what_is_no_model_is_refused_with_what_to_give(given, words):
     with pytest.raises(InputError, match=words):
         fit(given, ([1.0, 2.0, 3.0], [1.0, 2.0, 2.5]))

@@ -29,31 +29,27 @@ def value_of(text: str) -> "np.ndarray[Any, Any]":
     return FormulaModel(f"({text}) + a + b", ["x"], {"a": 0.5, "b": -0.5})(torch.from_numpy(X)).detach().numpy()
 
 
-@pytest.mark.parametrize(
-    ("text", "truth"),
-    [
-        ("2 * x**3", lambda x: 2 * x**3),
-        ("2 * x^3", lambda x: 2 * x**3),
-        ("-x^2", lambda x: -(x**2)),
-        ("2^x^0.5", lambda x: 2 ** (x**0.5)),
-        ("x^-1", lambda x: 1 / x),
-        ("x / 2 / 4 * 3", lambda x: x / 2 / 4 * 3),
-        ("x - 1 - 2 + 3", lambda x: x - 1 - 2 + 3),
-        ("x - (1 - 2 * (3 - x))", lambda x: x - (1 - 2 * (3 - x))),
-        ("+x - -1", lambda x: x + 1),
-        ("1e-3 * x + .5", lambda x: 1e-3 * x + 0.5),
-        ("sin(pi * x)", lambda x: np.sin(np.pi * x)),
-        ("e^(-2 * x)", lambda x: np.exp(-2 * x)),
-        ("x * e", lambda x: x * math.e),
-        ("x ** (1/3)", lambda x: x ** (1 / 3)),
-        ("sqrt(2) * x", lambda x: math.sqrt(2) * x),
-        ("log(x) / log(10)", np.log10),
-        ("x\n  + 1\t", lambda x: x + 1),
-        ("1_000 * x", lambda x: 1000 * x),
-        ("x * 2.5e0 ^ 2", lambda x: x * 6.25),
-    ],
-    ids=lambda given: given if isinstance(given, str) else "",
-)
+@pytest.mark.parametrize(("text", "truth"), [
+    ("2 * x**3", lambda x: 2 * x**3),
+    ("2 * x^3", lambda x: 2 * x**3),
+    ("-x^2", lambda x: -(x**2)),
+    ("2^x^0.5", lambda x: 2 ** (x**0.5)),
+    ("x^-1", lambda x: 1 / x),
+    ("x / 2 / 4 * 3", lambda x: x / 2 / 4 * 3),
+    ("x - 1 - 2 + 3", lambda x: x - 1 - 2 + 3),
+    ("x - (1 - 2 * (3 - x))", lambda x: x - (1 - 2 * (3 - x))),
+    ("+x - -1", lambda x: x + 1),
+    ("1e-3 * x + .5", lambda x: 1e-3 * x + 0.5),
+    ("sin(pi * x)", lambda x: np.sin(np.pi * x)),
+    ("e^(-2 * x)", lambda x: np.exp(-2 * x)),
+    ("x * e", lambda x: x * math.e),
+    ("x ** (1/3)", lambda x: x ** (1 / 3)),
+    ("sqrt(2) * x", lambda x: math.sqrt(2) * x),
+    ("log(x) / log(10)", np.log10),
+    ("x\n  + 1\t", lambda x: x + 1),
+    ("1_000 * x", lambda x: 1000 * x),
+    ("x * 2.5e0 ^ 2", lambda x: x * 6.25),
+], ids=lambda given: given if isinstance(given, str) else "")  # fmt: skip
 def test_formula_means_what_it_means_in_python(text, truth):
     np.testing.assert_allclose(value_of(text), truth(X), rtol=4e-16 * 8, atol=1e-15)
 
@@ -66,55 +62,47 @@ def test_decimal_is_the_float64_that_python_reads(decimal):
     assert model(torch.ones(1, dtype=torch.float64)).item() == float(decimal)
 
 
-@pytest.mark.parametrize(
-    ("text", "piece"),
-    [
-        ("x.real", "'x.real' is not allowed"),
-        ("x[0]", "'x[0]' is not allowed"),
-        ("lambda: x", "'lambda: x' is not allowed"),
-        ("(x, a)", "'(x, a)' is not allowed"),
-        ("a * (x > 1)", "'x > 1' is not allowed"),
-        ("x if a else b", "'x if a else b' is not allowed"),
-        ("not x", "'not x' is not allowed"),
-        ("x // a", "'x // a' is not allowed"),
-        ("(q := x)", "'q := x' is not allowed"),
-        ("a * 'text'", "\"'text'\" is not allowed"),
-        ("f'{x}'", "is not allowed"),
-        ("2j * x", "'2j' is not allowed"),
-        ("True * x", "'True' is not allowed"),
-        ("sin(x, y=a)", "without names or stars"),
-        ("sin(*x)", "without names or stars"),
-        ("math.sin(x)", "'math.sin(x)' is not allowed"),
-        ("__import__('os')", "there is no function '__import__'"),
-        ("x # a", "no comment"),
-        ("y = a * x", "equals sign"),
-        ("2x", "2*x"),
-        ("a x", "not an expression"),
-        ("import os", "not an expression"),
-        ("", "there is none"),
-        ("\ud800", "not an expression"),
-        ("await x", "not allowed"),
-    ],
-    ids=lambda given: ascii(given),
-)
+@pytest.mark.parametrize(("text", "piece"), [
+    ("x.real", "'x.real' is not allowed"),
+    ("x[0]", "'x[0]' is not allowed"),
+    ("lambda: x", "'lambda: x' is not allowed"),
+    ("(x, a)", "'(x, a)' is not allowed"),
+    ("a * (x > 1)", "'x > 1' is not allowed"),
+    ("x if a else b", "'x if a else b' is not allowed"),
+    ("not x", "'not x' is not allowed"),
+    ("x // a", "'x // a' is not allowed"),
+    ("(q := x)", "'q := x' is not allowed"),
+    ("a * 'text'", "\"'text'\" is not allowed"),
+    ("f'{x}'", "is not allowed"),
+    ("2j * x", "'2j' is not allowed"),
+    ("True * x", "'True' is not allowed"),
+    ("sin(x, y=a)", "without names or stars"),
+    ("sin(*x)", "without names or stars"),
+    ("math.sin(x)", "'math.sin(x)' is not allowed"),
+    ("__import__('os')", "there is no function '__import__'"),
+    ("x # a", "no comment"),
+    ("y = a * x", "equals sign"),
+    ("2x", "2*x"),
+    ("a x", "not an expression"),
+    ("import os", "not an expression"),
+    ("", "there is none"),
+    ("\ud800", "not an expression"),
+    ("await x", "not allowed"),
+], ids=lambda given: ascii(given))  # fmt: skip
 def test_anything_else_is_refused_and_the_piece_named(text, piece):
     assert piece in refused(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
-        ("alpah * x", "'alpah' is neither a variable nor a parameter; did you mean 'alpha'?"),
-        ("epx(x)", "there is no function 'epx'; did you mean 'exp'"),
-        ("alpha(1 - x)", "alpha is not a function; for a product write alpha*(...)"),
-        ("sin * x", "the function sin needs its argument in brackets: sin(...)"),
-        ("qqq * x", "there are x, alpha"),
-        ("atan2(x)", "'atan2(x)': atan2 takes 2 arguments, but got 1"),
-        ("sin(x, alpha)", "sin takes 1 argument, but got 2"),
-        ("max(x)", "max takes 2 arguments, but got 1"),
-    ],
-    ids=lambda given: given if "'" not in given else "",
-)
+@pytest.mark.parametrize(("text", "hint"), [
+    ("alpah * x", "'alpah' is neither a variable nor a parameter; did you mean 'alpha'?"),
+    ("epx(x)", "there is no function 'epx'; did you mean 'exp'"),
+    ("alpha(1 - x)", "alpha is not a function; for a product write alpha*(...)"),
+    ("sin * x", "the function sin needs its argument in brackets: sin(...)"),
+    ("qqq * x", "there are x, alpha"),
+    ("atan2(x)", "'atan2(x)': atan2 takes 2 arguments, but got 1"),
+    ("sin(x, alpha)", "sin takes 1 argument, but got 2"),
+    ("max(x)", "max takes 2 arguments, but got 1"),
+], ids=lambda given: given if "'" not in given else "")  # fmt: skip
 def test_misspelling_has_a_hint(text, hint):
     assert hint in refused(text, ["x", "alpha"])
 
@@ -131,17 +119,13 @@ def test_number_that_is_not_real_and_finite_is_refused(text, reason):
     assert reason in refused(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("x+" * 1000 + "x", "2001 characters are too many"),
-        ("(" * 900 + "x" + ")" * 900, "formula: "),
-        ("-" * 1900 + "x", "too deep"),
-        ("sin(" * 31 + "x" + ")" * 31, "too deep"),
-        ("x" + "**x" * 31, "too deep"),
-    ],
-    ids=lambda given: given[:8],
-)
+@pytest.mark.parametrize(("text", "reason"), [
+    ("x+" * 1000 + "x", "2001 characters are too many"),
+    ("(" * 900 + "x" + ")" * 900, "formula: "),
+    ("-" * 1900 + "x", "too deep"),
+    ("sin(" * 31 + "x" + ")" * 31, "too deep"),
+    ("x" + "**x" * 31, "too deep"),
+], ids=lambda given: given[:8])  # fmt: skip
 def test_length_and_depth_are_bounded(text, reason):
     assert reason in refused(text)
 

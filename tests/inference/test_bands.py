@@ -99,15 +99,11 @@ def test_bounded_parameter_has_the_error_of_its_unconstrained_number():
     assert curve.at((torch.tensor([0.0, 1.0, 5.0]),)).standard_error.tolist() == pytest.approx([0.0, 0.2, 1.0])
 
 
-@pytest.mark.parametrize(
-    ("options", "sigma", "expected"),
-    [
-        ({}, None, S),
-        ({"noise": None, "weighted": True}, [0.1, 2.0, 3.0], [0.1, 2.0, 3.0]),
-        ({"noise": 1.5, "weighted": True}, [0.1, 2.0, 3.0], [0.15, 3.0, 4.5]),
-    ],
-    ids=["residual standard deviation", "absolute sigma", "relative sigma"],
-)
+@pytest.mark.parametrize(("options", "sigma", "expected"), [
+    ({}, None, S),
+    ({"noise": None, "weighted": True}, [0.1, 2.0, 3.0], [0.1, 2.0, 3.0]),
+    ({"noise": 1.5, "weighted": True}, [0.1, 2.0, 3.0], [0.15, 3.0, 4.5]),
+], ids=["residual standard deviation", "absolute sigma", "relative sigma"])  # fmt: skip
 def test_noise_of_a_new_observation(options, sigma, expected):
     at = np.array([0.0, 40.0, 90.0])
     bands = line(**options).at((torch.from_numpy(at),), None if sigma is None else torch.tensor(sigma))

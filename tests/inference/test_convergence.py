@@ -95,17 +95,13 @@ def test_foretold_updates_of_a_location_follow_the_closed_form():
     assert foretold == math.ceil(math.log(CONVERGED_BELOW / ((5.0 - mean) / (2.0 / math.sqrt(100)))) / math.log(0.9))
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "reason"),
-    [
-        (Adam(NOTHING, lr=0.1), "not foreseeable for Adam"),
-        (SGD(NOTHING, lr=0.01, momentum=0.9), "not foreseeable for SGD with these settings"),
-        (SGD(NOTHING, lr=0.01, weight_decay=0.1), "not foreseeable for SGD with these settings"),
-        (SGD(NOTHING, lr=0.04), "not below the largest stable one"),
-        (SGD(NOTHING, lr=1e-14), "more than 1e+12"),
-    ],
-    ids=["Adam", "momentum", "weight decay", "too fast", "too slow"],
-)
+@pytest.mark.parametrize(("optimizer", "reason"), [
+    (Adam(NOTHING, lr=0.1), "not foreseeable for Adam"),
+    (SGD(NOTHING, lr=0.01, momentum=0.9), "not foreseeable for SGD with these settings"),
+    (SGD(NOTHING, lr=0.01, weight_decay=0.1), "not foreseeable for SGD with these settings"),
+    (SGD(NOTHING, lr=0.04), "not below the largest stable one"),
+    (SGD(NOTHING, lr=1e-14), "more than 1e+12"),
+], ids=["Adam", "momentum", "weight decay", "too fast", "too slow"])  # fmt: skip
 def test_updates_that_cannot_be_foretold_have_a_reason(optimizer, reason):
     loss = thermometer(0.1, weight=5.0, bias=-16.0)
     updates, actual = updates_to_converge(loss, loss.theta, covariance_of(loss, loss.theta), optimizer)

@@ -70,15 +70,11 @@ def test_descent_converges_just_below_the_limit_and_explodes_just_above(make):
     assert growth_of_steps(1.01 * limit) > 1e2
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "kind"),
-    [
-        (Adam(NOTHING, lr=0.1), "Adam"),
-        (RMSprop(NOTHING, lr=0.1), "RMSprop"),
-        (SGD(NOTHING, lr=0.1, momentum=0.9, nesterov=True), "Nesterov's momentum"),
-    ],
-    ids=["Adam", "RMSprop", "Nesterov"],
-)
+@pytest.mark.parametrize(("optimizer", "kind"), [
+    (Adam(NOTHING, lr=0.1), "Adam"),
+    (RMSprop(NOTHING, lr=0.1), "RMSprop"),
+    (SGD(NOTHING, lr=0.1, momentum=0.9, nesterov=True), "Nesterov's momentum"),
+], ids=["Adam", "RMSprop", "Nesterov"])  # fmt: skip
 def test_other_optimizers_have_no_fixed_limit_but_a_condition_number(optimizer, kind):
     limits = stability(thermometer(0.1), optimizer)
     assert limits.learning_rate_limit is None

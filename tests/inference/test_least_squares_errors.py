@@ -125,22 +125,18 @@ IDLE = Observations((torch.zeros(5),), torch.arange(5.0))
 ABOVE = Observations((), torch.tensor([3.0, 5.0], dtype=torch.float64))
 
 
-@pytest.mark.parametrize(
-    ("loss", "reason"),
-    [
-        (thermometer(objective=SquaredError(l2=0.1)), "a penalty is on"),
-        (thermometer(objective=SquaredError(l1=0.1)), "a penalty is on"),
-        (
-            LossFunction(LinearModel(), SquaredError(), TWO_ROWS),
-            "2 observations cannot tell the errors of 2 parameters",
-        ),
-        (thermometer(objective=AbsoluteError()), "AbsoluteError has no curvature"),
-        (LossFunction(Redundant(), SquaredError(), observations()), "cannot be told apart"),
-        (LossFunction(FormulaModel("a * x", ["x"], {"a": 1}), SquaredError(), IDLE), "does not change the prediction"),
-        (LossFunction(Hill(), NegativeLogLikelihood(), ABOVE), "not positive definite"),
-    ],
-    ids=["l2", "l1", "n <= p", "absolute error", "redundant", "idle parameter", "not positive definite"],
-)
+@pytest.mark.parametrize(("loss", "reason"), [
+    (thermometer(objective=SquaredError(l2=0.1)), "a penalty is on"),
+    (thermometer(objective=SquaredError(l1=0.1)), "a penalty is on"),
+    (
+        LossFunction(LinearModel(), SquaredError(), TWO_ROWS),
+        "2 observations cannot tell the errors of 2 parameters",
+    ),
+    (thermometer(objective=AbsoluteError()), "AbsoluteError has no curvature"),
+    (LossFunction(Redundant(), SquaredError(), observations()), "cannot be told apart"),
+    (LossFunction(FormulaModel("a * x", ["x"], {"a": 1}), SquaredError(), IDLE), "does not change the prediction"),
+    (LossFunction(Hill(), NegativeLogLikelihood(), ABOVE), "not positive definite"),
+], ids=["l2", "l1", "n <= p", "absolute error", "redundant", "idle parameter", "not positive definite"])  # fmt: skip
 def test_no_covariance_without_a_reason(loss, reason):
     actual = uncertainty(loss, loss.theta)
     assert actual.covariance is None

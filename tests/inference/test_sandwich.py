@@ -91,14 +91,10 @@ def test_parameters_that_cannot_be_told_apart_leave_the_others_their_errors():
     assert sandwich_covariance(loss, theta)[2, 2].item() == pytest.approx(line.cov_params()[0, 0], rel=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("loss", "words"),
-    [
-        (LossFunction(LinearModel(), SquaredError(l2=0.1), parabola().observations), "a penalty is on"),
-        (LossFunction(LinearModel(), HuberError(), parabola().observations), "none for HuberError"),
-    ],
-    ids=["penalty", "robust"],
-)
+@pytest.mark.parametrize(("loss", "words"), [
+    (LossFunction(LinearModel(), SquaredError(l2=0.1), parabola().observations), "a penalty is on"),
+    (LossFunction(LinearModel(), HuberError(), parabola().observations), "none for HuberError"),
+], ids=["penalty", "robust"])  # fmt: skip
 def test_what_has_no_sandwich_is_refused(loss, words):
     with pytest.raises(InputError, match=words):
         sandwich_covariance(loss, loss.theta)

@@ -100,16 +100,12 @@ X = np.linspace(0.1, 3.0, 15)
 Y = 2 * X + 1 + 0.1 * np.cos(9 * X)
 
 
-@pytest.mark.parametrize(
-    ("formula", "starts", "involved"),
-    [
-        ("a * exp(b) * x + c", {"a": 1, "b": 0.1, "c": 0}, ("a", "b")),
-        ("c + a * x + b * x", {"a": None, "b": None, "c": None}, ("a", "b")),
-        ("a * b * x + c", {"a": 1, "b": 1, "c": 0}, ("a", "b")),
-        ("(a / b) * x + c", {"a": 1, "b": 1, "c": 0}, ("a", "b")),
-    ],
-    ids=["amplitude and exponent", "two slopes", "product", "quotient"],
-)
+@pytest.mark.parametrize(("formula", "starts", "involved"), [
+    ("a * exp(b) * x + c", {"a": 1, "b": 0.1, "c": 0}, ("a", "b")),
+    ("c + a * x + b * x", {"a": None, "b": None, "c": None}, ("a", "b")),
+    ("a * b * x + c", {"a": 1, "b": 1, "c": 0}, ("a", "b")),
+    ("(a / b) * x + c", {"a": 1, "b": 1, "c": 0}, ("a", "b")),
+], ids=["amplitude and exponent", "two slopes", "product", "quotient"])  # fmt: skip
 def test_redundant_formula_names_its_parameters_and_keeps_the_error_of_the_other(formula, starts, involved):
     result = fit(FormulaModel(formula, ["x"], starts), (X, Y))
     reduced = fit(FormulaModel("m * x + c", ["x"], {"m": 1, "c": 0}), (X, Y))

@@ -103,36 +103,29 @@ def test_class_is_taken_as_well_as_its_path():
     assert isinstance(DistributionModel(Poisson, {"rate": 2.0})(), Poisson)
 
 
-@pytest.mark.parametrize(
-    ("distribution", "parameters", "coefficients", "message"),
-    [
-        ("torch.distributions.Gama", {"rate": 1.0}, None, "did you mean 'Gamma'"),
-        ("torch.distributions.Gamma", {"rate": 1.0}, None, "Gamma needs concentration"),
-        ("torch.distributions.Bernoulli", {"probs": 0.5, "logits": 0.0}, None, "either probs or logits"),
-        ("torch.distributions.Binomial", {"total_count": None, "probs": 0.5}, None, "is an integer"),
-        ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": 0, "b": 0}, "coefficients.b: no formula"),
-        ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": None}, "coefficients.a.start"),
-        ("torch.distributions.Poisson", {"rate": "exp(a*x + z)"}, {"a": 0}, "x, z that are no coefficients"),
-        ("torch.distributions.Gamma", {"concentration": 1.0, "rate": -1.0}, None, "outside its bounds"),
-        ("torch.distributions.Uniform", {"low": 0.0, "high": 1.0}, None, "Uniform"),
-    ],
-)
+@pytest.mark.parametrize(("distribution", "parameters", "coefficients", "message"), [
+    ("torch.distributions.Gama", {"rate": 1.0}, None, "did you mean 'Gamma'"),
+    ("torch.distributions.Gamma", {"rate": 1.0}, None, "Gamma needs concentration"),
+    ("torch.distributions.Bernoulli", {"probs": 0.5, "logits": 0.0}, None, "either probs or logits"),
+    ("torch.distributions.Binomial", {"total_count": None, "probs": 0.5}, None, "is an integer"),
+    ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": 0, "b": 0}, "coefficients.b: no formula"),
+    ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": None}, "coefficients.a.start"),
+    ("torch.distributions.Poisson", {"rate": "exp(a*x + z)"}, {"a": 0}, "x, z that are no coefficients"),
+    ("torch.distributions.Gamma", {"concentration": 1.0, "rate": -1.0}, None, "outside its bounds"),
+    ("torch.distributions.Uniform", {"low": 0.0, "high": 1.0}, None, "Uniform"),
+])  # fmt: skip
 def test_what_cannot_be_is_refused(distribution, parameters, coefficients, message):
     with pytest.raises(InputError, match=message):
         DistributionModel(distribution, parameters, coefficients)
 
 
-@pytest.mark.parametrize(
-    ("kind", "parameters", "message"),
-    [
-        (Uniform, {"low": {"start": 0, "fixed": True}, "high": "a + b*x"}, "parameters.high: the support of Uniform"),
-        (Pareto, {"scale": "exp(a + b*x)", "alpha": 3.0}, "parameters.scale: the support of Pareto ends at it"),
-        (Binomial, {"total_count": "exp(a + b*x)", "probs": 0.3}, "parameters.total_count: it is an integer"),
-        (Binomial, {"total_count": "a + b*0*x", "probs": 0.3}, "parameters.total_count: it is an integer"),
-        (RelaxedBernoulli, {"temperature": "exp(a + b*x)", "probs": 0.3}, "parameters.temperature: .* no constraint"),
-    ],
-    ids=["uniform", "pareto", "binomial", "binomial, a constant", "no constraint"],
-)
+@pytest.mark.parametrize(("kind", "parameters", "message"), [
+    (Uniform, {"low": {"start": 0, "fixed": True}, "high": "a + b*x"}, "parameters.high: the support of Uniform"),
+    (Pareto, {"scale": "exp(a + b*x)", "alpha": 3.0}, "parameters.scale: the support of Pareto ends at it"),
+    (Binomial, {"total_count": "exp(a + b*x)", "probs": 0.3}, "parameters.total_count: it is an integer"),
+    (Binomial, {"total_count": "a + b*0*x", "probs": 0.3}, "parameters.total_count: it is an integer"),
+    (RelaxedBernoulli, {"temperature": "exp(a + b*x)", "probs": 0.3}, "parameters.temperature: .* no constraint"),
+], ids=["uniform", "pareto", "binomial", "binomial, a constant", "no constraint"])  # fmt: skip
 def test_formula_does_not_estimate_what_a_parameter_may_not(kind, parameters, message):
     with pytest.raises(InputError, match=message) as refusal:
         DistributionModel(kind, parameters, {"a": 1.0, "b": 0.0})

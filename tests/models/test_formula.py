@@ -112,42 +112,36 @@ def test_slopes_of_the_separated_parts_are_torch_funcs(case):
     assert set(actual) <= set(expected)
 
 
-@pytest.mark.parametrize(
-    ("text", "parameters", "linear"),
-    [
-        ("b1 * (1 - exp(-b2 * x))", {"b1": 1, "b2": 1}, ("b1",)),
-        ("b1 * b2 * x", {"b1": 1, "b2": 1}, ("b1",)),
-        ("b1 * b2 * x", {"b1": 1, "b2": None}, ("b2",)),
-        ("b1 * b2 + b2 * b3 + b3 * b4 * x", {"b1": 1, "b2": 1, "b3": 1, "b4": 1}, ("b1", "b3")),
-        ("a * (b + c + d * x)", {"a": 1, "b": 1, "c": 1, "d": 1}, ("b", "c", "d")),
-        ("a * (b + c + d * x)", {"a": None, "b": 1, "c": 1, "d": 1}, ("a",)),
-        ("a * b * x + c", {"a": {"start": 1, "lower": 0}, "b": 1, "c": 1}, ("b", "c")),
-        ("a * b * x + c", {"a": {"start": 2, "fixed": True}, "b": 1, "c": 1}, ("b", "c")),
-        ("a * (x + a) - a^2 + b", {"a": 1, "b": 1}, ("a", "b")),
-        ("(a + b * x)^2 - (b * x)^2 - a^2", {"a": 1, "b": 1}, ("a",)),
-        ("abs(a) * x", {"a": 1}, ()),
-        ("max(a * x, 1) + b", {"a": 1, "b": 1}, ("b",)),
-        ("x^a + b^1 * x", {"a": 1, "b": 1}, ("b",)),
-        ("a / b * x", {"a": 1, "b": 1}, ("a",)),
-        ("sin(a * x + b) * c", {"a": 1, "b": 1, "c": 1}, ("c",)),
-        ("log(exp(a) * x)", {"a": 1}, ("a",)),  # a + log x
-    ],
-)
+@pytest.mark.parametrize(("text", "parameters", "linear"), [
+    ("b1 * (1 - exp(-b2 * x))", {"b1": 1, "b2": 1}, ("b1",)),
+    ("b1 * b2 * x", {"b1": 1, "b2": 1}, ("b1",)),
+    ("b1 * b2 * x", {"b1": 1, "b2": None}, ("b2",)),
+    ("b1 * b2 + b2 * b3 + b3 * b4 * x", {"b1": 1, "b2": 1, "b3": 1, "b4": 1}, ("b1", "b3")),
+    ("a * (b + c + d * x)", {"a": 1, "b": 1, "c": 1, "d": 1}, ("b", "c", "d")),
+    ("a * (b + c + d * x)", {"a": None, "b": 1, "c": 1, "d": 1}, ("a",)),
+    ("a * b * x + c", {"a": {"start": 1, "lower": 0}, "b": 1, "c": 1}, ("b", "c")),
+    ("a * b * x + c", {"a": {"start": 2, "fixed": True}, "b": 1, "c": 1}, ("b", "c")),
+    ("a * (x + a) - a^2 + b", {"a": 1, "b": 1}, ("a", "b")),
+    ("(a + b * x)^2 - (b * x)^2 - a^2", {"a": 1, "b": 1}, ("a",)),
+    ("abs(a) * x", {"a": 1}, ()),
+    ("max(a * x, 1) + b", {"a": 1, "b": 1}, ("b",)),
+    ("x^a + b^1 * x", {"a": 1, "b": 1}, ("b",)),
+    ("a / b * x", {"a": 1, "b": 1}, ("a",)),
+    ("sin(a * x + b) * c", {"a": 1, "b": 1, "c": 1}, ("c",)),
+    ("log(exp(a) * x)", {"a": 1}, ("a",)),  # a + log x
+])  # fmt: skip
 def test_largest_set_of_linear_parameters_is_found(text, parameters, linear):
     assert FormulaModel(text, ["x"], parameters).linear_parameters() == linear
 
 
-@pytest.mark.parametrize(
-    ("text", "parameters", "wholly"),
-    [
-        ("a + b * x", {"a": 1, "b": 1}, True),
-        ("a + b * x", {"a": 1, "b": {"start": 1, "fixed": True}}, True),
-        ("a + b * x", {"a": 1, "b": {"start": 1, "lower": 0}}, False),
-        ("a * b * x", {"a": 1, "b": 1}, False),
-        ("a * exp(b * x)", {"a": 1, "b": 1}, False),
-        ("a * exp(b * x)", {"a": {"start": 1, "fixed": True}, "b": {"start": 1, "fixed": True}}, False),
-    ],
-)
+@pytest.mark.parametrize(("text", "parameters", "wholly"), [
+    ("a + b * x", {"a": 1, "b": 1}, True),
+    ("a + b * x", {"a": 1, "b": {"start": 1, "fixed": True}}, True),
+    ("a + b * x", {"a": 1, "b": {"start": 1, "lower": 0}}, False),
+    ("a * b * x", {"a": 1, "b": 1}, False),
+    ("a * exp(b * x)", {"a": 1, "b": 1}, False),
+    ("a * exp(b * x)", {"a": {"start": 1, "fixed": True}, "b": {"start": 1, "fixed": True}}, False),
+])  # fmt: skip
 def test_wholly_linear_formula_says_so(text, parameters, wholly):
     assert FormulaModel(text, ["x"], parameters).linear_in_parameters is wholly
 
@@ -228,31 +222,28 @@ def test_parameters_named_as_internal_parts_do_not_clash():
     torch.testing.assert_close(columns["x1"], expected * (1 - 2.5 * X), rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("text", "variables", "parameters", "message"),
-    [
-        ("a * x", ["x"], {"a": 1, "b": 2}, "parameters.b: the formula does not depend on it"),
-        ("(a + x) + (x - a)", ["x"], {"a": 1}, "parameters.a: the formula does not depend on it"),
-        ("a * x", ["x", "y"], {"a": 1}, "variables: the formula does not depend on y"),
-        ("exp(a * x)", ["x"], {"a": None}, "parameters.a.start: the formula needs one, since it is not linear in it"),
-        (
-            "a * b * x",
-            ["x"],
-            {"a": None, "b": None},
-            "parameters.b.start: the formula needs one, since it multiplies a",
-        ),
-        ("a * x", ["x"], {"a": {"lower": 0}}, "parameters.a.start: a bounded parameter needs one"),
-        ("a * x", ["x", "a"], {"a": 1}, "parameters.a: it is a variable as well"),
-        ("a * x", ["x", "x"], {"a": 1}, "variables: x is there twice"),
-        ("a * x", ["x"], {"exp": 1}, "parameters: 'exp' is the name of a function"),
-        ("a * x", ["x"], {"__a": 1}, "parameters: '__a' begins with an underscore"),
-        ("a * x", "x", {"a": 1}, "variables: expected a list of names, but got 'x'; write [x]"),
-        ("a * x", ["x"], {"\u00b5": 1, "\u03bc": 2}, "parameters: \u03bc is there twice"),
-        ("a * x", ["x"], {"training": 1}, "parameters.training: every model has something of this name"),
-        ("a * x", ["x"], {"formula": 1}, "parameters.formula: every model has something of this name"),
-        (5, ["x"], {"a": 1}, "formula: expected text, but got int"),
-    ],
-)
+@pytest.mark.parametrize(("text", "variables", "parameters", "message"), [
+    ("a * x", ["x"], {"a": 1, "b": 2}, "parameters.b: the formula does not depend on it"),
+    ("(a + x) + (x - a)", ["x"], {"a": 1}, "parameters.a: the formula does not depend on it"),
+    ("a * x", ["x", "y"], {"a": 1}, "variables: the formula does not depend on y"),
+    ("exp(a * x)", ["x"], {"a": None}, "parameters.a.start: the formula needs one, since it is not linear in it"),
+    (
+        "a * b * x",
+        ["x"],
+        {"a": None, "b": None},
+        "parameters.b.start: the formula needs one, since it multiplies a",
+    ),
+    ("a * x", ["x"], {"a": {"lower": 0}}, "parameters.a.start: a bounded parameter needs one"),
+    ("a * x", ["x", "a"], {"a": 1}, "parameters.a: it is a variable as well"),
+    ("a * x", ["x", "x"], {"a": 1}, "variables: x is there twice"),
+    ("a * x", ["x"], {"exp": 1}, "parameters: 'exp' is the name of a function"),
+    ("a * x", ["x"], {"__a": 1}, "parameters: '__a' begins with an underscore"),
+    ("a * x", "x", {"a": 1}, "variables: expected a list of names, but got 'x'; write [x]"),
+    ("a * x", ["x"], {"\u00b5": 1, "\u03bc": 2}, "parameters: \u03bc is there twice"),
+    ("a * x", ["x"], {"training": 1}, "parameters.training: every model has something of this name"),
+    ("a * x", ["x"], {"formula": 1}, "parameters.formula: every model has something of this name"),
+    (5, ["x"], {"a": 1}, "formula: expected text, but got int"),
+])  # fmt: skip
 def test_what_is_wrong_has_a_message_of_its_own(text, variables, parameters, message):
     with pytest.raises(InputError) as refusal:
         FormulaModel(text, variables, parameters)

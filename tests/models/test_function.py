@@ -91,22 +91,19 @@ def test_function_is_found_by_its_path_from_a_configuration(on_path):
     torch.testing.assert_close(made(X).detach(), torch.exp(-X), rtol=1e-14, atol=0)
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("curve", "function: 'curve' is not a path such as decay.curve"),
-        (
-            "no_such_module_here.curve",
-            "function: the module no_such_module_here cannot be imported (ModuleNotFoundError",
-        ),
-        (
-            "own_broken.curve",
-            "function: the module own_broken cannot be imported (ZeroDivisionError: division by zero)",
-        ),
-        ("own_curves.curv", "function: own_curves has no 'curv'; did you mean 'curve'?"),
-        ("own_curves.number", "function: own_curves.number is of type int, which cannot be called"),
-    ],
-)
+@pytest.mark.parametrize(("path", "message"), [
+    ("curve", "function: 'curve' is not a path such as decay.curve"),
+    (
+        "no_such_module_here.curve",
+        "function: the module no_such_module_here cannot be imported (ModuleNotFoundError",
+    ),
+    (
+        "own_broken.curve",
+        "function: the module own_broken cannot be imported (ZeroDivisionError: division by zero)",
+    ),
+    ("own_curves.curv", "function: own_curves has no 'curv'; did you mean 'curve'?"),
+    ("own_curves.number", "function: own_curves.number is of type int, which cannot be called"),
+])  # fmt: skip
 def test_path_that_leads_nowhere_is_refused(on_path, path, message):
     (on_path / "own_broken.py").write_text("1 / 0\n")
     (on_path / "own_curves.py").write_text("number = 1\ndef curve(t, rate):\n    return t * rate\n")
@@ -115,20 +112,17 @@ def test_path_that_leads_nowhere_is_refused(on_path, path, message):
     assert str(refusal.value).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("function", "variables", "parameters", "message"),
-    [
-        (decay, ["t"], {"height": 1, "rtae": 1}, "parameters: decay has no argument rtae; did you mean 'rate'?"),
-        (decay, ["q"], {"height": 1, "rate": 1}, "variables: decay has no argument q; it takes t, height, rate"),
-        (decay, ["t"], {"height": 1}, "parameters: decay needs rate, which has no default"),
-        (decay, ["t", "rate"], {"height": 1, "rate": 1}, "parameters.rate: it is a variable as well"),
-        (decay, ["t"], {"height": None, "rate": 1}, "parameters.height.start: a function's parameter needs one"),
-        (decay, None, {}, "parameters: there is none"),
-        (lambda *x, a: a, None, {"a": 1}, "function: the arguments of <lambda> are told apart by name, but '*x'"),
-        (lambda x, **a: x, None, {"a": 1}, "function: the arguments of <lambda> are told apart by name, but '**a'"),
-        (math.hypot, None, {"a": 1}, "function: "),
-    ],
-)
+@pytest.mark.parametrize(("function", "variables", "parameters", "message"), [
+    (decay, ["t"], {"height": 1, "rtae": 1}, "parameters: decay has no argument rtae; did you mean 'rate'?"),
+    (decay, ["q"], {"height": 1, "rate": 1}, "variables: decay has no argument q; it takes t, height, rate"),
+    (decay, ["t"], {"height": 1}, "parameters: decay needs rate, which has no default"),
+    (decay, ["t", "rate"], {"height": 1, "rate": 1}, "parameters.rate: it is a variable as well"),
+    (decay, ["t"], {"height": None, "rate": 1}, "parameters.height.start: a function's parameter needs one"),
+    (decay, None, {}, "parameters: there is none"),
+    (lambda *x, a: a, None, {"a": 1}, "function: the arguments of <lambda> are told apart by name, but '*x'"),
+    (lambda x, **a: x, None, {"a": 1}, "function: the arguments of <lambda> are told apart by name, but '**a'"),
+    (math.hypot, None, {"a": 1}, "function: "),
+])  # fmt: skip
 def test_arguments_that_do_not_fit_are_refused(function, variables, parameters, message):
     with pytest.raises(InputError) as refusal:
         FunctionModel(function, variables, parameters)

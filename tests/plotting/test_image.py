@@ -38,16 +38,12 @@ VALUES = torch.linspace(0, 1, 5)
 NAME = r"$cost_$ of \frac{"  # between dollar signs matplotlib would read a formula, and fail
 
 
-@pytest.mark.parametrize(
-    "figure",
-    [
-        scatter_figure(VALUES, VALUES, (NAME, NAME)),
-        fit_figure(VALUES, VALUES, VALUES, VALUES, (NAME, NAME), "after 3 iterations"),
-        observed_figure(VALUES, VALUES, NAME),
-        residuals_figure(VALUES, VALUES, NAME, NAME),
-    ],
-    ids=["scatter", "fit", "observed", "residuals"],
-)
+@pytest.mark.parametrize("figure", [
+    scatter_figure(VALUES, VALUES, (NAME, NAME)),
+    fit_figure(VALUES, VALUES, VALUES, VALUES, (NAME, NAME), "after 3 iterations"),
+    observed_figure(VALUES, VALUES, NAME),
+    residuals_figure(VALUES, VALUES, NAME, NAME),
+], ids=["scatter", "fit", "observed", "residuals"])  # fmt: skip
 def test_names_are_written_as_they_are(figure):
     pixels(figure)
     assert NAME in figure.axes[0].get_xlabel()

@@ -92,18 +92,14 @@ def test_each_of_several_inputs_has_its_residuals():
         assert points[:, 1] == pytest.approx(heights(figures["residuals"].axes[0]))
 
 
-@pytest.mark.parametrize(
-    ("objective", "sigma", "sigma_is", "words"),
-    [
-        (SquaredError(), None, "absolute", None),
-        (SquaredError(), 0.1, "absolute", None),
-        (SquaredError(), np.linspace(0.1, 0.2, N), "absolute", "sigma differs by row"),
-        (HuberError(), None, "absolute", "a robust loss"),
-        (HuberError(), 0.1, "relative", "a robust loss"),
-        (HuberError(), 0.1, "absolute", None),
-    ],
-    ids=["plain", "one sigma", "sigma by row", "robust", "robust, relative sigma", "robust, known sigma"],
-)
+@pytest.mark.parametrize(("objective", "sigma", "sigma_is", "words"), [
+    (SquaredError(), None, "absolute", None),
+    (SquaredError(), 0.1, "absolute", None),
+    (SquaredError(), np.linspace(0.1, 0.2, N), "absolute", "sigma differs by row"),
+    (HuberError(), None, "absolute", "a robust loss"),
+    (HuberError(), 0.1, "relative", "a robust loss"),
+    (HuberError(), 0.1, "absolute", None),
+], ids=["plain", "one sigma", "sigma by row", "robust", "robust, relative sigma", "robust, known sigma"])  # fmt: skip
 def test_a_missing_prediction_band_is_explained(objective, sigma, sigma_is, words):
     data = Given(1 + 2 * X + NOISE, X, sigma=sigma)
     curve = curve_of(data, objective, sigma_is)

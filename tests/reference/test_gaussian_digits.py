@@ -108,14 +108,11 @@ def test_sample_has_the_published_statistics():
     assert f"{target.mean().item():.5f}" == GOLDEN["empirical_mean_printed"]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(automatic, id="automatic"),
-        pytest.param(lambda: by_hand(AnalyticGradient), id="analytic"),
-        pytest.param(lambda: by_hand(AutogradGradient), id="autograd"),
-    ],
-)
+@pytest.mark.parametrize("make", [
+    pytest.param(automatic, id="automatic"),
+    pytest.param(lambda: by_hand(AnalyticGradient), id="analytic"),
+    pytest.param(lambda: by_hand(AutogradGradient), id="autograd"),
+])  # fmt: skip
 def test_first_step_is_the_published_one(make):
     first = FirstUpdate()
     fit(make(), MatchedSample(), 1, first)

@@ -243,13 +243,10 @@ def test_lesson_lines_stand_at_the_published_updates():
     assert digits(lines, "gradient", 5000) == ["-0.0001", "0.0006"]
 
 
-@pytest.mark.parametrize(
-    "task",
-    [
-        pytest.param(lambda: by_hand(1e-2, updates_per_step=100), id="by hand"),
-        pytest.param(lambda: ThermometerRegression(updates_per_step=100), id="SGD"),
-    ],
-)
+@pytest.mark.parametrize("task", [
+    pytest.param(lambda: by_hand(1e-2, updates_per_step=100), id="by hand"),
+    pytest.param(lambda: ThermometerRegression(updates_per_step=100), id="SGD"),
+])  # fmt: skip
 def test_five_thousand_updates_reach_the_published_end(task):
     assert (LONG["learning_rate"], LONG["input_scale"], LONG["epochs"]) == (1e-2, 0.1, 5000)
     report = FitReport(enabled=False)

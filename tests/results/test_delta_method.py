@@ -45,15 +45,11 @@ def test_interval_is_the_quantile_times_the_error_on_both_sides():
     assert (bias.estimate, bias.standard_error, bias.interval_95) == (-1.0, 2.0, (-5.0, 3.0))
 
 
-@pytest.mark.parametrize(
-    ("spec", "slope"),
-    [
-        ({"start": 3.0, "lower": 1.0}, 2.0),  # l + e^u: the slope is the distance from the bound
-        ({"start": 3.0, "upper": 8.0}, -5.0),
-        ({"start": 3.0, "lower": 1.0, "upper": 6.0}, 2.0 * 3.0 / 5.0),  # (t - l)(h - t) / (h - l)
-    ],
-    ids=["lower", "upper", "both"],
-)
+@pytest.mark.parametrize(("spec", "slope"), [
+    ({"start": 3.0, "lower": 1.0}, 2.0),  # l + e^u: the slope is the distance from the bound
+    ({"start": 3.0, "upper": 8.0}, -5.0),
+    ({"start": 3.0, "lower": 1.0, "upper": 6.0}, 2.0 * 3.0 / 5.0),  # (t - l)(h - t) / (h - l)
+], ids=["lower", "upper", "both"])  # fmt: skip
 def test_error_of_a_bounded_parameter_is_that_of_its_number_times_the_slope(spec, slope):
     model = FormulaModel("a * x + b", ["x"], {"a": spec, "b": 1.0})
     covariance = torch.tensor([[0.04, 0.03], [0.03, 0.09]], dtype=torch.float64)
@@ -114,16 +110,12 @@ def test_what_an_undetermined_parameter_is_mixed_with_has_no_error_in_the_datas_
     assert actual["bias"].standard_error is None  # bias_x has a part of weight_z
 
 
-@pytest.mark.parametrize(
-    ("spec", "side"),
-    [
-        ({"start": 1.0 + 1e-9, "lower": 1.0}, "lower"),
-        ({"start": 2.0 - 1e-9, "upper": 2.0}, "upper"),
-        ({"start": 1.0 + 1e-9, "lower": 1.0, "upper": 2.0}, "lower"),
-        ({"start": 2.0 - 1e-9, "lower": 1.0, "upper": 2.0}, "upper"),
-    ],
-    ids=["lower", "upper", "lower of two", "upper of two"],
-)
+@pytest.mark.parametrize(("spec", "side"), [
+    ({"start": 1.0 + 1e-9, "lower": 1.0}, "lower"),
+    ({"start": 2.0 - 1e-9, "upper": 2.0}, "upper"),
+    ({"start": 1.0 + 1e-9, "lower": 1.0, "upper": 2.0}, "lower"),
+    ({"start": 2.0 - 1e-9, "lower": 1.0, "upper": 2.0}, "upper"),
+], ids=["lower", "upper", "lower of two", "upper of two"])  # fmt: skip
 def test_side_of_the_bound_is_said(spec, side):
     model = FormulaModel("a * x + b", ["x"], {"a": spec, "b": 1.0})
     errors = made(torch.diag(torch.tensor([0.0, 4.0]).double()), undetermined={0: "at its bound"}, at_bound=(0,))

@@ -49,14 +49,10 @@ def test_sample_without_inputs_has_nothing_to_scale():
     assert "scaling" not in text
 
 
-@pytest.mark.parametrize(
-    ("loss", "optimizer", "why"),
-    [
-        (thermometer(), Adam(NOTHING, lr=10.0), "no fixed limit holds for Adam"),
-        (thermometer(objective=AbsoluteError()), SGD(NOTHING, lr=10.0), "no upward curvature"),
-    ],
-    ids=["Adam", "absolute error"],
-)
+@pytest.mark.parametrize(("loss", "optimizer", "why"), [
+    (thermometer(), Adam(NOTHING, lr=10.0), "no fixed limit holds for Adam"),
+    (thermometer(objective=AbsoluteError()), SGD(NOTHING, lr=10.0), "no upward curvature"),
+], ids=["Adam", "absolute error"])  # fmt: skip
 def test_without_a_limit_the_reason_is_told(loss, optimizer, why):
     text = cure(loss, optimizer)
     assert why in text

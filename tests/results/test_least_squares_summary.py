@@ -86,15 +86,11 @@ def test_covariance_is_that_of_curve_fit(sigma, absolute):
     np.testing.assert_allclose(actual.correlation.numpy(), expected / np.outer(deviation, deviation), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("sigma", "absolute", "quantile"),
-    [
-        (None, True, scipy.stats.t(27).ppf(0.975)),
-        (SIGMA, False, scipy.stats.t(27).ppf(0.975)),
-        (SIGMA, True, scipy.stats.norm.ppf(0.975)),
-    ],
-    ids=["no sigma", "relative", "absolute"],
-)
+@pytest.mark.parametrize(("sigma", "absolute", "quantile"), [
+    (None, True, scipy.stats.t(27).ppf(0.975)),
+    (SIGMA, False, scipy.stats.t(27).ppf(0.975)),
+    (SIGMA, True, scipy.stats.norm.ppf(0.975)),
+], ids=["no sigma", "relative", "absolute"])  # fmt: skip
 def test_intervals_are_students_or_normal_and_say_which(sigma, absolute, quantile):
     actual = summary(formula(), rows(sigma), absolute_sigma=absolute)
     for estimate in actual.parameters.values():

@@ -123,17 +123,13 @@ def test_facts_come_back_with_their_types():
     assert [type(value) for value in numbers.values()] == [int, float, float]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        replace(LESSON, updates=4999),
-        replace(LESSON, distance_to_optimum_in_standard_errors=math.nextafter(0.0021, 1)),
-        replace(LESSON, stop_reason="another"),
-        replace(LESSON, cautions=("one more",)),
-        CURVE,
-    ],
-    ids=["count", "last bit", "reason", "caution", "another fit"],
-)
+@pytest.mark.parametrize("other", [
+    replace(LESSON, updates=4999),
+    replace(LESSON, distance_to_optimum_in_standard_errors=math.nextafter(0.0021, 1)),
+    replace(LESSON, stop_reason="another"),
+    replace(LESSON, cautions=("one more",)),
+    CURVE,
+], ids=["count", "last bit", "reason", "caution", "another fit"])  # fmt: skip
 def test_records_that_differ_in_one_fact_are_not_equal(other):
     assert other != LESSON
 

@@ -37,16 +37,13 @@ def test_headline_says_what_ended_how_and_why():
     )
 
 
-@pytest.mark.parametrize(
-    ("reason", "begin"),
-    [
-        (Fact(FactKind.WITHOUT_INFLUENCE, ("mu", "s")), "mu and s are where no prediction depends on them"),
-        (Fact(FactKind.RUN_OFF, ("mu",), {"start": 1.0, "value": 1e9}), "mu started at 1 and has run off to 1e+09"),
-        (Fact(FactKind.GRADIENT_NOT_FINITE, ("mu",), {"update": 3}), "The gradient of mu at update 3 is not finite"),
-        ("muon counts are few", "Muon counts are few"),
-        ("", ""),
-    ],
-)
+@pytest.mark.parametrize(("reason", "begin"), [
+    (Fact(FactKind.WITHOUT_INFLUENCE, ("mu", "s")), "mu and s are where no prediction depends on them"),
+    (Fact(FactKind.RUN_OFF, ("mu",), {"start": 1.0, "value": 1e9}), "mu started at 1 and has run off to 1e+09"),
+    (Fact(FactKind.GRADIENT_NOT_FINITE, ("mu",), {"update": 3}), "The gradient of mu at update 3 is not finite"),
+    ("muon counts are few", "Muon counts are few"),
+    ("", ""),
+])  # fmt: skip
 def test_reason_begins_with_a_capital_but_leaves_a_parameters_name_as_it_is(reason, begin):
     assert f"after 6 updates. {begin}" in " ".join(printed(replace(CURVE, stop_reason=reason), 300).split())
 
@@ -81,15 +78,11 @@ def test_gradient_belongs_to_the_scaled_table_and_one_table_is_enough_without_no
     assert [line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["weight"]] == ["-2.5e-04"]
 
 
-@pytest.mark.parametrize(
-    ("estimate", "words"),
-    [
-        (Estimate(3.0, fixed=True), "fixed"),
-        (Estimate(0.0, at_bound="lower"), "at its lower bound"),
-        (Estimate(3.0), "undetermined"),
-    ],
-    ids=["fixed", "at bound", "undetermined"],
-)
+@pytest.mark.parametrize(("estimate", "words"), [
+    (Estimate(3.0, fixed=True), "fixed"),
+    (Estimate(0.0, at_bound="lower"), "at its lower bound"),
+    (Estimate(3.0), "undetermined"),
+], ids=["fixed", "at bound", "undetermined"])  # fmt: skip
 def test_parameter_without_interval_says_why(estimate, words):
     text = printed(replace(CURVE, parameters={**CURVE.parameters, "b3": estimate}))
     assert words in row(text, "b3")

@@ -130,17 +130,13 @@ def test_a_slope_without_an_end_does_not_converge():
     assert not Case(lambda t: -t.sum(), 0.0).solve(50).solver.converged
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        ({"damping": 0.0}, "damping"),
-        ({"damping": math.inf}, "damping"),
-        ({"tolerance": 0.0}, "tolerance"),
-        ({"tolerance": 1.0}, "tolerance"),
-        ({"tolerance": math.nan}, "tolerance"),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("options", "named"), [
+    ({"damping": 0.0}, "damping"),
+    ({"damping": math.inf}, "damping"),
+    ({"tolerance": 0.0}, "tolerance"),
+    ({"tolerance": 1.0}, "tolerance"),
+    ({"tolerance": math.nan}, "tolerance"),
+], ids=str)  # fmt: skip
 def test_an_option_out_of_its_range_is_refused(options, named):
     with pytest.raises(InputError, match=f"{named}: expected"):
         Newton([nn.Parameter(vector(1.0))], **options)  # type: ignore[arg-type]

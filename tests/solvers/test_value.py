@@ -47,18 +47,14 @@ def test_what_a_checkpoint_kept_is_the_same():
     assert again.leaf.flags.dtype == np.bool_
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"loss": 1.0},
-        {"pairs": ((0, 1), (2, 3))},
-        {"pairs": ((None, 1),)},
-        {"standing": Standing(Finding.UNDETERMINED, places=(3,))},
-        {"leaf": Leaf(np.array([1.0, 2.0, 0.0]), np.array([True, False]))},
-        {"leaf": Leaf(np.array([1.0, math.nan, -0.0]))},
-    ],
-    ids=["number", "pair", "length", "member", "element", "none"],
-)
+@pytest.mark.parametrize("change", [
+    {"loss": 1.0},
+    {"pairs": ((0, 1), (2, 3))},
+    {"pairs": ((None, 1),)},
+    {"standing": Standing(Finding.UNDETERMINED, places=(3,))},
+    {"leaf": Leaf(np.array([1.0, 2.0, 0.0]), np.array([True, False]))},
+    {"leaf": Leaf(np.array([1.0, math.nan, -0.0]))},
+], ids=["number", "pair", "length", "member", "element", "none"])  # fmt: skip
 def test_values_differ_where_a_field_does(change):
     assert replace(TREE, **change) != TREE
 

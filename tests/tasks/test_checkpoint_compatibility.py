@@ -25,31 +25,28 @@ def checkpoint(make_trainer: MakeTrainer) -> dict[str, Any]:
     return torch.load("fit.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize(
-    ("make_task", "complaint"),
-    [
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(SGD, lr=0.02), updates_per_step=2),
-            r"model\.optimizer\.lr.*0\.01.*0\.02",
-            id="learning-rate",
-        ),
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01, momentum=0.9), updates_per_step=2),
-            r"model\.optimizer\.momentum.*0\.9",
-            id="momentum",
-        ),
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01), updates_per_step=3),
-            r"model\.updates_per_step.*2.*3",
-            id="block-size",
-        ),
-        pytest.param(
-            partial(ThermometerRegression, optimizer=partial(Adam, lr=0.01), updates_per_step=2),
-            r"made with SGD.*Adam",
-            id="optimizer",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("make_task", "complaint"), [
+    pytest.param(
+        partial(ThermometerRegression, optimizer=partial(SGD, lr=0.02), updates_per_step=2),
+        r"model\.optimizer\.lr.*0\.01.*0\.02",
+        id="learning-rate",
+    ),
+    pytest.param(
+        partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01, momentum=0.9), updates_per_step=2),
+        r"model\.optimizer\.momentum.*0\.9",
+        id="momentum",
+    ),
+    pytest.param(
+        partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01), updates_per_step=3),
+        r"model\.updates_per_step.*2.*3",
+        id="block-size",
+    ),
+    pytest.param(
+        partial(ThermometerRegression, optimizer=partial(Adam, lr=0.01), updates_per_step=2),
+        r"made with SGD.*Adam",
+        id="optimizer",
+    ),
+])  # fmt: skip
 def test_updates_made_another_way_are_refused_on_resume_and_not_on_evaluation(make_task, complaint, checkpoint):
     with pytest.raises(InputError, match=complaint):
         check_checkpoint(make_task(), checkpoint, resuming=True)

@@ -23,15 +23,12 @@ def thermometer(**options: Any) -> ThermometerDataModule:
     return ThermometerDataModule(normalization=FixedScale(0.1), **options)
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        pytest.param({"accumulate_grad_batches": 3}, "accumulate_grad_batches", id="accumulation"),
-        pytest.param({"gradient_clip_val": 1.0}, "gradient_clip_val", id="clipping"),
-        pytest.param({"precision": "bf16-mixed"}, r"trainer\.precision", id="bf16-mixed"),
-        pytest.param({"precision": "16-true"}, r"trainer\.precision", id="16-true"),
-    ],
-)
+@pytest.mark.parametrize(("options", "named"), [
+    pytest.param({"accumulate_grad_batches": 3}, "accumulate_grad_batches", id="accumulation"),
+    pytest.param({"gradient_clip_val": 1.0}, "gradient_clip_val", id="clipping"),
+    pytest.param({"precision": "bf16-mixed"}, r"trainer\.precision", id="bf16-mixed"),
+    pytest.param({"precision": "16-true"}, r"trainer\.precision", id="16-true"),
+])  # fmt: skip
 def test_what_only_lightnings_backward_pass_can_do_is_refused(options, named, make_trainer):
     # Lightning itself refuses the first two; the command line gives both exceptions exit code 2.
     with pytest.raises((InputError, MisconfigurationException), match=named):

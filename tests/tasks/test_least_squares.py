@@ -210,13 +210,10 @@ TASKS = {
 STEPWISE = [kind for kind in TASKS if kind != "linear"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "batch"),
-    [
-        *((kind, batch) for kind in TASKS for batch in (1, 2)),
-        *((kind, batch) for kind in STEPWISE for batch in (3, 4, 6)),
-    ],
-)
+@pytest.mark.parametrize(("kind", "batch"), [
+    *((kind, batch) for kind in TASKS for batch in (1, 2)),
+    *((kind, batch) for kind in STEPWISE for batch in (3, 4, 6)),
+])  # fmt: skip
 def test_a_signal_at_any_batch_then_resumed_gives_the_same_bits(kind, batch, tmp_path):
     whole, _ = run(TASKS[kind](), tmp_path)
     stopped, checkpoint = run(TASKS[kind](), tmp_path, SignalAt(batch))
@@ -270,17 +267,13 @@ def test_a_fit_without_a_way_down_is_stalled(make_trainer, capsys):
 # --- refused ---
 
 
-@pytest.mark.parametrize(
-    ("make", "named"),
-    [
-        (lambda: LeastSquares(formula(), AbsoluteError()), "not AbsoluteError"),
-        (lambda: LeastSquares(GaussianModel(), NegativeLogLikelihood()), "not NegativeLogLikelihood"),
-        (lambda: LeastSquares(formula(), SquaredError(l2=0.1)), "penalty"),
-        (lambda: LeastSquares(formula(), SquaredError(l1=0.1)), "penalty"),
-        (lambda: LeastSquares(nn.Identity()), "no trainable parameter"),
-    ],
-    ids=["absolute error", "likelihood", "l2", "l1", "nothing to estimate"],
-)
+@pytest.mark.parametrize(("make", "named"), [
+    (lambda: LeastSquares(formula(), AbsoluteError()), "not AbsoluteError"),
+    (lambda: LeastSquares(GaussianModel(), NegativeLogLikelihood()), "not NegativeLogLikelihood"),
+    (lambda: LeastSquares(formula(), SquaredError(l2=0.1)), "penalty"),
+    (lambda: LeastSquares(formula(), SquaredError(l1=0.1)), "penalty"),
+    (lambda: LeastSquares(nn.Identity()), "no trainable parameter"),
+], ids=["absolute error", "likelihood", "l2", "l1", "nothing to estimate"])  # fmt: skip
 def test_what_least_squares_cannot_solve_is_refused(make, named):
     with pytest.raises(InputError, match=named):
         make()
@@ -295,14 +288,10 @@ def test_a_start_that_is_not_finite_names_a_row(batch_size, make_trainer):
         make_trainer(5).fit(task, datamodule=data)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: Regression(LinearModel(dtype="float64"), optimizer=LevenbergMarquardt),
-        lambda: HandWrittenDescent(LinearModel(dtype="float64"), AnalyticGradient(), optimizer=LevenbergMarquardt),
-    ],
-    ids=["Regression", "HandWrittenDescent"],
-)
+@pytest.mark.parametrize("make", [
+    lambda: Regression(LinearModel(dtype="float64"), optimizer=LevenbergMarquardt),
+    lambda: HandWrittenDescent(LinearModel(dtype="float64"), AnalyticGradient(), optimizer=LevenbergMarquardt),
+], ids=["Regression", "HandWrittenDescent"])  # fmt: skip
 def test_the_solver_is_refused_where_updates_come_from_a_gradient(make, make_trainer):
     with pytest.raises(InputError, match="any torch optimizer but LevenbergMarquardt"):
         make_trainer(1).fit(make(), datamodule=ThermometerDataModule(dtype="float64"))

@@ -21,16 +21,13 @@ def trainer(**options: Any) -> Trainer:
     return cast("Trainer", SimpleNamespace(**settings))
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("accumulate_grad_batches", 2),
-        ("gradient_clip_val", 0.5),
-        ("precision", "16-mixed"),
-        ("precision", "bf16-mixed"),
-        ("precision", "16-true"),
-    ],
-)
+@pytest.mark.parametrize(("option", "value"), [
+    ("accumulate_grad_batches", 2),
+    ("gradient_clip_val", 0.5),
+    ("precision", "16-mixed"),
+    ("precision", "bf16-mixed"),
+    ("precision", "16-true"),
+])  # fmt: skip
 def test_an_option_that_is_on_is_refused_with_what_to_do_instead(option, value):
     with pytest.raises(InputError) as refused:
         refuse_automatic_options(trainer(**{option: value}), "descent by hand knows", INSTEAD)

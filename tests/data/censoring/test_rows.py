@@ -24,17 +24,13 @@ def test_upper_ends_are_read_of_intervals_only():
     assert bounds.upper.tolist() == [INF, 8.0, INF]
 
 
-@pytest.mark.parametrize(
-    ("status", "upper", "words"),
-    [
-        ([0, 2], [INF, INF], r"one status for each observation, but there are \(2,\)"),
-        ([0, 2, 2], [INF], r"one upper for each observation"),
-        ([0, 2, 5], [INF, INF, INF], "row 2 has the censoring 5"),
-        ([0, 3, 2], [INF, INF, INF], "row 1 is an interval from 2 to inf"),
-        ([0, 3, 2], [INF, 2.0, INF], "row 1 is an interval from 2 to 2"),
-    ],
-    ids=["statuses", "ends", "unknown", "endless", "without room"],
-)
+@pytest.mark.parametrize(("status", "upper", "words"), [
+    ([0, 2], [INF, INF], r"one status for each observation, but there are \(2,\)"),
+    ([0, 2, 2], [INF], r"one upper for each observation"),
+    ([0, 2, 5], [INF, INF, INF], "row 2 has the censoring 5"),
+    ([0, 3, 2], [INF, INF, INF], "row 1 is an interval from 2 to inf"),
+    ([0, 3, 2], [INF, 2.0, INF], "row 1 is an interval from 2 to 2"),
+], ids=["statuses", "ends", "unknown", "endless", "without room"])  # fmt: skip
 def test_what_does_not_belong_to_the_observations_is_refused(status, upper, words):
     observations = Observations(
         (), torch.tensor([1.0, 2.0, 3.0]), None, Censored(torch.tensor(status), torch.tensor(upper))
@@ -57,16 +53,12 @@ def test_other_words_are_not(word):
     assert word in complaint_about_word(word)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        ["left", None, "right", float("nan")],
-        np.array(["left", "", "right", "observed"]),
-        pd.Series(["left", pd.NA, "right", None], dtype="string"),
-        pd.Series(["left", "none", "right", "none"], dtype="category"),
-    ],
-    ids=["list", "numpy", "pandas", "categories"],
-)
+@pytest.mark.parametrize("values", [
+    ["left", None, "right", float("nan")],
+    np.array(["left", "", "right", "observed"]),
+    pd.Series(["left", pd.NA, "right", None], dtype="string"),
+    pd.Series(["left", "none", "right", "none"], dtype="category"),
+], ids=["list", "numpy", "pandas", "categories"])  # fmt: skip
 def test_a_missing_word_is_an_observed_value(values):
     assert statuses_of_words(values, str).tolist() == [1.0, 0.0, 2.0, 0.0]
 

@@ -48,21 +48,18 @@ def test_what_is_written_to_all_digits_is_read_to_the_last_bit(numbers):
     assert [value.hex() for value in values] == [number.hex() for number in numbers]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("x,y\n1,2\n3,4\n", id="plain"),
-        pytest.param("x,y\r\n1,2\r\n3,4\r\n", id="CRLF"),
-        pytest.param("\ufeffx,y\n1,2\n3,4\n", id="byte order mark"),
-        pytest.param('\ufeff"x","y"\n"1","2"\n"3","4"\n', id="quoted, byte order mark"),
-        pytest.param("\n\nx,y\n\n1,2\n\n3,4\n\n", id="blank lines"),
-        pytest.param("y,note,x\n2,a,1\n4,b,3\n", id="other order, other columns"),
-        pytest.param('x,note,y\n1,"two\nlines, and a comma",2\n3,5" pipe,4\n', id="quotes and newlines in a note"),
-        pytest.param('"x";"y";"a, b"\n1;2;0\n3;4;0\n', id="semicolons, comma in a name"),
-        pytest.param("x\ty\n1\t2\n3\t4\n", id="tabs"),
-        pytest.param("x,note,y\n1,caf\xe9,2\n3,,4\n".encode("latin-1"), id="Latin-1 where nobody looks"),
-    ],
-)
+@pytest.mark.parametrize("text", [
+    pytest.param("x,y\n1,2\n3,4\n", id="plain"),
+    pytest.param("x,y\r\n1,2\r\n3,4\r\n", id="CRLF"),
+    pytest.param("\ufeffx,y\n1,2\n3,4\n", id="byte order mark"),
+    pytest.param('\ufeff"x","y"\n"1","2"\n"3","4"\n', id="quoted, byte order mark"),
+    pytest.param("\n\nx,y\n\n1,2\n\n3,4\n\n", id="blank lines"),
+    pytest.param("y,note,x\n2,a,1\n4,b,3\n", id="other order, other columns"),
+    pytest.param('x,note,y\n1,"two\nlines, and a comma",2\n3,5" pipe,4\n', id="quotes and newlines in a note"),
+    pytest.param('"x";"y";"a, b"\n1;2;0\n3;4;0\n', id="semicolons, comma in a name"),
+    pytest.param("x\ty\n1\t2\n3\t4\n", id="tabs"),
+    pytest.param("x,note,y\n1,caf\xe9,2\n3,,4\n".encode("latin-1"), id="Latin-1 where nobody looks"),
+])  # fmt: skip
 def test_columns_are_found_whatever_the_form_of_the_text(text):
     assert read(text) == [[1.0, 3.0], [2.0, 4.0]]
 
@@ -85,14 +82,11 @@ def test_a_cell_that_is_no_number_is_refused_with_line_and_column(cell, drop):
     assert str(caught.value) == f"f.csv: line 3, column 'y': expected a number, but got {cell!r}"
 
 
-@pytest.mark.parametrize(
-    ("cell", "hint"),
-    [
-        ("1,000", "write '1000' if the comma separates thousands, or '1.000' if it is the decimal point"),
-        ("1,234,567.5", "write '1234567.5' if the comma separates thousands"),
-        ("1,2345", "write the decimal point as '.'"),
-    ],
-)
+@pytest.mark.parametrize(("cell", "hint"), [
+    ("1,000", "write '1000' if the comma separates thousands, or '1.000' if it is the decimal point"),
+    ("1,234,567.5", "write '1234567.5' if the comma separates thousands"),
+    ("1,2345", "write the decimal point as '.'"),
+])  # fmt: skip
 def test_a_comma_before_three_digits_may_separate_thousands(cell, hint):
     with pytest.raises(InputError) as caught:
         read(f'x,y\n"{cell}",2\n')
@@ -104,38 +98,32 @@ def test_a_long_cell_of_digits_and_a_letter_takes_no_time():
         read(f"x\n{'1' * 100_000}z\n", "x")
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        pytest.param("x,y\n1,2\n3,oops\n", 3, id="plain"),
-        pytest.param("x,y\r\n1,2\r\n3,oops\r\n", 3, id="CRLF"),
-        pytest.param("\n\nx,y\n\n\n1,2\n\n3,oops\n", 8, id="blank lines count"),
-        pytest.param('x,y,note\n1,2,"a\nb\nc"\n3,oops,d\n', 5, id="lines in a cell count"),
-        pytest.param("x,y\n1,2\n3,\n", 3, id="missing"),
-        pytest.param('x,y,note\n1,2,"a\nb"\n3,,c\n', 4, id="missing after lines in a cell"),
-    ],
-)
+@pytest.mark.parametrize(("text", "line"), [
+    pytest.param("x,y\n1,2\n3,oops\n", 3, id="plain"),
+    pytest.param("x,y\r\n1,2\r\n3,oops\r\n", 3, id="CRLF"),
+    pytest.param("\n\nx,y\n\n\n1,2\n\n3,oops\n", 8, id="blank lines count"),
+    pytest.param('x,y,note\n1,2,"a\nb\nc"\n3,oops,d\n', 5, id="lines in a cell count"),
+    pytest.param("x,y\n1,2\n3,\n", 3, id="missing"),
+    pytest.param('x,y,note\n1,2,"a\nb"\n3,,c\n', 4, id="missing after lines in a cell"),
+])  # fmt: skip
 def test_the_line_is_the_one_an_editor_shows(text, line):
     with pytest.raises(InputError, match=rf"line {line}, column 'y'"):
         read(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        pytest.param("x,y\n1,2\n3\n", "line 3 differs from the header in its number of cells: 1, not 2", id="too few"),
-        pytest.param("x,y\n1,2,3\n", "line 2 differs from the header in its number of cells: 3, not 2", id="too many"),
-        pytest.param('x,y\n1,2\n"3,4\n5,6\n', "line 3 cannot be read .*quote", id="open quote"),
-        pytest.param('x,y,note\n1,2,"a\n3,4,b\n', "line 2 cannot be read .*quote", id="open quote that swallows rows"),
-        pytest.param("", "the file is empty", id="empty"),
-        pytest.param("x,y\n", "a header, but no row", id="header alone"),
-        pytest.param("a,y\n1,2\n", "no column 'x' in the header; there are 'a', 'y'", id="no such column"),
-        pytest.param("x,x,y\n1,2,3\n", "2 columns in the header are called 'x'", id="two of that name"),
-        pytest.param("x,y\n1,2\n".encode("utf-16"), "UTF-16; save it as UTF-8", id="UTF-16"),
-        pytest.param("\xe9,y\n1,2\n".encode("latin-1"), "not UTF-8: save the file as UTF-8", id="Latin-1 header"),
-        pytest.param(b"x,y\n1,2\n3,\xff\n", r"line 3, column 'y': expected a number", id="stray byte"),
-    ],
-)
+@pytest.mark.parametrize(("text", "message"), [
+    pytest.param("x,y\n1,2\n3\n", "line 3 differs from the header in its number of cells: 1, not 2", id="too few"),
+    pytest.param("x,y\n1,2,3\n", "line 2 differs from the header in its number of cells: 3, not 2", id="too many"),
+    pytest.param('x,y\n1,2\n"3,4\n5,6\n', "line 3 cannot be read .*quote", id="open quote"),
+    pytest.param('x,y,note\n1,2,"a\n3,4,b\n', "line 2 cannot be read .*quote", id="open quote that swallows rows"),
+    pytest.param("", "the file is empty", id="empty"),
+    pytest.param("x,y\n", "a header, but no row", id="header alone"),
+    pytest.param("a,y\n1,2\n", "no column 'x' in the header; there are 'a', 'y'", id="no such column"),
+    pytest.param("x,x,y\n1,2,3\n", "2 columns in the header are called 'x'", id="two of that name"),
+    pytest.param("x,y\n1,2\n".encode("utf-16"), "UTF-16; save it as UTF-8", id="UTF-16"),
+    pytest.param("\xe9,y\n1,2\n".encode("latin-1"), "not UTF-8: save the file as UTF-8", id="Latin-1 header"),
+    pytest.param(b"x,y\n1,2\n3,\xff\n", r"line 3, column 'y': expected a number", id="stray byte"),
+])  # fmt: skip
 def test_what_is_no_table_is_refused(text, message):
     with pytest.raises(InputError, match=message):
         read(text)
@@ -195,20 +183,16 @@ def test_words_become_statuses_and_idle_ends_are_not_read():
     assert lifetimes(quoted + "6,none, \n") == [[*row, last] for row, last in zip(expected, (6, 0, 0), strict=True)]
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("t,seen,until\n1,,\n\n2,1,\n", r"f\.csv: line 4, column 'seen': expected a word .* but got '1'"),
-        ("t,seen,until\n1,,\n2,NA,\n", r"line 3, column 'seen': expected a word .* but got 'NA'"),
-        ("t,seen,until\n1,interval,\n", r"line 2, column 'until': the value is missing"),
-        (
-            "t,seen,until\n1,,\n2,interval,2\n",
-            r"line 3, column 'until': the upper end of an interval is above .* got 2",
-        ),
-        (LIFETIMES, r"line 3, column 'until': expected a number, but got 'x'"),
-    ],
-    ids=["a number", "a missing word", "an endless interval", "an empty interval", "no number"],
-)
+@pytest.mark.parametrize(("text", "words"), [
+    ("t,seen,until\n1,,\n\n2,1,\n", r"f\.csv: line 4, column 'seen': expected a word .* but got '1'"),
+    ("t,seen,until\n1,,\n2,NA,\n", r"line 3, column 'seen': expected a word .* but got 'NA'"),
+    ("t,seen,until\n1,interval,\n", r"line 2, column 'until': the value is missing"),
+    (
+        "t,seen,until\n1,,\n2,interval,2\n",
+        r"line 3, column 'until': the upper end of an interval is above .* got 2",
+    ),
+    (LIFETIMES, r"line 3, column 'until': expected a number, but got 'x'"),
+], ids=["a number", "a missing word", "an endless interval", "an empty interval", "no number"])  # fmt: skip
 def test_what_cannot_be_read_of_bounds_is_named_by_line(text, words):
     with pytest.raises(InputError, match=words):
         lifetimes(text)

@@ -29,22 +29,19 @@ def read(content: bytes, *names: str, drop: bool = False) -> list[list[float]]:
     return values
 
 
-@pytest.mark.parametrize(
-    ("column", "expected"),
-    [
-        pytest.param(pa.array([1, -2], pa.int8()), [1.0, -2.0], id="int8"),
-        pytest.param(pa.array([2**53 + 1, -(2**63)], pa.int64()), [float(2**53 + 1), -(2.0**63)], id="int64"),
-        pytest.param(pa.array([2**64 - 1, 0], pa.uint64()), [2.0**64, 0.0], id="uint64"),
-        pytest.param(pa.array([0.5, 1.5], pa.float32()), [0.5, 1.5], id="float32"),
-        pytest.param(pa.array(np.array([0.5, 1.5], np.float16)), [0.5, 1.5], id="float16"),
-        pytest.param(pa.array([Decimal("0.1"), Decimal("2.675")]), [0.1, 2.675], id="decimal"),
-        pytest.param(
-            pa.array([Decimal("0.1234567890123456789"), Decimal("9.8765432109876543210")], pa.decimal128(38, 19)),
-            [0.1234567890123456789, 9.8765432109876543210],
-            id="decimal with more digits than a float",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("column", "expected"), [
+    pytest.param(pa.array([1, -2], pa.int8()), [1.0, -2.0], id="int8"),
+    pytest.param(pa.array([2**53 + 1, -(2**63)], pa.int64()), [float(2**53 + 1), -(2.0**63)], id="int64"),
+    pytest.param(pa.array([2**64 - 1, 0], pa.uint64()), [2.0**64, 0.0], id="uint64"),
+    pytest.param(pa.array([0.5, 1.5], pa.float32()), [0.5, 1.5], id="float32"),
+    pytest.param(pa.array(np.array([0.5, 1.5], np.float16)), [0.5, 1.5], id="float16"),
+    pytest.param(pa.array([Decimal("0.1"), Decimal("2.675")]), [0.1, 2.675], id="decimal"),
+    pytest.param(
+        pa.array([Decimal("0.1234567890123456789"), Decimal("9.8765432109876543210")], pa.decimal128(38, 19)),
+        [0.1234567890123456789, 9.8765432109876543210],
+        id="decimal with more digits than a float",
+    ),
+])  # fmt: skip
 def test_every_kind_of_number_becomes_the_nearest_float(column, expected):
     assert read(content_of(pa.table({"x": column})), "x") == [expected]
 
@@ -66,31 +63,25 @@ def test_a_missing_value_is_refused_or_dropped_with_its_row(column):
         read(content, "x", "y")
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        pytest.param(pa.array([True, False]), id="bool"),
-        pytest.param(pa.array(["1", "2"]), id="string"),
-        pytest.param(pa.array([1, 2], pa.timestamp("s")), id="timestamp"),
-        pytest.param(pa.array([1, 2], pa.date32()), id="date"),
-        pytest.param(pa.array([[1.0], [2.0]]), id="list"),
-        pytest.param(pa.array(["a", "b"]).dictionary_encode(), id="dictionary"),
-        pytest.param(pa.array([None, None]), id="null"),
-    ],
-)
+@pytest.mark.parametrize("column", [
+    pytest.param(pa.array([True, False]), id="bool"),
+    pytest.param(pa.array(["1", "2"]), id="string"),
+    pytest.param(pa.array([1, 2], pa.timestamp("s")), id="timestamp"),
+    pytest.param(pa.array([1, 2], pa.date32()), id="date"),
+    pytest.param(pa.array([[1.0], [2.0]]), id="list"),
+    pytest.param(pa.array(["a", "b"]).dictionary_encode(), id="dictionary"),
+    pytest.param(pa.array([None, None]), id="null"),
+])  # fmt: skip
 def test_a_column_that_holds_no_numbers_is_refused_with_its_type(column):
     with pytest.raises(InputError, match=r"column 'x' holds .*, not numbers"):
         read(content_of(pa.table({"x": column})), "x")
 
 
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        pytest.param(pa.table({"xx": [1.0]}), "no column 'x'; did you mean 'xx'", id="no such column"),
-        pytest.param(pa.table([[1.0], [2.0]], names=["x", "x"]), "2 columns are called 'x'", id="two of that name"),
-        pytest.param(pa.table({"x": pa.array([], pa.float64())}), "no row", id="no row"),
-    ],
-)
+@pytest.mark.parametrize(("table", "message"), [
+    pytest.param(pa.table({"xx": [1.0]}), "no column 'x'; did you mean 'xx'", id="no such column"),
+    pytest.param(pa.table([[1.0], [2.0]], names=["x", "x"]), "2 columns are called 'x'", id="two of that name"),
+    pytest.param(pa.table({"x": pa.array([], pa.float64())}), "no row", id="no row"),
+])  # fmt: skip
 def test_a_column_that_cannot_be_meant_is_refused(table, message):
     with pytest.raises(InputError, match=message):
         read(content_of(table), "x")

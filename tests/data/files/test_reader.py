@@ -21,18 +21,15 @@ def written(path: str, content: bytes) -> str:
     return path
 
 
-@pytest.mark.parametrize(
-    ("path", "content"),
-    [
-        pytest.param("a.csv", b"x,y\n1,2\n3,4\n", id="csv"),
-        pytest.param("a.CSV", b"x;y\n1;2\n3;4\n", id="CSV with semicolons"),
-        pytest.param("a.tsv", b"x\ty\n1\t2\n3\t4\n", id="tsv"),
-        pytest.param("a.txt", b"x\ty\n1\t2\n3\t4\n", id="txt with tabs"),
-        pytest.param("a.txt", b"x,y\n1,2\n3,4\n", id="txt with commas"),
-        pytest.param("a.csv.gz", gzip.compress(b"x,y\n1,2\n3,4\n"), id="csv.gz"),
-        pytest.param("with spaces and µ.csv", b"x,y\n1,2\n3,4\n", id="odd name"),
-    ],
-)
+@pytest.mark.parametrize(("path", "content"), [
+    pytest.param("a.csv", b"x,y\n1,2\n3,4\n", id="csv"),
+    pytest.param("a.CSV", b"x;y\n1;2\n3;4\n", id="CSV with semicolons"),
+    pytest.param("a.tsv", b"x\ty\n1\t2\n3\t4\n", id="tsv"),
+    pytest.param("a.txt", b"x\ty\n1\t2\n3\t4\n", id="txt with tabs"),
+    pytest.param("a.txt", b"x,y\n1,2\n3,4\n", id="txt with commas"),
+    pytest.param("a.csv.gz", gzip.compress(b"x,y\n1,2\n3,4\n"), id="csv.gz"),
+    pytest.param("with spaces and µ.csv", b"x,y\n1,2\n3,4\n", id="odd name"),
+])  # fmt: skip
 def test_text_is_read_by_its_suffix(path, content):
     assert read_table(written(path, content), X_AND_Y).values.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
@@ -49,14 +46,11 @@ def test_another_suffix_is_refused_with_those_that_are_read(path):
         read_table(written(path, b"x,y\n1,2\n"), X_AND_Y)
 
 
-@pytest.mark.parametrize(
-    ("path", "content"),
-    [
-        pytest.param("a.csv.gz", b"x,y\n1,2\n", id="no gzip file"),
-        pytest.param("a.csv.gz", gzip.compress(b"x,y\n" + b"1,2\n" * 100)[:-12], id="cut off"),
-        pytest.param("a.csv.gz", gzip.compress(b"x,y\n")[:12] + b"\xff" * 20, id="damaged"),
-    ],
-)
+@pytest.mark.parametrize(("path", "content"), [
+    pytest.param("a.csv.gz", b"x,y\n1,2\n", id="no gzip file"),
+    pytest.param("a.csv.gz", gzip.compress(b"x,y\n" + b"1,2\n" * 100)[:-12], id="cut off"),
+    pytest.param("a.csv.gz", gzip.compress(b"x,y\n")[:12] + b"\xff" * 20, id="damaged"),
+])  # fmt: skip
 def test_a_damaged_compressed_file_is_refused(path, content):
     with pytest.raises(InputError, match=r"^a\.csv\.gz: the file cannot be read \(it is no gzip file, or a damaged"):
         read_table(written(path, content), X_AND_Y)
@@ -70,16 +64,13 @@ def folder(own_directory: Path) -> Path:
     return own_directory
 
 
-@pytest.mark.parametrize(
-    ("patterns", "files"),
-    [
-        pytest.param("b.csv", ["b.csv"], id="one file"),
-        pytest.param("[ab].csv", ["a.csv", "b.csv"], id="glob, sorted"),
-        pytest.param("**/c.csv", ["deep/er/c.csv"], id="any depth"),
-        pytest.param(["b.csv", "a.csv"], ["b.csv", "a.csv"], id="list, in its order"),
-        pytest.param("odd[1].csv", ["odd[1].csv"], id="a name that looks like a pattern"),
-    ],
-)
+@pytest.mark.parametrize(("patterns", "files"), [
+    pytest.param("b.csv", ["b.csv"], id="one file"),
+    pytest.param("[ab].csv", ["a.csv", "b.csv"], id="glob, sorted"),
+    pytest.param("**/c.csv", ["deep/er/c.csv"], id="any depth"),
+    pytest.param(["b.csv", "a.csv"], ["b.csv", "a.csv"], id="list, in its order"),
+    pytest.param("odd[1].csv", ["odd[1].csv"], id="a name that looks like a pattern"),
+])  # fmt: skip
 @pytest.mark.usefixtures("folder")
 def test_files_come_in_a_known_order(patterns, files):
     assert table_files(patterns) == files
@@ -90,20 +81,17 @@ def test_tilde_is_the_home_folder(folder, monkeypatch):
     assert table_files("~/er/*.csv") == [str(folder / "deep" / "er" / "c.csv")]
 
 
-@pytest.mark.parametrize(
-    ("patterns", "message"),
-    [
-        pytest.param("notes.csv", "there is no file notes.csv; did you mean 'notes.txt'", id="nearest name"),
-        pytest.param("*.parquet", r"no file matches \*\.parquet; there are", id="empty glob"),
-        pytest.param(
-            "deep/*.csv", r"no file matches deep/\*\.csv; the folder holds no file", id="folder without files"
-        ),
-        pytest.param("deep", r"deep is a folder; .*deep/\*\.csv", id="folder"),
-        pytest.param("", "no file", id="empty name"),
-        pytest.param(["a.csv", "[ab].csv"], "a.csv is meant twice", id="twice"),
-        pytest.param("two\nlines.csv", r"'two\\nlines\.csv'", id="two lines"),
-    ],
-)
+@pytest.mark.parametrize(("patterns", "message"), [
+    pytest.param("notes.csv", "there is no file notes.csv; did you mean 'notes.txt'", id="nearest name"),
+    pytest.param("*.parquet", r"no file matches \*\.parquet; there are", id="empty glob"),
+    pytest.param(
+        "deep/*.csv", r"no file matches deep/\*\.csv; the folder holds no file", id="folder without files"
+    ),
+    pytest.param("deep", r"deep is a folder; .*deep/\*\.csv", id="folder"),
+    pytest.param("", "no file", id="empty name"),
+    pytest.param(["a.csv", "[ab].csv"], "a.csv is meant twice", id="twice"),
+    pytest.param("two\nlines.csv", r"'two\\nlines\.csv'", id="two lines"),
+])  # fmt: skip
 @pytest.mark.usefixtures("folder")
 def test_what_is_not_there_is_refused_in_one_line(patterns, message):
     with pytest.raises(InputError, match=message) as caught:

@@ -98,15 +98,11 @@ def test_beyond_where_a_distribution_exists_the_deviance_is_infinite():
     assert not deviance.minimise(torch.tensor([-1.0], dtype=torch.float64), ()).is_minimum
 
 
-@pytest.mark.parametrize(
-    ("loss", "words"),
-    [
-        (LossFunction(LinearModel(), SquaredError(l2=0.1), curve().observations), "a penalty is on"),
-        (LossFunction(LinearModel(), HuberError(), curve().observations), "HuberError is no likelihood"),
-        (LossFunction(LinearModel(), SquaredError(), curve().observations.rows(slice(0, 2))), "no residuals"),
-    ],
-    ids=["penalty", "robust", "no freedom"],
-)
+@pytest.mark.parametrize(("loss", "words"), [
+    (LossFunction(LinearModel(), SquaredError(l2=0.1), curve().observations), "a penalty is on"),
+    (LossFunction(LinearModel(), HuberError(), curve().observations), "HuberError is no likelihood"),
+    (LossFunction(LinearModel(), SquaredError(), curve().observations.rows(slice(0, 2))), "no residuals"),
+], ids=["penalty", "robust", "no freedom"])  # fmt: skip
 def test_what_has_no_deviance_is_refused(loss, words):
     with pytest.raises(InputError, match=words):
         deviance_of(loss, loss.theta)

@@ -210,14 +210,10 @@ def test_table_is_fitted_evaluated_and_predicted_from_the_command_line(lifetimes
     assert f"{-truth.log_likelihood / ROWS:.6f}" in capsys.readouterr().out  # val/nll
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--data.batch_size", "32"],
-        ["--model.optimizer", "torch.optim.LBFGS", "--model.optimizer.line_search_fn", "strong_wolfe"],
-    ],
-    ids=["batches", "L-BFGS"],
-)
+@pytest.mark.parametrize("options", [
+    ["--data.batch_size", "32"],
+    ["--model.optimizer", "torch.optim.LBFGS", "--model.optimizer.line_search_fn", "strong_wolfe"],
+], ids=["batches", "L-BFGS"])  # fmt: skip
 def test_batches_and_descent_end_where_newton_does(lifetimes, options):
     descent = ["--trainer.max_epochs", "60", "--plots.enabled", "false", "--ladder.enabled", "false"]
     assert main(["fit", "--config", "lifetimes.yaml", *options, *descent]) == 0

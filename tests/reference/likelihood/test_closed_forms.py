@@ -68,14 +68,11 @@ def test_the_one_line_through_counts_of_two_groups():
     assert errors == pytest.approx([1 / np.sqrt(first.sum()), np.sqrt(1 / first.sum() + 1 / second.sum())], rel=TIGHT)
 
 
-@pytest.mark.parametrize(
-    ("name", "argument", "edge", "other"),
-    [
-        ("Uniform", "high", "largest", {"low": {"start": 0.0, "fixed": True}}),
-        ("Uniform", "low", "smallest", {"high": {"start": 9.0, "fixed": True}}),
-        ("Pareto", "scale", "smallest", {"alpha": None}),
-    ],
-)
+@pytest.mark.parametrize(("name", "argument", "edge", "other"), [
+    ("Uniform", "high", "largest", {"low": {"start": 0.0, "fixed": True}}),
+    ("Uniform", "low", "smallest", {"high": {"start": 9.0, "fixed": True}}),
+    ("Pareto", "scale", "smallest", {"alpha": None}),
+])  # fmt: skip
 def test_an_end_of_the_support_is_refused_with_its_reason(name, argument, edge, other):
     with pytest.raises(InputError) as refusal:
         DistributionModel(f"torch.distributions.{name}", {argument: None, **other})
