@@ -15,7 +15,7 @@ _HOME = {
     "paramfit.distributions.families.log_logistic": ("LogLogistic",),
     "paramfit.inference.bands": ("Bands", "FittedCurve"),
     "paramfit.inference.ladder.rungs": ("Ladder", "Rung"),
-    "paramfit.facts": ("Fact", "FactKind"),
+    "paramfit.facts": ("Fact", "FactKind", "Status", "Stop"),
     "paramfit.results.record": ("Estimate", "Record"),
     "paramfit.fits.result": ("FitResult",),
     "paramfit.fits.loading": ("load",),
