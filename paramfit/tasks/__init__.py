@@ -9,6 +9,7 @@ from paramfit.tasks.likelihood import MaximumLikelihood
 from paramfit.tasks.regression import Regression
 from paramfit.tasks.thermometer import ThermometerRegression
 from paramfit.tasks.trial import try_model
+from paramfit.tasks.updates import UpdateLog
 
 __all__ = [
     "AutomaticTask",
@@ -19,5 +20,6 @@ __all__ = [
     "MaximumLikelihood",
     "Regression",
     "ThermometerRegression",
+    "UpdateLog",
     "try_model",
 ]
