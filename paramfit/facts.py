@@ -1,4 +1,4 @@
-"""What is true of a fit, as data: kinds with the parameters and the numbers that they are about."""
+"""What is true of a fit, as data: how it ended, and kinds of facts with the parameters and numbers they are about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
-__all__ = ["Fact", "FactKind", "Number", "Reason", "with_cure", "without_repetition"]
+__all__ = ["Fact", "FactKind", "Number", "Reason", "Status", "Stop", "with_cure", "without_repetition"]
 
 
 class FactKind(StrEnum):
@@ -195,3 +195,23 @@ def without_repetition(facts: "tuple[Fact, ...] | list[Fact]") -> tuple[Fact, ..
 def with_cure(fact: Reason, kind: FactKind) -> Reason:
     """The fact with what to do about it, or what it means."""
     return fact if isinstance(fact, str) else replace(fact, cure=Fact(kind))
+
+
+class Status(StrEnum):
+    """How a fit ended. The values are the names in ``estimates.json``."""
+
+    CONVERGED = "converged"  # less than 0.01 standard errors from the optimum
+    STALLED = "stalled"  # the solver could make no further progress
+    STOPPED_EARLY = "stopped_early"  # the monitored metric no longer improved
+    LIMIT_REACHED = "limit_reached"  # all updates asked for were made
+    DIVERGED = "diverged"  # the loss, a gradient or a parameter left the finite numbers, grew, or froze far away
+    INTERRUPTED = "interrupted"  # Ctrl-C
+    TERMINATED = "terminated"  # SIGTERM
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a fit ended before its last update: a status, and the fact behind it (or words of one's own)."""
+
+    status: Status
+    reason: Reason

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from paramfit.callbacks.run import task_of
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Number
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Fact, FactKind, Number, Status, Stop
 from paramfit.tasks.updates import EstimationTaskLike, Update, all_finite
 
 __all__ = ["DivergenceDetection"]

@@ -12,10 +12,9 @@ from paramfit.callbacks.run import (
     task_of,
 )
 from paramfit.facts import Fact, FactKind
-from paramfit.inference.descent_stability import stability
+from paramfit.inference.descent_stability import cure_of_divergence, stability
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
-from paramfit.results.divergence_cure import cure_of_divergence
 from paramfit.results.verdict import CurvePoint
 from paramfit.shown.words import sentence
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt

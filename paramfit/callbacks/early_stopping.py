@@ -9,8 +9,7 @@ from torch import Tensor
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Fact, FactKind, Status, Stop
 
 __all__ = ["FitEarlyStopping"]
 

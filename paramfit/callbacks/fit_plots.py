@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from paramfit.callbacks.run import data_of, run_directory, run_of, task_of
-from paramfit.outcome import Status
+from paramfit.facts import Status
 from paramfit.plotting import pixels, save_png
 from paramfit.plotting.all_figures import Descent, fit_figures
 from paramfit.tasks.updates import Update

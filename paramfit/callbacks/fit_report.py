@@ -17,10 +17,9 @@ from paramfit.callbacks.run import (
     task_of,
 )
 from paramfit.data.base import EstimationDataModule
-from paramfit.facts import Fact, FactKind, Number, Reason
+from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
-from paramfit.outcome import Status, Stop
 from paramfit.results.provenance import Origin
 from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report

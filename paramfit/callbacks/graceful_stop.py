@@ -8,8 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks.run import task_of
-from paramfit.facts import Fact, FactKind
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Fact, FactKind, Status, Stop
 
 __all__ = ["GracefulStop"]
 

@@ -13,14 +13,13 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
 from paramfit.fits.result import FitResult
-from paramfit.inference.descent_stability import Stability
+from paramfit.inference.descent_stability import Stability, cure_of_divergence
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.results.divergence_cure import cure_of_divergence
 from paramfit.results.verdict import CurvePoint
 from paramfit.tasks.updates import EstimationTaskLike
 

@@ -5,12 +5,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paramfit.callbacks.run import run_directory, run_of, task_of
 from paramfit.errors import InputError
+from paramfit.facts import Status
 from paramfit.fits.result import FitResult
 from paramfit.fits.uncertainty_ladder import ladder, pair_profiles
 from paramfit.inference.ladder.builder import refuse_no_likelihood
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
-from paramfit.outcome import Status
 from paramfit.results.report import print_report
 
 __all__ = ["UncertaintyLadder"]

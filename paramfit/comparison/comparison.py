@@ -9,8 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from paramfit.shown.notebook import as_html
-from paramfit.shown.tables import table_of_parameters
+from paramfit.shown.tables import as_html, table_of_parameters
 
 __all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
 

@@ -10,9 +10,9 @@ from paramfit.comparison.compared_run import ComparedRun
 from paramfit.comparison.comparison import Comparison, ComparisonRow, akaike_weights
 from paramfit.comparison.likelihood_ratio import nested_test
 from paramfit.errors import InputError
+from paramfit.facts import Status
 from paramfit.fits.loading import load
 from paramfit.fits.result import FitResult
-from paramfit.outcome import Status
 
 __all__ = ["compare"]
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from paramfit.data.array_column import float_column
-from paramfit.data.censoring.rows import censored, check_censored
-from paramfit.data.censoring.words import statuses_of_words
+from paramfit.data.censored_rows import censored, check_censored, statuses_of_words
 from paramfit.data.columns import Columns
 from paramfit.distributions import Censoring
 from paramfit.errors import InputError

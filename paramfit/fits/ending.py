@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from paramfit.facts import Fact, FactKind, Number
+from paramfit.facts import Fact, FactKind, Number, Status, Stop
 from paramfit.inference.loss_function import element_names
 from paramfit.models import DistributionModel, ParametricModel
-from paramfit.outcome import Status, Stop
 from paramfit.solvers.gauss_newton import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing

@@ -10,10 +10,10 @@ from torch import nn
 from torch.distributions import Distribution
 
 from paramfit.data.arrays import observations_from
-from paramfit.data.columns import Columns, Labels
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
+from paramfit.facts import Stop
 from paramfit.fits.ending import how_it_ended
 from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
@@ -30,7 +30,6 @@ from paramfit.models import (
 )
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.outcome import Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.provenance import Origin

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import torch
 
-from paramfit.data.described import normalised
+from paramfit.data.columns import normalised
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Status
 from paramfit.inference.ladder.builder import build_ladder
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
@@ -16,7 +16,6 @@ from paramfit.inference.profile.profiles import PairProfile
 from paramfit.inference.profile.two_parameters import profile_pair
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.objectives import NegativeLogLikelihood
-from paramfit.outcome import Status
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.results.provenance import Origin
 from paramfit.results.record import Record

@@ -10,10 +10,9 @@ from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number, without_repetition
-from paramfit.inference.active_bound import parameters_at_bound, without_parameters
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty, without_errors
+from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_errors, without_parameters
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel

@@ -10,10 +10,9 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number, without_repetition
-from paramfit.inference.active_bound import parameters_at_bound, without_parameters
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty
+from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_parameters
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature, inverse_information
 

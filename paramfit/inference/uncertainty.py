@@ -1,13 +1,20 @@
-"""Errors of estimates, and what they rest on."""
+"""Errors of estimates, what they rest on, and the parameters at a bound, where they mean nothing."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Reason
+from paramfit.inference.loss_function import LossFunction
+from paramfit.linalg.lapack import Array, triangle
+from paramfit.linalg.unit_free import InverseInformation, inverse_information
+from paramfit.models import ParametricModel
+from paramfit.parameters import ParameterSpec
 
-__all__ = ["Uncertainty", "without_errors"]
+__all__ = ["Uncertainty", "parameters_at_bound", "without_errors", "without_parameters"]
 
 
 @dataclass(frozen=True)
@@ -47,3 +54,43 @@ class Uncertainty:
 def without_errors(*reasons: Reason) -> Uncertainty:
     """No covariance, and why."""
     return Uncertainty(None, reasons, math.nan, Fact(FactKind.NO_METHOD))
+
+
+_FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
+_NEAR = 1e-3  # of the way from the start to the bound: farther off a parameter has lost its influence, not its room
+
+
+def without_parameters(
+    factor: Array, names: Sequence[str], at_bound: Sequence[int], least: Array
+) -> InverseInformation:
+    """The inverse with the parameters at their bounds taken as fixed."""
+    free = [k for k in range(len(names)) if k not in at_bound]
+    undetermined = {k: Fact(FactKind.SITS_AT_BOUND, (names[k],)) for k in at_bound}
+    if not free:
+        return InverseInformation(np.zeros((len(names), 0)), undetermined, ())
+    rest = inverse_information(triangle(factor[:, free]), [names[k] for k in free], least[free])
+    root = np.zeros((len(names), rest.root.shape[1]))
+    root[free] = rest.root
+    return InverseInformation(
+        root, {free[k]: reason for k, reason in rest.undetermined.items()} | undetermined, rest.directions
+    )
+
+
+def parameters_at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[int]:
+    """The numbers of the parameters that have run into a bound."""
+    if not isinstance(loss.model, ParametricModel) or not loss.model.transforms:
+        return []
+    bounded = {k: loss.model.specifications[name] for k, name in enumerate(loss.names) if name in loss.model.transforms}
+    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).abs().tolist()
+    errors = np.sqrt(np.square(root).sum(axis=1))
+    return [
+        k
+        for k, spec in bounded.items()
+        if not slopes[k] > 0 or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], spec))
+    ]
+
+
+def _is_near_a_bound(value: float, spec: ParameterSpec) -> bool:
+    bounds = [bound for bound in (spec.lower, spec.upper) if bound is not None]
+    ways = {bound: 1.0 if spec.start is None else abs(spec.start - bound) for bound in bounds}
+    return any(abs(value - bound) <= _NEAR * way for bound, way in ways.items())

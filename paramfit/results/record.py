@@ -7,11 +7,9 @@ from functools import cached_property
 from typing import Any, Protocol, get_type_hints
 
 from paramfit.errors import InputError
-from paramfit.facts import FactKind, Reason
+from paramfit.facts import FactKind, Reason, Status
 from paramfit.inference.bands import FittedCurve
-from paramfit.inference.ladder.rung import Interval, Rung
-from paramfit.inference.ladder.rungs import Ladder
-from paramfit.outcome import Status
+from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.json_form import to_plain, value_from
 from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Provenance

@@ -6,8 +6,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from paramfit.facts import Status
 from paramfit.inference.convergence import CONVERGED_BELOW
-from paramfit.outcome import Status
 from paramfit.results.record import Estimate, NormalizedInput, Record
 from paramfit.shown.digits import value_as_with_error, with_error
 from paramfit.shown.tables import table_of_parameters

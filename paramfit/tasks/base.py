@@ -15,13 +15,13 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
 from paramfit.distributions.center import predicted_mean
 from paramfit.errors import InputError
+from paramfit.facts import Stop
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import DistributionModel, check_input_order
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.outcome import Stop
 from paramfit.passes.descent_losses import DescentLosses
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark

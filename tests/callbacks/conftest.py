@@ -15,10 +15,10 @@ from torch import nn
 
 from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
+from paramfit.facts import Stop
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
-from paramfit.outcome import Stop
 from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update, UpdateListener
 

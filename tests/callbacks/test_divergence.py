@@ -9,11 +9,10 @@ import torch
 
 from paramfit.callbacks import DivergenceDetection
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Status
 from paramfit.gradients import NumericalGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
-from paramfit.outcome import Status
 from paramfit.shown.words import sentence
 from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update

@@ -8,7 +8,7 @@ import pytest
 from paramfit.callbacks import FitEarlyStopping
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Status, Stop
 from paramfit.shown.words import sentence
 from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
 

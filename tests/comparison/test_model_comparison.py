@@ -20,11 +20,11 @@ from paramfit.cli import main
 from paramfit.comparison.comparison import NestedTest
 from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
+from paramfit.facts import Status
 from paramfit.fits.fitting import fit
 from paramfit.fits.result import FitResult
 from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
 from paramfit.objectives import HuberError
-from paramfit.outcome import Status
 
 RANDOM = np.random.default_rng(3)
 X = np.linspace(0.1, 4, 40)

@@ -8,13 +8,12 @@ import torch
 from scipy import stats
 from torch import nn
 
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Status, Stop
 from paramfit.fits.ending import fact_of, how_it_ended
 from paramfit.fits.solved_model import solve_model
 from paramfit.models import DistributionModel, FormulaModel
 from paramfit.objectives import HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.outcome import Status, Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.shown.words import sentence

@@ -1,7 +1,6 @@
 """Records to show, to write and to read."""
 
-from paramfit.facts import Fact, FactKind
-from paramfit.outcome import Status
+from paramfit.facts import Fact, FactKind, Status
 from paramfit.results.record import Estimate, NamedMatrix, NormalizedInput, Record
 from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
 from paramfit.results.verdict import Verdict

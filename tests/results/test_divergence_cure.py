@@ -7,13 +7,12 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 
-from paramfit.inference.descent_stability import stability
+from paramfit.inference.descent_stability import cure_of_divergence, stability
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import GaussianModel
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent
-from paramfit.results.divergence_cure import cure_of_divergence
 from paramfit.shown.words import sentence
 from tests.inference.cases import thermometer
 

@@ -9,8 +9,7 @@ import pytest
 
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
-from paramfit.inference.ladder.rung import Rung
-from paramfit.inference.ladder.rungs import Ladder
+from paramfit.inference.ladder.rungs import Ladder, Rung
 from paramfit.models import DistributionModel, FormulaModel
 from paramfit.objectives import HuberError
 from paramfit.results.fingerprint import Fingerprint

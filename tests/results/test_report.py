@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from paramfit.facts import Fact, FactKind, Reason
-from paramfit.outcome import Status
+from paramfit.facts import Fact, FactKind, Reason, Status
 from paramfit.results.record import Estimate, NamedMatrix, NormalizedInput, Record
 from paramfit.results.report import fit_report, print_report
 from paramfit.results.statistics import SigmaIs

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from paramfit.data.censoring.words import complaint_about_word, status_of_word
+from paramfit.data.censored_rows import complaint_about_word, status_of_word
 from paramfit.data.files.checks import ColumnRequest, TableColumns, complete_rows, positions_of
 from paramfit.errors import InputError
 from paramfit.wording import printable, quoted

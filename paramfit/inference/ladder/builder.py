@@ -10,8 +10,7 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Number, Reason, with_cure
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.ladder.disagreement import BOOTSTRAP, EXPECTED, OBSERVED, PROFILE, SANDWICH, disagreements
-from paramfit.inference.ladder.rung import Interval, Rung
-from paramfit.inference.ladder.rungs import Ladder
+from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.one_parameter import profile as profile_of
 from paramfit.inference.profile.profiles import Profile

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from paramfit.facts import Fact, FactKind, Number
-from paramfit.inference.ladder.rung import Interval, Rung
+from paramfit.inference.ladder.rungs import Interval, Rung
 
 __all__ = ["BOOTSTRAP", "EXPECTED", "OBSERVED", "PROFILE", "SANDWICH", "disagreements"]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paramfit.data.censoring.rows import censored, check_censored
+from paramfit.data.censored_rows import censored, check_censored
 from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from paramfit.inference.ladder.disagreement import disagreements
-from paramfit.inference.ladder.rung import Interval, Rung
+from paramfit.inference.ladder.rungs import Interval, Rung
 from paramfit.shown.words import sentence
 
 PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
