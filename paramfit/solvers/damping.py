@@ -51,12 +51,12 @@ class DampedStep(Value):
     earlier: Array | None = None
     at_bound: NDArray[np.bool_] | None = None
 
-    @cached_property
+    @property
     def _curved(self) -> Array:
         curved = self.point.curved
         return curved if self.at_bound is None else np.where(self.at_bound, 0.0, curved)
 
-    @cached_property
+    @property
     def _lengths(self) -> Array:
         lengths_here = self.point.curved_lengths
         return lengths_here if self.at_bound is None else np.where(self.at_bound, 0.0, lengths_here)

@@ -181,31 +181,34 @@ class GaussNewton:
             accepted = gain > _LEAST_GAIN
             refusals = 0
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
-        judged = replace(state, damping=damping, growth=growth, refusals=refusals)
         if accepted and point is not None:
             theta = _with_linear(trial, state.layout, point)
-            return self._judged(replace(judged, theta=theta, steps=steps or _steps_from(state, point, theta)))
-        if damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS:
-            return self._ended_at_rounding(judged)
-        return judged
+            return self._reached(
+                theta, state.start, state.layout, steps or _steps_from(state, point, theta), state.size_of_target,
+                damping, growth, refusals,
+            )  # fmt: skip
+        refused = replace(state, damping=damping, growth=growth, refusals=refusals)
+        ended = damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
+        return self._ended_at_rounding(refused) if ended else refused
 
-    def _begun(self, theta: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
-        layout, best = sums.layout, _with_linear(theta, sums.layout, point)
-        steps = DampedStep(point, None, _at_bound(layout, theta, best, point))
-        state = GaussNewtonState(
-            best, theta.copy(), layout, steps, Standing(Finding.LINEAR), math.sqrt(sums.target), self.damping
-        )
-        return self._judged(state) if layout.nonlinear else state
+    def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
+        layout, theta = sums.layout, _with_linear(start, sums.layout, point)
+        steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
+        return self._reached(theta, start.copy(), layout, steps, math.sqrt(sums.target), self.damping, 2.0, 0)
 
-    def _judged(self, state: GaussNewtonState) -> GaussNewtonState:
-        """The state with its standing, as it looks from a point that was just reached."""
-        nonlinear = state.theta[state.layout.nonlinear_places]
-        standing = self.standing_at(state.steps, nonlinear, state.size_of_target)
-        if standing.converged:
-            return _converged(state, standing)
+    def _reached(
+        self, theta: Array, start: Array, layout: Layout, steps: DampedStep, size_of_target: float, damping: float,
+        growth: float, refusals: int,
+    ) -> GaussNewtonState:  # fmt: skip
+        """The state at a point that was just reached, with how the search stands there."""
+        standing = Standing(Finding.LINEAR)
+        if layout.nonlinear:
+            standing = self.standing_at(steps, theta[layout.nonlinear_places], size_of_target)
         if standing.places:
-            standing = replace(standing, places=tuple(state.layout.nonlinear[number] for number in standing.places))
-        return replace(state, standing=standing)
+            standing = replace(standing, places=tuple(layout.nonlinear[number] for number in standing.places))
+        if standing.converged:
+            standing = _out_of_sight(layout, start, theta, steps.point) or standing
+        return GaussNewtonState(theta, start, layout, steps, standing, size_of_target, damping, growth, refusals)
 
     def standing_at(self, steps: DampedStep, theta: Array, size_of_target: float) -> Standing:
         """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
@@ -240,9 +243,11 @@ class GaussNewton:
         residual, offset = abs(float(state.steps.point.factor[-1, -1])), state.steps.offset
         # Residuals that are all but rounding cannot be seen to be orthogonal to anything.
         near = max(_NEAR, 10 * _EPS * state.size_of_target / residual if residual > 0 else math.inf)
+        standing = Standing(Finding.NO_DESCENT, offset, near)
         if offset <= near:
-            return _converged(state, Standing(Finding.OFFSET_AT_ROUNDING, offset))
-        return replace(state, standing=Standing(Finding.NO_DESCENT, offset, near))
+            away = _out_of_sight(state.layout, state.start, state.theta, state.steps.point)
+            standing = away or Standing(Finding.OFFSET_AT_ROUNDING, offset)
+        return replace(state, standing=standing)
 
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
         r"""The state with its last digits won, once the step that is left is small; see ``Polishing``.
@@ -271,7 +276,10 @@ class GaussNewton:
         offset = best.left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
         if offset > self.orthogonality:
             return state
-        return _converged(replace(state, theta=best.theta), Standing(Finding.ORTHOGONAL, offset, self.orthogonality))
+        away = _out_of_sight(layout, state.start, best.theta, point)
+        return replace(
+            state, theta=best.theta, standing=away or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
+        )
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:
@@ -308,17 +316,12 @@ def _at_bound(layout: Layout, start: Array, theta: Array, point: Linearization) 
     return outward
 
 
-def _converged(state: GaussNewtonState, standing: Standing) -> GaussNewtonState:
-    """The end at a minimum, unless the slope is 0 only because nothing is seen from here."""
-    return replace(state, standing=_out_of_sight(state) or standing)
-
-
-def _out_of_sight(state: GaussNewtonState) -> Standing | None:
-    """Why nothing holds the parameters here; None where the observations do."""
-    layout, places, point = state.layout, state.layout.nonlinear_places, state.steps.point
+def _out_of_sight(layout: Layout, start: Array, theta: Array, point: Linearization) -> Standing | None:
+    """Why nothing holds the parameters where the slope is 0; None where the observations do."""
+    places = layout.nonlinear_places
     if not len(places) or any(layout.bounds):
         return None  # a parameter at its bound is reported by name
-    values, starts = state.theta[places], state.start[places]
+    values, starts = theta[places], start[places]
     away = divergent_parameter(point.factor, point.n, values, starts)
     if away is not None:
         return Standing(Finding.DIVERGENT, places=(layout.nonlinear[away],))

@@ -110,7 +110,7 @@ class Polishing(Value):
         force = solve_upper(self.factor, uphill[self.places] / self.size, transposed=True)
         left = math.sqrt(force @ force)
         if not len(state.force):
-            return self._propose(replace(state, left=left, force=force, most=_REACH * left))
+            return self._proposed(state.theta, left, force, state.gain, 1.0, _REACH * left)
         if not left < state.left:
             return replace(state, trial=None)
         gain, move, lost = state.gain, state.gain @ state.force, state.force - force
@@ -118,23 +118,24 @@ class Polishing(Value):
         weight = move @ learned
         if weight:
             gain = gain + np.outer(move - learned, move @ gain) / weight
-        return self._propose(PolishingState(state.trial, left, state.trial, force, gain, left / state.left, state.most))
+        return self._proposed(state.trial, left, force, gain, left / state.left, state.most)
 
-    def _propose(self, state: PolishingState) -> PolishingState:
-        """The same with its next trial, or at its end."""
-        if state.left <= self.enough:
-            return replace(state, trial=None)
-        step = solve_upper(self.factor, state.gain @ state.force) / self.size
-        present = state.theta[self.places]
-        if (np.abs(step) <= _LAST_DIGIT * np.abs(present)).all():
-            return replace(state, trial=None)
-        trial = state.theta.copy()
-        trial[self.places] += step
-        moved = trial - self.start
-        length = self.factor @ (moved[self.places] * self.size)
-        if not (length @ length <= state.most**2 and (np.abs(moved) <= self.reach).all()):
-            return replace(state, trial=None)  # where R says nothing any more, J^T e may be small without a minimum
-        rest = state.contraction * np.abs(step)
-        if state.left * state.contraction <= self.enough or (rest <= _LAST_DIGIT * np.abs(trial[self.places])).all():
-            return replace(state, theta=trial, left=self.enough, trial=None)  # by what the last step gained
-        return replace(state, trial=trial)
+    def _proposed(
+        self, theta: Array, left: float, force: Array, gain: Array, contraction: float, most: float
+    ) -> PolishingState:
+        """A state with its next trial, or at its end."""
+        present, trial = theta[self.places], None
+        step = solve_upper(self.factor, gain @ force) / self.size
+        if left > self.enough and not (np.abs(step) <= _LAST_DIGIT * np.abs(present)).all():
+            trial = theta.copy()
+            trial[self.places] += step
+            moved = trial - self.start
+            length = self.factor @ (moved[self.places] * self.size)
+            if not (length @ length <= most**2 and (np.abs(moved) <= self.reach).all()):
+                trial = None  # where R says nothing any more, J^T e may be small without a minimum
+            elif (
+                left * contraction <= self.enough
+                or (contraction * np.abs(step) <= _LAST_DIGIT * np.abs(trial[self.places])).all()
+            ):
+                theta, left, trial = trial, self.enough, None  # by what the last step gained; to look costs a pass
+        return PolishingState(theta, left, trial, force, gain, contraction, most)

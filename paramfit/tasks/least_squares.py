@@ -1,14 +1,12 @@
 """Least squares, solved."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
-from lightning.pytorch import Callback
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from paramfit.data.base import EstimationDataModule
-from paramfit.fits.ending import how_it_ended
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, SlopeLook
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import ParametricModel
@@ -18,13 +16,12 @@ from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.summary import summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.sums import Layout, ResidualSums
-from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.solved import UnfinishedEpoch, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
+from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
 __all__ = ["LeastSquares"]
 
 
-class LeastSquares(EstimationTask):
+class LeastSquares(SolvedTask):
     r"""Any model, fitted to a target by least squares, to convergence.
 
     .. math:: \hat\theta = \arg\min_\theta \sum_i \Big(\frac{f_\theta(x_i) - y_i}{\sigma_i}\Big)^2
@@ -46,6 +43,7 @@ class LeastSquares(EstimationTask):
     """
 
     solver = LevenbergMarquardt
+    who = "least squares"
 
     def __init__(
         self,
@@ -57,22 +55,11 @@ class LeastSquares(EstimationTask):
         if isinstance(model, ParametricModel):
             model.restore_fixed()
         super().__init__(in_float64, objective or SquaredError(), optimizer, None, 1)
-        self.automatic_optimization = False
-        self.is_solved = True
         self.rows = ResidualRows(self.model, self.objective)
-        self._epoch = UnfinishedEpoch(self.rows, (ResidualSums, Layout))
+        self.solved_by(UnfinishedEpoch(self.rows, (ResidualSums, Layout)))
         self._curve: FittedCurve | None = None
         self._hits = 0
         self._tested = 0
-
-    def configure_callbacks(self) -> list[Callback]:
-        """Refuse what has no meaning here: in the hook before Lightning's own, terser, checks.
-
-        Raises:
-            InputError: for accumulation, clipping or 16-bit precision.
-        """
-        refuse_what_solvers_do_not_know(self, "least squares")
-        return []
 
     def on_fit_start(self) -> None:
         """Refuse data that least squares cannot use.
@@ -81,35 +68,19 @@ class LeastSquares(EstimationTask):
             InputError: for jitter or too few observations.
         """
         super().on_fit_start()
-        self._epoch.begin()
-        refuse_other_rows(self, "least squares")
-        data = data_of_task(self)
+        data = self.own_data
         if data is not None:
             self.rows.check_count(data.train.n)
 
-    @torch.no_grad()
-    def training_step(self, observations: Observations, batch_idx: int) -> None:
-        """Sum up one batch at the trial point; with the last batch of the epoch, judge it."""
-        del batch_idx
-        observations = self.in_precision(observations)
-        optimizer = cast("Any", self.optimizers())
-        solver = cast("LevenbergMarquardt", optimizer.optimizer)
-        if not solver.is_done():
-            is_last = self.trainer.is_last_batch
-            with solver.at_trial() as state:
-                sums = self._epoch.with_batch(observations, state, is_last=is_last)
-            if not is_last:
-                return
-            total = optimizer.step(sums=sums)  # Lightning's, which counts it
-            if observations.n == sums.n <= MOST_ROWS_POLISHED:  # the only batch
-                look = SlopeLook(self.rows, observations, solver.vector)
-                solver.go_to(solver.solver.polished(solver.reached, look))
-                if solver.converged:
-                    total = self.objective.total(self.predicted(observations), *observations.measured).item()
-            solver.fill_gradients()
-            self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
-        if solver.is_done():
-            self.request_stop(how_it_ended(solver.reached, self.model, self.updates))
+    def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
+        """Win the last digits where the epoch is one batch, and fill the gradients."""
+        if observations.n == sums.n <= MOST_ROWS_POLISHED:
+            look = SlopeLook(self.rows, observations, solver.vector)
+            solver.go_to(solver.solver.polished(solver.reached, look))
+            if solver.converged:
+                total = self.objective.total(self.predicted(observations), *observations.measured).item()
+        solver.fill_gradients()
+        return total
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
         """The fitted curve with its bands, from the training rows; None where there are no errors.
@@ -123,7 +94,7 @@ class LeastSquares(EstimationTask):
 
     def on_test_start(self) -> None:
         """Find the prediction band that held-out rows are compared with."""
-        data = data_of_task(self)
+        data = self.own_data
         self._curve = None if data is None else self.fitted_curve(data)
         self._hits = self._tested = 0
 
@@ -140,17 +111,3 @@ class LeastSquares(EstimationTask):
     def further_test_metrics(self) -> dict[str, Tensor]:
         """The share of the test rows that fell into the 95 % prediction band."""
         return {"band_coverage": torch.tensor(self._hits / self._tested, dtype=torch.float64)} if self._tested else {}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what is summed up of an unfinished epoch."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["paramfit"]["sums"] = self._epoch.state_dict()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the unfinished epoch.
-
-        Raises:
-            InputError: if the checkpoint is not of this task.
-        """
-        super().on_load_checkpoint(checkpoint)
-        self._epoch.load_state_dict(checkpoint["paramfit"].get("sums"))

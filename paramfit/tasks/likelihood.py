@@ -1,17 +1,14 @@
 """Maximum likelihood: any model that returns a distribution."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
-from lightning.pytorch import Callback
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
+from torch import nn
 from torch.distributions import Distribution
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
-from paramfit.errors import InputError
-from paramfit.fits.ending import how_it_ended
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
 from paramfit.objectives import NegativeLogLikelihood
@@ -22,14 +19,12 @@ from paramfit.results.summary import summarise
 from paramfit.solvers.newton import Newton
 from paramfit.solvers.sums import LikelihoodSums
 from paramfit.tasks.automatic import AutomaticTask
-from paramfit.tasks.solved import UnfinishedEpoch, data_of_task, refuse_other_rows, refuse_what_solvers_do_not_know
+from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
 __all__ = ["MaximumLikelihood"]
 
-_WHO = "Newton's method"
 
-
-class MaximumLikelihood(AutomaticTask):
+class MaximumLikelihood(SolvedTask, AutomaticTask):
     r"""Any model whose forward returns a ``torch.distributions.Distribution``, by Newton or any torch optimizer.
 
     .. math:: \hat\theta = \arg\min_\theta -\sum_i \log p_\theta(y_i \mid x_i)
@@ -53,6 +48,7 @@ class MaximumLikelihood(AutomaticTask):
     """
 
     solver = Newton
+    who = "Newton's method"
 
     def __init__(
         self,
@@ -67,28 +63,14 @@ class MaximumLikelihood(AutomaticTask):
             model.to(dtype_named(dtype)), objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step
         )
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
-        self._epoch: UnfinishedEpoch[LikelihoodSums] | None = None
         if isinstance(self.inner_optimizer(), Newton):
-            self.automatic_optimization = False
-            self.is_solved = True
-            self.terms = LikelihoodTerms(self.model, self.objective)
-            self._epoch = UnfinishedEpoch(self.terms, (LikelihoodSums,))
+            terms = LikelihoodTerms(self.model, self.objective)
+            self.solved_by(UnfinishedEpoch(terms, (LikelihoodSums,)))
 
-    def configure_callbacks(self) -> list[Callback]:
-        """Refuse what Newton's method has no use for: in the hook before Lightning's own, terser, checks.
-
-        Raises:
-            InputError: for accumulation, clipping, 16-bit precision or blocks.
-        """
-        if self.is_solved:
-            refuse_what_solvers_do_not_know(self, _WHO)
-            if self.updates_per_step > 1:
-                msg = (
-                    f"model.updates_per_step: {_WHO} makes one update of each pass over the data, not"
-                    f" {self.updates_per_step}; leave it out, or give a torch optimizer"
-                )
-                raise InputError(msg)
-        return []
+    def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
+        """Fill the gradients."""
+        solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1)
+        return total
 
     def on_fit_start(self) -> None:
         """Refuse data that the distribution or the solver cannot use.
@@ -97,35 +79,13 @@ class MaximumLikelihood(AutomaticTask):
             InputError: for an observation outside the support; with Newton for jitter.
         """
         super().on_fit_start()
-        data = data_of_task(self)
+        data = self.own_data
         if data is not None:
             with torch.no_grad():
                 every = self.in_precision(data.every)
                 prediction = self.model(*every.inputs)
             if isinstance(prediction, Distribution):
                 check_observations(prediction, every, free_arguments(self.model))
-        if self._epoch is not None:
-            self._epoch.begin()
-            refuse_other_rows(self, _WHO)
-
-    def training_step(self, observations: Observations, batch_idx: int) -> Tensor | None:  # type: ignore[override]
-        """The loss of one batch; with Newton, sum it up, and with the last batch of the epoch make the update."""
-        if self._epoch is None:
-            return super().training_step(observations, batch_idx)
-        optimizer = cast("Any", self.optimizers())
-        solver = cast("Newton", optimizer.optimizer)
-        if not solver.is_done():
-            is_last = self.trainer.is_last_batch
-            with torch.no_grad(), solver.at_trial() as state:
-                sums = self._epoch.with_batch(self.in_precision(observations), state, is_last=is_last)
-            if not is_last:
-                return None
-            total = optimizer.step(sums=sums)  # Lightning's, which counts it
-            solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1)
-            self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
-        if solver.is_done():
-            self.request_stop(how_it_ended(solver.reached, self.model, self.updates))
-        return None
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
         """The mean of the fitted distribution with its band, from the training rows; None where there are no errors.
@@ -137,19 +97,3 @@ class MaximumLikelihood(AutomaticTask):
         with torch.inference_mode(False), torch.enable_grad():
             copied = data.train.rows(torch.arange(data.train.n))
             return summarise(self.loss_function(copied), self.inner_optimizer(), data.statistics, None).curve
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what is summed up of an unfinished epoch."""
-        super().on_save_checkpoint(checkpoint)
-        if self._epoch is not None:
-            checkpoint["paramfit"]["sums"] = self._epoch.state_dict()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the unfinished epoch.
-
-        Raises:
-            InputError: if the checkpoint is not of this task.
-        """
-        super().on_load_checkpoint(checkpoint)
-        if self._epoch is not None:
-            self._epoch.load_state_dict(checkpoint["paramfit"].get("sums"))

@@ -1,17 +1,23 @@
 """Updates by a solver, one for each pass over the training data: what the tasks that make them share."""
 
-from typing import Any, Generic, TypeVar
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+import torch
+from lightning.pytorch import Callback
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
+from paramfit.fits.ending import how_it_ended
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass, Sums
 from paramfit.solvers.loop import Start
+from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.solvers.value import as_plain, from_plain
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.manual_optimization import refuse_automatic_options
 
-__all__ = ["UnfinishedEpoch", "data_of_task", "refuse_other_rows", "refuse_what_solvers_do_not_know"]
+__all__ = ["SolvedTask", "UnfinishedEpoch"]
 
 
 S = TypeVar("S", bound=Sums)
@@ -58,52 +64,122 @@ class UnfinishedEpoch(Generic[S]):
         self._resumed = from_plain(kept, self._kinds)
 
 
-def data_of_task(task: EstimationTask) -> EstimationDataModule | None:
-    """The run's data module, where it is one of ours."""
-    data = getattr(task.trainer, "datamodule", None)
-    return data if isinstance(data, EstimationDataModule) else None
+class SolvedTask(EstimationTask, ABC):
+    """A task whose solver runs to convergence: each epoch is one pass over the training data, and one update.
 
-
-def refuse_other_rows(task: EstimationTask, who: str) -> None:
-    """Refuse data that change from one update to the next.
-
-    Args:
-        task: about to train.
-        who: the message's subject.
-
-    Raises:
-        InputError: for jitter, or a shuffled part of the batches.
+    Its batches are summed up at the trial point, and the last of them judges the trial. Between updates the parameters
+    are at the best point so far.
     """
-    data = data_of_task(task)
-    if data is None:
-        return
-    if data.jitter:
-        msg = f"data.jitter: {who} needs the same rows at every update; leave it out"
-        raise InputError(msg)
-    if data.shuffle and task.trainer.limit_train_batches not in (1, 1.0, None):
-        msg = (
-            f"trainer.limit_train_batches: {who} needs the same rows at every update, but data.shuffle gives others to"
-            " each; leave one of them out"
+
+    #: Who has no use for an option, in refusals.
+    who: ClassVar[str]
+    #: The sums so far; None where another optimizer descends.
+    epoch: UnfinishedEpoch[Any] | None = None
+
+    def solved_by(self, epoch: UnfinishedEpoch[Any]) -> None:
+        """Let the solver make the updates, of these sums."""
+        self.automatic_optimization = False
+        self.is_solved = True
+        self.epoch = epoch
+
+    @abstractmethod
+    def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
+        """Refine what the solver has reached, and fill the gradients.
+
+        Args:
+            solver: at its best point.
+            observations: the epoch's last batch.
+            sums: of the epoch.
+            total: the summed loss at the best point.
+
+        Returns:
+            The summed loss where the parameters are then.
+        """
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Refuse what a solver has no use for: in the hook before Lightning's own, terser, checks.
+
+        Raises:
+            InputError: for accumulation, clipping, 16-bit precision or blocks.
+        """
+        if not self.is_solved:
+            return []
+        refuse_automatic_options(
+            self.trainer,
+            f"{self.who} knows",
+            {
+                "accumulate_grad_batches": "leave it out, since all batches of an epoch are summed up anyway",
+                "gradient_clip_val": "leave it out; --model.optimizer.damping keeps first steps short",
+                "precision": "leave it out, since parameters and data are float64",
+            },
         )
-        raise InputError(msg)
+        if self.updates_per_step > 1:
+            msg = (
+                f"model.updates_per_step: {self.who} makes one update of each pass over the data, not"
+                f" {self.updates_per_step}; leave it out, or give a torch optimizer"
+            )
+            raise InputError(msg)
+        return []
 
+    def on_fit_start(self) -> None:
+        """Begin, or go on with, an epoch; refuse data that change from one update to the next.
 
-def refuse_what_solvers_do_not_know(task: EstimationTask, who: str) -> None:
-    """Refuse accumulation, clipping and 16-bit precision.
+        Raises:
+            InputError: for jitter, or a shuffled part of the batches.
+        """
+        super().on_fit_start()
+        if self.epoch is None:
+            return
+        self.epoch.begin()
+        data = self.own_data
+        if data is not None and data.jitter:
+            msg = f"data.jitter: {self.who} needs the same rows at every update; leave it out"
+            raise InputError(msg)
+        if data is not None and data.shuffle and self.trainer.limit_train_batches not in (1, 1.0, None):
+            msg = (
+                f"trainer.limit_train_batches: {self.who} needs the same rows at every update, but data.shuffle gives"
+                " others to each; leave one of them out"
+            )
+            raise InputError(msg)
 
-    Args:
-        task: configured.
-        who: the message's subject.
+    @property
+    def own_data(self) -> EstimationDataModule | None:
+        """The run's data module, where it is one of ours."""
+        data = getattr(self.trainer, "datamodule", None)
+        return data if isinstance(data, EstimationDataModule) else None
 
-    Raises:
-        InputError: if one of them is on.
-    """
-    refuse_automatic_options(
-        task.trainer,
-        f"{who} knows",
-        {
-            "accumulate_grad_batches": "leave it out, since all batches of an epoch are summed up anyway",
-            "gradient_clip_val": "leave it out; --model.optimizer.damping keeps first steps short",
-            "precision": "leave it out, since parameters and data are float64",
-        },
-    )
+    def training_step(self, observations: Observations, batch_idx: int) -> Any:
+        """Sum up one batch at the trial point; with the last batch of the epoch, judge it."""
+        if self.epoch is None:
+            return super().training_step(observations, batch_idx)
+        optimizer = cast("Any", self.optimizers())
+        solver = cast("SolverOptimizer[Any]", optimizer.optimizer)
+        if not solver.is_done():
+            observations, is_last = self.in_precision(observations), self.trainer.is_last_batch
+            with torch.no_grad(), solver.at_trial() as state:
+                sums = self.epoch.with_batch(observations, state, is_last=is_last)
+            if not is_last:
+                return None
+            total = optimizer.step(sums=sums)  # Lightning's, which counts it
+            with torch.no_grad():
+                total = self.after_step(solver, observations, sums, total)
+            self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
+        if solver.is_done():
+            self.request_stop(how_it_ended(solver.reached, self.model, self.updates))
+        return None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what is summed up of an unfinished epoch."""
+        super().on_save_checkpoint(checkpoint)
+        if self.epoch is not None:
+            checkpoint["paramfit"]["sums"] = self.epoch.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the unfinished epoch.
+
+        Raises:
+            InputError: if the checkpoint is not of this task.
+        """
+        super().on_load_checkpoint(checkpoint)
+        if self.epoch is not None:
+            self.epoch.load_state_dict(checkpoint["paramfit"].get("sums"))
