@@ -1,5 +1,6 @@
 """An abstract method that was not written is named."""
 
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -66,6 +67,18 @@ def test_the_command_line_ends_with_that_line_alone(capsys: pytest.CaptureFixtur
     path = f"{NoRows.__module__}.NoRows"
     assert main(["fit", "--model", "Regression", "--model.model", "LinearModel", "--data", path]) == 2
     assert capsys.readouterr().err == f"error: data: {path} is an abstract class without read; {REMEDY}\n"
+
+
+def test_a_module_that_imports_what_is_missing_is_not_told_to_be_missing_itself(
+    own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(own_directory)
+    (own_directory / "importing.py").write_text("import nowhere_at_all\n", encoding="utf-8")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--part", type=Objective)
+    with pytest.raises(Exception, match="nowhere_at_all") as refused:
+        parser.parse_args(["--part", "importing.Loss"])
+    assert explained(refused.value) == "part: importing.Loss cannot be imported: No module named 'nowhere_at_all'"
 
 
 def test_a_distribution_without_a_density_is_told_so() -> None:
