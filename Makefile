@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: fit test lint benchmark clean
+.PHONY: fit test test-slow lint docs benchmark clean
 
 # The environment is made once, and again when what it should hold changes.
 $(READY): pyproject.toml constraints.txt
@@ -16,12 +16,24 @@ fit: $(READY)
 	$(BIN)/paramfit fit --config configs/thermometer/sgd.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# What takes more than a few seconds each: coverage by simulation, signals, fuzzed command lines.
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages as a site under build/docs; what builds them is installed when they are first asked for.
+$(VENV)/.docs: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 benchmark: $(READY)
 	$(BIN)/python benchmarks/overhead.py
@@ -30,4 +42,4 @@ benchmark: $(READY)
 	$(BIN)/python benchmarks/nist.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -19,19 +19,30 @@ def printable(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def nearest_names(name: str, known: Iterable[str]) -> str:
-    """What to suggest for a name that is not among the known ones: the nearest, or all where none is near.
+def nearest_names(
+    name: str, choices: Iterable[str], otherwise: str | None = None, *, most: int = 3, nearness: float = 0.6
+) -> str:
+    """What to suggest for a name that is not among the choices: the nearest of them, or all where none is near.
+
+    Args:
+        name: as the user wrote it.
+        choices: the names that exist.
+        otherwise: what to say where none is near, in place of all of them.
+        most: how many are suggested.
+        nearness: what counts as near, from 0 (anything) to 1 (the same): difflib's ratio.
 
     Example:
         >>> nearest_names("Time", ["time", "current"])
         "did you mean 'time'?"
     """
-    by_folded = {candidate[:_WIDTH].casefold(): candidate for candidate in known}
-    if not by_folded:
-        return "there is none"
-    near = get_close_matches(name[:_WIDTH].casefold(), by_folded, n=3)
+    by_folded = {candidate[:_WIDTH].casefold(): candidate for candidate in choices}
+    near = get_close_matches(name[:_WIDTH].casefold(), by_folded, n=most, cutoff=nearness)
     if near:
         return f"did you mean {' or '.join(quoted(by_folded[folded]) for folded in near)}?"
+    if otherwise is not None:
+        return otherwise
+    if not by_folded:
+        return "there is none"
     names = list(by_folded.values())
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
     return f"there are {', '.join(map(quoted, names[:_FEW]))}{more}"

@@ -6,11 +6,14 @@ import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 import torch
 
 from paramfit.cli import main
+from paramfit.fits.loading import load
+from paramfit.fits.result import FitResult
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
@@ -73,6 +76,7 @@ class Run(NamedTuple):
     header: str
     exit_code: int
     directory: Path
+    result: FitResult
     estimates: dict[str, Any]
 
 
@@ -104,18 +108,20 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     extra = [] if name in FIGURES else ["--plots.enabled", "false"]
     home = tmp_path_factory.mktemp(path.stem)
     (home / "configs").symlink_to(CONFIGS)  # a table's path counts from the repository's root
-    with contextlib.chdir(home), torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()):
+    saved: list[FitResult] = []
+    save = FitResult.save
+    kept = mock.patch.object(FitResult, "save", lambda result, path: saved.append(result) or save(result, path))
+    with contextlib.chdir(home), torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()), kept:
         exit_code = main(["fit", "--config", str(path), "--trainer.enable_progress_bar", "false", *extra])
     directory = home / "lightning_logs" / path.stem / "version_0"
     estimates = json.loads((directory / "estimates.json").read_text(encoding="utf-8"))
-    return Run(name, header_of(path), exit_code, directory, estimates)
+    return Run(name, header_of(path), exit_code, directory, saved[-1], estimates)
 
 
 def test_every_lesson_has_a_file() -> None:
     found = {
         folder.name: {path.stem for path in folder.glob("*.yaml")} for folder in CONFIGS.iterdir() if folder.is_dir()
     }
-    assert found.pop("figures") == set()  # the README's pictures
     assert found == EXPECTED_FILES
 
 
@@ -171,6 +177,12 @@ def test_estimates_hold_the_agreed_keys(run: Run) -> None:
     assert run.estimates["loss"].keys() == run.estimates["n_observations"].keys() == {"train", "val"}
     for parameter in run.estimates["parameters"].values():
         assert parameter.keys() >= {"estimate", "standard_error", "interval_95", "gradient"}
+
+
+def test_result_is_read_as_it_was_written(run: Run) -> None:
+    again = load(run.directory)
+    assert again == run.result
+    assert again.report() == run.result.report()
 
 
 def test_status_goes_with_the_exit_code(run: Run) -> None:

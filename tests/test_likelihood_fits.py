@@ -111,6 +111,10 @@ def test_a_sample_and_a_distribution_need_neither_optimizer_nor_trainer(capsys: 
     assert result["n_observations"] == {"train": 12, "val": 0}
     assert column(result, "estimate") == pytest.approx(values, rel=1e-6)
     assert column(result, "standard_error") == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-4)
+    best = stats.gamma.logpdf(HOURS, values[0], scale=1 / values[1]).sum()
+    assert result["likelihood"]["log_likelihood"] == pytest.approx(best, rel=1e-9)
+    assert result["likelihood"]["aic"] == pytest.approx(4 - 2 * best, rel=1e-9)
+    assert result["likelihood"]["bic"] == pytest.approx(2 * np.log(12) - 2 * best, rel=1e-9)
     assert "observed information" in result["uncertainty"]
     assert {path.name for path in the_run("waiting").glob("checkpoints/*")} == {"best.ckpt", "last.ckpt"}
     assert "histogram.png" in {path.name for path in the_run("waiting").glob("figures/*")}
@@ -119,35 +123,17 @@ def test_a_sample_and_a_distribution_need_neither_optimizer_nor_trainer(capsys: 
     assert "epoch" not in printed.out + printed.err
 
 
-def test_starts_may_be_left_out_where_moments_give_them() -> None:
-    assert fit("waiting", "--model.model.parameters", "{concentration: null, rate: null}") == 0
-    assert column(written("waiting"), "estimate") == pytest.approx(gammas()[0], rel=1e-6)
-
-
-def test_the_result_holds_the_likelihood_with_its_criteria() -> None:
-    assert fit("waiting") == 0
-    shape, rate = gammas()[0]
-    best = stats.gamma.logpdf(HOURS, shape, scale=1 / rate).sum()
-    found = written("waiting")["likelihood"]
-    assert found["log_likelihood"] == pytest.approx(best, rel=1e-9)
-    assert found["aic"] == pytest.approx(4 - 2 * best, rel=1e-9)
-    assert found["bic"] == pytest.approx(2 * np.log(12) - 2 * best, rel=1e-9)
-
-
-def test_a_regression_is_that_of_a_generalised_linear_model() -> None:
-    assert fit("counts") == 0
+@pytest.mark.parametrize(
+    "options", [(), ("--data.batch_size", "5", "--data.shuffle", "true")], ids=["whole", "batches"]
+)
+def test_a_regression_is_that_of_a_generalised_linear_model(options: tuple[str, ...]) -> None:
+    assert fit("counts", *options) == 0
     theirs = glm()
     result = written("counts")
     assert result["status"] == "converged"
     assert column(result, "estimate") == pytest.approx(theirs.params, rel=1e-6)
     assert column(result, "standard_error") == pytest.approx(theirs.bse, rel=1e-4)
     assert result["likelihood"]["log_likelihood"] == pytest.approx(theirs.llf, rel=1e-9)
-
-
-def test_batches_reach_the_same_estimates() -> None:
-    assert fit("counts", "--data.batch_size", "5", "--data.shuffle", "true") == 0
-    assert written("counts")["status"] == "converged"
-    assert column(written("counts"), "estimate") == pytest.approx(glm().params, rel=1e-6)
 
 
 def test_the_ladder_is_printed_and_kept_when_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,12 +166,6 @@ def test_a_robust_fit_is_refused_its_ladder_before_it_is_made(capsys: pytest.Cap
     assert "Estimates" not in printed.out
     assert "ladder: HuberError is no likelihood" in printed.err
     assert not the_run("robust").exists()
-
-
-def test_there_is_no_ladder_where_nobody_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit("counts") == 0
-    assert written("counts")["ladder"] is None
-    assert "sandwich" not in capsys.readouterr().out
 
 
 SUPPORT = {
@@ -241,12 +221,6 @@ def predicted() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_predict_writes_the_mean_of_each_row() -> None:
-    assert fit("counts") == 0
-    assert main(["predict", "--config", "counts.yaml", "--ckpt_path", "last"]) == 0
-    assert [float(row["prediction"]) for row in predicted()] == pytest.approx(glm().fittedvalues, rel=1e-6)
-
-
 def test_predict_writes_the_mean_at_other_inputs() -> None:
     assert fit("counts") == 0
     Path("new.csv").write_text("x\n0\n15\n")
@@ -276,10 +250,3 @@ def test_a_formula_of_inputs_is_meant_in_their_own_units(capsys: pytest.CaptureF
     assert fit("counts", "--data.normalization", "Standardize") == 2
     assert "data.normalization" in one_error_line(capsys)
     assert not the_run("counts").exists()
-
-
-def test_a_saved_config_repeats_the_fit() -> None:
-    assert fit("counts", "--ladder.enabled", "true") == 0
-    assert main(["fit", "--config", str(the_run("counts") / "config.yaml")]) == 0
-    again = the_run("counts").with_name("version_1") / "estimates.json"
-    assert json.loads(again.read_text()) == written("counts")

@@ -13,14 +13,6 @@ def batch(sigma: bool = True) -> Observations:
     )
 
 
-def test_n_counts_the_targets() -> None:
-    assert batch().n == 3
-
-
-def test_a_plain_sample_has_no_inputs() -> None:
-    assert Observations((), torch.zeros(4)).n == 4
-
-
 @pytest.mark.parametrize("index", [torch.tensor([2, 0]), slice(1, 3)], ids=["index", "slice"])
 def test_rows_takes_the_same_rows_of_every_column(index: torch.Tensor | slice) -> None:
     rows = batch().rows(index)
@@ -30,10 +22,6 @@ def test_rows_takes_the_same_rows_of_every_column(index: torch.Tensor | slice) -
     assert rows.target.tolist() == [[7.0, 8.0, 9.0][i] for i in wanted]
     assert rows.sigma is not None
     assert rows.sigma.tolist() == pytest.approx([[0.1, 0.2, 0.3][i] for i in wanted])
-
-
-def test_rows_without_sigma_stay_without() -> None:
-    assert batch(sigma=False).rows(slice(0, 1)).sigma is None
 
 
 @pytest.mark.parametrize("sigma", [True, False], ids=["sigma", "no sigma"])
@@ -63,11 +51,3 @@ def test_precision_is_that_of_ends_and_not_of_statuses(like: torch.dtype | torch
 
     assert censoring is not None
     assert (censoring.status.dtype, censoring.upper.dtype) == (torch.int64, torch.float64)
-
-
-def test_what_was_measured_is_all_but_the_inputs() -> None:
-    target, sigma, censoring = censored().measured
-
-    assert target.tolist() == [7.0, 8.0, 9.0]
-    assert sigma is None
-    assert censoring is not None

@@ -15,11 +15,7 @@ from paramfit.errors import InputError
 from paramfit.models import FormulaModel, FunctionModel, LinearModel, ParametricModel, PolynomialModel
 from paramfit.parameters import ParameterSpec
 
-BOUNDS = {
-    "lower": {"lower": -1.0},
-    "upper": {"upper": 4.0},
-    "both": {"lower": -1.0, "upper": 4.0},
-}
+BOUNDS = {"lower": {"lower": -1.0}, "upper": {"upper": 4.0}, "both": {"lower": -1.0, "upper": 4.0}}
 KINDS = pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
 
 

@@ -82,10 +82,7 @@ TASKS: dict[str, tuple[Callable[[], EstimationTask], Callable[[], EstimationData
         ),
         thermometer,
     ),
-    "gaussian in blocks": (
-        lambda: GaussianLocation(optimizer=partial(SGD, lr=1e-2), updates_per_step=5),
-        sample,
-    ),
+    "gaussian in blocks": (lambda: GaussianLocation(optimizer=partial(SGD, lr=1e-2), updates_per_step=5), sample),
     "likelihood": (lambda: MaximumLikelihood(NoisyLine(), optimizer=partial(Adam, lr=1e-2)), thermometer),
     "hand-written, analytic, in blocks with a scheduler": (
         lambda: HandWrittenDescent(

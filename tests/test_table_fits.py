@@ -100,12 +100,6 @@ def test_a_table_and_a_formula_need_no_trainer_section() -> None:
     assert {"config.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures/fit.png"} <= files
 
 
-def test_a_fit_without_a_trainer_section_says_nothing_about_epochs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit() == 0
-    printed = capsys.readouterr()
-    assert "epoch" not in printed.out + printed.err
-
-
 def test_a_saved_config_repeats_the_fit() -> None:
     assert fit() == 0
     assert main(["fit", "--config", str(the_run() / "config.yaml")]) == 0
@@ -129,24 +123,33 @@ def test_the_result_holds_what_the_report_is_made_of() -> None:
     assert result["warnings"] == []
 
 
-def test_relative_errors_are_scaled_by_the_residuals() -> None:
-    assert fit("--data.sigma_is", "relative") == 0
-    values, covariance = scipys(absolute=False)
+@pytest.mark.parametrize("sigma", [True, False], ids=["relative", "none"])
+def test_errors_that_are_not_absolute_are_scaled_by_the_residuals(sigma: bool) -> None:
+    assert fit(*(("--data.sigma_is", "relative") if sigma else ("--data.sigma", "null"))) == 0
+    values, covariance = scipys(absolute=False, sigma=sigma)
     assert estimates_of(written()) == pytest.approx(values, rel=1e-7)
     assert estimates_of(written(), "standard_error") == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-5)
     assert written()["least_squares"]["chi_square"] is None
 
 
-def test_without_sigma_every_row_counts_alike() -> None:
-    assert fit("--data.sigma", "null") == 0
-    values, covariance = scipys(absolute=False, sigma=False)
-    assert estimates_of(written()) == pytest.approx(values, rel=1e-7)
-    assert estimates_of(written(), "standard_error") == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-5)
+WAYS = {
+    "batches": ("--data.batch_size", "7", "--data.shuffle", "true"),
+    "another start": ("--model.model.parameters.b1", "300"),
+    "another start and bounds": ("--model.model.parameters.b1", "{start: 300, lower: 0, upper: 1000, unit: mm}"),
+    "no start where it is linear": ("--model.model.parameters", "{b1: null, b2: 5.0e-4}"),
+    "several files": ("--data.path", "part_*.csv"),
+    "dropped rows": ("--data.path", "holes.csv", "--data.missing", "drop"),
+}
 
 
-@pytest.mark.parametrize("start", ["300", "{start: 300, lower: 0, upper: 1000, unit: mm}"], ids=["number", "mapping"])
-def test_another_start_on_the_command_line_leads_to_the_same_place(start: str) -> None:
-    assert fit("--model.model.parameters.b1", start) == 0
+@pytest.mark.parametrize("way", WAYS)
+def test_other_ways_lead_to_the_same_place(way: str) -> None:
+    rows = measured()
+    Path("part_1.csv").write_text(rows_as_text(rows[:10]))
+    Path("part_2.csv").write_text(rows_as_text(rows[10:]))
+    Path("holes.csv").write_text(rows_as_text(rows) + "50,NA,1\n60,,1\n")
+    assert fit(*WAYS[way]) == 0
+    assert written()["status"] == "converged"
     assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
 
 
@@ -189,28 +192,6 @@ def test_parquet_gives_what_csv_gives() -> None:
     assert written(0)["parameters"] == written(1)["parameters"]
 
 
-def test_several_files_are_one_table() -> None:
-    rows = measured()
-    Path("part_1.csv").write_text(rows_as_text(rows[:10]))
-    Path("part_2.csv").write_text(rows_as_text(rows[10:]))
-    assert fit("--data.path", "part_*.csv") == 0
-    assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
-
-
-def test_dropped_rows_are_counted_and_do_not_count(capsys: pytest.CaptureFixture[str]) -> None:
-    text = rows_as_text(measured())
-    Path("measurements.csv").write_text(text + "50,NA,1\n60,,1\n")
-    assert fit("--data.missing", "drop") == 0
-    assert "2 of 26 rows dropped" in capsys.readouterr().out
-    assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
-
-
-def test_batches_reach_the_same_estimates() -> None:
-    assert fit("--data.batch_size", "7", "--data.shuffle", "true") == 0
-    assert written()["status"] == "converged"
-    assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
-
-
 def predictions(*options: str) -> None:
     assert main(["predict", "--config", "saturation.yaml", "--ckpt_path", "last", *options]) == 0
 
@@ -242,14 +223,6 @@ def test_predict_writes_both_bands_as_csv() -> None:
     for name, expected in predicted_by_hand().items():
         assert [float(row[name]) for row in rows] == pytest.approx(expected, rel=1e-5), name
     assert {row["part"] for row in rows} == {"train"}
-
-
-def test_predict_writes_both_bands_as_parquet() -> None:
-    assert fit() == 0
-    predictions("--predictions.format", "parquet")
-    table = pq.read_table(the_run() / "predictions.parquet").to_pydict()
-    for name, expected in predicted_by_hand().items():
-        assert table[name] == pytest.approx(expected, rel=1e-5), name
 
 
 X_ALONE = "x\n500\n4000\n"
@@ -287,15 +260,10 @@ def test_predictions_at_inputs_without_errors_say_which_band_is_missing(
     ("text", "named"),
     [
         ("x,y_error\n500,1\n4000,many\n", ["new.csv: line 3, column 'y_error'", "many"]),
-        ("x,y_error\n500,1\n4000,0\n", ["new.csv: line 3, column 'y_error'", "above 0"]),
-        ("x,y_error\n500,1\n4000,\n", ["new.csv: line 3, column 'y_error'", "missing"]),
-        ("x,y_error,y_error\n500,1,1\n", ["2 columns", "'y_error'"]),
         ("z,y_error\n500,1\n", ["new.csv: there is no column 'x'"]),
-        ("z\n500\n", ["new.csv: there is no column 'x'"]),
-        ('x\n500\n""\n', ["new.csv: line 3, column 'x'", "missing", "take it out of the table"]),
         (None, ["predictions.at: there is no file new.csv; ", "'measurements.csv'"]),
     ],
-    ids=["text", "0", "empty", "twice", "no input", "neither", "empty input", "no file"],
+    ids=["text", "no input", "no file"],
 )
 def test_a_mistake_in_the_table_to_predict_at_is_told(
     text: str | None, named: list[str], capsys: pytest.CaptureFixture[str]
@@ -311,7 +279,7 @@ def test_a_mistake_in_the_table_to_predict_at_is_told(
     assert not (the_run() / "predictions.csv").exists()
 
 
-@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+@pytest.mark.parametrize("command", ["validate", "predict"])
 def test_a_solved_task_has_nothing_to_say_of_its_starts(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--config", "saturation.yaml"]) == 2
     assert f"ckpt_path: {command} needs a fit" in one_error_line(capsys)
@@ -328,14 +296,6 @@ def test_a_checkpoint_is_not_decoded_by_another_models_bounds_or_formula(capsys:
         assert told in line
         assert "give --config RUN/config.yaml" in line
     assert not the_run(1).exists()
-
-
-def test_predict_refuses_another_format(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit() == 0
-    capsys.readouterr()
-    options = ["--ckpt_path", "last", "--predictions.format", "xlsx"]
-    assert main(["predict", "--config", "saturation.yaml", *options]) == 2
-    assert "predictions.format" in one_error_line(capsys)
 
 
 def test_test_gives_the_coverage_of_the_band_on_held_out_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,17 +363,6 @@ def test_redundant_parameters_are_named(capsys: pytest.CaptureFixture[str]) -> N
     assert result["parameters"]["b2"]["standard_error"] == pytest.approx(variance**0.5, rel=1e-4)
 
 
-def test_the_unit_stands_in_the_report(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit("--model.model.parameters.b1", "{start: 250, unit: furlong}") == 0
-    assert "furlong" in capsys.readouterr().out
-
-
-def test_a_limit_that_is_reached_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit("--trainer.max_epochs", "1") == 0
-    assert written()["status"] == "limit_reached"
-    assert "not converged" in " ".join(capsys.readouterr().out.split())
-
-
 FUNCTION = """
 import torch
 
@@ -477,14 +426,12 @@ def test_a_formula_works_in_the_tasks_of_the_lessons(task: str, options: dict[st
     assert found["level"]["estimate"] == pytest.approx(level, rel=1e-4)
 
 
-HEADER = "x,y,y_error\n"
 GOOD = rows_as_text(measured())
 
-# what is wrong: the table (None: the good one), the options, and what the line has to name
+# One of each kind; what else can be wrong is tested where it is refused.
+# What is wrong: the table (None: the good one), the options, and what the line has to name.
 MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "missing file": (None, ["--data.path", "measurement.csv"], ["measurement.csv", "did you mean 'measurements.csv'?"]),
-    "folder": (None, ["--data.path", "."], ["data.path: ", "is a folder"]),
-    "pattern without a file": (None, ["--data.path", "runs/*.csv"], ["data.path: ", "runs"]),
     "inputs in another order": (
         None,
         [
@@ -494,88 +441,22 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
         ["data.inputs: the columns are y_error, x, but the model's variables are x, y_error"],
     ),
     "misspelt input": (None, ["--data.inputs", "[xx]"], ["measurements.csv", "'xx'", "did you mean 'x'?"]),
-    "misspelt target": (None, ["--data.target", "Y"], ["measurements.csv", "'Y'", "'y'"]),
-    "misspelt sigma": (None, ["--data.sigma", "y_eror"], ["measurements.csv", "did you mean 'y_error'?"]),
-    "column with two roles": (None, ["--data.target", "x"], ["'x'", "one role"]),
-    "inputs that are no list": (None, ["--data.inputs", "x"], ["inputs"]),
     "text cell": (GOOD + "5,many,1\n", [], ["measurements.csv", "line 26", "'y'", "many"]),
-    "decimal comma": (GOOD + '"1,5",2,1\n', [], ["measurements.csv", "line 26", "'x'"]),
     "empty cell": (GOOD + "5,,1\n", [], ["measurements.csv", "line 26", "'y'", "missing: drop"]),
-    "NaN": (GOOD + "nan,2,1\n", [], ["measurements.csv", "line 26", "'x'", "missing: drop"]),
-    "infinity": (GOOD + "5,-inf,1\n", [], ["measurements.csv", "line 26", "'y'"]),
-    "sigma 0": (GOOD + "5,2,0\n", [], ["measurements.csv", "line 26", "'y_error'", "above 0"]),
-    "negative sigma": (GOOD + "5,2,-1\n", [], ["measurements.csv", "line 26", "'y_error'", "above 0"]),
-    "too short a row": (GOOD + "5,2\n", [], ["measurements.csv", "line 26"]),
-    "empty file": ("", [], ["measurements.csv"]),
-    "header alone": (HEADER, [], ["measurements.csv", "no row"]),
-    "no row left": (HEADER + "1,,1\n", ["--data.missing", "drop"], ["measurements.csv", "no row is left"]),
-    "two columns of one name": ("x,y,x,y_error\n1,2,3,1\n", [], ["2 columns", "'x'"]),
-    "fewer rows than parameters": (HEADER + "1,2,1\n", [], ["1 observation cannot determine 2 parameters"]),
-    "share below one row": (None, ["--data.validation_fraction", "0.01"], ["data.validation_fraction: ", "24 rows"]),
-    "share of 1": (None, ["--data.validation_fraction", "1"], ["validation_fraction"]),
+    "fewer rows than parameters": ("x,y,y_error\n1,2,1\n", [], ["1 observation cannot determine 2 parameters"]),
     "row outside": (None, ["--data.validation_indices", "[24]"], ["data.validation_indices: row 24"]),
-    "misspelt meaning of sigma": (None, ["--data.sigma_is", "relatve"], ["sigma_is"]),
-    "misspelt treatment": (None, ["--data.missing", "skip"], ["missing"]),
     "another number of inputs": (None, ["--data.inputs", "[x, y_error]", "--data.sigma", "null"], ["2 input columns"]),
     "unknown symbol": (None, ["--model.model.formula", "b1 * (1 - exp(-b22 * x))"], ["'b22'", "b2"]),
-    "unused parameter": (None, ["--model.model.parameters.b3", "1"], ["parameters.b3", "does not depend"]),
-    "unused variable": (None, ["--model.model.formula", "b1 + b2"], ["variables", "does not depend on x"]),
-    "unit without start": (None, ["--model.model.parameters.b2", "{unit: mm}"], ["parameters.b2.start", "not linear"]),
-    "bounded without start": (None, ["--model.model.parameters.b2", "{lower: 0}"], ["parameters.b2.start"]),
     "start on its bound": (
         None,
         ["--model.model.parameters.b2", "{start: 0, lower: 0}"],
-        ["model.model.parameters.b2.start: ", "on its bound"],
+        ["b2.start: ", "on its bound"],
     ),
-    "start outside": (None, ["--model.model.parameters.b2", "{start: -1, lower: 0}"], ["parameters.b2.start"]),
-    "bounds without room": (
-        None,
-        ["--model.model.parameters.b2", "{start: 1, lower: 2, upper: 0}"],
-        ["parameters.b2", "lower 2"],
-    ),
-    "misspelt key of a parameter": (
-        None,
-        ["--model.model.parameters.b2", "{start: 1, lowr: 0}"],
-        ["parameters.b2", "lowr", "lower"],
-    ),
-    "start that is no number": (None, ["--model.model.parameters.b1", "many"], ["parameters.b1", "many"]),
-    "attribute": (None, ["--model.model.formula", "b1.real * exp(b2 * x)"], ["formula", "b1.real"]),
-    "dunder name": (None, ["--model.model.formula", "__import__('os') + b1*b2*x"], ["formula", "__import__"]),
-    "call of something else": (None, ["--model.model.formula", "open(x) + b1 + b2"], ["formula", "'open'"]),
-    "too deep a formula": (
-        None,
-        ["--model.model.formula", "exp(" * 40 + "b1*b2*x" + ")" * 40],
-        ["formula", "deep"],
-    ),
-    "too long a formula": (None, ["--model.model.formula", "b1*b2*x" + "+x" * 2000], ["formula", "characters"]),
-    "too large an exponent": (None, ["--model.model.formula", "b1 + b2 * x**1000"], ["formula", "exponent"]),
-    "equation": (None, ["--model.model.formula", "y = b1 + b2*x"], ["formula", "right-hand side"]),
-    "empty formula": (None, ["--model.model.formula", ""], ["formula"]),
-    "no product sign": (None, ["--model.model.formula", "b1 + 2 x * b2"], ["formula", "2 x"]),
-    "not finite at the start": (
-        HEADER + "1,1,1\n2,1,1\n-1,1,1\n3,1,1\n",
-        ["--model.model.formula", "b1 + log(b2 * x)"],
-        ["row 2", "not finite"],
-    ),
-    "absolute error": (None, ["--model.objective", "AbsoluteError"], ["objective", "AbsoluteError"]),
+    "not finite at the start": (None, ["--model.model.formula", "b1 + log(b2 * (x - 500))"], ["row 0", "not finite"]),
     "likelihood": (None, ["--model.objective", "NegativeLogLikelihood"], ["objective", "NegativeLogLikelihood"]),
-    "penalty": (None, ["--model.objective", "SquaredError", "--model.objective.l2", "0.1"], ["objective", "penalty"]),
-    "scale below 0": (None, ["--model.objective", "HuberError", "--model.objective.scale=-1"], ["scale"]),
-    "descent": (
-        None,
-        ["--model.optimizer", "torch.optim.Adam"],
-        ["model.optimizer", "LeastSquares takes LevenbergMarquardt"],
-    ),
-    "tolerance of 0": (None, ["--model.optimizer.orthogonality", "0"], ["orthogonality"]),
-    "accumulation": (None, ["--trainer.accumulate_grad_batches", "2"], ["trainer.accumulate_grad_batches"]),
+    "descent": (None, ["--model.optimizer", "torch.optim.Adam"], ["LeastSquares takes LevenbergMarquardt"]),
     "clipping": (None, ["--trainer.gradient_clip_val", "1"], ["trainer.gradient_clip_val"]),
-    "half precision": (None, ["--trainer.precision", "bf16-mixed"], ["trainer.precision"]),
-    "formula on a scaled input": (
-        None,
-        ["--data.normalization", "Standardize"],
-        ["data.normalization: the formula is meant in the data's own units", "leave it out"],
-    ),
-    "jitter": (None, ["--data.jitter", "0.1"], ["jitter"]),
+    "unread format": (None, ["--data.path", "saturation.yaml"], ["saturation.yaml", ".parquet"]),
 }
 
 
@@ -597,60 +478,8 @@ def test_a_mistake_ends_in_one_line_and_leaves_nothing(case: str, capsys: pytest
     assert not Path("lightning_logs").exists()
 
 
-def with_parameters(**given: Any) -> None:
-    """Write the configuration with other parameters."""
-    config = json.loads(json.dumps(SATURATION))
-    config["model"]["init_args"]["model"]["init_args"]["parameters"] = given
-    Path("saturation.yaml").write_text(yaml.safe_dump(config))
-
-
-def test_a_start_that_is_missing_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    with_parameters(b1=None, b2=None)
-    assert fit() == 2
-    assert "parameters.b2.start: the formula needs one, since it is not linear in it" in one_error_line(capsys)
-    assert not Path("lightning_logs").exists()
-
-
-def test_a_parameter_in_which_the_formula_is_linear_needs_no_start() -> None:
-    with_parameters(b1=None, b2=5e-4)
-    assert fit() == 0
-    assert estimates_of(written()) == pytest.approx(scipys()[0], rel=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "named"),
-    [
-        ("measurements.csv", HEADER.encode("utf-16"), "UTF-16"),
-        ("measurements.csv", b"x,y,y_error\n1,2,\xff\n", "line 2"),
-        ("measurements.parquet", b"PAR1 and no more", "measurements.parquet"),
-        ("measurements.xlsx", b"PK", "measurements.xlsx"),
-    ],
-    ids=["UTF-16", "no text", "broken Parquet", "unknown format"],
-)
-def test_a_file_that_cannot_be_read_is_named(
-    name: str, content: bytes, named: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path(name).write_bytes(content)
-    assert fit("--data.path", name) == 2
-    line = one_error_line(capsys)
-    assert named in line
-    assert name in line
-    assert not Path("lightning_logs").exists()
-
-
-def test_the_file_of_a_pattern_that_lacks_a_column_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("measurements_2.csv").write_text("x,y,error\n1,2,3\n")
-    assert fit("--data.path", "measurements*.csv") == 2
-    line = one_error_line(capsys)
-    assert "measurements_2.csv" in line
-    assert "'y_error'" in line
-
-
 FUZZ = settings(
-    max_examples=30,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 PIECES = ["b1", "b2", "x", "exp", "log", "(", ")", "+", "-", "*", "/", "**", "^", "2", "1e9", ",", ".", "_", "'", " "]
 FORMULAS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=9).map(lambda tail: "b1*b2*x+" + "".join(tail))
@@ -666,10 +495,7 @@ def ending(capsys: pytest.CaptureFixture[str], *options: str) -> int:
     return code
 
 
-def test_the_fuzzed_command_fits_where_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ending(capsys) == 0
-
-
+@pytest.mark.slow
 @FUZZ
 @given(formula=FORMULAS | st.text(max_size=30))
 def test_any_text_as_a_formula_ends_in_a_fit_or_in_one_line(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -686,6 +512,7 @@ TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_siz
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(content=TABLES | st.binary(max_size=60) | st.binary(max_size=20).map(lambda tail: GOOD.encode() + tail))
 def test_any_bytes_as_a_table_end_in_a_fit_or_in_one_line(content: bytes, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,10 +48,3 @@ def test_there_is_one_thread_inside_where_wanted_and_as_many_as_before_outside(w
     with one_thread(wanted):
         assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == 2
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_threads_are_back_after_a_failure() -> None:
-    with pytest.raises(ZeroDivisionError), one_thread():
-        raise ZeroDivisionError
-    assert torch.get_num_threads() == 2

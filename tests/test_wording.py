@@ -18,12 +18,6 @@ def test_the_nearest_names_are_suggested_or_all(name: str, known: list[str], sug
     assert nearest_names(name, known) == suggestion
 
 
-def test_a_long_list_of_names_is_cut() -> None:
-    known = [f"column {number}" for number in range(100)]
-
-    assert nearest_names("q", known).endswith("'column 7' and 92 more")
-
-
 @pytest.mark.parametrize("text", ["two\nlines", "bell\a", "lone \udcff byte", "x" * 10_000])
 def test_quoted_text_is_one_short_line_that_can_be_printed(text: str) -> None:
     shown = quoted(text)

@@ -1,7 +1,6 @@
 """Noticing that a descent goes up."""
 
 import math
-from enum import Enum
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -9,29 +8,13 @@ from torch import Tensor
 
 from paramfit.callbacks.run import task_of
 from paramfit.errors import InputError
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Fact, FactKind, Number, Status, Stop
 from paramfit.tasks.updates import EstimationTaskLike, Update, all_finite
 
-__all__ = ["DivergenceDetection", "DivergenceReason"]
+__all__ = ["DivergenceDetection"]
 
 _SHORT_RUN = 1000
 _STRIDE_OF_LONG_RUNS = 50
-
-
-class DivergenceReason(Enum):
-    """Why a descent is given up. The values are the messages."""
-
-    LOSS_NOT_FINITE = "the loss at update {update} is {value}: no later update can bring it back"
-    GRADIENT_NOT_FINITE = "the gradient of {value} at update {update} is not finite: no later update can bring it back"
-    PARAMETER_NOT_FINITE = "the parameter {value} is not finite after update {update}: it will never be again"
-    GREW = (
-        "the loss at update {update} is {value:.6g}, more than {threshold:g} times the first loss {first:.6g}:"
-        " each update makes it worse (--divergence.growth_factor null would let it go on)"
-    )
-    FROZEN = (
-        "the parameters did not change in update {update}, though the loss {value:.6g} is above the first loss"
-        " {first:.6g}: the update is lost in rounding, and so will be every later one"
-    )
 
 
 class DivergenceDetection(Callback):
@@ -74,31 +57,27 @@ class DivergenceDetection(Callback):
         """Stop the fit if there is a reason."""
         reason = self.reason(update)
         if reason is not None and self._task is not None:
-            self._task.request_stop(Stop(Status.DIVERGED, reason[1]))
+            self._task.request_stop(Stop(Status.DIVERGED, reason))
 
-    def reason(self, update: Update) -> tuple[DivergenceReason, str] | None:
-        """Why the fit should be given up after this update, with the message; None if it should not."""
+    def reason(self, update: Update) -> Fact | None:
+        """Why the fit should be given up after this update; None if it should not."""
         if self._first is None:
             self._first = update.loss
+        numbers: dict[str, Number] = {"update": update.number, "value": update.loss, "first_loss": self._first}
         if not math.isfinite(update.loss):
-            return self._because(DivergenceReason.LOSS_NOT_FINITE, update, value=update.loss)
+            return Fact(FactKind.LOSS_NOT_FINITE, numbers=numbers)
         for name, parameter in zip(self._names, update.parameters, strict=True):
             if not all_finite([parameter.grad]):
-                return self._because(DivergenceReason.GRADIENT_NOT_FINITE, update, value=name)
+                return Fact(FactKind.GRADIENT_NOT_FINITE, (name,), numbers)
             if not all_finite([parameter]):
-                return self._because(DivergenceReason.PARAMETER_NOT_FINITE, update, value=name)
+                return Fact(FactKind.PARAMETER_NOT_FINITE, (name,), numbers)
         if self.growth_factor is not None and update.loss > self.growth_factor * abs(self._first) > 0:
-            return self._because(DivergenceReason.GREW, update, value=update.loss)
+            return Fact(FactKind.LOSS_GREW, numbers={**numbers, "threshold": self.growth_factor})
         before, self._before = self._before, [parameter.detach().clone() for parameter in update.parameters]
         unchanged = bool(before) and all(map(torch.equal, before, self._before))
         if unchanged and update.loss > self._first:
-            return self._because(DivergenceReason.FROZEN, update, value=update.loss)
+            return Fact(FactKind.FROZEN, numbers=numbers)
         return None
-
-    def _because(self, reason: DivergenceReason, update: Update, value: float | str) -> tuple[DivergenceReason, str]:
-        return reason, reason.value.format(
-            update=update.number, value=value, threshold=self.growth_factor, first=self._first
-        )
 
     def state_dict(self) -> dict[str, float | None]:
         """The first loss, which a resumed run compares with too."""

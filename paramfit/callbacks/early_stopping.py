@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Fact, FactKind, Status, Stop
 
 __all__ = ["FitEarlyStopping"]
 
@@ -72,21 +72,25 @@ class FitEarlyStopping(EarlyStopping):
             return
         value = trainer.callback_metrics.get(self.monitor)
         if value is None:
-            known = ", ".join(sorted(trainer.callback_metrics)) or "none"
-            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {known}"
+            metrics = ", ".join(sorted(trainer.callback_metrics)) or "none"
+            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}"
             raise InputError(msg)
         if not bool(torch.isfinite(value)):
             return
         should_stop, _ = self._evaluate_stopping_criteria(value)
         if should_stop:
-            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._message(value)))
+            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._reason(value)))
 
-    def _message(self, value: Tensor) -> str:
-        enough = f"by more than {abs(self.min_delta):g} " if self.min_delta else ""
-        return (
-            f"{self.monitor} is {value.item():.6g} and has not improved {enough}on its best"
-            f" {self.best_score.item():.6g} in {self.wait_count} validations (patience {self.patience})"
-        )
+    def _reason(self, value: Tensor) -> Fact:
+        numbers = {
+            "monitor": self.monitor,
+            "value": value.item(),
+            "best": self.best_score.item(),
+            "min_delta": self.min_delta,
+            "validations": self.wait_count,
+            "patience": self.patience,
+        }
+        return Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with the configured patience."""

@@ -7,10 +7,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from paramfit.callbacks.fit_report import FitReport
-from paramfit.callbacks.run import data_of, run_directory, task_of
-from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
-from paramfit.outcome import Status
+from paramfit.callbacks.run import data_of, run_directory, run_of, task_of
+from paramfit.facts import Status
 from paramfit.plotting import pixels, save_png
 from paramfit.plotting.all_figures import Descent, fit_figures
 from paramfit.tasks.updates import Update
@@ -71,23 +69,11 @@ class FitPlots(Callback):
         data, folder = data_of(trainer), run_directory(trainer)
         if not self.enabled or data is None or folder is None:
             return
-        callbacks = getattr(trainer, "callbacks", [])
-        report = next((callback for callback in callbacks if isinstance(callback, FitReport)), None)
-        result = None if report is None else report.result
-        ladder = next((callback for callback in callbacks if isinstance(callback, UncertaintyLadder)), None)
-        task = task_of(pl_module)
+        task, run = task_of(pl_module), run_of(trainer)
         history = Descent(
             task.updates, tuple(self._path), task.stop is not None and task.stop.status is Status.DIVERGED
         )
-        figures = fit_figures(
-            task.model,
-            task.objective,
-            data.described,
-            history,
-            result,
-            None if ladder is None else ladder.ladder,
-            () if ladder is None else ladder.pairs,
-        )
+        figures = fit_figures(task.model, task.objective, data.described, history, run.result, run.ladder, run.pairs)
         for name, figure in figures.items():
             save_png(figure, folder / "figures" / f"{name}.png")
             for logger in trainer.loggers:

@@ -1,27 +1,33 @@
 """The result of a fit: printed, and kept."""
 
 import math
-import os
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from paramfit.callbacks.doctor import Doctor, inner_optimizer_of
-from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, run_directory, task_of
+from paramfit.callbacks.run import (
+    Examination,
+    data_of,
+    inner_optimizer_of,
+    loss_function_of,
+    mean_loss,
+    run_directory,
+    run_of,
+    task_of,
+)
 from paramfit.data.base import EstimationDataModule
+from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
+from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
-from paramfit.observations import Observations
-from paramfit.outcome import Status, Stop
-from paramfit.results.fields import fields_of, reasons
-from paramfit.results.origin import Origin
-from paramfit.results.record import FitResult
+from paramfit.results.provenance import Origin
+from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
 from paramfit.tasks.updates import EstimationTaskLike
 
-__all__ = ["FitReport", "write_result"]
+__all__ = ["FitReport"]
 
 
 class FitReport(Callback):
@@ -38,18 +44,18 @@ class FitReport(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember how many updates were asked for."""
-        del trainer
-        self.result, self._planned = None, task_of(pl_module).planned_updates
+        self._planned = task_of(pl_module).planned_updates
+        self.result = run_of(trainer).result = None
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge, print, write."""
         data = data_of(trainer)
         if data is None or self._planned is None:
             return  # no data to judge by, or nothing was fitted
-        self.result = _result(trainer, pl_module, data, self._planned)
+        self.result = run_of(trainer).result = _result(trainer, pl_module, data, self._planned)
         folder = run_directory(trainer)
         if folder is not None:
-            write_result(folder, self.result)
+            self.result.save(folder / "estimates.json")
         if self.enabled:
             print_report(self.result)
             if folder is not None:
@@ -57,18 +63,15 @@ class FitReport(Callback):
 
 
 def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule, planned: int) -> FitResult:
-    task = task_of(module)
-    callbacks = getattr(trainer, "callbacks", [])
-    doctor = next((callback for callback in callbacks if isinstance(callback, Doctor)), None)
-    optimizer = inner_optimizer_of(trainer)
+    task, examination = task_of(module), run_of(trainer).examination
     diverged = task.stop is not None and task.stop.status is Status.DIVERGED
     loss = loss_function_of(module, data.train)
-    summary = getattr(module, "summariser", summarise)(
+    summary = summarise(
         loss,
-        optimizer,
+        inner_optimizer_of(trainer),
         data.statistics,
         data.truth,
-        untrusted="the fit diverged" if diverged else None,
+        untrusted=Fact(FactKind.DIVERGED) if diverged else None,
         absolute_sigma=data.absolute_sigma,
     )
     losses = {
@@ -76,41 +79,37 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         "val": mean_loss(module, data.validation) if data.validation.n else None,
     }
     stop = _how_it_ended(task, summary, losses["train"], planned)
-    reason, notes = stop.reason, reasons(summary)
-    if stop.status is Status.DIVERGED and doctor is not None and (cure := doctor.cure()) is not None:
-        reason = f"{reason}. {cure[:1].upper()}{cure[1:]}."
-    verdict = fit_verdict([] if doctor is None else doctor.curve)
-    notes["verdict"] = verdict.reason
-    stability = None if doctor is None else doctor.stability
-    if stability is None:
-        why_not = "the start was not examined" if doctor is None else doctor.reason
-        notes["learning_rate_limit"] = notes["condition_number"] = why_not
-    else:
-        notes |= {
-            key: why
-            for key, why in (
-                ("learning_rate_limit", stability.limit_reason),
-                ("condition_number", stability.condition_reason),
-            )
-            if why is not None
-        }
-    sigma_is = None if data.raw.sigma is None else "absolute" if data.absolute_sigma else "relative"
-    return FitResult(
-        task=type(module).__name__,
-        status=stop.status.value,
-        reason=reason,
-        updates=task.updates,
-        loss=losses,
-        n_observations={"train": data.train.n, "val": data.validation.n},
-        normalized_input=_normalized(data),
+    if stop.status is Status.DIVERGED and isinstance(stop.reason, Fact):
+        stop = Stop(stop.status, replace(stop.reason, cure=examination.cure()))
+    verdict = fit_verdict(examination.curve)
+    stability = examination.stability
+    assert data.split is not None  # the fit is over
+    origin = Origin(loss.model, loss.objective, data.raw.rows(data.split.train), data=data.described)
+    return record_of(
+        type(module).__name__,
+        stop,
+        task.updates,
+        loss,
+        losses,
+        data.validation.n,
+        summary,
+        origin,
+        # A sample has no inputs to normalise.
+        normalized_input=NormalizedInput.of(data.statistics) if data.normalization and data.statistics else None,
         learning_rate_limit=None if stability is None else stability.learning_rate_limit,
         condition_number=None if stability is None else stability.condition_number,
-        verdict=None if verdict.verdict is None else verdict.verdict.value,
+        verdict=verdict.verdict,
         verdict_updates=verdict.updates,
-        notes=notes,
-        origin=Origin(loss.model, loss.objective, _raw_training_rows(data)),
-        **fields_of(summary, loss.names, sigma_is),
+        reasons={"verdict": (verdict.reason,), **_why_no_limit(examination)},
     )
+
+
+def _why_no_limit(examination: Examination) -> dict[str, tuple[Reason, ...]]:
+    stability = examination.stability
+    if stability is None:
+        return dict.fromkeys(("learning_rate_limit", "condition_number"), (examination.missing,))
+    reasons = {"learning_rate_limit": stability.limit_reason, "condition_number": stability.condition_reason}
+    return {key: (why,) for key, why in reasons.items() if why is not None}
 
 
 def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float | None, planned: int) -> Stop:
@@ -120,38 +119,14 @@ def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float 
     if task.stop is not None and task.stop.status is not Status.STOPPED_EARLY:
         return task.stop
     if not finite or final_loss is None or not math.isfinite(final_loss):
-        return Stop(Status.DIVERGED, "loss or parameters are not finite at the end")
+        return Stop(Status.DIVERGED, Fact(FactKind.NOT_FINITE_AT_END))
     if distance is not None and distance < CONVERGED_BELOW:
-        reason = f"{distance:.2g} standard errors from the optimum, less than {CONVERGED_BELOW}."
-        return Stop(Status.CONVERGED, f"{task.stop.reason}; {reason}" if task.stop is not None else reason)
+        numbers: dict[str, Number] = {"distance": distance, "threshold": CONVERGED_BELOW}
+        cause = None if task.stop is None else task.stop.reason
+        return Stop(Status.CONVERGED, Fact(FactKind.CLOSE_TO_OPTIMUM, numbers=numbers, cause=cause))
     if task.stop is not None:
         return task.stop
-    where = (
-        "" if distance is None else f", and the fit is {distance:.3g} standard errors from the optimum: not converged"
-    )
     if task.updates < planned or not planned:
-        made = f"{task.updates} of {planned}" if planned else f"{task.updates}"
-        return Stop(Status.STOPPED_EARLY, f"the Trainer or a callback stopped the fit after {made} updates{where}.")
-    return Stop(Status.LIMIT_REACHED, f"all updates that were asked for were made{where}.")
-
-
-def _raw_training_rows(data: EstimationDataModule) -> Observations:
-    assert data.split is not None  # the fit is over
-    return data.raw.rows(data.split.train)
-
-
-def _normalized(data: EstimationDataModule) -> dict[str, object] | None:
-    if data.normalization is None or not data.statistics:  # a sample has no inputs
-        return None
-    shifts, scales = zip(*data.statistics, strict=True)
-    if len(shifts) == 1:
-        return {"shift": shifts[0], "scale": scales[0]}
-    return {"shift": list(shifts), "scale": list(scales)}
-
-
-def write_result(folder: Path, result: FitResult) -> None:
-    """Write ``estimates.json`` whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "estimates.json.part"
-    unfinished.write_text(result.to_json(), encoding="utf-8")
-    os.replace(unfinished, folder / "estimates.json")
+        numbers = {"updates": task.updates, "planned": planned, "distance": distance}
+        return Stop(Status.STOPPED_EARLY, Fact(FactKind.TRAINER_STOPPED, numbers=numbers))
+    return Stop(Status.LIMIT_REACHED, Fact(FactKind.ALL_UPDATES_MADE, numbers={"distance": distance}))

@@ -8,13 +8,13 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks.run import task_of
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Fact, FactKind, Status, Stop
 
 __all__ = ["GracefulStop"]
 
 _STOPS = {
-    signal.SIGINT: Stop(Status.INTERRUPTED, "Ctrl-C; --ckpt_path last goes on from here"),
-    signal.SIGTERM: Stop(Status.TERMINATED, "SIGTERM; --ckpt_path last goes on from here"),
+    signal.SIGINT: Stop(Status.INTERRUPTED, Fact(FactKind.CTRL_C)),
+    signal.SIGTERM: Stop(Status.TERMINATED, Fact(FactKind.SIGTERM)),
 }
 
 

@@ -89,8 +89,10 @@ class FitHistory(Callback):
         for name, value in parameter_values(self._names, natural).items():
             values[f"parameter/{name}"] = value
         slopes = [parameter.grad for parameter in update.parameters]
-        known = [(name, slope) for name, slope in zip(self._names, slopes, strict=True) if slope is not None]
-        for name, value in parameter_values([name for name, _ in known], [slope for _, slope in known]).items():
+        slopes_by_name = [(name, slope) for name, slope in zip(self._names, slopes, strict=True) if slope is not None]
+        for name, value in parameter_values(
+            [name for name, _ in slopes_by_name], [slope for _, slope in slopes_by_name]
+        ).items():
             values[f"gradient/{name}"] = value
         self._keep(update.number, values)
 

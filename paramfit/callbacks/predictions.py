@@ -108,8 +108,8 @@ def _prediction(module: LightningModule, inputs: Sequence[Tensor]) -> Tensor | D
     """What the model says at inputs as it knows them."""
     dtype = next(module.parameters()).dtype
     with torch.no_grad():
-        found: Tensor | Distribution = task_of(module).model(*(x.to(dtype) for x in inputs))
-    return found
+        prediction: Tensor | Distribution = task_of(module).model(*(x.to(dtype) for x in inputs))
+    return prediction
 
 
 def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
@@ -143,7 +143,7 @@ def _columns(bands: Bands) -> dict[str, Tensor]:
     return columns
 
 
-def _table(data: EstimationDataModule, found: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+def _table(data: EstimationDataModule, predicted: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
     """All columns of the file in their order."""
     raw, names = data.raw, data.columns
     measured = {name: column.numpy() for name, column in zip(names.inputs, raw.inputs, strict=True)}
@@ -152,7 +152,7 @@ def _table(data: EstimationDataModule, found: dict[str, Tensor]) -> dict[str, ND
     if data.split is not None:
         part[data.split.validation.numpy()] = "val"
     table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(raw.n), **measured}
-    for name, column in found.items():
+    for name, column in predicted.items():
         table[_free(name, measured)] = column.expand(raw.n).numpy()
     return {**table, _free("part", measured): part}
 
@@ -170,12 +170,12 @@ def _table_at(
     given = columns[: len(names.inputs)]
     inputs = tuple((x - shift) * scale for x, (shift, scale) in zip(given, data.statistics, strict=True))
     if curve is None:
-        found = _point(_prediction(module, inputs))
+        predicted = _point(_prediction(module, inputs))
     else:
-        found = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
+        predicted = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
     measured = {name: column.numpy() for name, column in zip(names.inputs, given, strict=True)}
     table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(columns.shape[1]), **measured}
-    for name, column in found.items():
+    for name, column in predicted.items():
         table[_free(name, measured)] = column.expand(columns.shape[1]).numpy()
     return table
 
@@ -186,18 +186,18 @@ def _read_at(path: str, inputs: tuple[str, ...], sigma: str | None) -> TableColu
         try:
             return read_table(path, ColumnRequest((*inputs, sigma), sigma))
         except MissingColumn:
-            found = read_table(path, ColumnRequest(inputs))  # which refuses, if it is an input that is missing
+            columns = read_table(path, ColumnRequest(inputs))  # which refuses, if it is an input that is missing
             print(
                 f"predictions.at: {path} has no column {sigma!r} with the errors of new observations, so no"
                 " prediction_low and prediction_high are written"
             )
-            return found
+            return columns
     return read_table(path, ColumnRequest(inputs))
 
 
 def _free(name: str, taken: dict[str, NDArray[Any]]) -> str:
-    found, number = name, 0
-    while found in taken:
+    free, number = name, 0
+    while free in taken:
         number += 1
-        found = f"{name}_{number}"
-    return found
+        free = f"{name}_{number}"
+    return free

@@ -1,19 +1,89 @@
-"""What callbacks ask of a run."""
+"""What callbacks share of a run."""
 
 import math
+from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch.optim import Optimizer
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind
+from paramfit.fits.result import FitResult
+from paramfit.inference.descent_stability import Stability, cure_of_divergence
+from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
+from paramfit.optimizers import BlockOptimizer
+from paramfit.results.verdict import CurvePoint
 from paramfit.tasks.updates import EstimationTaskLike
 
-__all__ = ["data_of", "loss_function_of", "mean_loss", "run_directory", "task_of"]
+__all__ = [
+    "Examination",
+    "Run",
+    "data_of",
+    "inner_optimizer_of",
+    "loss_function_of",
+    "mean_loss",
+    "run_directory",
+    "run_of",
+    "task_of",
+]
+
+
+@dataclass
+class Examination:
+    """What the doctor knows of a descent.
+
+    Attributes:
+        start: the objective before the first update; None where it was not examined.
+        optimizer: what makes the updates.
+        stability: of the start.
+        missing: why there is no stability.
+        curve: training and validation loss on the way.
+    """
+
+    start: LossFunction | None = None
+    optimizer: Optimizer | None = None
+    stability: Stability | None = None
+    missing: Fact = field(default_factory=lambda: Fact(FactKind.NOT_EXAMINED))
+    curve: list[CurvePoint] = field(default_factory=list)
+
+    def cure(self) -> Fact | None:
+        """What would cure a divergence; None where the start was not examined."""
+        if self.start is None or self.optimizer is None:
+            return None
+        return cure_of_divergence(self.start, self.optimizer)
+
+
+@dataclass
+class Run:
+    """One fit: callbacks write what they find here, and read it here.
+
+    Attributes:
+        examination: of the start and of the two curves.
+        result: at the end of the fit.
+        ladder: its errors by other ways, where they were asked for.
+        pairs: profiled deviances of pairs of parameters, for contours.
+    """
+
+    examination: Examination = field(default_factory=Examination)
+    result: FitResult | None = None
+    ladder: Ladder | None = None
+    pairs: list[PairProfile] = field(default_factory=list)
+
+
+_RUNS: WeakKeyDictionary[Trainer, Run] = WeakKeyDictionary()
+
+
+def run_of(trainer: Trainer) -> Run:
+    """The run of a Trainer; a new one with its first fit."""
+    return _RUNS.setdefault(trainer, Run())
 
 
 def task_of(module: LightningModule) -> EstimationTaskLike:
@@ -37,6 +107,12 @@ def data_of(trainer: Trainer) -> EstimationDataModule | None:
     return data if isinstance(data, EstimationDataModule) else None
 
 
+def inner_optimizer_of(trainer: Trainer) -> Optimizer:
+    """The optimizer that makes the updates, without the block around it."""
+    optimizer = trainer.optimizers[0]
+    return optimizer.inner if isinstance(optimizer, BlockOptimizer) else optimizer
+
+
 def run_directory(trainer: Trainer) -> Path | None:
     """Where the run's files go; None for a run without a logger."""
     if trainer.logger is None or getattr(trainer, "fast_dev_run", False) or trainer.log_dir is None:
@@ -53,14 +129,14 @@ def loss_function_of(module: LightningModule, observations: Observations) -> Los
 def mean_loss(module: LightningModule, observations: Observations) -> float:
     """The objective over some observations at the present parameters, in the fit's own precision, without penalty."""
     task = task_of(module)
-    there = observations.to(next(task.model.parameters()))
+    moved = observations.to(next(task.model.parameters()))
     objective: Objective = task.objective
     # Watching must not change the fit: dropout would draw from the global random state, batch norm would learn.
     training = [part for part in task.model.modules() if part.training]
     task.model.eval()
     try:
         with torch.no_grad():
-            return objective(task.model(*there.inputs), *there.measured).item()
+            return objective(task.model(*moved.inputs), *moved.measured).item()
     except InputError:
         raise
     except ValueError:

@@ -1,11 +1,11 @@
-"""The forms in which the lessons print their epochs."""
+"""The lessons' table of updates, in each of its forms."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
@@ -13,7 +13,7 @@ from paramfit.errors import InputError
 from paramfit.inference.closed_forms import closed_form
 from paramfit.tasks.updates import Update
 
-__all__ = ["EstimateRows", "GradientLines", "LossLines", "TableForm", "ValidationLines"]
+__all__ = ["EpochTable", "EstimateRows", "GradientLines", "LossLines", "TableForm", "ValidationLines"]
 
 _LESSON = (1, 2, 3, 10, 11, 99, 100, 4000, 5000)
 _ELLIPSES = (4, 12, 101)
@@ -135,8 +135,8 @@ class ValidationLines(TableForm):
 
     def next_update(self, after: int) -> int:
         """The first three and every so many; and the one before each, at whose end the loss is measured."""
-        told = _first_three_then_every(self.every, after)
-        return told if told == after + 1 else told - 1
+        by_stride = _first_three_then_every(self.every, after)
+        return by_stride if by_stride == after + 1 else by_stride - 1
 
     def lines(self, update: Update) -> str | None:
         """One line at the updates that are told."""
@@ -204,3 +204,35 @@ def _at_least_one(every: int) -> int:
         msg = f"epoch_table.form.every: expected at least 1, but got {every}"
         raise InputError(msg)
     return every
+
+
+class EpochTable(Callback):
+    """Print lines about chosen updates.
+
+    Args:
+        form: which updates and how: ``GradientLines``, ``LossLines``, ``ValidationLines`` or ``EstimateRows``; nothing
+            is printed where it is not given.
+    """
+
+    def __init__(self, form: TableForm | None = None) -> None:
+        self.form = form
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the header, and listen."""
+        if self.form is None:
+            return
+        self.form.prepare(trainer, pl_module)
+        task_of(pl_module).listeners.append(self)
+        header = self.form.header()
+        if header is not None:
+            print(header)
+
+    def next_update(self, after: int) -> int:
+        """What the form wants to tell."""
+        return 2**62 if self.form is None else self.form.next_update(after)
+
+    def on_update(self, update: Update) -> None:
+        """Print what the form says."""
+        lines = None if self.form is None else self.form.lines(update)
+        if lines is not None:
+            print(lines)

@@ -1,19 +1,16 @@
 """The uncertainty ladder at the end of a fit."""
 
-from dataclasses import replace
-
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from paramfit.callbacks.fit_report import FitReport, write_result
-from paramfit.callbacks.run import run_directory, task_of
+from paramfit.callbacks.run import run_directory, run_of, task_of
 from paramfit.errors import InputError
-from paramfit.fits.ladder import ladder, pair_profiles
+from paramfit.facts import Status
+from paramfit.fits.result import FitResult
+from paramfit.fits.uncertainty_ladder import ladder, pair_profiles
 from paramfit.inference.ladder.builder import refuse_no_likelihood
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
-from paramfit.outcome import Status
-from paramfit.results.record import FitResult
 from paramfit.results.report import print_report
 
 __all__ = ["UncertaintyLadder"]
@@ -51,8 +48,6 @@ class UncertaintyLadder(Callback):
         self.contours = contours
         self.bootstrap = bootstrap
         self.seed = seed
-        self.ladder: Ladder | None = None
-        self.pairs: list[PairProfile] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse what has no ladder before it is fitted.
@@ -60,32 +55,28 @@ class UncertaintyLadder(Callback):
         Raises:
             InputError: for a penalty, or an objective that is no likelihood.
         """
-        del trainer
+        run = run_of(trainer)
+        run.ladder, run.pairs = None, []
         if self.enabled:
             refuse_no_likelihood(task_of(pl_module).objective)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Climb, print, write."""
         del pl_module
-        callbacks = getattr(trainer, "callbacks", [])
-        report = next((callback for callback in callbacks if isinstance(callback, FitReport)), None)
-        self.ladder, self.pairs = None, []
-        if not self.enabled or report is None or report.result is None:
-            return
-        if report.result.status == Status.DIVERGED.value:
+        run = run_of(trainer)
+        if not self.enabled or run.result is None or run.result.status is Status.DIVERGED:
             return
         with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True) as bar:
-            self.ladder, self.pairs = self._climb(report.result, bar)
-        report.result = replace(report.result, ladder=self.ladder.as_dict())
+            run.ladder, run.pairs = self._climb(run.result, bar)
+        run.result = run.result.with_ladder(run.ladder)
         folder = run_directory(trainer)
         if folder is not None:
-            write_result(folder, report.result)
-        if report.enabled:
-            print_report(self.ladder)
+            run.result.save(folder / "estimates.json")
+        print_report(run.ladder)
 
     def _climb(self, result: FitResult, bar: Progress) -> tuple[Ladder, list[PairProfile]]:
         resampled = bar.add_task("bootstrap", total=self.bootstrap, visible=self.bootstrap > 0)
-        found = ladder(
+        errors_by_way = ladder(
             result,
             profile=self.profile,
             bootstrap=self.bootstrap,
@@ -94,6 +85,6 @@ class UncertaintyLadder(Callback):
         )
         count = len(result.parameters)
         if not self.contours or not 1 < count <= _MOST_PARAMETERS:
-            return found, []
+            return errors_by_way, []
         drawn = bar.add_task("contours", total=count * (count - 1) // 2)
-        return found, pair_profiles(result, progress=lambda done: bar.update(drawn, completed=done))
+        return errors_by_way, pair_profiles(result, progress=lambda done: bar.update(drawn, completed=done))

@@ -24,11 +24,11 @@ class ConfigParser(LightningArgumentParser):
     ) -> Namespace:
         """Parse the command line, or (for the class that holds it) one option on top of what is known."""
         # jsonargparse calls this for each class on the way to a nested option, with what the class was given before.
-        found: Namespace = super().parse_args(args, namespace, *others, **options)
+        parsed: Namespace = super().parse_args(args, namespace, *others, **options)
         if namespace is not None:
             for option in args or ():
-                _keep_neighbours(option.partition("=")[0].removeprefix("--"), namespace, found)
-        return found
+                _keep_neighbours(option.partition("=")[0].removeprefix("--"), namespace, parsed)
+        return parsed
 
 
 class ConfigFile(SaveConfigCallback):
@@ -43,15 +43,15 @@ class ConfigFile(SaveConfigCallback):
             super().setup(trainer, pl_module, "fit")
 
 
-def _keep_neighbours(option: str, before: Namespace, found: Namespace) -> None:
+def _keep_neighbours(option: str, before: Namespace, parsed: Namespace) -> None:
     """Give the mapping in a mapping that ``option`` reaches into its other entries back: the parser drops them."""
     name, *inside = option.split(".")
-    outer, known = found.get(name), before.get(name)
-    if len(inside) < 2 or not isinstance(outer, Mapping) or not isinstance(known, Mapping):
+    outer, entries = parsed.get(name), before.get(name)
+    if len(inside) < 2 or not isinstance(outer, Mapping) or not isinstance(entries, Mapping):
         return
-    kept, given = known.get(inside[0]), outer[inside[0]]
+    kept, given = entries.get(inside[0]), outer[inside[0]]
     if not isinstance(kept, Mapping):  # a parameter given as a number: its start
         kept = {} if kept in (None, "None") or name != "parameters" else {"start": kept}
     # "None" is what the parser hands on for null
     changed = {key: None if value == "None" else value for key, value in given.items()}
-    found[name] = {**outer, inside[0]: {**kept, **changed}}
+    parsed[name] = {**outer, inside[0]: {**kept, **changed}}

@@ -2,14 +2,15 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from itertools import groupby
 
 from yaml import YAMLError
 
 import paramfit
 from paramfit.errors import InputError
+from paramfit.wording import nearest_names
 
 __all__ = ["explained", "input_error_in"]
 
@@ -18,6 +19,7 @@ _EXPECTED = re.compile(r"Expected an? <class '([\w.]+)'>")
 _GIVEN = re.compile(r"(?:Got|Given) value: (.*)")
 _NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' is not accepted")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
+_ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
@@ -37,16 +39,16 @@ def input_error_in(error: BaseException) -> InputError | None:
     return next((inner for inner in _chain(error) if isinstance(inner, InputError)), None)
 
 
-def explained(error: BaseException, known: Iterable[str] = (), files: Sequence[str] = ()) -> str:
+def explained(error: BaseException, option_names: Iterable[str] = (), files: Sequence[str] = ()) -> str:
     """The innermost message of an error with its dotted option and a remedy, on one line.
 
     Args:
         error: what was raised.
-        known: dotted names of all options, to find the nearest of a misspelt one, and of what an ``InputError`` that
-            names an option without its dots is about.
+        option_names: dotted names of all options, to find the nearest of a misspelt one, and of what an ``InputError``
+            that names an option without its dots is about.
         files: configuration files that were given.
     """
-    options = [name.replace(".init_args.", ".") for name in known]
+    options = [name.replace(".init_args.", ".") for name in option_names]
     own = input_error_in(error)
     if own is not None:
         return _one_line(_with_dots(str(own), options))
@@ -57,24 +59,26 @@ def explained(error: BaseException, known: Iterable[str] = (), files: Sequence[s
         return _one_line(f"config: {', '.join(files)} is not valid YAML: {text}")
     if "File does not exist" in str(error) or "File does not exist" in text:
         return f"config: there is no file {_quoted(str(error)) or ', '.join(files)}; configs/ has one for each lesson"
-    if found := _NOT_ACCEPTED.search(text):
-        name = next(group for group in found.groups() if group).removesuffix(".class_path")
+    if match := _NOT_ACCEPTED.search(text):
+        name = next(group for group in match.groups() if group).removesuffix(".class_path")
         return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
-    if found := _UNRECOGNIZED.search(text):
-        return _unknown_option(found[1].split()[0].lstrip("-").split("=")[0], "", options)
-    if found := _REQUIRED.search(text):
+    if match := _UNRECOGNIZED.search(text):
+        return _unknown_option(match[1].split()[0].lstrip("-").split("=")[0], "", options)
+    if match := _REQUIRED.search(text):
         if place:
             return (
-                f"{place}: {found[1]} is missing; give --{place}.{found[1].split(',')[0]} or a complete --config FILE"
+                f"{place}: {match[1]} is missing; give --{place}.{match[1].split(',')[0]} or a complete --config FILE"
             )
-        missing = ", ".join(f"--{name.split('.')[-1]}" for name in found[1].split(", "))
+        missing = ", ".join(f"--{name.split('.')[-1]}" for name in match[1].split(", "))
         return f"{missing}: missing; give --config FILE (configs/ has one for each lesson), or --model and --data"
     if text.startswith("Unexpected config"):
         return f"config: {', '.join(files)} is empty or no mapping of options; configs/ has one for each lesson"
     if text.startswith("Not a valid subclass"):
         return _one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
-    if found := _NO_CLASS.search(text):
-        name = next((group for group in found.groups() if group), "")
+    if match := _ABSTRACT.search(text):
+        return _one_line(f"{place}: {_unwritten(match[1])}")
+    if match := _NO_CLASS.search(text):
+        name = next((group for group in match.groups() if group), "")
         return _one_line(f"{place}: {_no_class(name, text, str(error))}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
@@ -86,34 +90,36 @@ def explained(error: BaseException, known: Iterable[str] = (), files: Sequence[s
 
 def _place(error: BaseException) -> str:
     """The dotted option: each level of nesting wraps its key, several times over."""
-    keys = [found[1] if (found := _KEY.match(str(inner))) else None for inner in _chain(error)]
+    keys = [match[1] if (match := _KEY.match(str(inner))) else None for inner in _chain(error)]
     return ".".join(key for key, _ in groupby(keys) if key is not None)
 
 
-def _unknown_option(option: str, context: str, known: Sequence[str]) -> str:
+def _unknown_option(option: str, context: str, options: Sequence[str]) -> str:
     classes = re.findall(r"Problem with given class_path '([^']+)'", context)
     if classes and len(classes) == option.count("."):  # the class named last is the one that refuses it
-        found = getattr(paramfit, classes[-1].rsplit(".", 1)[-1], None)
-        takes = list(inspect.signature(found).parameters) if found is not None else []
-        near = get_close_matches(option.rsplit(".", 1)[-1], takes, n=1)
+        refusing = getattr(paramfit, classes[-1].rsplit(".", 1)[-1], None)
+        takes = list(inspect.signature(refusing).parameters) if refusing is not None else []
         owner = classes[-1].removeprefix("paramfit.")
-        if near:
-            return f"{option}: {owner} has no such option; did you mean {near[0]}?"
-        listed = f" ({owner} takes {', '.join(takes)})" if takes else ""
-        return f"{option}: {owner} has no such option{listed}"
-    near = get_close_matches(option, known, n=1, cutoff=0.75)
-    return f"{option}: there is no such option; " + (
-        f"did you mean {near[0]}?" if near else "paramfit fit --help lists all of them"
-    )
+        everything = f"{owner} takes {', '.join(takes)}" if takes else "paramfit fit --help lists all of them"
+        hint = nearest_names(option.rsplit(".", 1)[-1], takes, everything, most=1)
+        return f"{option}: {owner} has no such option; {hint}"
+    hint = nearest_names(option, options, "paramfit fit --help lists all of them", most=1, nearness=0.75)
+    return f"{option}: there is no such option; {hint}"
 
 
 def _no_class(name: str, text: str, context: str) -> str:
-    near = get_close_matches(name.rsplit(".", 1)[-1], paramfit.__all__, n=1)
     given = re.findall(r"Problem with given class_path '([^']+)'", context)
     shown = given[-1] if given and text.startswith("No module") else name or text
-    if near:
-        return f"there is no class {shown}; did you mean {near[0]}?"
-    return f"there is no class {shown}; give module.Class, where a module in the working directory is found too"
+    elsewhere = "give module.Class, where a module in the working directory is found too"
+    return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, elsewhere, most=1)}"
+
+
+def _unwritten(path: str) -> str:
+    """What an abstract class leaves to its subclasses; the parser has imported it, or knows it by its public name."""
+    module, _, name = path.rpartition(".")
+    abstract = getattr(getattr(sys.modules.get(module, paramfit), name, None), "__abstractmethods__", ())
+    missing = f" without {' and '.join(sorted(abstract))}" if abstract else ""
+    return f"{path} is an abstract class{missing}; write what is missing, or give a class that has it"
 
 
 def _with_dots(message: str, options: Sequence[str]) -> str:
@@ -126,8 +132,8 @@ def _with_dots(message: str, options: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    found = re.search(r"'([^']+)'", text)
-    return found[1] if found else ""
+    match = re.search(r"'([^']+)'", text)
+    return match[1] if match else ""
 
 
 def _one_line(text: str) -> str:

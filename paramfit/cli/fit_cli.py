@@ -41,8 +41,8 @@ from paramfit.data import gaussian, normalization, table, thermometer
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.files.patterns import table_file
 from paramfit.errors import InputError
+from paramfit.facts import Status
 from paramfit.models import check_input_order
-from paramfit.outcome import Status
 from paramfit.parameters import ParameterSpec
 from paramfit.tasks import EstimationTask, try_model
 
@@ -122,8 +122,8 @@ class FitCLI(LightningCLI):
             msg = f"config: {', '.join(_config_files(args))} is not a text file in UTF-8 ({wrong.reason})"
             raise InputError(msg) from wrong
         except ArgumentError as wrong:
-            known = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
-            raise InputError(explained(wrong, known, _config_files(args))) from wrong
+            options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
+            raise InputError(explained(wrong, options, _config_files(args))) from wrong
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration alone: the checkpoint's own would override what the user says."""
@@ -176,8 +176,8 @@ class FitCLI(LightningCLI):
         if self._command == "predict":
             asked = self._options["predictions"]
             at = asked["at"]
-            there = None if at is None else table_file(at, "predictions.at")
-            extra = [PredictionsFile(self._folder_of_predictions(), asked["format"], there)]
+            table = None if at is None else table_file(at, "predictions.at")
+            extra = [PredictionsFile(self._folder_of_predictions(), asked["format"], table)]
         config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
         if not _has_progress_bar(config):
             config["enable_progress_bar"] = False
@@ -196,15 +196,15 @@ class FitCLI(LightningCLI):
             raise InputError(msg) from wrong
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        found: list[Callback] = [GracefulStop(), *callbacks]
+        chosen: list[Callback] = [GracefulStop(), *callbacks]
         if config.get("enable_progress_bar") is not False and not _has_progress_bar(config):
-            found.append(FitProgress())
+            chosen.append(FitProgress())
         if config.get("enable_checkpointing") is False:
-            found = [callback for callback in found if not isinstance(callback, FitCheckpoint)]
-        self.report = next(callback for callback in found if isinstance(callback, FitReport))
+            chosen = [callback for callback in chosen if not isinstance(callback, FitCheckpoint)]
+        self.report = next(callback for callback in chosen if isinstance(callback, FitReport))
         config["callbacks"] = [
             *_as_list(config.get("callbacks")),
-            *found,
+            *chosen,
             ConfigFile(self._parser(self._command), self._options),
         ]
         return self._checked_trainer(config)
@@ -246,14 +246,14 @@ class FitCLI(LightningCLI):
         own = [run for path in self._options.get("config") or [] if (run := _run_of(Path(str(path)))) is not None]
         folder = own[-1] if own else self._root() / self._options["name"]
         pattern = f"checkpoints/{file}" if own else f"version_*/checkpoints/{file}"
-        found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
-        if not found:
+        checkpoints = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+        if not checkpoints:
             msg = (
                 f"ckpt_path: there is no {file} under {folder}; run the fit first, or give a file"
                 f" (--ckpt_path RUN/checkpoints/{file})"
             )
             raise InputError(msg)
-        newest: Path = found[-1]
+        newest: Path = checkpoints[-1]
         return newest
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
@@ -306,8 +306,8 @@ class FitCLI(LightningCLI):
             check_input_order(self.model.model, self.datamodule.columns.inputs)
         except InputError as wrong:  # of an option that could only be judged with the data
             options = self._options.keys(branches=True)
-            known = [name for name in options if name.startswith("data.")]
-            raise InputError(explained(wrong, known)) from wrong
+            names = [name for name in options if name.startswith("data.")]
+            raise InputError(explained(wrong, names)) from wrong
         try_model(self.model, self.datamodule.every)  # in the table's order: a wrong row is told by its number
 
     @property

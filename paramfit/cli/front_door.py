@@ -13,6 +13,8 @@ COMMANDS = {
     "validate": "measure a fitted model on the held-out rows",
     "test": "the same, reported as test metrics",
     "predict": "write predictions.csv into the run directory",
+    "report": "print the report of a finished run again: paramfit report RUN",
+    "compare": "set runs on the same data side by side: paramfit compare RUN RUN",
 }
 
 OPTIONS = {
@@ -69,6 +71,7 @@ start here:
   paramfit fit --config configs/thermometer/normalized.yaml
   paramfit fit --config configs/table/saturation.yaml          (your own table and formula)
   paramfit predict --config RUN/config.yaml --ckpt_path last   (RUN: what the fit names at its end)
+  paramfit compare RUN RUN                                     (which of two models?)
   tensorboard --logdir lightning_logs
 """
 
@@ -97,7 +100,10 @@ def main(args: Sequence[str] | None = None) -> int:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        from paramfit.cli.fit_cli import run
+        if arguments[0] in {"report", "compare"}:
+            from paramfit.cli.results_cli import run
+        else:
+            from paramfit.cli.fit_cli import run
 
         return run(arguments)
     except KeyboardInterrupt:

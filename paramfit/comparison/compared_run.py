@@ -1,18 +1,15 @@
 """What a comparison needs to know of a fit."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
-from paramfit.comparison.result_form import fault_of_result
 from paramfit.comparison.written_model import WrittenModel
 from paramfit.errors import InputError
 from paramfit.results.fingerprint import Fingerprint
-from paramfit.results.normalized_input import shifts_and_scales
-from paramfit.results.origin import Origin
+from paramfit.results.provenance import ModelDescription, Origin, Provenance
+from paramfit.results.record import Record
+from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics, SigmaIs
 
 __all__ = ["ComparedRun"]
 
@@ -23,103 +20,152 @@ class ComparedRun:
 
     Attributes:
         name: what it is called.
-        plain: what ``estimates.json`` holds.
-        origin: model and observations, of a result that is in memory.
-        file: that it was read from, for messages.
+        record: its facts.
 
     Raises:
         InputError: if it has no likelihood to compare by, does not say what it was made of, or is damaged.
     """
 
     name: str
-    plain: Mapping[str, Any]
-    origin: Origin | None = None
-    file: Path | None = None
+    record: Record
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
-        fault = fault_of_result(self.plain)
-        if fault is not None:
-            msg = f"{self.name}: {self.file or 'it'} {fault}; fit again"
-            raise InputError(msg)
-        objective = self.plain["objective"]
-        if objective["penalised"]:
+        objective = self.provenance.objective
+        if objective.penalised:
             msg = f"{self.name}: a penalised fit is not at its largest likelihood; fit again without l1 and l2"
             raise InputError(msg)
-        if self.plain.get("least_squares") is not None and objective["class"] != "SquaredError":
-            msg = f"{self.name}: {objective['class']} is no likelihood; fit again with SquaredError to compare"
+        if self.record.least_squares is not None and objective.name != "SquaredError":
+            msg = f"{self.name}: {objective.name} is no likelihood; fit again with SquaredError to compare"
             raise InputError(msg)
-        if self._statistics is None:
-            msg = f"{self.name}: {self.plain['task']} gives no likelihood; fit with LeastSquares or MaximumLikelihood"
-            raise InputError(msg)
-        if not all(map(_is_finite, map(self.number, self._needed))):
+        numbers = [self.log_likelihood, self.aic, self.bic, *([] if self.aicc is None else [self.aicc])]
+        if self.is_least_squares:
+            numbers.append(self.least_squares.residual_sum_of_squares)
+        if not all(map(math.isfinite, numbers)):
             why = "it fits exactly, or it diverged"
             msg = f"{self.name}: its likelihood is not a finite number ({why}), so that nothing can be compared with it"
             raise InputError(msg)
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        """Refuse parts of a file that do not belong together."""
+        model, columns = self.provenance.model, self.fingerprint.inputs
+        scaling = self.record.normalized_input
+        if scaling is not None and len(scaling.pairs) != len(columns):
+            msg = f"{self.name}: its normalized_input is not of its {len(columns)} input columns; fit again"
+            raise InputError(msg)
+        if model.parameters is None:
+            return
+        missing = [name for name, spec in model.parameters.items() if spec.fixed is None and name not in self.estimates]
+        if missing:
+            msg = f"{self.name}: it has no parameters.{missing[0]}; fit again"
+            raise InputError(msg)
+        if len(model.variables) > len(columns):
+            msg = f"{self.name}: its model has more variables than its data have columns; fit again"
+            raise InputError(msg)
 
     @property
-    def _needed(self) -> tuple[str, ...]:
-        """The statistics that a comparison computes with."""
-        found = ["log_likelihood", "aic", "bic"]
-        found += ["aicc"] if self.number("aicc") is not None else []
-        found += ["residual_sum_of_squares"] if self.is_least_squares else []
-        return tuple(found)
+    def provenance(self) -> Provenance:
+        """Data, model and objective in plain data.
+
+        Raises:
+            InputError: if the record does not say what it was made of.
+        """
+        made = self.record.provenance
+        if made is None:
+            msg = f"{self.name}: it does not say what it was made of; fit again"
+            raise InputError(msg)
+        return made
 
     @property
-    def _statistics(self) -> Mapping[str, Any] | None:
-        found: Mapping[str, Any] | None = self.plain.get("likelihood") or self.plain.get("least_squares")
-        return found
+    def model(self) -> ModelDescription:
+        """The model in plain data."""
+        return self.provenance.model
 
-    def number(self, key: str) -> Any:
-        """A statistic of the fit: ``log_likelihood``, ``aic``, ``aicc``, ``bic``, ..."""
-        assert self._statistics is not None  # checked when it was made
-        return self._statistics.get(key)
+    @property
+    def origin(self) -> Origin | None:
+        """Model and data, of a result that is in memory."""
+        return self.record.made_of if isinstance(self.record.made_of, Origin) else None
 
     @property
     def is_least_squares(self) -> bool:
         """Whether errors are normal by assumption."""
-        return not self.plain.get("likelihood")
+        return self.record.likelihood is None
 
     @property
-    def sigma_is(self) -> str | None:
+    def least_squares(self) -> LeastSquaresStatistics:
+        """Statistics of least squares.
+
+        Raises:
+            InputError: if it gives no likelihood.
+        """
+        if self.record.least_squares is None:
+            msg = f"{self.name}: {self.record.task} gives no likelihood; fit with LeastSquares or MaximumLikelihood"
+            raise InputError(msg)
+        return self.record.least_squares
+
+    @property
+    def _statistics(self) -> LeastSquaresStatistics | LikelihoodStatistics:
+        return self.record.likelihood or self.least_squares
+
+    @property
+    def log_likelihood(self) -> float:
+        """At the estimates; NaN where an exact fit has none."""
+        return _number(self._statistics.log_likelihood)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return _number(self._statistics.aic)
+
+    @property
+    def aicc(self) -> float | None:
+        """The same for few observations; None where there are too few."""
+        return self._statistics.aicc
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion."""
+        return _number(self._statistics.bic)
+
+    @property
+    def sigma_is(self) -> SigmaIs | None:
         """How the sigma of least squares was taken."""
-        found: str | None = self.number("sigma_is")
-        return found
+        return self.least_squares.sigma_is if self.is_least_squares else None
 
     @property
     def n(self) -> int:
         """How many observations trained."""
-        found: int = self.plain["n_observations"]["train"]
-        return found
+        return self.record.n_observations["train"]
 
     @property
     def n_parameters(self) -> int:
         """Estimated parameters, with sigma where it is estimated."""
-        if not self.is_least_squares:
-            return int(self.number("n_parameters"))
-        return self.n - int(self.number("degrees_of_freedom")) + (self.sigma_is != "absolute")
+        if self.record.likelihood is not None:
+            return self.record.likelihood.n_parameters
+        return self.n - self.least_squares.degrees_of_freedom + (self.sigma_is is not SigmaIs.ABSOLUTE)
 
-    @cached_property
+    @property
     def fingerprint(self) -> Fingerprint:
         """Of its data."""
-        return Fingerprint.read(self.plain["fingerprint"])
+        return self.provenance.fingerprint
 
     @property
     def variables(self) -> list[str]:
         """What the inputs are called: by the model, or by their places."""
-        named = self.plain["model"].get("variables", [])
+        named = self.model.variables
         return [*named, *(f"input {k}" for k in range(len(named), len(self.fingerprint.inputs)))]
 
     @property
     def label(self) -> str:
         """The model in a few words."""
-        model = self.plain["model"]
-        if "formula" in model:
-            return str(model["formula"])
-        if "formulas" in model:
-            arguments = (name if text == name else f"{name}={text}" for name, text in model["formulas"].items())
-            return f"{model['distribution'].rpartition('.')[2]}({', '.join(arguments)})"
-        return str(model["class"].rpartition(".")[2])
+        model = self.model
+        if model.formula is not None:
+            return model.formula
+        if model.formulas is not None:
+            arguments = (name if text == name else f"{name}={text}" for name, text in model.formulas.items())
+            return f"{(model.distribution or '').rpartition('.')[2]}({', '.join(arguments)})"
+        return model.path.rpartition(".")[2]
 
     @cached_property
     def written(self) -> WrittenModel | None:
@@ -128,35 +174,36 @@ class ComparedRun:
         Raises:
             InputError: if a formula cannot be read.
         """
-        model = self.plain["model"]
-        if not WrittenModel.can_be_made_of(model):
+        if not self.model.is_written:
             return None
         try:
-            return WrittenModel(model, self.fingerprint.inputs)
+            return WrittenModel(self.model, self.fingerprint.inputs)
         except InputError as refusal:
-            msg = f"{self.name}: {self.file or 'it'} cannot be read ({refusal}); fit again"
+            msg = f"{self.name}: its model cannot be read ({refusal}); fit again"
             raise InputError(msg) from refusal
 
     @cached_property
     def estimates(self) -> dict[str, float]:
         """Each parameter's value, within its bounds, on the input as the model saw it."""
-        return {name: float(found["estimate"]) for name, found in self.plain["parameters"].items()}
+        return {name: estimate.estimate for name, estimate in self.record.parameters.items()}
 
     @property
     def at_bounds(self) -> dict[str, str]:
         """Parameters that ended at a bound, and at which."""
-        found = self.plain["parameters"].items()
-        return {name: estimate["at_bound"] for name, estimate in found if estimate.get("at_bound")}
+        return {
+            name: estimate.at_bound
+            for name, estimate in self.record.parameters.items()
+            if estimate.at_bound is not None
+        }
 
     @property
     def scaling(self) -> dict[str, tuple[float, float]]:
         """For each input column its shift and scale."""
-        normalized = self.plain.get("normalized_input")
-        columns = self.fingerprint.inputs
+        normalized, columns = self.record.normalized_input, self.fingerprint.inputs
         if normalized is None:
             return dict.fromkeys(columns, (0.0, 1.0))
-        return dict(zip(columns, shifts_and_scales(normalized), strict=True))
+        return dict(zip(columns, normalized.pairs, strict=True))
 
 
-def _is_finite(number: Any) -> bool:
-    return isinstance(number, float | int) and math.isfinite(number)
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

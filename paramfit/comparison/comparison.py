@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from paramfit.shown.notebook import as_html
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from paramfit.shown.tables import as_html, table_of_parameters
 
 __all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
 
@@ -118,11 +119,14 @@ class Comparison:
             "warnings": list(self.warnings),
         }
 
-    def __rich__(self) -> "RenderableType":
+    def __rich__(self) -> RenderableType:
         """The tables, for rich's ``print``: best fit first."""
-        from paramfit.comparison.report_comparison import comparison_report
-
-        return comparison_report(self)
+        parts: list[RenderableType] = [_table(self), _models(self)]
+        if self.tests:
+            parts.append(_tests(self))
+        cautions = [f"{test.smaller} in {test.larger}: {caution}" for test in self.tests for caution in test.cautions]
+        parts += [Text.assemble(("warning: ", "bold yellow"), warning) for warning in (*self.warnings, *cautions)]
+        return Group(*parts)
 
     def _repr_html_(self) -> str:
         """The tables, for a notebook."""
@@ -139,3 +143,62 @@ def akaike_weights(criterion: Sequence[float]) -> list[float]:
     least = min(criterion)
     share = [math.exp(-0.5 * (value - least)) for value in criterion]
     return [one / sum(share) for one in share]
+
+
+def _table(comparison: Comparison) -> Table:
+    fits = f"{len(comparison.rows)} fits to {comparison.n_observations} observations"
+    table = _named_table(f"Comparison of {fits}", "run")
+    for name in ("parameters", "log L", "AIC", "AICc", "BIC", f"Δ{comparison.criterion}", "weight"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in sorted(comparison.rows, key=lambda row: -row.weight):
+        delta = row.delta_aicc if comparison.criterion == "AICc" else row.delta_aic
+        criteria = (row.log_likelihood, row.aic, row.aicc, row.bic, delta)
+        table.add_row(
+            row.run,
+            str(row.n_parameters),
+            *("-" if value is None else f"{value:.2f}" for value in criteria),
+            f"{row.weight:.3g}",
+        )
+    table.caption = f"weights by {comparison.criterion}"
+    return table
+
+
+def _models(comparison: Comparison) -> Table:
+    """Apart from the numbers: a formula may be long."""
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+    for row in comparison.rows:
+        rows.add_row(row.run, Text(row.model))
+    return rows
+
+
+def _tests(comparison: Comparison) -> Table:
+    question = "Nested models: does the larger one fit better than chance would have it?"
+    table = _named_table(question, "smaller in larger")
+    for name in ("by", "test"):
+        table.add_column(name)
+    table.add_column("probability", justify="right", no_wrap=True)
+    for test in comparison.tests:
+        probability = "" if test.probability is None else f"{test.probability:.3g}"
+        table.add_row(f"{test.smaller} in {test.larger}", test.how or "", _statistic(test), probability)
+    return table
+
+
+def _statistic(test: NestedTest) -> str:
+    """The statistic, or why there is none."""
+    freedom = ", ".join(map(str, test.degrees_of_freedom))
+    if test.statistic is None:
+        return test.reason or ""
+    if test.test == "F":
+        return f"F({freedom}) = {test.statistic:.5g}"
+    return f"likelihood ratio, chi-square({freedom}) = {test.statistic:.5g}"
+
+
+def _named_table(title: str, first: str) -> Table:
+    """A table whose first column names runs: a path may be long, and no number is cut for it."""
+    table = table_of_parameters(title)
+    table.columns[0].header = first
+    table.columns[0].no_wrap = False
+    table.columns[0].overflow = "fold"
+    return table

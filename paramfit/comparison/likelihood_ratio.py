@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from paramfit.comparison.compared_run import ComparedRun
 from paramfit.comparison.comparison import NestedTest
-from paramfit.comparison.containment import containment
 from paramfit.comparison.nesting import Nesting, find_nesting
+from paramfit.comparison.nesting_by_fit import containment
 from paramfit.models import FormulaModel
+from paramfit.results.statistics import SigmaIs
 
 __all__ = ["nested_test"]
 
@@ -39,9 +40,9 @@ def nested_test(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str,
     if nesting is None:
         return NestedTest(*names, reason="not nested (not found)")
     cautions = tuple(_cautions(nesting))
-    if smaller.is_least_squares and smaller.sigma_is != "absolute":
+    if smaller.is_least_squares and smaller.sigma_is is not SigmaIs.ABSOLUTE:
         return _f_test(smaller, larger, nesting.how, cautions)
-    statistic = 2 * (larger.number("log_likelihood") - smaller.number("log_likelihood"))
+    statistic = 2 * (larger.log_likelihood - smaller.log_likelihood)
     if statistic < -1e-6:
         return NestedTest(*names, how=nesting.how, reason=_worse(larger), cautions=cautions)
     freedom = larger.n_parameters - smaller.n_parameters
@@ -52,8 +53,8 @@ def nested_test(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str,
 
 def _f_test(smaller: ComparedRun, larger: ComparedRun, how: str, cautions: tuple[str, ...]) -> NestedTest:
     names = (smaller.name, larger.name)
-    before, after = smaller.number("residual_sum_of_squares"), larger.number("residual_sum_of_squares")
-    rest = int(larger.number("degrees_of_freedom"))
+    before, after = smaller.least_squares.residual_sum_of_squares, larger.least_squares.residual_sum_of_squares
+    rest = larger.least_squares.degrees_of_freedom
     more = larger.n_parameters - smaller.n_parameters
     if rest < 1:
         return NestedTest(*names, how=how, reason="no test: no degree of freedom is left", cautions=cautions)
@@ -68,23 +69,25 @@ def _worse(larger: ComparedRun) -> str:
 
 
 def _cautions(nesting: Nesting) -> list[str]:
-    found = []
+    cautions = []
     if nesting.at_bounds:
         sits = f"under the smaller model {', '.join(nesting.at_bounds)} of the larger sits at a bound"
-        found.append(f"{sits}, so that the probability is conservative (too large)")
+        cautions.append(f"{sits}, so that the probability is conservative (too large)")
     if nesting.undetermined:
-        told = f"under the smaller model nothing determines {', '.join(nesting.undetermined)} of the larger"
-        found.append(f"{told}, so that the statistic does not follow its distribution; trust the criteria instead")
-    return found
+        undetermined = f"under the smaller model nothing determines {', '.join(nesting.undetermined)} of the larger"
+        cautions.append(
+            f"{undetermined}, so that the statistic does not follow its distribution; trust the criteria instead"
+        )
+    return cautions
 
 
 def _nesting(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str, Tensor]) -> Nesting | None:
     ours, theirs = smaller.written, larger.written
     scaled_alike = all(larger.scaling.get(name, pair) == pair for name, pair in smaller.scaling.items())
     if ours is not None and theirs is not None and scaled_alike:
-        found = find_nesting(ours, theirs, {name: smaller.estimates[name] for name in ours.free})
-        if found is not None:
-            return found
+        nesting = find_nesting(ours, theirs, {name: smaller.estimates[name] for name in ours.free})
+        if nesting is not None:
+            return nesting
     return _nesting_by_fit(smaller, larger, columns) if smaller.is_least_squares else None
 
 
@@ -92,17 +95,18 @@ def _nesting_by_fit(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[
     models = _model(smaller), _model(larger)
     if models[0] is None or models[1] is None or not {*smaller.scaling, *larger.scaling} <= set(columns):
         return None
-    found = containment(models[0], models[1], _inputs(smaller, columns), _inputs(larger, columns))
-    if found is None:
+    contained = containment(models[0], models[1], _inputs(smaller, columns), _inputs(larger, columns))
+    if contained is None:
         return None
     written, at_bounds = larger.written, []
     if written is not None:
         if any(
-            written.outside(name, value) and not written.at_bound(name, value) for name, value in found.values.items()
+            written.outside(name, value) and not written.at_bound(name, value)
+            for name, value in contained.values.items()
         ):
             return None
-        at_bounds = [name for name, value in found.values.items() if written.at_bound(name, value)]
-    return Nesting("found by fitting", tuple(at_bounds), found.undetermined)
+        at_bounds = [name for name, value in contained.values.items() if written.at_bound(name, value)]
+    return Nesting("found by fitting", tuple(at_bounds), contained.undetermined)
 
 
 def _inputs(run: ComparedRun, columns: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
@@ -112,10 +116,11 @@ def _inputs(run: ComparedRun, columns: Mapping[str, Tensor]) -> tuple[Tensor, ..
 def _model(run: ComparedRun) -> nn.Module | None:
     """The model at its estimates; a formula without its bounds, since a fit may have to come to rest on one."""
     written = run.written
-    if written is not None and "formula" in run.plain["model"] and written.inputs == run.fingerprint.inputs:
+    formula = run.model.formula
+    if written is not None and formula is not None and written.inputs == run.fingerprint.inputs:
         parameters = {name: {"start": run.estimates[name]} for name in written.free}
         parameters |= {name: {"start": value, "fixed": True} for name, value in written.fixed.items()}
-        return FormulaModel(run.plain["model"]["formula"], written.variables, parameters)
+        return FormulaModel(formula, written.variables, parameters)
     if run.origin is None:
         return None
     return copy.deepcopy(run.origin.model).to(device="cpu", dtype=torch.float64).eval()

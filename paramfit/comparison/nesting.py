@@ -104,13 +104,13 @@ def find_nesting(smaller: WrittenModel, larger: WrittenModel, estimates: Mapping
         return None
     with torch.no_grad():
         for tier in _tiers(smaller, larger):
-            found = [
+            ways = [
                 _described(smaller, larger, guess, estimates)
                 for guess in _that_fit(smaller, larger, tier)[:_MOST_PROVEN]
                 if _is_within(larger, guess, estimates) and _proven(smaller, larger, guess)
             ]
-            if found:
-                return min(found, key=lambda way: (len(way.undetermined), len(way.at_bounds), len(way.how)))
+            if ways:
+                return min(ways, key=lambda way: (len(way.undetermined), len(way.at_bounds), len(way.how)))
     return None
 
 
@@ -189,8 +189,8 @@ def _is_within(larger: WrittenModel, guess: Sequence[_Choice], estimates: Mappin
 
 
 def _at(larger: WrittenModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> dict[str, float]:
-    there = {name: torch.tensor([value], dtype=torch.float64) for name, value in estimates.items()}
-    return {name: choice.value(there).item() for name, choice in zip(larger.free, guess, strict=True)}
+    tensors = {name: torch.tensor([value], dtype=torch.float64) for name, value in estimates.items()}
+    return {name: choice.value(tensors).item() for name, choice in zip(larger.free, guess, strict=True)}
 
 
 def _proven(smaller: WrittenModel, larger: WrittenModel, guess: Sequence[_Choice]) -> bool:

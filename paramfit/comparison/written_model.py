@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from paramfit import distributions
+from paramfit.distributions import log_density
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
+from paramfit.results.provenance import ModelDescription, ParameterDescription
 
 __all__ = ["WrittenModel"]
 
@@ -20,10 +23,10 @@ _HARMLESS = 0.5  # an argument that every constraint allows
 
 
 class WrittenModel:
-    """What ``describe_model`` wrote of a formula or a distribution.
+    """What a ``ModelDescription`` says of a formula or a distribution.
 
     Args:
-        described: with ``formula``, or with ``distribution`` and ``formulas``; ``variables`` and ``parameters``.
+        described: a model that formulas say all of.
         inputs: for each variable what its column is to be called, so that models of the same columns share them.
 
     Attributes:
@@ -33,31 +36,28 @@ class WrittenModel:
         InputError: if a formula cannot be read, or the formulas are not for the distribution's arguments.
     """
 
-    def __init__(self, described: Mapping[str, Any], inputs: Sequence[str]) -> None:
-        self.distribution: str | None = described.get("distribution")
-        self.formulas: dict[str, str] = (
-            {_PREDICTION: described["formula"]} if "formula" in described else described["formulas"]
+    def __init__(self, described: ModelDescription, inputs: Sequence[str]) -> None:
+        self.distribution = described.distribution
+        self.formulas: Mapping[str, str] = (
+            described.formulas or {} if described.formula is None else {_PREDICTION: described.formula}
         )
-        self.variables: tuple[str, ...] = tuple(described["variables"])
+        self.variables = described.variables
         self.inputs = tuple(inputs)[: len(self.variables)]
-        self.parameters: dict[str, dict[str, Any]] = described["parameters"]
-        self.fixed = {name: spec["fixed"] for name, spec in self.parameters.items() if spec["fixed"] is not None}
+        self.parameters: Mapping[str, ParameterDescription] = described.parameters or {}
+        self.fixed = {name: spec.fixed for name, spec in self.parameters.items() if spec.fixed is not None}
         self.free = tuple(name for name in self.parameters if name not in self.fixed)
         self.compiled = {
             name: CompiledFormula(text, self.variables, tuple(self.parameters)) for name, text in self.formulas.items()
         }
         self._check_arguments()
 
-    @staticmethod
-    def can_be_made_of(described: Mapping[str, Any]) -> bool:
-        """Whether formulas say all of a model."""
-        return "formula" in described or "formulas" in described
-
     @cached_property
     def limits(self) -> Mapping[str, Any]:
         """The constraint of each argument of the distribution that has one of its own."""
-        found: Any = getattr(self.kind, "arg_constraints", None)
-        return found if isinstance(found, Mapping) else {}  # of Uniform's they are known only once it is made
+        constraints_by_name: Any = getattr(self.kind, "arg_constraints", None)
+        return (
+            constraints_by_name if isinstance(constraints_by_name, Mapping) else {}
+        )  # of Uniform's they are known only once it is made
 
     def _check_arguments(self) -> None:
         if self.kind is None:
@@ -71,15 +71,18 @@ class WrittenModel:
     @property
     def numbers(self) -> list[float]:
         """The numbers in the formulas."""
-        found = {float(number) for formula in self.compiled.values() for number in formula.expression.atoms(sp.Number)}
-        return sorted(found)
+        literals = {
+            float(number) for formula in self.compiled.values() for number in formula.expression.atoms(sp.Number)
+        }
+        return sorted(literals)
 
     @cached_property
     def kind(self) -> type[Distribution] | None:
-        """The distribution's class, where it is one of torch's own: a file must not say what is imported."""
+        """The distribution's class, where it is torch's or ours: a file must not say what is imported."""
         package, _, name = (self.distribution or "").rpartition(".")
-        found = getattr(torch.distributions, name, None) if package.startswith("torch.distributions") else None
-        return found if isinstance(found, type) and issubclass(found, Distribution) else None
+        library = {"torch": torch.distributions, "paramfit": distributions}.get(package.partition(".")[0])
+        kind = getattr(library, name, None)
+        return kind if isinstance(kind, type) and issubclass(kind, Distribution) else None
 
     @property
     def is_discrete(self) -> bool:
@@ -101,8 +104,8 @@ class WrittenModel:
         given += [
             values[name] if name in values else torch.tensor([self.fixed[name]]).double() for name in self.parameters
         ]
-        found = {name: formula.value(*given)[0] for name, formula in self.compiled.items()}
-        return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in found.items()}
+        values_by_name = {name: formula.value(*given)[0] for name, formula in self.compiled.items()}
+        return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values_by_name.items()}
 
     def outcome(self, values: Mapping[str, Tensor], columns: Mapping[str, Tensor], target: Tensor) -> Tensor:
         """What tells two models apart: the prediction, or the log density of targets, ``(..., n)``.
@@ -127,15 +130,15 @@ class WrittenModel:
                 arguments[name] = torch.where(inside, value, _HARMLESS)  # some classes look although told not to
         made = self.kind(**arguments, validate_args=False)  # type: ignore[arg-type]  # a subclass has its own
         support: Any = made.support
-        density: Tensor = torch.where(support.check(target), made.log_prob(target), -torch.inf)
+        density: Tensor = torch.where(support.check(target), log_density(made, target), -torch.inf)
         return torch.where(allowed, density, torch.nan)
 
     def outside(self, name: str, value: float) -> bool:
         """Whether a parameter's value is beyond its bounds."""
-        lower, upper = self.parameters[name]["lower"], self.parameters[name]["upper"]
+        lower, upper = self.parameters[name].lower, self.parameters[name].upper
         return (lower is not None and value < lower) or (upper is not None and value > upper)
 
     def at_bound(self, name: str, value: float) -> bool:
         """Whether a parameter's value is one of its bounds, to rounding."""
-        bounds = (self.parameters[name]["lower"], self.parameters[name]["upper"])
+        bounds = (self.parameters[name].lower, self.parameters[name].upper)
         return any(bound is not None and abs(value - bound) <= 1e-9 * max(abs(bound), 1.0) for bound in bounds)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from paramfit.data.array_column import float_column
-from paramfit.data.censoring.rows import censored, check_censored
-from paramfit.data.censoring.words import statuses_of_words
+from paramfit.data.censored_rows import censored, check_censored, statuses_of_words
 from paramfit.data.columns import Columns
 from paramfit.distributions import Censoring
 from paramfit.errors import InputError
@@ -56,7 +55,7 @@ def observations_from(
         (3, ('t',))
     """
     asked = (inputs,) if isinstance(inputs, str) else None if inputs is None else tuple(inputs)
-    known = None
+    available = None
     bounds = None
     if isinstance(data, Observations):
         given, sigma = [*data.inputs, data.target], data.sigma if sigma is None else sigma
@@ -67,24 +66,25 @@ def observations_from(
         _check_parts(given)
         columns = _named(len(given) - 1, asked, target)
     else:
-        known = _column_names(data)
+        available = _column_names(data)
         if asked is not None and target is None:
             taken = [role for role in (sigma, censoring, upper) if isinstance(role, str)]
-            target = _only_other(known, (*asked, *taken))
+            target = _only_other(available, (*asked, *taken))
         if asked is None or target is None:
             missing = "inputs" if asked is None else "target"
-            msg = f"{missing}: say which of the columns {', '.join(map(quoted, known))} are the inputs and the target"
+            listed = ", ".join(map(quoted, available))
+            msg = f"{missing}: say which of the columns {listed} are the inputs and the target"
             raise InputError(msg)
         columns = Columns(asked, target)
-        given = [_column(data, name, known) for name in (*asked, target)]
+        given = [_column(data, name, available) for name in (*asked, target)]
     roles: dict[str, Any] = {"sigma": sigma, "censoring": censoring, "upper": upper}
     called = {role: role for role in roles}
     for role, values in roles.items():
         if isinstance(values, str):
-            if known is None:
+            if available is None:
                 msg = f"{role}: {quoted(values)} names a column, but the data have no names; give the array itself"
                 raise InputError(msg)
-            roles[role] = _column(data, values, known)
+            roles[role] = _column(data, values, available)
             called[role] = values
     if sigma is not None:
         columns = columns._replace(sigma=called["sigma"])
@@ -96,9 +96,9 @@ def observations_from(
     if roles["censoring"] is not None or roles["upper"] is not None:
         names = (columns.target, called["censoring"], called["upper"])
         bounds = _censored(names, observations.target, roles["censoring"], roles["upper"])
-    found = observations._replace(censoring=None if bounds is None else bounds.to(observations.target))
-    check_censored(found)
-    return found, columns
+    observations = observations._replace(censoring=None if bounds is None else bounds.to(observations.target))
+    check_censored(observations)
+    return observations, columns
 
 
 def _censored(names: tuple[str, str, str], target: Tensor, words: Any, upper: Any) -> Censored | None:
@@ -166,9 +166,9 @@ def _check_parts(given: list[Any]) -> None:
         raise InputError(msg)
 
 
-def _only_other(known: list[Any], roles: tuple[str, ...]) -> str | None:
+def _only_other(names: list[Any], roles: tuple[str, ...]) -> str | None:
     """The column that has no role yet, where there is exactly one."""
-    others = [name for name in known if name not in roles]
+    others = [name for name in names if name not in roles]
     return others[0] if len(others) == 1 and isinstance(others[0], str) else None
 
 
@@ -189,11 +189,11 @@ def _column_names(data: Any) -> list[Any]:
     return list(names)
 
 
-def _column(data: Any, name: Any, known: list[Any]) -> Any:
-    times = known.count(name)
+def _column(data: Any, name: Any, names: list[Any]) -> Any:
+    times = names.count(name)
     if times != 1:
         problem = f"there is no column {quoted(str(name))}" if times == 0 else f"{times} columns are called {name!r}"
-        hint = nearest_names(str(name), map(str, known)) if times == 0 else "give each a name of its own"
+        hint = nearest_names(str(name), map(str, names)) if times == 0 else "give each a name of its own"
         msg = f"data: {problem}; {hint}"
         raise InputError(msg)
     return data[name]

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from paramfit.data.censoring.rows import check_censored
+from paramfit.data.censored_rows import check_censored
 from paramfit.data.columns import Columns, Labels
 from paramfit.data.described import DescribedData, normalised
 from paramfit.data.loader import InMemoryLoader

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from paramfit.data.base import EstimationDataModule
-from paramfit.data.censoring.rows import censored
+from paramfit.data.censored_rows import censored
 from paramfit.data.columns import Columns, Labels
 from paramfit.data.files.checks import CensoredColumns, ColumnRequest, TableColumns
 from paramfit.data.files.patterns import table_files

@@ -9,18 +9,24 @@ from paramfit.distributions.censoring import (
     check_statuses,
     stand_ins,
 )
-from paramfit.distributions.check import check_observations
-from paramfit.distributions.curvature import curvature
-from paramfit.distributions.information import expected_information
-from paramfit.distributions.kink import kinked_argument, majorised_curvature, majorised_log_prob
-from paramfit.distributions.log_density import log_density
-from paramfit.distributions.moments import moment_start
-from paramfit.distributions.sample_sums import SampleSums, sample_sums
-from paramfit.distributions.score import score
-from paramfit.distributions.support import check_support
+from paramfit.distributions.density import density_at, log_density
+from paramfit.distributions.derivatives import (
+    curvature,
+    expected_information,
+    kinked_argument,
+    majorised_curvature,
+    majorised_log_prob,
+    sample_sums,
+    score,
+)
+from paramfit.distributions.families.log_logistic import LogLogistic
+from paramfit.distributions.family import SampleSums
+from paramfit.distributions.start import moment_start
+from paramfit.distributions.support import check_observations, check_support, support_of
 
 __all__ = [
     "Censoring",
+    "LogLogistic",
     "SampleSums",
     "argument_bounds",
     "censored_log_prob",
@@ -30,6 +36,7 @@ __all__ = [
     "check_statuses",
     "check_support",
     "curvature",
+    "density_at",
     "expected_information",
     "is_integer",
     "kinked_argument",
@@ -41,4 +48,5 @@ __all__ = [
     "sample_sums",
     "score",
     "stand_ins",
+    "support_of",
 ]

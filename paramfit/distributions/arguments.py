@@ -1,20 +1,18 @@
-"""What the arguments of a distribution may be, and whether a likelihood can be maximised by them."""
+"""What the arguments of a distribution may be, whether a likelihood can be maximised by them, and their values."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch.distributions import Distribution, GeneralizedPareto, Pareto, Uniform, constraints
+from torch import Tensor
+from torch.distributions import Distribution, constraints
 
+from paramfit.distributions.families import inherited_family
 from paramfit.errors import InputError
 
-__all__ = ["argument_bounds", "check_formula", "is_integer", "named_arguments"]
+__all__ = ["argument_bounds", "argument_values", "check_formula", "is_integer", "named_arguments", "rebuilt"]
 
-# Where the support ends at the argument: the closed form of its maximum-likelihood estimate.
-_EDGES: Mapping[type[Distribution], Mapping[str, str]] = {
-    Uniform: {"low": "smallest", "high": "largest"},
-    Pareto: {"scale": "smallest"},
-}
+_SAME = ("probs", "logits")  # two ways to say one thing, of which a constructor takes one
 
 # torch leaves the classes of its constraints without a public name.
 _REAL: Any = type(constraints.real)
@@ -57,7 +55,7 @@ def is_integer(kind: type[Distribution], argument: str) -> bool:
 
 
 def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | None, float | None]:
-    """Between what a free argument of a distribution lies, by its ``arg_constraints``.
+    """Between what a free argument of a distribution lies, by its ``arg_constraints`` and its family's ``bounds``.
 
     Args:
         kind: the distribution's class.
@@ -88,6 +86,9 @@ def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | No
     if _is_discrete(constraint):
         msg = f"parameters.{argument}: {kind.__name__}'s {argument} is an integer: give {{start: ..., fixed: true}}"
         raise InputError(msg)
+    bounds = inherited_family(kind).bounds.get(argument)
+    if bounds is not None:
+        return bounds
     if isinstance(constraint, _REAL):
         return None, None
     if isinstance(constraint, _ABOVE):
@@ -135,41 +136,67 @@ def check_formula(kind: type[Distribution], argument: str) -> None:
     argument_bounds(kind, argument)
 
 
+def argument_values(distribution: Distribution, names: Sequence[str] = ()) -> dict[str, Tensor]:
+    """The values with which a distribution can be made again.
+
+    Args:
+        distribution: one whose attributes have the names of its constructor's arguments.
+        names: arguments that have to be among them: they decide between ``probs`` and ``logits``.
+
+    Raises:
+        InputError: if an argument is not kept as an attribute.
+    """
+    wanted = list(named_arguments(type(distribution)))
+    if set(_SAME) <= set(wanted):
+        wanted.remove(_unused_of_the_same(distribution, names))
+    for name in wanted:
+        if not hasattr(distribution, name):
+            msg = (
+                f"distribution: {type(distribution).__name__} does not keep its argument {name} as an attribute of that"
+                " name, so its derivatives cannot be taken; keep it"
+            )
+            raise InputError(msg)
+    return {name: getattr(distribution, name) for name in wanted}
+
+
+def rebuilt(distribution: Distribution, values: Mapping[str, Tensor]) -> Distribution:
+    """A distribution of the same class with these values of its arguments, which are not checked."""
+    kind: Any = type(distribution)  # whose arguments are its own
+    made: Distribution = kind(**values, validate_args=False)
+    return made
+
+
 def _edge(kind: type[Distribution], argument: str) -> str | None:
-    for known, edges in _EDGES.items():
-        if issubclass(kind, known):
-            return edges.get(argument)
-    return None
+    """The observation that is the maximum-likelihood estimate of an argument at which the support ends."""
+    return inherited_family(kind).edges.get(argument)
 
 
 def _constraint(kind: type[Distribution], argument: str) -> Any:
-    known = _constraints(kind)
-    if argument not in known:
+    constrained = _constraints(kind)
+    if argument not in constrained:
         msg = (
-            f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(known)}; give"
+            f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(constrained)}; give"
             " {start: ..., fixed: true}"
         )
         raise InputError(msg)
-    return known[argument]
+    return constrained[argument]
 
 
 def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:
     if _is_multivariate(getattr(kind, "support", None)):
         msg = f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
         raise InputError(msg)
-    if issubclass(kind, GeneralizedPareto):
-        msg = f"distribution: torch computes {kind.__name__} in single precision only, in which no fit is exact"
-        raise InputError(msg)
-    found: Any = kind.arg_constraints
-    if issubclass(kind, Uniform):
-        found = dict.fromkeys(_EDGES[Uniform], constraints.dependent)  # each bounds the other: known once it is made
-    if not (isinstance(found, Mapping) and found):
+    own: Any = kind.arg_constraints
+    # Uniform's are a property, since each bounds the other: they are known once it is made.
+    edges = inherited_family(kind).edges
+    constrained: Mapping[str, Any] = own if isinstance(own, Mapping) else dict.fromkeys(edges, constraints.dependent)
+    if not constrained:
         msg = (
             f"distribution: {kind.__name__} does not say what its arguments may be (arg_constraints); write a module"
             " that returns the distribution, and give it by its class_path"
         )
         raise InputError(msg)
-    return found
+    return constrained
 
 
 def _name_of(constraint: Any) -> str:
@@ -189,3 +216,12 @@ def _is_discrete(constraint: Any) -> bool:
         return constraint is not None and bool(constraint.is_discrete)
     except NotImplementedError:  # known only once it is made
         return False
+
+
+def _unused_of_the_same(distribution: Distribution, names: Sequence[str]) -> str:
+    for name, other in (_SAME, _SAME[::-1]):
+        if name in names:
+            return other
+    # Both may be there, since the one is computed from the other on demand; torch keeps the one that was given.
+    given = getattr(distribution, "_param", None)
+    return "logits" if given is None or given is vars(distribution).get("probs") else "probs"

@@ -1,27 +1,30 @@
 """Derivatives of any log-density by its arguments, by autograd."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from paramfit.distributions.closed_form import broadcast_shape
-from paramfit.distributions.rebuilding import argument_values, rebuilt
+from paramfit.distributions.arguments import argument_values, rebuilt
+from paramfit.distributions.density import log_density
 
-__all__ = ["curvature_by_autograd", "score_by_autograd"]
+__all__ = ["broadcast_shape", "curvature_by_autograd", "score_by_autograd"]
 
 
-def _log_density(distribution: Distribution, target: Tensor) -> Tensor:
-    found: Tensor = distribution.log_prob(target)
-    return found
+def broadcast_shape(*tensors: Tensor) -> torch.Size:
+    """The shape to which tensors broadcast."""
+    shapes: Any = torch.broadcast_shapes  # which torch leaves untyped
+    shape: torch.Size = shapes(*(tensor.shape for tensor in tensors))
+    return shape
 
 
 def score_by_autograd(
     distribution: Distribution,
     target: Tensor,
     names: Sequence[str],
-    log_likelihood: Callable[[Distribution, Tensor], Tensor] = _log_density,
+    log_likelihood: Callable[[Distribution, Tensor], Tensor] = log_density,
 ) -> dict[str, Tensor]:
     """``d log p(target) / d argument`` for every observation, in the shape to which all broadcast.
 
@@ -47,7 +50,7 @@ def curvature_by_autograd(distribution: Distribution, target: Tensor, names: Seq
         InputError: if the distribution cannot be made again from its arguments.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        leaves, slopes = _slopes(distribution, target, names, _log_density, twice=True)
+        leaves, slopes = _slopes(distribution, target, names, log_density, twice=True)
         rows = [_gradient(slope, leaves) for slope in slopes]
     return -torch.stack([torch.stack(row, -1) for row in rows], -2)
 
@@ -74,7 +77,7 @@ def _gradient(values: Tensor, leaves: list[Tensor], *, twice: bool = False) -> l
     # Each value depends on its own row of the leaves alone, so the gradient of the sum holds every row's own.
     if not values.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(
+    slopes = torch.autograd.grad(
         values.sum(), leaves, create_graph=twice, retain_graph=True, allow_unused=True, materialize_grads=True
     )
-    return list(found)
+    return list(slopes)

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from paramfit.distributions.autograd import score_by_autograd
-from paramfit.distributions.closed_form import broadcast_shape
-from paramfit.distributions.rebuilding import argument_values, rebuilt
-from paramfit.distributions.tails import log_cdf, log_interval, log_survival, no_derivative
+from paramfit.distributions.arguments import argument_values, rebuilt
+from paramfit.distributions.autograd import broadcast_shape, score_by_autograd
+from paramfit.distributions.density import log_density
+from paramfit.distributions.family import no_derivative
+from paramfit.distributions.tails import log_cdf, log_interval, log_survival
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 
@@ -31,7 +32,7 @@ def censored_log_prob(
     target: Tensor,
     status: Tensor,
     upper: Tensor | None = None,
-    log_prob: Callable[[Distribution, Tensor], Tensor] | None = None,
+    log_prob: Callable[[Distribution, Tensor], Tensor] = log_density,
 ) -> Tensor:
     r"""The log-likelihood of every observation: ``log p`` where it is observed, the log-probability of its range else.
 
@@ -42,7 +43,7 @@ def censored_log_prob(
         target: ``(n,)``: the values y, or the bounds.
         status: ``(n,)``, of ``Censoring``'s numbers.
         upper: ``(n,)``: the upper ends u, read where the status is ``INTERVAL``.
-        log_prob: what takes the place of the distribution's own.
+        log_prob: what takes the place of ``log_density``.
 
     Returns:
         ``(..., n)``, differentiable by the arguments.
@@ -65,7 +66,7 @@ def censored_log_prob(
             part = rebuilt(distribution, {name: _at(value, rows, target) for name, value in values.items()})
             places.append(rows)
             if kind is Censoring.OBSERVED:
-                parts.append(part.log_prob(target[rows]) if log_prob is None else log_prob(part, target[rows]))
+                parts.append(log_prob(part, target[rows]))
             else:
                 parts.append(_log_probability(kind, part, target[rows], None if upper is None else upper[rows]))
     shape = broadcast_shape(*(part[..., 0] for part in parts))
@@ -134,13 +135,13 @@ def check_censoring(
     # One censored row shows whether there is a derivative; a fit may run in inference mode, which has none.
     row = (status != Censoring.OBSERVED).nonzero()[:1, 0]
     with torch.inference_mode(False), torch.enable_grad():
-        there = target.detach().clone()
+        bounds = target.detach().clone()
         values = {
             name: torch.as_tensor(value).detach().clone().requires_grad_(name in names)
             for name, value in argument_values(distribution, names).items()
         }
-        part = rebuilt(distribution, {name: _at(value, row, there) for name, value in values.items()})
-        tails = log_survival(part, there[row]) + log_cdf(part, there[row])
+        part = rebuilt(distribution, {name: _at(value, row, bounds) for name, value in values.items()})
+        tails = log_survival(part, bounds[row]) + log_cdf(part, bounds[row])
         for name in names:
             _check_derivative(distribution, tails, name, values[name])
 
@@ -164,16 +165,16 @@ def check_statuses(target: Tensor, status: Tensor, upper: Tensor | None = None, 
     Raises:
         InputError: for an unknown status, or an interval without room; the first such row is named, counted from 0.
     """
-    _check_known(status, source)
+    _check_numbers(status, source)
     _check_intervals(target, status, upper, source)
 
 
-def _check_known(status: Tensor, source: str) -> None:
+def _check_numbers(status: Tensor, source: str) -> None:
     unknown = ~torch.isin(status, torch.tensor([*Censoring], dtype=status.dtype, device=status.device))
     if bool(unknown.any()):
         row = int(unknown.nonzero()[0])
-        known = ", ".join(f"{kind.value} {kind.name.lower()}" for kind in Censoring)
-        msg = f"{source}: row {row} has the censoring {status[row].item()}; there are {known}"
+        numbers = ", ".join(f"{kind.value} {kind.name.lower()}" for kind in Censoring)
+        msg = f"{source}: row {row} has the censoring {status[row].item()}; there are {numbers}"
         raise InputError(msg)
 
 

@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, StudentT
+from torch.distributions import Distribution
 
+from paramfit.distributions.families import inherited_family
 from paramfit.errors import InputError
 
 __all__ = ["mean_of", "median_of", "predicted_mean"]
@@ -40,7 +41,7 @@ def predicted_mean(distribution: Distribution) -> Tensor:
 
 
 def median_of(distribution: Distribution) -> Tensor | None:
-    """The median, of the batch shape; None where the class has no ``icdf`` to tell it by.
+    """The median, of the batch shape; None where neither its family nor an ``icdf`` tells it.
 
     Example:
         >>> from torch.distributions import Cauchy, Gamma
@@ -49,9 +50,9 @@ def median_of(distribution: Distribution) -> Tensor | None:
         >>> median_of(Gamma(1.0, 2.0)) is None
         True
     """
-    if isinstance(distribution, StudentT):
-        location: Tensor = distribution.loc  # symmetric, and torch has no quantiles of it
-        return location
+    closed = inherited_family(type(distribution)).median
+    if closed is not None:
+        return closed(distribution)
     try:
         return distribution.icdf(torch.tensor(0.5, dtype=torch.float64))
     except NotImplementedError:

@@ -39,6 +39,16 @@ class Sample:
         """The observation that this share of them does not exceed."""
         return self.y.kthvalue(max(1, math.ceil(share * self.n))).values.item()
 
+    def root_mean_square(self) -> float:
+        """The root of the mean square, which is not 0."""
+        self.must_not_be_zero()
+        return math.sqrt(self.y.square().mean().item())
+
+    def rate(self) -> float:
+        """One over the mean, which is not 0."""
+        self.must_not_be_zero()
+        return 1 / self.mean()
+
     def half_range(self) -> float:
         """Half the distance of the quartiles; where they are equal, the standard deviation."""
         self.must_vary()

@@ -1,19 +1,84 @@
-"""Observations that a distribution cannot have made."""
+"""Where a distribution has its probability, and observations that it cannot have made or has no likelihood for."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Beta, Distribution, Gamma, Kumaraswamy, constraints
+from torch.distributions import Distribution, constraints
 
+from paramfit.distributions.censoring import Censoring, check_censoring
+from paramfit.distributions.families import inherited_family
 from paramfit.errors import InputError
+from paramfit.observations import Observations
 
-__all__ = ["check_bounds", "check_support"]
+__all__ = ["Support", "check_observations", "check_support", "support_of"]
 
-# At the ends of these supports the density is 0 or infinite whatever the data say, so no likelihood is left to
-# maximise; torch counts the ends in.
-_WITHOUT_ENDS = (Beta, Gamma, Kumaraswamy)
+
+class Support(NamedTuple):
+    """Where a univariate distribution has its probability.
+
+    Attributes:
+        low: its lower end, of the distribution's batch shape or ``()``; minus infinity where there is none.
+        high: its upper end, likewise.
+        discrete: whether it lives on integers.
+    """
+
+    low: Tensor
+    high: Tensor
+    discrete: bool
+
+
+def support_of(distribution: Distribution) -> Support:
+    """The ends of the support, as far as the distribution tells them; a circle ends opposite its location."""
+    if inherited_family(type(distribution)).circular:
+        location: Any = distribution  # whose class has a loc
+        return Support(_end(location.loc - math.pi), _end(location.loc + math.pi), False)
+    try:
+        constraint = distribution.support
+        discrete = bool(constraint.is_discrete)  # type: ignore[union-attr]  # None and errors alike: nothing is told
+    except (NotImplementedError, AttributeError):
+        return Support(_end(-math.inf), _end(math.inf), False)
+    constraint = getattr(constraint, "base_constraint", constraint)  # a mixture wraps that of its components
+    if type(constraint).__name__ == "_Boolean":
+        return Support(_end(0.0), _end(1.0), True)
+    low, high = getattr(constraint, "lower_bound", -math.inf), getattr(constraint, "upper_bound", math.inf)
+    return Support(_end(low), _end(high), discrete)
+
+
+def check_observations(
+    distribution: Distribution, observations: Observations, names: Sequence[str] = (), source: str = "data"
+) -> None:
+    """Refuse, before a fit, observations that a distribution cannot have made or has no likelihood for.
+
+    Args:
+        distribution: at the start, with arguments of shape ``()`` or ``(n,)``.
+        observations: n of them, some perhaps censored.
+        names: the arguments by which the likelihood of censored ones is to be differentiated.
+        source: where the observations come from, for the message.
+
+    Raises:
+        InputError: naming the first row that is outside the support; with censored rows also for a distribution whose
+            ``cdf`` is missing or cannot be differentiated.
+
+    Example:
+        >>> from torch.distributions import Weibull
+        >>> from paramfit.observations import Censored
+        >>> lifetimes, status = torch.tensor([2.0, 3.0]), torch.tensor([0, 2])
+        >>> censoring = Censored(status, torch.full((2,), torch.inf))
+        >>> check_observations(Weibull(1.0, 1.0), Observations((), lifetimes, None, censoring))
+    """
+    target, _, censoring = observations.measured
+    if censoring is None:
+        check_support(distribution, target, source)
+        return
+    status, upper = censoring
+    check_censoring(distribution, target, status, upper, names, source)
+    check_support(distribution, target, source, status == Censoring.OBSERVED)
+    rows = (status != Censoring.OBSERVED).nonzero().squeeze(-1)
+    low, high = target[rows], torch.where(status == Censoring.INTERVAL, upper, target)[rows]
+    _check_bounds(distribution, low, high, rows, source)
 
 
 def check_support(
@@ -31,15 +96,16 @@ def check_support(
         InputError: naming the first row outside, counted from 0, and how many there are.
 
     Example:
-        >>> check_support(Gamma(1.0, 1.0), torch.tensor([0.5, -0.3]))
+        >>> check_support(torch.distributions.Gamma(1.0, 1.0), torch.tensor([0.5, -0.3]))
         Traceback (most recent call last):
         paramfit.errors.InputError: data: row 1 is -0.3, outside the support of Gamma (above 0); 1 of 2 rows is. ...
     """
-    support = _support_of(distribution)
+    support = _constraint_of(distribution)
+    open_support = inherited_family(type(distribution)).open_support
     inside = torch.isfinite(target)
     if support is not None:
         inside &= support.check(target)
-        if isinstance(distribution, _WITHOUT_ENDS):
+        if open_support:
             inside &= target > support.lower_bound
             if hasattr(support, "upper_bound"):
                 inside &= target < support.upper_bound
@@ -52,13 +118,13 @@ def check_support(
     count, n = len(outside), target.numel()
     msg = (
         f"{source}: row {row} is {target[row].item():g}, outside the support of {type(distribution).__name__}"
-        f" ({_in_words(support, isinstance(distribution, _WITHOUT_ENDS), row)}); {count} of {n} rows"
+        f" ({_in_words(support, open_support, row)}); {count} of {n} rows"
         f" {'is' if count == 1 else 'are'}. Mend or leave out such rows, or choose another distribution"
     )
     raise InputError(msg)
 
 
-def check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
+def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
     """Refuse censored observations whose bounds leave all of a distribution, or nothing of it.
 
     Args:
@@ -71,7 +137,7 @@ def check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Te
     Raises:
         InputError: naming the first such row.
     """
-    support = _support_of(distribution)
+    support = _constraint_of(distribution)
     if support is None or support.is_discrete or not len(rows):
         return
     lower, upper = (_at_rows(getattr(support, name, None), rows) for name in ("lower_bound", "upper_bound"))
@@ -98,7 +164,7 @@ def _at_rows(bound: Any, rows: Tensor) -> Tensor | None:
     return bounds[rows] if bounds.ndim and len(bounds) > 1 else bounds.expand(rows.shape)
 
 
-def _support_of(distribution: Distribution) -> Any:
+def _constraint_of(distribution: Distribution) -> Any:
     try:
         return distribution.support
     except NotImplementedError:
@@ -125,3 +191,7 @@ def _at(bound: Any, row: int) -> float | None:
         return None
     bounds = torch.as_tensor(bound)
     return float(bounds[row] if bounds.ndim and len(bounds) > 1 else bounds)
+
+
+def _end(value: float | Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=torch.float64).detach()

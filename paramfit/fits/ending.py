@@ -1,74 +1,49 @@
-"""How a solver ended, in the words of a result."""
+"""How a solver ended, as facts of a result."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
+from paramfit.facts import Fact, FactKind, Number, Status, Stop
 from paramfit.inference.loss_function import element_names
 from paramfit.models import DistributionModel, ParametricModel
-from paramfit.outcome import Status, Stop
 from paramfit.solvers.gauss_newton import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing
 
-__all__ = ["how_it_ended", "standing_in_words"]
+__all__ = ["fact_of", "how_it_ended"]
 
 Natural = Callable[[int, float], float]
-_WORDS = {
-    Finding.OFFSET_LEFT: "the step that is left is {value:.1e} standard errors (relative offset)",
-    Finding.DISTANCE_LEFT: "the step that is left is {value:.1e} standard errors",
-    Finding.LINEAR: "the model is linear in its parameters: solved exactly",
-    Finding.ORTHOGONAL: (
-        "the step that is left is {value:.1e} standard errors (relative offset), at most {threshold:g}"
-    ),
-    Finding.EXACT: "the residuals are {value:.1e} long, nothing but rounding: the fit is exact",
-    Finding.STEP_SMALL: "the step that is left is {value:.1e} of each parameter, at most {threshold:g}",
-    Finding.DISTANCE_SMALL: "the step that is left is {value:.1e} standard errors, at most {threshold:g}",
-    Finding.OFFSET_AT_ROUNDING: "the loss cannot be lowered any more, and the relative offset is {value:.1e}",
-    Finding.DISTANCE_AT_ROUNDING: (
-        "the loss cannot be lowered any more, and the minimum is {value:.1e} standard errors away"
-    ),
-    Finding.NO_INFLUENCE: "{parameters} where no prediction depends on {pronoun}; give other starts",
-    Finding.DIVERGENT: (
-        "{parameters} started at {start:.3g} and has run off to {end:.3g}, and nothing holds it there: the loss hardly"
-        " depends on it any more; give other starts, or bounds"
-    ),
-    Finding.UNDETERMINED: (
-        "no parameter is determined here, the best known one to {value:.1e} times its size: the model has lost"
-        " sight of the data; give other starts"
-    ),
-    Finding.NO_DESCENT: ("no step lowers the loss, though the relative offset is {value:.1e}, above {threshold:.0e}"),
-    Finding.NO_DESCENT_BY_DISTANCE: (
-        "no step lowers the loss, though the minimum seems {value:.1e} standard errors away, above {threshold:g};"
-        " give other starts"
-    ),
-    Finding.NO_MINIMUM: (
-        "no step lowers the loss, but it is no minimum: along some direction it is flat or curves down;"
-        " give other starts"
-    ),
+_KINDS = {
+    Finding.OFFSET_LEFT: FactKind.RELATIVE_OFFSET_LEFT,
+    Finding.DISTANCE_LEFT: FactKind.DISTANCE_LEFT,
+    Finding.LINEAR: FactKind.SOLVED_EXACTLY,
+    Finding.ORTHOGONAL: FactKind.RELATIVE_OFFSET_SMALL,
+    Finding.EXACT: FactKind.EXACT_FIT,
+    Finding.STEP_SMALL: FactKind.STEP_SMALL,
+    Finding.DISTANCE_SMALL: FactKind.DISTANCE_SMALL,
+    Finding.OFFSET_AT_ROUNDING: FactKind.RELATIVE_OFFSET_AT_ROUNDING,
+    Finding.DISTANCE_AT_ROUNDING: FactKind.DISTANCE_AT_ROUNDING,
+    Finding.NO_INFLUENCE: FactKind.WITHOUT_INFLUENCE,
+    Finding.DIVERGENT: FactKind.RUN_OFF,
+    Finding.UNDETERMINED: FactKind.NOTHING_DETERMINED,
+    Finding.NO_DESCENT: FactKind.NO_DESCENT_BY_OFFSET,
+    Finding.NO_DESCENT_BY_DISTANCE: FactKind.NO_DESCENT_BY_DISTANCE,
+    Finding.NO_MINIMUM: FactKind.NO_MINIMUM,
 }
 
 
-def standing_in_words(standing: Standing, names: Sequence[str] = (), start: float = 0.0, end: float = 0.0) -> str:
-    """One clause that says how a search stands.
+def fact_of(standing: Standing, names: Sequence[str] = (), **more: Number) -> Fact:
+    """How a search stands, as a fact.
 
     Args:
         standing: the finding and its numbers.
         names: of the parameters that it is about.
-        start: where the one that diverged began, within its bounds.
-        end: where it is.
+        more: numbers that only the model tells.
     """
-    *others, last = names or ("",)
-    verbs = {Finding.NO_INFLUENCE: (" is", " are")}.get(standing.finding, ("", ""))
-    return _WORDS[standing.finding].format(
-        value=standing.value,
-        threshold=standing.threshold,
-        parameters=f"{', '.join(others)} and {last}{verbs[1]}" if others else f"{last}{verbs[0]}",
-        pronoun="them" if others else "it",
-        start=start,
-        end=end,
-    )
+    numbers: dict[str, Number] = {"value": standing.value, "threshold": standing.threshold, **more}
+    return Fact(_KINDS[standing.finding], tuple(names), numbers)
 
 
 def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps: int) -> Stop:
@@ -81,24 +56,29 @@ def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps:
     """
     standing = state.standing
     if not standing.ended:
-        return Stop(Status.LIMIT_REACHED, f"not converged in {steps} iterations: {standing_in_words(standing)}.")
+        used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))
+        return Stop(Status.LIMIT_REACHED, used_up)
     if isinstance(state, NewtonState):
         divergent = _divergent(state, model)
         if divergent is not None:
             return Stop(Status.STALLED, divergent)
     if standing.converged:
-        return Stop(Status.CONVERGED, f"{standing_in_words(standing)}.")
+        return Stop(Status.CONVERGED, fact_of(standing))
     if not standing.places:
-        return Stop(Status.STALLED, f"{standing_in_words(standing)}.")
-    return Stop(Status.STALLED, _about(standing, state, model))
-
-
-def _about(standing: Standing, state: GaussNewtonState | NewtonState, model: nn.Module) -> str:
-    """The reason that goes with parameters, by their names and values within bounds."""
+        return Stop(Status.STALLED, fact_of(standing))
     names = element_names(model)
-    natural, place = _natural_values(model, names), standing.places[0]
-    ends = (natural(place, float(theta[place])) for theta in (state.start, state.theta))
-    return f"{standing_in_words(standing, [names[place] for place in standing.places], *ends)}."
+    about = tuple(names[place] for place in standing.places)
+    if standing.finding is not Finding.DIVERGENT:
+        return Stop(Status.STALLED, fact_of(standing, about))
+    return Stop(Status.STALLED, _run_off(FactKind.RUN_OFF, standing.places[0], state, model))
+
+
+def _run_off(kind: FactKind, place: int, state: GaussNewtonState | NewtonState, model: nn.Module) -> Fact:
+    """The reason that goes with a parameter that has run off, by its name and values within its bounds."""
+    names = element_names(model)
+    natural = _natural_values(model, names)
+    start, value = (natural(place, float(theta[place])) for theta in (state.start, state.theta))
+    return Fact(kind, (names[place],), {"start": start, "value": value})
 
 
 def _natural_values(model: nn.Module, names: Sequence[str]) -> Natural:
@@ -114,7 +94,7 @@ def _natural_values(model: nn.Module, names: Sequence[str]) -> Natural:
     return natural
 
 
-def _divergent(state: NewtonState, model: nn.Module) -> str | None:
+def _divergent(state: NewtonState, model: nn.Module) -> Fact | None:
     """The reason where a parameter has run off; one that has run to its bound is said to sit there."""
     names = element_names(model)
     specs = model.specifications if isinstance(model, ParametricModel) else {}
@@ -122,20 +102,10 @@ def _divergent(state: NewtonState, model: nn.Module) -> str | None:
     # theta = l + exp(u), or h - exp(u): no end where u grows.
     one_sided = {place for place, spec in bounded.items() if spec.lower is None or spec.upper is None}
     for place in state.divergent(one_sided):
-        start, end = float(state.start[place]), float(state.theta[place])
-        if place in bounded and not (place in one_sided and end > start):
+        if place in bounded and not (place in one_sided and state.theta[place] > state.start[place]):
             continue
-        if isinstance(model, DistributionModel) and names[place] in model.names:
-            natural = _natural_values(model, names)
-            return _without_end(names[place], natural(place, start), natural(place, end))
-        return _about(Standing(Finding.DIVERGENT, places=(place,)), state, model)
+        # Of an argument of a distribution there is no maximum to start near.
+        is_argument = isinstance(model, DistributionModel) and names[place] in model.names
+        kind = FactKind.LIKELIHOOD_WITHOUT_MAXIMUM if is_argument else FactKind.RUN_OFF
+        return _run_off(kind, place, state, model)
     return None
-
-
-def _without_end(name: str, start: float, end: float) -> str:
-    """The reason that goes with an argument of a distribution that has run off: there is no maximum to start near."""
-    return (
-        f"{name} started at {start:.3g} and has run off to {end:.3g}, and no other start helps: the likelihood rises,"
-        f" or stays the same, without end as {name} {'grows' if end > start else 'falls'}; give it a bound there, fix"
-        " it (fixed: true), or take the distribution that it tends to."
-    )

@@ -65,8 +65,8 @@ class CompiledFormula:
     @property
     def names(self) -> frozenset[str]:
         """The variables and parameters that the value depends on."""
-        there = frozenset(symbol.name for symbol in self.expression.free_symbols)
-        return there - {name for name, slope in self.slopes.items() if slope == 0}
+        names = frozenset(symbol.name for symbol in self.expression.free_symbols)
+        return names - {name for name, slope in self.slopes.items() if slope == 0}
 
     @cached_property
     def value(self) -> Callable[..., list[Tensor | float]]:
@@ -86,8 +86,8 @@ class CompiledFormula:
     def linear(self, allowed: Sequence[str], first: Collection[str]) -> tuple[str, ...]:
         """The parameters in which the formula is linear (``linear_set``)."""
         with distribute(False):
-            found = tuple(linear_set(self.slopes, self._symbols, allowed, first))
-            return found if all(is_finite(part) for part in self._parts(found)) else ()
+            linear = tuple(linear_set(self.slopes, self._symbols, allowed, first))
+            return linear if all(is_finite(part) for part in self._parts(linear)) else ()
 
     def separated(self, linear: tuple[str, ...], others: tuple[str, ...]) -> SeparatedParts:
         """Offset and basis for the linear parameters, with their derivatives by the others; made once."""

@@ -102,9 +102,9 @@ class Total(sp.Function):  # type: ignore[misc]  # SymPy has no types
     @classmethod
     def eval(cls, *terms: Any) -> Any:
         """Without what is 0, and an ordinary sum where the order cannot matter."""
-        there = [term for term in terms if term != 0]
-        if len(there) < len(terms):
-            return cls(*there)
+        nonzero = [term for term in terms if term != 0]
+        if len(nonzero) < len(terms):
+            return cls(*nonzero)
         if len(terms) < 2 or not any(term.free_symbols for term in terms):
             return sp.Add(*terms)
         if len(terms) == 2 and not any(term.is_Add or isinstance(term, Total) for term in terms):
@@ -136,8 +136,8 @@ def _made(name: str, evaluate: Callable[..., Tensor], *slopes: Callable[..., Any
 
 
 def _trigamma(x: Tensor) -> Tensor:
-    found: Tensor = torch.special.polygamma(1, x)
-    return found
+    derivative: Tensor = torch.special.polygamma(1, x)
+    return derivative
 
 
 # By which derivatives are written; no formula can name what begins with an underscore.

@@ -4,7 +4,6 @@ import ast
 import math
 import warnings
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import sympy as sp
@@ -12,6 +11,7 @@ from sympy.core.parameters import distribute
 
 from paramfit.errors import InputError
 from paramfit.formulas.elementary import CONSTANTS, FUNCTIONS, Power, Total, is_finite, number
+from paramfit.wording import nearest_names
 
 __all__ = ["parse_expression"]
 
@@ -92,12 +92,12 @@ class _Reader:
     def value(self, node: ast.expr, depth: int) -> Any:
         if depth > _DEEPEST:
             _refuse(f"it is too deep; at most {_DEEPEST} operations within each other")
-        found = self.computed(node, depth)
-        if found.is_number:
-            found = number(found)
-        if not is_finite(found):
+        expression = self.computed(node, depth)
+        if expression.is_number:
+            expression = number(expression)
+        if not is_finite(expression):
             _refuse(f"{self.piece(node)} is not a real, finite number")
-        return found
+        return expression
 
     def computed(self, node: ast.expr, depth: int) -> Any:
         match node:
@@ -135,8 +135,9 @@ class _Reader:
             return sp.Float(CONSTANTS[name])
         if name in FUNCTIONS:
             _refuse(f"the function {name} needs its argument in brackets: {name}(...)")
-        near = get_close_matches(name, self.symbols, n=2) or get_close_matches(name, [*FUNCTIONS, *CONSTANTS], n=1)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_listed(self.symbols)}"
+        everything = f"there are {_listed(self.symbols)}"
+        elsewhere = nearest_names(name, [*FUNCTIONS, *CONSTANTS], everything, most=1)
+        hint = nearest_names(name, self.symbols, elsewhere, most=2)
         _refuse(f"{_clipped(name)} is neither a variable nor a parameter; {hint}")
 
     def total(self, node: ast.expr, depth: int) -> Any:
@@ -174,8 +175,7 @@ class _Reader:
         if name not in FUNCTIONS:
             if name in self.symbols or name in CONSTANTS:
                 _refuse(f"{name} is not a function; for a product write {name}*(...)")
-            near = get_close_matches(name, FUNCTIONS, n=2)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_listed(FUNCTIONS)}"
+            hint = nearest_names(name, FUNCTIONS, f"there are {_listed(FUNCTIONS)}", most=2)
             _refuse(f"there is no function {_clipped(name)}; {hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             _refuse(f"{self.piece(node)}: arguments are given one after the other, without names or stars")

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit.distributions.center import predicted_mean
-from paramfit.distributions.ends import support_of
+from paramfit.distributions.support import support_of
+from paramfit.facts import Reason
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.models import ParametricModel
@@ -78,7 +79,7 @@ class FittedCurve:
     covariance: Tensor
     quantile: float
     noise: float | None
-    method: str
+    method: Reason
     weighted: bool = False
     factor: Tensor | None = None
 
@@ -93,8 +94,8 @@ class FittedCurve:
         """
         with torch.inference_mode(False), torch.no_grad():  # forward-mode derivatives need the former
             columns = tuple(column.detach().cpu().double() for column in inputs)
-            known = None if sigma is None else sigma.detach().cpu().double()
-            n = max((len(column) for column in (*columns, *([] if known is None else [known]))), default=1)
+            spread = None if sigma is None else sigma.detach().cpu().double()
+            n = max((len(column) for column in (*columns, *([] if spread is None else [spread]))), default=1)
             root = _square_root(self.covariance) if self.factor is None else self.factor
             counts = root.any(dim=1)  # an infinite derivative by a parameter without error must not count either
             rows = max(1, min(_MOST_ROWS, _MOST_ELEMENTS // max(1, len(root))))
@@ -105,11 +106,11 @@ class FittedCurve:
                 predictions.append(self._predicted(part).detach().expand(size))
                 errors.append((self._jacobian(part, size)[:, counts] @ root[counts]).norm(dim=1))
         prediction, error = torch.cat(predictions), torch.cat(errors)
-        return Bands(prediction, error, self._interval(prediction, error), self._new(prediction, error, known))
+        return Bands(prediction, error, self._interval(prediction, error), self._new(prediction, error, spread))
 
     def _predicted(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        found: Tensor = self.model(*inputs)
-        return found
+        prediction: Tensor = self.model(*inputs)
+        return prediction
 
     def _new(self, prediction: Tensor, error: Tensor, sigma: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """The prediction band, where the noise of a new observation is known."""
@@ -136,8 +137,8 @@ class FittedCurve:
             predicted: Tensor = functional_call(self.model, parameters, inputs)
             return predicted.expand(n)
 
-        found = torch.func.jacfwd(predict)({name: parameter.detach() for name, parameter in theta.items()})
-        return torch.cat([found[name].reshape(n, -1) for name in theta], dim=1)
+        derivatives = torch.func.jacfwd(predict)({name: parameter.detach() for name, parameter in theta.items()})
+        return torch.cat([derivatives[name].reshape(n, -1) for name in theta], dim=1)
 
 
 def _square_root(covariance: Tensor) -> Tensor:

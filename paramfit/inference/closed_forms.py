@@ -29,7 +29,7 @@ def closed_form(loss: LossFunction) -> Tensor | None:
         scaled: Tensor = torch.linalg.lstsq(design / size, rest.unsqueeze(1), driver="gelsd").solution.squeeze(1)
         return scaled.div(size)
     if isinstance(objective, NegativeLogLikelihood) and loss.observations.censoring is None:
-        found = model.sample_estimate(loss.observations.target)
-        if found is not None and set(found) == set(loss.names):
-            return torch.stack([found[name] for name in loss.names])
+        estimate = model.sample_estimate(loss.observations.target)
+        if estimate is not None and set(estimate) == set(loss.names):
+            return torch.stack([estimate[name] for name in loss.names])
     return None

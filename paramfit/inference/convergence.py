@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
+from paramfit.facts import Fact, FactKind, Reason
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.linalg.lapack import Array, lengths
@@ -28,28 +29,30 @@ class Distance:
     Attributes:
         total: ``sqrt(D^T C^-1 D)`` with ``D = H^-1 g``; None with a reason.
         per_parameter: ``|D_i| / se_i`` for each parameter; empty where the total is None.
-        reason: why it is not known.
+        reasons: why it is not known.
     """
 
     total: float | None
     per_parameter: tuple[float, ...] = ()
-    reason: str | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
-def distance_to_optimum(loss: LossFunction, theta: Tensor, covariance: Tensor | None, reason: str | None) -> Distance:
+def distance_to_optimum(
+    loss: LossFunction, theta: Tensor, covariance: Tensor | None, reasons: tuple[Reason, ...]
+) -> Distance:
     """The Newton step that is left, in units of the reported standard errors.
 
     Args:
         loss: the objective over the training observations.
         theta: where the fit is, ``(p,)``.
         covariance: the reported covariance ``(p, p)``, or None.
-        reason: why there is no covariance.
+        reasons: why there is no covariance.
     """
     if covariance is None:
-        return Distance(None, reason=reason)
+        return Distance(None, reasons=reasons)
     factor, failed = torch.linalg.cholesky_ex(loss.hessian(theta))
     if int(failed):
-        return Distance(None, reason="the Hessian is not positive definite")
+        return Distance(None, reasons=(Fact(FactKind.HESSIAN_INDEFINITE),))
     step = torch.cholesky_solve(loss.gradient(theta).unsqueeze(1), factor).squeeze(1)
     return Distance(_in_errors(step, covariance), tuple((step.abs() / covariance.diagonal().sqrt()).tolist()))
 
@@ -66,7 +69,7 @@ def distance_by_root(errors: Uncertainty, pull: Array) -> Distance:
             sign does not matter.
     """
     if errors.covariance is None or errors.root is None:
-        return Distance(None, reason=errors.reason)
+        return Distance(None, reasons=errors.reasons)
     variance = errors.spread**2
     if not variance > 0:
         return Distance(0.0, (0.0,) * len(pull))
@@ -86,7 +89,7 @@ def _in_errors(step: Tensor, covariance: Tensor) -> float:
 
 def updates_to_converge(
     loss: LossFunction, theta: Tensor, covariance: Tensor, optimizer: Optimizer
-) -> tuple[int | None, str | None]:
+) -> tuple[int | None, Fact | None]:
     r"""How many more updates would bring the distance below 0.01 standard errors, at the present learning rate.
 
     Near the optimum each update of plain gradient descent multiplies the remaining step by :math:`I - \eta H`.
@@ -96,11 +99,11 @@ def updates_to_converge(
     """
     group = optimizer.param_groups[0]
     if not isinstance(optimizer, SGD | GradientDescent) or group.get("momentum") or group.get("weight_decay"):
-        return None, f"not foreseeable for {type(optimizer).__name__} with these settings"
+        return None, Fact(FactKind.NOT_FORESEEABLE, numbers={"optimizer": type(optimizer).__name__})
     eigenvalues, vectors = torch.linalg.eigh(loss.hessian(theta))
     shrink = 1 - group["lr"] * eigenvalues
     if not bool((shrink.abs() < 1).all()):
-        return None, "the learning rate is not below the largest stable one"
+        return None, Fact(FactKind.RATE_NOT_STABLE)
     step = (vectors.T @ loss.gradient(theta)) / eigenvalues
 
     def distance_after(updates: int) -> float:
@@ -112,7 +115,7 @@ def updates_to_converge(
     while distance_after(enough) >= CONVERGED_BELOW:
         enough *= 2
         if enough > _MOST_UPDATES:
-            return None, f"more than {_MOST_UPDATES:.0e}"
+            return None, Fact(FactKind.MORE_UPDATES_THAN, numbers={"updates": _MOST_UPDATES})
     too_few = enough // 2
     while enough - too_few > 1:
         middle = (too_few + enough) // 2

@@ -1,4 +1,4 @@
-"""How fast gradient descent may go."""
+"""How fast gradient descent may go, and what would cure one that went too fast."""
 
 import math
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
 from paramfit.optimizers import GradientDescent
 
-__all__ = ["Stability", "curvature", "stability"]
+__all__ = ["Stability", "cure_of_divergence", "curvature", "stability"]
 
 _MOST_PARAMETERS_FOR_EIGENVALUES = 1000
 
@@ -27,9 +28,9 @@ class Stability:
     """
 
     learning_rate_limit: float | None
-    limit_reason: str | None
+    limit_reason: Fact | None
     condition_number: float | None
-    condition_reason: str | None
+    condition_reason: Fact | None
 
 
 def curvature(loss: LossFunction, theta: Tensor) -> tuple[float, float | None]:
@@ -81,22 +82,58 @@ def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     largest, smallest = curvature(loss, loss.theta)
     condition, condition_reason = None, None
     if smallest is None:
-        condition_reason = f"not computed for more than {_MOST_PARAMETERS_FOR_EIGENVALUES} parameters"
+        condition_reason = Fact(FactKind.TOO_MANY_PARAMETERS, numbers={"most": _MOST_PARAMETERS_FOR_EIGENVALUES})
     elif not smallest > 0 or not math.isfinite(largest):
-        condition_reason = f"the Hessian is not positive definite at the start (smallest eigenvalue {smallest:.3g})"
+        condition_reason = Fact(FactKind.NOT_CURVED_UPWARDS, numbers={"eigenvalue": smallest})
     else:
         condition = largest / smallest
     group = optimizer.param_groups[0]
     if not isinstance(optimizer, SGD | GradientDescent) or group.get("nesterov"):
         kind = "Nesterov's momentum" if group.get("nesterov") else type(optimizer).__name__
-        return Stability(None, f"no fixed limit holds for {kind}", condition, condition_reason)
+        return Stability(None, Fact(FactKind.NO_FIXED_LIMIT, numbers={"optimizer": kind}), condition, condition_reason)
     largest += group.get("weight_decay", 0.0)
     if not largest > 0 or not math.isfinite(largest):
-        reason = f"the objective has no upward curvature at the start (largest eigenvalue {largest:.3g})"
+        reason = Fact(FactKind.NO_UPWARD_CURVATURE, numbers={"eigenvalue": largest})
         return Stability(None, reason, condition, condition_reason)
     momentum = group.get("momentum", 0.0)
     share = 1 - group.get("dampening", 0.0) if momentum else 1.0  # torch dampens nothing without momentum
     if not share > 0:
-        reason = "a dampening of 1 or more leaves no gradient to descend by"
+        reason = Fact(FactKind.NO_GRADIENT_LEFT)
         return Stability(None, reason, condition, condition_reason)
     return Stability(2 * (1 + momentum) / (share * largest), None, condition, condition_reason)
+
+
+_POWERS_OF_TEN = (-1, 1, -2, 2, -3, 3, -4, 4, -5, 5, -6, 6)
+
+
+def cure_of_divergence(start: LossFunction, optimizer: Optimizer) -> Fact:
+    """What would cure a divergence, with numbers.
+
+    The learning rate is compared with the largest stable one at the start. Where it is above, the mildest power of ten
+    is sought by which the inputs would have to be scaled for this rate to be stable.
+
+    Args:
+        start: the objective at the start of the fit, before the first update.
+        optimizer: what made the updates.
+    """
+    rate = optimizer.param_groups[0]["lr"]
+    stable = stability(start, optimizer)
+    limit = stable.learning_rate_limit
+    if limit is None:
+        return Fact(FactKind.RATE_BELOW, numbers={"rate": rate}, cause=stable.limit_reason)
+    numbers = {"rate": rate, "limit": limit}
+    if rate <= limit:
+        return Fact(FactKind.SMALLER_RATE_OR_START, numbers=numbers)
+    if start.observations.inputs:
+        for power in _POWERS_OF_TEN:
+            scale = 10.0**power
+            scaled = _stable_rate_with_scaled_inputs(start, optimizer, scale)
+            if scaled is not None and scaled > rate:
+                return Fact(FactKind.SCALE_INPUT, numbers={**numbers, "scale": scale, "scaled_limit": scaled})
+    return Fact(FactKind.HALF_OF_LIMIT, numbers=numbers)
+
+
+def _stable_rate_with_scaled_inputs(start: LossFunction, optimizer: Optimizer, scale: float) -> float | None:
+    inputs = tuple(column * scale for column in start.observations.inputs)
+    scaled = LossFunction(start.model, start.objective, start.observations._replace(inputs=inputs))
+    return stability(scaled, optimizer).learning_rate_limit

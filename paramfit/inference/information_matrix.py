@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature
@@ -22,11 +23,11 @@ class ObservedCovariance(NamedTuple):
 
     Attributes:
         covariance: ``(p, p)``; None with a reason.
-        reason: why there is none, with the direction's name.
+        reason: why there is none, with the direction along which it is not positive.
     """
 
     covariance: Tensor | None
-    reason: str | None
+    reason: Fact | None
 
 
 def observed_covariance(
@@ -46,7 +47,7 @@ def observed_covariance(
     scale = loss.n if loss.objective.reduction == "mean" else 1.0
     if isinstance(loss.objective, SquaredError):
         if not variance > 0:
-            return ObservedCovariance(None, "the residuals are all 0, so that there is no likelihood to curve")
+            return ObservedCovariance(None, Fact(FactKind.RESIDUALS_ZERO))
         scale /= 2 * variance
     return covariance_of(scale * loss.hessian(theta), loss.names, held, "Hessian")
 
@@ -63,27 +64,29 @@ def covariance_of(information: Tensor, names: Sequence[str], held: Sequence[int]
     places = torch.tensor([k for k in range(len(names)) if k not in held], dtype=torch.long)
     covariance = torch.zeros_like(information)
     if not len(places):
-        return ObservedCovariance(None, "every parameter sits at its bound")
+        return ObservedCovariance(None, Fact(FactKind.ALL_AT_BOUND))
     inner = information[places.unsqueeze(1), places]
     if not bool(torch.isfinite(inner).all()):
-        return ObservedCovariance(None, f"the {word} is not finite at the estimate")
+        return ObservedCovariance(None, Fact(FactKind.HESSIAN_NOT_FINITE, numbers={"matrix": word}))
     scaled = ScaledCurvature.of(inner.numpy())
     values, vectors, size = scaled.values, scaled.vectors, scaled.size
     if not values[0] > THRESHOLDS.rank * abs(values[-1]):
-        along = direction([names[k] for k in places.tolist()], vectors[:, 0], size)
-        curves = "does not curve" if abs(values[0]) <= THRESHOLDS.rank * scaled.strongest else "curves downwards"
-        reason = (
-            f"the {word} is not positive definite at the estimate: along {along} the loss {curves}"
-            f" (eigenvalue {values[0]:.2g} of the scaled {word}, the largest is {values[-1]:.2g})"
-        )
-        return ObservedCovariance(None, reason)
+        moving, shares = direction([names[k] for k in places.tolist()], vectors[:, 0], size)
+        numbers: dict[str, Number] = {
+            "matrix": word,
+            "eigenvalue": float(values[0]),
+            "largest": float(values[-1]),
+            "flat": bool(abs(values[0]) <= THRESHOLDS.rank * scaled.strongest),
+            "shares": shares,
+        }
+        return ObservedCovariance(None, Fact(FactKind.NOT_POSITIVE_DEFINITE, moving, numbers))
     root = vectors / np.sqrt(values) / size[:, None]
     covariance[places.unsqueeze(1), places] = torch.from_numpy(root @ root.T)
     return ObservedCovariance(covariance, None)
 
 
-def direction(names: Sequence[str], scaled: Array, size: Array) -> str:
-    """What moves, and how much of each: ``+1 a −0.5 b``.
+def direction(names: Sequence[str], scaled: Array, size: Array) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """What moves along a direction, and how much of each, the largest being 1.
 
     Args:
         names: what the parameters are called.
@@ -92,7 +95,5 @@ def direction(names: Sequence[str], scaled: Array, size: Array) -> str:
     """
     shares = scaled / size
     involved = [k for k in range(len(names)) if abs(scaled[k]) > _INVOLVED * np.abs(scaled).max()]
-    if len(involved) == 1:
-        return names[involved[0]]
     largest = max((shares[k] for k in involved), key=abs)
-    return " ".join(f"{shares[k] / largest:+.3g} {names[k]}".replace("-", "−") for k in involved)
+    return tuple(names[k] for k in involved), tuple(float(shares[k] / largest) for k in involved)

@@ -9,10 +9,10 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from paramfit.inference.active_bound import parameters_at_bound, reasons_without_error, without_parameters
+from paramfit.facts import Fact, FactKind, Number, without_repetition
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty, weak_direction_in_words
+from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_errors, without_parameters
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
@@ -56,15 +56,15 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
     """
     objective = loss.objective
     if objective.penalised:
-        return Uncertainty(None, "a penalty is on, which biases the estimates", math.nan, "none")
+        return without_errors(Fact(FactKind.PENALISED))
     if isinstance(objective, SquaredError | RobustError):
         residual = loss.observations.target - loss.prediction(theta)
         rows = torch.cat([loss.jacobian(theta), residual.unsqueeze(1)], dim=1)
         if loss.observations.sigma is not None:
             rows = rows / loss.observations.sigma.unsqueeze(1)
         errors = rows[:, -1].detach()
-        seen = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
-        return least_squares_uncertainty(loss, theta, seen, absolute_sigma=absolute_sigma)
+        evidence = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
+        return least_squares_uncertainty(loss, theta, evidence, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
         terms = LikelihoodTerms(loss.model, objective)
         kink = terms.kink(loss.observations)
@@ -72,12 +72,11 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
             return likelihood_uncertainty(loss, theta, terms.information(loss.observations), kink)
         count = loss.n if objective.reduction == "mean" else 1
         return likelihood_uncertainty(loss, theta, loss.hessian(theta).numpy() * count)
-    reason = f"{type(objective).__name__} has no curvature to read an error from"
-    return Uncertainty(None, reason, math.nan, "none")
+    return without_errors(Fact(FactKind.NO_CURVATURE, numbers={"objective": type(objective).__name__}))
 
 
 def least_squares_uncertainty(
-    loss: LossFunction, theta: Tensor, seen: ResidualFactor, *, absolute_sigma: bool
+    loss: LossFunction, theta: Tensor, evidence: ResidualFactor, *, absolute_sigma: bool
 ) -> Uncertainty:
     r"""Covariance of least-squares estimates from the factor of their Jacobian.
 
@@ -96,31 +95,29 @@ def least_squares_uncertainty(
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
         Peter J. Huber: Robust Regression: Asymptotics, Conjectures and Monte Carlo (1973).
     """
-    n, p = seen.n, len(theta)
-    if not np.isfinite(seen.factor).all():
-        return Uncertainty(None, "the Jacobian is not finite at the estimate", math.nan, "none")
-    factor, known = seen.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
+    n, p = evidence.n, len(theta)
+    if not np.isfinite(evidence.factor).all():
+        return without_errors(Fact(FactKind.JACOBIAN_NOT_FINITE))
+    factor, sigma_is_known = evidence.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
     least = _least_lengths(loss, theta)
-    information = inverse_information(factor, least)
-    if n <= information.root.shape[1] and not known:
-        reason = f"{n} observations cannot tell the errors of {p} parameters"
-        return Uncertainty(None, reason, math.nan, "none")
-    scale = _scale(loss, seen, information, known=known)
+    information = inverse_information(factor, loss.names, least)
+    if n <= information.root.shape[1] and not sigma_is_known:
+        return without_errors(Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": n, "parameters": p}))
+    scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
     at_bound = parameters_at_bound(loss, theta, scale.spread * information.root)
     if at_bound:
-        information = without_parameters(factor, at_bound, least)
-        scale = _scale(loss, seen, information, known=known)
-    root, effect = scale.spread * information.root, "change the prediction"
-    undetermined = reasons_without_error(information, at_bound, loss.names, effect)
+        information = without_parameters(factor, loss.names, at_bound, least)
+        scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
+    root, undetermined = scale.spread * information.root, information.undetermined
     return Uncertainty(
         covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
-        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
+        reasons=without_repetition(list(undetermined.values())),
         quantile=scale.quantile,
-        method=scale.method + (BY_DELTA_METHOD if getattr(loss.model, "transforms", None) else ""),
+        method=scale.method,
         root=torch.from_numpy(root),
         undetermined=undetermined,
         at_bound=tuple(at_bound),
-        directions=tuple(weak_direction_in_words(weak, loss.names, effect) for weak in information.directions),
+        directions=information.directions,
         noise=scale.noise,
         spread=scale.spread,
     )
@@ -131,25 +128,28 @@ class _Scale(NamedTuple):
 
     spread: float
     quantile: float
-    method: str
+    method: Fact
     noise: float | None
 
 
-def _scale(loss: LossFunction, seen: ResidualFactor, information: InverseInformation, *, known: bool) -> _Scale:
+def _scale(
+    loss: LossFunction, evidence: ResidualFactor, information: InverseInformation, *, sigma_is_known: bool
+) -> _Scale:
     """The spread, by the degrees of freedom that the determined directions leave."""
     determined = information.root.shape[1]
-    freedom = seen.n - determined
-    student = f"Student's t with {freedom} degrees of freedom"
+    freedom = evidence.n - determined
+    bounded = bool(getattr(loss.model, "transforms", None))
+    numbers: dict[str, Number] = {"freedom": freedom, "bounded": bounded}
     if isinstance(loss.objective, RobustError):
-        assert seen.residual is not None
-        spread = _robust_spread(loss.objective, seen.residual, determined)
-        noise = None if known else math.nan  # outliers are no part of what a spread could be estimated from
-        return _Scale(spread, float(stdtrit(freedom, 0.975)), f"Huber's covariance of an M-estimate, {student}", noise)
-    if known:
-        return _Scale(1.0, float(ndtri(0.975)), "(J^T W J)^-1 with the known sigma, normal distribution", None)
-    spread = math.sqrt(seen.rss / freedom)
-    weights = "" if loss.observations.sigma is None else "W "
-    return _Scale(spread, float(stdtrit(freedom, 0.975)), f"s^2 (J^T {weights}J)^-1, {student}", spread)
+        assert evidence.residual is not None
+        spread = _robust_spread(loss.objective, evidence.residual, determined)
+        noise = None if sigma_is_known else math.nan  # outliers are no part of what a spread could be estimated from
+        return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.HUBER, numbers=numbers), noise)
+    if sigma_is_known:
+        return _Scale(1.0, float(ndtri(0.975)), Fact(FactKind.KNOWN_SIGMA, numbers={"bounded": bounded}), None)
+    spread = math.sqrt(evidence.rss / freedom)
+    numbers["weighted"] = loss.observations.sigma is not None
+    return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.STUDENT_T, numbers=numbers), spread)
 
 
 def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from paramfit.inference.active_bound import parameters_at_bound, reasons_without_error, without_parameters
+from paramfit.facts import Fact, FactKind, Number, without_repetition
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import BY_DELTA_METHOD, Uncertainty, weak_direction_in_words
+from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_parameters
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature, inverse_information
 
@@ -40,40 +41,42 @@ def likelihood_uncertainty(
         Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus
         Expected Fisher Information (1978).
     """
-    method = "inverse observed information, normal distribution"
     quantile = float(ndtri(0.975))
+    numbers: dict[str, Number] = {"bounded": bool(getattr(loss.model, "transforms", None))}
+    method = Fact(FactKind.OBSERVED_INFORMATION, numbers=numbers)
     if kink is not None:
-        method = f"inverse expected information, since the log-density has a kink in {kink}, normal distribution"
-    if getattr(loss.model, "transforms", None):
-        method += BY_DELTA_METHOD
+        method = Fact(FactKind.EXPECTED_INFORMATION, numbers={**numbers, "kink": kink})
     if information is None:
-        why = (
-            f"the log-density has a kink in {kink}, so that no curvature tells an error, and the expected information"
-            " is known of a DistributionModel without censored observations only"
-        )
-        return Uncertainty(None, why, quantile, "none", kink=kink)
+        why = Fact(FactKind.NO_INFORMATION_AT_KINK, numbers={"kink": kink})
+        return Uncertainty(None, (why,), quantile, Fact(FactKind.NO_METHOD), kink=kink)
     if not np.isfinite(information).all():
-        return Uncertainty(None, "the Hessian is not finite at the estimate", quantile, method, kink=kink)
+        why = Fact(FactKind.HESSIAN_NOT_FINITE, numbers={"matrix": "Hessian"})
+        return Uncertainty(None, (why,), quantile, method, kink=kink)
     bound = parameters_at_bound(loss, theta, _errors_alone(information))
     free = [k for k in range(len(theta)) if k not in bound]
     reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
     if reason is not None:
-        return Uncertainty(None, reason, quantile, method, at_bound=tuple(bound), directions=(reason,))
+        return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
     factor = _root_of(information)
-    inverse = without_parameters(factor, bound) if bound else inverse_information(factor)
-    effect = "bend the likelihood"
-    undetermined = reasons_without_error(inverse, bound, loss.names, effect)
+    least = np.zeros(len(theta))
+    inverse = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
+    undetermined = {k: _in_a_likelihood(why) for k, why in inverse.undetermined.items()}
     return Uncertainty(
-        covariance=None if len(undetermined) == len(theta) else torch.from_numpy(inverse.root @ inverse.root.T),
-        reason="; ".join(dict.fromkeys(undetermined.values())) or None,
+        covariance=None if len(inverse.undetermined) == len(theta) else torch.from_numpy(inverse.root @ inverse.root.T),
+        reasons=without_repetition(list(undetermined.values())),
         quantile=quantile,
         method=method,
         root=torch.from_numpy(inverse.root),
         undetermined=undetermined,
         at_bound=tuple(bound),
-        directions=tuple(weak_direction_in_words(weak, loss.names, effect) for weak in inverse.directions),
+        directions=tuple(map(_in_a_likelihood, inverse.directions)),
         kink=kink,
     )
+
+
+def _in_a_likelihood(fact: Fact) -> Fact:
+    """What is true of a curve's prediction, of a likelihood."""
+    return replace(fact, kind=FactKind.FLAT_LIKELIHOOD) if fact.kind is FactKind.IDLE else fact
 
 
 def _errors_alone(information: Array) -> Array:
@@ -88,7 +91,7 @@ def _root_of(information: Array) -> Array:
     return scaled.root(np.where(scaled.values > THRESHOLDS.hessian * scaled.strongest, scaled.values, 0.0))
 
 
-def _not_a_maximum(information: Array, names: Sequence[str]) -> str | None:
+def _not_a_maximum(information: Array, names: Sequence[str]) -> Fact | None:
     """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
     if not names:
         return None
@@ -96,7 +99,5 @@ def _not_a_maximum(information: Array, names: Sequence[str]) -> str | None:
     lowest, down = scaled.values[0], scaled.vectors[:, 0]
     if lowest >= -THRESHOLDS.hessian * scaled.strongest:
         return None
-    return (
-        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {lowest:.2g} of the scaled one):"
-        f" along {direction(names, down, scaled.size)} the likelihood does not fall, so that this is no maximum"
-    )
+    moving, shares = direction(names, down, scaled.size)
+    return Fact(FactKind.NOT_A_MAXIMUM, moving, {"eigenvalue": float(lowest), "shares": shares})

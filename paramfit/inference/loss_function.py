@@ -47,15 +47,15 @@ class LossFunction:
 
     def __init__(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
         with torch.no_grad():
-            there = observations.to(torch.empty((), dtype=torch.float64))
-        self._hold(copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval(), objective, there)
+            moved = observations.to(torch.empty((), dtype=torch.float64))
+        self._hold(copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval(), objective, moved)
 
     @classmethod
     def around(cls, model: nn.Module, objective: Objective, observations: Observations) -> "LossFunction":
         """The same without copies, of what is float64, on the CPU and in evaluation mode already."""
-        found = cls.__new__(cls)
-        found._hold(model, objective, observations)
-        return found
+        function = cls.__new__(cls)
+        function._hold(model, objective, observations)
+        return function
 
     def _hold(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
         self.model, self.objective, self.observations = model, objective, observations
@@ -89,12 +89,12 @@ class LossFunction:
 
     def slopes(self, theta: Tensor) -> Tensor:
         """Derivative of each parameter's value by its element of theta, ``(p,)``: 1 where there is no bound."""
-        found = torch.ones_like(theta)
+        slopes = torch.ones_like(theta)
         if isinstance(self.model, ParametricModel):
             for name in self.model.transforms:
                 place = self.names.index(name)
-                found[place] = self.model.specifications[name].slope(theta[place])
-        return found
+                slopes[place] = self.model.specifications[name].slope(theta[place])
+        return slopes
 
     def _parameters(self, theta: Tensor) -> dict[str, Tensor]:
         pieces = torch.split(theta, [parameter.numel() for parameter in self._trainable.values()])
@@ -108,8 +108,8 @@ class LossFunction:
         predicted = functional_call(self.model, self._parameters(theta), self.observations.inputs)
         if isinstance(predicted, Tensor) and predicted.ndim == 0:
             predicted = predicted.expand(self.observations.target.shape)  # a constant
-        found: Tensor = predicted
-        return found
+        prediction: Tensor = predicted
+        return prediction
 
     def __call__(self, theta: Tensor) -> Tensor:
         """The reduced loss with its penalty, ``()``."""
@@ -129,15 +129,15 @@ class LossFunction:
         """Second derivatives of the loss, ``(p, p)``, symmetric."""
         with torch.enable_grad():
             matrix = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
-        found: Tensor = matrix
-        return (found + found.T) / 2
+        symmetric: Tensor = matrix
+        return (symmetric + symmetric.T) / 2
 
     def hessian_product(self, theta: Tensor, direction: Tensor) -> Tensor:
         """The Hessian times a vector ``(p,)``, without the Hessian."""
         with torch.enable_grad():
             _, product = torch.autograd.functional.vhp(self, theta.detach(), direction)  # type: ignore[no-untyped-call]
-        found: Tensor = product
-        return found
+        curved: Tensor = product
+        return curved
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """Derivative of each prediction by each parameter, ``(n, p)``."""

@@ -1,16 +1,20 @@
-"""Errors of estimates, and what they rest on."""
+"""Errors of estimates, what they rest on, and the parameters at a bound, where they mean nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from torch import Tensor
 
-from paramfit.linalg.unit_free import WeakDirection
+from paramfit.facts import Fact, FactKind, Reason
+from paramfit.inference.loss_function import LossFunction
+from paramfit.linalg.lapack import Array, triangle
+from paramfit.linalg.unit_free import InverseInformation, inverse_information
+from paramfit.models import ParametricModel
+from paramfit.parameters import ParameterSpec
 
-__all__ = ["BY_DELTA_METHOD", "Uncertainty", "weak_direction_in_words"]
-
-BY_DELTA_METHOD = "; bounded parameters by the delta method"
-"""What a method adds where parameters are bounded, and theta holds their unconstrained numbers."""
+__all__ = ["Uncertainty", "parameters_at_bound", "without_errors", "without_parameters"]
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,13 @@ class Uncertainty:
     Attributes:
         covariance: ``(p, p)``, float64, of the elements of theta; None with a reason. Undetermined parameters have
             rows and columns of 0.
-        reason: why there is none.
+        reasons: why there is none, or why some parameters have none.
         quantile: half-width of a 95 % interval in standard errors.
         method: what covariance and quantile rest on.
         root: F with ``F F^T`` the covariance, where least squares gave it.
         undetermined: for each parameter without error, by its number, why.
         at_bound: numbers of the parameters that sit at a bound, which the other errors take as fixed.
-        directions: what the observations cannot tell apart, one sentence each.
+        directions: what the observations cannot tell apart.
         noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself, NaN
             where nothing is known of it.
         spread: the factor on ``(J^T J)^-1``'s root.
@@ -35,35 +39,58 @@ class Uncertainty:
     """
 
     covariance: Tensor | None
-    reason: str | None
+    reasons: tuple[Reason, ...]
     quantile: float
-    method: str
+    method: Fact
     root: Tensor | None = None
-    undetermined: dict[int, str] = field(default_factory=dict)
+    undetermined: dict[int, Fact] = field(default_factory=dict)
     at_bound: tuple[int, ...] = ()
-    directions: tuple[str, ...] = ()
+    directions: tuple[Fact, ...] = ()
     noise: float | None = None
     spread: float = 1.0
     kink: str | None = None
 
 
-def weak_direction_in_words(
-    direction: WeakDirection, names: Sequence[str], effect: str = "change the prediction"
-) -> str:
-    """One clause that names what the observations do not determine.
+def without_errors(*reasons: Reason) -> Uncertainty:
+    """No covariance, and why."""
+    return Uncertainty(None, reasons, math.nan, Fact(FactKind.NO_METHOD))
 
-    Args:
-        direction: by the numbers of its parameters.
-        names: what all parameters are called.
-        effect: what a parameter does not do that changes nothing by itself.
-    """
-    involved = [names[k] for k in direction.places]
-    if len(involved) == 1:
-        return f"{involved[0]} does not {effect} at the estimate"
-    if len(involved) == 2:
-        sign = "−" if direction.shares[0] * direction.shares[1] < 0 else ""
-        return f"{involved[0]} and {involved[1]} cannot be told apart: correlation {sign}1.00000"
-    largest = max(map(abs, direction.shares))
-    moves = " ".join(f"{share / largest:+.3g} {name}" for name, share in zip(involved, direction.shares, strict=True))
-    listed = f"{', '.join(involved[:-1])} and {involved[-1]}"
-    return f"{listed} cannot be told apart: moving them together by {moves} changes no prediction"
+
+_FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
+_NEAR = 1e-3  # of the way from the start to the bound: farther off a parameter has lost its influence, not its room
+
+
+def without_parameters(
+    factor: Array, names: Sequence[str], at_bound: Sequence[int], least: Array
+) -> InverseInformation:
+    """The inverse with the parameters at their bounds taken as fixed."""
+    free = [k for k in range(len(names)) if k not in at_bound]
+    undetermined = {k: Fact(FactKind.SITS_AT_BOUND, (names[k],)) for k in at_bound}
+    if not free:
+        return InverseInformation(np.zeros((len(names), 0)), undetermined, ())
+    rest = inverse_information(triangle(factor[:, free]), [names[k] for k in free], least[free])
+    root = np.zeros((len(names), rest.root.shape[1]))
+    root[free] = rest.root
+    return InverseInformation(
+        root, {free[k]: reason for k, reason in rest.undetermined.items()} | undetermined, rest.directions
+    )
+
+
+def parameters_at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[int]:
+    """The numbers of the parameters that have run into a bound."""
+    if not isinstance(loss.model, ParametricModel) or not loss.model.transforms:
+        return []
+    bounded = {k: loss.model.specifications[name] for k, name in enumerate(loss.names) if name in loss.model.transforms}
+    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).abs().tolist()
+    errors = np.sqrt(np.square(root).sum(axis=1))
+    return [
+        k
+        for k, spec in bounded.items()
+        if not slopes[k] > 0 or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], spec))
+    ]
+
+
+def _is_near_a_bound(value: float, spec: ParameterSpec) -> bool:
+    bounds = [bound for bound in (spec.lower, spec.upper) if bound is not None]
+    ways = {bound: 1.0 if spec.start is None else abs(spec.start - bound) for bound in bounds}
+    return any(abs(value - bound) <= _NEAR * way for bound, way in ways.items())

@@ -4,11 +4,13 @@ Columns are brought to equal length, curvatures to a diagonal of one, before any
 decides is then directions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paramfit.facts import Fact, FactKind
 from paramfit.linalg.lapack import Array, lengths, singular_decomposition, solve_upper, triangle
 
 __all__ = [
@@ -17,7 +19,6 @@ __all__ = [
     "ScaledColumns",
     "ScaledCurvature",
     "Thresholds",
-    "WeakDirection",
     "column_lengths",
     "inverse_information",
 ]
@@ -164,34 +165,21 @@ class ScaledCurvature:
 
 
 @dataclass(frozen=True)
-class WeakDirection:
-    """What moves together without changing anything.
-
-    Attributes:
-        places: numbers of the parameters that have a share in it.
-        shares: how far each of them moves, in its own unit.
-    """
-
-    places: tuple[int, ...]
-    shares: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class InverseInformation:
     r"""``(R^T R)^-1`` where it exists.
 
     Attributes:
         root: F ``(p, r)`` with ``F F^T`` the inverse; rows of undetermined parameters are 0.
-        undetermined: for each parameter that has no error, by its number, the first direction it has a share in.
-        directions: what cannot be told apart, or changes nothing by itself.
+        undetermined: for each parameter that has no error, why; by its number.
+        directions: what cannot be told apart.
     """
 
     root: Array
-    undetermined: dict[int, WeakDirection]
-    directions: tuple[WeakDirection, ...]
+    undetermined: dict[int, Fact]
+    directions: tuple[Fact, ...]
 
 
-def inverse_information(factor: Array, least: Array | float = 0.0) -> InverseInformation:
+def inverse_information(factor: Array, names: Sequence[str], least: Array | float = 0.0) -> InverseInformation:
     r"""Invert :math:`R^T R`, by directions where it is singular.
 
     The columns are first brought to equal length: the rank is then a matter of directions, not of units. A parameter
@@ -199,35 +187,47 @@ def inverse_information(factor: Array, least: Array | float = 0.0) -> InverseInf
 
     Args:
         factor: triangular factor R of the Jacobian, ``(p, p)``.
+        names: what the parameters are called.
         least: length up to which a column is nothing but rounding, ``(p,)`` or one for all.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), section 3.
     """
-    p = factor.shape[1]
+    p = len(names)
     sizes = lengths(factor)
-    moving = np.flatnonzero(sizes > least)
-    directions = [WeakDirection((k,), (1.0,)) for k in range(p) if k not in moving]
-    root = np.zeros((p, 0))
-    if len(moving):
-        scaled = ScaledColumns.of(factor[:, moving], sizes[moving])
-        weak = ~scaled.strong()
-        directions += [_weak_direction(vector, scaled.size, moving) for vector in scaled.directions[weak]]
-        if weak.any():
-            inverse = scaled.directions[~weak].T / scaled.singular[~weak]
-        else:
-            upper = factor[:, moving] / scaled.size
-            inverse = solve_upper(upper if len(moving) == p else triangle(upper), np.eye(len(moving)))
-        root = np.zeros((p, inverse.shape[1]))
-        root[moving] = inverse / scaled.size[:, None]
-    undetermined: dict[int, WeakDirection] = {}
-    for direction in directions:
-        undetermined |= {k: direction for k in direction.places if k not in undetermined}
+    moves = sizes > least
+    moving = np.flatnonzero(moves)
+    if len(moving) == 0:
+        still = {k: _idle(names[k]) for k in range(p)}
+        return InverseInformation(np.zeros((p, 0)), still, tuple(still.values()))
+    undetermined = {k: _idle(names[k]) for k in range(p) if not moves[k]}
+    directions = list(undetermined.values())
+    size = sizes[moving]
+    scaled = factor[:, moving] / size
+    _, singular, vectors = singular_decomposition(scaled)
+    weak = singular <= THRESHOLDS.rank * singular[0]
+    if weak.any():
+        for vector in vectors[weak]:
+            involved = np.flatnonzero(np.abs(vector) > THRESHOLDS.share * np.abs(vector).max())
+            weakest = _direction([names[moving[k]] for k in involved], (vector / size)[involved])
+            directions.append(weakest)
+            undetermined.update({int(moving[k]): weakest for k in involved if int(moving[k]) not in undetermined})
+        inverse = vectors[~weak].T / singular[~weak]
+    else:
+        upper = scaled if len(moving) == p else triangle(scaled)
+        inverse = solve_upper(upper, np.eye(len(moving)))
+    root = np.zeros((p, inverse.shape[1]))
+    root[moving] = inverse / size[:, None]
     root[list(undetermined)] = 0.0
     return InverseInformation(root, undetermined, tuple(directions))
 
 
-def _weak_direction(vector: Array, size: Array, numbers: NDArray[np.intp]) -> WeakDirection:
-    """By the parameters that have a part in it."""
-    involved = np.flatnonzero(np.abs(vector) > THRESHOLDS.share * np.abs(vector).max())
-    return WeakDirection(tuple(numbers[involved].tolist()), tuple((vector / size)[involved].tolist()))
+def _idle(name: str) -> Fact:
+    return Fact(FactKind.IDLE, (name,))
+
+
+def _direction(names: Sequence[str], shares: Array) -> Fact:
+    """What moves together without a change of any prediction, and by how much of each, the largest being 1."""
+    if len(names) == 1:
+        return _idle(names[0])
+    return Fact(FactKind.INSEPARABLE, tuple(names), {"shares": tuple((shares / np.abs(shares).max()).tolist())})

@@ -40,8 +40,8 @@ class ArgumentFormula:
 
     def value(self, inputs: Sequence[Tensor], natural: Mapping[str, Tensor]) -> Tensor:
         """The argument, ``(n,)``, or ``()`` where no input is in the formula."""
-        (found,) = self._compiled.value(*inputs, *(natural[name] for name in self.coefficients))
-        return found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
+        (value,) = self._compiled.value(*inputs, *(natural[name] for name in self.coefficients))
+        return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
     def jacobian(self, inputs: Sequence[Tensor], natural: Mapping[str, Tensor]) -> dict[str, Tensor | float]:
         """Its derivative by each coefficient."""
@@ -57,19 +57,19 @@ def formula_variables(
     Raises:
         InputError: if several could be meant, or a given one is in no formula.
     """
-    found: list[str] = []
+    names: list[str] = []
     for text in formulas.values():
-        found += [name for name in _names(text) if name not in coefficients and name not in found]
+        names += [name for name in _names(text) if name not in coefficients and name not in names]
     if given is None:
-        if len(found) > 1:
+        if len(names) > 1:
             msg = (
-                f"variables: the formulas have the names {', '.join(found)} that are no coefficients; give those that"
+                f"variables: the formulas have the names {', '.join(names)} that are no coefficients; give those that"
                 " are inputs, in the order of the input columns"
             )
             raise InputError(msg)
-        return found
+        return names
     for name in given:
-        if isinstance(name, str) and name not in found:
+        if isinstance(name, str) and name not in names:
             msg = f"variables: no formula depends on {name}; leave it out of the variables (and the inputs)"
             raise InputError(msg)
     return given
@@ -82,6 +82,6 @@ def _names(text: str) -> list[str]:
     except SyntaxError:
         return []
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
-    names = dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    names = dict.fromkeys(node.id for node in sorted(nodes, key=lambda node: node.col_offset))
     return [name for name in names if name not in FUNCTIONS and name not in _CONSTANTS]

@@ -179,8 +179,8 @@ def unconstrained_values(model: nn.Module, name: str, values: Tensor) -> Tensor:
     transform = getattr(model, "transforms", {}).get(name)
     if transform is None:
         return values
-    found: Tensor = transform.inv(values)
-    return found
+    unconstrained: Tensor = transform.inv(values)
+    return unconstrained
 
 
 def specification_of(model: nn.Module, name: str) -> ParameterSpec:
@@ -219,7 +219,7 @@ def broadcast_parameters(names: Sequence[str], parameters: Sequence[Tensor], tra
         return list(parameters)
     for (name, one), (other, another) in combinations(zip(names, parameters, strict=True), 2):
         common = zip(reversed(one.shape), reversed(another.shape), strict=False)  # the longer shape leads
-        if any(1 != here != there != 1 for here, there in common):
+        if any(1 != m != n != 1 for m, n in common):
             msg = (
                 f"shapes do not broadcast: {name} has {tuple(one.shape)} and {other} has {tuple(another.shape)};"
                 " sizes must be equal or 1, compared from the right"

@@ -147,8 +147,8 @@ class DistributionModel(ParametricModel):
         if self._formulas:
             msg = f"parameters.{self._startless[0]}.start: beside a formula it needs one; the moments are not its own"
             raise InputError(msg)
-        known = {name: self.natural(name).item() for name in self._plain if name not in self._startless}
-        starts = moment_start(self.kind, self._startless, target.detach().to(torch.float64), known)
+        given = {name: self.natural(name).item() for name in self._plain if name not in self._startless}
+        starts = moment_start(self.kind, self._startless, target.detach().to(torch.float64), given)
         for name in self._startless:
             spec = self.specifications[name]
             start = _within(starts[name], spec)
@@ -173,9 +173,9 @@ class DistributionModel(ParametricModel):
         values: dict[str, Any] = {**self._parameters, **parameters}
         names = tuple(self.specifications)
         natural = [self.transforms[name](values[name]) if name in self.transforms else values[name] for name in names]
-        there = dict(zip(names, broadcast_parameters(names, natural, 1), strict=True))
+        values = dict(zip(names, broadcast_parameters(names, natural, 1), strict=True))
         return {
-            name: self._formulas[name].value(inputs, there) if name in self._formulas else there[name]
+            name: self._formulas[name].value(inputs, values) if name in self._formulas else values[name]
             for name in self.names
         }
 
@@ -192,19 +192,19 @@ class DistributionModel(ParametricModel):
     def argument_jacobian(self, *inputs: Tensor) -> dict[str, dict[str, Tensor | float]]:
         """Derivative of each argument by each trainable ``nn.Parameter`` it depends on."""
         slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
-        found: dict[str, dict[str, Tensor | float]] = {}
+        jacobian: dict[str, dict[str, Tensor | float]] = {}
         for name in self.names:
             if name in self._formulas:
                 natural = {other: self.natural(other) for other in self.specifications}
                 columns = self._formulas[name].jacobian(inputs, natural)
-                found[name] = {
+                jacobian[name] = {
                     other: column * slopes[other] if other in slopes else column
                     for other, column in columns.items()
                     if not self.specifications[other].fixed
                 }
             else:
-                found[name] = {} if self.specifications[name].fixed else {name: slopes.get(name, 1.0)}
-        return found
+                jacobian[name] = {} if self.specifications[name].fixed else {name: slopes.get(name, 1.0)}
+        return jacobian
 
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """Not defined: a distribution has several arguments, see ``argument_jacobian``.
@@ -229,11 +229,11 @@ def free_arguments(model: nn.Module) -> tuple[str, ...]:
 
 
 def _kind(given: str | type[Distribution]) -> type[Distribution]:
-    found = imported("distribution", given, "torch.distributions.Gamma") if isinstance(given, str) else given
-    if not (isinstance(found, type) and issubclass(found, Distribution)):
+    kind = imported("distribution", given, "torch.distributions.Gamma") if isinstance(given, str) else given
+    if not (isinstance(kind, type) and issubclass(kind, Distribution)):
         msg = f"distribution: {given} is no class of torch.distributions.Distribution"
         raise InputError(msg)
-    return found
+    return kind
 
 
 def _is_formula(value: Any) -> bool:
@@ -248,14 +248,14 @@ def _is_formula(value: Any) -> bool:
 
 def _check_arguments(kind: type[Distribution], given: tuple[str, ...]) -> None:
     """Refuse arguments that the distribution does not have, or lacks."""
-    known = inspect.signature(kind).parameters
-    takes = [name for name in known if name != "validate_args"]
+    parameters = inspect.signature(kind).parameters
+    takes = [name for name in parameters if name != "validate_args"]
     for name in given:
         if name not in takes:
             msg = f"parameters.{name}: {kind.__name__} has no such argument; it takes {', '.join(takes)}"
             raise InputError(msg)
     for name in takes:
-        if known[name].default is inspect.Parameter.empty and name not in given:
+        if parameters[name].default is inspect.Parameter.empty and name not in given:
             msg = f"parameters: {kind.__name__} needs {name}; give its start, a fixed value or a formula"
             raise InputError(msg)
     if {"probs", "logits"} <= set(takes) and len({"probs", "logits"} & set(given)) != 1:

@@ -81,30 +81,30 @@ class FormulaModel(ParametricModel):
         return twin
 
     def _check_used(self) -> None:
-        there = self._compiled.names
+        names = self._compiled.names
         for name in self.variables:
-            if name not in there:
+            if name not in names:
                 msg = (
                     f"variables: the formula does not depend on {name}; leave it out of the variables (and the inputs)"
                 )
                 raise InputError(msg)
         for name in self.names:
-            if name not in there:
+            if name not in names:
                 msg = f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
                 raise InputError(msg)
 
     def _find_linear(self) -> tuple[str, ...]:
         free = [name for name, spec in self.specifications.items() if not (spec.fixed or spec.bounded)]
         startless = [name for name in free if self.specifications[name].start is None]
-        found = self._compiled.linear(free, startless)
+        linear = self._compiled.linear(free, startless)
         for name in startless:
-            if name not in found:
+            if name not in linear:
                 together = self._compiled.linear([name], [name])
-                rivals = " and ".join(other for other in found if other in startless)
+                rivals = " and ".join(other for other in linear if other in startless)
                 why = f"it multiplies {rivals}, which has none either" if together else "it is not linear in it"
                 msg = f"parameters.{name}.start: the formula needs one, since {why}"
                 raise InputError(msg)
-        return found
+        return linear
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The formula at the inputs."""

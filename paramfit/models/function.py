@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.import_path import imported
 from paramfit.models.tracing import check_followed
 from paramfit.precision import dtype_named
+from paramfit.wording import nearest_names
 
 __all__ = ["FunctionModel"]
 
@@ -58,7 +58,7 @@ class FunctionModel(ParametricModel):
         dtype: str = "float64",
     ) -> None:
         super().__init__()
-        self.function = _found(function) if isinstance(function, str) else function
+        self.function = _function_at(function) if isinstance(function, str) else function
         self.function_name = function if isinstance(function, str) else getattr(function, "__name__", repr(function))
         arguments = _arguments(self.function, self.function_name)
         given = dict(zip(as_names("parameters", parameters or {}), (parameters or {}).values(), strict=True))
@@ -77,8 +77,7 @@ class FunctionModel(ParametricModel):
         for place, names in (("variables", self.variables), ("parameters", self.names)):
             for name in names:
                 if name not in arguments:
-                    near = get_close_matches(name, arguments, n=1)
-                    hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(arguments)}"
+                    hint = nearest_names(name, arguments, f"it takes {', '.join(arguments)}", most=1)
                     msg = f"{place}: {self.function_name} has no argument {name}; {hint}"
                     raise InputError(msg)
         for name in needed:
@@ -128,21 +127,21 @@ class FunctionModel(ParametricModel):
             starts = {name: self.specifications[name].start for name in self.names}
             check_followed(self.function, self.function_name, named, starts)
             self._is_followed = True
-        found = self.function(**named, **dict(zip(self.names, values, strict=True)))
-        if not isinstance(found, Tensor):
-            msg = f"function: {self.function_name} returned {type(found).__name__}, not a tensor"
+        prediction = self.function(**named, **dict(zip(self.names, values, strict=True)))
+        if not isinstance(prediction, Tensor):
+            msg = f"function: {self.function_name} returned {type(prediction).__name__}, not a tensor"
             raise InputError(msg)
-        return found
+        return prediction
 
 
-def _found(path: str) -> Callable[..., Any]:
+def _function_at(path: str) -> Callable[..., Any]:
     """The function at an import path."""
-    found = imported("function", path, "decay.curve, for a function curve in decay.py")
-    if not callable(found):
-        msg = f"function: {path} is of type {type(found).__name__}, which cannot be called"
+    function: Any = imported("function", path, "decay.curve, for a function curve in decay.py")
+    if not callable(function):
+        msg = f"function: {path} is of type {type(function).__name__}, which cannot be called"
         raise InputError(msg)
-    function: Callable[..., Any] = found
-    return function
+    named: Callable[..., Any] = function
+    return named
 
 
 def _arguments(function: Callable[..., Any], called: str) -> dict[str, bool]:

@@ -1,10 +1,10 @@
 """From ``module.name`` to what is there."""
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 from paramfit.errors import InputError
+from paramfit.wording import nearest_names
 
 __all__ = ["imported"]
 
@@ -31,8 +31,8 @@ def imported(place: str, path: str, example: str) -> Any:
         msg = f"{place}: the module {module_name} cannot be imported ({cause})"
         raise InputError(msg) from failure
     if not hasattr(module, name):
-        near = get_close_matches(name, [key for key, value in vars(module).items() if callable(value)], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        msg = f"{place}: {module_name} has no {name!r}{hint}"
+        callables = [key for key, value in vars(module).items() if callable(value)]
+        hint = nearest_names(name, callables, f"a path looks like {example}", most=1)
+        msg = f"{place}: {module_name} has no {name!r}; {hint}"
         raise InputError(msg)
     return getattr(module, name)

@@ -24,6 +24,9 @@ class Objective(ABC):
     where *reduce* is the mean or the sum over the observations. A mean is always a sum divided once by the count, so
     that unequal batches can be added up exactly: ``finish(total over all batches, count over all batches)``.
 
+    A subclass defines ``per_observation``; ``derivative`` in closed form is needed by the analytic gradient rule alone,
+    and saves it autograd.
+
     Args:
         reduction: ``mean`` or ``sum``.
         l1: weight of the sum of absolute parameters, 0 or more.
@@ -34,7 +37,9 @@ class Objective(ABC):
         InputError: for another reduction or a penalty below 0.
     """
 
-    def __init__(self, reduction: str, l1: float, l2: float, summation: Summation | None = None) -> None:
+    def __init__(
+        self, reduction: str = "mean", l1: float = 0.0, l2: float = 0.0, summation: Summation | None = None
+    ) -> None:
         if reduction not in {"mean", "sum"}:
             msg = f"reduction: expected mean or sum, but got {reduction!r}"
             raise InputError(msg)
@@ -64,9 +69,12 @@ class Objective(ABC):
                 objective has no use for known errors.
         """
 
-    @abstractmethod
     def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Derivative ``(n,)`` of each observation's loss by its prediction (or by the distribution's location)."""
+        with torch.enable_grad():
+            free = prediction.detach().requires_grad_()
+            slope: Tensor = torch.autograd.grad(self.per_observation(free, target, sigma).sum(), free)[0]
+        return slope
 
     def contract(self, derivative: Tensor, columns: Mapping[str, Tensor | float]) -> dict[str, Tensor]:
         """Derivative of the reduced loss by each parameter: the chain rule's last step.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Laplace
+from torch.distributions import Distribution
 from torch.func import functional_call
 
 from paramfit.distributions import (
@@ -240,7 +240,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
 
 def _curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:
     """Of the log-density, or of the parabola that stands for it at a kink."""
-    if isinstance(distribution, Laplace) and kinked_argument(distribution, names):
+    if kinked_argument(distribution, names):
         return majorised_curvature(distribution, target, names)
     return curvature(distribution, target, names)
 

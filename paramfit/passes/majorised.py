@@ -1,7 +1,7 @@
 """The negative log-likelihood as solvers see it."""
 
 from torch import Tensor
-from torch.distributions import Distribution, Laplace
+from torch.distributions import Distribution
 
 from paramfit.distributions import kinked_argument, majorised_log_prob
 from paramfit.objectives.negative_log_likelihood import NegativeLogLikelihood
@@ -20,6 +20,6 @@ class MajorisedLikelihood(NegativeLogLikelihood):
         super().__init__(objective.reduction, objective.l1, objective.l2)
 
     def _log_prob(self, distribution: Distribution, target: Tensor) -> Tensor:
-        if isinstance(distribution, Laplace) and kinked_argument(distribution, ("loc",)):
+        if kinked_argument(distribution, tuple(distribution.arg_constraints)):
             return majorised_log_prob(distribution, target)
         return super()._log_prob(distribution, target)

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from paramfit.data.described import DescribedData
 from paramfit.distributions.center import mean_of, median_of
-from paramfit.distributions.ends import support_of
+from paramfit.distributions.support import support_of
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective
@@ -19,7 +19,7 @@ from paramfit.observations import Observations
 from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, scatter_figure
 from paramfit.plotting.least_squares_figures import bands_on, curve_figures, without_prediction_band
 from paramfit.plotting.likelihood_figures import distribution_figures, ladder_figures
-from paramfit.results.record import FitResult
+from paramfit.results.record import Record
 
 __all__ = ["Descent", "fit_figures"]
 
@@ -44,7 +44,7 @@ def fit_figures(
     objective: Objective,
     data: DescribedData,
     descent: Descent,
-    result: FitResult | None = None,
+    result: Record | None = None,
     ladder: Ladder | None = None,
     pairs: Sequence[PairProfile] = (),
 ) -> dict[str, Figure]:
@@ -89,7 +89,7 @@ def fit_figures(
 
 
 def _over_the_input(
-    model: nn.Module, data: DescribedData, result: FitResult | None, title: str, *, diverged: bool
+    model: nn.Module, data: DescribedData, result: Record | None, title: str, *, diverged: bool
 ) -> dict[str, Figure]:
     """The observations over the only input, and the fitted curve with its bands."""
     raw = data.raw

@@ -69,8 +69,8 @@ def contour_figure(
             axes.remove()
             continue
         ellipses |= _draw(axes, pair, _inner(names, covariance, pair.names))
-        lowest = not any(there[0] > row and there[1] == column for there in places)
-        leftmost = not any(there[0] == row and there[1] < column for there in places)
+        lowest = not any(other[0] > row and other[1] == column for other in places)
+        leftmost = not any(other[0] == row and other[1] < column for other in places)
         axes.tick_params(labelbottom=lowest, labelleft=leftmost)
         if lowest:
             axes.set_xlabel(labels.get(pair.names[0], pair.names[0]), parse_math=False)
@@ -131,7 +131,7 @@ def _trace(
     along: NDArray[np.float64], across: NDArray[np.float64], deviance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """For each value along, the value across where the deviance is lowest, ``(m, 2)``, by a parabola through three."""
-    found = []
+    minima = []
     for value, row in zip(along, deviance, strict=True):
         if not np.isfinite(row).any():
             continue
@@ -139,8 +139,8 @@ def _trace(
         if not 0 < k < len(row) - 1 or not np.isfinite(row[k - 1 : k + 2]).all():
             continue  # the lowest place lies beyond the grid
         bend, slope, _ = np.polyfit(across[k - 1 : k + 2] - across[k], row[k - 1 : k + 2], 2)
-        found.append((value, across[k] - slope / (2 * bend) if bend > 0 else across[k]))
-    return np.asarray(found, dtype=np.float64).reshape(-1, 2)
+        minima.append((value, across[k] - slope / (2 * bend) if bend > 0 else across[k]))
+    return np.asarray(minima, dtype=np.float64).reshape(-1, 2)
 
 
 def _inner(names: Sequence[str], covariance: Tensor | None, pair: tuple[str, str]) -> Tensor | None:

@@ -13,8 +13,8 @@ from scipy.stats import gaussian_kde
 from torch import Tensor
 from torch.distributions import Distribution
 
-from paramfit.distributions.ends import density_at, support_of
-from paramfit.plotting.cdf import unrolled
+from paramfit.distributions import density_at, support_of
+from paramfit.distributions.cdf import unrolled
 from paramfit.plotting.image import new_figure
 
 __all__ = ["density_figure", "histogram_figure"]

@@ -12,7 +12,7 @@ from paramfit.data.described import DescribedData
 from paramfit.inference.bands import Bands, FittedCurve, FittedMean
 from paramfit.plotting import correlation_figure, observed_figure, residuals_figure
 from paramfit.plotting.residuals import residuals_by_input_figure
-from paramfit.results.record import FitResult
+from paramfit.results.record import Record
 
 __all__ = ["bands_on", "curve_figures", "without_prediction_band"]
 
@@ -26,7 +26,7 @@ class _Residuals(NamedTuple):
     label: str
 
 
-def curve_figures(result: FitResult, data: DescribedData) -> dict[str, Figure]:
+def curve_figures(result: Record, data: DescribedData) -> dict[str, Figure]:
     """Residuals, correlations, and (for several inputs) residuals by input, and observed against fitted.
 
     Args:
@@ -51,9 +51,9 @@ def curve_figures(result: FitResult, data: DescribedData) -> dict[str, Figure]:
             raw.inputs, residuals.values, columns.inputs, residuals.label, held_out
         )
         figures["observed"] = observed_figure(fitted, raw.target.double(), columns.target, held_out)
-    if result.correlation is not None and len(result.correlation["parameters"]) > 1:
-        matrix = torch.tensor(result.correlation["matrix"], dtype=torch.float64)
-        figures["correlation"] = correlation_figure(result.correlation["parameters"], matrix)
+    if result.correlation is not None and len(result.correlation.parameters) > 1:
+        matrix = torch.tensor(result.correlation.matrix, dtype=torch.float64)
+        figures["correlation"] = correlation_figure(result.correlation.parameters, matrix)
     return figures
 
 

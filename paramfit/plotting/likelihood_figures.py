@@ -19,12 +19,12 @@ from paramfit.plotting import (
     quantile_residual_figure,
     quantile_residuals,
 )
-from paramfit.results.record import FitResult
+from paramfit.results.record import Record
 
 __all__ = ["distribution_figures", "ladder_figures"]
 
 
-def distribution_figures(model: nn.Module, result: FitResult, data: DescribedData, title: str) -> dict[str, Figure]:
+def distribution_figures(model: nn.Module, result: Record, data: DescribedData, title: str) -> dict[str, Figure]:
     """Histogram and quantiles of a sample; of a regression the quantiles of its residuals; and the correlations.
 
     Args:
@@ -48,13 +48,13 @@ def distribution_figures(model: nn.Module, result: FitResult, data: DescribedDat
     elif raw.censoring is None:  # a bound has no place in a histogram or among quantiles
         figures["histogram"] = histogram_figure(target, fitted, data.labels, title)
         figures["quantiles"] = quantile_figure(target, fitted, data.columns.target, title, held_out)
-    if result.correlation is not None and len(result.correlation["parameters"]) > 1:
-        matrix = torch.tensor(result.correlation["matrix"], dtype=torch.float64)
-        figures["correlation"] = correlation_figure(result.correlation["parameters"], matrix)
+    if result.correlation is not None and len(result.correlation.parameters) > 1:
+        matrix = torch.tensor(result.correlation.matrix, dtype=torch.float64)
+        figures["correlation"] = correlation_figure(result.correlation.parameters, matrix)
     return figures
 
 
-def ladder_figures(ladder: Ladder, pairs: Sequence[PairProfile], result: FitResult, title: str) -> dict[str, Figure]:
+def ladder_figures(ladder: Ladder, pairs: Sequence[PairProfile], result: Record, title: str) -> dict[str, Figure]:
     """Profiles beside their parabolas, and contours of pairs.
 
     Args:
@@ -74,6 +74,6 @@ def ladder_figures(ladder: Ladder, pairs: Sequence[PairProfile], result: FitResu
         else:
             figures["profile"] = profile_figure(profiles, errors, title, units)
     if pairs and result.covariance is not None:
-        matrix = torch.tensor(result.covariance["matrix"], dtype=torch.float64)
-        figures["contours"] = contour_figure(pairs, result.covariance["parameters"], matrix, title, units)
+        matrix = torch.tensor(result.covariance.matrix, dtype=torch.float64)
+        figures["contours"] = contour_figure(pairs, result.covariance.parameters, matrix, title, units)
     return figures

@@ -124,8 +124,8 @@ def _before_explosion(along: Tensor) -> int:
 
 def _first(marked: Tensor) -> int:
     """Index of the first True; the length where there is none."""
-    found = marked.nonzero().flatten()
-    return int(found[0]) if len(found) else len(marked)
+    indices = marked.nonzero().flatten()
+    return int(indices[0]) if len(indices) else len(marked)
 
 
 def _range(values: Tensor, spec: ParameterSpec, points: int = 121) -> Tensor:

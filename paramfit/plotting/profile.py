@@ -58,10 +58,10 @@ def profile_figure(
         if place >= len(shown):
             axes.remove()
             continue
-        found = shown[place]
-        _draw(axes, found, standard_errors.get(found.name))
-        unit = None if units is None else units.get(found.name)
-        axes.set_xlabel(found.name if unit is None else f"{found.name} ({unit})", parse_math=False)
+        profile = shown[place]
+        _draw(axes, profile, standard_errors.get(profile.name))
+        unit = None if units is None else units.get(profile.name)
+        axes.set_xlabel(profile.name if unit is None else f"{profile.name} ({unit})", parse_math=False)
     cut = "" if len(shown) == len(profiles) else f": the first {len(shown)} of {len(profiles)} parameters"
     figure.suptitle(f"{title}{cut}", fontsize="medium")
     figure.supylabel(quantity, fontsize="medium")
@@ -80,28 +80,32 @@ def profile_figure(
     return figure
 
 
-def _draw(axes: Axes, found: Profile, error: float | None) -> None:
+def _draw(axes: Axes, profile: Profile, error: float | None) -> None:
     """One parameter."""
-    threshold = found.limit**2
-    values, deviance = _curve(found)
+    threshold = profile.limit**2
+    values, deviance = _curve(profile)
     plain: _Ends = (None, None)
     if error is not None and 0 < error < math.inf:
-        plain = (found.estimate - found.limit * error, found.estimate + found.limit * error)
-    ends = (found.lower, found.upper)
-    low, high = _limits(values[deviance <= _HEADROOM * threshold], found.estimate, (*ends, *plain))
+        plain = (profile.estimate - profile.limit * error, profile.estimate + profile.limit * error)
+    ends = (profile.lower, profile.upper)
+    low, high = _limits(values[deviance <= _HEADROOM * threshold], profile.estimate, (*ends, *plain))
     axes.axhline(
-        threshold, color="0.4", linewidth=0.8, linestyle=":", label=f"{100 * found.level:.4g} %: {threshold:.3g}"
+        threshold, color="0.4", linewidth=0.8, linestyle=":", label=f"{100 * profile.level:.4g} %: {threshold:.3g}"
     )
     if error is not None and plain[0] is not None:
         grid = np.linspace(low, high, _POINTS)
         axes.plot(
-            grid, ((grid - found.estimate) / error) ** 2, "--", color="tab:orange", label="parabola of the plain error"
+            grid,
+            ((grid - profile.estimate) / error) ** 2,
+            "--",
+            color="tab:orange",
+            label="parabola of the plain error",
         )
         _draw_ends(axes, plain, threshold, "tab:orange", "s", "plain interval")
     axes.plot(values, deviance, color="tab:blue", label="profile", zorder=3)
     _draw_ends(axes, ends, threshold, "tab:blue", "o", "profile interval")
-    for end, side, place in ((found.lower, "lower", 0.04), (found.upper, "upper", 0.96)):
-        if not _there(end):
+    for end, side, place in ((profile.lower, "lower", 0.04), (profile.upper, "upper", 0.96)):
+        if not _is_drawn(end):
             axes.text(
                 place,
                 0.96,
@@ -112,15 +116,15 @@ def _draw(axes: Axes, found: Profile, error: float | None) -> None:
                 color="tab:blue",
                 fontsize=8,
             )
-    axes.plot([found.estimate], [0.0], "D", color="0.15", markersize=4, label="estimate", zorder=5, clip_on=False)
+    axes.plot([profile.estimate], [0.0], "D", color="0.15", markersize=4, label="estimate", zorder=5, clip_on=False)
     axes.set_xlim(low, high)
     axes.set_ylim(0.0, _HEADROOM * threshold)
     axes.locator_params(axis="x", nbins=4)
 
 
-def _curve(found: Profile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curve(profile: Profile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The profile between its few points: the signed root is nearly straight, and is interpolated before squaring."""
-    values, roots = np.asarray(found.values, dtype=np.float64), np.asarray(found.tau, dtype=np.float64)
+    values, roots = np.asarray(profile.values, dtype=np.float64), np.asarray(profile.tau, dtype=np.float64)
     kept = np.isfinite(values) & np.isfinite(roots)
     values, first = np.unique(values[kept], return_index=True)
     roots = roots[kept][first]
@@ -132,14 +136,14 @@ def _curve(found: Profile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _draw_ends(axes: Axes, ends: _Ends, height: float, color: str, marker: str, label: str) -> None:
     """Where an interval ends, with a stem down to the axis."""
-    there = [end for end in ends if end is not None and math.isfinite(end)]
-    axes.vlines(there, 0.0, height, color=color, linewidth=0.8, alpha=0.8)
-    if there:
-        heights = [height] * len(there)
-        axes.plot(there, heights, marker, color=color, markerfacecolor="white", markersize=5, label=label, zorder=4)
+    finite = [end for end in ends if end is not None and math.isfinite(end)]
+    axes.vlines(finite, 0.0, height, color=color, linewidth=0.8, alpha=0.8)
+    if finite:
+        heights = [height] * len(finite)
+        axes.plot(finite, heights, marker, color=color, markerfacecolor="white", markersize=5, label=label, zorder=4)
 
 
-def _there(end: float | None) -> bool:
+def _is_drawn(end: float | None) -> bool:
     return end is not None and math.isfinite(end)
 
 

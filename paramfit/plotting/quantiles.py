@@ -10,8 +10,8 @@ from scipy.special import betaincinv, ndtri
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from paramfit.distributions.ends import support_of
-from paramfit.plotting.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.distributions.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
+from paramfit.distributions.support import support_of
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.points import draw_dots, parts, shown_rows
 
@@ -119,8 +119,8 @@ def _figure(
     sample: Tensor, fitted: Distribution, held_out: Tensor | None, labels: tuple[str, str], title: str, line: str
 ) -> Figure:
     """Both panels, with one legend for both."""
-    find, band = (_discrete_points, _discrete_band) if support_of(fitted).discrete else (_points, _band)
-    found = {name: find(sample[rows], fitted) for name, rows in parts(len(sample), held_out).items()}
+    locate, band = (_discrete_points, _discrete_band) if support_of(fitted).discrete else (_points, _band)
+    panels = {name: locate(sample[rows], fitted) for name, rows in parts(len(sample), held_out).items()}
     figure = new_figure(9.0, 4.6)
     left, right = figure.subplots(1, 2)
     trained = sample if held_out is None or bool(held_out.all()) else sample[~held_out]
@@ -129,10 +129,10 @@ def _figure(
         axes.fill_between(
             x.numpy(), low.numpy(), high.numpy(), color="tab:orange", alpha=0.2, linewidth=0, label="95 % band"
         )
-    for name, points in found.items():
+    for name, points in panels.items():
         draw_dots(left, points.expected, points.observed, name, name)
         draw_dots(right, points.position, points.fitted_probability, name, name)
-    _draw_diagonal(left, torch.cat([torch.cat([points.expected, points.observed]) for points in found.values()]), line)
+    _draw_diagonal(left, torch.cat([torch.cat([points.expected, points.observed]) for points in panels.values()]), line)
     _draw_diagonal(right, torch.tensor([0.0, 1.0]), line)
     left.set_xlabel(labels[0], parse_math=False)
     left.set_ylabel(labels[1], parse_math=False)
@@ -198,7 +198,7 @@ def _ranks(n: int) -> Tensor:
 
 def _order_statistic(rank: Tensor, n: int, probability: float) -> Tensor:
     """Quantile of the rank-th smallest of n uniform numbers."""
-    found = torch.from_numpy(
+    quantile = torch.from_numpy(
         np.asarray(betaincinv(rank.double().numpy(), (n + 1 - rank).double().numpy(), probability))
     )
-    return found.clamp(_NEAREST_TO_ZERO, _NEAREST_TO_ONE)
+    return quantile.clamp(_NEAREST_TO_ZERO, _NEAREST_TO_ONE)

@@ -1,23 +1,23 @@
-"""The outcome of a fit, as data."""
+"""The outcome of a fit, as facts; words are made of it in the report."""
 
 import json
-import math
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, get_type_hints
 
 from paramfit.errors import InputError
-from paramfit.inference.bands import Bands, FittedCurve
+from paramfit.facts import FactKind, Reason, Status
+from paramfit.inference.bands import FittedCurve
+from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.results.fingerprint import Fingerprint
-from paramfit.results.new_rows import columns_of
-from paramfit.results.normalized_input import shifts_and_scales
-from paramfit.results.origin import Origin, describe_model, describe_objective
-from paramfit.shown.notebook import as_html
+from paramfit.results.json_form import to_plain, value_from
+from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Provenance
+from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
+from paramfit.results.verdict import Verdict
+from paramfit.shown.words import sentence, sentences
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["Estimate", "FitResult"]
+__all__ = ["Estimate", "NamedMatrix", "NormalizedInput", "Record"]
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,72 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class FitResult:
+class NormalizedInput:
+    """Shift and scale of ``z = (x - shift) * scale``: numbers for one input column, rows of them for several."""
+
+    shift: float | tuple[float, ...]
+    scale: float | tuple[float, ...]
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[float, float]]) -> "NormalizedInput":
+        """Of a shift and a scale for each input column."""
+        shifts, scales = zip(*pairs, strict=True)
+        return cls(shifts[0], scales[0]) if len(pairs) == 1 else cls(shifts, scales)
+
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """Shift and scale for each input column.
+
+        Example:
+            >>> NormalizedInput((1.0, 2.0), (0.5, 4.0)).pairs, NormalizedInput(1.0, 2.0).pairs
+            ([(1.0, 0.5), (2.0, 4.0)], [(1.0, 2.0)])
+        """
+        shift, scale = self.shift, self.scale
+        if isinstance(shift, tuple) and isinstance(scale, tuple):
+            return list(zip(shift, scale, strict=True))
+        return [] if isinstance(shift, tuple) or isinstance(scale, tuple) else [(shift, scale)]
+
+
+@dataclass(frozen=True)
+class NamedMatrix:
+    """A covariance or a correlation matrix with the names of its rows; also read as ``covariance["matrix"]``."""
+
+    parameters: tuple[str, ...]
+    matrix: tuple[tuple[float, ...], ...]
+
+    def __getitem__(self, key: str) -> Any:
+        """``parameters`` or ``matrix``, as lists."""
+        return to_plain(self)[key]
+
+
+class MadeOf(Protocol):
+    """What tells where a record comes from: an ``Origin`` in memory, or the ``Provenance`` that a file keeps."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """Data, model and objective in plain data."""
+
+    @property
+    def curve(self) -> FittedCurve | None:
+        """The fitted curve with its bands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
     """What a fit found, how it ended, and how far it can be trusted. Written as ``estimates.json``.
+
+    Two records are equal where all their facts are: numbers bit for bit, and what is not a number to what is not one.
+    The model and the data themselves are no part of it.
 
     Attributes:
         task: class of the task.
-        status: how it ended, a value of ``Status``.
-        reason: the message that goes with it.
+        status: how it ended.
+        stop_reason: the fact that goes with it; in words, ``reason``.
         updates: updates made.
         loss: final training and validation loss at the final parameters.
         n_observations: rows that trained and rows that validated.
         parameters: the estimates, on the normalised input where there is one.
+        method: what errors and intervals rest on; in words, ``uncertainty``.
         normalized_input: shift and scale of ``z = (x - shift) * scale``; None where the inputs were left alone.
         original_units: the estimates on the raw input; None where the model cannot undo the normalisation.
         distance_to_optimum_in_standard_errors: None with a reason in ``notes``.
@@ -72,117 +127,233 @@ class FitResult:
         updates_to_converge: how many more updates would reach the optimum; None with a reason in ``notes``.
         verdict: underfitting, overfitting or neither; None with a reason in ``notes``.
         verdict_updates: first and last update the verdict rests on.
-        uncertainty: what errors and intervals rest on.
-        covariance: of the estimates within their bounds: ``parameters``, their names, and ``matrix`` in that order.
+        reasons: for what is missing why it is, and the numbers behind the verdict; in words, ``notes``.
+        covariance: of the estimates within their bounds, without those that have no error.
         correlation: the same, as correlations.
-        least_squares: statistics of a least-squares fit (``LeastSquaresStatistics``), and ``sigma_is``.
-        likelihood: of a fit by maximum likelihood: ``log_likelihood``, ``n_parameters`` (estimated ones), ``aic``,
-            ``aicc`` (None for too few observations) and ``bic``; None for any other.
-        warnings: what to be careful about, each with a cure.
-        curve: the fitted curve with its bands; it is not part of ``estimates.json``.
-        ladder: the errors by other ways, side by side, where it was asked for (``Ladder.as_dict``).
-        origin: the model, the objective and the raw observations that trained; it is not part of ``estimates.json``
-            but gives its keys ``fingerprint``, ``model`` and ``objective``.
-        notes: reasons for what is missing, and numbers behind the verdict.
+        least_squares: statistics of a least-squares fit.
+        likelihood: statistics of a fit by maximum likelihood.
+        cautions: what to be careful about, each with a cure; in words, ``warnings``.
+        errors_by_way: the ladder, where it was asked for; ``ladder`` in the file.
+        made_of: data, model and objective; the file keeps them as ``fingerprint``, ``model``, ``objective`` and
+            ``bands``.
     """
 
     task: str
-    status: str
-    reason: str
+    status: Status
+    stop_reason: Reason = field(metadata={"words": "reason"})
     updates: int
-    loss: dict[str, float | None]
-    n_observations: dict[str, int]
-    parameters: dict[str, Estimate]
-    normalized_input: dict[str, Any] | None = None
-    original_units: dict[str, Estimate] | None = None
+    loss: Mapping[str, float | None]
+    n_observations: Mapping[str, int]
+    parameters: Mapping[str, Estimate]
+    method: Reason = field(metadata={"words": "uncertainty"})
+    normalized_input: NormalizedInput | None = None
+    original_units: Mapping[str, Estimate] | None = None
     distance_to_optimum_in_standard_errors: float | None = None
-    distances_per_parameter: dict[str, float] = field(default_factory=dict)
+    distances_per_parameter: Mapping[str, float] = field(default_factory=dict)
     learning_rate_limit: float | None = None
     condition_number: float | None = None
     updates_to_converge: int | None = None
-    verdict: str | None = None
+    verdict: Verdict | None = None
     verdict_updates: tuple[int, int] | None = None
-    uncertainty: str = ""
-    notes: dict[str, str] = field(default_factory=dict)
-    covariance: dict[str, Any] | None = None
-    correlation: dict[str, Any] | None = None
-    least_squares: dict[str, Any] | None = None
-    likelihood: dict[str, Any] | None = None
-    warnings: list[str] = field(default_factory=list)
-    curve: FittedCurve | None = field(default=None, repr=False, compare=False)
-    ladder: dict[str, Any] | None = None
-    origin: Origin | None = field(default=None, repr=False, compare=False)
+    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict, metadata={"words": "notes"})
+    covariance: NamedMatrix | None = None
+    correlation: NamedMatrix | None = None
+    least_squares: LeastSquaresStatistics | None = None
+    likelihood: LikelihoodStatistics | None = None
+    cautions: tuple[Reason, ...] = field(default=(), metadata={"words": "warnings"})
+    errors_by_way: Ladder | None = None
+    made_of: MadeOf | None = field(default=None, repr=False)
 
     @cached_property
+    def reason(self) -> str:
+        """Why it ended, in words."""
+        return sentence(self.stop_reason)
+
+    @cached_property
+    def notes(self) -> dict[str, str]:
+        """Why what is missing is missing, in words."""
+        return {key: sentences(why) for key, why in self.reasons.items()}
+
+    @cached_property
+    def uncertainty(self) -> str:
+        """What errors and intervals rest on, in words."""
+        return sentence(self.method)
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What to be careful about, in words."""
+        return list(map(sentence, self.cautions))
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether a solver made it, so that there is no descent to tell of."""
+        why = self.reasons.get("updates_to_converge", ())
+        return any(not isinstance(fact, str) and fact.kind is FactKind.SOLVED_NOT_DESCENDED for fact in why)
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """Data, model and objective in plain data."""
+        return None if self.made_of is None else self.made_of.provenance
+
+    @property
     def fingerprint(self) -> str | None:
         """Of the data that trained: equal for equal columns and rows (``Fingerprint``)."""
-        return None if self.origin is None else str(Fingerprint.of(self.origin.observations))
+        return None if self.provenance is None else str(self.provenance.fingerprint)
 
-    @cached_property
-    def model(self) -> dict[str, Any] | None:
-        """The model in plain data (``describe_model``)."""
-        return None if self.origin is None else describe_model(self.origin.model)
+    @property
+    def model(self) -> ModelDescription | None:
+        """The model in plain data."""
+        return None if self.provenance is None else self.provenance.model
 
-    @cached_property
-    def objective(self) -> dict[str, Any] | None:
-        """The objective in plain data (``describe_objective``)."""
-        return None if self.origin is None else describe_objective(self.origin.objective)
+    @property
+    def objective(self) -> ObjectiveDescription | None:
+        """The objective in plain data."""
+        return None if self.provenance is None else self.provenance.objective
+
+    @property
+    def curve(self) -> FittedCurve | None:
+        """The fitted curve with its bands; None where there are none.
+
+        Raises:
+            InputError: of a record that was read, if its formulas cannot be.
+        """
+        return None if self.made_of is None else self.made_of.curve
+
+    @property
+    def record(self) -> "Record":
+        """The facts alone, without model and data."""
+        facts = {part.name: getattr(self, part.name) for part in fields(Record)}
+        return Record(**{**facts, "made_of": self.provenance})
 
     def to_plain(self) -> dict[str, Any]:
-        """What ``estimates.json`` holds, as dictionaries, lists and numbers."""
-        kept = asdict(replace(self, curve=None, origin=None))
-        del kept["curve"], kept["origin"]
-        return {**kept, "fingerprint": self.fingerprint, "model": self.model, "objective": self.objective}
+        """What ``estimates.json`` holds, as dictionaries, lists and numbers; words beside the facts."""
+        plain: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
+        for part in _PARTS:
+            value = to_plain(getattr(self, part.name))
+            if (key := part.metadata.get("words")) is not None:
+                plain[key], facts[key] = getattr(self, key), value
+            else:
+                plain[part.name] = value
+        made, ladder = self.provenance, self.errors_by_way
+        return {
+            **plain,
+            "ladder": None if ladder is None else ladder.as_dict(),
+            "fingerprint": self.fingerprint,
+            "model": None if self.model is None else _described(self.model),
+            "objective": to_plain(self.objective),
+            "bands": None if made is None else to_plain(made.bands),
+            "facts": {**facts, "ladder": None if ladder is None else to_plain(_LadderFacts.of(ladder))},
+        }
 
     def to_json(self) -> str:
         """JSON with numbers in full precision; those that are not finite as strings."""
-        kept = self.to_plain()
-        return json.dumps(_plain(kept), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(self.to_plain(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
-    def predict(self, *inputs: Any, sigma: Any = None) -> Bands:
-        """The fitted curve with its 95 % bands at other inputs.
-
-        Args:
-            inputs: one row of numbers ``(n,)`` (or one number) for each input column, not normalised.
-            sigma: standard deviation of a new observation at each row (or one for all), where the fit had a sigma.
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Record":
+        """The record that ``to_plain`` has written; its words are not read.
 
         Raises:
-            InputError: if the fit has no errors, for another number of inputs, for columns of unequal lengths, and for
-                what is no row of numbers.
+            InputError: with words that follow the file's name: what is missing, or what cannot be.
         """
-        if self.curve is None:
-            because = self.notes.get("standard_error", "it is no least-squares fit")
-            msg = f"there are no bands: {because}"
-            raise InputError(msg)
-        columns, spread = columns_of(inputs, sigma)
-        if self.normalized_input is not None:
-            pairs = shifts_and_scales(self.normalized_input)
-            if len(columns) != len(pairs):
-                msg = f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}"
-                raise InputError(msg)
-            columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
-        try:
-            return self.curve.at(columns, spread)
-        except TypeError as wrong:
-            msg = f"predict: the model takes other inputs than {len(columns)} columns ({wrong})"
-            raise InputError(msg) from wrong
+        facts = value_from(plain, "facts", Mapping[str, Any])
+        values = {
+            part.name: value_from(facts, key, hint, "facts")
+            if (key := part.metadata.get("words")) is not None
+            else value_from(plain, part.name, hint)
+            for part, hint in zip(_PARTS, _HINTS, strict=True)
+        }
+        ladder = value_from(plain, "ladder", _LadderForm | None)
+        if ladder is not None:
+            words = value_from(facts, "ladder", _LadderFacts, "facts")
+            free = {name: estimate.estimate for name, estimate in values["parameters"].items() if not estimate.fixed}
+            ladder = _ladder(ladder, words, free)
+        return cls(**values, errors_by_way=ladder, made_of=_provenance(plain))
 
-    def __rich__(self) -> "RenderableType":
-        """The report, for rich's ``print``."""
-        from paramfit.results.report import fit_report
+    def __eq__(self, other: object) -> bool:
+        """Whether all facts are the same."""
+        return isinstance(other, Record) and self.to_plain() == other.to_plain()
 
-        return fit_report(self)
-
-    def _repr_html_(self) -> str:
-        """The report, for a notebook."""
-        return as_html(self)
+    def __hash__(self) -> int:
+        """Of what is likely to differ."""
+        return hash((self.task, self.status, self.updates, *self.loss.values()))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+_PARTS = tuple(part for part in fields(Record) if part.name not in ("errors_by_way", "made_of"))
+_HINTS = tuple(get_type_hints(Record)[part.name] for part in _PARTS)
+
+
+@dataclass(frozen=True)
+class _RungFacts:
+    """What the words of a rung are made of."""
+
+    method: Reason
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class _LadderFacts:
+    """What the words of a ladder are made of."""
+
+    rungs: Mapping[str, _RungFacts]
+    cautions: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, ladder: Ladder) -> "_LadderFacts":
+        """Of a ladder."""
+        return cls({rung.name: _RungFacts(rung.method, rung.reasons) for rung in ladder.rungs}, ladder.cautions)
+
+
+@dataclass(frozen=True)
+class _RungForm:
+    """The numbers of a rung in a file."""
+
+    standard_errors: Mapping[str, float] | None
+    intervals_95: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class _LadderForm:
+    """The numbers of a ladder in a file."""
+
+    plain: str
+    rungs: Mapping[str, _RungForm]
+
+
+def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
+    """Data, model and objective, where the file tells them."""
+    digests = value_from(plain, "fingerprint", str | None)
+    model, objective = (
+        value_from(plain, "model", ModelDescription | None),
+        value_from(plain, "objective", ObjectiveDescription | None),
+    )
+    if digests is None or model is None or objective is None:
+        return None
+    try:
+        fingerprint = Fingerprint.read(digests)
+    except ValueError:
+        msg = f"says {digests!r:.40} for fingerprint, which cannot be"
+        raise InputError(msg) from None
+    return Provenance(fingerprint, model, objective, value_from(plain, "bands", BandRoot | None))
+
+
+def _described(model: ModelDescription) -> dict[str, Any]:
+    """With the keys alone that say something of this model."""
+    plain = to_plain(model)
+    return {key: entry for key, entry in plain.items() if key == "class" or (model.is_written and entry is not None)}
+
+
+def _ladder(form: _LadderForm, facts: _LadderFacts, estimates: dict[str, float]) -> Ladder:
+    if list(form.rungs) != list(facts.rungs):
+        msg = "has other rungs in ladder than in facts.ladder"
+        raise InputError(msg)
+    rungs = tuple(
+        Rung(name, _maybe(rung.standard_errors), dict(rung.intervals_95), words.method, words.reasons)
+        for (name, rung), words in zip(form.rungs.items(), facts.rungs.values(), strict=True)
+    )
+    return Ladder(estimates, rungs, form.plain, facts.cautions)
+
+
+def _maybe(errors: Mapping[str, float] | None) -> dict[str, float] | None:
+    return None if errors is None else dict(errors)

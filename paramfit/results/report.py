@@ -1,155 +1,206 @@
-"""The fit report: a result as a table for people."""
+"""The fit report: a record as a table for people, the same for every way in which it was fitted."""
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from paramfit.facts import Status
 from paramfit.inference.convergence import CONVERGED_BELOW
-from paramfit.results.likelihood_summary import SOLVED
-from paramfit.results.record import Estimate, FitResult
-from paramfit.results.report_solved import censored_told, solved_report
+from paramfit.results.record import Estimate, NormalizedInput, Record
+from paramfit.shown.digits import value_as_with_error, with_error
 from paramfit.shown.tables import table_of_parameters
+from paramfit.shown.words import opening
 
 __all__ = ["fit_report", "print_report"]
 
 _MOST_ROWS = 40
+_STRONG = 0.9
+_MOST_CORRELATIONS = 6
 _WIDTH_OF_FILES = 110
 
 
-def fit_report(result: FitResult) -> RenderableType:
+def fit_report(result: Record) -> RenderableType:
     """The report as something rich can print.
 
-    Original units come first, since they are what a reader wants; the scaled ones, which the descent saw, follow where
+    Original units come first, since they are what a reader wants; the scaled ones, which a descent saw, follow where
     the input was normalised.
     """
-    parts: list[RenderableType] = [_headline(result)]
-    if result.least_squares is not None or _is_solved_likelihood(result):
-        return Group(*parts, *solved_report(result))
-    if result.normalized_input is None:
-        parts.append(_table("Estimates", result.original_units or result.parameters, gradients=result.parameters))
-    else:
-        scaling = _scaling(result.normalized_input)
-        if result.original_units is not None:
-            parts.append(_table("Estimates in the data's own units", result.original_units))
-        parts.append(_table(f"Estimates on the normalised input {scaling}", result.parameters, result.parameters))
-    if _unfinished(result):
+    parts: list[RenderableType] = [_headline(result), *_tables(result)]
+    if _is_unfinished(result):
         parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
     warnings = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in result.warnings]
-    return Group(*parts, _remarks(result), *warnings)
+    return Group(*parts, _statistics(result), *warnings)
 
 
-def _is_solved_likelihood(result: FitResult) -> bool:
-    """Whether there is no descent to tell of."""
-    return result.likelihood is not None and result.notes.get("updates_to_converge") == SOLVED
-
-
-def _unfinished(result: FitResult) -> bool:
+def _is_unfinished(result: Record) -> bool:
     distance = result.distance_to_optimum_in_standard_errors
-    return distance is not None and distance >= CONVERGED_BELOW
+    return not result.is_solved and distance is not None and distance >= CONVERGED_BELOW
 
 
-def _headline(result: FitResult) -> Text:
-    style = {"diverged": "bold red", "converged": "bold green"}.get(result.status, "bold")
+def _headline(result: Record) -> Text:
+    style = {Status.DIVERGED: "bold red", Status.CONVERGED: "bold green"}.get(result.status, "bold")
     made = f"{result.updates} update{'' if result.updates == 1 else 's'}"
-    return Text.assemble(
-        (f"{result.task}: {result.status.replace('_', ' ')}", style), f" after {made}. {_sentence(result)}\n"
-    )
+    words = result.status.value.replace("_", " ")
+    return Text.assemble((f"{result.task}: {words}", style), f" after {made}. {opening(result.stop_reason)}\n")
 
 
-def _sentence(result: FitResult) -> str:
-    """The reason as a sentence; a parameter's name at its beginning stays as it is."""
-    reason = result.reason
-    first = reason.split(maxsplit=1)[:1]
-    return reason if first and first[0].rstrip(",:;.") in result.parameters else reason[:1].upper() + reason[1:]
+def _tables(result: Record) -> list[RenderableType]:
+    original, scaled = result.original_units, result.normalized_input
+    if scaled is None:
+        return [_table(result, "Estimates", original or result.parameters, with_slopes=not result.is_solved)]
+    if original is None and result.is_solved:
+        return [_table(result, "Estimates on the normalised input, which this model cannot undo", result.parameters)]
+    tables = [] if original is None else [_table(result, "Estimates in the data's own units", original)]
+    if not result.is_solved:
+        title = f"Estimates on the normalised input {_scaling(scaled)}"
+        tables.append(_table(result, title, result.parameters, with_slopes=True))
+    return tables
 
 
-def _scaling(normalized: dict[str, Any]) -> str:
-    shift, scale = normalized["shift"], normalized["scale"]
-    if isinstance(shift, list):
+def _scaling(normalized: NormalizedInput) -> str:
+    if len(normalized.pairs) > 1:
         return "z = (x - shift) * scale"
+    ((shift, scale),) = normalized.pairs
     return f"z = {scale:.6g} x" if shift == 0 else f"z = {scale:.6g} (x - {shift:.6g})"
 
 
 def _table(
-    title: str, estimates: Mapping[str, Estimate], gradients: Mapping[str, Estimate] | None = None
+    result: Record, title: str, estimates: Mapping[str, Estimate], *, with_slopes: bool = False
 ) -> RenderableType:
     table = table_of_parameters(title)
     shown = list(estimates.items())[:_MOST_ROWS]
     has_unit = any(estimate.unit for _, estimate in shown)
-    has_closed_form = any(estimate.closed_form is not None for _, estimate in shown)
+    has_closed_form = any(estimate.closed_form is not None for _, estimate in shown) and not result.is_solved
     has_truth = any(estimate.truth is not None for _, estimate in shown)
-    columns = ["estimate", "std. error"] + ["unit"] * has_unit + ["95 % interval"]
-    columns += ["closed form"] * has_closed_form + ["truth"] * has_truth + ["dL/dθ"] * (gradients is not None)
+    columns = ["estimate ± std. error"] + ["unit"] * has_unit + ["95 % interval"]
+    columns += ["closed form"] * has_closed_form + ["truth"] * has_truth + ["dL/dθ"] * with_slopes
     for column in columns:
         table.add_column(column, justify="left" if column == "unit" else "right", no_wrap=True)
+    rounded = not _is_unfinished(result)
     for name, estimate in shown:
-        digits = _digits(estimate)
-        interval = estimate.interval_95
-        cells = [_number(estimate.estimate, digits), _number(estimate.standard_error, digits)]
-        cells += [estimate.unit or ""] * has_unit
-        cells.append("-" if interval is None else f"{_number(interval[0], digits)} to {_number(interval[1], digits)}")
-        cells += [_number(estimate.closed_form, digits)] * has_closed_form
-        cells += [_number(estimate.truth, digits)] * has_truth
-        if gradients is not None:
-            slope = gradients[name].gradient
-            cells.append("-" if slope is None else f"{slope:.1e}")
+        cells = [_estimate(estimate, rounded=rounded)] + [estimate.unit or ""] * has_unit
+        cells.append(_interval(estimate, rounded=rounded))
+        cells += [_six_digits(estimate.closed_form)] * has_closed_form + [_six_digits(estimate.truth)] * has_truth
+        slope = result.parameters[name].gradient
+        cells += ["-" if slope is None else f"{slope:.1e}"] * with_slopes
         table.add_row(name, *cells)
     if len(estimates) > len(shown):
         table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
     return table
 
 
-def _digits(estimate: Estimate) -> int | None:
-    """Decimals that show two digits more than the error supports; None without an error."""
+def _estimate(estimate: Estimate, *, rounded: bool) -> str:
+    """With the digits that its error supports; six where it is not yet where it will be."""
     error = estimate.standard_error
-    if error is None or not error > 0 or not math.isfinite(error):
-        return None
-    return min(12, max(0, 3 - math.floor(math.log10(error))))
+    if rounded or error is None:
+        return with_error(estimate.estimate, error)
+    return f"{estimate.estimate:.6g} ± {error:.6g}"
 
 
-def _number(value: float | None, digits: int | None) -> str:
-    if value is None:
-        return "-"
-    if digits is None or not math.isfinite(value) or abs(value) >= 1e9:
-        return f"{value:.6g}"
-    return f"{value:.{digits}f}"
+def _six_digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
-def _remarks(result: FitResult) -> Table:
-    remarks = Table.grid(padding=(0, 2))
-    remarks.add_column(style="dim", no_wrap=True)
-    remarks.add_column()
-    losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
-    rows = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
-    remarks.add_row("loss", f"{losses}  ({rows} observations{censored_told(result)})")
+def _interval(estimate: Estimate, *, rounded: bool) -> str:
+    if estimate.fixed:
+        return "fixed"
+    if estimate.at_bound is not None:
+        return f"at its {estimate.at_bound} bound"
+    if estimate.interval_95 is None:
+        return "undetermined"
+    error = estimate.standard_error if rounded else None
+    low, high = (value_as_with_error(end, error) for end in estimate.interval_95)
+    return f"{low} to {high}"
+
+
+def _statistics(result: Record) -> Table:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+    counts = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
+    freedom = "" if result.least_squares is None else f"; {result.least_squares.degrees_of_freedom} degrees of freedom"
+    rows.add_row("observations", f"{counts}{freedom}{_censored(result)}")
+    if not result.is_solved or result.loss.get("val") is not None:
+        losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
+        rows.add_row("loss", losses)
+    _add_residuals(rows, result)
+    criteria = result.least_squares or result.likelihood
     if result.likelihood is not None:
-        aicc = "" if result.likelihood["aicc"] is None else f", AICc {result.likelihood['aicc']:.6g}"
-        remarks.add_row("log-likelihood", f"{result.likelihood['log_likelihood']:.10g}")
-        remarks.add_row("AIC", f"{result.likelihood['aic']:.6g}{aicc}, BIC {result.likelihood['bic']:.6g}")
-    remarks.add_row("errors from", result.uncertainty + _because(result, "standard_error"))
+        rows.add_row("log-likelihood", f"{result.likelihood.log_likelihood:.10g}")
+    if criteria is not None and criteria.aic is not None:
+        aicc = "" if criteria.aicc is None else f", AICc {criteria.aicc:.6g}"
+        rows.add_row("AIC", f"{criteria.aic:.6g}{aicc}, BIC {criteria.bic:.6g}")
+    # Where warnings say why, they say it better.
+    because = "" if result.is_solved and result.warnings else _because(result, "standard_error")
+    rows.add_row("errors from", result.uncertainty + because)
+    if not result.is_solved:
+        rows.add_row("distance to optimum", _distance(result))
+        verdict = "none" if result.verdict is None else result.verdict.value
+        rows.add_row("fit verdict", verdict + _because(result, "verdict"))
+    strong = _strong_correlations(result)
+    if strong and result.is_solved:
+        rows.add_row("correlations", strong)
+    return rows
+
+
+def _censored(result: Record) -> str:
+    """How many of the training rows are bounds, to follow their number; nothing where none is."""
+    counts = {} if result.likelihood is None else result.likelihood.censored
+    kinds = ", ".join(f"{count} {kind}-censored" for kind, count in counts.items())
+    return kinds and f"; {kinds}"
+
+
+def _add_residuals(rows: Table, result: Record) -> None:
+    """What only least squares has."""
+    statistics = result.least_squares
+    if statistics is None:
+        return
+    if statistics.chi_square is not None:
+        probability = statistics.chi_square_probability
+        likely = f", probability {probability:.3g}" if probability else ", improbable"
+        rows.add_row("chi-square", f"{statistics.chi_square:.6g}{'' if probability is None else likely}")
+    if statistics.residual_standard_deviation is not None:
+        of = " (in sigma)" if statistics.sigma_is else ""
+        rows.add_row("residual std. dev.", f"{statistics.residual_standard_deviation:.6g}{of}")
+    if statistics.r_squared is not None:
+        rows.add_row("R²", f"{statistics.r_squared:.6g}")
+
+
+def _distance(result: Record) -> str:
     distance = result.distance_to_optimum_in_standard_errors
     if distance is None:
-        remarks.add_row("distance to optimum", "not known" + _because(result, "distance_to_optimum_in_standard_errors"))
-    else:
-        judged = "(converged)" if distance < CONVERGED_BELOW else f"(not converged){_still_to_go(result)}"
-        remarks.add_row("distance to optimum", f"{distance:.3g} standard errors {judged}")
-    remarks.add_row("fit verdict", (result.verdict or "none") + _because(result, "verdict"))
-    return remarks
-
-
-def _still_to_go(result: FitResult) -> str:
+        return "not known" + _because(result, "distance_to_optimum_in_standard_errors")
+    if distance < CONVERGED_BELOW:
+        return f"{distance:.3g} standard errors (converged)"
+    still = ""
     if result.updates_to_converge is None:
-        return f"; updates still needed{_because(result, 'updates_to_converge')}"
-    if result.updates_to_converge == 0:
+        still = f"; updates still needed{_because(result, 'updates_to_converge')}"
+    elif result.updates_to_converge:
+        still = f"; about {result.updates_to_converge} more updates at this learning rate would converge"
+    return f"{distance:.3g} standard errors (not converged){still}"
+
+
+def _strong_correlations(result: Record) -> str:
+    """Those above 0.9, strongest first."""
+    if result.correlation is None:
         return ""
-    return f"; about {result.updates_to_converge} more updates at this learning rate would converge"
+    names, matrix = result.correlation.parameters, result.correlation.matrix
+    pairs = [
+        (abs(matrix[i][j]), f"{names[j]} and {names[i]} {matrix[i][j]:+.4f}".replace("-", "−"))
+        for i in range(len(names))
+        for j in range(i)
+        if abs(matrix[i][j]) > _STRONG
+    ]
+    pairs.sort(reverse=True)
+    strongest = [text for _, text in pairs[:_MOST_CORRELATIONS]]
+    if len(pairs) > len(strongest):
+        strongest.append(f"{len(pairs) - len(strongest)} more above {_STRONG}")
+    return ", ".join(strongest)
 
 
-def _because(result: FitResult, key: str) -> str:
+def _because(result: Record, key: str) -> str:
     reason = result.notes.get(key)
     return f": {reason}" if reason else ""
 

@@ -1,19 +1,88 @@
-"""What the residuals of a fit say, beyond the estimates."""
+"""How well a model fits, in numbers: information criteria, and what residuals or a likelihood say beyond them."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
 from torch import Tensor
 
-__all__ = ["LeastSquaresStatistics", "least_squares_statistics"]
+from paramfit.distributions import Censoring
+from paramfit.observations import Censored
 
+__all__ = [
+    "InformationCriteria",
+    "LeastSquaresStatistics",
+    "LikelihoodStatistics",
+    "SigmaIs",
+    "information_criteria",
+    "least_squares_statistics",
+    "likelihood_statistics",
+]
+
+_CRITERIA = ("aic", "aicc", "bic")
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of the target's length
 
 
+class SigmaIs(StrEnum):
+    """What known errors are: standard deviations, or proportional to them."""
+
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+
+
 @dataclass(frozen=True)
-class LeastSquaresStatistics:
+class InformationCriteria:
+    r"""Criteria that weigh how well a model fits against how many parameters it took.
+
+    Attributes:
+        aic: Akaike's criterion, :math:`2k - 2 \ln L`.
+        aicc: the same, corrected for few observations; None for :math:`n \le k + 1`.
+        bic: Schwarz's criterion, :math:`k \ln n - 2 \ln L`.
+
+    References:
+        Kenneth Burnham, David Anderson: Model Selection and Multimodel Inference (2002), chapter 2.
+    """
+
+    aic: float
+    aicc: float | None
+    bic: float
+
+
+def information_criteria(log_likelihood: float, n: int, k: int) -> InformationCriteria:
+    """The criteria of ``k`` parameters estimated from ``n`` observations."""
+    aic = 2 * k - 2 * log_likelihood
+    aicc = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else None
+    return InformationCriteria(aic, aicc, k * math.log(n) - 2 * log_likelihood)
+
+
+class _ByKey(Mapping[str, Any]):
+    """Statistics that may also be read by their names in ``estimates.json``: ``result.likelihood["aic"]``."""
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self.__dict__)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.__dict__)
+
+    def __getitem__(self, key: str) -> Any:
+        """The statistic of that name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        if key not in self.__dict__:
+            raise KeyError(key)
+        return self.__dict__[key]
+
+
+@dataclass(frozen=True)
+class LeastSquaresStatistics(_ByKey):
     r"""How well a curve fits.
 
     Attributes:
@@ -26,13 +95,10 @@ class LeastSquaresStatistics:
         r_squared: :math:`1 - \mathrm{RSS} / \sum w (y - \bar y)^2`; None where the target does not vary.
         log_likelihood: of normal errors: with the known sigma, or with the one that makes it largest; None, as are the
             criteria, for a robust fit, whose estimates are not where it is largest, and for an exact one without sigma.
-        aic: Akaike's criterion, :math:`2k - 2 \ln L`; k counts the estimated parameters, and sigma where it is not
-            known.
-        aicc: the same, corrected for few observations; None for :math:`n \le k + 1`.
-        bic: Schwarz's criterion, :math:`k \ln n - 2 \ln L`.
-
-    References:
-        Kenneth Burnham, David Anderson: Model Selection and Multimodel Inference (2002), chapter 2.
+        aic: see ``InformationCriteria``; k counts the estimated parameters, and sigma where it is not known.
+        aicc: likewise.
+        bic: likewise.
+        sigma_is: what known errors are; None without any.
     """
 
     degrees_of_freedom: int
@@ -45,6 +111,28 @@ class LeastSquaresStatistics:
     aic: float | None
     aicc: float | None
     bic: float | None
+    sigma_is: SigmaIs | None = None
+
+
+@dataclass(frozen=True)
+class LikelihoodStatistics(_ByKey):
+    r"""How likely a model makes the sample.
+
+    Attributes:
+        log_likelihood: :math:`\ln L`, with all constants.
+        n_parameters: estimated parameters k, without those that nothing determines or that sit at a bound.
+        aic: see ``InformationCriteria``.
+        aicc: likewise.
+        bic: likewise.
+        censored: how many observations are bounds, by their kind (``left``, ``right``, ``interval``).
+    """
+
+    log_likelihood: float
+    n_parameters: int
+    aic: float
+    aicc: float | None
+    bic: float
+    censored: Mapping[str, int] = field(default_factory=dict)
 
 
 def least_squares_statistics(
@@ -62,7 +150,7 @@ def least_squares_statistics(
     """
     n = len(target)
     freedom = n - p
-    known = sigma is not None and absolute_sigma
+    sigma_is_known = sigma is not None and absolute_sigma
     values = target.numpy()
     if sigma is None:
         weighed, away, log_sigma = values, values - values.mean(), 0.0
@@ -72,7 +160,7 @@ def least_squares_statistics(
         weights = 1 / np.square(errors)
         away, log_sigma = (values - np.average(values, weights=weights)) / errors, float(np.log(errors).sum())
     spread = float(away @ away)
-    if known:
+    if sigma_is_known:
         likelihood = -0.5 * rss - log_sigma - 0.5 * n * math.log(2 * math.pi)
         count = p
     else:
@@ -81,17 +169,26 @@ def least_squares_statistics(
         exact = freedom <= 0 or rss <= _ROUNDING**2 * float(weighed @ weighed)
         likelihood = math.inf if exact else -0.5 * n * (math.log(2 * math.pi * rss / n) + 1) - log_sigma
     has_likelihood = math.isfinite(likelihood) and not is_robust
+    criteria = vars(information_criteria(likelihood, n, count)) if has_likelihood else dict.fromkeys(_CRITERIA)
     return LeastSquaresStatistics(
         degrees_of_freedom=freedom,
         residual_sum_of_squares=rss,
         residual_standard_deviation=math.sqrt(rss / freedom) if freedom > 0 else None,
-        chi_square=rss if known else None,
-        chi_square_probability=float(chdtrc(freedom, rss)) if known and freedom > 0 else None,
+        chi_square=rss if sigma_is_known else None,
+        chi_square_probability=float(chdtrc(freedom, rss)) if sigma_is_known and freedom > 0 else None,
         r_squared=1 - rss / spread if spread > 0 else None,
         log_likelihood=likelihood if has_likelihood else None,
-        aic=2 * count - 2 * likelihood if has_likelihood else None,
-        aicc=2 * count - 2 * likelihood + 2 * count * (count + 1) / (n - count - 1)
-        if has_likelihood and n > count + 1
-        else None,
-        bic=count * math.log(n) - 2 * likelihood if has_likelihood else None,
+        sigma_is=None if sigma is None else SigmaIs.ABSOLUTE if absolute_sigma else SigmaIs.RELATIVE,
+        **criteria,
     )
+
+
+def likelihood_statistics(
+    log_likelihood: float, n: int, k: int, censoring: Censored | None = None
+) -> LikelihoodStatistics:
+    """The criteria of ``k`` parameters and ``n`` observations, of which some may be censored."""
+    status = [] if censoring is None else censoring.status.tolist()
+    counts = {kind.name.lower(): status.count(kind) for kind in Censoring if kind is not Censoring.OBSERVED}
+    censored = {kind: count for kind, count in counts.items() if count}
+    criteria = information_criteria(log_likelihood, n, k)
+    return LikelihoodStatistics(log_likelihood, k, criteria.aic, criteria.aicc, criteria.bic, censored)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
+
+from paramfit.facts import Fact, FactKind
 
 __all__ = ["CurvePoint", "FitVerdict", "Verdict", "fit_verdict"]
 
@@ -21,7 +23,7 @@ class CurvePoint(NamedTuple):
     validation: float
 
 
-class Verdict(Enum):
+class Verdict(StrEnum):
     """What the two curves say; the values are the names in ``estimates.json``."""
 
     UNDERFITTING = "underfitting"
@@ -35,12 +37,12 @@ class FitVerdict:
 
     Attributes:
         verdict: None where the curves cannot tell; ``reason`` says why.
-        reason: the numbers behind it.
+        reason: what it rests on, with the numbers.
         updates: first and last update it rests on.
     """
 
     verdict: Verdict | None
-    reason: str
+    reason: Fact
     updates: tuple[int, int] | None = None
 
 
@@ -56,36 +58,31 @@ def fit_verdict(curve: Sequence[CurvePoint]) -> FitVerdict:
         curve: points in the order of the updates, the first before any update; at least four.
     """
     if len(curve) < _FEWEST_POINTS:
-        reason = f"two curves of at least {_FEWEST_POINTS} points are needed, but validation ran {len(curve)} times"
-        return FitVerdict(None, reason)
+        numbers = {"least": _FEWEST_POINTS, "points": len(curve)}
+        return FitVerdict(None, Fact(FactKind.TOO_FEW_POINTS, numbers=numbers))
     first, last = curve[0], curve[-1]
     lowest = min(curve, key=lambda point: point.validation)
     quarter = _where_last_quarter_begins(curve)
     risen = _rise(lowest.validation, last.validation) > _RISE and last.validation > quarter.validation
     if risen and last.train < lowest.train:
-        reason = (
-            f"from update {lowest.update} to {last.update} the validation loss rose from {lowest.validation:.4g} to"
-            f" {last.validation:.4g} while the training loss fell from {lowest.train:.4g} to {last.train:.4g}"
-        )
-        return FitVerdict(Verdict.OVERFITTING, reason, (lowest.update, last.update))
+        return _between(lowest, last, Verdict.OVERFITTING, FactKind.VALIDATION_ROSE)
     if not -_rise(first.train, last.train) > _NEVER_FELL:
-        reason = (
-            f"from update {first.update} to {last.update} the training loss hardly fell, from {first.train:.4g} to"
-            f" {last.train:.4g}"
-        )
-        return FitVerdict(Verdict.UNDERFITTING, reason, (first.update, last.update))
+        return _between(first, last, Verdict.UNDERFITTING, FactKind.TRAINING_HARDLY_FELL)
     if min(-_rise(quarter.train, last.train), -_rise(quarter.validation, last.validation)) > _STILL_FALLING:
-        reason = (
-            f"from update {quarter.update} to {last.update} both losses were still falling: training from"
-            f" {quarter.train:.4g} to {last.train:.4g}, validation from {quarter.validation:.4g} to"
-            f" {last.validation:.4g}"
-        )
-        return FitVerdict(Verdict.UNDERFITTING, reason, (quarter.update, last.update))
-    reason = (
-        f"from update {quarter.update} to {last.update} neither curve moved much: training {quarter.train:.4g} to"
-        f" {last.train:.4g}, validation {quarter.validation:.4g} to {last.validation:.4g}"
-    )
-    return FitVerdict(Verdict.NEITHER, reason, (quarter.update, last.update))
+        return _between(quarter, last, Verdict.UNDERFITTING, FactKind.BOTH_STILL_FALLING)
+    return _between(quarter, last, Verdict.NEITHER, FactKind.NEITHER_MOVED)
+
+
+def _between(begin: CurvePoint, end: CurvePoint, verdict: Verdict, kind: FactKind) -> FitVerdict:
+    numbers = {
+        "begin": begin.update,
+        "end": end.update,
+        "train_begin": begin.train,
+        "train_end": end.train,
+        "val_begin": begin.validation,
+        "val_end": end.validation,
+    }
+    return FitVerdict(verdict, Fact(kind, numbers=numbers), (begin.update, end.update))
 
 
 def _where_last_quarter_begins(curve: Sequence[CurvePoint]) -> CurvePoint:

@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -16,17 +15,16 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
 from paramfit.distributions.center import predicted_mean
 from paramfit.errors import InputError
+from paramfit.facts import Stop
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import DistributionModel, check_input_order
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.outcome import Stop
 from paramfit.passes.descent_losses import DescentLosses
-from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.solver_optimizer import SolverOptimizer
-from paramfit.tasks.checkpoint_mark import check_checkpoint, check_units, checkpoint_mark
+from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.updates import UpdateListener, UpdateLog
 
@@ -73,8 +71,6 @@ class EstimationTask(LightningModule, ABC):
         self.updates_per_step = updates_per_step
         #: Whether updates are the solver's, and not repeated in blocks.
         self.is_solved = False
-        #: What says what the final parameters mean.
-        self.summariser: Callable[..., Summary] = summarise
         self.metrics = HeldOutMetrics(objective)
         self.losses = DescentLosses(model, objective)
         self._trainable = self.losses.parameters

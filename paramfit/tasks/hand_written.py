@@ -49,7 +49,8 @@ class HandWrittenDescent(EstimationTask):
         super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
         self.automatic_optimization = False
         self.gradient = gradient
-        self.save_hyperparameters("updates_per_step", logger=False)
+        # By value: of a subclass, the command line hands on its own arguments alone.
+        self.save_hyperparameters({"updates_per_step": updates_per_step}, logger=False)
 
     def configure_callbacks(self) -> list[Callback]:
         """Refuse what only Lightning's own backward pass can do: in the hook before Lightning's own, terser, checks.

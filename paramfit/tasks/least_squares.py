@@ -13,7 +13,7 @@ from paramfit.models import ParametricModel
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.results.least_squares_summary import summarise_least_squares
+from paramfit.results.summary import summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
@@ -56,7 +56,7 @@ class LeastSquares(SolvedTask):
             model.restore_fixed()
         super().__init__(in_float64, objective or SquaredError(), optimizer, None, 1)
         self.rows = ResidualRows(self.model, self.objective)
-        self.solved_by(UnfinishedEpoch(self.rows, (ResidualSums, Layout)), summarise_least_squares)
+        self.solved_by(UnfinishedEpoch(self.rows, (ResidualSums, Layout)))
         self._curve: FittedCurve | None = None
         self._hits = 0
         self._tested = 0
@@ -89,7 +89,7 @@ class LeastSquares(SolvedTask):
             data: read, and with its split.
         """
         loss = self.loss_function(data.train)
-        summary = self.summariser(loss, None, data.statistics, None, absolute_sigma=data.absolute_sigma)
+        summary = summarise(loss, None, data.statistics, None, absolute_sigma=data.absolute_sigma)
         return summary.curve
 
     def on_test_start(self) -> None:

@@ -15,7 +15,7 @@ from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.precision import dtype_named
-from paramfit.results.likelihood_summary import summarise_likelihood
+from paramfit.results.summary import summarise
 from paramfit.solvers.newton import Newton
 from paramfit.solvers.sums import LikelihoodSums
 from paramfit.tasks.automatic import AutomaticTask
@@ -65,7 +65,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
         if isinstance(self.inner_optimizer(), Newton):
             terms = LikelihoodTerms(self.model, self.objective)
-            self.solved_by(UnfinishedEpoch(terms, (LikelihoodSums,)), summarise_likelihood)
+            self.solved_by(UnfinishedEpoch(terms, (LikelihoodSums,)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
         """Fill the gradients."""
@@ -96,4 +96,4 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         # Predictions are made in inference mode, in which nothing can be differentiated, and whose tensors cannot be.
         with torch.inference_mode(False), torch.enable_grad():
             copied = data.train.rows(torch.arange(data.train.n))
-            return self.summariser(self.loss_function(copied), self.inner_optimizer(), data.statistics, None).curve
+            return summarise(self.loss_function(copied), self.inner_optimizer(), data.statistics, None).curve

@@ -36,4 +36,5 @@ class Regression(AutomaticTask):
         updates_per_step: int = 1,
     ) -> None:
         super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
-        self.save_hyperparameters("updates_per_step", logger=False)
+        # By value: of a subclass, the command line hands on its own arguments alone.
+        self.save_hyperparameters({"updates_per_step": updates_per_step}, logger=False)

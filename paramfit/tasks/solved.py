@@ -1,7 +1,6 @@
 """Updates by a solver, one for each pass over the training data: what the tasks that make them share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
@@ -12,7 +11,6 @@ from paramfit.errors import InputError
 from paramfit.fits.ending import how_it_ended
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass, Sums
-from paramfit.results.summary import Summary
 from paramfit.solvers.loop import Start
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.solvers.value import as_plain, from_plain
@@ -78,11 +76,10 @@ class SolvedTask(EstimationTask, ABC):
     #: The sums so far; None where another optimizer descends.
     epoch: UnfinishedEpoch[Any] | None = None
 
-    def solved_by(self, epoch: UnfinishedEpoch[Any], summariser: Callable[..., Summary]) -> None:
+    def solved_by(self, epoch: UnfinishedEpoch[Any]) -> None:
         """Let the solver make the updates, of these sums."""
         self.automatic_optimization = False
         self.is_solved = True
-        self.summariser = summariser
         self.epoch = epoch
 
     @abstractmethod

@@ -74,4 +74,7 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
 def _in_one_line(failure: BaseException) -> str:
     """The failure in one line, with the place in the user's own file."""
     frame = traceback.extract_tb(failure.__traceback__)[-1]
-    return f"{type(failure).__name__}: {' '.join(str(failure).split())[:300]} ({frame.filename}:{frame.lineno})"
+    reason = " ".join(str(failure).split())[:300]
+    if not reason and isinstance(failure, NotImplementedError):  # as torch's Distribution raises it
+        reason = f"{frame.name} is not written"
+    return f"{type(failure).__name__}: {reason} ({frame.filename}:{frame.lineno})"

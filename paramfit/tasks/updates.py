@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+from paramfit.facts import Stop
 from paramfit.objectives import Objective
-from paramfit.outcome import Stop
 
 __all__ = ["EstimationTaskLike", "Update", "UpdateListener", "UpdateLog", "all_finite", "parameter_values"]
 

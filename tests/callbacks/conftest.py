@@ -1,6 +1,7 @@
 """What the tests of callbacks share."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,13 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from paramfit.outcome import Stop
+from paramfit.data.normalization import FixedScale
+from paramfit.data.thermometer import ThermometerDataModule
+from paramfit.facts import Stop
+from paramfit.gradients import AnalyticGradient
+from paramfit.models import LinearModel
+from paramfit.optimizers import GradientDescent
+from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update, UpdateListener
 
 MakeTrainer = Callable[..., Trainer]
@@ -34,6 +41,19 @@ def make_trainer(tmp_path: Path) -> MakeTrainer:
         return Trainer(accelerator="cpu", max_epochs=max_epochs, callbacks=list(callbacks), **{**quiet, **options})
 
     return make
+
+
+def descent(rate: float = 1e-2, updates_per_step: int = 1, dtype: str = "float32") -> HandWrittenDescent:
+    """The lesson's hand-written descent."""
+    optimizer = partial(GradientDescent, lr=rate)
+    return HandWrittenDescent(
+        LinearModel(dtype=dtype), AnalyticGradient(), optimizer=optimizer, updates_per_step=updates_per_step
+    )
+
+
+def thermometer(scale: float = 0.1, **options: Any) -> ThermometerDataModule:
+    """The lesson's data, with the readings scaled."""
+    return ThermometerDataModule(normalization=FixedScale(scale), **options)
 
 
 def events_of(run: Path) -> EventAccumulator:

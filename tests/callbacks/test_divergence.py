@@ -7,72 +7,62 @@ from typing import Any
 import pytest
 import torch
 
-from paramfit.callbacks import DivergenceDetection, DivergenceReason
-from paramfit.data.normalization import FixedScale
+from paramfit.callbacks import DivergenceDetection
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
-from paramfit.gradients import AnalyticGradient, NumericalGradient
+from paramfit.facts import Fact, FactKind, Status
+from paramfit.gradients import NumericalGradient
 from paramfit.models import LinearModel
 from paramfit.optimizers import GradientDescent
-from paramfit.outcome import Status
+from paramfit.shown.words import sentence
 from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update
-from tests.callbacks.conftest import MakeTrainer, ScriptedTask
+from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer
 
 Row = tuple[float, tuple[float, float], tuple[float, float]]
 FINE: list[Row] = [(4.0, (1.0, 0.5), (2.0, 1.0)), (3.0, (0.8, 0.4), (1.0, 0.5)), (2.5, (0.7, 0.35), (0.5, 0.2))]
 
 SCRIPTS = [
-    pytest.param([*FINE, (inf, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.LOSS_NOT_FINITE, id="loss-inf"),
-    pytest.param([*FINE, (nan, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.LOSS_NOT_FINITE, id="loss-nan"),
-    pytest.param([(nan, (1.0, 0.5), (1.0, 1.0))], 1, DivergenceReason.LOSS_NOT_FINITE, id="loss-nan-at-once"),
-    pytest.param([*FINE, (2.4, (0.6, 0.3), (1.0, inf))], 4, DivergenceReason.GRADIENT_NOT_FINITE, id="gradient-inf"),
-    pytest.param([*FINE, (2.4, (0.6, 0.3), (nan, 1.0))], 4, DivergenceReason.GRADIENT_NOT_FINITE, id="gradient-nan"),
-    pytest.param([*FINE, (2.4, (-inf, 0.3), (1.0, 1.0))], 4, DivergenceReason.PARAMETER_NOT_FINITE, id="parameter"),
-    pytest.param([*FINE, (4.1e6, (0.6, 0.3), (1.0, 1.0))], 4, DivergenceReason.GREW, id="growth"),
+    pytest.param([*FINE, (inf, (0.6, 0.3), (1.0, 1.0))], 4, FactKind.LOSS_NOT_FINITE, id="loss-inf"),
+    pytest.param([*FINE, (nan, (0.6, 0.3), (1.0, 1.0))], 4, FactKind.LOSS_NOT_FINITE, id="loss-nan"),
+    pytest.param([(nan, (1.0, 0.5), (1.0, 1.0))], 1, FactKind.LOSS_NOT_FINITE, id="loss-nan-at-once"),
+    pytest.param([*FINE, (2.4, (0.6, 0.3), (1.0, inf))], 4, FactKind.GRADIENT_NOT_FINITE, id="gradient-inf"),
+    pytest.param([*FINE, (2.4, (0.6, 0.3), (nan, 1.0))], 4, FactKind.GRADIENT_NOT_FINITE, id="gradient-nan"),
+    pytest.param([*FINE, (2.4, (-inf, 0.3), (1.0, 1.0))], 4, FactKind.PARAMETER_NOT_FINITE, id="parameter"),
+    pytest.param([*FINE, (4.1e6, (0.6, 0.3), (1.0, 1.0))], 4, FactKind.LOSS_GREW, id="growth"),
     pytest.param(
-        [*FINE, (9.0, (1e9, 0.3), (1.0, 1.0)), (9.0, (1e9, 0.3), (1.0, 1.0))], 5, DivergenceReason.FROZEN, id="frozen"
+        [*FINE, (9.0, (1e9, 0.3), (1.0, 1.0)), (9.0, (1e9, 0.3), (1.0, 1.0))], 5, FactKind.FROZEN, id="frozen"
     ),
 ]
 
 
-def played(script: list[Row], guard: DivergenceDetection, planned: int = 100) -> tuple[int, str] | None:
-    """The update at which the script was stopped and the message; None if it was not."""
+def played(script: list[Row], guard: DivergenceDetection, planned: int = 100) -> tuple[int, Fact] | None:
+    """The update at which the script was stopped and the reason; None if it was not."""
     task = ScriptedTask(planned_updates=planned)
     guard.on_train_start(None, task)  # type: ignore[arg-type]  # it asks the trainer nothing
     for row in script:
         if (stop := task.tell(*row)) is not None:
             assert stop.status is Status.DIVERGED
+            assert isinstance(stop.reason, Fact)
             return task.updates, stop.reason
     return None
 
 
-def beginning(reason: DivergenceReason) -> str:
-    return reason.value.split(" {")[0]
-
-
 @pytest.mark.parametrize(("script", "update", "reason"), SCRIPTS)
-def test_a_script_is_stopped_at_its_update_for_its_reason(
-    script: list[Row], update: int, reason: DivergenceReason
-) -> None:
+def test_a_script_is_stopped_at_its_update_for_its_reason(script: list[Row], update: int, reason: FactKind) -> None:
     more = [*script, *FINE]
 
     stopped = played(more, DivergenceDetection())
 
     assert stopped is not None
     assert stopped[0] == update
-    assert stopped[1].startswith(beginning(reason))
-    assert f"update {update}" in stopped[1]
+    assert stopped[1].kind is reason
+    assert f"update {update}" in sentence(stopped[1])
 
 
 @pytest.mark.parametrize(("script", "update", "reason"), SCRIPTS)
-def test_nothing_is_stopped_where_the_guard_is_off(script: list[Row], update: int, reason: DivergenceReason) -> None:
+def test_nothing_is_stopped_where_the_guard_is_off(script: list[Row], update: int, reason: FactKind) -> None:
     del update, reason
     assert played(script, DivergenceDetection(enabled=False)) is None
-
-
-def test_every_reason_has_a_script() -> None:
-    assert {script.values[2] for script in SCRIPTS} == set(DivergenceReason)
 
 
 @pytest.mark.parametrize(
@@ -95,15 +85,7 @@ def test_growth_message_names_value_threshold_and_remedy() -> None:
 
     assert stopped is not None
     for part in ("123456", "1000 times", "first loss 4", "--divergence.growth_factor null"):
-        assert part in stopped[1]
-
-
-@pytest.mark.parametrize(("which", "gradients"), [("weight", (nan, 1.0)), ("bias", (1.0, nan))])
-def test_gradient_message_names_the_parameter(which: str, gradients: tuple[float, float]) -> None:
-    stopped = played([(1.0, (1.0, 1.0), gradients)], DivergenceDetection())
-
-    assert stopped is not None
-    assert f"gradient of {which} " in stopped[1]
+        assert part in sentence(stopped[1])
 
 
 def test_growth_can_be_switched_off_and_what_is_not_finite_still_stops() -> None:
@@ -113,12 +95,6 @@ def test_growth_can_be_switched_off_and_what_is_not_finite_still_stops() -> None
 
     assert stopped is not None
     assert stopped[0] == 5
-
-
-@pytest.mark.parametrize("factor", [1.0, 0.0, -5.0, nan])
-def test_a_growth_factor_not_above_1_is_refused(factor: float) -> None:
-    with pytest.raises(InputError, match=r"divergence\.growth_factor"):
-        DivergenceDetection(growth_factor=factor)
 
 
 def test_long_runs_are_looked_at_every_fiftieth_update() -> None:
@@ -141,11 +117,7 @@ def test_a_resumed_run_is_compared_with_the_first_loss_of_all() -> None:
     assert after.reason(Update(4, 39.0, [])) is None
     found = after.reason(Update(5, 41.0, []))
     assert found is not None
-    assert found[0] is DivergenceReason.GREW
-
-
-def thermometer() -> ThermometerDataModule:
-    return ThermometerDataModule()
+    assert found.kind is FactKind.LOSS_GREW
 
 
 def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) -> None:
@@ -153,11 +125,12 @@ def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) 
     # and the loss stays huge, finite and constant.
     model = LinearModel()
     task = HandWrittenDescent(model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2))
-    make_trainer(200, DivergenceDetection(growth_factor=None)).fit(task, datamodule=thermometer())
+    make_trainer(200, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
 
     weight = model.weight.detach()
     assert task.stop is not None
-    assert task.stop.reason.startswith(beginning(DivergenceReason.FROZEN))
+    assert isinstance(task.stop.reason, Fact)
+    assert task.stop.reason.kind is FactKind.FROZEN
     assert task.updates < 200
     assert bool(torch.isfinite(weight))
     assert torch.equal(weight + 0.1, weight - 0.1)
@@ -166,20 +139,19 @@ def test_central_differences_that_freeze_are_stopped(make_trainer: MakeTrainer) 
 def test_the_published_divergence_stops_where_the_loss_becomes_infinite(
     make_trainer: MakeTrainer, golden_descent: dict[str, Any]
 ) -> None:
-    task = HandWrittenDescent(LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2))
-    make_trainer(100, DivergenceDetection(growth_factor=None)).fit(task, datamodule=thermometer())
+    task = descent()
+    make_trainer(100, DivergenceDetection(growth_factor=None)).fit(task, datamodule=ThermometerDataModule())
 
     published = next(run for run in golden_descent["runs"] if run["name"] == "diverging")
     assert task.updates == next(int(update) for update, loss in published["loss"].items() if loss == "inf")
     assert task.stop is not None
-    assert task.stop.reason.startswith(beginning(DivergenceReason.LOSS_NOT_FINITE))
+    assert isinstance(task.stop.reason, Fact)
+    assert task.stop.reason.kind is FactKind.LOSS_NOT_FINITE
 
 
 def test_a_block_ends_where_it_diverges_and_min_epochs_does_not_hold_it(make_trainer: MakeTrainer) -> None:
-    task = HandWrittenDescent(
-        LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2), updates_per_step=100
-    )
-    make_trainer(10, DivergenceDetection(), min_epochs=9).fit(task, datamodule=thermometer())
+    task = descent(updates_per_step=100)
+    make_trainer(10, DivergenceDetection(), min_epochs=9).fit(task, datamodule=ThermometerDataModule())
 
     # 5.8e6 is 3290 times the first loss 1764, 1.9e10 is 1.1e7 times: the third update is the first beyond 1e6.
     assert task.updates == 3
@@ -187,9 +159,7 @@ def test_a_block_ends_where_it_diverges_and_min_epochs_does_not_hold_it(make_tra
 
 def test_the_converging_lesson_is_left_alone(make_trainer: MakeTrainer) -> None:
     # The normalised descent stands still, bit for bit, from update 6026 on: it has converged.
-    task = HandWrittenDescent(
-        LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2), updates_per_step=700
-    )
-    make_trainer(10, DivergenceDetection()).fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.1)))
+    task = descent(updates_per_step=700)
+    make_trainer(10, DivergenceDetection()).fit(task, datamodule=thermometer())
 
     assert (task.stop, task.updates) == (None, 7000)

@@ -1,21 +1,16 @@
 """Early stopping on scripted validation losses."""
 
-from functools import partial
 from math import inf, nan
 from typing import Any
 
 import pytest
 
 from paramfit.callbacks import FitEarlyStopping
-from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
-from paramfit.gradients import AnalyticGradient
-from paramfit.models import LinearModel
-from paramfit.optimizers import GradientDescent
-from paramfit.outcome import Status, Stop
-from paramfit.tasks import HandWrittenDescent
-from tests.callbacks.conftest import MakeTrainer, ScriptedTask, validation
+from paramfit.facts import Status, Stop
+from paramfit.shown.words import sentence
+from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
 
 
 def played(losses: list[float], watch: FitEarlyStopping, first: int = 1) -> tuple[int, Stop] | None:
@@ -57,7 +52,7 @@ def test_message_names_value_threshold_and_patience() -> None:
     assert stopped is not None
     assert stopped[1].status is Status.STOPPED_EARLY
     for part in ("val/loss is 4.75", "0.125", "best 4.25", "2 validations", "patience 2"):
-        assert part in stopped[1].reason
+        assert part in sentence(stopped[1].reason)
 
 
 def test_a_resumed_run_goes_on_counting_with_the_patience_that_is_configured() -> None:
@@ -70,7 +65,7 @@ def test_a_resumed_run_goes_on_counting_with_the_patience_that_is_configured() -
 
     assert stopped is not None
     assert stopped[0] == 6
-    assert "patience 4" in stopped[1].reason
+    assert "patience 4" in sentence(stopped[1].reason)
 
 
 def test_a_metric_that_is_not_there_is_named_with_those_that_are() -> None:
@@ -79,30 +74,6 @@ def test_a_metric_that_is_not_there_is_named_with_those_that_are() -> None:
             validation(val_loss=1.0, val_mae=1.0),
             ScriptedTask(),  # type: ignore[arg-type]
         )
-
-
-@pytest.mark.parametrize("patience", [0, -3])
-def test_a_patience_below_1_is_refused(patience: int) -> None:
-    with pytest.raises(InputError, match=r"early_stopping\.patience"):
-        FitEarlyStopping(patience=patience)
-
-
-def test_another_mode_is_refused() -> None:
-    with pytest.raises(InputError, match=r"early_stopping\.mode"):
-        FitEarlyStopping(patience=1, mode="lowest")
-
-
-def descent(updates_per_step: int = 1) -> HandWrittenDescent:
-    return HandWrittenDescent(
-        LinearModel(),
-        AnalyticGradient(),
-        optimizer=partial(GradientDescent, lr=1e-2),
-        updates_per_step=updates_per_step,
-    )
-
-
-def thermometer(**options: Any) -> ThermometerDataModule:
-    return ThermometerDataModule(normalization=FixedScale(0.1), **options)
 
 
 def validation_losses(data: ThermometerDataModule, updates: int) -> list[float]:
@@ -142,10 +113,3 @@ def test_min_epochs_does_not_hold_a_stop_back(make_trainer: MakeTrainer) -> None
 def test_validation_loss_without_validation_data_is_refused_with_the_remedy(make_trainer: MakeTrainer) -> None:
     with pytest.raises(InputError, match=r"val/loss needs validation data.*--data\.validation_fraction 0\.2"):
         make_trainer(2, FitEarlyStopping(patience=2)).fit(descent(), datamodule=thermometer())
-
-
-def test_a_fit_without_validation_data_runs_where_early_stopping_is_off(make_trainer: MakeTrainer) -> None:
-    task = descent()
-    make_trainer(2, FitEarlyStopping()).fit(task, datamodule=thermometer())
-
-    assert task.updates == 2

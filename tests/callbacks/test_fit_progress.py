@@ -1,7 +1,6 @@
 """The bar over the whole run."""
 
 import re
-from functools import partial
 from io import StringIO
 
 import pytest
@@ -9,37 +8,26 @@ from lightning.pytorch import Trainer
 from rich.console import Console
 
 from paramfit.callbacks import DivergenceDetection, FitProgress
-from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.gradients import AnalyticGradient
-from paramfit.models import LinearModel
-from paramfit.optimizers import GradientDescent
-from paramfit.tasks import HandWrittenDescent
+from tests.callbacks.conftest import descent, thermometer
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def drawn(max_epochs: int, updates_per_step: int = 1, normalised: bool = True, terminal: bool = True) -> str:
+def drawn(max_epochs: int, updates_per_step: int = 1, normalised: bool = True) -> str:
     """What a run draws, escape sequences included."""
     out = StringIO()
+    bar = FitProgress(Console(file=out, force_terminal=True, width=160))
     trainer = Trainer(
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
         max_epochs=max_epochs,
-        callbacks=[
-            FitProgress(Console(file=out, force_terminal=terminal, width=160)),
-            DivergenceDetection(growth_factor=None),
-        ],
+        callbacks=[bar, DivergenceDetection(growth_factor=None)],
     )
-    task = HandWrittenDescent(
-        LinearModel(),
-        AnalyticGradient(),
-        optimizer=partial(GradientDescent, lr=1e-2),
-        updates_per_step=updates_per_step,
-    )
-    trainer.fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.1) if normalised else "none"))
+    data = thermometer() if normalised else ThermometerDataModule()
+    trainer.fit(descent(updates_per_step=updates_per_step), datamodule=data)
     return out.getvalue()
 
 
@@ -68,7 +56,3 @@ def test_a_run_that_diverges_leaves_the_update_it_ended_at() -> None:
 
     assert "update 11/100" in text.replace("  ", " ")
     assert "loss inf" in text
-
-
-def test_nothing_is_drawn_where_there_is_no_terminal() -> None:
-    assert drawn(5, terminal=False) == ""

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from paramfit.callbacks import GracefulStop
 from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.outcome import Status
+from paramfit.facts import Status
 from paramfit.tasks import ThermometerRegression
 from tests.callbacks.conftest import MakeTrainer
 

@@ -69,12 +69,6 @@ def test_a_file_that_is_there_is_kept(make_trainer: MakeTrainer, tmp_path: Path)
     ]
 
 
-def test_the_path_is_told(make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]) -> None:
-    make_trainer(1, PredictionsFile(Path("here"))).predict(ThermometerRegression(), datamodule=ThermometerDataModule())
-
-    assert f"predictions: {Path('here') / 'predictions.csv'}" in capsys.readouterr().out
-
-
 class KnownErrors(ThermometerRegression):
     """A line of which someone has told the covariance of weight and bias."""
 
@@ -84,13 +78,6 @@ class KnownErrors(ThermometerRegression):
         assert data.raw.n == 11
         covariance = torch.diag(torch.tensor([0.01, 0.25], dtype=torch.float64))
         return FittedCurve(self.model.eval(), covariance, 2.0, 1.5, "told", weighted=self.weighted)
-
-
-class Undetermined(ThermometerRegression):
-    """A line that cannot tell its errors."""
-
-    def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
-        return None
 
 
 def test_errors_and_bands_stand_before_the_part(make_trainer: MakeTrainer) -> None:
@@ -129,15 +116,6 @@ def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(
     assert columns[3:] == ["prediction", "standard_error", "confidence_low", "confidence_high", "part"]
 
 
-def test_task_without_errors_writes_what_the_model_predicted(make_trainer: MakeTrainer) -> None:
-    data = ThermometerDataModule(dtype="float64")
-    make_trainer(1, PredictionsFile()).predict(Undetermined(0.5, -17.0, dtype="float64"), datamodule=data)
-
-    rows = rows_of(Path("run") / "predictions.csv")
-    assert list(rows[0]) == ["row", "input", "target", "prediction", "part"]
-    assert [float(row["prediction"]) for row in rows] == [0.5 * x - 17.0 for x in data.raw.inputs[0].tolist()]
-
-
 def test_parquet_holds_the_same_table(make_trainer: MakeTrainer) -> None:
     for kind in ("csv", "parquet"):
         data = ThermometerDataModule(validation_indices=[3], dtype="float64")
@@ -151,11 +129,6 @@ def test_parquet_holds_the_same_table(make_trainer: MakeTrainer) -> None:
     for name in table.column_names:
         text = [row[name] for row in rows]
         assert table[name].to_pylist() == (text if name == "part" else [float(cell) for cell in text])
-
-
-def test_unknown_format_is_refused_before_anything_runs() -> None:
-    with pytest.raises(InputError, match=r"^predictions\.format: expected csv or parquet, but got 'excel'$"):
-        PredictionsFile(format="excel")
 
 
 def test_columns_carry_the_names_of_the_data_and_ours_make_way(
@@ -224,12 +197,3 @@ def test_distribution_that_tells_no_number_is_refused_by_name(
     with pytest.raises(InputError, match=told):
         make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
     assert not (Path("run") / "predictions.csv").exists()
-
-
-def test_median_stands_at_other_inputs_too(make_trainer: MakeTrainer, tmp_path: Path) -> None:
-    model = DistributionModel(Cauchy, {"loc": "a + b*x", "scale": 1.0}, {"a": 1.0, "b": 2.0})
-    (tmp_path / "new.csv").write_text("input\n0\n10\n", encoding="utf-8")
-    data = ThermometerDataModule(dtype="float64")
-    make_trainer(1, PredictionsFile(at="new.csv")).predict(MaximumLikelihood(model), datamodule=data)
-
-    assert [float(row["median"]) for row in rows_of(Path("run") / "predictions.csv")] == [1.0, 21.0]

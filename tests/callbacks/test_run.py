@@ -1,12 +1,10 @@
 """What callbacks ask of a run."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from paramfit.callbacks.run import data_of, mean_loss, run_directory, task_of
+from paramfit.callbacks.run import mean_loss, task_of
 from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
@@ -28,16 +26,3 @@ def test_the_loss_is_measured_without_penalty(make_trainer: MakeTrainer) -> None
     weight, bias = (parameter.item() for parameter in task.model.parameters())
     residual = weight * data.train.inputs[0].numpy() + bias - data.train.target.numpy()
     assert mean_loss(task, data.train) == pytest.approx(np.mean(residual**2), rel=1e-14)
-
-
-def test_a_run_with_a_logger_has_a_directory(make_trainer: MakeTrainer, tmp_path: Path) -> None:
-    assert run_directory(make_trainer()) == tmp_path / "run"
-
-
-@pytest.mark.parametrize("options", [{"logger": False}, {"fast_dev_run": True}], ids=["no-logger", "fast-dev-run"])
-def test_a_run_that_keeps_nothing_has_no_directory(options: dict[str, bool], make_trainer: MakeTrainer) -> None:
-    assert run_directory(make_trainer(1, **options)) is None
-
-
-def test_a_run_without_our_data_module_has_no_data(make_trainer: MakeTrainer) -> None:
-    assert data_of(make_trainer()) is None

@@ -9,29 +9,10 @@ import torch
 from torch.optim import SGD
 
 from paramfit.callbacks import EpochTable, EstimateRows, GradientLines, LossLines, ValidationLines
-from paramfit.callbacks.table_forms import TableForm
 from paramfit.data.gaussian import GaussianDataModule
-from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
-from paramfit.gradients import AnalyticGradient
-from paramfit.models import LinearModel
-from paramfit.optimizers import GradientDescent
-from paramfit.tasks import GaussianLocation, HandWrittenDescent
-from tests.callbacks.conftest import MakeTrainer
-
-
-def descent(rate: float = 1e-2, updates_per_step: int = 1, dtype: str = "float32") -> HandWrittenDescent:
-    return HandWrittenDescent(
-        LinearModel(dtype=dtype),
-        AnalyticGradient(),
-        optimizer=partial(GradientDescent, lr=rate),
-        updates_per_step=updates_per_step,
-    )
-
-
-def thermometer(scale: float = 0.1, **options: Any) -> ThermometerDataModule:
-    return ThermometerDataModule(normalization=FixedScale(scale), **options)
+from paramfit.tasks import GaussianLocation
+from tests.callbacks.conftest import MakeTrainer, descent, thermometer
 
 
 def as_torch_prints(digits: list[str]) -> str:
@@ -93,10 +74,7 @@ def losses_by_numpy(data: ThermometerDataModule, updates: int) -> list[tuple[flo
 
 @pytest.mark.parametrize("updates_per_step", [1, 30], ids=["single", "blocks"])
 def test_validation_lines_give_both_losses_before_the_update(
-    updates_per_step: int,
-    golden_descent: dict[str, Any],
-    make_trainer: MakeTrainer,
-    capsys: pytest.CaptureFixture[str],
+    updates_per_step: int, golden_descent: dict[str, Any], make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = {"validation_fraction": 0.2, "dtype": "float64"}
     losses = losses_by_numpy(thermometer(**options), 30)
@@ -107,22 +85,6 @@ def test_validation_lines_give_both_losses_before_the_update(
     line = golden_descent["epoch_table"]["with_validation"]
     expected = [line % (update, *losses[update - 1]) for update in (1, 2, 3, 10, 20, 30)]
     assert capsys.readouterr().out.splitlines() == expected
-
-
-def test_validation_lines_are_told_every_500th_by_default(
-    make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_trainer(1, EpochTable(ValidationLines())).fit(
-        descent(updates_per_step=1000), datamodule=thermometer(validation_fraction=0.2)
-    )
-
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in lines] == [f"Epoch {update}" for update in (1, 2, 3, 500, 1000)]
-
-
-def test_validation_lines_without_validation_data_are_refused(make_trainer: MakeTrainer) -> None:
-    with pytest.raises(InputError, match=r"ValidationLines needs validation data"):
-        make_trainer(1, EpochTable(ValidationLines())).fit(descent(), datamodule=thermometer())
 
 
 def test_loss_lines_are_told_every_500th_by_default(
@@ -155,23 +117,3 @@ def test_estimate_rows_follow_the_closed_form(
         loss = n / 2 * np.log(2 * np.pi) + squares / 2 + n / 2 * difference**2
         expected.append(form["row"] % (update, loss, mean + difference, difference))
     assert capsys.readouterr().out.splitlines() == expected
-
-
-def test_estimate_rows_of_two_parameters_are_refused(make_trainer: MakeTrainer) -> None:
-    with pytest.raises(InputError, match="one parameter, not of 2"):
-        make_trainer(1, EpochTable(EstimateRows())).fit(descent(), datamodule=thermometer())
-
-
-@pytest.mark.parametrize("form", [LossLines, ValidationLines, EstimateRows])
-def test_a_distance_below_1_is_refused(form: type[LossLines]) -> None:
-    with pytest.raises(InputError, match="every"):
-        form(every=0)
-
-
-@pytest.mark.parametrize("form", [None, LossLines(every=5)], ids=["no-form", "nothing-due"])
-def test_nothing_is_printed_without_a_line_to_tell(
-    form: TableForm | None, make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_trainer(3, EpochTable(form)).fit(descent(), datamodule=thermometer())
-
-    assert capsys.readouterr().out == ""

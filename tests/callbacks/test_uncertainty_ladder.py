@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from paramfit import DistributionModel, InputError, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
+from paramfit import DistributionModel, LeastSquares, LinearModel, MaximumLikelihood, ThermometerDataModule
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
+from paramfit.callbacks.run import run_of
 from paramfit.data.table import TableDataModule
 from tests.callbacks.conftest import MakeTrainer
 
@@ -47,19 +48,13 @@ def test_contours_are_drawn_of_two_parameters(make_trainer: MakeTrainer) -> None
     callback = UncertaintyLadder(enabled=True)
     trainer = make_trainer(20, FitReport(enabled=False), callback, FitPlots())
     trainer.fit(LeastSquares(LinearModel()), datamodule=ThermometerDataModule(dtype="float64"))
-    assert [pair.names for pair in callback.pairs] == [("weight", "bias")]
+    assert [pair.names for pair in run_of(trainer).pairs] == [("weight", "bias")]
     assert {"profile", "contours"} <= {path.stem for path in (Path("run") / "figures").iterdir()}
 
 
 def test_nothing_happens_unless_it_is_asked_for(make_trainer: MakeTrainer, counts: TableDataModule) -> None:
     callback = UncertaintyLadder()
-    make_trainer(20, FitReport(enabled=False), callback).fit(poisson(), datamodule=counts)
-    assert callback.ladder is None
+    trainer = make_trainer(20, FitReport(enabled=False), callback)
+    trainer.fit(poisson(), datamodule=counts)
+    assert run_of(trainer).ladder is None
     assert json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"] is None
-
-
-def test_number_of_resamples_and_seed_are_checked() -> None:
-    with pytest.raises(InputError, match=r"ladder\.seed: expected a number from 0"):
-        UncertaintyLadder(seed=-5)
-    with pytest.raises(InputError, match="0 or more, but got -1"):
-        UncertaintyLadder(bootstrap=-1)

@@ -26,7 +26,7 @@ def test_an_option_gets_its_dots_where_only_one_can_be_meant() -> None:
     ("arguments", "expected"),
     [
         (["--count", "many"], "count: expected int, but got 'many'"),
-        (["--coun", "3"], "coun: there is no such option; did you mean count?"),
+        (["--coun", "3"], "coun: there is no such option; did you mean 'count'?"),
         (["--zzz", "3"], "zzz: there is no such option; paramfit fit --help lists all of them"),
     ],
 )

@@ -7,23 +7,25 @@ import torch
 
 from paramfit.comparison.nesting import Nesting, find_nesting, undetermined_among
 from paramfit.comparison.written_model import WrittenModel
+from paramfit.results.provenance import ModelDescription, ParameterDescription
 
-FREE = {"fixed": None, "lower": None, "upper": None}
+FREE = ParameterDescription()
 
 
 def formula(text: str, parameters: str | dict[str, Any], variables: str = "x") -> WrittenModel:
     given = parameters if isinstance(parameters, dict) else dict.fromkeys(parameters.split(), FREE)
-    return WrittenModel({"formula": text, "variables": list(variables), "parameters": given}, list(variables))
+    return WrittenModel(ModelDescription("", text, variables=tuple(variables), parameters=given), list(variables))
 
 
 def distribution(kind: str, free: str = "", variables: str = "", **formulas: str) -> WrittenModel:
     names = free.split() or list(formulas)
-    described = {
-        "distribution": f"torch.distributions.{kind}",
-        "formulas": formulas,
-        "variables": list(variables),
-        "parameters": dict.fromkeys(names, FREE),
-    }
+    described = ModelDescription(
+        "",
+        distribution=f"torch.distributions.{kind}",
+        formulas=formulas,
+        variables=tuple(variables),
+        parameters=dict.fromkeys(names, FREE),
+    )
     return WrittenModel(described, list(variables))
 
 
@@ -36,7 +38,7 @@ REGULAR = [
     (formula("a*exp(-x/t)", "a t"), formula("a*exp(-b*x) + c", "a b c"), "b = 1/t, c = 0"),
     (formula("h*x", "h"), formula("a*x^k", "a k"), "a = h, k = 1"),
     (formula("a*x^2", "a"), formula("a*x^k + c", "a k c"), "k = 2, c = 0"),
-    (formula("a*x^k", {"a": FREE, "k": {**FREE, "fixed": 1.5}}), formula("a*x^k", "a k"), "k = 1.5"),
+    (formula("a*x^k", {"a": FREE, "k": ParameterDescription(1.5)}), formula("a*x^k", "a k"), "k = 1.5"),
     (formula("a*(x + z)", "a", "xz"), formula("a*x + b*z", "a b", "xz"), "b = a"),
     (formula("a + b*x", "a b"), formula("a + b*x + c*z", "a b c", "xz"), "c = 0"),
     (distribution("Poisson", "a", rate="exp(a)"), distribution("Poisson", "a b", "x", rate="exp(a + b*x)"), "b = 0"),
@@ -100,18 +102,18 @@ def test_parameters_that_the_smaller_model_leaves_open_are_named() -> None:
     ids=["lower", "upper", "inside", "outside"],
 )
 def test_bounds_of_the_larger_model_are_kept(bounds: dict[str, float | None], found: Nesting | None) -> None:
-    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": {"fixed": None, **bounds}})
+    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": ParameterDescription(**bounds)})
     assert nested(formula("a*exp(-b*x)", "a b"), larger) == found
 
 
 def test_estimate_beyond_the_larger_models_bound_is_not_contained() -> None:
-    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": {**FREE, "lower": 1.0}, "c": FREE})
+    larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": ParameterDescription(lower=1.0), "c": FREE})
     assert nested(formula("a*exp(-b*x)", "a b"), larger) is None
 
 
 def test_class_of_a_file_is_not_imported() -> None:
     formulas = {"loc": "loc", "scale": "1"}
-    described = {"distribution": "os.system", "formulas": formulas, "variables": [], "parameters": {"loc": FREE}}
+    described = ModelDescription("", distribution="os.system", formulas=formulas, parameters={"loc": FREE})
     foreign = WrittenModel(described, [])
     assert foreign.kind is None
     assert nested(foreign, distribution("Normal", loc="loc", scale="scale")) is None

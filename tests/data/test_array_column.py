@@ -98,8 +98,3 @@ def test_a_value_that_is_not_finite_is_refused_with_column_and_row(values: Any, 
 def test_what_is_no_column_of_numbers_is_refused(values: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         float_column("t", values, torch.float64)
-
-
-def test_a_value_too_large_for_single_precision_is_refused() -> None:
-    with pytest.raises(InputError, match=r"'t' is 1e\+39 \(too large for float32\) in row 0"):
-        float_column("t", [1e39], torch.float32)

@@ -30,27 +30,6 @@ def inputs_of(loader: InMemoryLoader) -> torch.Tensor:
     return torch.cat([batch.inputs[0] for batch in loader])
 
 
-def test_data_are_not_there_before_setup() -> None:
-    with pytest.raises(RuntimeError, match="setup"):
-        _ = ThermometerDataModule().train
-
-
-def test_a_second_setup_changes_nothing() -> None:
-    data = ready(ThermometerDataModule(validation_fraction=0.2))
-    before = data.train.inputs[0]
-    data.setup("validate")
-
-    assert torch.equal(data.train.inputs[0], before)
-
-
-@pytest.mark.parametrize("fraction", [0.0, 0.05], ids=["none-asked-for", "less-than-one-row"])
-def test_every_row_trains_where_none_is_held_out(fraction: float) -> None:
-    data = ready(ThermometerDataModule(validation_fraction=fraction))
-
-    assert torch.equal(inputs_of(data.train_dataloader()), data.raw.inputs[0])
-    assert data.validation.n == 0
-
-
 def test_training_and_validation_loaders_share_no_row_and_lose_none() -> None:
     data = ready(ThermometerDataModule(validation_fraction=0.2, batch_size=4, shuffle=True))
     held_out = data.val_dataloader()
@@ -89,12 +68,6 @@ def test_only_the_training_inputs_jitter(name: str) -> None:
     assert torch.equal(inputs_of(getattr(data, name)()), expected)
 
 
-def test_predictions_are_made_for_all_rows_in_their_own_order() -> None:
-    data = ready(ThermometerDataModule(validation_fraction=0.2, batch_size=4, shuffle=True))
-
-    assert torch.equal(inputs_of(data.predict_dataloader()), data.raw.inputs[0])
-
-
 @pytest.mark.parametrize("name", ["val_dataloader", "test_dataloader"])
 def test_an_evaluation_without_held_out_rows_takes_all_and_says_so(
     name: str, capsys: pytest.CaptureFixture[str]
@@ -115,17 +88,6 @@ def test_state_restores_split_and_statistics_of_another_seed() -> None:
     assert torch.equal(other.train.inputs[0], saved.train.inputs[0])
     assert torch.equal(other.validation.inputs[0], saved.validation.inputs[0])
     assert torch.equal(other.validation.target, saved.validation.target)
-
-
-def test_state_can_be_read_back_as_plain_values() -> None:
-    saved = ready(ThermometerDataModule(validation_fraction=0.2, normalization=Standardize()))
-    saved.train_dataloader()
-    torch.save(saved.state_dict(), "state.pt")
-
-    other = ready(ThermometerDataModule(validation_fraction=0.2, normalization=Standardize(), seed=9))
-    other.load_state_dict(torch.load("state.pt", weights_only=True))
-
-    assert torch.equal(other.train.inputs[0], saved.train.inputs[0])
 
 
 def test_state_holds_where_the_training_loader_is() -> None:
@@ -157,13 +119,6 @@ def test_state_of_other_data_is_refused(other: EstimationDataModule) -> None:
 
     with pytest.raises(InputError, match=r"made with other data.*--data"):
         ready(GaussianDataModule(n_obs=11)).load_state_dict(state)
-
-
-def test_a_single_changed_digit_makes_other_data() -> None:
-    data, changed = ready(ThermometerDataModule()), ready(ThermometerDataModule())
-    changed.raw.target[4] += 0.5
-
-    assert data.fingerprint() != changed.fingerprint()
 
 
 def first_inputs(data: EstimationDataModule, epochs: int) -> list[torch.Tensor]:
@@ -223,12 +178,3 @@ class WithHole(TwoColumns):
 def test_data_that_a_fit_cannot_use_are_refused(data: EstimationDataModule, named: str) -> None:
     with pytest.raises(InputError, match=named):
         data.setup("fit")
-
-
-def test_known_errors_reach_every_loader_with_their_rows() -> None:
-    data = ready(WithSigma(5.0))
-    batches = list(data.train_dataloader())
-    sigma = torch.cat([batch.sigma for batch in batches if batch.sigma is not None])
-    targets = torch.cat([batch.target for batch in batches])
-    assert targets[sigma == 5.0].tolist() == [7.0]
-    assert len(sigma) == 200

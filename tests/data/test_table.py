@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-import paramfit
 from paramfit.data.normalization import Standardize
 from paramfit.data.table import TableDataModule
 from paramfit.errors import InputError
@@ -33,21 +32,7 @@ def test_columns_become_observations() -> None:
     assert observations.target.tolist() == [1.5, 2.5, 3.5, 4.5]
     assert observations.target.dtype == torch.float64
     assert observations.sigma is None
-
-
-def test_sigma_goes_with_the_rows() -> None:
-    sigma = table(sigma="error").read().sigma
-
-    assert sigma is not None
-    assert sigma.tolist() == [0.1, 0.2, 0.3, 0.4]
-
-
-def test_a_sample_has_a_target_alone() -> None:
-    data = table(inputs=[])
-    data.setup()
-
-    assert data.raw.inputs == ()
-    assert data.raw.target.tolist() == [1.5, 2.5, 3.5, 4.5]
+    assert table(sigma="error").read().sigma.tolist() == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_single_precision_is_the_rounded_value() -> None:
@@ -70,12 +55,13 @@ def test_rows_of_several_files_follow_one_another(path: str | list[str]) -> None
     assert observations.target.tolist() == [10.0, 20.0, 30.0]
 
 
-def test_the_file_that_lacks_a_column_is_named() -> None:
-    Path("a.csv").write_text("x,y\n1,10\n", encoding="utf-8")
+def test_a_file_that_lacks_a_column_or_every_row_is_named() -> None:
+    Path("a.csv").write_text("x,y\n1,\n,2\n", encoding="utf-8")
     Path("b.csv").write_text("x,z\n1,10\n", encoding="utf-8")
-
     with pytest.raises(InputError, match=r"^b\.csv: there is no column 'y'"):
-        TableDataModule("[ab].csv", ["x"], "y").read()
+        TableDataModule("b.csv", ["x"], "y").read()
+    with pytest.raises(InputError, match=r"^a\.csv: no row is left"):
+        TableDataModule("a.csv", ["x"], "y", missing="drop").read()
 
 
 def test_rows_are_split_and_normalised_as_those_of_any_data() -> None:
@@ -94,11 +80,6 @@ def test_axes_and_columns_are_called_as_in_the_table() -> None:
     assert table(inputs=[]).labels == ("current", "density")
 
 
-@pytest.mark.parametrize(("option", "absolute"), [("absolute", True), ("relative", False)])
-def test_sigma_is_absolute_or_relative(option: str, absolute: bool) -> None:
-    assert table(sigma="error", sigma_is=option).absolute_sigma is absolute
-
-
 def test_rows_that_are_dropped_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     Path("measurements.csv").write_text("x,y,z\n1,2,\n,,\n3,,\n4,5,6\n", encoding="utf-8")
     data = TableDataModule("measurements.csv", ["x"], "y", missing="drop")
@@ -109,29 +90,6 @@ def test_rows_that_are_dropped_are_told_once(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == (
         "measurements.csv: 2 of 4 rows dropped, since a value is missing in x (1), y (2)\n"
     )
-
-
-def test_rows_dropped_from_several_files_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("a.csv").write_text("x,y\n1,\n2,3\n", encoding="utf-8")
-    Path("b.csv").write_text("x,y\n,\n", encoding="utf-8")
-
-    observations = TableDataModule(["a.csv", "b.csv"], ["x"], "y", missing="drop").read()
-
-    assert observations.n == 1
-    assert capsys.readouterr().out == "2 files: 2 of 3 rows dropped, since a value is missing in x (1), y (2)\n"
-
-
-def test_nothing_is_said_where_no_row_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
-    table(missing="drop").read()
-
-    assert capsys.readouterr().out == ""
-
-
-def test_a_table_of_which_no_row_is_left_is_refused() -> None:
-    Path("measurements.csv").write_text("x,y\n1,\n,2\n", encoding="utf-8")
-
-    with pytest.raises(InputError, match=r"^measurements\.csv: no row is left"):
-        TableDataModule("measurements.csv", ["x"], "y", missing="drop").read()
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 11, 30, 999, 1000, 4097])
@@ -145,13 +103,6 @@ def test_a_share_of_less_than_one_row_is_refused_with_one_that_suffices(n: int) 
     data.setup()
 
     assert data.validation.n == 1
-
-
-def test_a_single_row_cannot_be_split() -> None:
-    Path("rows.csv").write_text("y\n1\n", encoding="utf-8")
-
-    with pytest.raises(InputError, match="of 1 row is less than one row; leave it out"):
-        TableDataModule("rows.csv", [], "y", validation_fraction=0.5).read()
 
 
 @pytest.mark.parametrize(
@@ -171,24 +122,6 @@ def test_a_single_row_cannot_be_split() -> None:
 def test_wrong_options_are_refused_before_anything_is_read(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         table(**{"path": "not-there.csv", **options})
-
-
-def test_a_file_that_is_not_there_is_refused_with_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"no file measurement\.csv; did you mean 'measurements\.csv'"):
-        table(path="measurement.csv").read()
-
-
-def test_a_single_changed_cell_makes_other_data(measurements: Path) -> None:
-    first, second = table(), table()
-    first.setup()
-    measurements.write_text(TABLE.replace("3.5", "3.6"), encoding="utf-8")
-    second.setup()
-
-    assert first.fingerprint() != second.fingerprint()
-
-
-def test_it_is_a_public_name() -> None:
-    assert paramfit.TableDataModule is TableDataModule
 
 
 LIFETIMES = "t,seen,until\n1,observed,\n2,right,\n3,interval,4.5\n4,,\n"

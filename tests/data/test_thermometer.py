@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data.normalization import FixedScale, Standardize
+from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
 
@@ -33,34 +33,11 @@ def test_fixed_scale_is_one_float32_multiplication(golden_descent: dict[str, Any
     assert np.array_equal(scaled.numpy(), readings * np.float32(0.1))
 
 
-def test_without_normalisation_the_readings_are_left_alone(golden_descent: dict[str, Any]) -> None:
-    assert torch.equal(ready().train.inputs[0], torch.tensor(golden_descent["data"]["t_u"]))
-
-
-def test_normalisation_is_fitted_on_the_training_part_alone() -> None:
-    data = ready(normalization=Standardize(), validation_indices=[3, 7], dtype="float64")
-    readings = data.raw.inputs[0].numpy()
-    train = np.delete(readings, [3, 7])
-
-    assert data.train.inputs[0].numpy() == pytest.approx((train - train.mean()) / train.std(), rel=1e-13)
-    assert data.validation.inputs[0].numpy() == pytest.approx(
-        (readings[[3, 7]] - train.mean()) / train.std(), rel=1e-13
-    )
-
-
-def test_float64_holds_the_readings_to_all_digits() -> None:
-    assert ready(dtype="float64").raw.inputs[0][0].item() == 35.7
-
-
 def test_truth_turns_fahrenheit_into_celsius() -> None:
     truth = ThermometerDataModule().truth
 
     for fahrenheit, celsius in ((32.0, 0.0), (212.0, 100.0)):
         assert truth["weight"] * fahrenheit + truth["bias"] == pytest.approx(celsius, abs=1e-12)
-
-
-def test_axes_name_the_units() -> None:
-    assert ThermometerDataModule().labels == ("Temperature (°Fahrenheit)", "Temperature (°Celsius)")
 
 
 @pytest.mark.parametrize(

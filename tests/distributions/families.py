@@ -10,9 +10,13 @@ from scipy import stats
 from torch import Tensor, distributions
 from torch.distributions import Distribution
 
+from paramfit import LogLogistic
+
 
 @dataclass(frozen=True)
-class Family:
+class Row:
+    """A family with arguments: every test of ``test_families`` runs for it."""
+
     kind: type[Distribution]
     arguments: dict[str, float]
     truth: Callable[..., Any]  # arguments to SciPy's frozen distribution
@@ -22,13 +26,23 @@ class Family:
     def names(self) -> list[str]:
         return [name for name in self.arguments if name not in self.fixed]
 
+    @property
+    def discrete(self) -> bool:
+        return hasattr(self.scipy(), "pmf")
+
     def distribution(self, *shape: int) -> Distribution:
         values = {
-            name: torch.full(shape, value, dtype=torch.float64) * spread(name, *shape)
+            name: torch.full(shape, value, dtype=torch.float64) * self._spread(name, *shape)
             for name, value in self.arguments.items()
         }
         kind: Any = self.kind
         return kind(**values, validate_args=False)
+
+    def _spread(self, name: str, *shape: int) -> Tensor:
+        """Factors by which an argument differs from row to row, mildly; whole numbers and fixed arguments do not."""
+        if not shape or name == "total_count" or name in self.fixed:
+            return torch.ones(shape, dtype=torch.float64)
+        return torch.linspace(0.9, 1.1, shape[-1], dtype=torch.float64).expand(shape)
 
     def scipy(self) -> Any:
         return self.truth(**self.arguments)
@@ -37,93 +51,114 @@ class Family:
         drawn = self.scipy().rvs(size=n, random_state=np.random.default_rng(seed))
         return torch.from_numpy(np.asarray(drawn, dtype=np.float64))
 
+    def log_density(self, values: Tensor, **arguments: float) -> Any:
+        """SciPy's, at the row's arguments but for those given."""
+        truth = self.truth(**{**self.arguments, **arguments})
+        return (truth.logpmf if self.discrete else truth.logpdf)(values.numpy())
 
-def spread(name: str, *shape: int) -> Tensor:
-    """Factors by which an argument differs from row to row; whole numbers and probabilities do so mildly."""
-    if not shape or name == "total_count":
-        return torch.ones(shape, dtype=torch.float64)
-    return torch.linspace(0.9, 1.1, shape[-1], dtype=torch.float64).expand(shape)
+
+class Fisk(type(stats.fisk)):  # type: ignore[misc]  # SciPy is untyped
+    """SciPy's log-logistic, with the digits of its upper tail, which SciPy takes as one minus the lower."""
+
+    def _logsf(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return -np.log1p(x**c)
+
+
+FISK = Fisk(a=0.0, name="fisk")
 
 
 def sigmoid(logits: float) -> float:
     return float(1 / (1 + np.exp(-logits)))
 
 
-FAMILIES = {
-    "normal": Family(distributions.Normal, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.norm(loc, scale)),
-    "log-normal": Family(
+ROWS = {
+    "normal": Row(distributions.Normal, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.norm(loc, scale)),
+    "log-normal": Row(
         distributions.LogNormal, {"loc": 0.4, "scale": 0.7}, lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc))
     ),
-    "half-normal": Family(distributions.HalfNormal, {"scale": 1.7}, lambda scale: stats.halfnorm(scale=scale)),
-    "laplace": Family(distributions.Laplace, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.laplace(loc, scale)),
-    "cauchy": Family(distributions.Cauchy, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.cauchy(loc, scale)),
-    "half-cauchy": Family(distributions.HalfCauchy, {"scale": 1.7}, lambda scale: stats.halfcauchy(scale=scale)),
-    "student-t": Family(
+    "half-normal": Row(distributions.HalfNormal, {"scale": 1.7}, lambda scale: stats.halfnorm(scale=scale)),
+    "laplace": Row(distributions.Laplace, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.laplace(loc, scale)),
+    "cauchy": Row(distributions.Cauchy, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.cauchy(loc, scale)),
+    "half-cauchy": Row(distributions.HalfCauchy, {"scale": 1.7}, lambda scale: stats.halfcauchy(scale=scale)),
+    "student-t": Row(
         distributions.StudentT, {"df": 5.0, "loc": 1.5, "scale": 0.7}, lambda df, loc, scale: stats.t(df, loc, scale)
     ),
-    "gumbel": Family(distributions.Gumbel, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.gumbel_r(loc, scale)),
-    "exponential": Family(distributions.Exponential, {"rate": 1.7}, lambda rate: stats.expon(scale=1 / rate)),
-    "gamma": Family(
+    "gumbel": Row(distributions.Gumbel, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.gumbel_r(loc, scale)),
+    "exponential": Row(distributions.Exponential, {"rate": 1.7}, lambda rate: stats.expon(scale=1 / rate)),
+    "gamma": Row(
         distributions.Gamma,
         {"concentration": 2.3, "rate": 1.7},
         lambda concentration, rate: stats.gamma(concentration, scale=1 / rate),
     ),
-    "chi2": Family(distributions.Chi2, {"df": 4.2}, lambda df: stats.chi2(df)),
-    "inverse-gamma": Family(
+    "chi2": Row(distributions.Chi2, {"df": 4.2}, lambda df: stats.chi2(df)),
+    "inverse-gamma": Row(
         distributions.InverseGamma,
         {"concentration": 3.3, "rate": 1.7},
         lambda concentration, rate: stats.invgamma(concentration, scale=rate),
     ),
-    "beta": Family(
+    "beta": Row(
         distributions.Beta,
         {"concentration1": 2.3, "concentration0": 1.7},
         lambda concentration1, concentration0: stats.beta(concentration1, concentration0),
     ),
-    "weibull": Family(
+    "weibull": Row(
         distributions.Weibull,
         {"scale": 1.5, "concentration": 1.7},
         lambda scale, concentration: stats.weibull_min(concentration, scale=scale),
     ),
-    "pareto": Family(
+    "pareto": Row(
         distributions.Pareto,
         {"scale": 0.5, "alpha": 2.5},
         lambda scale, alpha: stats.pareto(alpha, scale=scale),
         ("scale",),
     ),
-    "von-mises": Family(
+    "generalized pareto": Row(
+        distributions.GeneralizedPareto,
+        {"loc": 0.5, "scale": 1.5, "concentration": 0.2},
+        lambda loc, scale, concentration: stats.genpareto(concentration, loc, scale),
+        ("loc",),
+    ),
+    "generalized pareto with an upper end": Row(
+        distributions.GeneralizedPareto,
+        {"loc": 0.0, "scale": 1.5, "concentration": -0.2},
+        lambda loc, scale, concentration: stats.genpareto(concentration, loc, scale),
+        ("loc",),
+    ),
+    "log-logistic": Row(LogLogistic, {"scale": 1.5, "shape": 2.3}, lambda scale, shape: FISK(shape, scale=scale)),
+    "von-mises": Row(
         distributions.VonMises,
         {"loc": 0.4, "concentration": 2.3},
         lambda loc, concentration: stats.vonmises(concentration, loc),
     ),
-    "poisson": Family(distributions.Poisson, {"rate": 3.7}, lambda rate: stats.poisson(rate)),
-    "bernoulli by probs": Family(distributions.Bernoulli, {"probs": 0.3}, lambda probs: stats.bernoulli(probs)),
-    "bernoulli by logits": Family(
+    "poisson": Row(distributions.Poisson, {"rate": 3.7}, lambda rate: stats.poisson(rate)),
+    "bernoulli by probs": Row(distributions.Bernoulli, {"probs": 0.3}, lambda probs: stats.bernoulli(probs)),
+    "bernoulli by logits": Row(
         distributions.Bernoulli, {"logits": -0.7}, lambda logits: stats.bernoulli(sigmoid(logits))
     ),
-    "binomial by probs": Family(
+    "binomial by probs": Row(
         distributions.Binomial,
         {"total_count": 7, "probs": 0.3},
         lambda total_count, probs: stats.binom(total_count, probs),
         ("total_count",),
     ),
-    "binomial by logits": Family(
+    "binomial by logits": Row(
         distributions.Binomial,
         {"total_count": 7, "logits": -0.7},
         lambda total_count, logits: stats.binom(total_count, sigmoid(logits)),
         ("total_count",),
     ),
     # SciPy counts from 1, torch the failures before the first success.
-    "geometric by probs": Family(distributions.Geometric, {"probs": 0.3}, lambda probs: stats.geom(probs, loc=-1)),
-    "geometric by logits": Family(
+    "geometric by probs": Row(distributions.Geometric, {"probs": 0.3}, lambda probs: stats.geom(probs, loc=-1)),
+    "geometric by logits": Row(
         distributions.Geometric, {"logits": -0.7}, lambda logits: stats.geom(sigmoid(logits), loc=-1)
     ),
     # SciPy's probability is that of the failures which torch counts up to.
-    "negative binomial by probs": Family(
+    "negative binomial by probs": Row(
         distributions.NegativeBinomial,
         {"total_count": 4.5, "probs": 0.4},
         lambda total_count, probs: stats.nbinom(total_count, 1 - probs),
     ),
-    "negative binomial by logits": Family(
+    "negative binomial by logits": Row(
         distributions.NegativeBinomial,
         {"total_count": 4.5, "logits": -0.5},
         lambda total_count, logits: stats.nbinom(total_count, 1 - sigmoid(logits)),

@@ -1,11 +1,13 @@
 """What may be free in a distribution, and why the rest may not."""
 
 import pytest
-from torch import distributions
+import torch
+from torch import Tensor, distributions
 from torch.distributions import Distribution, constraints
 
 from paramfit import InputError
 from paramfit.distributions import argument_bounds, is_integer, named_arguments
+from paramfit.distributions.arguments import argument_values
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,7 @@ from paramfit.distributions import argument_bounds, is_integer, named_arguments
         (distributions.NegativeBinomial, "probs", (0.0, 1.0)),
         (distributions.NegativeBinomial, "total_count", (0.0, None)),
         (distributions.Pareto, "alpha", (0.0, None)),
+        (distributions.GeneralizedPareto, "concentration", (-0.5, None)),
     ],
 )
 def test_bounds_are_those_of_the_constraint(
@@ -52,6 +55,7 @@ def test_whole_number_is_to_be_fixed() -> None:
         (distributions.Uniform, "low", "low = the smallest observation"),
         (distributions.Uniform, "high", "high = the largest observation"),
         (distributions.Pareto, "scale", "scale = the smallest observation"),
+        (distributions.GeneralizedPareto, "loc", "loc = the smallest observation"),
     ],
 )
 def test_end_of_the_support_is_refused_with_its_closed_form(
@@ -72,7 +76,6 @@ def test_end_of_the_support_is_refused_with_its_closed_form(
         (distributions.LogisticNormal, "loc", "LogisticNormal is not univariate"),
         (distributions.MixtureSameFamily, "loc", "does not say what its arguments may be"),
         (distributions.TransformedDistribution, "loc", "does not say what its arguments may be"),
-        (distributions.GeneralizedPareto, "scale", "single precision"),
         (distributions.Normal, "mu", "parameters.mu: Normal has no constraint for it, only for loc, scale"),
         (distributions.RelaxedBernoulli, "temperature", "has no constraint for it"),
     ],
@@ -104,3 +107,29 @@ def test_distribution_that_declares_nothing_is_refused() -> None:
 )
 def test_arguments_are_the_constructors(kind: type[Distribution], names: tuple[str, ...]) -> None:
     assert named_arguments(kind) == names
+
+
+@pytest.mark.parametrize("kind", ["probs", "logits"])
+def test_what_was_given_is_kept_after_the_other_was_read(kind: str) -> None:
+    value = torch.tensor(0.3)
+    bernoulli = distributions.Bernoulli(**{kind: value})
+    assert bernoulli.probs is not None
+    assert bernoulli.logits is not None  # computed on demand, and then kept beside the one given
+    assert list(argument_values(bernoulli)) == [kind]
+
+
+def test_name_asked_for_decides() -> None:
+    distribution = distributions.NegativeBinomial(3.0, probs=torch.tensor(0.3))
+    assert list(argument_values(distribution, ["logits"])) == ["total_count", "logits"]
+    assert list(argument_values(distribution, ["probs"])) == ["total_count", "probs"]
+
+
+def test_argument_that_is_not_kept_is_named() -> None:
+    class Forgetful(Distribution):
+        arg_constraints = {"mu": constraints.real}  # noqa: RUF012  # as torch writes it
+
+        def __init__(self, mu: Tensor) -> None:
+            super().__init__(validate_args=False)
+
+    with pytest.raises(InputError, match="Forgetful does not keep its argument mu as an attribute"):
+        argument_values(Forgetful(torch.tensor(1.0)))

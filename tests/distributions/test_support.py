@@ -1,54 +1,120 @@
-"""Observations outside a support, against SciPy's densities."""
+"""Where a distribution has its probability, its density there, and observations outside."""
 
-import numpy as np
+import math
+from typing import ClassVar
+
 import pytest
 import torch
-from torch import distributions
-from torch.distributions import Distribution
+from torch import Tensor
+from torch.distributions import (
+    Bernoulli,
+    Beta,
+    Binomial,
+    Categorical,
+    Distribution,
+    Exponential,
+    Gamma,
+    Kumaraswamy,
+    LogNormal,
+    MixtureSameFamily,
+    Normal,
+    Poisson,
+    Uniform,
+    VonMises,
+    Weibull,
+    constraints,
+)
 
 from paramfit import InputError
-from paramfit.distributions import check_support
-from tests.distributions.families import FAMILIES
+from paramfit.distributions import Censoring, check_observations, check_support, density_at, support_of
+from paramfit.observations import Censored, Observations
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_sample_is_inside_and_has_scipys_density(name: str) -> None:
-    family = FAMILIES[name]
-    sample, distribution = family.sample(100), family.distribution()
-    check_support(distribution, sample)
-    truth = family.scipy()
-    expected = truth.logpmf(sample) if hasattr(truth, "logpmf") else truth.logpdf(sample)
-    # torch's Bessel functions of the von Mises have seven digits
-    np.testing.assert_allclose(distribution.log_prob(sample).numpy(), expected, rtol=1e-9, atol=1e-7)
+class Unsupported(Distribution):
+    """A user's own distribution that says nothing of its support."""
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return -value.square() / 2 - math.log(2 * math.pi) / 2
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_what_scipy_gives_no_density_is_refused(name: str) -> None:
-    family = FAMILIES[name]
-    truth = family.scipy()
-    density = truth.pmf if hasattr(truth, "pmf") else truth.pdf
-    for value in (-1.0, -0.25, 0.3, 0.5, 1.5, 8.0):
-        # a von Mises is meant modulo 2 pi
-        if density(value) > 0 or name == "von-mises":
-            check_support(family.distribution(), torch.tensor([value], dtype=torch.float64))
-        else:
-            with pytest.raises(InputError, match="row 0 is"):
-                check_support(family.distribution(), torch.tensor([value], dtype=torch.float64))
+class Unfriendly(Distribution):
+    """A density whose formula is wrong outside its support, and which does not check."""
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    support = constraints.interval(0.0, 2.0)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return torch.log(value / 2) * torch.where(value < 0, math.nan, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "expected"),
+    [
+        (Normal(0.0, 1.0), (-math.inf, math.inf, False)),
+        (Exponential(1.0), (0.0, math.inf, False)),
+        (Uniform(-1.0, 3.0), (-1.0, 3.0, False)),
+        (Poisson(3.0), (0.0, math.inf, True)),
+        (Bernoulli(0.3), (0.0, 1.0, True)),
+        (Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
+        (VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
+        (MixtureSameFamily(Categorical(torch.ones(2)), Gamma(torch.ones(2), torch.ones(2))), (0.0, math.inf, False)),
+        (Unsupported(validate_args=False), (-math.inf, math.inf, False)),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_ends_of_the_support(distribution: Distribution, expected: tuple[float, float, bool]) -> None:
+    low, high, discrete = support_of(distribution)
+    assert (low.item(), high.item(), discrete) == (pytest.approx(expected[0]), pytest.approx(expected[1]), expected[2])
+
+
+def test_each_row_has_a_support_of_its_own() -> None:
+    support = support_of(Uniform(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 5.0])))
+    assert support.low.tolist() == [0.0, 1.0]
+    assert support.high.tolist() == [2.0, 5.0]
+
+
+@pytest.mark.parametrize("checks", [True, False])
+def test_density_is_zero_outside_the_support(checks: bool) -> None:
+    at = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)
+    density = density_at(Exponential(torch.tensor(0.5, dtype=torch.float64), validate_args=checks), at)
+    assert density.tolist() == pytest.approx([0.0, 0.5, 0.5 * math.exp(-1.0)], rel=1e-12)
+
+
+def test_mass_is_zero_between_integers() -> None:
+    density = density_at(Poisson(torch.tensor(1.0, dtype=torch.float64)), torch.tensor([0.0, 0.5, 1.0]).double())
+    assert density.tolist() == pytest.approx([math.exp(-1), 0.0, math.exp(-1)], rel=1e-12)
+
+
+def test_density_may_be_infinite_at_an_end() -> None:
+    half = torch.tensor(0.5, dtype=torch.float64)
+    assert density_at(Beta(half, half), torch.tensor([0.0], dtype=torch.float64)).item() > 1e100
+
+
+def test_formula_is_not_asked_outside_the_support() -> None:
+    density = density_at(Unfriendly(validate_args=False), torch.tensor([-1.0, 1.0, 3.0], dtype=torch.float64))
+    assert density.tolist() == [0.0, 0.5, 0.0]
+
+
+def test_distribution_without_a_support_is_asked_everywhere() -> None:
+    at = torch.tensor([-1.0, 1.0], dtype=torch.float64)
+    assert density_at(Unsupported(validate_args=False), at).tolist() == pytest.approx([0.24197072451914337] * 2)
 
 
 @pytest.mark.parametrize(
     ("distribution", "values", "words"),
     [
-        (distributions.Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
-        (distributions.Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
-        (distributions.Exponential(1.0), [-1.0], "from 0 on"),
-        (distributions.Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
-        (distributions.Poisson(1.0), [1.5], "a whole number from 0 on"),
-        (distributions.Bernoulli(0.5), [2.0], "0 or 1"),
-        (distributions.Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
-        (distributions.Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
+        (Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
+        (Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
+        (Exponential(1.0), [-1.0], "from 0 on"),
+        (Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
+        (Poisson(1.0), [1.5], "a whole number from 0 on"),
+        (Bernoulli(0.5), [2.0], "0 or 1"),
+        (Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
+        (Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
         (
-            distributions.Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
+            Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
             [9.0, 4.0],
             "row 1 is 4, .*a whole number between 0 and 3, with these",
         ),
@@ -60,9 +126,82 @@ def test_message_names_row_value_and_support(distribution: Distribution, values:
 
 
 def test_distribution_that_names_no_support_takes_finite_numbers() -> None:
-    class Mine(Distribution):
-        arg_constraints = {}  # noqa: RUF012  # as torch writes it
-
-    check_support(Mine(validate_args=False), torch.tensor([-1.0]))
+    check_support(Unsupported(validate_args=False), torch.tensor([-1.0]))
     with pytest.raises(InputError, match="any finite number"):
-        check_support(Mine(validate_args=False), torch.tensor([float("nan")]))
+        check_support(Unsupported(validate_args=False), torch.tensor([float("nan")]))
+
+
+OBSERVED, LEFT, RIGHT, INTERVAL = Censoring
+ONE = torch.tensor(1.0)
+
+
+def observations_of(
+    target: list[float], status: list[Censoring] | None = None, upper: float = torch.inf
+) -> Observations:
+    y = torch.tensor(target)
+    return Observations(
+        (), y, None, None if status is None else Censored(torch.tensor(status), y.new_full(y.shape, upper))
+    )
+
+
+TAKEN = {
+    "values": (Weibull(ONE, ONE), observations_of([1.0, 2.0])),
+    "bounds inside": (Weibull(ONE, ONE), observations_of([1.0, 2.0, 3.0], [OBSERVED, LEFT, RIGHT])),
+    "an interval from the edge": (Weibull(ONE, ONE), observations_of([1.0, 0.0], [OBSERVED, INTERVAL], 2.0)),
+    "any bound of a real number": (Normal(ONE, ONE), observations_of([-1.0, 0.0], [LEFT, RIGHT])),
+    "one distribution for each row": (
+        Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
+        observations_of([0.5, 8.0], [LEFT, RIGHT]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("distribution", "observations"), TAKEN.values(), ids=TAKEN)
+def test_observations_with_a_likelihood_pass(distribution: Distribution, observations: Observations) -> None:
+    check_observations(distribution, observations)
+
+
+REFUSED = {
+    "a value outside": (
+        Weibull(ONE, ONE),
+        observations_of([1.0, -2.0], [RIGHT, OBSERVED]),
+        "row 1 is -2, outside the support",
+    ),
+    "a right bound below all": (
+        Weibull(ONE, ONE),
+        observations_of([1.0, 0.0], [OBSERVED, RIGHT]),
+        "row 1 is censored at 0,",
+    ),
+    "a left bound below all": (LogNormal(ONE, ONE), observations_of([-1.0], [LEFT]), "row 0 is censored at -1,"),
+    "a left bound above all": (
+        Kumaraswamy(ONE, ONE),
+        observations_of([0.5, 1.0], [RIGHT, LEFT]),
+        "row 1 is censored at 1,",
+    ),
+    "an interval from outside": (
+        Weibull(ONE, ONE),
+        observations_of([-1.0], [INTERVAL], 2.0),
+        "row 0 is censored at -1,",
+    ),
+    "an interval to outside": (
+        Kumaraswamy(ONE, ONE),
+        observations_of([0.5], [INTERVAL], 1.5),
+        "row 0 is censored at 1.5,",
+    ),
+    "a row beyond its own distribution": (
+        Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
+        observations_of([1.5, 8.0], [RIGHT, RIGHT]),
+        r"row 0 is censored at 1.5, .*\(between 0 and 1",
+    ),
+    "no cdf": (
+        Poisson(ONE),
+        observations_of([1.0, 2.0], [OBSERVED, RIGHT]),
+        "Poisson cannot take censored observations",
+    ),
+}
+
+
+@pytest.mark.parametrize(("distribution", "observations", "words"), REFUSED.values(), ids=REFUSED)
+def test_others_are_refused_by_row(distribution: Distribution, observations: Observations, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_observations(distribution, observations)

@@ -8,14 +8,15 @@ import torch
 from scipy import stats
 from torch import nn
 
-from paramfit.fits.ending import how_it_ended, standing_in_words
+from paramfit.facts import Fact, FactKind, Status, Stop
+from paramfit.fits.ending import fact_of, how_it_ended
 from paramfit.fits.solved_model import solve_model
 from paramfit.models import DistributionModel, FormulaModel
 from paramfit.objectives import HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.outcome import Status, Stop
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
+from paramfit.shown.words import sentence
 from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton_raphson import NewtonRaphson
@@ -40,25 +41,35 @@ def ended(
 
 def test_convergence_is_told_with_the_solvers_reason() -> None:
     state, stop = ended(peak())
-    assert stop == Stop(Status.CONVERGED, f"{standing_in_words(state.standing)}.")
+    assert stop == Stop(Status.CONVERGED, fact_of(state.standing))
+    assert sentence(stop.reason).endswith(" standard errors (relative offset), at most 1e-06.")
 
 
 def test_limit_is_told_with_its_number_and_how_far_it_is() -> None:
     state, stop = ended(peak(m=3.0), most=2)
-    assert stop == Stop(Status.LIMIT_REACHED, f"not converged in 2 iterations: {standing_in_words(state.standing)}.")
+    assert stop.status is Status.LIMIT_REACHED
+    assert isinstance(stop.reason, Fact)
+    assert stop.reason.cause == fact_of(state.standing)
+    assert sentence(stop.reason).startswith("not converged in 2 iterations: the step that is left is ")
 
 
 @pytest.mark.parametrize("bounds", [{}, {"lower": 0}], ids=["free", "bounded"])
 def test_parameters_that_no_prediction_depends_on_are_named(bounds: dict[str, float]) -> None:
     # The linear amplitude is solved for: nothing can be said of its place in theta, the first.
     state, stop = ended(peak(m={"start": 300.0, **bounds}, s=0.1))
-    assert stop == Stop(Status.STALLED, "m and s are where no prediction depends on them; give other starts.")
+    assert (stop.status, sentence(stop.reason)) == (
+        Status.STALLED,
+        "m and s are where no prediction depends on them; give other starts.",
+    )
     assert state.standing.places == (1, 2)
 
 
 def test_all_parameters_are_named_where_none_is_solved_for() -> None:
     _, stop = ended(peak(m=300.0), HuberError(0.1))
-    assert stop == Stop(Status.STALLED, "a, m and s are where no prediction depends on them; give other starts.")
+    assert (stop.status, sentence(stop.reason)) == (
+        Status.STALLED,
+        "a, m and s are where no prediction depends on them; give other starts.",
+    )
 
 
 def test_elements_of_a_tensor_are_named_by_their_places() -> None:
@@ -71,7 +82,7 @@ def test_elements_of_a_tensor_are_named_by_their_places() -> None:
             return torch.exp(-(((x - self.at[0]) / self.at[1]) ** 2))
 
     _, stop = ended(Peak())
-    assert stop.reason.startswith("at[0] and at[1] are where no prediction depends on them")
+    assert sentence(stop.reason).startswith("at[0] and at[1] are where no prediction depends on them")
 
 
 def valley(m: Any) -> FormulaModel:
@@ -93,10 +104,12 @@ def test_parameter_that_ran_off_is_named_with_its_values() -> None:
     value = model.get_parameter("m").item()
     assert value > 1e6
     assert stop.status is Status.STALLED
-    assert stop.reason.startswith(f"m started at 1 and has run off to {value:.3g}, and nothing holds it there")
+    assert sentence(stop.reason).startswith(
+        f"m started at 1 and has run off to {value:.3g}, and nothing holds it there"
+    )
     # The same numbers are unconstrained ones of a bounded parameter: 100 / (1 + e^-1), and its upper bound.
     bounded = valley({"start": 50.0, "lower": 0.0, "upper": 100.0})
-    assert how_it_ended(state, bounded, 1).reason.startswith("m started at 73.1 and has run off to 100, and")
+    assert sentence(how_it_ended(state, bounded, 1).reason).startswith("m started at 73.1 and has run off to 100, and")
 
 
 def test_what_is_told_survives_a_checkpoint() -> None:
@@ -112,14 +125,14 @@ def test_what_is_told_survives_a_checkpoint() -> None:
 @pytest.mark.parametrize(
     ("names", "listed"),
     [
-        (["b3"], "b3 is where no prediction depends on it; give other starts"),
-        (["m", "s"], "m and s are where no prediction depends on them; give other starts"),
-        (["a", "m", "s"], "a, m and s are where no prediction depends on them; give other starts"),
+        (["b3"], "b3 is where no prediction depends on it; give other starts."),
+        (["m", "s"], "m and s are where no prediction depends on them; give other starts."),
+        (["a", "m", "s"], "a, m and s are where no prediction depends on them; give other starts."),
     ],
     ids=len,
 )
 def test_parameters_without_influence_are_listed(names: list[str], listed: str) -> None:
-    assert standing_in_words(Standing(Finding.NO_INFLUENCE), names) == listed
+    assert sentence(fact_of(Standing(Finding.NO_INFLUENCE), names)) == listed
 
 
 QUANTILES = (np.arange(200) + 0.5) / 200
@@ -153,8 +166,9 @@ def test_a_likelihood_that_rises_without_end_is_named(
 ) -> None:
     stop = likeliest(kind, parameters, sample)
     assert stop.status is Status.STALLED
-    assert stop.reason.startswith(f"{name} started at ")
-    assert f"no other start helps: the likelihood rises, or stays the same, without end as {name} grows" in stop.reason
+    assert isinstance(stop.reason, Fact)
+    assert (stop.reason.kind, stop.reason.parameters) == (FactKind.LIKELIHOOD_WITHOUT_MAXIMUM, (name,))
+    assert f"without end as {name} grows" in sentence(stop.reason)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +180,7 @@ def test_a_likelihood_that_rises_without_end_is_named(
         ("Gamma", {"concentration": 1.0, "rate": 1.0}, 1e-12 * stats.gamma(3).ppf(QUANTILES)),
         ("Normal", {"loc": {"start": -1.0, "upper": 0.0}, "scale": 1.0}, stats.norm(-1e6, 1).ppf(QUANTILES)),
     ],
-    ids=[
-        "t",
-        "t from afar",
-        "negative binomial",
-        "gamma in a small unit",
-        "normal far from its bound",
-    ],
+    ids=["t", "t from afar", "negative binomial", "gamma in a small unit", "normal far from its bound"],
 )
 def test_a_maximum_however_far_is_not_taken_for_running_off(
     kind: str, parameters: dict[str, Any], sample: np.ndarray

@@ -128,8 +128,8 @@ def test_anything_else_is_refused_and_the_piece_named(text: str, piece: str) -> 
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("alpah * x", "'alpah' is neither a variable nor a parameter; did you mean alpha?"),
-        ("epx(x)", "there is no function 'epx'; did you mean exp"),
+        ("alpah * x", "'alpah' is neither a variable nor a parameter; did you mean 'alpha'?"),
+        ("epx(x)", "there is no function 'epx'; did you mean 'exp'"),
         ("alpha(1 - x)", "alpha is not a function; for a product write alpha*(...)"),
         ("pi(x)", "pi is not a function; for a product write pi*(...)"),
         ("sin * x", "the function sin needs its argument in brackets: sin(...)"),

@@ -216,15 +216,3 @@ def test_model_without_inputs_has_as_many_rows_as_sigma() -> None:
     bands = curve.at((), torch.tensor([0.1, 0.2, 0.3]))
     assert bands.prediction.tolist() == [5.0] * 3
     assert bands.standard_error.tolist() == pytest.approx([0.2] * 3)
-
-
-@pytest.mark.parametrize("kind", ["own jacobian", "derived jacobian"])
-def test_bands_can_be_made_in_inference_mode_and_track_no_gradient(kind: str) -> None:
-    _, saturation, _ = fitted_saturation()
-    curve = line() if kind == "own jacobian" else saturation()
-    outside = curve.at((torch.from_numpy(GRID),))
-    with torch.inference_mode():
-        inside = curve.at((torch.from_numpy(GRID) * 1.0,))
-    assert torch.equal(inside.standard_error, outside.standard_error)
-    assert not outside.prediction.requires_grad
-    assert not outside.standard_error.requires_grad

@@ -1,7 +1,5 @@
 """Errors by the curvature of a likelihood, against closed forms."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -9,6 +7,7 @@ from torch import nn
 from torch.distributions import Distribution, Normal
 
 from paramfit import DistributionModel, NegativeLogLikelihood, Observations
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
 
@@ -46,13 +45,13 @@ def test_covariance_is_the_inverse_information() -> None:
     expected = np.diag([scale**2 / 4, 1 / 8])  # by the logarithm of the scale
     np.testing.assert_allclose(found.covariance.numpy(), expected, atol=1e-12)
     assert found.quantile == pytest.approx(1.959963984540054)
-    assert "delta method" in found.method
+    assert found.method == Fact(FactKind.OBSERVED_INFORMATION, numbers={"bounded": True})
 
 
 def test_singular_direction_is_named() -> None:
     loss = loss_of(TwoLocations())
     found = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
-    assert found.directions == ("first and second cannot be told apart: correlation −1.00000",)
+    assert [(fact.kind, fact.parameters) for fact in found.directions] == [(FactKind.INSEPARABLE, ("first", "second"))]
     assert set(found.undetermined) == {0, 1}
 
 
@@ -61,12 +60,6 @@ def test_point_that_is_no_maximum_names_the_way_up() -> None:
     saddle = np.array([[2.0, 0.0], [0.0, -1.0]])
     found = likelihood_uncertainty(loss, loss.theta, saddle)
     assert found.covariance is None
-    assert found.reason is not None
-    assert "not positive definite" in found.reason
-    assert "along second the likelihood does not fall" in found.reason
-
-
-def test_curvature_that_is_not_finite_says_so() -> None:
-    loss = normal()
-    found = likelihood_uncertainty(loss, loss.theta, np.full((2, 2), math.nan))
-    assert found.reason == "the Hessian is not finite at the estimate"
+    (reason,) = found.reasons
+    assert isinstance(reason, Fact)
+    assert (reason.kind, reason.parameters) == (FactKind.NOT_A_MAXIMUM, ("second",))

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from paramfit.fits.fitting import fit
 
-from paramfit.fits.fit import fit
+from paramfit.facts import Fact, FactKind
 from paramfit.linalg.unit_free import (
     InverseInformation,
     ScaledColumns,
     ScaledCurvature,
-    WeakDirection,
     column_lengths,
     inverse_information,
 )
 from paramfit.models import FormulaModel
+from paramfit.shown.words import sentence
 
 Array = NDArray[np.float64]
 
@@ -21,8 +22,8 @@ RANDOM = np.random.default_rng(21)
 ROWS = RANDOM.normal(size=(30, 4))
 
 
-def inverse(rows: Array) -> InverseInformation:
-    return inverse_information(np.linalg.qr(rows, mode="r"))
+def inverse(rows: Array, *names: str) -> InverseInformation:
+    return inverse_information(np.linalg.qr(rows, mode="r"), names)
 
 
 def covariance(found: InverseInformation) -> Array:
@@ -33,7 +34,7 @@ def covariance(found: InverseInformation) -> Array:
 
 @pytest.mark.parametrize("units", [(1.0, 1.0, 1.0, 1.0), (1e8, 1.0, 1e-9, 3.0)], ids=["alike", "far apart"])
 def test_regular_matrix_has_its_inverse_whatever_the_units(units: tuple[float, ...]) -> None:
-    found = inverse(ROWS * np.array(units))
+    found = inverse(ROWS * np.array(units), "a", "b", "c", "d")
     expected = np.linalg.inv(ROWS.T @ ROWS) / np.outer(units, units)
     np.testing.assert_allclose(covariance(found), expected, rtol=1e-10)
     assert found.undetermined == {}
@@ -42,7 +43,7 @@ def test_regular_matrix_has_its_inverse_whatever_the_units(units: tuple[float, .
 
 def test_nearly_equal_columns_are_still_told_apart() -> None:
     close = np.column_stack([ROWS[:, 0], ROWS[:, 0] + 1e-9 * ROWS[:, 1], ROWS[:, 2]])
-    found = inverse(close)
+    found = inverse(close, "a", "b", "c")
     assert found.directions == ()
     # The variance of the first two is that of the direction 1e-9 * ROWS[:, 1], net of the other columns.
     others = np.column_stack([ROWS[:, 0], ROWS[:, 2]])
@@ -50,14 +51,14 @@ def test_nearly_equal_columns_are_still_told_apart() -> None:
     assert covariance(found)[1, 1] == pytest.approx(1e18 / (rest @ rest), rel=1e-5)
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0], ids=["equal", "opposite"])
+@pytest.mark.parametrize(("sign", "told"), [(1.0, "−1.00000"), (-1.0, "1.00000")], ids=["equal", "opposite"])
 @pytest.mark.parametrize("unit", [1.0, 1e7], ids=["same unit", "other unit"])
-def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors(sign: float, unit: float) -> None:
+def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors(
+    sign: float, told: str, unit: float
+) -> None:
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], sign * unit * ROWS[:, 0], ROWS[:, 2]])
-    found = inverse(rows)
-    (direction,) = found.directions
-    assert direction.places == (0, 2)
-    assert direction.shares[1] / direction.shares[0] == pytest.approx(-sign / unit)
+    found = inverse(rows, "a", "b", "c", "d")
+    assert tuple(map(sentence, found.directions)) == (f"a and c cannot be told apart: correlation {told}",)
     assert set(found.undetermined) == {0, 2}
     reduced = np.linalg.inv(ROWS[:, :3].T @ ROWS[:, :3])
     expected = np.zeros((4, 4))
@@ -67,23 +68,26 @@ def test_two_columns_in_one_direction_are_named_and_the_others_keep_their_errors
 
 def test_direction_of_three_says_how_to_move_them() -> None:
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 1], ROWS[:, 0] + 2 * ROWS[:, 1], ROWS[:, 2]])
-    (direction,) = inverse(rows).directions
-    assert direction.places == (0, 1, 2)
-    # 1 * a + 2 * b - 1 * c is the null space.
-    assert np.array(direction.shares) / direction.shares[0] == pytest.approx([1.0, 2.0, -1.0])
+    (direction,) = inverse(rows, "a", "b", "c", "d").directions
+    told = sentence(direction)
+    # 1 * a + 2 * b - 1 * c is the null space, here over its largest part.
+    assert told.startswith("a, b and c cannot be told apart: moving them together by ")
+    moves = [float(part) for part in told.split(" by ")[1].split(" changes")[0].split()[::2]]
+    assert [moves[1] / moves[0], moves[2] / moves[0]] == pytest.approx([2.0, -1.0], rel=1e-2)
+    assert max(map(abs, moves)) == pytest.approx(1.0)
 
 
-def test_two_directions_are_told_apart() -> None:
+def test_two_directions_are_two_sentences() -> None:
     rows = np.column_stack([ROWS[:, 0], ROWS[:, 0], ROWS[:, 1], -3 * ROWS[:, 1]])
-    found = inverse(rows)
+    found = inverse(rows, "a", "b", "c", "d")
     assert len(found.directions) == 2
     assert set(found.undetermined) == {0, 1, 2, 3}
 
 
 def test_column_of_zeros_is_named_and_the_others_keep_their_errors() -> None:
     rows = np.column_stack([ROWS[:, 0], np.zeros(30), ROWS[:, 1]])
-    found = inverse(rows)
-    assert found.directions == (WeakDirection((1,), (1.0,)),)
+    found = inverse(rows, "a", "idle", "c")
+    assert found.directions == (Fact(FactKind.IDLE, ("idle",)),)
     assert list(found.undetermined) == [1]
     expected = np.zeros((3, 3))
     expected[np.ix_([0, 2], [0, 2])] = np.linalg.inv(ROWS[:, :2].T @ ROWS[:, :2])
@@ -91,7 +95,7 @@ def test_column_of_zeros_is_named_and_the_others_keep_their_errors() -> None:
 
 
 def test_matrix_of_zeros_determines_nothing() -> None:
-    found = inverse_information(np.zeros((2, 2)))
+    found = inverse_information(np.zeros((2, 2)), ("a", "b"))
     assert set(found.undetermined) == {0, 1}
     assert len(found.directions) == 2
     assert np.asarray(found.root).shape == (2, 0)
@@ -138,8 +142,8 @@ def test_statistics_of_a_redundant_formula_are_those_of_the_reduced_one() -> Non
 def test_column_below_what_counts_is_named_and_the_others_keep_their_errors() -> None:
     rows = np.column_stack([ROWS[:, 0], 1e-30 * ROWS[:, 2], ROWS[:, 1]])
     factor = np.linalg.qr(rows, mode="r")
-    found = inverse_information(factor, np.array([0.0, 1e-28, 0.0]))
-    assert found.directions == (WeakDirection((1,), (1.0,)),)
+    found = inverse_information(factor, ("a", "faint", "c"), np.array([0.0, 1e-28, 0.0]))
+    assert found.directions == (Fact(FactKind.IDLE, ("faint",)),)
     assert list(found.undetermined) == [1]
     expected = np.zeros((3, 3))
     expected[np.ix_([0, 2], [0, 2])] = np.linalg.inv(ROWS[:, :2].T @ ROWS[:, :2])

@@ -8,16 +8,7 @@ import pytest
 import scipy.stats
 import torch
 from torch import Tensor
-from torch.distributions import (
-    Binomial,
-    Distribution,
-    Gamma,
-    Normal,
-    Pareto,
-    Poisson,
-    RelaxedBernoulli,
-    Uniform,
-)
+from torch.distributions import Binomial, Distribution, Gamma, Normal, Pareto, Poisson, RelaxedBernoulli, Uniform
 from torch.func import functional_call, jacfwd
 
 from paramfit import DistributionModel, InputError
@@ -115,7 +106,7 @@ def test_class_is_taken_as_well_as_its_path() -> None:
 @pytest.mark.parametrize(
     ("distribution", "parameters", "coefficients", "message"),
     [
-        ("torch.distributions.Gama", {"rate": 1.0}, None, "did you mean Gamma"),
+        ("torch.distributions.Gama", {"rate": 1.0}, None, "did you mean 'Gamma'"),
         ("Gamma", {"rate": 1.0}, None, "is not a path"),
         ("torch.nn.Linear", {"rate": 1.0}, None, "no class of torch.distributions.Distribution"),
         ("torch.distributions.Gamma", {"rate": 1.0}, None, "Gamma needs concentration"),

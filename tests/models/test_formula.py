@@ -163,9 +163,7 @@ def test_wholly_linear_formula_says_so(text: str, parameters: dict[str, Any], wh
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    shape=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=5),
-)
+@given(shape=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_linear_set_of_a_sum_of_products_is_the_largest_independent_one(shape: list[list[bool]]) -> None:
     names = ["a", "b", "c", "d"]
     products = [[name for name, there in zip(names, row, strict=True) if there] for row in shape]

@@ -116,7 +116,7 @@ def test_function_is_found_by_its_path_from_a_configuration(on_path: Path) -> No
             "own_broken.curve",
             "function: the module own_broken cannot be imported (ZeroDivisionError: division by zero)",
         ),
-        ("own_curves.curv", "function: own_curves has no 'curv'; did you mean curve?"),
+        ("own_curves.curv", "function: own_curves has no 'curv'; did you mean 'curve'?"),
         ("own_curves.number", "function: own_curves.number is of type int, which cannot be called"),
     ],
 )
@@ -131,7 +131,7 @@ def test_path_that_leads_nowhere_is_refused(on_path: Path, path: str, message: s
 @pytest.mark.parametrize(
     ("function", "variables", "parameters", "message"),
     [
-        (decay, ["t"], {"height": 1, "rtae": 1}, "parameters: decay has no argument rtae; did you mean rate?"),
+        (decay, ["t"], {"height": 1, "rtae": 1}, "parameters: decay has no argument rtae; did you mean 'rate'?"),
         (decay, ["q"], {"height": 1, "rate": 1}, "variables: decay has no argument q; it takes t, height, rate"),
         (decay, ["t"], {"height": 1}, "parameters: decay needs rate, which has no default"),
         (decay, ["t", "rate"], {"height": 1, "rate": 1}, "parameters.rate: it is a variable as well"),
@@ -152,10 +152,7 @@ def test_arguments_that_do_not_fit_are_refused(
 
 @pytest.mark.parametrize(
     "function",
-    [
-        lambda x, a: torch.from_numpy(np.exp(x.numpy() * a.detach().numpy())),
-        lambda x, a: x * a.detach(),
-    ],
+    [lambda x, a: torch.from_numpy(np.exp(x.numpy() * a.detach().numpy())), lambda x, a: x * a.detach()],
     ids=["numpy", "detached"],
 )
 def test_function_that_torch_cannot_follow_is_named(function: Callable[..., Any]) -> None:

@@ -17,7 +17,7 @@ def test_finds_what_is_there() -> None:
     [
         ("sqrt", "function: 'sqrt' is not a path such as decay.curve"),
         ("no_such_module.sqrt", "cannot be imported .ModuleNotFoundError"),
-        ("math.sqr", "math has no 'sqr'; did you mean sqrt"),
+        ("math.sqr", "math has no 'sqr'; did you mean 'sqrt'"),
     ],
 )
 def test_says_what_is_missing(path: str, message: str) -> None:

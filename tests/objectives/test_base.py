@@ -122,3 +122,15 @@ def test_likelihood_of_bounds_is_that_of_what_they_leave(reduction: str) -> None
     assert objective.losses(normal, target, None, censoring).tolist() == pytest.approx(losses, rel=1e-12)
     expected = sum(losses) / (4 if reduction == "mean" else 1)
     assert objective(normal, target, None, censoring).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_objective_that_defines_its_losses_alone_has_a_derivative_and_no_penalty() -> None:
+    class FourthPower(Objective):
+        def per_observation(self, prediction: Tensor, target: Tensor, sigma: Tensor | None = None) -> Tensor:
+            return (prediction - target) ** 4
+
+    objective = FourthPower()
+    assert (objective.reduction, objective.penalised) == ("mean", False)
+    with torch.no_grad():  # as the analytic rule asks for it
+        derivative = objective.derivative(torch.full_like(TARGET, 0.3), TARGET)
+    torch.testing.assert_close(derivative, 4 * (0.3 - TARGET) ** 3)

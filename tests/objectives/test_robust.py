@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from paramfit.errors import InputError
-from paramfit.fits.fit import fit
+from paramfit.fits.fitting import fit
 from paramfit.models import FormulaModel
 from paramfit.objectives import (
     AbsoluteError,

@@ -225,8 +225,7 @@ def test_start_that_is_not_finite_names_row_and_input() -> None:
     model = FormulaModel("a * log(x) + b", ["x"], {"a": 1, "b": 1})
     x = torch.tensor([2.0, 1.0, 0.0, -3.0], dtype=torch.float64)
     with pytest.raises(
-        InputError,
-        match=r"2 of 4 observations, first in row 2 \(input 0\); .* or leave such rows out$",
+        InputError, match=r"2 of 4 observations, first in row 2 \(input 0\); .* or leave such rows out$"
     ):
         ResidualRows(model, SquaredError()).at_start(Observations((x,), torch.ones_like(x)))
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from paramfit.inference.profile.profiles import PairProfile
-from paramfit.plotting import contour_figure, pixels
+from paramfit.plotting import contour_figure
 
 LEVELS = {0.68: -2 * math.log(0.32), 0.95: -2 * math.log(0.05)}  # chi-squared with two degrees of freedom
 COVARIANCE = torch.tensor([[4.0, 1.2], [1.2, 1.0]], dtype=torch.float64)
@@ -69,20 +69,6 @@ def test_traces_of_a_linear_model_are_the_two_regressions() -> None:
     assert across[:, 0] == pytest.approx(1.0 + 1.2 / 1.0 * (across[:, 1] + 2.0), abs=1e-9)
 
 
-def test_axes_carry_names_and_units() -> None:
-    figure = drawn(quadratic())
-    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("a (m)", "b")
-    assert figure.get_suptitle() == "after 3 iterations"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "profiled deviance, 68 %",
-        "profiled deviance, 95 %",
-        "plain ellipse, 68 %",
-        "plain ellipse, 95 %",
-        "profile traces",
-        "estimate",
-    ]
-
-
 @pytest.mark.parametrize(
     "covariance",
     [None, torch.full((2, 2), math.nan).double(), torch.tensor([[1.0, 2.0], [2.0, 1.0]]).double()],
@@ -116,17 +102,3 @@ def test_pairs_of_three_parameters_stand_in_a_triangle() -> None:
     places = {(axes.get_subplotspec().rowspan.start, axes.get_subplotspec().colspan.start) for axes in figure.axes}
     assert places == {(0, 0), (1, 0), (1, 1)}
     assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes] == [("", "b"), ("a", "c"), ("b", "")]
-
-
-def test_of_many_parameters_the_first_six_are_drawn() -> None:
-    names = tuple(f"b{k}" for k in range(8))
-    pairs = [quadratic(pair) for pair in combinations(names, 2)]
-    figure = contour_figure(pairs, names, None, "eight")
-    assert len(figure.axes) == 15
-    assert figure.get_suptitle() == "eight: 15 of 28 pairs"
-
-
-def test_names_are_written_as_they_are() -> None:
-    figure = drawn(quadratic((r"$cost_$ of \frac{", "b")))
-    pixels(figure)
-    assert figure.axes[0].get_xlabel() == r"$cost_$ of \frac{"

@@ -34,24 +34,8 @@ def legend(figure: Figure) -> list[str]:
     return [] if drawn is None else [text.get_text() for text in drawn.get_texts()]
 
 
-@pytest.mark.parametrize(
-    "figure",
-    [scatter_figure(X, Y, LABELS), fit_figure(X, Y, CURVE_X, CURVE_X, LABELS, "a line")],
-    ids=["scatter", "fit"],
-)
-def test_axes_carry_names_and_units(figure: Figure) -> None:
-    axes = figure.axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == LABELS
-
-
 def test_scatter_draws_every_observation() -> None:
     assert dots(scatter_figure(X, Y, LABELS)) == {"observations": pairs(list(range(11)))}
-
-
-def test_scatter_of_one_kind_needs_no_legend_and_of_two_has_one() -> None:
-    assert legend(scatter_figure(X, Y, LABELS)) == []
-    assert legend(scatter_figure(X, Y, LABELS, torch.zeros(11, dtype=torch.bool))) == []
-    assert legend(scatter_figure(X, Y, LABELS, HELD_OUT)) == ["training", "held out"]
 
 
 def test_held_out_rows_are_told_from_training_rows() -> None:
@@ -105,21 +89,8 @@ def drawn_with(shown: Bands | None, sigma: torch.Tensor | None = None) -> Figure
 
 def test_both_bands_are_shaded_and_named() -> None:
     figure = drawn_with(bands(1.0, 4.0))
-    assert shaded(figure) == {
-        "95 % confidence band": pytest.approx(2.0),
-        "95 % prediction band": pytest.approx(8.0),
-    }
+    assert shaded(figure) == {"95 % confidence band": pytest.approx(2.0), "95 % prediction band": pytest.approx(8.0)}
     assert legend(figure) == ["fit", "95 % confidence band", "95 % prediction band", "observations"]
-
-
-def test_prediction_band_that_is_not_known_is_left_out() -> None:
-    assert list(shaded(drawn_with(bands(1.0, None)))) == ["95 % confidence band"]
-
-
-def test_bands_lie_below_the_points_and_the_curve_above_them() -> None:
-    axes = drawn_with(bands(1.0, 4.0)).axes[0]
-    heights = {str(artist.get_label()): artist.get_zorder() for artist in (*axes.collections, *axes.lines)}
-    assert heights["95 % prediction band"] <= heights["95 % confidence band"] < heights["observations"] < heights["fit"]
 
 
 def test_known_errors_are_drawn_as_bars_within_the_figure() -> None:
@@ -146,8 +117,3 @@ def test_band_without_an_end_can_be_drawn() -> None:
     shown = bands(float("nan"), float("inf"))
     low, high = drawn_with(shown).axes[0].get_ylim()
     assert low < min(CELSIUS) < max(CELSIUS) < high
-
-
-def test_curve_of_a_median_is_called_so() -> None:
-    figure = fit_figure(X, Y, CURVE_X, 0.5 * CURVE_X - 17, LABELS, "after 5 updates", label="fit (median)")
-    assert legend(figure)[0] == "fit (median)"

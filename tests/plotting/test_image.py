@@ -11,20 +11,6 @@ from paramfit.plotting import pixels, save_png
 from paramfit.plotting.image import new_figure
 
 
-def test_pixels_are_height_width_and_three_colours() -> None:
-    figure = new_figure(2.0, 1.0)
-    image = pixels(figure)
-    assert image.shape == (120, 240, 3)
-    assert image.dtype == np.uint8
-    assert (image == 255).all()
-
-
-def test_something_drawn_is_seen() -> None:
-    figure = new_figure(2.0, 1.0)
-    figure.add_subplot().plot([0, 1], [0, 1], color="red")
-    assert (pixels(figure) < 255).any()
-
-
 def test_png_is_the_figure(own_directory: Path) -> None:
     figure = new_figure(2.0, 1.0)
     figure.text(0.1, 0.4, "without axes, which each drawing lays out anew", color="red")
@@ -32,11 +18,6 @@ def test_png_is_the_figure(own_directory: Path) -> None:
     read = matplotlib.image.imread(own_directory / "figures" / "fit.png")
     assert (read < 1).any()
     assert np.array_equal((read[..., :3] * 255).round().astype(np.uint8), pixels(figure))
-
-
-def test_nothing_but_the_png_is_left(own_directory: Path) -> None:
-    save_png(new_figure(), own_directory / "fit.png")
-    assert [path.name for path in own_directory.iterdir()] == ["fit.png"]
 
 
 def test_interrupted_writing_leaves_the_old_file_whole(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Pictures of a least-squares fit: what is drawn against what, and over which spread."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
 from paramfit import fit
-from paramfit.cli import main
 from paramfit.data.base import EstimationDataModule
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import FormulaModel
@@ -119,22 +117,3 @@ def test_a_missing_prediction_band_is_explained(
     assert (bands_on(curve, data.described, data.raw.inputs[0]).prediction_band is None) == (reason is not None)
     assert (reason or "").startswith("no prediction band" if told else "")
     assert (told or "") in (reason or "")
-
-
-CONSTANT = """
-model:
-  class_path: LeastSquares
-  init_args:
-    model: {class_path: FormulaModel, init_args: {formula: g, variables: [], parameters: {g: {unit: m/s^2}}}}
-data:
-  class_path: TableDataModule
-  init_args: {path: falls.csv, inputs: [], target: y}
-"""
-
-
-def test_a_constant_is_drawn_after_its_fit() -> None:
-    Path("falls.csv").write_text("y\n9.81\n9.79\n9.84\n9.80\n")
-    Path("constant.yaml").write_text(CONSTANT)
-    assert main(["fit", "--config", "constant.yaml"]) == 0
-    figures = Path("lightning_logs/constant/version_0/figures")
-    assert {path.name for path in figures.iterdir()} == {"loss_surface.png", "residuals.png"}

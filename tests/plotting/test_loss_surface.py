@@ -7,14 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, distributions, nn
 
-from paramfit.models import (
-    FormulaModel,
-    FunctionModel,
-    GaussianModel,
-    LinearModel,
-    ParametricModel,
-    PolynomialModel,
-)
+from paramfit.models import FormulaModel, FunctionModel, GaussianModel, LinearModel, ParametricModel, PolynomialModel
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.plotting import loss_surface_figure, pixels
@@ -79,20 +72,9 @@ def test_exploding_path_is_cut_and_the_figure_says_so() -> None:
     assert figure.axes[0].get_title() == "after 3 updates: the first 2 points"
 
 
-def test_path_that_leaves_the_finite_numbers_at_once_shows_its_start() -> None:
-    path = torch.tensor([[1.0, 0.0], [math.nan, math.nan]]).double()
-    figure = drawn(LinearModel(dtype="float64"), path)
-    assert line_called(figure, "path of descent") == [(1.0, 0.0)]
-
-
 def test_start_whose_loss_is_not_finite_cannot_be_drawn() -> None:
     path = torch.full((2, 2), math.nan, dtype=torch.float64)
     assert loss_surface_figure(LinearModel(dtype="float64"), SquaredError(), DATA, path, "lost") is None
-
-
-def test_path_that_stays_where_it_is_can_be_drawn() -> None:
-    figure = drawn(LinearModel(dtype="float64"), PATH[:1].repeat(3, 1))
-    assert line_called(figure, "end") == [(1.0, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -160,15 +142,6 @@ def test_one_bounded_parameter_has_the_loss_of_its_values() -> None:
         assert height == pytest.approx(
             1.5 * math.log(2 * math.pi) + (sample - location).square().sum().item() / 2, rel=1e-9
         )
-
-
-def test_places_without_a_loss_are_left_white() -> None:
-    class Walled(Line):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.where(self.weight > 6, torch.nan, self.weight * x + self.bias)
-
-    figure = drawn(Walled(), PATH)
-    assert math.isfinite(figure.axes[1].get_ylim()[1])
 
 
 def test_valley_after_a_long_descent_is_told_from_what_surrounds_it() -> None:

@@ -17,10 +17,6 @@ def axes() -> Axes:
     return new_figure().add_subplot()
 
 
-def test_few_points_are_all_shown() -> None:
-    assert torch.equal(shown_rows(MANY[:2000]), torch.arange(2000))
-
-
 def test_of_many_points_a_few_thousand_are_shown_the_same_each_time() -> None:
     shown = shown_rows(MANY)
     assert 2000 <= len(shown) <= 2006
@@ -54,24 +50,6 @@ def test_extremes_of_every_column_are_shown() -> None:
 def test_rows_are_named_by_their_use(held_out: list[bool] | None, expected: dict[str, list[int]]) -> None:
     found = parts(3, None if held_out is None else torch.tensor(held_out))
     assert {name: rows.tolist() for name, rows in found.items()} == expected
-
-
-def test_legend_tells_how_many_of_many_are_drawn() -> None:
-    drawn = axes()
-    draw_points(drawn, torch.arange(50_000), MANY)
-    (dots,) = drawn.collections
-    count = len(dots.get_offsets())
-    assert count < 3000
-    assert dots.get_label() == f"observations ({count} of 50000 drawn)"
-
-
-def test_held_out_points_are_hollow() -> None:
-    drawn = axes()
-    draw_points(drawn, MANY[:4], MANY[4:8], torch.tensor([False, True, False, False]))
-    training, held_out = drawn.collections
-    assert held_out.get_facecolor()[0][:3].tolist() == [1.0, 1.0, 1.0]
-    assert training.get_facecolor()[0].tolist() == training.get_edgecolor()[0].tolist()
-    assert held_out.get_edgecolor()[0].tolist() == training.get_edgecolor()[0].tolist()
 
 
 def test_error_bars_reach_one_sigma_up_and_down() -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paramfit.inference.profile.profiles import Profile
-from paramfit.plotting import pixels, profile_figure
+from paramfit.plotting import profile_figure
 
 LIMIT = 1.959963984540054
 
@@ -80,13 +80,6 @@ def test_threshold_is_that_of_the_profile() -> None:
     assert line(axes, "90 %: 4.41")[1] == pytest.approx([4.41] * 2)
 
 
-def test_axis_carries_name_and_unit() -> None:
-    figure = drawn(poisson_mean(), normal_mean())
-    assert [axes.get_xlabel() for axes in figure.axes] == ["rate (1/s)", "location"]
-    assert figure.get_supylabel() == "deviance, 2 (log L$_{max}$ − log L)"
-    assert figure.get_suptitle() == "after 3 iterations"
-
-
 @pytest.mark.parametrize("end", [None, math.inf], ids=["not found", "infinite"])
 def test_end_that_is_missing_is_said(end: float | None) -> None:
     axes = drawn(poisson_mean(upper=end)).axes[0]
@@ -113,25 +106,3 @@ def test_places_of_a_better_optimum_are_left_out() -> None:
     values, deviance = line(drawn(broken).axes[0], "profile")
     assert np.isfinite(deviance).all()
     assert values[0] == pytest.approx(found.values[1])
-
-
-@pytest.mark.parametrize(("count", "panels"), [(1, 1), (3, 3), (4, 4), (7, 7), (20, 16)])
-def test_every_parameter_has_a_panel_up_to_sixteen(count: int, panels: int) -> None:
-    figure = drawn(*(normal_mean(f"b{k}") for k in range(count)))
-    assert len(figure.axes) == panels
-    assert figure.get_suptitle().endswith("the first 16 of 20 parameters") == (count == 20)
-
-
-def test_legend_names_each_thing_once_outside_the_panels() -> None:
-    figure = drawn(normal_mean(), poisson_mean())
-    (legend,) = figure.legends
-    names = [text.get_text() for text in legend.get_texts()]
-    assert sorted(names) == sorted(
-        ["95 %: 3.84", "parabola of the plain error", "plain interval", "profile", "profile interval", "estimate"]
-    )
-
-
-def test_names_are_written_as_they_are() -> None:
-    figure = drawn(normal_mean(r"$cost_$ of \frac{"))
-    pixels(figure)
-    assert figure.axes[0].get_xlabel() == r"$cost_$ of \frac{"

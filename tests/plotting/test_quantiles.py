@@ -104,25 +104,6 @@ def test_band_holds_nineteen_of_twenty_points_of_true_samples() -> None:
     assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
 
 
-def test_figure_is_named() -> None:
-    figure = drawn(random(N), Gamma(number(2.0), number(0.5)))
-    left, right = figure.axes
-    assert (left.get_xlabel(), left.get_ylabel()) == ("fitted quantile: time (s)", "observed: time (s)")
-    assert (left.get_title(), right.get_title()) == ("Quantiles", "Probabilities")
-    assert figure.get_suptitle() == "after 3 iterations"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "95 % band",
-        "observations",
-        "sample = Gamma",
-    ]
-
-
-def test_diagonal_spans_the_panel() -> None:
-    for axes in drawn(random(N), Beta(number(1.0), number(1.0))).axes:
-        (line,) = axes.lines
-        assert tuple(line.get_xdata()) == tuple(line.get_ydata()) == axes.get_xlim() == axes.get_ylim()
-
-
 def test_held_out_rows_have_ranks_of_their_own() -> None:
     held_out = torch.zeros(N, dtype=torch.bool)
     held_out[[3, 8]] = True
@@ -137,11 +118,6 @@ def test_million_values_are_thinned_but_the_largest_is_shown() -> None:
     found = dots(drawn(sample, Beta(number(1.0), number(1.0))).axes[0])
     assert 2000 <= len(found) < 3000
     assert found[:, 1].max() == 1.0 - 1e-9
-
-
-@pytest.mark.parametrize("n", [1, 2], ids=["one observation", "two observations"])
-def test_tiny_sample_can_be_drawn(n: int) -> None:
-    assert len(dots(drawn(random(n), Normal(number(0.0), number(1.0))).axes[0])) == n
 
 
 def test_residuals_of_a_normal_regression_are_the_standardised_ones() -> None:
@@ -165,13 +141,6 @@ def test_discrete_residuals_are_drawn_between_their_two_probabilities() -> None:
     assert (probability > exact.cdf(target.numpy() - 1)).all()
     assert (probability < exact.cdf(target.numpy())).all()
     assert scipy.stats.kstest(probability, "uniform").pvalue > 0.01
-
-
-def test_discrete_residuals_are_those_of_their_seed() -> None:
-    rows, target = Poisson(torch.ones(9, dtype=torch.float64)), torch.ones(9)
-    first, same, other = (quantile_residuals(rows, target, seed) for seed in (1, 1, 2))
-    assert torch.equal(first, same)
-    assert not torch.equal(first, other)
 
 
 def test_residuals_stay_finite_however_far_the_observation() -> None:

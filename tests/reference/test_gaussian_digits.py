@@ -19,12 +19,12 @@ from paramfit.callbacks import EpochTable, EstimateRows, FitReport
 from paramfit.callbacks.run import task_of
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.gaussian import GaussianDataModule
+from paramfit.fits.result import FitResult
 from paramfit.gradients import AnalyticGradient, AutogradGradient
 from paramfit.models import GaussianModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent
-from paramfit.results.record import FitResult
 from paramfit.tasks import GaussianLocation, HandWrittenDescent
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.updates import Update

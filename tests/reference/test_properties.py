@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from paramfit import fit
+from paramfit.fits.result import FitResult
 from paramfit.models import FormulaModel, LinearModel, ParametricModel
 from paramfit.objectives import HuberError, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.results.record import FitResult
 
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
 Array = NDArray[np.float64]

@@ -17,11 +17,11 @@ from paramfit.callbacks import DivergenceDetection, EpochTable, FitReport, Gradi
 from paramfit.callbacks.run import task_of
 from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
+from paramfit.facts import Status
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import LinearModel
 from paramfit.objectives import SquaredError
 from paramfit.optimizers import GradientDescent
-from paramfit.outcome import Status
 from paramfit.tasks import HandWrittenDescent, ThermometerRegression
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.updates import Update

@@ -5,26 +5,30 @@ import re
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, Optimizer
 
-from paramfit.inference.descent_stability import stability
+from paramfit.inference.descent_stability import cure_of_divergence, stability
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import GaussianModel
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.optimizers import GradientDescent
-from paramfit.results.divergence_cure import divergence_cure
+from paramfit.shown.words import sentence
 from tests.inference.cases import thermometer
 
 NOTHING = [nn.Parameter(torch.tensor(0.0))]
 
 
+def cure(loss: LossFunction, optimizer: Optimizer) -> str:
+    return sentence(cure_of_divergence(loss, optimizer))
+
+
 def numbers(text: str) -> list[float]:
-    return [float(found) for found in re.findall(r"\d+\.?\d*(?:e[+-]?\d+)?", text)]
+    return [float(number) for number in re.findall(r"\d+\.?\d*(?:e[+-]?\d+)?", text)]
 
 
 def test_cure_of_the_diverging_lesson_names_its_numbers() -> None:
-    text = divergence_cure(thermometer(), GradientDescent(NOTHING, lr=1e-2))
+    text = cure(thermometer(), GradientDescent(NOTHING, lr=1e-2))
     assert re.fullmatch(
         r"learning rate \S+ is \S+ times the largest stable rate \S+; scaling the input by \S+ raises the limit to \S+",
         text,
@@ -34,7 +38,7 @@ def test_cure_of_the_diverging_lesson_names_its_numbers() -> None:
 
 def test_promised_scaling_really_makes_the_rate_stable() -> None:
     rate = 0.5
-    *_, scale, promised = numbers(divergence_cure(thermometer(), SGD(NOTHING, lr=rate)))
+    *_, scale, promised = numbers(cure(thermometer(), SGD(NOTHING, lr=rate)))
     limit = stability(thermometer(scale), SGD(NOTHING, lr=rate)).learning_rate_limit
     assert limit is not None
     assert limit > rate
@@ -44,13 +48,13 @@ def test_promised_scaling_really_makes_the_rate_stable() -> None:
 def test_sample_without_inputs_has_nothing_to_scale() -> None:
     # The curvature of n summed observations is n: the limit is 2 / 10 000.
     data = Observations((), torch.zeros(10_000, dtype=torch.float64))
-    text = divergence_cure(LossFunction(GaussianModel(), NegativeLogLikelihood(), data), SGD(NOTHING, lr=1e-3))
+    text = cure(LossFunction(GaussianModel(), NegativeLogLikelihood(), data), SGD(NOTHING, lr=1e-3))
     assert numbers(text) == [1e-3, 5, 2e-4, 1e-4]
     assert "scaling" not in text
 
 
 def test_rate_below_the_limit_is_not_blamed() -> None:
-    text = divergence_cure(thermometer(0.1), GradientDescent(NOTHING, lr=1e-2))
+    text = cure(thermometer(0.1), GradientDescent(NOTHING, lr=1e-2))
     assert "is below the largest stable rate 0.033 at the start" in text
 
 
@@ -63,6 +67,6 @@ def test_rate_below_the_limit_is_not_blamed() -> None:
     ids=["Adam", "absolute error"],
 )
 def test_without_a_limit_the_reason_is_told(loss: LossFunction, optimizer: SGD | Adam, why: str) -> None:
-    text = divergence_cure(loss, optimizer)
+    text = cure(loss, optimizer)
     assert why in text
     assert "below 10" in text

@@ -10,15 +10,16 @@ import scipy.stats
 import torch
 from torch import nn
 
-from paramfit.fits.fit import fit
+from paramfit.facts import Fact, FactKind
+from paramfit.fits.fitting import fit
 from paramfit.fits.solved_model import solve_model
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import HuberError, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.results.least_squares_summary import summarise_least_squares
-from paramfit.results.summary import Summary
+from paramfit.results.summary import Summary, summarise
+from paramfit.shown.words import sentence
 from paramfit.solvers.gauss_newton import GaussNewton
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
@@ -60,7 +61,7 @@ def summary(
     how = objective or SquaredError()
     solve_model(ResidualRows(model, how), observations, GaussNewton())
     loss = LossFunction(model, how, observations)
-    return summarise_least_squares(loss, None, normalization or [(0.0, 1.0)], None, absolute_sigma=absolute_sigma)
+    return summarise(loss, None, normalization or [(0.0, 1.0)], None, absolute_sigma=absolute_sigma)
 
 
 def errors(found: Summary) -> dict[str, float | None]:
@@ -68,9 +69,7 @@ def errors(found: Summary) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize(
-    ("sigma", "absolute"),
-    [(None, True), (SIGMA, True), (SIGMA, False)],
-    ids=["no sigma", "absolute", "relative"],
+    ("sigma", "absolute"), [(None, True), (SIGMA, True), (SIGMA, False)], ids=["no sigma", "absolute", "relative"]
 )
 def test_covariance_is_that_of_curve_fit(sigma: Array | None, absolute: bool) -> None:
     _, expected = scipy.optimize.curve_fit(
@@ -110,7 +109,7 @@ def test_intervals_are_students_or_normal_and_say_which(sigma: Array | None, abs
         half = (estimate.interval_95[1] - estimate.interval_95[0]) / 2
         assert half == pytest.approx(quantile * estimate.standard_error, rel=1e-9)
     normal = sigma is not None and absolute
-    assert ("normal distribution" if normal else "Student's t with 27") in found.errors.method
+    assert ("normal distribution" if normal else "Student's t with 27") in sentence(found.errors.method)
 
 
 BOUNDED: dict[str, tuple[dict[str, float], float]] = {
@@ -138,7 +137,7 @@ def test_parameter_at_its_bound_has_no_error_and_the_others_those_of_the_fit_wit
     assert found.statistics is not None
     assert fixed.statistics is not None
     assert found.statistics.degrees_of_freedom == fixed.statistics.degrees_of_freedom == 28
-    assert any(warning.startswith("c sits at its") for warning in found.warnings)
+    assert FactKind.AT_BOUND in [fact.kind for fact in found.cautions if isinstance(fact, Fact)]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +205,7 @@ def test_distance_of_an_unfinished_line_is_what_is_left_in_standard_errors() -> 
     model = LinearModel(0.5, -16.0, dtype="float64")
     x, y = np.array(READINGS), np.array(CELSIUS)
     observations = Observations((torch.from_numpy(x),), torch.from_numpy(y))
-    found = summarise_least_squares(LossFunction(model, SquaredError(), observations), None, [(0.0, 1.0)], None)
+    found = summarise(LossFunction(model, SquaredError(), observations), None, [(0.0, 1.0)], None)
     design = np.stack([x, np.ones(11)], axis=1)
     rest = y - 0.5 * x + 16.0
     covariance = rest @ rest / 9 * np.linalg.inv(design.T @ design)
@@ -226,8 +225,8 @@ def test_as_many_parameters_as_observations_leave_no_errors_but_those_of_sigma()
     three = rows().rows(slice(0, 3))
     found = summary(FormulaModel("a + b * x + c * x**2", ["x"], dict.fromkeys("abc")), three)
     assert found.covariance is None
-    assert "3 observations cannot tell the errors of 3 parameters" in (found.errors.reason or "")
-    assert any("as many parameters as observations" in warning for warning in found.warnings)
+    assert found.errors.reasons == (Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": 3, "parameters": 3}),)
+    assert Fact(FactKind.AS_MANY_PARAMETERS) in found.cautions
     known = three._replace(sigma=torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64))
     weighted = summary(FormulaModel("a + b * x + c * x**2", ["x"], dict.fromkeys("abc")), known)
     design = np.stack([X[:3] ** k for k in range(3)], axis=1)
@@ -239,16 +238,16 @@ def test_as_many_parameters_as_observations_leave_no_errors_but_those_of_sigma()
 def test_estimates_that_are_not_finite_have_no_errors() -> None:
     model = LinearModel(dtype="float64")
     model.weight.data.fill_(math.nan)
-    found = summarise_least_squares(LossFunction(model, SquaredError(), rows()), None, [(0.0, 1.0)], None)
+    found = summarise(LossFunction(model, SquaredError(), rows()), None, [(0.0, 1.0)], None)
     assert found.covariance is None
-    assert found.errors.reason == "the estimates are not finite"
+    assert found.errors.reasons == (Fact(FactKind.ESTIMATES_NOT_FINITE),)
 
 
 def test_untrusted_fit_has_estimates_and_statistics_but_no_errors() -> None:
     loss = LossFunction(LinearModel(dtype="float64"), SquaredError(), rows())
-    found = summarise_least_squares(loss, None, [(0.0, 1.0)], None, "the fit diverged")
+    found = summarise(loss, None, [(0.0, 1.0)], None, Fact(FactKind.DIVERGED))
     assert (found.covariance, found.curve) == (None, None)
-    assert found.errors.reason == "the fit diverged"
+    assert found.errors.reasons == (Fact(FactKind.DIVERGED),)
     assert found.statistics is not None
     assert found.statistics.residual_sum_of_squares == pytest.approx(np.square(Y - X).sum(), rel=1e-12)
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from paramfit.errors import InputError
-from paramfit.fits.fit import fit
+from paramfit.fits.fitting import fit
+from paramfit.fits.result import FitResult
 from paramfit.models import FormulaModel
 from paramfit.results.new_rows import columns_of
-from paramfit.results.record import FitResult
 
 KINDS: dict[str, Callable[[list[float]], Any]] = {
     "list": list,

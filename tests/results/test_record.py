@@ -1,82 +1,189 @@
-"""The outcome of a fit as JSON."""
+"""The outcome of a fit as JSON, and back."""
 
-import dataclasses
 import json
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from paramfit.results.record import Estimate, FitResult
+from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind
+from paramfit.inference.ladder.rungs import Ladder, Rung
+from paramfit.models import DistributionModel, FormulaModel
+from paramfit.objectives import HuberError
+from paramfit.results.fingerprint import Fingerprint
+from paramfit.results.provenance import BandRoot, Provenance, describe_model, describe_objective
+from paramfit.results.record import Estimate, NormalizedInput, Record
+from tests.results.records import CURVE, LESSON, SAMPLE
 
 # The keys that other programs rely on.
 PROMISED = {
-    "task",
-    "status",
-    "reason",
-    "updates",
-    "loss",
-    "n_observations",
-    "parameters",
-    "normalized_input",
-    "original_units",
-    "distance_to_optimum_in_standard_errors",
-    "learning_rate_limit",
-    "condition_number",
-}
+    "task", "status", "reason", "updates", "loss", "n_observations", "parameters", "normalized_input", "original_units",
+    "distance_to_optimum_in_standard_errors", "learning_rate_limit", "condition_number", "distances_per_parameter",
+    "updates_to_converge", "verdict", "verdict_updates", "uncertainty", "notes", "covariance", "correlation",
+    "least_squares", "likelihood", "warnings", "ladder", "fingerprint", "model", "objective",
+}  # fmt: skip
 
 
-def result(weight: Estimate) -> FitResult:
-    return FitResult(
-        task="Regression",
-        status="limit_reached",
-        reason="all 10 updates were made",
-        updates=10,
-        loss={"train": 1 / 3, "val": None},
-        n_observations={"train": 9, "val": 2},
-        parameters={"weight": weight},
-        verdict_updates=(5, 10),
-    )
+def with_weight(weight: Estimate) -> Record:
+    return replace(LESSON, parameters={"weight": weight}, loss={"train": 1 / 3, "val": None})
+
+
+def read(text: str) -> Record:
+    return Record.from_plain(json.loads(text))
 
 
 def test_promised_keys_are_there() -> None:
-    found = json.loads(result(Estimate(1.0)).to_json())
-    assert found.keys() >= PROMISED
-    assert found["parameters"]["weight"].keys() >= {"estimate", "standard_error", "interval_95", "gradient"}
+    plain = json.loads(LESSON.to_json())
+    assert plain.keys() >= PROMISED
+    assert plain["parameters"]["weight"].keys() >= {"estimate", "standard_error", "interval_95", "gradient"}
+    assert plain["normalized_input"] == {"shift": 0.0, "scale": 0.1}
+    assert plain["distance_to_optimum_in_standard_errors"] == 0.0021
+    assert plain["learning_rate_limit"] is None
+    assert json.loads(CURVE.to_json())["correlation"]["matrix"] == [[1.0, -0.9987], [-0.9987, 1.0]]
+    assert LESSON.to_json().endswith("}\n")
 
 
 def test_numbers_keep_their_full_precision() -> None:
-    found = json.loads(result(Estimate(0.1 + 0.2, 1e-300, (-math.pi, math.pi))).to_json())
-    assert found["loss"] == {"train": 1 / 3, "val": None}
-    weight = found["parameters"]["weight"]
+    plain = json.loads(with_weight(Estimate(0.1 + 0.2, 1e-300, (-math.pi, math.pi))).to_json())
+    assert plain["loss"] == {"train": 1 / 3, "val": None}
+    weight = plain["parameters"]["weight"]
     assert (weight["estimate"], weight["standard_error"]) == (0.1 + 0.2, 1e-300)
     assert weight["interval_95"] == [-math.pi, math.pi]
-    assert found["verdict_updates"] == [5, 10]
+    assert plain["verdict_updates"] == [3750, 5000]
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")], ids=["nan", "inf", "-inf"]
 )
-def test_numbers_that_are_not_finite_are_strings(value: float, text: str) -> None:
+def test_numbers_that_are_not_finite_are_strings_and_come_back_as_numbers(value: float, text: str) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
-    written = result(Estimate(value, interval_95=(value, 1.0))).to_json()
-    found = json.loads(written, parse_constant=refuse)["parameters"]["weight"]
-    assert found["estimate"] == text
-    assert found["interval_95"] == [text, 1.0]
-    assert str(float(found["estimate"])) == str(value)
+    record = with_weight(Estimate(value, interval_95=(value, 1.0)))
+    weight = json.loads(record.to_json(), parse_constant=refuse)["parameters"]["weight"]
+    assert weight["estimate"] == text
+    assert weight["interval_95"] == [text, 1.0]
+    again = read(record.to_json())
+    assert str(again.parameters["weight"].estimate) == str(value)
+    assert again == record
 
 
-def test_what_is_missing_is_null() -> None:
-    found = json.loads(result(Estimate(1.0)).to_json())
-    assert found["distance_to_optimum_in_standard_errors"] is None
-    assert found["parameters"]["weight"]["standard_error"] is None
+RUNGS = (
+    Rung("sandwich", {"b1": 0.5}, {"b1": (-math.inf, None)}, Fact(FactKind.OUTER_PRODUCTS_OF_SCORES)),
+    Rung("profile likelihood", None, {}, "a way of one's own", (Fact(FactKind.RESIDUALS_ZERO),)),
+)
+CAUTIONS = (
+    "words of one's own",
+    Fact(FactKind.INSEPARABLE, ("b1", "b2"), {"shares": (1.0, -math.inf)}, cure=Fact(FactKind.FIX_ONE)),
+    Fact(FactKind.NOT_CONVERGED, numbers={"status": "stalled"}, cause=Fact(FactKind.FROZEN, (), {"update": 3})),
+    Fact(FactKind.LOSS_NOT_FINITE, numbers={"update": 2, "value": math.nan, "sure": True, "none": None}),
+)
+RECORDS = {
+    "lesson": LESSON,
+    "curve": CURVE,
+    "sample": SAMPLE,
+    "ladder": replace(CURVE, errors_by_way=Ladder({"b1": 1.0, "b2": 2.0}, RUNGS, "sandwich")),
+    "several inputs": replace(LESSON, normalized_input=NormalizedInput((1.0, 2.0), (0.5, 4.0))),
+    "provenance": replace(
+        CURVE,
+        made_of=Provenance(
+            Fingerprint("a", None, ("b", "c")),
+            describe_model(FormulaModel("b1*x + b2", ["x"], {"b1": {"start": 1, "lower": 0}, "b2": None})),
+            describe_objective(HuberError(1.0)),
+            BandRoot({"b1": 0.1, "b2": -0.0}, ((0.1, 0.0), (1 / 3, 1.0)), 1.96, math.nan, weighted=True, of_mean=False),
+        ),
+    ),
+    "distribution": replace(
+        SAMPLE,
+        made_of=Provenance(
+            Fingerprint("a", "s", ()),
+            describe_model(DistributionModel("torch.distributions.Poisson", {"rate": 2.0})),
+            describe_objective(HuberError(1.0)),
+        ),
+    ),
+}
 
 
-def test_units_stay_readable() -> None:
-    written = dataclasses.replace(result(Estimate(1.0)), reason="at 40 °Fahrenheit").to_json()
-    assert "at 40 °Fahrenheit" in written
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_record_comes_back_as_it_was(record: Record) -> None:
+    again = read(record.to_json())
+    assert again == record
+    assert again.to_json() == record.to_json()
+    assert hash(again) == hash(record)
+    assert again.is_solved == record.is_solved
+    assert again.cautions == record.cautions
+    assert again.stop_reason == record.stop_reason
 
 
-def test_file_ends_with_a_line() -> None:
-    assert result(Estimate(1.0)).to_json().endswith("}\n")
+def test_facts_come_back_with_their_types() -> None:
+    record = replace(CURVE, cautions=CAUTIONS[:2])
+    assert read(record.to_json()).cautions == CAUTIONS[:2]
+    plain = record.to_plain()
+    plain["facts"]["warnings"].append({"kind": "loss_not_finite", "numbers": {"update": 2, "value": "nan", "n": 1.0}})
+    numbers = Record.from_plain(plain).cautions[-1].numbers  # type: ignore[union-attr]
+    assert [type(value) for value in numbers.values()] == [int, float, float]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(LESSON, updates=4999),
+        replace(LESSON, distance_to_optimum_in_standard_errors=math.nextafter(0.0021, 1)),
+        replace(LESSON, stop_reason="another"),
+        replace(LESSON, cautions=("one more",)),
+        CURVE,
+    ],
+    ids=["count", "last bit", "reason", "caution", "another fit"],
+)
+def test_records_that_differ_in_one_fact_are_not_equal(other: Record) -> None:
+    assert other != LESSON
+
+
+BROKEN: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
+    "status": (("status",), "finished", "says 'finished' for status, which cannot be"),
+    "number for text": (("task",), 7, "says 7 for task"),
+    "text for a number": (("parameters", "b1", "estimate"), "big", "says 'big' for parameters.b1.estimate"),
+    "truth for a number": (("updates",), True, "says True for updates"),
+    "list for a mapping": (("loss",), [], r"says \[\] for loss"),
+    "short row": (("parameters", "b1", "interval_95"), [1.0], "for parameters.b1.interval_95"),
+    "kind": (("facts", "reason"), {"kind": "luck"}, "says 'luck' for facts.reason.kind"),
+    "word in a matrix": (("correlation", "matrix", 0, 1), "x", r"says 'x' for correlation.matrix\[0\]\[1\]"),
+}
+
+
+@pytest.mark.parametrize(("place", "value", "words"), BROKEN.values(), ids=BROKEN)
+def test_damage_is_refused_by_its_place(place: tuple[str | int, ...], value: Any, words: str) -> None:
+    plain: Any = json.loads(CURVE.to_json())
+    inner = plain
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(InputError, match=words) as refusal:
+        Record.from_plain(plain)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("key", ["status", "parameters", "facts", "covariance"])
+def test_file_of_an_older_version_is_refused_by_what_it_has_not(key: str) -> None:
+    plain = CURVE.to_plain()
+    del plain[key]
+    with pytest.raises(InputError, match=f"^has no {key}, as files of an older version have not"):
+        Record.from_plain(plain)
+
+
+def test_words_are_not_read() -> None:
+    plain = CURVE.to_plain()
+    plain |= {"reason": "x", "warnings": ["x"], "uncertainty": "x", "notes": {"x": "x"}}
+    assert Record.from_plain(plain) == CURVE
+
+
+def test_statistics_are_read_by_name_and_by_key() -> None:
+    assert CURVE.least_squares is not None
+    assert CURVE.least_squares["r_squared"] == CURVE.least_squares.r_squared == 0.99998765
+    assert CURVE.correlation is not None
+    assert CURVE.correlation["parameters"] == ["b1", "b2"]
+    with pytest.raises(KeyError):
+        CURVE.least_squares["rr"]

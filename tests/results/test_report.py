@@ -1,160 +1,209 @@
-"""The fit report, as people read it."""
+"""The fit report, as people read it: one form for every way in which a fit was made."""
 
-import dataclasses
 import io
-import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from paramfit.results.likelihood_summary import SOLVED
-from paramfit.results.record import Estimate, FitResult
-from paramfit.results.report import print_report
-
-RESULT = FitResult(
-    task="ThermometerRegression",
-    status="limit_reached",
-    reason="All 5000 updates were made.",
-    updates=5000,
-    loss={"train": 2.92764, "val": None},
-    n_observations={"train": 11, "val": 0},
-    parameters={
-        "weight": Estimate(5.3671, 0.355386, (4.5631, 6.1710), -2.5e-4, 5.36772, None),
-        "bias": Estimate(-17.3012, 1.92723, (-21.661, -12.941), 1.4e-3, -17.3048, None),
-    },
-    normalized_input={"shift": 0.0, "scale": 0.1},
-    original_units={
-        "weight": Estimate(0.53671, 0.0355386, (0.45631, 0.61710), None, 0.536772, 0.55556),
-        "bias": Estimate(-17.3012, 1.92723, (-21.661, -12.941), None, -17.3048, -17.7778),
-    },
-    distance_to_optimum_in_standard_errors=0.0021,
-    uncertainty="s^2 (J^T J)^-1",
-)
+from paramfit.facts import Fact, FactKind, Reason, Status
+from paramfit.results.record import Estimate, NamedMatrix, NormalizedInput, Record
+from paramfit.results.report import fit_report, print_report
+from paramfit.results.statistics import SigmaIs
+from paramfit.results.verdict import Verdict
+from tests.results.records import CURVE, LESSON, SAMPLE, SOLVED
 
 
-def printed(result: FitResult) -> str:
+def printed(result: Record, width: int = 100) -> str:
     out = io.StringIO()
-    print_report(result, Console(file=out))
+    Console(file=out, width=width).print(fit_report(result))
     return out.getvalue()
 
 
 def row(text: str, name: str) -> str:
-    return next(line for line in text.splitlines() if line.split()[:1] == [name])
+    return next(line for line in text.splitlines() if line.strip().startswith(name))
+
+
+def changed(**statistics: Any) -> Record:
+    assert CURVE.least_squares is not None
+    return replace(CURVE, least_squares=replace(CURVE.least_squares, **statistics))
 
 
 def test_headline_says_what_ended_how_and_why() -> None:
-    headline = printed(RESULT).splitlines()[0]
-    assert "ThermometerRegression: limit reached after 5000 updates. All 5000 updates were made." in headline
+    headline = printed(LESSON).splitlines()[0]
+    assert headline.startswith(
+        "ThermometerRegression: limit reached after 5000 updates. All updates that were asked for were made."
+    )
 
 
 @pytest.mark.parametrize(
-    ("reason", "shown"),
+    ("reason", "begin"),
     [
-        ("mu and s are where no prediction depends on them", "mu and s are where"),
-        ("mu: it has run off", "mu: it has run off"),
+        (Fact(FactKind.WITHOUT_INFLUENCE, ("mu", "s")), "mu and s are where no prediction depends on them"),
+        (Fact(FactKind.RUN_OFF, ("mu",), {"start": 1.0, "value": 1e9}), "mu started at 1 and has run off to 1e+09"),
+        (Fact(FactKind.GRADIENT_NOT_FINITE, ("mu",), {"update": 3}), "The gradient of mu at update 3 is not finite"),
         ("muon counts are few", "Muon counts are few"),
         ("", ""),
     ],
 )
-def test_a_reason_is_a_sentence_that_leaves_a_parameters_name_as_it_is(reason: str, shown: str) -> None:
-    result = dataclasses.replace(RESULT, reason=reason, parameters={"mu": Estimate(1.0), "s": Estimate(2.0)})
-    result = dataclasses.replace(result, normalized_input=None, original_units=None)
-    assert f"after 5000 updates. {shown}" in printed(result)
+def test_reason_begins_with_a_capital_but_leaves_a_parameters_name_as_it_is(reason: Reason, begin: str) -> None:
+    assert f"after 6 updates. {begin}" in " ".join(printed(replace(CURVE, stop_reason=reason), 300).split())
 
 
-def test_datas_own_units_come_first_and_scaled_ones_follow() -> None:
-    text = printed(RESULT)
-    assert text.index("data's own units") < text.index("z = 0.1 x")
+def test_lesson_and_solved_fit_have_the_same_table() -> None:
+    own, scaled = printed(LESSON).split("z = 0.1 x")
+    assert "data's own units" in own
+    assert row(own, "weight").split() == [
+        "weight", "0.537", "±", "0.036", "0.456", "to", "0.617", "0.536772", "0.55556",
+    ]  # fmt: skip
+    assert row(scaled, "bias").split() == ["bias", "-17.3", "±", "1.9", "-21.7", "to", "-12.9", "-17.3048", "1.4e-03"]
+    text = printed(CURVE)
+    assert row(text, "b1").split() == ["b1", "238.9", "±", "2.7", "kPa", "233.0", "to", "244.8"]
+    assert row(text, "b2").split() == ["b2", "(5.502", "±", "0.073)e-04", "5.343e-04", "to", "5.660e-04"]
 
 
-def test_estimate_stands_beside_error_interval_closed_form_and_truth() -> None:
-    numbers = [float(found) for found in re.findall(r"-?\d+\.\d+", row(printed(RESULT), "weight"))]
-    expected = [0.53671, 0.0355386, 0.45631, 0.61710, 0.536772, 0.55556]
-    assert numbers == pytest.approx(expected, abs=1e-5)
+def test_unfinished_fit_has_six_digits() -> None:
+    early = replace(LESSON, distance_to_optimum_in_standard_errors=1.2, updates_to_converge=1234)
+    text = printed(early)
+    assert "5.3671 ± 0.355386  4.5631 to 6.171" in " ".join(row(text.split("z =")[1], "weight").split()).replace(
+        "0.355386 ", "0.355386  "
+    )
+    assert "1.2 standard errors (not converged); about 1234 more updates" in text
+    assert "those of an unfinished fit" in text
 
 
-def test_digits_follow_the_error() -> None:
-    assert "-17.301 " in row(printed(RESULT), "bias")
-
-
-def test_gradient_belongs_to_the_scaled_table() -> None:
-    own, scaled = printed(RESULT).split("z = ")
-    assert "dL/dθ" not in own
-    assert "dL/dθ" in scaled
-    assert "-2.5e-04" in scaled
-
-
-def test_without_normalisation_there_is_one_table() -> None:
-    plain = dataclasses.replace(RESULT, normalized_input=None, original_units=None)
-    text = printed(plain)
+def test_gradient_belongs_to_the_scaled_table_and_one_table_is_enough_without_normalisation() -> None:
+    own, scaled = printed(LESSON).split("z = ")
+    assert ("dL/dθ" in own, "dL/dθ" in scaled) == (False, True)
+    text = printed(replace(LESSON, normalized_input=None, original_units=None))
     assert "own units" not in text
-    assert len([line for line in text.splitlines() if line.split()[:1] == ["weight"]]) == 1
-    assert "-2.5e-04" in row(text, "weight")
+    assert [line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["weight"]] == ["-2.5e-04"]
 
 
 def test_columns_without_content_are_left_out() -> None:
-    bare = dataclasses.replace(RESULT, normalized_input=None, original_units=None, parameters={"weight": Estimate(1.5)})
-    text = printed(bare)
-    assert "closed form" not in text
-    assert "truth" not in text
-    assert "1.5" in row(text, "weight")
+    bare = replace(LESSON, normalized_input=None, original_units=None, parameters={"weight": Estimate(1.5)})
+    assert not {"unit", "closed", "truth"} & set(printed(bare).split())
+    assert row(printed(bare), "weight").split() == ["weight", "1.5", "undetermined", "-"]
 
 
 @pytest.mark.parametrize(
-    ("distance", "judged"), [(0.0099, "(converged)"), (0.0101, "(not converged)")], ids=["below 0.01", "above 0.01"]
+    ("estimate", "words"),
+    [
+        (Estimate(3.0, fixed=True), "fixed"),
+        (Estimate(0.0, at_bound="lower"), "at its lower bound"),
+        (Estimate(3.0), "undetermined"),
+    ],
+    ids=["fixed", "at bound", "undetermined"],
 )
-def test_distance_is_judged(distance: float, judged: str) -> None:
-    assert judged in printed(dataclasses.replace(RESULT, distance_to_optimum_in_standard_errors=distance))
+def test_parameter_without_interval_says_why(estimate: Estimate, words: str) -> None:
+    text = printed(replace(CURVE, parameters={**CURVE.parameters, "b3": estimate}))
+    assert words in row(text, "b3")
+    assert "±" not in row(text, "b3")
 
 
-def test_updates_that_are_missing_are_told() -> None:
-    early = dataclasses.replace(RESULT, distance_to_optimum_in_standard_errors=1.2, updates_to_converge=1234)
-    assert "1234 more updates" in printed(early)
+def test_statistics_of_least_squares() -> None:
+    text = printed(CURVE)
+    assert "14 train; 12 degrees of freedom" in row(text, "observations")
+    assert "0.101879" in row(text, "residual std. dev.")
+    assert "0.999988" in row(text, "R²")
+    assert row(text, "AIC").split() == ["AIC", "-20.2,", "AICc", "-17.8,", "BIC", "-18.3"]
+    assert "Student's t with 12 degrees of freedom" in row(text, "errors from")
+    assert "b1 and b2 −0.9987" in row(text, "correlations")
+    assert "chi-square" not in text
+    assert "distance to optimum" not in text
+    known = printed(changed(chi_square=11.25, chi_square_probability=0.5077, sigma_is=SigmaIs.ABSOLUTE))
+    assert "11.25, probability 0.508" in row(known, "chi-square")
+    assert "(in sigma)" in row(known, "residual std. dev.")
 
 
-def test_missing_distance_has_its_reason() -> None:
-    key = "distance_to_optimum_in_standard_errors"
-    penalised = dataclasses.replace(RESULT, distance_to_optimum_in_standard_errors=None, notes={key: "a penalty is on"})
-    assert "not known: a penalty is on" in printed(penalised)
-
-
-def test_verdict_is_told_with_its_numbers() -> None:
-    judged = dataclasses.replace(RESULT, verdict="overfitting", notes={"verdict": "the validation loss rose"})
-    assert "overfitting: the validation loss rose" in printed(judged)
-
-
-def test_many_parameters_are_cut_and_the_rest_is_counted() -> None:
-    many = {f"coefficient_{k}": Estimate(float(k)) for k in range(45)}
-    text = printed(dataclasses.replace(RESULT, parameters=many, original_units=None, normalized_input=None))
-    assert "coefficient_39" in text
-    assert "coefficient_40" not in text
-    assert "and 5 more, in estimates.json" in text
-
-
-def test_report_in_a_file_is_not_cut_at_80_columns() -> None:
-    assert "…" not in printed(RESULT)
-    assert max(len(line) for line in printed(RESULT).splitlines()) > 80
-
-
-SAMPLE = dataclasses.replace(
-    RESULT,
-    task="GaussianLocation",
-    normalized_input=None,
-    original_units=None,
-    parameters={"location": Estimate(-0.0199, 0.01, (-0.0395, -0.0003), 0.46, -0.01994, 0.0, unit="mm")},
-    likelihood={"log_likelihood": -14262.1, "n_parameters": 1, "aic": 28526.2, "aicc": 28526.3, "bic": 28533.4},
-    warnings=["be careful"],
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("r_squared", "R²"), ("residual_standard_deviation", "residual std. dev."), ("aic", "AIC")],
 )
+def test_number_that_is_missing_has_no_line(name: str, label: str) -> None:
+    assert label in printed(CURVE)
+    assert label not in printed(changed(**{name: None}))
 
 
 def test_descended_likelihood_has_its_criteria_beside_what_the_descent_tells() -> None:
     text = printed(SAMPLE)
-    for told in ("-14262.1", "28526.2, AICc 28526.3, BIC 28533.4", "closed form", "dL/dθ", "mm", "warning: be careful"):
-        assert told in text
+    for words in (
+        "-14262.1",
+        "28526.2, AICc 28526.3, BIC 28533.4",
+        "closed form",
+        "dL/dθ",
+        "mm",
+        "warning: be careful",
+    ):
+        assert words in text
     assert "0.0021 standard errors (converged)" in text
+    solved = printed(replace(SAMPLE, reasons=SOLVED))
+    assert "-14262.1" in solved
+    assert "distance to optimum" not in solved
 
 
-def test_solved_likelihood_has_no_descent_to_tell_of() -> None:
-    text = printed(dataclasses.replace(SAMPLE, notes={"updates_to_converge": SOLVED}))
-    assert "-14262.1" in text
-    assert "distance to optimum" not in text
+def test_correlations_above_nine_tenths_are_listed_strongest_first_and_cut() -> None:
+    matrix = ((1.0, 0.91, -0.95), (0.91, 1.0, 0.89), (-0.95, 0.89, 1.0))
+    three = printed(replace(CURVE, correlation=NamedMatrix(("b1", "b2", "b3"), matrix)))
+    assert "b1 and b3 −0.9500, b1 and b2 +0.9100" in row(three, "correlations")
+    assert "b2 and b3" not in three
+    five = NamedMatrix(tuple("abcde"), tuple(tuple(1.0 if i == j else 0.95 for j in range(5)) for i in range(5)))
+    text = " ".join(printed(replace(CURVE, correlation=five)).split())
+    assert text.count("+0.9500") == 6
+    assert "4 more above 0.9" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda: replace(LESSON, distance_to_optimum_in_standard_errors=0.0099), "(converged)"),
+        (lambda: replace(LESSON, distance_to_optimum_in_standard_errors=0.0101), "(not converged)"),
+        (
+            lambda: replace(
+                LESSON,
+                distance_to_optimum_in_standard_errors=None,
+                reasons={"distance_to_optimum_in_standard_errors": (Fact(FactKind.PENALISED),)},
+            ),
+            "not known: a penalty is on",
+        ),
+        (
+            lambda: replace(LESSON, verdict=Verdict.OVERFITTING, reasons={"verdict": ("the validation loss rose",)}),
+            "overfitting: the validation loss rose",
+        ),
+        (lambda: replace(CURVE, cautions=("sigma is too small",)), "warning: sigma is too small"),
+        (
+            lambda: replace(
+                CURVE,
+                method=Fact(FactKind.NO_METHOD),
+                reasons={**SOLVED, "standard_error": (Fact(FactKind.JACOBIAN_NOT_FINITE),)},
+            ),
+            "none: the Jacobian is not finite",
+        ),
+        (lambda: replace(CURVE, loss={"train": 0.5, "val": 0.75}), "train 0.5, val 0.75"),
+        (lambda: replace(CURVE, normalized_input=NormalizedInput(1.0, 0.5)), "which this model cannot undo"),
+        (lambda: replace(LESSON, status=Status.DIVERGED), "diverged after"),
+    ],
+    ids=["close", "far", "no distance", "verdict", "warning", "no error", "held out", "not undone", "diverged"],
+)
+def test_what_a_record_holds_is_shown(change: Callable[[], Record], words: str) -> None:
+    assert words in " ".join(printed(change()).split())
+
+
+@pytest.mark.parametrize("record", [LESSON, CURVE], ids=["lesson", "solved"])
+def test_many_parameters_are_cut_and_the_rest_is_counted(record: Record) -> None:
+    many = {f"p{k}": Estimate(float(k), 0.5, (k - 1.0, k + 1.0)) for k in range(43)}
+    text = printed(replace(record, parameters=many, original_units=None, normalized_input=None, correlation=None))
+    assert "p39" in text
+    assert "p40" not in text
+    assert "and 3 more, in estimates.json" in text
+
+
+def test_report_fits_into_eighty_columns_and_a_file_is_not_cut_there() -> None:
+    text = printed(CURVE, width=80)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    out = io.StringIO()
+    print_report(fit_report(LESSON), Console(file=out))
+    assert "…" not in out.getvalue()

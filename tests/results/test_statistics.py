@@ -124,11 +124,7 @@ def test_weighted_r_squared_is_about_the_weighted_mean() -> None:
 def small(residual: list[float], target: list[float], p: int, sigma: float | None = None) -> LeastSquaresStatistics:
     known = None if sigma is None else torch.full((len(target),), sigma, dtype=torch.float64)
     return least_squares_statistics(
-        sum(value**2 for value in residual),
-        torch.tensor(target, dtype=torch.float64),
-        known,
-        p,
-        absolute_sigma=True,
+        sum(value**2 for value in residual), torch.tensor(target, dtype=torch.float64), known, p, absolute_sigma=True
     )
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.distributions import Poisson
 from torch.optim import SGD
 
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import LinearModel, PolynomialModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
@@ -80,13 +81,14 @@ def test_fit_that_left_the_finite_numbers_has_values_and_a_reason() -> None:
     assert math.isnan(summary.parameters["weight"].estimate)
     assert summary.parameters["weight"].standard_error is None
     assert summary.distance.total is None
-    assert summary.distance.reason == summary.errors.reason == "the estimates are not finite"
+    assert summary.distance.reasons == summary.errors.reasons == (Fact(FactKind.ESTIMATES_NOT_FINITE),)
 
 
 def test_untrusted_fit_has_no_errors() -> None:
-    summary = summarise(thermometer(), PLAIN, [(0.0, 1.0)], None, untrusted="the fit diverged")
+    summary = summarise(thermometer(), PLAIN, [(0.0, 1.0)], None, untrusted=Fact(FactKind.DIVERGED))
     assert summary.parameters["weight"].standard_error is None
-    assert summary.errors.reason == summary.distance.reason == summary.updates_left_reason == "the fit diverged"
+    reasons = (summary.errors.reasons, summary.distance.reasons, summary.updates_left_reasons)
+    assert reasons == ((Fact(FactKind.DIVERGED),),) * 3
 
 
 @pytest.mark.parametrize(("model", "columns"), [(Wide(1), 1), (Wide(2), 2)], ids=["any module", "two columns"])
@@ -132,5 +134,6 @@ def test_what_is_no_largest_likelihood_has_no_criteria() -> None:
 
 def test_descended_likelihood_is_warned_of_as_a_solved_one() -> None:
     loss = likelihood(LogLinear(Poisson), [2.0, 2.0, 2.0], [1.0, 3.0, 2.0])  # the input never changes
-    (warning, *_) = summarise(loss, PLAIN, [(0.0, 1.0)], None).warnings
-    assert "cannot be told apart" in warning
+    caution = summarise(loss, PLAIN, [(0.0, 1.0)], None).cautions[0]
+    assert isinstance(caution, Fact)
+    assert caution.kind is FactKind.INSEPARABLE

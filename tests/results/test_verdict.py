@@ -3,6 +3,7 @@
 import pytest
 
 from paramfit.results.verdict import CurvePoint, Verdict, fit_verdict
+from paramfit.shown.words import sentence
 
 OVERFITTING = [(0, 10.0, 10.0), (100, 4.0, 5.0), (200, 2.0, 4.0), (300, 1.0, 5.0), (400, 0.5, 7.0)]
 STILL_FALLING = [(0, 10.0, 11.0), (100, 8.0, 9.0), (200, 6.0, 7.0), (300, 4.0, 5.0), (400, 2.0, 3.0)]
@@ -40,24 +41,25 @@ EARLY_DIP = [(0, 10.0, 3.0), (10, 9.0, 2.0), (20, 8.0, 4.0), (30, 7.0, 5.0)]
 def test_verdict_and_the_updates_it_rests_on(
     curve: list[tuple[int, float, float]], verdict: Verdict, updates: tuple[int, int]
 ) -> None:
-    found = fit_verdict([CurvePoint(*point) for point in curve])
-    assert found.verdict is verdict
-    assert found.updates == updates
+    judged = fit_verdict([CurvePoint(*point) for point in curve])
+    assert judged.verdict is verdict
+    assert judged.updates == updates
 
 
 def test_reason_tells_the_numbers() -> None:
-    found = fit_verdict([CurvePoint(*point) for point in OVERFITTING])
-    assert "from update 200 to 400" in found.reason
-    assert "from 4 to 7" in found.reason
-    assert "from 2 to 0.5" in found.reason
+    judged = fit_verdict([CurvePoint(*point) for point in OVERFITTING])
+    words = sentence(judged.reason)
+    assert "from update 200 to 400" in words
+    assert "from 4 to 7" in words
+    assert "from 2 to 0.5" in words
 
 
 @pytest.mark.parametrize("points", [0, 1, 3])
 def test_too_few_points_cannot_tell(points: int) -> None:
-    found = fit_verdict([CurvePoint(*point) for point in OVERFITTING[:points]])
-    assert found.verdict is None
-    assert found.updates is None
-    assert f"validation ran {points} times" in found.reason
+    judged = fit_verdict([CurvePoint(*point) for point in OVERFITTING[:points]])
+    assert judged.verdict is None
+    assert judged.updates is None
+    assert f"validation ran {points} times" in sentence(judged.reason)
 
 
 def test_names_of_the_verdicts_are_those_of_estimates_json() -> None:

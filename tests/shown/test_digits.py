@@ -53,8 +53,7 @@ def read(shown: str) -> tuple[float, float]:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    value=st.floats(-1e30, 1e30).filter(lambda value: value == 0 or abs(value) > 1e-30),
-    error=st.floats(1e-25, 1e25),
+    value=st.floats(-1e30, 1e30).filter(lambda value: value == 0 or abs(value) > 1e-30), error=st.floats(1e-25, 1e25)
 )
 def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(value: float, error: float) -> None:
     shown_value, shown_error = read(with_error(value, error))

@@ -4,9 +4,8 @@ import pytest
 from rich.console import RenderableType
 
 from paramfit.comparison.comparison import Comparison, ComparisonRow
-from paramfit.inference.ladder.rung import Rung
-from paramfit.inference.ladder.rungs import Ladder
-from paramfit.shown.notebook import as_html
+from paramfit.inference.ladder.rungs import Ladder, Rung
+from paramfit.shown.tables import as_html
 
 ROW = ComparisonRow("line", "a + b*x", "converged", 3, -1.0, 8.0, 8.5, 9.0, 0.0, 0.0, 0.0, 1.0)
 RUNG = Rung("sandwich", {"rate": 0.25}, {"rate": (1.5, 2.5)}, "as it is <always>")

@@ -58,14 +58,7 @@ def test_factor_is_that_of_the_whole_jacobian_and_the_residual(batch: int) -> No
     c, d = exact()
     decay = torch.exp(-K * X)
     rows = torch.stack(
-        [
-            decay,
-            torch.ones_like(X),
-            -c * X * decay,
-            X * torch.cos(M * X),
-            Y - c * decay - d - torch.sin(M * X),
-        ],
-        dim=1,
+        [decay, torch.ones_like(X), -c * X * decay, X * torch.cos(M * X), Y - c * decay - d - torch.sin(M * X)], dim=1
     ).numpy()
     factor = seen_from(batch=batch).factor
     np.testing.assert_allclose(factor.T @ factor, rows.T @ rows, atol=1e-11)

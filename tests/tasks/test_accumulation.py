@@ -109,9 +109,7 @@ def test_location_accumulates_as_the_full_batch(make_trainer: MakeTrainer) -> No
 
 
 @pytest.mark.parametrize(
-    "objective",
-    [SquaredError(), SquaredError(reduction="sum"), SquaredError(l2=0.1)],
-    ids=["mean", "sum", "penalised"],
+    "objective", [SquaredError(), SquaredError(reduction="sum"), SquaredError(l2=0.1)], ids=["mean", "sum", "penalised"]
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"], ids=["same-precision", "data-in-float32"])
 def test_a_line_search_over_accumulated_batches_is_that_over_the_full_batch(

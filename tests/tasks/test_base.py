@@ -156,11 +156,7 @@ class RatesUsed(Callback):
 @pytest.mark.parametrize("updates_per_step", [1, 3], ids=["single", "blocks"])
 @pytest.mark.parametrize("batch_size", [None, 20], ids=["full-batch", "mini-batches"])
 def test_a_scheduler_steps_once_per_training_step(
-    make_task: MakeTask,
-    make_data: MakeData,
-    make_trainer: MakeTrainer,
-    updates_per_step: int,
-    batch_size: int | None,
+    make_task: MakeTask, make_data: MakeData, make_trainer: MakeTrainer, updates_per_step: int, batch_size: int | None
 ) -> None:
     task = make_task(
         optimizer=slow_sgd, scheduler=partial(StepLR, step_size=2, gamma=0.5), updates_per_step=updates_per_step

@@ -42,9 +42,7 @@ def scaled() -> ThermometerDataModule:
 
 @EACH
 @pytest.mark.parametrize(
-    "rule",
-    [AnalyticGradient(), AutogradGradient(), NumericalGradient(0.1)],
-    ids=["analytic", "autograd", "numerical"],
+    "rule", [AnalyticGradient(), AutogradGradient(), NumericalGradient(0.1)], ids=["analytic", "autograd", "numerical"]
 )
 def test_descent_by_hand_goes_the_way_of_the_line(
     make: Callable[[], ParametricModel], rule: GradientRule, make_trainer: MakeTrainer

@@ -47,9 +47,7 @@ def test_what_only_lightnings_backward_pass_can_do_is_refused(
 
 
 @pytest.mark.parametrize(
-    "rule",
-    [AnalyticGradient(), AutogradGradient(), NumericalGradient(0.1)],
-    ids=["analytic", "autograd", "numerical"],
+    "rule", [AnalyticGradient(), AutogradGradient(), NumericalGradient(0.1)], ids=["analytic", "autograd", "numerical"]
 )
 def test_every_rule_takes_the_written_out_path(rule: GradientRule, make_trainer: MakeTrainer) -> None:
     model = LinearModel(dtype="float64")

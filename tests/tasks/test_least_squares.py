@@ -33,11 +33,11 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.normalization import Standardize
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
+from paramfit.facts import Status
 from paramfit.gradients import AnalyticGradient
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
-from paramfit.outcome import Status
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.tasks import HandWrittenDescent, LeastSquares, Regression
 from tests.callbacks.conftest import events_of

@@ -20,10 +20,10 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.gaussian import GaussianDataModule
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.errors import InputError
+from paramfit.fits.result import FitResult
 from paramfit.models import DistributionModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
-from paramfit.results.record import FitResult
 from paramfit.tasks import MaximumLikelihood
 from tests.tasks.conftest import MakeTrainer
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from paramfit.errors import InputError
 from paramfit.models import DistributionModel, FormulaModel, FunctionModel, GaussianModel
-from paramfit.tasks.checkpoint_mark import check_identity, described
+from paramfit.tasks.checkpoint_compatibility import check_identity, described
 
 
 def decay(t: Tensor, rate: Tensor) -> Tensor:

@@ -68,10 +68,7 @@ Part = tuple[Callable[[], MaximumLikelihood], Callable[[], Table]]
 TASKS: dict[str, Part] = {
     "Poisson regression": (lambda: MaximumLikelihood(poisson()), counts),
     "gamma": (lambda: MaximumLikelihood(gamma()), waiting),
-    "gamma by its Hessian": (
-        lambda: MaximumLikelihood(gamma(), optimizer=partial(Newton, expected=False)),
-        waiting,
-    ),
+    "gamma by its Hessian": (lambda: MaximumLikelihood(gamma(), optimizer=partial(Newton, expected=False)), waiting),
     "a module": (lambda: MaximumLikelihood(Heavy()), counts),
 }
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Status, Stop
 from paramfit.tasks.updates import Update, UpdateLog
 
 

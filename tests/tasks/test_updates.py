@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paramfit.outcome import Status, Stop
+from paramfit.facts import Status, Stop
 from paramfit.tasks.updates import parameter_values
 
 

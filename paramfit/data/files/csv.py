@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from paramfit.data.censoring.words import complaint_about_word, status_of_word
+from paramfit.data.censored_rows import complaint_about_word, status_of_word
 from paramfit.data.files.checks import ColumnRequest, TableColumns, complete_rows, positions_of
 from paramfit.errors import InputError
 from paramfit.wording import printable, quoted
@@ -166,10 +166,10 @@ def _records(path: str, content: bytes, separator: str) -> Iterator[tuple[int, l
 def _statuses(column: Any) -> NDArray[np.float64] | None:
     """The numbers of ``Censoring`` that an arrow column's words mean; None where one of them is no such word."""
     encoded = column.combine_chunks().dictionary_encode()
-    known = [status_of_word(word) for word in encoded.dictionary.to_pylist()]
-    if None in known:
+    numbers = [status_of_word(word) for word in encoded.dictionary.to_pylist()]
+    if None in numbers:
         return None
-    statuses: NDArray[np.float64] = np.array(known, dtype=np.float64)[encoded.indices.to_numpy()]
+    statuses: NDArray[np.float64] = np.array(numbers, dtype=np.float64)[encoded.indices.to_numpy()]
     return statuses
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute, parquet
 
-from paramfit.data.censoring.words import KNOWN_WORDS, statuses_of_words
+from paramfit.data.censored_rows import KNOWN_WORDS, statuses_of_words
 from paramfit.data.files.checks import ColumnRequest, TableColumns, complete_rows, positions_of
 from paramfit.errors import InputError
 from paramfit.wording import printable, quoted

@@ -43,12 +43,12 @@ def table_files(patterns: str | Sequence[str], option: str = "path") -> list[str
         msg = f"{option}: give at least one file"
         raise InputError(msg)
     files = [file for pattern in given for file in _meant(os.path.expanduser(os.fspath(pattern)), option)]
-    seen: set[str] = set()
+    real_paths: set[str] = set()
     for file in files:
-        if os.path.realpath(file) in seen:
+        if os.path.realpath(file) in real_paths:
             msg = f"{option}: {printable(file)} is meant twice, and its rows would count double; name it once"
             raise InputError(msg)
-        seen.add(os.path.realpath(file))
+        real_paths.add(os.path.realpath(file))
     return files
 
 
@@ -63,9 +63,9 @@ def _meant(pattern: str, option: str) -> list[str]:
         msg = f"{option}: {printable(pattern)} is not a regular file"
         raise InputError(msg)
     if glob.has_magic(pattern):
-        found = sorted(file for file in glob.glob(pattern, recursive=True) if os.path.isfile(file))
-        if found:
-            return found
+        matching = sorted(file for file in glob.glob(pattern, recursive=True) if os.path.isfile(file))
+        if matching:
+            return matching
     raise InputError(f"{option}: {_absence(pattern)}")
 
 

@@ -72,8 +72,8 @@ def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
 
 
 def _free(path: Path) -> Path:
-    found, number = path, 0
-    while found.exists():
+    free, number = path, 0
+    while free.exists():
         number += 1
-        found = path.with_stem(f"{path.stem}_{number}")
-    return found
+        free = path.with_stem(f"{path.stem}_{number}")
+    return free

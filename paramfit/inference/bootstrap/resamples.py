@@ -9,6 +9,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind, without_repetition
 from paramfit.inference.bootstrap.jackknife import acceleration
 from paramfit.inference.bootstrap.resampled_fits import solve_weighted
 from paramfit.inference.bootstrap.weighted_losses import WEIGHTS_AT_ONCE, unvalidated, weighted_loss
@@ -33,7 +34,7 @@ class Bootstrap:
         resamples: how many were drawn.
         seed: what they were drawn by.
         failed: how many could not be fitted; they are left out.
-        reason: what is to be said about parameters without estimates and resamples that failed; None where nothing is.
+        reasons: parameters without estimates, and resamples that failed.
     """
 
     names: tuple[str, ...]
@@ -43,7 +44,7 @@ class Bootstrap:
     resamples: int
     seed: int
     failed: int
-    reason: str | None
+    reasons: tuple[Fact, ...]
 
     @property
     def is_telling(self) -> bool:
@@ -165,7 +166,7 @@ def bootstrap(
         resamples=resamples,
         seed=seed,
         failed=failed,
-        reason=_reason(failed, resamples, tuple(problem.undetermined.values())),
+        reasons=_reasons(failed, resamples, list(problem.undetermined.values())),
     )
 
 
@@ -183,12 +184,8 @@ def _tail(level: float) -> float:
     return (1 - level) / 2
 
 
-def _reason(failed: int, resamples: int, undetermined: tuple[str, ...]) -> str | None:
-    """One sentence for each kind of what is missing."""
-    sentences = list(dict.fromkeys(undetermined))
+def _reasons(failed: int, resamples: int, undetermined: list[Fact]) -> tuple[Fact, ...]:
+    """One fact for each kind of what is missing."""
     if failed:
-        sentences.append(
-            f"{failed} of {resamples} resamples could not be fitted, since their observations do not determine all"
-            " parameters or the steps did not converge; they are left out, which makes errors too small"
-        )
-    return "; ".join(sentences) or None
+        undetermined.append(Fact(FactKind.RESAMPLES_FAILED, numbers={"failed": failed, "resamples": resamples}))
+    return without_repetition(undetermined)

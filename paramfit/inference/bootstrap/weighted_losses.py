@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind
 from paramfit.inference.bootstrap.batched_predictions import BatchedPredictions
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import weak_direction_in_words
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, ScaledCurvature, inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
+from paramfit.shown.words import sentences
 
 __all__ = [
     "WEIGHTS_AT_ONCE",
@@ -90,15 +91,13 @@ class WeightedLoss(ABC):
             msg = "bootstrap: the curvature of the loss is not finite at the estimate; fit to convergence first"
             raise InputError(msg)
         factor[:, list(held)] = 0.0
-        information = inverse_information(factor)
-        at_bound = {k: f"{loss.names[k]} sits at its bound, where no resample moves it" for k in held}
-        weak = {k: weak_direction_in_words(one, loss.names) for k, one in information.undetermined.items()}
-        self.undetermined = weak | at_bound
+        information = inverse_information(factor, loss.names)
+        at_bound = {k: Fact(FactKind.SITS_AT_BOUND, (loss.names[k],)) for k in held}
+        self.undetermined = information.undetermined | at_bound
         scaled = ScaledColumns.of(factor)
         kept = information.root.shape[1]
         if not kept:
-            reasons = "; ".join(weak_direction_in_words(one, loss.names) for one in information.directions)
-            msg = f"bootstrap: there is nothing to resample for, since {reasons}"
+            msg = f"bootstrap: there is nothing to resample for, since {sentences(information.directions)}"
             raise InputError(msg)
         self.basis = torch.from_numpy(scaled.directions[:kept].T / scaled.singular[:kept] / scaled.size[:, None])
         self.regular = bool(scaled.singular[kept - 1] > THRESHOLDS.half_the_digits * scaled.singular[0])

@@ -7,10 +7,10 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind, Number, Reason, with_cure
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.ladder.disagreement import BOOTSTRAP, EXPECTED, OBSERVED, PROFILE, SANDWICH, disagreements
-from paramfit.inference.ladder.rung import Interval, Rung
-from paramfit.inference.ladder.rungs import Ladder
+from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.one_parameter import profile as profile_of
 from paramfit.inference.profile.profiles import Profile
@@ -73,7 +73,7 @@ def build_ladder(
         estimates=dict(zip(loss.names, values, strict=True)),
         rungs=tuple(rungs),
         plain=plain,
-        warnings=(*climber.warnings, *disagreements(rungs, plain)),
+        cautions=(*climber.cautions, *disagreements(rungs, plain)),
         profiles=climber.profiles,
     )
 
@@ -110,133 +110,127 @@ class _Climber:
         self.absolute_sigma = absolute_sigma
         self.quantile = errors.quantile if math.isfinite(errors.quantile) else float(ndtri((1 + _LEVEL) / 2))
         self.least_squares = isinstance(loss.objective, SquaredError)
-        self.known = loss.observations.sigma is not None and absolute_sigma
+        self.sigma_is_known = loss.observations.sigma is not None and absolute_sigma
         self.held = errors.at_bound
         self.profiles: dict[str, Profile] = {}
-        self.warnings: list[str] = [
-            f"{loss.names[k]} sits at its bound: an error there means nothing, and all other errors take it as fixed"
-            for k in self.held
-        ]
+        self.cautions: list[Reason] = [Fact(FactKind.HELD_AT_BOUND, (loss.names[k],)) for k in self.held]
 
-    def _rung(self, name: str, covariance: Tensor | None, method: str, reason: str | None) -> Rung:
+    def _rung(self, name: str, covariance: Tensor | None, method: Reason, reasons: tuple[Reason, ...]) -> Rung:
         """A rung of a covariance ``(p, p)`` of theta: natural values by the delta method."""
         if covariance is None:
-            return Rung(name, None, {}, method, reason)
+            return Rung(name, None, {}, method, reasons)
         loss = self.loss
         slopes = loss.slopes(self.theta).abs()
         spread = (covariance.diagonal().clamp_min(0).sqrt() * slopes).tolist()
         values = loss.natural(self.theta).tolist()
-        half, told = self.quantile, self._told()
+        half, determined = self.quantile, self._with_error()
         intervals: dict[str, Interval] = {
-            own: (values[k] - half * spread[k], values[k] + half * spread[k]) for k, own in told
+            own: (values[k] - half * spread[k], values[k] + half * spread[k]) for k, own in determined
         }
-        return Rung(name, {own: spread[k] for k, own in told}, intervals, method, reason)
+        return Rung(name, {own: spread[k] for k, own in determined}, intervals, method, reasons)
 
     def observed(self) -> Rung:
         """The inverse Hessian."""
         if self.errors.kink is not None:
-            return Rung(OBSERVED, None, {}, "inverse Hessian", self._bends_nowhere())
+            return Rung(OBSERVED, None, {}, Fact(FactKind.INVERSE_HESSIAN), self._bends_nowhere())
         if not self.least_squares:
-            method, reason = self.errors.method, self.errors.reason
             if self.errors.covariance is None and len(self.held) < self.loss.p:
-                self.warnings.append(f"{reason}: no error by curvature holds; give other starts, or fix a parameter")
+                self.cautions += [with_cure(reason, FactKind.NO_ERROR_HOLDS) for reason in self.errors.reasons]
             else:
-                self.warnings += self.errors.directions
-            return self._rung(OBSERVED, self.errors.covariance, method, reason)
-        halved = "RSS / 2 with the known sigma" if self.known else "RSS / (2 s^2)"
-        method = f"inverse Hessian of {halved}, Gauss-Newton and curvature"
+                self.cautions += self.errors.directions
+            return self._rung(OBSERVED, self.errors.covariance, self.errors.method, self.errors.reasons)
+        method = Fact(FactKind.HESSIAN_OF_RSS, numbers={"known": self.sigma_is_known})
         if self.errors.covariance is None:
-            return Rung(OBSERVED, None, {}, method, self.errors.reason)
+            return Rung(OBSERVED, None, {}, method, self.errors.reasons)
         covariance, reason = observed_covariance(self.loss, self.theta, held=self.held, variance=self.errors.spread**2)
         if reason is not None and not self.errors.undetermined and self.errors.spread > 0:
-            self.warnings.append(f"{reason}: the fit may have stopped at a saddle; give other starts")
-        return self._rung(OBSERVED, covariance, method, reason)
+            self.cautions.append(with_cure(reason, FactKind.SADDLE))
+        return self._rung(OBSERVED, covariance, method, () if reason is None else (reason,))
 
     def expected(self, information: Tensor | None) -> Rung:
         """The inverse of the Hessian's expectation."""
         if self.least_squares:
-            return self._rung(EXPECTED, self.errors.covariance, self.errors.method, self.errors.reason)
-        method = "inverse Fisher information, normal distribution"
+            return self._rung(EXPECTED, self.errors.covariance, self.errors.method, self.errors.reasons)
+        method = Fact(FactKind.FISHER_INFORMATION)
         if information is None:
-            return Rung(EXPECTED, None, {}, method, "it has no closed form here")
+            return Rung(EXPECTED, None, {}, method, (Fact(FactKind.NO_CLOSED_FORM),))
         covariance, reason = covariance_of(information, self.loss.names, self.held, "Fisher information")
-        return self._rung(EXPECTED, covariance, method, reason)
+        return self._rung(EXPECTED, covariance, method, () if reason is None else (reason,))
 
     def sandwich(self) -> Rung:
         """The covariance that holds for another error model too."""
         if self.errors.kink is not None:
-            return Rung(SANDWICH, None, {}, "B^-1 M B^-1, B the Hessian", self._bends_nowhere())
+            return Rung(SANDWICH, None, {}, Fact(FactKind.OUTER_PRODUCTS_OF_SCORES), self._bends_nowhere())
         if self.least_squares:
-            weighed = "" if self.loss.observations.sigma is None else ", rows over sigma"
-            method = f"HC0: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1{weighed}"
+            weighted = self.loss.observations.sigma is not None
+            method = Fact(FactKind.HETEROSCEDASTICITY_CONSISTENT, numbers={"weighted": weighted})
         else:
-            method = "B^-1 M B^-1, B the Hessian and M the sum of outer products of the scores"
+            method = Fact(FactKind.OUTER_PRODUCTS_OF_SCORES)
         if self.errors.covariance is None:
-            return Rung(SANDWICH, None, {}, method, self.errors.reason)
+            return Rung(SANDWICH, None, {}, method, self.errors.reasons)
         covariance = sandwich_covariance(self.loss, self.theta, held=self.held)
-        return self._rung(SANDWICH, covariance, method, None)
+        return self._rung(SANDWICH, covariance, method, ())
 
-    def _bends_nowhere(self) -> str:
-        return f"the log-density has a kink in {self.errors.kink}, and its Hessian is 0 elsewhere"
+    def _bends_nowhere(self) -> tuple[Fact]:
+        return (Fact(FactKind.BENDS_NOWHERE, numbers={"kink": self.errors.kink}),)
 
     def profiled(self) -> Rung:
         """The interval in which the likelihood is not much lower."""
-        method = "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2"
+        method = Fact(FactKind.PROFILE_LIKELIHOOD)
         if self.least_squares:
-            larger = "the quantile of chi-square, sigma being known" if self.known else "s^2 t^2"
-            method = f"where the residual sum of squares, the others at their best, is larger by {larger}"
+            method = Fact(FactKind.PROFILE_RSS, numbers={"known": self.sigma_is_known})
         covariance = self.errors.covariance
         if covariance is None or not self.errors.spread > 0:
-            return Rung(PROFILE, None, {}, method, self.errors.reason or "the residuals are all 0")
+            return Rung(PROFILE, None, {}, method, self.errors.reasons or (Fact(FactKind.RESIDUALS_ZERO),))
         for k, name in enumerate(self.loss.names):
             if k in self.held or not covariance[k, k] > 0:
                 continue
-            found = profile_of(
+            followed = profile_of(
                 self.loss, self.theta, covariance, k, _LEVEL, absolute_sigma=self.absolute_sigma, held=self.held
             )
-            self.profiles[name] = found
-            self.warnings += found.notes
-        intervals: dict[str, Interval] = {name: (found.lower, found.upper) for name, found in self.profiles.items()}
+            self.profiles[name] = followed
+            self.cautions += followed.notes
+        intervals: dict[str, Interval] = {
+            name: (followed.lower, followed.upper) for name, followed in self.profiles.items()
+        }
         return Rung(PROFILE, None, intervals, method)
 
     def bootstrapped(self, resamples: int, seed: int, progress: Callable[[int], None] | None) -> list[Rung]:
         """The scatter of fits to resampled observations."""
         if self.errors.kink is not None:
-            reason = f"resamples are solved by their curvature, and the log-density has a kink in {self.errors.kink}"
-            return self._not_resampled(reason)
+            return self._not_resampled(Fact(FactKind.NO_RESAMPLES_AT_KINK, numbers={"kink": self.errors.kink}))
         from paramfit.inference.bootstrap.resamples import bootstrap
 
         try:
-            found = bootstrap(self.loss, self.theta, resamples, seed, progress, self.held)
+            resampled = bootstrap(self.loss, self.theta, resamples, seed, progress, self.held)
         except InputError as failure:  # the other rungs stand without it
-            self.warnings.append(str(failure))
-            return self._not_resampled(str(failure))
-        if not found.is_telling:
-            reason = f"{found.failed} of {resamples} resamples do not determine all parameters"
-            self.warnings.append(
-                f"bootstrap: {reason}: those left out are not like the others, so that no error is told"
-            )
-            return self._not_resampled(reason)
-        if found.failed:
-            self.warnings.append(f"bootstrap: {found.reason}")
-        method = f"{resamples - found.failed} resamples of the observations, seed {seed}"
-        scatter = found.standard_errors.tolist()
-        errors = {name: scatter[k] for k, name in self._told() if not math.isnan(scatter[k])}
+            refused = Fact(FactKind.REFUSED, numbers={"message": str(failure)})
+            self.cautions.append(refused)
+            return self._not_resampled(refused)
+        if not resampled.is_telling:
+            few = Fact(FactKind.RESAMPLES_NOT_TELLING, numbers={"failed": resampled.failed, "resamples": resamples})
+            self.cautions.append(Fact(FactKind.OF_THE_BOOTSTRAP, cause=few, cure=Fact(FactKind.OTHERS_NOT_ALIKE)))
+            return self._not_resampled(few)
+        if resampled.failed:
+            self.cautions += [Fact(FactKind.OF_THE_BOOTSTRAP, cause=reason) for reason in resampled.reasons]
+        numbers: dict[str, Number] = {"resamples": resamples - resampled.failed, "seed": seed}
+        scatter = resampled.standard_errors.tolist()
+        errors = {name: scatter[k] for k, name in self._with_error() if not math.isnan(scatter[k])}
         return [
-            Rung(name, errors, self._ends(ends), f"{word} of {method}")
-            for name, word, ends in zip(
+            Rung(name, errors, self._ends(ends), Fact(kind, numbers=numbers))
+            for name, kind, ends in zip(
                 BOOTSTRAP,
-                ("quantiles", "bias-corrected and accelerated quantiles"),
-                (found.percentile(_LEVEL), found.bca(_LEVEL)),
+                (FactKind.PERCENTILES, FactKind.BCA_QUANTILES),
+                (resampled.percentile(_LEVEL), resampled.bca(_LEVEL)),
                 strict=True,
             )
         ]
 
     @staticmethod
-    def _not_resampled(reason: str) -> list[Rung]:
-        return [Rung(name, None, {}, "quantiles of resamples", reason) for name in BOOTSTRAP]
+    def _not_resampled(reason: Reason) -> list[Rung]:
+        return [Rung(name, None, {}, Fact(FactKind.NO_RESAMPLES), (reason,)) for name in BOOTSTRAP]
 
-    def _told(self) -> list[tuple[int, str]]:
+    def _with_error(self) -> list[tuple[int, str]]:
         """Numbers and names of the parameters that have an error."""
         without = {*self.errors.undetermined, *self.held}
         return [(k, name) for k, name in enumerate(self.loss.names) if k not in without]
@@ -246,5 +240,5 @@ class _Climber:
         rows = ends.tolist()
         return {
             name: (None if math.isnan(rows[k][0]) else rows[k][0], None if math.isnan(rows[k][1]) else rows[k][1])
-            for k, name in self._told()
+            for k, name in self._with_error()
         }

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from paramfit.inference.ladder.rung import Interval, Rung
-from paramfit.shown.digits import value_as_with_error
+from paramfit.facts import Fact, FactKind, Number
+from paramfit.inference.ladder.rungs import Interval, Rung
 
 __all__ = ["BOOTSTRAP", "EXPECTED", "OBSERVED", "PROFILE", "SANDWICH", "disagreements"]
 
@@ -14,25 +15,19 @@ SANDWICH = "sandwich"
 PROFILE = "profile likelihood"
 BOOTSTRAP = ("bootstrap percentile", "bootstrap BCa")
 
+_SIDES = ("lower", "upper")
 _MOST = 0.25  # of the plain interval's width
 _MEANINGS = {
-    OBSERVED: "the model curves within the size of the residuals; look at the profile likelihood",
-    EXPECTED: "the sample is not as informative as a typical one; look at the profile likelihood",
-    SANDWICH: (
-        "the error model is wrong (unequal variances, overdispersion or heavy tails); trust the sandwich, or change"
-        " that model"
-    ),
-    PROFILE: "the parabola is a poor picture of the likelihood; give the profile's interval",
-    **dict.fromkeys(
-        BOOTSTRAP,
-        "another sample would scatter otherwise than the error model and its parabola say; see whether the sandwich or"
-        " the profile agrees with it",
-    ),
+    OBSERVED: FactKind.MODEL_CURVES,
+    EXPECTED: FactKind.SAMPLE_NOT_TYPICAL,
+    SANDWICH: FactKind.ERROR_MODEL_WRONG,
+    PROFILE: FactKind.PARABOLA_POOR,
+    **dict.fromkeys(BOOTSTRAP, FactKind.SAMPLES_SCATTER_OTHERWISE),
 }
 
 
-def disagreements(rungs: Sequence[Rung], plain: str) -> list[str]:
-    """A sentence for each parameter and rung whose interval is not the plain one's.
+def disagreements(rungs: Sequence[Rung], plain: str) -> list[Fact]:
+    """A caution for each parameter and rung whose interval is not the plain one's.
 
     They disagree where an end lies further off than a quarter of the plain interval's width, or is missing.
 
@@ -43,38 +38,35 @@ def disagreements(rungs: Sequence[Rung], plain: str) -> list[str]:
     first = next((rung for rung in rungs if rung.name == plain), None)
     if first is None:
         return []
-    found = []
+    cautions = []
     for rung in rungs:
         for name, ends in rung.intervals.items():
             by = first.intervals.get(name)
             if rung.name == plain or by is None or by[0] is None or by[1] is None:
                 continue
-            said = _compared(ends, (by[0], by[1]), rung.name, plain)
-            if said is not None:
-                found.append(f"{name}: {said}: {_MEANINGS.get(rung.name, 'find out which of them holds')}")
-    return found
+            caution = _compared(name, ends, (by[0], by[1]), rung.name, plain)
+            if caution is not None:
+                meaning = Fact(_MEANINGS.get(rung.name, FactKind.ONE_OF_THEM_HOLDS))
+                cautions.append(replace(caution, cure=meaning))
+    return cautions
 
 
-def _compared(ends: Interval, plain: tuple[float, float], name: str, of: str) -> str | None:
+def _compared(name: str, ends: Interval, plain: tuple[float, float], rung: str, of: str) -> Fact | None:
     """What is to be said of two intervals: the end that is further off, in widths of the plain one."""
     width = plain[1] - plain[0]
     if not width > 0 or not math.isfinite(width):
         return None
-    open_ends = [
-        word for end, word in zip(ends, ("lower", "upper"), strict=True) if end is not None and math.isinf(end)
-    ]
-    if open_ends:
-        return f"by the {name} its interval has no {' and no '.join(open_ends)} end, by the {of} it has"
+    numbers: dict[str, Number] = {"rung": rung, "plain": of}
+    is_open = {side: end is not None and math.isinf(end) for side, end in zip(_SIDES, ends, strict=True)}
+    if any(is_open.values()):
+        return Fact(FactKind.OPEN_INTERVAL, (name,), {**numbers, **is_open})
     shifts = [
-        (abs(end - other) / width, word, end, other)
-        for end, other, word in zip(ends, plain, ("lower", "upper"), strict=True)
+        (abs(end - other) / width, side, end, other)
+        for end, other, side in zip(ends, plain, _SIDES, strict=True)
         if end is not None
     ]
     if not shifts or max(shifts)[0] <= _MOST:
         return None
-    shift, word, end, other = max(shifts)
-    error = width / 4
-    return (
-        f"the {word} end of its interval is {value_as_with_error(end, error)} by the {name} and"
-        f" {value_as_with_error(other, error)} by the {of}, {shift:.2f} of that one's width apart"
-    )
+    shift, side, end, other = max(shifts)
+    numbers |= {"side": side, "end": end, "plain_end": other, "apart": shift, "error": width / 4}
+    return Fact(FactKind.ENDS_APART, (name,), numbers)

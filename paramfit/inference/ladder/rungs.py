@@ -1,17 +1,44 @@
-"""The same estimates, questioned in several ways."""
+"""The same estimates, questioned in several ways, and their table."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from paramfit.inference.ladder.rung import Rung
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from paramfit.facts import Reason
 from paramfit.inference.profile.profiles import Profile
-from paramfit.shown.notebook import as_html
+from paramfit.shown.digits import value_as_with_error
+from paramfit.shown.tables import as_html, table_of_parameters
+from paramfit.shown.words import sentence, sentences
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+__all__ = ["Interval", "Ladder", "Rung", "ladder_report"]
 
-__all__ = ["Ladder"]
+Interval = tuple[float | None, float | None]
+"""Lower and upper end of a 95 % interval; infinite where the data set none, None where none was found."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to tell how uncertain the estimates are.
+
+    Attributes:
+        name: of the way, such as ``profile likelihood``.
+        standard_errors: for each parameter, of its value within its bounds; parameters that have none are missing. None
+            where this way gives intervals alone.
+        intervals: for each parameter its 95 % interval; empty where there is none.
+        method: what exactly was computed.
+        reasons: why something is missing.
+    """
+
+    name: str
+    standard_errors: dict[str, float] | None
+    intervals: dict[str, Interval]
+    method: Reason
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -22,14 +49,14 @@ class Ladder:
         estimates: the parameters' values, within their bounds.
         rungs: the ways, the plain one of the report among them.
         plain: name of that one, which all others are compared with.
-        warnings: where they disagree, by how much, and what it means.
+        cautions: where they disagree, by how much, and what it means.
         profiles: for each parameter its profile likelihood, where it was asked for; for figures.
     """
 
     estimates: dict[str, float]
     rungs: tuple[Rung, ...]
     plain: str
-    warnings: tuple[str, ...] = ()
+    cautions: tuple[Reason, ...] = ()
     profiles: dict[str, Profile] = field(default_factory=dict, repr=False)
 
     def rung(self, name: str) -> Rung:
@@ -43,6 +70,11 @@ class Ladder:
                 return rung
         raise KeyError(name)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The cautions in words."""
+        return tuple(map(sentence, self.cautions))
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file, without the curves: infinite numbers as strings."""
         return {
@@ -51,18 +83,16 @@ class Ladder:
                 rung.name: {
                     "standard_errors": _plain(rung.standard_errors),
                     "intervals_95": {name: [_plain(end) for end in ends] for name, ends in rung.intervals.items()},
-                    "method": rung.method,
-                    "reason": rung.reason,
+                    "method": sentence(rung.method),
+                    "reason": sentences(rung.reasons) or None,
                 }
                 for rung in self.rungs
             },
             "warnings": list(self.warnings),
         }
 
-    def __rich__(self) -> "RenderableType":
+    def __rich__(self) -> RenderableType:
         """The table, for rich's ``print``."""
-        from paramfit.inference.ladder.report_ladder import ladder_report
-
         return ladder_report(self.estimates, self.rungs, self.plain, self.warnings)
 
     def _repr_html_(self) -> str:
@@ -74,3 +104,74 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_MOST_PARAMETERS = 40
+
+
+def ladder_report(
+    estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str, warnings: Sequence[str]
+) -> RenderableType:
+    """Each parameter with all its errors and intervals one below the other, what they are, and the warnings.
+
+    Args:
+        estimates: the parameters' values.
+        rungs: the ways.
+        plain: name of the one by whose error the intervals are rounded.
+        warnings: where the ways disagree.
+    """
+    lines = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in warnings]
+    return Group(_table(estimates, rungs, plain), _methods(rungs), *lines)
+
+
+def _table(estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str) -> Table:
+    table = table_of_parameters("Can these errors be trusted?")
+    table.add_column("by", no_wrap=True)
+    table.add_column("std. error", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    shown = list(estimates)[:_MOST_PARAMETERS]
+    for name in shown:
+        scale = _scale(rungs, plain, name)
+        for place, rung in enumerate(rungs):
+            table.add_row(
+                name if place == 0 else "",
+                rung.name,
+                _error(rung, name),
+                _interval(rung, name, scale),
+                end_section=place == len(rungs) - 1,
+            )
+    if len(estimates) > len(shown):
+        table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
+    return table
+
+
+def _scale(rungs: Sequence[Rung], plain: str, name: str) -> float | None:
+    """The error whose digits all intervals of a parameter are shown with: the plain one, or the first there is."""
+    for rung in sorted(rungs, key=lambda rung: rung.name != plain):
+        error = (rung.standard_errors or {}).get(name)
+        if error is not None:
+            return error
+    return None
+
+
+def _error(rung: Rung, name: str) -> str:
+    errors = rung.standard_errors or {}
+    return value_as_with_error(errors[name], errors[name]) if name in errors else "-"
+
+
+def _interval(rung: Rung, name: str, scale: float | None) -> str:
+    ends = rung.intervals.get(name)
+    if ends is None:
+        return "-"
+    lower, upper = ("none" if end is None else value_as_with_error(end, scale) for end in ends)
+    return f"{lower} to {upper}"
+
+
+def _methods(rungs: Iterable[Rung]) -> Table:
+    """What each rung is, or why there is none."""
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+    for rung in rungs:
+        rows.add_row(rung.name, sentence(rung.method) + (f": {sentences(rung.reasons)}" if rung.reasons else ""))
+    return rows

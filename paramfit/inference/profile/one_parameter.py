@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.deviance import Deviance, deviance_of
 from paramfit.inference.profile.profiles import Profile
@@ -24,7 +25,7 @@ _AT_BOUND = 1e-9  # of the estimate's distance from the bound
 _SHORTEST = 1e-6  # of the first step
 _MOST_STEPS = 200
 _BETTER = 1e-6  # of the deviance: what lies lower than the optimum by more is another optimum
-_WORDS = {-1: "lower", 1: "upper"}
+_SIDES = {-1: "lower", 1: "upper"}
 
 
 class _Place(NamedTuple):
@@ -46,7 +47,7 @@ class _Side:
 
     places: list[_Place]
     end: float | None = None
-    note: str | None = None
+    note: Fact | None = None
 
 
 def profile(
@@ -212,32 +213,25 @@ class _Path:
         bound = self._spec.lower if sign < 0 else self._spec.upper
         if self._spec.bounded and bound is not None:
             if abs(value - bound) <= _AT_BOUND * abs(self._estimate - bound):
-                side.note = (
-                    f"{self._name}: its interval has no {_WORDS[sign]} end: at its bound {bound:g} the deviance is"
-                    f" {here.root**2:.3g}, below {self.limit**2:.3g}"
-                )
+                side.note = self._without_end(FactKind.NO_END_BEFORE_BOUND, sign, bound, here)
         elif (
             abs((here.theta - self.deviance.theta)[self.k].item()) > _FAR * self.error
             or abs(value - self._estimate) > _FAR * self._natural_error
         ):
             side.end = sign * math.inf
-            side.note = (
-                f"{self._name}: its interval has no {_WORDS[sign]} end: the likelihood is flat, at {value:.3g} the"
-                f" deviance is {here.root**2:.3g}, below {self.limit**2:.3g}"
-            )
+            side.note = self._without_end(FactKind.NO_END_WHERE_FLAT, sign, value, here)
 
-    def _lost(self, last: _Place, sign: int) -> str:
-        return (
-            f"{self._name}: the {_WORDS[sign]} end of its interval was not found: the likelihood cannot be followed"
-            f" beyond {self._value(last.theta):.6g}, where the deviance is {last.root**2:.3g}, below"
-            f" {self.limit**2:.3g}"
-        )
+    def _lost(self, last: _Place, sign: int) -> Fact:
+        return self._without_end(FactKind.END_NOT_REACHED, sign, self._value(last.theta), last)
 
-    def _better(self, place: _Place, sign: int) -> str:
-        return (
-            f"{self._name}: the {_WORDS[sign]} end of its interval was not found: the likelihood is larger at"
-            f" {self._value(place.theta):.6g} than at the estimate; fit again from there"
-        )
+    def _without_end(self, kind: FactKind, sign: int, value: float, place: _Place) -> Fact:
+        """Why there is no end to one side: the deviance at a value of the parameter."""
+        numbers: dict[str, Number] = {"side": _SIDES[sign], "value": value}
+        return Fact(kind, (self._name,), {**numbers, "deviance": place.root**2, "limit": self.limit**2})
+
+    def _better(self, place: _Place, sign: int) -> Fact:
+        numbers: dict[str, Number] = {"side": _SIDES[sign], "value": self._value(place.theta)}
+        return Fact(FactKind.LARGER_LIKELIHOOD_FARTHER, (self._name,), numbers)
 
     def _mark_end(self, side: _Side, sign: int) -> None:
         """Find where the root meets the limit, and put that place between its neighbours."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from paramfit.facts import Fact
+
 __all__ = ["PairProfile", "Profile"]
 
 
@@ -22,7 +24,7 @@ class Profile:
         upper: likewise.
         level: the probability with which the interval is meant to cover the truth.
         limit: what \|tau\| is at the ends.
-        notes: a sentence for each end that is missing.
+        notes: why an end is missing.
     """
 
     name: str
@@ -34,7 +36,7 @@ class Profile:
     upper: float | None
     level: float
     limit: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
 
     @property
     def deviance(self) -> tuple[float, ...]:
@@ -63,4 +65,4 @@ class PairProfile:
     second: tuple[float, ...]
     deviance: tuple[tuple[float, ...], ...]
     levels: dict[float, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()

@@ -3,15 +3,11 @@
 import pytest
 import torch
 
-from paramfit.data.censoring.rows import censored, check_censored
+from paramfit.data.censored_rows import censored, check_censored
 from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
 
 INF = torch.inf
-
-
-def test_values_alone_are_no_censoring() -> None:
-    assert censored(torch.zeros(3), None) is None
 
 
 def test_upper_ends_are_read_of_intervals_only() -> None:
@@ -39,7 +35,3 @@ def test_what_does_not_belong_to_the_observations_is_refused(status: list[int], 
     )
     with pytest.raises(InputError, match=words):
         check_censored(observations)
-
-
-def test_observations_without_censoring_pass() -> None:
-    check_censored(Observations((), torch.zeros(3)))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paramfit.data.censoring.words import complaint_about_word, status_of_word, statuses_of_words
+from paramfit.data.censored_rows import complaint_about_word, status_of_word, statuses_of_words
 from paramfit.errors import InputError
 
 SAID = {"": 0, "none": 0, "observed": 0, "left": 1, "right": 2, "interval": 3, " Right ": 2, "LEFT": 1}

@@ -38,12 +38,6 @@ def test_a_sigma_that_is_not_above_0_is_named_by_the_row_it_had_before_rows_were
         complete_rows("f", ColumnRequest(("x", "s"), "s", drop_missing=True), values, row)
 
 
-def test_a_negative_value_is_no_matter_in_a_column_that_is_not_sigma() -> None:
-    values = np.array([[-1.0, 0.0], [1.0, 2.0]])
-
-    assert complete_rows("f", ColumnRequest(("x", "s"), "s"), values, row).values.tolist() == values.tolist()
-
-
 @pytest.mark.parametrize(
     ("value", "complaint"), [(1e39, "too large for float32"), (1e-50, "too small for float32")], ids=["large", "small"]
 )

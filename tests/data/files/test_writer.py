@@ -1,7 +1,6 @@
 """Tables as files."""
 
 import csv
-import os
 from pathlib import Path
 
 import hypothesis.extra.numpy as arrays
@@ -13,8 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from paramfit.data.files import writer as table_writer
-from paramfit.data.files.writer import checked_format, write_table
-from paramfit.errors import InputError
+from paramfit.data.files.writer import write_table
 
 COLUMNS = {
     "row": np.arange(3),
@@ -57,11 +55,6 @@ def test_every_float64_reads_back_exactly(one_folder: Path, suffix: str, values:
     assert np.array_equal(np.signbit(np.array(found))[~np.isnan(values)], np.signbit(values)[~np.isnan(values)])
 
 
-def test_float32_is_written_in_its_own_few_digits() -> None:
-    path = write_table({"x": np.array([35.7, 0.1], dtype=np.float32)}, Path("table.csv"))
-    assert path.read_text(encoding="utf-8") == "x\n35.7\n0.1\n"
-
-
 def test_file_that_is_there_is_kept() -> None:
     Path("table.csv").write_text("precious", encoding="utf-8")
     assert [write_table(COLUMNS, Path("table.csv")).name for _ in range(2)] == ["table_1.csv", "table_2.csv"]
@@ -81,13 +74,3 @@ def test_interrupted_writing_leaves_nothing(suffix: str, monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="no space left"):
         write_table(COLUMNS, Path("folder") / f"table.{suffix}")
     assert list(Path("folder").iterdir()) == []
-
-
-def test_nothing_but_the_table_is_left() -> None:
-    write_table(COLUMNS, Path("folder") / "table.csv")
-    assert os.listdir("folder") == ["table.csv"]
-
-
-def test_unknown_format_is_refused_naming_the_option_and_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"^predictions\.format: expected csv or parquet, but got 'xlsx'$"):
-        checked_format("predictions.format", "xlsx")

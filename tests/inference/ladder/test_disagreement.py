@@ -5,13 +5,14 @@ import math
 import pytest
 
 from paramfit.inference.ladder.disagreement import disagreements
-from paramfit.inference.ladder.rung import Interval, Rung
+from paramfit.inference.ladder.rungs import Interval, Rung
+from paramfit.shown.words import sentence
 
 PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
 
 
 def against(name: str, ends: Interval) -> list[str]:
-    return disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)
+    return list(map(sentence, disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)))
 
 
 @pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
@@ -38,9 +39,3 @@ def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str)
 def test_end_that_there_is_not_is_told() -> None:
     (told,) = against("profile likelihood", (0.5, math.inf))
     assert told.startswith("a: by the profile likelihood its interval has no upper end")
-
-
-def test_without_the_plain_rung_there_is_nothing_to_compare() -> None:
-    assert disagreements([PLAIN], "sandwich") == []
-    other = Rung("sandwich", None, {"b": (0.0, 1.0)}, "")
-    assert disagreements([PLAIN, other], PLAIN.name) == []

@@ -21,6 +21,7 @@ from paramfit.inference.profile.one_parameter import Profile, profile
 from paramfit.models import FormulaModel, GaussianModel, PolynomialModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.observations import Observations
+from paramfit.shown.words import sentence
 from tests.inference.likelihoods import GammaSample, PoissonSample, likelihood, optimum
 
 Array = NDArray[np.float64]
@@ -187,8 +188,8 @@ def test_unbounded_flat_likelihood_has_no_end() -> None:
     assert found.upper == math.inf
     assert found.lower is not None
     assert 0 < found.lower < found.estimate
-    assert found.notes[0].startswith("a: its interval has no upper end: the likelihood is flat")
-    assert f"deviance is {excess:.3g}, below 3.84" in found.notes[0]
+    assert sentence(found.notes[0]).startswith("a: its interval has no upper end: the likelihood is flat")
+    assert f"deviance is {excess:.3g}, below 3.84" in sentence(found.notes[0])
 
 
 @pytest.mark.parametrize("side", ["lower", "upper"])
@@ -200,7 +201,9 @@ def test_bound_within_the_interval_leaves_it_open(side: str) -> None:
     ends = (found.lower, found.upper)[::sign]
     assert ends == (None, pytest.approx(sign * (0.5 + scipy.stats.norm.ppf(0.975) / math.sqrt(3)), rel=1e-8))
     (note,) = found.notes
-    assert note == f"location: its interval has no {side} end: at its bound 0 the deviance is 0.75, below 3.84"
+    assert (
+        sentence(note) == f"location: its interval has no {side} end: at its bound 0 the deviance is 0.75, below 3.84"
+    )
 
 
 def test_where_the_likelihood_ends_the_interval_is_not_found() -> None:
@@ -208,14 +211,14 @@ def test_where_the_likelihood_ends_the_interval_is_not_found() -> None:
     loss = likelihood(PoissonSample(1e-3), [0.0])
     found = profile(loss, loss.theta, torch.tensor([[1e-6]], dtype=torch.float64), 0)
     assert found.lower is None
-    assert "the lower end of its interval was not found" in found.notes[0]
+    assert "the lower end of its interval was not found" in sentence(found.notes[0])
 
 
 def test_better_optimum_is_told() -> None:
     loss = likelihood(PoissonSample(3.0), [5.0])
     found = profile(loss, loss.theta, torch.tensor([[1.0]], dtype=torch.float64), 0)  # 3 is not the optimum
     assert found.upper is None
-    assert "the likelihood is larger at" in found.notes[0]
+    assert "the likelihood is larger at" in sentence(found.notes[0])
 
 
 @pytest.mark.parametrize("points", [2, 5, 20])

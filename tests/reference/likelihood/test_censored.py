@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from paramfit import DistributionModel, InputError, LinearModel, compare, fit, ladder
 from paramfit.cli import main
-from paramfit.results.record import FitResult
+from paramfit.fits.result import FitResult
 from tests.reference.likelihood.truth import Array, Truth, estimates_of, maximum
 
 ROWS = 200

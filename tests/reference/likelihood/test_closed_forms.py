@@ -5,7 +5,7 @@ import pytest
 
 from paramfit import DistributionModel, fit
 from paramfit.errors import InputError
-from paramfit.results.record import FitResult
+from paramfit.fits.result import FitResult
 from tests.reference.likelihood.truth import Array, estimates_of
 
 N = 121
@@ -68,10 +68,7 @@ def test_the_one_line_through_counts_of_two_groups() -> None:
     values, errors = estimates_of(fit(model, (group, counts)))
     first, second = counts[group == 0], counts[group == 1]
     assert values == pytest.approx([np.log(first.mean()), np.log(second.mean() / first.mean())], rel=TIGHT)
-    assert errors == pytest.approx(
-        [1 / np.sqrt(first.sum()), np.sqrt(1 / first.sum() + 1 / second.sum())],
-        rel=TIGHT,
-    )
+    assert errors == pytest.approx([1 / np.sqrt(first.sum()), np.sqrt(1 / first.sum() + 1 / second.sum())], rel=TIGHT)
 
 
 @pytest.mark.parametrize(

@@ -154,11 +154,7 @@ FAMILIES = {
         lambda y: stats.t.fit(y, fdf=4)[1:],
     ),
     "Student's t of unknown df": Family(
-        "StudentT",
-        {"df": 5.0, "loc": 0.0, "scale": 1.0},
-        stats.t(3, 3, 2),
-        stats.t.logpdf,
-        lambda y: stats.t.fit(y),
+        "StudentT", {"df": 5.0, "loc": 0.0, "scale": 1.0}, stats.t(3, 3, 2), stats.t.logpdf, lambda y: stats.t.fit(y)
     ),
     "Gumbel": Family(
         "Gumbel",

@@ -13,7 +13,7 @@ from statsmodels.miscmodels.tmodel import TLinearModel
 from statsmodels.othermod.betareg import BetaModel
 
 from paramfit import DistributionModel, fit, ladder
-from paramfit.results.record import FitResult
+from paramfit.fits.result import FitResult
 from tests.reference.likelihood.truth import Array, Truth, estimates_of, maximum
 
 ROWS = 250
@@ -141,11 +141,7 @@ LINE = {"a": 0.0, "b": 0.0}
 PROBIT = "0.5 * (1 + erf((a + b*x) / sqrt(2)))"
 REGRESSIONS = {
     "Poisson": Regression(
-        "Poisson",
-        {"rate": "exp(a + b*x)"},
-        LINE,
-        lambda random, x: random.poisson(np.exp(0.5 + x)),
-        poisson_regression,
+        "Poisson", {"rate": "exp(a + b*x)"}, LINE, lambda random, x: random.poisson(np.exp(0.5 + x)), poisson_regression
     ),
     "logistic": Regression(
         "Bernoulli",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from paramfit.results.record import FitResult
+from paramfit.fits.result import FitResult
 
 Array = NDArray[np.float64]
 

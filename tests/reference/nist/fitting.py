@@ -5,10 +5,10 @@ from pathlib import Path
 
 from lightning.pytorch import Trainer
 
+from paramfit import FitResult
 from paramfit.callbacks import FitReport
 from paramfit.data.table import TableDataModule
 from paramfit.models import FormulaModel
-from paramfit.results.record import FitResult
 from paramfit.tasks import LeastSquares
 from tests.reference.nist.problem import Problem
 

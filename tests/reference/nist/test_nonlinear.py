@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramfit
-from paramfit.results.record import FitResult
+from paramfit.fits.result import FitResult
 from tests.reference.nist.accuracy import Accuracy, accuracy_of
 from tests.reference.nist.dataset import Kind
 from tests.reference.nist.fitting import fit_problem, model_of

@@ -1,0 +1,103 @@
+"""The words by which a column says what is known of each observation."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from paramfit.distributions import Censoring, check_statuses
+from paramfit.errors import InputError
+from paramfit.observations import Censored, Observations
+from paramfit.wording import quoted
+
+__all__ = ["KNOWN_WORDS", "censored", "check_censored", "complaint_about_word", "status_of_word", "statuses_of_words"]
+
+KNOWN_WORDS = "none or observed (or nothing), left, right or interval"
+
+# Words alone, since the numbers of other programs contradict each other: 1 is an event in one, censored in another.
+_WORDS = {
+    "": Censoring.OBSERVED,
+    "none": Censoring.OBSERVED,
+    "observed": Censoring.OBSERVED,
+    "left": Censoring.LEFT,
+    "right": Censoring.RIGHT,
+    "interval": Censoring.INTERVAL,
+}
+
+
+def status_of_word(word: str) -> Censoring | None:
+    """What a cell says, in letters of any case; None where it is none of the words.
+
+    Example:
+        >>> status_of_word("Right").name, status_of_word("").name, status_of_word("1")
+        ('RIGHT', 'OBSERVED', None)
+    """
+    return _WORDS.get(word.strip().lower())
+
+
+def complaint_about_word(word: str) -> str:
+    """Why a cell is refused."""
+    return f"expected a word for what is known of the value ({KNOWN_WORDS}), but got {quoted(word)}"
+
+
+def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDArray[np.float64]:
+    """What each row says, as a number of ``Censoring``.
+
+    Args:
+        values: for each row a word, or what stands for a missing one: None, NaN, the NAType of pandas.
+        place: where the user finds a row, by its number from 0.
+
+    Raises:
+        InputError: naming the first row that says something else.
+    """
+    status_by_word: dict[str, float] = {}
+    statuses = []
+    for row, value in enumerate(values):
+        word = "" if _is_missing(value) else str(value)
+        if word not in status_by_word:
+            status = status_of_word(word)
+            if status is None:
+                msg = f"{place(row)}: {complaint_about_word(word)}"
+                raise InputError(msg)
+            status_by_word[word] = float(status)
+        statuses.append(status_by_word[word])
+    return np.array(statuses, dtype=np.float64)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+
+
+def censored(status: Tensor, upper: Tensor | None) -> Censored | None:
+    """What two columns say of the observations; None where all of them are values.
+
+    Args:
+        status: ``(n,)``, numbers of ``Censoring``, of any type.
+        upper: ``(n,)``, the upper ends of intervals; what other rows hold is not read.
+    """
+    kinds = status.long()
+    if not bool((kinds != Censoring.OBSERVED).any()):
+        return None
+    ends = torch.zeros_like(status) if upper is None else upper
+    return Censored(kinds, torch.where(kinds == Censoring.INTERVAL, ends, torch.inf))
+
+
+def check_censored(observations: Observations, source: str = "data") -> None:
+    """Refuse a censoring that does not belong to its observations.
+
+    Raises:
+        InputError: for columns of another length, an unknown status, or an interval without room, by row.
+    """
+    if observations.censoring is None:
+        return
+    for name, column in observations.censoring._asdict().items():
+        if column.shape != observations.target.shape:
+            msg = (
+                f"{source}: the censoring has one {name} for each observation, but there are {tuple(column.shape)} for"
+                f" the target's {tuple(observations.target.shape)}"
+            )
+            raise InputError(msg)
+    check_statuses(observations.target, *observations.censoring, source)

@@ -1,1 +1,0 @@
-"""Censored observations: the words for them, and the rows that say so."""

@@ -1,0 +1,216 @@
+"""Counts of events (Poisson), and of successes and failures in independent trials."""
+
+import math
+from collections.abc import Callable
+
+import scipy.special
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Binomial, ContinuousBernoulli, Geometric, NegativeBinomial, Poisson
+from torch.nn.functional import softplus
+
+from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
+from paramfit.distributions.sample import Sample
+from paramfit.distributions.special import by_scipy, trigamma
+
+__all__ = ["FAMILIES"]
+
+Trials = Bernoulli | Binomial | Geometric | NegativeBinomial
+
+
+def _score(distribution: Bernoulli | Binomial, target: Tensor, count: Tensor | float) -> Slopes:
+    def by_probs() -> Tensor:
+        probs = distribution.probs
+        return (target - count * probs) / (probs * (1 - probs))
+
+    return {"probs": by_probs, "logits": lambda: target - count * distribution.probs}
+
+
+def _curvature(distribution: Trials, successes: Tensor, failures: Tensor) -> Entries:
+    """Of ``successes * log probs + failures * log(1 - probs)``."""
+
+    def by_probs_twice() -> Tensor:
+        probs = distribution.probs
+        value: Tensor = successes / probs**2 + failures / (1 - probs) ** 2
+        return value
+
+    def by_logits_twice() -> Tensor:
+        logits = distribution.logits
+        value: Tensor = (successes + failures) * (logits.sigmoid() * (-logits).sigmoid())
+        return value
+
+    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): by_logits_twice}
+
+
+def _information(distribution: Bernoulli | Binomial, count: Tensor | float) -> Entries:
+    def by_probs_twice() -> Tensor:
+        probs = distribution.probs
+        return count / (probs * (1 - probs))
+
+    def by_logits_twice() -> Tensor:
+        logits = distribution.logits
+        return count * (logits.sigmoid() * (-logits).sigmoid())
+
+    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): by_logits_twice}
+
+
+def _share(successes: float, trials: float) -> float:
+    """The share of successes; where there are none or all, half a success or failure is added."""
+    if 0 < successes < trials:
+        return successes / trials
+    return (successes + 0.5) / (trials + 1)
+
+
+def _probability(share: Callable[[], float]) -> Starts:
+    def logits() -> float:
+        probs = share()
+        return math.log(probs) - math.log1p(-probs)
+
+    return {"probs": share, "logits": logits}
+
+
+def _bernoulli_start(sample: Sample, given: Given) -> Starts:
+    del given
+    return _probability(lambda: _share(sample.y.sum().item(), sample.n))
+
+
+def _binomial_cdf(distribution: Binomial, value: Tensor) -> Tensor:
+    left = distribution.total_count - value.floor()
+    below = by_scipy(scipy.special.betainc, left.clamp_min(1.0), value.floor() + 1, 1 - distribution.probs)
+    return torch.where(left < 1, 1.0, below)
+
+
+def _binomial_start(sample: Sample, given: Given) -> Starts:
+    if "total_count" not in given:
+        return {}
+    return _probability(lambda: _share(sample.y.sum().item(), sample.n * given["total_count"]))
+
+
+def _geometric_score(distribution: Geometric, target: Tensor) -> Slopes:
+    def by_probs() -> Tensor:
+        probs = distribution.probs
+        return 1 / probs - target / (1 - probs)
+
+    def by_logits() -> Tensor:
+        logits = distribution.logits
+        return (-logits).sigmoid() - target * logits.sigmoid()
+
+    return {"probs": by_probs, "logits": by_logits}
+
+
+def _geometric_information(distribution: Geometric) -> Entries:
+    def by_probs_twice() -> Tensor:
+        probs = distribution.probs
+        value: Tensor = 1 / (probs**2 * (1 - probs))
+        return value
+
+    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): lambda: (-distribution.logits).sigmoid()}
+
+
+def _geometric_start(sample: Sample, given: Given) -> Starts:
+    del given
+    return _probability(lambda: _share(sample.n, sample.n + sample.y.sum().item()))
+
+
+def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> Slopes:
+    count = distribution.total_count
+
+    def by_probs() -> Tensor:
+        probs = distribution.probs
+        return target / probs - count / (1 - probs)
+
+    def by_logits() -> Tensor:
+        logits = distribution.logits
+        return target * (-logits).sigmoid() - count * logits.sigmoid()
+
+    def by_count() -> Tensor:
+        # log(1 - probs), written with the argument that was given so that neither end loses its digits.
+        given_probs = "probs" in vars(distribution) and distribution._param is distribution.probs
+        failure = torch.log1p(-distribution.probs) if given_probs else -softplus(distribution.logits)
+        return failure + torch.digamma(count + target) - torch.digamma(count)
+
+    return {"total_count": by_count, "probs": by_probs, "logits": by_logits}
+
+
+def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor) -> Entries:
+    count = distribution.total_count
+    return {
+        **_curvature(distribution, target, count),
+        ("total_count", "total_count"): lambda: trigamma(count) - trigamma(count + target),
+        ("total_count", "probs"): lambda: 1 / (1 - distribution.probs),
+        ("total_count", "logits"): lambda: distribution.logits.sigmoid(),
+    }
+
+
+def _negative_binomial_information(distribution: NegativeBinomial) -> Entries:
+    count = distribution.total_count
+
+    def by_probs_twice() -> Tensor:
+        probs = distribution.probs
+        return count / (probs * (1 - probs) ** 2)
+
+    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): lambda: count * distribution.logits.sigmoid()}
+
+
+def _negative_binomial_cdf(distribution: NegativeBinomial, value: Tensor) -> Tensor:
+    return by_scipy(scipy.special.betainc, distribution.total_count, value.floor() + 1, 1 - distribution.probs)
+
+
+def _negative_binomial_start(sample: Sample, given: Given) -> Starts:
+    def total_count() -> float:
+        sample.must_not_be_zero()
+        mean = sample.mean()
+        # No more spread than Poisson's has its maximum at an infinite count: start where the excess is a hundredth.
+        excess = max(sample.y.var(correction=0).item() - mean, mean / 100)
+        return mean**2 / excess
+
+    def probs() -> float:
+        count = given["total_count"] if "total_count" in given else total_count()
+        return _share(sample.y.sum().item(), sample.y.sum().item() + sample.n * count)
+
+    return {"total_count": total_count, **_probability(probs)}
+
+
+FAMILIES = (
+    Family(
+        Poisson,
+        score=lambda poisson, target: {"rate": lambda: target / poisson.rate - 1},
+        curvature=lambda poisson, target: {("rate", "rate"): lambda: target / poisson.rate**2},
+        information=lambda poisson: {("rate", "rate"): lambda: 1 / poisson.rate},
+        cdf=lambda poisson, value: by_scipy(scipy.special.pdtr, value, poisson.rate),
+        start=lambda sample, _: {"rate": lambda: sample.mean() or 0.5 / sample.n},
+    ),
+    Family(
+        Bernoulli,
+        score=lambda bernoulli, target: _score(bernoulli, target, 1.0),
+        curvature=lambda bernoulli, target: _curvature(bernoulli, target, 1 - target),
+        information=lambda bernoulli: _information(bernoulli, 1.0),
+        cdf=lambda bernoulli, value: torch.where(value < 1, 1 - bernoulli.probs, 1.0),
+        start=_bernoulli_start,
+    ),
+    Family(ContinuousBernoulli, start=_bernoulli_start),
+    Family(
+        Binomial,
+        score=lambda binomial, target: _score(binomial, target, binomial.total_count),
+        curvature=lambda binomial, target: _curvature(binomial, target, binomial.total_count - target),
+        information=lambda binomial: _information(binomial, binomial.total_count),
+        cdf=_binomial_cdf,
+        start=_binomial_start,
+    ),
+    Family(
+        Geometric,
+        score=_geometric_score,
+        curvature=lambda geometric, target: _curvature(geometric, torch.ones_like(target), target),
+        information=_geometric_information,
+        cdf=lambda geometric, value: -torch.expm1((value.floor() + 1) * torch.log1p(-geometric.probs)),
+        start=_geometric_start,
+    ),
+    Family(
+        NegativeBinomial,
+        score=_negative_binomial_score,
+        curvature=_negative_binomial_curvature,
+        information=_negative_binomial_information,
+        cdf=_negative_binomial_cdf,
+        start=_negative_binomial_start,
+    ),
+)

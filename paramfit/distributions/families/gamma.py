@@ -1,0 +1,144 @@
+"""The gamma distribution, its special cases, and that of its reciprocal."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Chi2, Distribution, Exponential, Gamma, InverseGamma
+
+from paramfit.distributions.family import Entries, Family, Given, SampleSums, Slopes, Starts, no_derivative
+from paramfit.distributions.sample import Sample
+from paramfit.distributions.special import log1mexp, log_of, lower_gamma, trigamma, upper_gamma
+from paramfit.errors import InputError
+
+__all__ = ["FAMILIES"]
+
+_NO_TARGET = torch.tensor(math.nan)  # the curvatures here do not depend on the observation, so they are expected ones
+
+
+def _gamma_score(distribution: Gamma, target: Tensor) -> Slopes:
+    concentration, rate = distribution.concentration, distribution.rate
+    return {
+        "concentration": lambda: target.log() + (rate.log() - torch.digamma(concentration)),
+        "rate": lambda: concentration / rate - target,
+    }
+
+
+def _curvature(distribution: Gamma | InverseGamma, target: Tensor) -> Entries:
+    del target
+    return {
+        ("concentration", "concentration"): lambda: trigamma(distribution.concentration),
+        ("concentration", "rate"): lambda: -1 / distribution.rate,
+        ("rate", "rate"): lambda: distribution.concentration / distribution.rate**2,
+    }
+
+
+def _gamma_sums(distribution: Gamma, target: Tensor) -> SampleSums:
+    concentration, rate, n = distribution.concentration, distribution.rate, len(target)
+    logs, total = target.log().sum(), target.sum()
+    constant = concentration * rate.log() - torch.lgamma(concentration)
+    return SampleSums(
+        (concentration - 1) * logs - rate * total + n * constant,
+        {
+            "concentration": logs + n * (rate.log() - torch.digamma(concentration)),
+            "rate": n * concentration / rate - total,
+        },
+    )
+
+
+def _tails(distribution: Distribution, argument: str, shape: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """By both incomplete gamma functions of ``x``, of which neither has a derivative by the shape."""
+    if shape.requires_grad:
+        raise InputError(no_derivative(type(distribution), argument))
+    below, above = lower_gamma(shape, x), upper_gamma(shape, x)
+    return log_of(below, above), log_of(above, below)
+
+
+def _gamma_tails(distribution: Gamma, value: Tensor) -> tuple[Tensor, Tensor]:
+    return _tails(distribution, "concentration", distribution.concentration, distribution.rate * value)
+
+
+def _gamma_start(sample: Sample, given: Given) -> Starts:
+    """By Minka, *Estimating a Gamma distribution* (2002)."""
+
+    def concentration() -> float:
+        if "rate" in given:
+            return sample.mean() * given["rate"]
+        sample.must_vary()
+        # Minka's start, within 1.5 % of the maximum; s is what the mean's logarithm exceeds the logarithms' mean by.
+        s = math.log(sample.mean()) - sample.y.log().mean().item()
+        if s < 1e-10:  # a spread so small that rounding is all of s: there s is half the squared relative spread
+            s = sample.variance() / sample.mean() ** 2 / 2
+        return (3 - s + math.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)
+
+    def rate() -> float:
+        return (given["concentration"] if "concentration" in given else concentration()) / sample.mean()
+
+    return {"concentration": concentration, "rate": rate}
+
+
+def _inverse_score(distribution: InverseGamma, target: Tensor) -> Slopes:
+    concentration, rate = distribution.concentration, distribution.rate
+    return {
+        "concentration": lambda: (rate.log() - torch.digamma(concentration)) - target.log(),
+        "rate": lambda: concentration / rate - 1 / target,
+    }
+
+
+def _inverse_tails(distribution: InverseGamma, value: Tensor) -> tuple[Tensor, Tensor]:
+    above, below = _tails(distribution, "concentration", distribution.concentration, distribution.rate / value)
+    return below, above
+
+
+def _chi2_curvature(distribution: Chi2, target: Tensor) -> Entries:
+    del target
+    return {("df", "df"): lambda: trigamma(distribution.df / 2) / 4}
+
+
+def _exponential_curvature(distribution: Exponential, target: Tensor) -> Entries:
+    del target
+    return {("rate", "rate"): lambda: 1 / distribution.rate**2}
+
+
+def _exponential_tails(distribution: Exponential, value: Tensor) -> tuple[Tensor, Tensor]:
+    hazard = distribution.rate * value
+    return log1mexp(hazard), -hazard
+
+
+FAMILIES = (
+    Family(
+        Gamma,
+        score=_gamma_score,
+        curvature=_curvature,
+        information=lambda gamma: _curvature(gamma, _NO_TARGET),
+        sums=_gamma_sums,
+        tails=_gamma_tails,
+        start=_gamma_start,
+        open_support=True,
+    ),
+    Family(
+        InverseGamma,
+        score=_inverse_score,
+        curvature=_curvature,
+        information=lambda inverse: _curvature(inverse, _NO_TARGET),
+        tails=_inverse_tails,
+        start=lambda sample, given: _gamma_start(sample.of(1 / sample.y), given),
+    ),
+    Family(
+        Chi2,
+        score=lambda chi2, target: {"df": lambda: ((target / 2).log() - torch.digamma(chi2.df / 2)) / 2},
+        curvature=_chi2_curvature,
+        information=lambda chi2: _chi2_curvature(chi2, _NO_TARGET),
+        tails=lambda chi2, value: _tails(chi2, "df", chi2.concentration, value / 2),
+        start=lambda sample, _: {"df": sample.mean},
+        open_support=True,
+    ),
+    Family(
+        Exponential,
+        score=lambda exponential, target: {"rate": lambda: 1 / exponential.rate - target},
+        curvature=_exponential_curvature,
+        information=lambda exponential: _exponential_curvature(exponential, _NO_TARGET),
+        tails=_exponential_tails,
+        start=lambda sample, _: {"rate": sample.rate},
+    ),
+)

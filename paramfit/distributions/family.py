@@ -1,0 +1,106 @@
+"""What is known in closed form of one family of distributions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from paramfit.distributions.sample import Sample
+
+__all__ = ["Entries", "Family", "Given", "Majorised", "SampleSums", "Slopes", "Starts", "no_derivative"]
+
+Slopes = Mapping[str, Callable[[], Tensor]]
+"""Argument to what computes the derivative by it: only what is asked for is computed."""
+
+Entries = Mapping[tuple[str, str], Callable[[], Tensor]]
+"""Pair of arguments to what computes the entry of a symmetric matrix; a pair that is left out is 0."""
+
+Starts = Mapping[str, Callable[[], float]]
+"""Argument to what computes a start of it."""
+
+Given = Mapping[str, float]
+"""Arguments that keep a value, or have a start already."""
+
+
+class SampleSums(NamedTuple):
+    """Sums over a sample.
+
+    Attributes:
+        log_likelihood: of the log-densities, ``()``.
+        scores: for each argument of its score, ``()``; in units of one over the argument's.
+    """
+
+    log_likelihood: Tensor
+    scores: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Majorised:
+    """What stands for a log-density with a kink in steps to its maximum: a function that touches it from below.
+
+    Attributes:
+        argument: by which the log-density has a kink.
+        log_density: the same value and score, but the second derivatives below with the sign changed.
+        curvature: minus the second derivatives by pairs of arguments.
+    """
+
+    argument: str
+    log_density: Callable[[Any, Tensor], Tensor]
+    curvature: Callable[[Any, Tensor], Entries]
+
+
+@dataclass(frozen=True)
+class Family:
+    """All that is known of one class of univariate distributions: everything but the class may be left out.
+
+    What is left out is had from the class itself: log-density and cdf by its methods, derivatives by autograd,
+    quantiles and figures by numerical integration, and starts are asked for. An entry holds for exactly its class,
+    since a subclass may have another density or other arguments (``Chi2`` is a ``Gamma``); what says where
+    the support ends (``edges``, ``bounds``, ``open_support``, ``circular``), ``median`` and ``cdf`` are inherited.
+
+    Distributions have arguments of shape ``()``, ``(n,)`` or ``(..., 1)``, targets ``(n,)``.
+
+    Attributes:
+        kind: the class in ``torch.distributions``, or one of ours.
+        log_density: of each observation, where the class's own ``log_prob`` loses digits.
+        score: derivatives of the log-density by the arguments.
+        curvature: minus its second derivatives by pairs of arguments.
+        information: the expected curvature, or the expected product of scores, of one observation.
+        sums: log-likelihood and scores of a whole sample, arguments of shape ``()``.
+        tails: log-cdf and log-survival, exact far out, differentiable by the arguments.
+        cdf: in float64 for figures, where torch has none; need not be differentiable.
+        median: where the class has no ``icdf`` to tell it by.
+        start: from a sample and the arguments that are given, starts of the others.
+        edges: arguments at which the support ends, with the observation that is their maximum-likelihood estimate.
+        bounds: narrower ones than an argument's constraint, between which the likelihood is regular.
+        open_support: whether observations at the support's ends are refused: the density is 0 or infinite there
+            whatever the data say, so that no likelihood is left to maximise, but torch counts the ends in.
+        circular: whether values are angles, of which those within half a turn of ``loc`` are taken.
+        majorised: what stands for a log-density with a kink.
+    """
+
+    kind: type[Distribution]
+    log_density: Callable[[Any, Tensor], Tensor] | None = None
+    score: Callable[[Any, Tensor], Slopes] | None = None
+    curvature: Callable[[Any, Tensor], Entries] | None = None
+    information: Callable[[Any], Entries] | None = None
+    sums: Callable[[Any, Tensor], SampleSums] | None = None
+    tails: Callable[[Any, Tensor], tuple[Tensor, Tensor]] | None = None
+    cdf: Callable[[Any, Tensor], Tensor] | None = None
+    median: Callable[[Any], Tensor] | None = None
+    start: Callable[[Sample, Given], Starts] | None = None
+    edges: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    open_support: bool = False
+    circular: bool = False
+    majorised: Majorised | None = None
+
+
+def no_derivative(kind: type[Distribution], argument: str) -> str:
+    """Why a likelihood with censored observations is refused for a distribution."""
+    return (
+        f"parameters.{argument}: {kind.__name__} cannot take censored observations: its cdf cannot be differentiated by"
+        f" {argument}; leave such rows out, fix the argument, or choose a distribution such as Weibull or LogNormal"
+    )

@@ -1,0 +1,238 @@
+"""The result of a fit: its record, with model and data at hand as long as they are in memory."""
+
+import io
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+from torch import Tensor
+
+from paramfit.errors import InputError
+from paramfit.facts import Fact, FactKind, Stop
+from paramfit.fits.uncertainty_ladder import ladder
+from paramfit.inference.bands import Bands
+from paramfit.inference.ladder.rungs import Ladder
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.uncertainty import Uncertainty
+from paramfit.results.new_rows import columns_of
+from paramfit.results.provenance import Origin
+from paramfit.results.record import NamedMatrix, Record
+from paramfit.results.report import fit_report
+from paramfit.results.summary import Summary
+from paramfit.shown.tables import as_html
+
+__all__ = ["FitResult", "record_of"]
+
+_WIDTH = 110
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult(Record):
+    """What a fit found, as ``fit`` and ``load`` return it: a ``Record`` that can be shown, saved and questioned.
+
+    Example:
+        >>> from paramfit import LinearModel, fit
+        >>> result = fit(LinearModel(), ([0.0, 1.0, 2.0, 3.0], [1.1, 2.9, 5.1, 6.9]))
+        >>> bands = result.predict([4.0])
+        >>> round(bands.prediction.item(), 3)
+        8.9
+    """
+
+    @classmethod
+    def of(cls, record: Record) -> "FitResult":
+        """The result that has these facts."""
+        return cls(**{part.name: getattr(record, part.name) for part in fields(Record)})
+
+    @property
+    def origin(self) -> Origin | None:
+        """Model, objective and data; None for a result that was loaded."""
+        return self.made_of if isinstance(self.made_of, Origin) else None
+
+    def report(self, width: int = _WIDTH) -> str:
+        """The report as text: what ``print`` with rich shows.
+
+        Args:
+            width: of a line, in characters.
+        """
+        console = Console(file=io.StringIO(), width=width, record=True)
+        console.print(fit_report(self))
+        return console.export_text()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the record as JSON, whole or not at all.
+
+        Args:
+            path: of the file; for a folder, ``estimates.json`` in it. Folders that are missing are made.
+
+        Returns:
+            The path of the file.
+        """
+        file = Path(path)
+        if file.is_dir() or not file.suffix:
+            file /= "estimates.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_name(f"{file.name}.part")
+        unfinished.write_text(self.to_json(), encoding="utf-8")
+        os.replace(unfinished, file)
+        return file
+
+    def predict(self, *inputs: Any, sigma: Any = None) -> Bands:
+        """The fitted curve with its 95 % bands at other inputs.
+
+        Args:
+            inputs: one row of numbers ``(n,)`` (or one number) for each input column, not normalised.
+            sigma: standard deviation of a new observation at each row (or one for all), where the fit had a sigma.
+
+        Raises:
+            InputError: if the fit has no errors, for another number of inputs, for columns of unequal lengths, for
+                what is no row of numbers, and for a loaded result whose model no formulas say.
+        """
+        if self.curve is None:
+            because = self.notes.get("standard_error", _no_curve(self))
+            msg = f"there are no bands: {because}"
+            raise InputError(msg)
+        columns, spread = columns_of(inputs, sigma)
+        if self.normalized_input is not None:
+            pairs = self.normalized_input.pairs
+            if len(columns) != len(pairs):
+                msg = f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}"
+                raise InputError(msg)
+            columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
+        try:
+            return self.curve.at(columns, spread)
+        except TypeError as wrong:
+            msg = f"predict: the model takes other inputs than {len(columns)} columns ({wrong})"
+            raise InputError(msg) from wrong
+
+    def ladder(
+        self,
+        *,
+        profile: bool = True,
+        bootstrap: int = 0,
+        seed: int = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Ladder:
+        """The same estimates with their errors by every way that there is; see ``paramfit.ladder``.
+
+        Args:
+            profile: whether to follow the profile likelihood of each parameter.
+            bootstrap: number of resamples of the observations, such as 1000; 0 for none.
+            seed: of the resamples.
+            progress: called with the number of resamples that are solved.
+
+        Raises:
+            InputError: for a loaded result, which has no data, or a fit that is no likelihood.
+        """
+        return ladder(self, profile=profile, bootstrap=bootstrap, seed=seed, progress=progress)
+
+    def figures(self, folder: str | Path) -> dict[str, Path]:
+        """Draw the fit as PNG files: data, curve and bands, residuals, quantiles, correlations.
+
+        Args:
+            folder: where to; it is made if it is not there.
+
+        Returns:
+            The files by the names of the figures.
+
+        Raises:
+            InputError: for a loaded result, which has no data.
+        """
+        from paramfit.plotting import save_png
+        from paramfit.plotting.all_figures import Descent, fit_figures
+
+        if self.origin is None or self.origin.data is None:
+            msg = "figures: the result was read from a file, without its data; fit again"
+            raise InputError(msg)
+        drawn = fit_figures(self.origin.model, self.origin.objective, self.origin.data, Descent(self.updates), self)
+        files = {name: Path(folder) / f"{name}.png" for name in drawn}
+        for name, figure in drawn.items():
+            save_png(figure, files[name])
+        return files
+
+    def with_ladder(self, errors: Ladder) -> "FitResult":
+        """The result with its errors by other ways."""
+        return replace(self, errors_by_way=errors)
+
+    def __rich__(self) -> RenderableType:
+        """The report, for rich's ``print``."""
+        return fit_report(self)
+
+    def _repr_html_(self) -> str:
+        """The report, for a notebook."""
+        return as_html(self)
+
+
+def record_of(
+    task: str,
+    stop: Stop,
+    updates: int,
+    loss: LossFunction,
+    losses: Mapping[str, float | None],
+    n_validation: int,
+    summary: Summary,
+    origin: Origin,
+    **more: Any,
+) -> FitResult:
+    """The result of a fit from what is known of it at its end.
+
+    Args:
+        task: class of the task.
+        stop: how it ended.
+        updates: how many were made.
+        loss: the objective over the training observations.
+        losses: ``train`` and ``val``.
+        n_validation: rows that validated.
+        summary: what the final parameters say.
+        origin: model, objective and data.
+        more: fields of ``Record`` that only some fits have; ``reasons`` are added to those of the summary.
+    """
+    reasons = {
+        "standard_error": summary.errors.reasons,
+        "distance_to_optimum_in_standard_errors": summary.distance.reasons,
+        "updates_to_converge": summary.updates_left_reasons,
+    }
+    if summary.original_units is None and summary.errors.covariance is not None:
+        reasons["original_units"] = (Fact(FactKind.NORMALISATION_STAYS),)
+    reasons |= more.pop("reasons", {})
+    return FitResult(
+        task=task,
+        status=stop.status,
+        stop_reason=stop.reason,
+        updates=updates,
+        loss=losses,
+        n_observations={"train": loss.n, "val": n_validation},
+        parameters=summary.parameters,
+        method=summary.errors.method,
+        original_units=summary.original_units,
+        distance_to_optimum_in_standard_errors=summary.distance.total,
+        distances_per_parameter=dict(zip(loss.names, summary.distance.per_parameter, strict=False)),
+        updates_to_converge=summary.updates_left,
+        reasons={key: why for key, why in reasons.items() if why},
+        covariance=_matrix(loss.names, summary.covariance, summary.errors),
+        correlation=_matrix(loss.names, summary.correlation, summary.errors),
+        least_squares=summary.statistics,
+        likelihood=summary.likelihood,
+        cautions=summary.cautions,
+        made_of=replace(origin, curve=summary.curve),
+        **more,
+    )
+
+
+def _matrix(names: tuple[str, ...], values: Tensor | None, errors: Uncertainty) -> NamedMatrix | None:
+    """Of the parameters that have an error: a 0 for another would be read as if it were known."""
+    if values is None:
+        return None
+    rows: list[list[float]] = values.tolist()
+    if not errors.undetermined:
+        return NamedMatrix(names, tuple(map(tuple, rows)))
+    places = [k for k in range(len(names)) if k not in errors.undetermined]
+    return NamedMatrix(tuple(names[k] for k in places), tuple(tuple(rows[j][k] for k in places) for j in places))
+
+
+def _no_curve(record: Record) -> str:
+    if record.model is not None and not record.model.is_written:
+        return f"the file does not hold the model {record.model.path}, only formulas can be read again; fit again"
+    return "it is no least-squares fit"

@@ -1,0 +1,233 @@
+"""What errors and statistics rest on: one last pass over the data, by the way in which the fit was made."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from paramfit.facts import Fact, FactKind, Reason
+from paramfit.inference.bands import FittedCurve, fitted_mean
+from paramfit.inference.closed_forms import closed_form
+from paramfit.inference.convergence import Distance, distance_by_root, distance_to_optimum, updates_to_converge
+from paramfit.inference.least_squares_errors import ResidualFactor, least_squares_uncertainty, uncertainty
+from paramfit.inference.likelihood_errors import likelihood_uncertainty
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.uncertainty import Uncertainty, without_errors
+from paramfit.linalg.lapack import Array
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
+from paramfit.passes.likelihood_terms import LikelihoodTerms
+from paramfit.passes.residual_rows import ResidualRows
+from paramfit.results.statistics import (
+    LeastSquaresStatistics,
+    LikelihoodStatistics,
+    least_squares_statistics,
+    likelihood_statistics,
+)
+
+__all__ = ["Evidence", "descent_evidence", "least_squares_evidence", "likelihood_evidence"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the data say at the final parameters.
+
+    Attributes:
+        errors: covariance and what it rests on.
+        distance: to the optimum.
+        gradient: of the objective by theta, ``(p,)``; None where autograd cannot tell it.
+        updates_left: updates that are missing to convergence, or None.
+        updates_left_reasons: why that is None.
+        closed_form: the exact optimum, ``(p,)``, where a formula gives it.
+        statistics: of least squares.
+        likelihood: criteria of maximum likelihood.
+        curve: the fitted curve, or mean, with its bands.
+    """
+
+    errors: Uncertainty
+    distance: Distance
+    gradient: Tensor | None
+    updates_left: int | None
+    updates_left_reasons: tuple[Reason, ...]
+    closed_form: Tensor | None = None
+    statistics: LeastSquaresStatistics | None = None
+    likelihood: LikelihoodStatistics | None = None
+    curve: FittedCurve | None = None
+
+
+def descent_evidence(
+    loss: LossFunction, theta: Tensor, optimizer: Optimizer, untrusted: Reason | None, *, absolute_sigma: bool
+) -> Evidence:
+    """Of a descent, which may be anywhere: by the Hessian.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: the final parameters, ``(p,)``.
+        optimizer: what made the updates.
+        untrusted: why errors would mean nothing.
+        absolute_sigma: whether known errors are absolute.
+    """
+    if untrusted is None:
+        untrusted = _why_not_differentiable(loss, theta)
+    errors = uncertainty(loss, theta, absolute_sigma=absolute_sigma) if untrusted is None else without_errors(untrusted)
+    whole = None if errors.undetermined else errors.covariance
+    distance = distance_to_optimum(loss, theta, whole, errors.reasons)
+    left, left_reasons = None, distance.reasons
+    if distance.total is not None and whole is not None:
+        # By the errors at the optimum, where the run will end: those of an unfinished least-squares fit are larger.
+        optimum = theta - torch.linalg.solve(loss.hessian(theta), loss.gradient(theta))
+        at_optimum = uncertainty(loss, optimum, absolute_sigma=absolute_sigma).covariance
+        left, why = updates_to_converge(loss, theta, whole if at_optimum is None else at_optimum, optimizer)
+        left_reasons = () if why is None else (why,)
+    likelihood = _likelihood(loss, theta, errors)
+    return Evidence(
+        errors,
+        distance,
+        _gradient(loss, theta),
+        left,
+        left_reasons,
+        closed_form(loss),
+        likelihood=likelihood,
+        curve=None if likelihood is None else fitted_mean(loss, errors),
+    )
+
+
+def least_squares_evidence(
+    loss: LossFunction, theta: Tensor, untrusted: Reason | None, *, absolute_sigma: bool, factor: Array | None = None
+) -> Evidence:
+    """Of least squares that was solved: the triangular factor of ``[J, e]`` says it all, for any number of rows.
+
+    The distance to the optimum is that of the Gauss-Newton step.
+
+    Args:
+        loss: the objective over the training observations.
+        theta: the final parameters, ``(p,)``.
+        untrusted: why errors would mean nothing.
+        absolute_sigma: whether known errors are absolute.
+        factor: that factor, where the solver of a plain squared error has it.
+    """
+    observations, residual = loss.observations, None
+    is_robust = not isinstance(loss.objective, SquaredError)
+    rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())
+    if factor is None:
+        with torch.inference_mode():
+            sums, residual = ResidualRows(loss.model, SquaredError(), separate=False).sums_with_residual(observations)
+        factor, rss = sums.factor, float(np.square(residual.numpy()).sum())
+    assert factor is not None  # there is a row
+    if untrusted is None:
+        rows = ResidualFactor(factor, loss.n, rss, residual)
+        errors = least_squares_uncertainty(loss, theta, rows, absolute_sigma=absolute_sigma)
+    else:
+        errors = without_errors(untrusted)
+    determined = loss.p if errors.root is None else errors.root.shape[1]
+    weighed: Array | None = factor
+    if is_robust:  # not by autograd: predictions are made in inference mode
+        with torch.no_grad():
+            weighed = ResidualRows(loss.model, loss.objective, separate=False)(observations).factor
+    assert weighed is not None
+    pull = weighed[:, :-1].T @ weighed[:, -1]
+    curve = None
+    if errors.covariance is not None:
+        weighted = observations.sigma is not None
+        curve = FittedCurve(
+            loss.model,
+            errors.covariance,
+            errors.quantile,
+            errors.noise,
+            errors.method,
+            weighted=weighted,
+            factor=errors.root,
+        )
+    return Evidence(
+        errors,
+        distance_by_root(errors, pull),
+        torch.from_numpy(-2 / _rows_in_mean(loss) * pull),
+        None,
+        (_solved("least squares"),),
+        statistics=least_squares_statistics(
+            rss,
+            observations.target,
+            observations.sigma,
+            determined,
+            absolute_sigma=absolute_sigma,
+            is_robust=is_robust,
+        ),
+        curve=curve,
+    )
+
+
+def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | None) -> Evidence:
+    """Of a likelihood that was solved: errors by the observed information.
+
+    Args:
+        loss: the negative log-likelihood over the training observations.
+        theta: the final parameters, ``(p,)``.
+        untrusted: why errors would mean nothing.
+    """
+    terms = LikelihoodTerms(loss.model, loss.objective)
+    sums, kink = terms(loss.observations), terms.kink(loss.observations)
+    if untrusted is None:
+        information = sums.curvature if kink is None else terms.information(loss.observations)
+        errors = likelihood_uncertainty(loss, theta, information, kink)
+    else:
+        errors = without_errors(untrusted)
+    return Evidence(
+        errors,
+        distance_by_root(errors, sums.gradient),
+        torch.from_numpy(sums.gradient / _rows_in_mean(loss)),
+        None,
+        (_solved("the likelihood"),),
+        closed_form(loss),
+        likelihood=_criteria(loss, sums.loss, errors),
+        curve=fitted_mean(loss, errors),
+    )
+
+
+def _solved(what: str) -> Fact:
+    return Fact(FactKind.SOLVED_NOT_DESCENDED, numbers={"what": what})
+
+
+def _rows_in_mean(loss: LossFunction) -> int:
+    """What the sum over the observations is divided by in the objective."""
+    return loss.n if loss.objective.reduction == "mean" else 1
+
+
+def _criteria(loss: LossFunction, total: float, errors: Uncertainty) -> LikelihoodStatistics | None:
+    """The criteria of a likelihood; None where it is not finite."""
+    if not math.isfinite(total):
+        return None
+    estimated = loss.p if errors.root is None else errors.root.shape[1]
+    return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring)
+
+
+def _likelihood(loss: LossFunction, theta: Tensor, errors: Uncertainty) -> LikelihoodStatistics | None:
+    """The criteria where the loss is a likelihood; with a penalty it is not at its largest."""
+    objective = loss.objective
+    if not isinstance(objective, NegativeLogLikelihood) or objective.penalised:
+        return None
+    try:
+        with torch.no_grad():
+            total = loss(theta).item() * _rows_in_mean(loss)
+    except ValueError:
+        return None  # the fit has left the parameter space
+    return _criteria(loss, total, errors)
+
+
+def _gradient(loss: LossFunction, theta: Tensor) -> Tensor | None:
+    try:
+        return loss.gradient(theta)
+    except (ValueError, RuntimeError):
+        return None
+
+
+def _why_not_differentiable(loss: LossFunction, theta: Tensor) -> Fact | None:
+    """Why the errors cannot be read off the loss, if they cannot: numerical gradients do not ask for autograd."""
+    try:
+        loss.gradient(theta)
+        if isinstance(loss.objective, SquaredError):
+            loss.jacobian(theta)
+    except (ValueError, RuntimeError) as failure:
+        return Fact(FactKind.NOT_DIFFERENTIABLE, numbers={"failure": str(failure).splitlines()[0][:80]})
+    return None

@@ -1,0 +1,302 @@
+"""What a result was made of: kept with it in memory, and described in plain data in its file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import nn
+from torch.distributions import Distribution
+
+from paramfit.data.described import DescribedData
+from paramfit.errors import InputError
+from paramfit.inference.bands import FittedCurve, FittedMean
+from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
+from paramfit.objectives import Objective
+from paramfit.observations import Observations
+from paramfit.results.fingerprint import Fingerprint
+
+__all__ = [
+    "BandRoot",
+    "ModelDescription",
+    "ObjectiveDescription",
+    "Origin",
+    "ParameterDescription",
+    "Provenance",
+    "describe_model",
+    "describe_objective",
+    "describe_parameters",
+]
+
+
+@dataclass(frozen=True)
+class ParameterDescription:
+    """What gives a model's number a meaning.
+
+    Attributes:
+        fixed: its value, where it is not estimated.
+        lower: its bound.
+        upper: likewise.
+    """
+
+    fixed: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A model in plain data: its class, and where formulas say it all, those.
+
+    Attributes:
+        path: of the class; ``class`` in files.
+        formula: of a ``FormulaModel``, ``LinearModel`` or ``PolynomialModel``.
+        distribution: path of the distribution's class, of a ``DistributionModel``.
+        formulas: one for each argument of the distribution.
+        variables: names of the inputs in the formulas.
+        parameters: of the formulas; None where there are none.
+    """
+
+    path: str = field(metadata={"key": "class"})
+    formula: str | None = None
+    distribution: str | None = None
+    formulas: Mapping[str, str] | None = None
+    variables: tuple[str, ...] = ()
+    parameters: Mapping[str, ParameterDescription] | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether formulas say all of it."""
+        return self.parameters is not None
+
+    def model(self, theta: Mapping[str, float]) -> nn.Module:
+        """The model itself, in float64.
+
+        Args:
+            theta: for each estimated ``nn.Parameter`` its number (unconstrained, where it is bounded).
+
+        Raises:
+            InputError: if formulas do not say all of it, or cannot be read.
+        """
+        if self.parameters is None:
+            msg = f"the file does not hold the model {self.path}, only formulas can be read again; fit again"
+            raise InputError(msg)
+        starts = {
+            name: {"lower": spec.lower, "upper": spec.upper}
+            if spec.fixed is None
+            else {"start": spec.fixed, "fixed": True}
+            for name, spec in self.parameters.items()
+        }
+        made: ParametricModel
+        if self.formula is not None:
+            free = {name: {**spec, "start": spec.get("start", _inside(spec))} for name, spec in starts.items()}
+            made = FormulaModel(self.formula, self.variables, free)
+        else:
+            made = self._distribution(starts)
+        with torch.no_grad():
+            for name, parameter in made.named_parameters():
+                if parameter.requires_grad:
+                    parameter.fill_(theta[name])
+        return made.double().eval()
+
+    def _distribution(self, parameters: Mapping[str, Mapping[str, float | bool | None]]) -> ParametricModel:
+        package, _, name = (self.distribution or "").rpartition(".")
+        # A file must not say what is imported.
+        if package.partition(".")[0] not in {"torch", "paramfit"} or self.formulas is None:
+            msg = f"the file does not hold the distribution {self.distribution}; fit again"
+            raise InputError(msg)
+        path = f"torch.distributions.{name}" if package.startswith("torch.") else f"{package}.{name}"
+        arguments = {
+            argument: {
+                **parameters[argument],
+                "start": parameters[argument].get("start", _inside(parameters[argument])),
+            }
+            if formula == argument
+            else formula
+            for argument, formula in self.formulas.items()
+        }
+        coefficients = {
+            name: {**spec, "start": spec.get("start", _inside(spec))}
+            for name, spec in parameters.items()
+            if self.formulas.get(name) != name
+        }
+        return DistributionModel(path, arguments, coefficients=coefficients or None, variables=self.variables or None)
+
+
+@dataclass(frozen=True)
+class ObjectiveDescription:
+    """An objective in plain data.
+
+    Attributes:
+        name: of its class; ``class`` in files.
+        penalised: whether a penalty was on.
+    """
+
+    name: str = field(metadata={"key": "class"})
+    penalised: bool = False
+
+
+@dataclass(frozen=True)
+class BandRoot:
+    """What the bands of a curve that formulas say rest on; see ``FittedCurve``.
+
+    Attributes:
+        theta: the ``nn.Parameter``s that were estimated.
+        root: F with ``F F^T`` their covariance, one row for each.
+        quantile: half-width of a 95 % interval in standard errors.
+        noise: of a new observation.
+        weighted: whether the fit had a sigma.
+        of_mean: whether the curve is the mean of a distribution.
+    """
+
+    theta: Mapping[str, float]
+    root: tuple[tuple[float, ...], ...]
+    quantile: float
+    noise: float | None
+    weighted: bool
+    of_mean: bool
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a file tells of a fit's data, model and objective.
+
+    Attributes:
+        fingerprint: of the columns that trained.
+        model: in plain data.
+        objective: in plain data.
+        bands: of the fitted curve, where formulas say all of the model and its parameters have errors.
+    """
+
+    fingerprint: Fingerprint
+    model: ModelDescription
+    objective: ObjectiveDescription
+    bands: BandRoot | None = None
+
+    @property
+    def provenance(self) -> "Provenance":
+        """Itself, as an ``Origin`` tells its own."""
+        return self
+
+    @cached_property
+    def curve(self) -> FittedCurve | None:
+        """The fitted curve with its bands, made again from its formulas.
+
+        Raises:
+            InputError: if a formula cannot be read.
+        """
+        bands = self.bands
+        if bands is None:
+            return None
+        root = torch.tensor(bands.root, dtype=torch.float64).reshape(len(bands.theta), -1)
+        kind = FittedMean if bands.of_mean else FittedCurve
+        model = self.model.model(bands.theta)
+        return kind(model, root @ root.T, bands.quantile, bands.noise, "", weighted=bands.weighted, factor=root)
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a result was made of, in memory.
+
+    Attributes:
+        model: at the estimates.
+        objective: what was minimised.
+        observations: that trained, raw (not normalised), in the order of the table.
+        curve: the fitted curve with its bands, where the parameters have errors.
+        data: all rows with their names, for figures.
+    """
+
+    model: nn.Module
+    objective: Objective
+    observations: Observations
+    curve: FittedCurve | None = None
+    data: DescribedData | None = None
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """The same in plain data."""
+        described = describe_model(self.model)
+        return Provenance(
+            Fingerprint.of(self.observations),
+            described,
+            describe_objective(self.objective),
+            _band_root(self.curve) if described.is_written and self.curve is not None else None,
+        )
+
+
+@runtime_checkable
+class _Distributed(Protocol):
+    """A model that is a distribution with a formula for each argument: ``DistributionModel``."""
+
+    kind: type[Distribution]
+    variables: Sequence[str]
+
+    @property
+    def formulas(self) -> Mapping[str, str]: ...
+
+
+def describe_model(model: nn.Module) -> ModelDescription:
+    """A model in plain data: its class, and where formulas say it all, those."""
+    path = _path(type(model))
+    if not isinstance(model, ParametricModel) or any(parameter.ndim for parameter in model.parameters()):
+        return ModelDescription(path)
+    parameters = describe_parameters(model)
+    # Of exact types, since a subclass may compute anything.
+    if type(model) is FormulaModel:
+        return ModelDescription(path, model.formula, variables=tuple(model.variables), parameters=parameters)
+    if type(model) is LinearModel:
+        return ModelDescription(path, "weight * x + bias", variables=("x",), parameters=parameters)
+    if type(model) is PolynomialModel:
+        powers = ("", " * x", *(f" * x**{power}" for power in range(2, model.degree + 1)))
+        formula = " + ".join(f"{name}{power}" for name, power in zip(model.names, powers, strict=False))
+        return ModelDescription(path, formula, variables=("x",) if model.degree else (), parameters=parameters)
+    if isinstance(model, _Distributed):
+        return ModelDescription(
+            path,
+            distribution=_path(model.kind),
+            formulas=dict(model.formulas),
+            variables=tuple(model.variables),
+            parameters=parameters,
+        )
+    return ModelDescription(path)
+
+
+def describe_parameters(model: ParametricModel) -> dict[str, ParameterDescription]:
+    """For each parameter its value where it is fixed, and its bounds."""
+    return {
+        name: ParameterDescription(
+            fixed=spec.start if spec.fixed else None,
+            lower=spec.lower if spec.bounded else None,
+            upper=spec.upper if spec.bounded else None,
+        )
+        for name, spec in model.specifications.items()
+    }
+
+
+def describe_objective(objective: Objective) -> ObjectiveDescription:
+    """An objective in plain data."""
+    return ObjectiveDescription(type(objective).__name__, objective.penalised)
+
+
+def _band_root(curve: FittedCurve) -> BandRoot | None:
+    if curve.factor is None:
+        return None
+    theta = {name: value.item() for name, value in curve.model.named_parameters() if value.requires_grad}
+    rows: list[list[float]] = curve.factor.tolist()
+    of_mean = isinstance(curve, FittedMean)
+    return BandRoot(theta, tuple(map(tuple, rows)), curve.quantile, curve.noise, curve.weighted, of_mean)
+
+
+def _inside(bounds: Mapping[str, float | bool | None]) -> float:
+    """Any number between two bounds: the estimate takes its place."""
+    lower, upper = bounds.get("lower"), bounds.get("upper")
+    if lower is not None and upper is not None:
+        return (lower + upper) / 2
+    if lower is not None:
+        return lower + 1.0
+    return 0.0 if upper is None else upper - 1.0
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

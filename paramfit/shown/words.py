@@ -1,0 +1,451 @@
+"""The words for every kind of fact: here they are made, and nothing ever reads them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from paramfit.facts import Fact, FactKind, Reason
+from paramfit.shown.digits import value_as_with_error
+
+__all__ = ["WORDS", "opening", "sentence", "sentences"]
+
+_K = FactKind
+
+
+def sentence(fact: Reason) -> str:
+    """What is said of a fact; words that someone else gave stay as they are.
+
+    Example:
+        >>> sentence(Fact(FactKind.IDLE, ("slope",)))
+        'slope does not change the prediction at the estimate'
+    """
+    if isinstance(fact, str):
+        return fact
+    words = WORDS[fact.kind]
+    if callable(words):
+        said = words(fact)
+    else:
+        first = fact.parameters[0] if fact.parameters else ""
+        second = fact.parameters[1] if len(fact.parameters) > 1 else ""
+        cause = "" if fact.cause is None else sentence(fact.cause)
+        said = words.format(first=first, second=second, cause=cause, **fact.numbers)
+    if fact.cure is None:
+        return said
+    if fact.cure.kind in _OF_A_DIVERGENCE:
+        return f"{said}. {_capitalised(sentence(fact.cure))}."
+    return f"{said}{': ' if fact.cure.kind in _MEANINGS else '; '}{sentence(fact.cure)}"
+
+
+def sentences(facts: Sequence[Reason]) -> str:
+    """Several facts, with semicolons between."""
+    return "; ".join(map(sentence, facts))
+
+
+def opening(fact: Reason) -> str:
+    """The words at the beginning of a line: with a capital letter, but a parameter's name as it is."""
+    begins_with_name = not isinstance(fact, str) and fact.kind in _BEGIN_WITH_NAME
+    return sentence(fact) if begins_with_name else _capitalised(sentence(fact))
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _moved(fact: Fact) -> str:
+    """A direction: the name of its only parameter, or ``+1 a −0.5 b``."""
+    if len(fact.parameters) == 1:
+        return fact.parameters[0]
+    shares: Any = fact.numbers["shares"]
+    pairs = zip(shares, fact.parameters, strict=True)
+    return " ".join(f"{share:+.3g} {name}".replace("-", "−") for share, name in pairs)
+
+
+def _inseparable(fact: Fact) -> str:
+    listed = f"{_listed(fact.parameters)} cannot be told apart"
+    shares: Any = fact.numbers["shares"]
+    if len(fact.parameters) == 2:
+        return f"{listed}: correlation {'−' if shares[0] * shares[1] < 0 else ''}1.00000"
+    moves = " ".join(f"{share:+.3g} {name}" for share, name in zip(shares, fact.parameters, strict=True))
+    return f"{listed}: moving them together by {moves} changes no prediction"
+
+
+def _without_influence(fact: Fact) -> str:
+    several = len(fact.parameters) > 1
+    which = f"{_listed(fact.parameters)} {'are' if several else 'is'}"
+    return f"{which} where no prediction depends on {'them' if several else 'it'}; give other starts."
+
+
+def _not_a_maximum(fact: Fact) -> str:
+    value: Any = fact.numbers["eigenvalue"]
+    return (
+        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {value:.2g} of the scaled one):"
+        f" along {_moved(fact)} the likelihood does not fall, so that this is no maximum"
+    )
+
+
+def _not_positive_definite(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    word, value = numbers["matrix"], numbers["eigenvalue"]
+    curves = "does not curve" if numbers["flat"] else "curves downwards"
+    return (
+        f"the {word} is not positive definite at the estimate: along {_moved(fact)} the loss {curves} (eigenvalue"
+        f" {value:.2g} of the scaled {word}, the largest is {numbers['largest']:.2g})"
+    )
+
+
+def _by_method(fact: Fact) -> str:
+    """What errors rest on, with the weights and the delta method where there are any."""
+    numbers = fact.numbers
+    said = _METHODS[fact.kind].format(**{**numbers, "weights": "W " if numbers.get("weighted") else ""})
+    return said + ("; bounded parameters by the delta method" if numbers.get("bounded") else "")
+
+
+_METHODS = {
+    _K.STUDENT_T: "s^2 (J^T {weights}J)^-1, Student's t with {freedom} degrees of freedom",
+    _K.KNOWN_SIGMA: "(J^T W J)^-1 with the known sigma, normal distribution",
+    _K.HUBER: "Huber's covariance of an M-estimate, Student's t with {freedom} degrees of freedom",
+    _K.OBSERVED_INFORMATION: "inverse observed information, normal distribution",
+    _K.EXPECTED_INFORMATION: (
+        "inverse expected information, since the log-density has a kink in {kink}, normal distribution"
+    ),
+}
+
+
+def _by_rss(fact: Fact) -> str:
+    sigma_is_known = fact.numbers["known"]
+    if fact.kind is _K.HESSIAN_OF_RSS:
+        halved = "RSS / 2 with the known sigma" if sigma_is_known else "RSS / (2 s^2)"
+        return f"inverse Hessian of {halved}, Gauss-Newton and curvature"
+    larger = "the quantile of chi-square, sigma being known" if sigma_is_known else "s^2 t^2"
+    return f"where the residual sum of squares, the others at their best, is larger by {larger}"
+
+
+def _hc0(fact: Fact) -> str:
+    weighed = ", rows over sigma" if fact.numbers["weighted"] else ""
+    return f"HC0: (J^T J)^-1 (sum e_i^2 J_i J_i^T) (J^T J)^-1{weighed}"
+
+
+def _correlation(fact: Fact) -> str:
+    value: Any = fact.numbers["correlation"]
+    digits = f"{value:.5f}" if abs(value) < 0.999995 else f"{value:.10f}"
+    first, second = fact.parameters
+    return f"{first} and {second} cannot be told apart: correlation {digits.replace('-', '−')}"
+
+
+def _over_bound(fact: Fact) -> str:
+    bound: Any = fact.numbers["bound"]
+    return (
+        f"{fact.parameters[0]}: its interval reaches over its {fact.numbers['side']} bound {bound:g},"
+        " so that the parabola is a poor picture there; the profile likelihood keeps to the bound (--ladder.enabled"
+        " true, or paramfit.ladder)"
+    )
+
+
+def _above_sigma(fact: Fact) -> str:
+    probability: Any = fact.numbers["probability"]
+    return (
+        f"the residuals are larger than sigma allows ({_chi_square(fact)}, probability {probability:.2g}): the curve is"
+        " not the data's, or sigma is too small; sigma_is: relative takes the errors from the residuals"
+    )
+
+
+def _below_sigma(fact: Fact) -> str:
+    return (
+        f"the residuals are smaller than sigma allows ({_chi_square(fact)}): sigma is too large; sigma_is: relative"
+        " takes the errors from the residuals"
+    )
+
+
+def _chi_square(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    return f"chi-square {numbers['chi_square']:.4g} for {numbers['freedom']} degrees of freedom"
+
+
+def _distance_left(fact: Fact) -> str:
+    distance: Any = fact.numbers.get("distance")
+    where = (
+        "" if distance is None else f", and the fit is {distance:.3g} standard errors from the optimum: not converged"
+    )
+    if fact.kind is _K.ALL_UPDATES_MADE:
+        return f"all updates that were asked for were made{where}."
+    made = "{updates} of {planned}" if fact.numbers["planned"] else "{updates}"
+    return f"the Trainer or a callback stopped the fit after {made.format(**fact.numbers)} updates{where}."
+
+
+def _close(fact: Fact) -> str:
+    distance: Any = fact.numbers["distance"]
+    said = f"{distance:.2g} standard errors from the optimum, less than {fact.numbers['threshold']}."
+    return said if fact.cause is None else f"{sentence(fact.cause)}; {said}"
+
+
+def _no_improvement(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    enough = f"by more than {abs(numbers['min_delta']):g} " if numbers["min_delta"] else ""
+    return (
+        f"{numbers['monitor']} is {numbers['value']:.6g} and has not improved {enough}on its best"
+        f" {numbers['best']:.6g} in {numbers['validations']} validations (patience {numbers['patience']})"
+    )
+
+
+def _without_maximum(fact: Fact) -> str:
+    name, numbers = fact.parameters[0], fact.numbers
+    start: Any = numbers["start"]
+    value: Any = numbers["value"]
+    return (
+        f"{name} started at {start:.3g} and has run off to {value:.3g}, and no other start helps: the likelihood rises,"
+        f" or stays the same, without end as {name} {'grows' if value > start else 'falls'}; give it a bound there, fix"
+        " it (fixed: true), or take the distribution that it tends to."
+    )
+
+
+def _open_interval(fact: Fact) -> str:
+    sides: Any = [side for side in ("lower", "upper") if fact.numbers[side]]
+    by, plain = fact.numbers["rung"], fact.numbers["plain"]
+    return f"{fact.parameters[0]}: by the {by} its interval has no {' and no '.join(sides)} end, by the {plain} it has"
+
+
+def _ends_apart(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    end, other = (value_as_with_error(numbers[key], numbers["error"]) for key in ("end", "plain_end"))
+    return (
+        f"{fact.parameters[0]}: the {numbers['side']} end of its interval is {end} by the {numbers['rung']} and"
+        f" {other} by the {numbers['plain']}, {numbers['apart']:.2f} of that one's width apart"
+    )
+
+
+def _rate(value: Any) -> str:
+    """Two digits: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
+    if value >= 1e-3:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _cure_of_divergence(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    rate, limit = numbers["rate"], numbers.get("limit")
+    if fact.kind is _K.RATE_BELOW:
+        because = "" if fact.cause is None else sentence(fact.cause)
+        return f"no largest stable rate is known ({because}); try a learning rate below {rate:g}"
+    if fact.kind is _K.SMALLER_RATE_OR_START:
+        return (
+            f"learning rate {rate:g} is below the largest stable rate {_rate(limit)} at the start, so the curvature has"
+            f" grown on the way or the gradient is wrong; try {_rate(rate / 10)}, another start, or AutogradGradient"
+        )
+    above = f"learning rate {rate:g} is {rate / limit:.2g} times the largest stable rate {_rate(limit)}"
+    if fact.kind is _K.SCALE_INPUT:
+        return (
+            f"{above}; scaling the input by {numbers['scale']:g} raises the limit to {_rate(numbers['scaled_limit'])}"
+        )
+    return f"{above}; a rate of {_rate(limit / 2)} descends"
+
+
+_BEGIN_WITH_NAME = {_K.RUN_OFF, _K.LIKELIHOOD_WITHOUT_MAXIMUM, _K.WITHOUT_INFLUENCE}
+_OF_A_DIVERGENCE = {_K.RATE_BELOW, _K.SMALLER_RATE_OR_START, _K.SCALE_INPUT, _K.HALF_OF_LIMIT}
+_MEANINGS = {
+    _K.MODEL_CURVES: "the model curves within the size of the residuals; look at the profile likelihood",
+    _K.SAMPLE_NOT_TYPICAL: "the sample is not as informative as a typical one; look at the profile likelihood",
+    _K.ERROR_MODEL_WRONG: (
+        "the error model is wrong (unequal variances, overdispersion or heavy tails); trust the sandwich, or change"
+        " that model"
+    ),
+    _K.PARABOLA_POOR: "the parabola is a poor picture of the likelihood; give the profile's interval",
+    _K.SAMPLES_SCATTER_OTHERWISE: (
+        "another sample would scatter otherwise than the error model and its parabola say; see whether the sandwich or"
+        " the profile agrees with it"
+    ),
+    _K.ONE_OF_THEM_HOLDS: "find out which of them holds",
+    _K.OTHERS_NOT_ALIKE: "those left out are not like the others, so that no error is told",
+    _K.NO_ERROR_HOLDS: "no error by curvature holds; give other starts, or fix a parameter",
+    _K.SADDLE: "the fit may have stopped at a saddle; give other starts",
+}
+
+WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
+    _K.CLOSE_TO_OPTIMUM: _close,
+    _K.ALL_UPDATES_MADE: _distance_left,
+    _K.TRAINER_STOPPED: _distance_left,
+    _K.NOT_FINITE_AT_END: "loss or parameters are not finite at the end",
+    _K.NO_IMPROVEMENT: _no_improvement,
+    _K.CTRL_C: "Ctrl-C; --ckpt_path last goes on from here",
+    _K.SIGTERM: "SIGTERM; --ckpt_path last goes on from here",
+    _K.LOSS_NOT_FINITE: "the loss at update {update} is {value}: no later update can bring it back",
+    _K.GRADIENT_NOT_FINITE: (
+        "the gradient of {first} at update {update} is not finite: no later update can bring it back"
+    ),
+    _K.PARAMETER_NOT_FINITE: "the parameter {first} is not finite after update {update}: it will never be again",
+    _K.LOSS_GREW: (
+        "the loss at update {update} is {value:.6g}, more than {threshold:g} times the first loss {first_loss:.6g}:"
+        " each update makes it worse (--divergence.growth_factor null would let it go on)"
+    ),
+    _K.FROZEN: (
+        "the parameters did not change in update {update}, though the loss {value:.6g} is above the first loss"
+        " {first_loss:.6g}: the update is lost in rounding, and so will be every later one"
+    ),
+    _K.ITERATIONS_USED_UP: "not converged in {steps} iterations: {cause}.",
+    _K.RELATIVE_OFFSET_LEFT: "the step that is left is {value:.1e} standard errors (relative offset)",
+    _K.RELATIVE_OFFSET_SMALL: (
+        "the step that is left is {value:.1e} standard errors (relative offset), at most {threshold:g}."
+    ),
+    _K.RELATIVE_OFFSET_AT_ROUNDING: ("the loss cannot be lowered any more, and the relative offset is {value:.1e}."),
+    _K.DISTANCE_LEFT: "the step that is left is {value:.1e} standard errors",
+    _K.DISTANCE_SMALL: "the step that is left is {value:.1e} standard errors, at most {threshold:g}.",
+    _K.DISTANCE_AT_ROUNDING: (
+        "the loss cannot be lowered any more, and the minimum is {value:.1e} standard errors away."
+    ),
+    _K.STEP_SMALL: "the step that is left is {value:.1e} of each parameter, at most {threshold:g}.",
+    _K.SOLVED_EXACTLY: "the model is linear in its parameters: solved exactly.",
+    _K.EXACT_FIT: "the residuals are {value:.1e} long, nothing but rounding: the fit is exact.",
+    _K.NO_DESCENT_BY_OFFSET: (
+        "no step lowers the loss, though the relative offset is {value:.1e}, above {threshold:.0e}."
+    ),
+    _K.NO_DESCENT_BY_DISTANCE: (
+        "no step lowers the loss, though the minimum seems {value:.1e} standard errors away, above {threshold:g};"
+        " give other starts."
+    ),
+    _K.NO_MINIMUM: (
+        "no step lowers the loss, but it is no minimum: along some direction it is flat or curves down; give other"
+        " starts."
+    ),
+    _K.NOTHING_DETERMINED: (
+        "no parameter is determined here, the best known one to {value:.1e} times its size: the model has lost sight"
+        " of the data; give other starts."
+    ),
+    _K.RUN_OFF: (
+        "{first} started at {start:.3g} and has run off to {value:.3g}, and nothing holds it there: the loss hardly"
+        " depends on it any more; give other starts, or bounds."
+    ),
+    _K.LIKELIHOOD_WITHOUT_MAXIMUM: _without_maximum,
+    _K.WITHOUT_INFLUENCE: _without_influence,
+    _K.DIVERGED: "the fit diverged",
+    _K.PENALISED: "a penalty is on, which biases the estimates",
+    _K.NO_CURVATURE: "{objective} has no curvature to read an error from",
+    _K.ESTIMATES_NOT_FINITE: "the estimates are not finite",
+    _K.NOT_DIFFERENTIABLE: "autograd cannot differentiate the model ({failure})",
+    _K.JACOBIAN_NOT_FINITE: "the Jacobian is not finite at the estimate",
+    _K.HESSIAN_NOT_FINITE: "the {matrix} is not finite at the estimate",
+    _K.TOO_FEW_OBSERVATIONS: "{observations} observations cannot tell the errors of {parameters} parameters",
+    _K.NO_INFORMATION_AT_KINK: (
+        "the log-density has a kink in {kink}, so that no curvature tells an error, and the expected information is"
+        " known of a DistributionModel without censored observations only"
+    ),
+    _K.NOT_A_MAXIMUM: _not_a_maximum,
+    _K.NOT_POSITIVE_DEFINITE: _not_positive_definite,
+    _K.HESSIAN_INDEFINITE: "the Hessian is not positive definite",
+    _K.ALL_AT_BOUND: "every parameter sits at its bound",
+    _K.RESIDUALS_ZERO: "the residuals are all 0, so that there is no likelihood to curve",
+    _K.NO_CLOSED_FORM: "it has no closed form here",
+    _K.BENDS_NOWHERE: "the log-density has a kink in {kink}, and its Hessian is 0 elsewhere",
+    _K.NO_RESAMPLES_AT_KINK: "resamples are solved by their curvature, and the log-density has a kink in {kink}",
+    _K.REFUSED: "{message}",
+    _K.NOT_FORESEEABLE: "not foreseeable for {optimizer} with these settings",
+    _K.RATE_NOT_STABLE: "the learning rate is not below the largest stable one",
+    _K.MORE_UPDATES_THAN: "more than {updates:.0e}",
+    _K.SOLVED_NOT_DESCENDED: "{what} is solved, not descended",
+    _K.NORMALISATION_STAYS: "the model cannot undo the normalisation; estimates are on the scaled input",
+    _K.NOT_EXAMINED: "the start was not examined",
+    _K.NO_LEARNING_RATE: "{what} is solved, and has no learning rate",
+    _K.NO_FIXED_LIMIT: "no fixed limit holds for {optimizer}",
+    _K.NO_UPWARD_CURVATURE: "the objective has no upward curvature at the start (largest eigenvalue {eigenvalue:.3g})",
+    _K.NO_GRADIENT_LEFT: "a dampening of 1 or more leaves no gradient to descend by",
+    _K.TOO_MANY_PARAMETERS: "not computed for more than {most} parameters",
+    _K.NOT_CURVED_UPWARDS: ("the Hessian is not positive definite at the start (smallest eigenvalue {eigenvalue:.3g})"),
+    _K.IDLE: "{first} does not change the prediction at the estimate",
+    _K.FLAT_LIKELIHOOD: "{first} does not bend the likelihood at the estimate",
+    _K.INSEPARABLE: _inseparable,
+    _K.SITS_AT_BOUND: "{first} sits at its bound, where an error means nothing",
+    _K.NO_METHOD: "none",
+    _K.STUDENT_T: _by_method,
+    _K.KNOWN_SIGMA: _by_method,
+    _K.HUBER: _by_method,
+    _K.OBSERVED_INFORMATION: _by_method,
+    _K.EXPECTED_INFORMATION: _by_method,
+    _K.INVERSE_HESSIAN: "inverse Hessian",
+    _K.HESSIAN_OF_RSS: _by_rss,
+    _K.FISHER_INFORMATION: "inverse Fisher information, normal distribution",
+    _K.HETEROSCEDASTICITY_CONSISTENT: _hc0,
+    _K.OUTER_PRODUCTS_OF_SCORES: "B^-1 M B^-1, B the Hessian and M the sum of outer products of the scores",
+    _K.PROFILE_LIKELIHOOD: (
+        "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2"
+    ),
+    _K.PROFILE_RSS: _by_rss,
+    _K.PERCENTILES: "quantiles of {resamples} resamples of the observations, seed {seed}",
+    _K.BCA_QUANTILES: (
+        "bias-corrected and accelerated quantiles of {resamples} resamples of the observations, seed {seed}"
+    ),
+    _K.NO_RESAMPLES: "quantiles of resamples",
+    _K.TOO_FEW_POINTS: "two curves of at least {least} points are needed, but validation ran {points} times",
+    _K.VALIDATION_ROSE: (
+        "from update {begin} to {end} the validation loss rose from {val_begin:.4g} to {val_end:.4g} while the training"
+        " loss fell from {train_begin:.4g} to {train_end:.4g}"
+    ),
+    _K.TRAINING_HARDLY_FELL: (
+        "from update {begin} to {end} the training loss hardly fell, from {train_begin:.4g} to {train_end:.4g}"
+    ),
+    _K.BOTH_STILL_FALLING: (
+        "from update {begin} to {end} both losses were still falling: training from {train_begin:.4g} to"
+        " {train_end:.4g}, validation from {val_begin:.4g} to {val_end:.4g}"
+    ),
+    _K.NEITHER_MOVED: (
+        "from update {begin} to {end} neither curve moved much: training {train_begin:.4g} to {train_end:.4g},"
+        " validation {val_begin:.4g} to {val_end:.4g}"
+    ),
+    _K.AT_BOUND: (
+        "{first} sits at its {side} bound (estimate {estimate:.6g}): an error there means nothing, and all other errors"
+        " take it as fixed; fix it, or widen the bound if you gave it"
+    ),
+    _K.INTERVAL_OVER_BOUND: _over_bound,
+    _K.STRONG_CORRELATION: _correlation,
+    _K.MORE_STRONG_CORRELATIONS: "and {pairs} more such pairs; the curve is sound, its parameters are not",
+    _K.RESIDUALS_ABOVE_SIGMA: _above_sigma,
+    _K.RESIDUALS_BELOW_SIGMA: _below_sigma,
+    _K.WORSE_THAN_CONSTANT: (
+        "R² is {r_squared:.3g}: the curve fits worse than a constant would; look at the figure, and give other starts"
+    ),
+    _K.AS_MANY_PARAMETERS: (
+        "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
+        " by; give more rows, or sigma"
+    ),
+    _K.HELD_AT_BOUND: (
+        "{first} sits at its bound: an error there means nothing, and all other errors take it as fixed"
+    ),
+    _K.NOT_CONVERGED: "the fit has not converged ({status}), so that no error here can be trusted: {cause}",
+    _K.OPEN_INTERVAL: _open_interval,
+    _K.ENDS_APART: _ends_apart,
+    _K.RESAMPLES_NOT_TELLING: "{failed} of {resamples} resamples do not determine all parameters",
+    _K.RESAMPLES_FAILED: (
+        "{failed} of {resamples} resamples could not be fitted, since their observations do not determine all"
+        " parameters or the steps did not converge; they are left out, which makes errors too small"
+    ),
+    _K.NO_END_BEFORE_BOUND: (
+        "{first}: its interval has no {side} end: at its bound {value:g} the deviance is {deviance:.3g}, below"
+        " {limit:.3g}"
+    ),
+    _K.NO_END_WHERE_FLAT: (
+        "{first}: its interval has no {side} end: the likelihood is flat, at {value:.3g} the deviance is"
+        " {deviance:.3g}, below {limit:.3g}"
+    ),
+    _K.END_NOT_REACHED: (
+        "{first}: the {side} end of its interval was not found: the likelihood cannot be followed beyond {value:.6g},"
+        " where the deviance is {deviance:.3g}, below {limit:.3g}"
+    ),
+    _K.LARGER_LIKELIHOOD_FARTHER: (
+        "{first}: the {side} end of its interval was not found: the likelihood is larger at {value:.6g} than at the"
+        " estimate; fit again from there"
+    ),
+    _K.OF_THE_BOOTSTRAP: "bootstrap: {cause}",
+    _K.RATE_BELOW: _cure_of_divergence,
+    _K.SMALLER_RATE_OR_START: _cure_of_divergence,
+    _K.SCALE_INPUT: _cure_of_divergence,
+    _K.HALF_OF_LIMIT: _cure_of_divergence,
+    **_MEANINGS,
+    _K.FIX_ONE: "fix one of them (fixed: true), or leave it out",
+    _K.CENTRE_OR_MEASURE_ELSEWHERE: (
+        "fix one of them (fixed: true), count an input from the middle of its values, or measure where they act"
+        " differently"
+    ),
+    _K.FIX_OR_RESTART: "give another start, fix it (fixed: true), or leave it out",
+}
+"""The template of each kind, or the function that fills it where the words depend on the numbers."""

@@ -1,0 +1,168 @@
+"""A result in use: shown, saved, read again, predicted from, drawn and questioned, without a Trainer."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import paramfit
+from paramfit.errors import InputError
+from paramfit.fits.result import FitResult
+from paramfit.models import DistributionModel, FormulaModel, LinearModel, PolynomialModel
+from paramfit.objectives import HuberError
+
+X = np.linspace(0.1, 4.0, 30)
+NOISE = np.random.default_rng(2).normal(size=30)
+Y = 3 * np.exp(-0.8 * X) + 0.5 + 0.05 * NOISE
+COUNTS = np.random.default_rng(3).poisson(np.exp(0.3 + 0.5 * X)).astype(float)
+
+
+class OwnModule(nn.Module):
+    """A curve that no formula says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+        self.k = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a * torch.exp(-self.k * x) + 0.5
+
+
+def decay(**limits: Any) -> FormulaModel:
+    return FormulaModel("a*exp(-k*x) + c", ["x"], {"a": 2, "k": {"start": 1, **limits}, "c": 0})
+
+
+RESULTS = {
+    "formula": paramfit.fit(decay(), (X, Y)),
+    "bounds": paramfit.fit(decay(lower=0, upper=5), (X, Y), sigma=0.05),
+    "fixed": paramfit.fit(decay(fixed=True), (X, Y), sigma=0.05, sigma_is="relative"),
+    "at a bound": paramfit.fit(decay(lower=0.95, upper=5), (X, Y)),
+    "robust": paramfit.fit(decay(), (X, Y), objective=HuberError(0.1)),
+    "line": paramfit.fit(LinearModel(), (X, Y)),
+    "parabola": paramfit.fit(PolynomialModel(2), {"time": X, "height": Y}, inputs="time"),
+    "exact": paramfit.fit(LinearModel(), (X, 2 * X)),
+    "two parameters too many": paramfit.fit(FormulaModel("a*b*x", ["x"], {"a": 1, "b": 1}), (X, Y)),
+    "nothing left": paramfit.fit(PolynomialModel(2), (X[:3], Y[:3])),
+    "stopped": paramfit.fit(decay(), (X, Y), max_iterations=1),
+    "own module": paramfit.fit(OwnModule(), (X, Y)),
+    "counts": paramfit.fit(
+        DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0, "b": 0}), (X, COUNTS)
+    ),
+    "sample": paramfit.fit(DistributionModel("torch.distributions.Gamma", {"concentration": None, "rate": None}), (Y,)),
+    "kink": paramfit.fit(DistributionModel("torch.distributions.Laplace", {"loc": None, "scale": None}), (Y,)),
+    "censored": paramfit.fit(
+        DistributionModel("torch.distributions.Exponential", {"rate": None}),
+        (Y,),
+        censoring=["right" if k % 5 == 0 else "none" for k in range(30)],
+    ),
+}
+each = pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+LINE = RESULTS["line"]
+
+
+@each
+def test_result_comes_back_from_its_file_bit_for_bit(result: FitResult, tmp_path: Path) -> None:
+    file = result.save(tmp_path / "kept" / "estimates.json")
+    again = paramfit.load(file)
+    assert again == paramfit.load(file.parent) == result
+    assert again.record == result.record
+    assert again.report() == result.report()
+    assert [path.name for path in file.parent.iterdir()] == ["estimates.json"]
+
+
+@each
+def test_loaded_result_predicts_as_before_where_formulas_say_the_model(result: FitResult, tmp_path: Path) -> None:
+    again = paramfit.load(result.save(tmp_path))
+    columns = () if result.origin is None or not result.origin.observations.inputs else ([0.3, 2.2],)
+    if again.curve is None:
+        with pytest.raises(InputError, match=r"there are no bands: "):
+            again.predict(*columns)
+        return
+    ours, before = again.predict(*columns), result.predict(*columns)
+    torch.testing.assert_close(ours.prediction, before.prediction, rtol=1e-14, atol=0)
+    torch.testing.assert_close(ours.standard_error, before.standard_error, rtol=1e-13, atol=0)
+    assert (ours.prediction_band is None) == (before.prediction_band is None)
+
+
+def test_module_of_ones_own_says_that_it_is_not_in_the_file(tmp_path: Path) -> None:
+    again = paramfit.load(RESULTS["own module"].save(tmp_path))
+    with pytest.raises(InputError, match=r"the file does not hold the model .*OwnModule, only formulas"):
+        again.predict([1.0])
+
+
+def test_ladder_is_that_of_the_function_and_is_kept_in_the_file(tmp_path: Path) -> None:
+    errors = LINE.ladder()
+    assert errors.as_dict() == paramfit.ladder(LINE).as_dict()
+    kept = LINE.with_ladder(errors)
+    again = paramfit.load(kept.save(tmp_path))
+    assert again == kept
+    assert again.errors_by_way is not None
+    assert again.errors_by_way.rungs == errors.rungs
+    assert json.loads((tmp_path / "estimates.json").read_text())["ladder"] == errors.as_dict()
+
+
+@pytest.mark.parametrize("question", ["ladder", "figures"])
+def test_loaded_result_has_no_data_to_question(question: str, tmp_path: Path) -> None:
+    again = paramfit.load(LINE.save(tmp_path))
+    with pytest.raises(InputError, match=f"{question}: the result was read from a file, without its data; fit again"):
+        getattr(again, question)(*([tmp_path] if question == "figures" else []))
+
+
+def test_figures_are_drawn_without_a_trainer(tmp_path: Path) -> None:
+    drawn = RESULTS["parabola"].figures(tmp_path / "new")
+    assert set(drawn) == {"scatter", "fit", "residuals", "correlation"}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn.values())
+    assert set(RESULTS["sample"].figures(tmp_path)) == {"density", "histogram", "quantiles", "correlation"}
+
+
+def test_python_needs_no_lightning(tmp_path: Path) -> None:
+    program = f"""
+import sys
+import paramfit
+result = paramfit.fit(paramfit.LinearModel(), ([0.0, 1.0, 2.0, 3.0], [1.1, 2.9, 5.1, 6.9]))
+result.report(), result.ladder(), result.predict([1.0])
+result.save({str(tmp_path)!r}), result.figures({str(tmp_path)!r})
+paramfit.compare([paramfit.load({str(tmp_path)!r}), result])
+print([name for name in sys.modules if name.partition(".")[0] == "lightning"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+REFUSED = {
+    "no folder": ("nowhere/version_0", "there is no estimates.json in nowhere/version_0"),
+    "no file": ("estimates.json", "there is no file estimates.json"),
+    "cut off": ("cut.json", "cut.json cannot be read"),
+    "deep": ("deep.json", "deep.json cannot be read"),
+    "a list": ("list.json", "list.json does not hold a result; fit again"),
+    "older": ("older.json", "older.json has no facts, as files of an older version have not; fit again"),
+    "bytes": ("bytes.json", "bytes.json cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("path", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_result_is_refused_in_one_line(path: str, words: str) -> None:
+    older = {key: entry for key, entry in LINE.to_plain().items() if key != "facts"}
+    for name, text in (("cut", "{"), ("deep", "[" * 100_000), ("list", "[]"), ("older", json.dumps(older))):
+        Path(f"{name}.json").write_text(text)
+    Path("bytes.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=words) as refusal:
+        paramfit.load(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = LINE.save(tmp_path)
+    monkeypatch.setattr(FitResult, "to_json", lambda self: "\ud800")  # cannot be written in UTF-8
+    with pytest.raises(UnicodeEncodeError):
+        replace(LINE, updates=7).save(file)
+    monkeypatch.undo()
+    assert paramfit.load(file) == LINE

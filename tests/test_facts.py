@@ -1,0 +1,129 @@
+"""Words are made of facts, and nothing reads them: with every template replaced by a nonce nothing else changes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import paramfit
+from paramfit.cli import main
+from paramfit.facts import Fact, FactKind, Reason
+from paramfit.shown import words
+
+X = np.linspace(0.1, 4.0, 30)
+Y = 3 * np.exp(-0.8 * X) + 0.5 + 0.05 * np.random.default_rng(2).normal(size=30)
+CONFIGS = Path(__file__).parent.parent / "configs"
+WORDS_IN_FILES = {"reason", "notes", "uncertainty", "warnings", "method"}
+
+
+def decay(**limits: Any) -> paramfit.FormulaModel:
+    return paramfit.FormulaModel("a*exp(-k*x) + c", ["x"], {"a": 2, "k": {"start": 1, **limits}, "c": 0})
+
+
+FITS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "converged": (decay(), (X, Y), {}),
+    "bounds": (decay(lower=0.95, upper=5), (X, Y), {"sigma": 0.05}),
+    "sigma too small": (decay(), (X, Y), {"sigma": 0.001}),
+    "limit": (decay(), (X, Y), {"max_iterations": 1}),
+    "nothing left": (paramfit.PolynomialModel(2), (X[:3], Y[:3]), {}),
+    "inseparable": (paramfit.FormulaModel("a*b*x", ["x"], {"a": 1, "b": 1}), (X, Y), {}),
+    "run off": (
+        paramfit.FormulaModel("c*exp(-((x-m)/s)^2)", ["x"], {"c": 1, "m": 300, "s": 0.1}),
+        (X, Y),
+        {},
+    ),
+    "no maximum": (
+        paramfit.DistributionModel("torch.distributions.StudentT", {"df": None, "loc": None, "scale": None}),
+        (np.linspace(-1, 1, 60),),
+        {},
+    ),
+    "kink": (
+        paramfit.DistributionModel("torch.distributions.Laplace", {"loc": None, "scale": None}),
+        (Y,),
+        {},
+    ),
+    "correlated": (paramfit.PolynomialModel(4), (X + 100, Y), {}),
+}
+
+
+@pytest.fixture
+def nonces(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, kind in enumerate(words.WORDS):
+        monkeypatch.setitem(words.WORDS, kind, f"zq{number}")
+
+
+def facts_in(value: Any) -> Iterator[Fact]:
+    if isinstance(value, Fact):
+        yield value
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from facts_in(inner)
+
+
+def without_words(value: Any, *, inside_facts: bool = False) -> Any:
+    """A file's numbers and facts, without its words."""
+    if isinstance(value, dict):
+        return {
+            key: without_words(inner, inside_facts=inside_facts or key == "facts")
+            for key, inner in value.items()
+            if inside_facts or key not in WORDS_IN_FILES
+        }
+    return [without_words(inner, inside_facts=inside_facts) for inner in value] if isinstance(value, list) else value
+
+
+def fitted(name: str) -> tuple[Any, Any, str]:
+    model, data, options = FITS[name]
+    result = paramfit.fit(model, data, **options)
+    try:
+        result = result.with_ladder(result.ladder())
+    except paramfit.InputError:
+        assert name == "nothing left"
+    return result.record, without_words(result.to_plain()), result.report()
+
+
+EXPECTED = {name: fitted(name) for name in FITS}
+
+
+def test_every_kind_of_fact_has_its_words() -> None:
+    assert set(words.WORDS) == set(FactKind)
+
+
+@pytest.mark.usefixtures("nonces")
+@pytest.mark.parametrize("name", FITS)
+def test_fit_is_the_same_in_other_words(name: str) -> None:
+    record, plain, report = fitted(name)
+    before, plain_before, report_before = EXPECTED[name]
+    assert plain == plain_before
+    assert (record.status, record.stop_reason, record.cautions) == (before.status, before.stop_reason, before.cautions)
+    assert report != report_before
+    assert "zq" in report
+
+
+def run(config: str, folder: str) -> tuple[int, Any]:
+    options = ["--trainer.enable_progress_bar", "false", "--plots.enabled", "false", "--name", folder]
+    code = main(["fit", "--config", str(CONFIGS / config), *options])
+    (file,) = Path("lightning_logs", folder).rglob("estimates.json")
+    return code, without_words(json.loads(file.read_text()))
+
+
+@pytest.mark.parametrize(
+    "config", ["thermometer/diverging.yaml", "thermometer/overfitting.yaml", "gaussian/few_observations.yaml"]
+)
+def test_run_is_the_same_in_other_words(config: str, request: pytest.FixtureRequest) -> None:
+    before = run(config, "words")
+    request.getfixturevalue("nonces")
+    assert run(config, "nonces") == before
+
+
+def test_cures_are_chosen_by_kind() -> None:
+    def cures(reasons: tuple[Reason, ...]) -> dict[FactKind, FactKind]:
+        return {fact.kind: fact.cure.kind for fact in facts_in(reasons) if fact.cure is not None}
+
+    record = EXPECTED["inseparable"][0]
+    assert cures(record.cautions)[FactKind.INSEPARABLE] is FactKind.FIX_ONE
+    assert cures(EXPECTED["correlated"][0].cautions) == {
+        FactKind.STRONG_CORRELATION: FactKind.CENTRE_OR_MEASURE_ELSEWHERE
+    }
