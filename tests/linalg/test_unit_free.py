@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from paramfit.fits.fitting import fit
 
 from paramfit.facts import Fact, FactKind
+from paramfit.fits.fitting import fit
 from paramfit.linalg.unit_free import (
     InverseInformation,
     ScaledColumns,
