@@ -12,7 +12,7 @@ _HOME = {
     "paramfit.errors": ("InputError",),
     "paramfit.observations": ("Observations",),
     "paramfit.parameters": ("ParameterSpec",),
-    "paramfit.distributions": ("LogLogistic",),
+    "paramfit.distributions.families.log_logistic": ("LogLogistic",),
     "paramfit.inference.bands": ("Bands", "FittedCurve"),
     "paramfit.inference.ladder.rungs": ("Ladder", "Rung"),
     "paramfit.facts": ("Fact", "FactKind"),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
 from paramfit.errors import InputError
-from paramfit.inference.closed_forms import closed_form
+from paramfit.inference.convergence import closed_form
 from paramfit.tasks.updates import Update
 
 __all__ = ["EpochTable", "EstimateRows", "GradientLines", "LossLines", "TableForm", "ValidationLines"]

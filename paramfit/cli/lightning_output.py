@@ -1,11 +1,17 @@
-"""Keeping the terminal for what the user wants to read."""
+"""What Lightning says and leaves behind, kept out of the user's way."""
 
 import logging
+import os
+import shutil
+import traceback
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
+from lightning.pytorch.loggers import Logger
 
-__all__ = ["silence_lightning"]
+__all__ = ["raised_by_lightning", "remove_run", "silence_lightning"]
 
 
 def silence_lightning() -> None:
@@ -21,3 +27,22 @@ def silence_lightning() -> None:
     # What Lightning calls in other libraries is not the user's affair.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
+
+
+def remove_run(folder: Path, loggers: Sequence[Logger]) -> None:
+    """Remove a run directory, and the folders above it that it was alone in."""
+    for logger in loggers:
+        logger.finalize("failed")
+    shutil.rmtree(folder)
+    _remove_if_empty(folder.parent, folder.parent.parent)
+
+
+def raised_by_lightning(error: BaseException) -> bool:
+    """Whether Lightning itself refused something: a Trainer option, or a callback of its own."""
+    return f"{os.sep}lightning{os.sep}" in traceback.extract_tb(error.__traceback__)[-1].filename
+
+
+def _remove_if_empty(*folders: Path) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from paramfit import distributions
 from paramfit.distributions import log_density
+from paramfit.distributions.families import FAMILIES
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.results.provenance import ModelDescription, ParameterDescription
@@ -80,8 +80,8 @@ class WrittenModel:
     def kind(self) -> type[Distribution] | None:
         """The distribution's class, where it is torch's or ours: a file must not say what is imported."""
         package, _, name = (self.distribution or "").rpartition(".")
-        library = {"torch": torch.distributions, "paramfit": distributions}.get(package.partition(".")[0])
-        kind = getattr(library, name, None)
+        ours = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in FAMILIES}.get(self.distribution or "")
+        kind = getattr(torch.distributions, name, None) if package.startswith("torch.distributions") else ours
         return kind if isinstance(kind, type) and issubclass(kind, Distribution) else None
 
     @property

@@ -10,8 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from paramfit.data.censored_rows import check_censored
-from paramfit.data.columns import Columns, Labels
-from paramfit.data.described import DescribedData, normalised
+from paramfit.data.columns import Columns, DescribedData, Labels, normalised
 from paramfit.data.loader import InMemoryLoader
 from paramfit.data.normalization import Normalization
 from paramfit.data.split import Split, split_rows

@@ -19,14 +19,12 @@ from paramfit.distributions.derivatives import (
     sample_sums,
     score,
 )
-from paramfit.distributions.families.log_logistic import LogLogistic
 from paramfit.distributions.family import SampleSums
 from paramfit.distributions.start import moment_start
 from paramfit.distributions.support import check_observations, check_support, support_of
 
 __all__ = [
     "Censoring",
-    "LogLogistic",
     "SampleSums",
     "argument_bounds",
     "censored_log_prob",

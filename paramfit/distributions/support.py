@@ -190,7 +190,8 @@ def _at(bound: Any, row: int) -> float | None:
     if bound is None:
         return None
     bounds = torch.as_tensor(bound)
-    return float(bounds[row] if bounds.ndim and len(bounds) > 1 else bounds)
+    value = float(bounds[row] if bounds.ndim and len(bounds) > 1 else bounds)
+    return value if math.isfinite(value) else None
 
 
 def _end(value: float | Tensor) -> Tensor:

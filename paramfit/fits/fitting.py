@@ -10,8 +10,7 @@ from torch import nn
 from torch.distributions import Distribution
 
 from paramfit.data.arrays import observations_from
-from paramfit.data.columns import Columns, Labels
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.facts import Stop

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import torch
 
-from paramfit.data.described import normalised
+from paramfit.data.columns import normalised
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Status
 from paramfit.inference.ladder.builder import build_ladder

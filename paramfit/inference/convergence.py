@@ -1,4 +1,4 @@
-"""How far a fit is from its optimum, and how long it would still take."""
+"""Where a fit will end: the optimum by a formula, how far it is, and how long it would still take."""
 
 import math
 from dataclasses import dataclass
@@ -12,9 +12,18 @@ from paramfit.facts import Fact, FactKind, Reason
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.linalg.lapack import Array, lengths
+from paramfit.models import ParametricModel
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.optimizers import GradientDescent
 
-__all__ = ["CONVERGED_BELOW", "Distance", "distance_by_root", "distance_to_optimum", "updates_to_converge"]
+__all__ = [
+    "CONVERGED_BELOW",
+    "Distance",
+    "closed_form",
+    "distance_by_root",
+    "distance_to_optimum",
+    "updates_to_converge",
+]
 
 CONVERGED_BELOW = 0.01
 """A fit whose distance to the optimum is below this many standard errors has converged."""
@@ -121,3 +130,28 @@ def updates_to_converge(
         middle = (too_few + enough) // 2
         too_few, enough = (too_few, middle) if distance_after(middle) < CONVERGED_BELOW else (middle, enough)
     return enough, None
+
+
+def closed_form(loss: LossFunction) -> Tensor | None:
+    """The exact optimum ``(p,)`` where a formula gives it: linear least squares, or a sample's own statistics.
+
+    Returns:
+        float64 estimates in the order of ``loss.names``; None where there is no formula.
+    """
+    model, objective = loss.model, loss.objective
+    if objective.penalised or not isinstance(model, ParametricModel):
+        return None
+    if isinstance(objective, SquaredError) and model.linear_in_parameters and loss.n >= loss.p:
+        origin = torch.zeros(loss.p, dtype=torch.float64)
+        design = loss.jacobian(origin)
+        rest = (loss.observations.target - loss.prediction(origin)).detach()
+        size = design.norm(dim=0)
+        if not bool((size > 0).all()):
+            return None
+        scaled: Tensor = torch.linalg.lstsq(design / size, rest.unsqueeze(1), driver="gelsd").solution.squeeze(1)
+        return scaled.div(size)
+    if isinstance(objective, NegativeLogLikelihood) and loss.observations.censoring is None:
+        estimate = model.sample_estimate(loss.observations.target)
+        if estimate is not None and set(estimate) == set(loss.names):
+            return torch.stack([estimate[name] for name in loss.names])
+    return None

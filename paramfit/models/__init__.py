@@ -1,11 +1,10 @@
 """Models: parameters and inputs to a prediction."""
 
-from paramfit.models.base import ParametricModel
+from paramfit.models.base import ParametricModel, check_input_order
 from paramfit.models.distribution import DistributionModel, free_arguments
 from paramfit.models.formula import FormulaModel
 from paramfit.models.function import FunctionModel
 from paramfit.models.gaussian import GaussianModel
-from paramfit.models.input_order import check_input_order
 from paramfit.models.linear import LinearModel
 from paramfit.models.polynomial import PolynomialModel
 

@@ -16,6 +16,7 @@ __all__ = [
     "ParametricModel",
     "Separated",
     "broadcast_parameters",
+    "check_input_order",
     "natural_values",
     "specification_of",
     "start_value",
@@ -60,6 +61,8 @@ class ParametricModel(nn.Module, ABC):
 
     #: Whether the prediction is linear in every ``nn.Parameter``; then least squares has a closed form.
     linear_in_parameters: bool = False
+    #: Names of the inputs in the order of ``forward``, where the model has any.
+    variables: tuple[str, ...] = ()
     #: How each parameter was described.
     specifications: Mapping[str, ParameterSpec] = {}
     #: For each bounded parameter the way from its unconstrained number to its value.
@@ -104,6 +107,15 @@ class ParametricModel(nn.Module, ABC):
         parameter: Tensor = getattr(self, name)
         transform = self.transforms.get(name)
         return parameter if transform is None else transform(parameter)
+
+    def check_count(self, inputs: Sequence[Tensor], owner: str) -> None:
+        """Refuse another number of input columns than there are variables; ``owner`` begins the sentence: who has."""
+        if len(inputs) != len(self.variables):
+            msg = (
+                f"inputs: {owner} {len(self.variables)} variables ({', '.join(self.variables) or 'none'}), but the data"
+                f" have {len(inputs)} input columns"
+            )
+            raise InputError(msg)
 
     def by_unconstrained(self, columns: dict[str, Tensor | float]) -> dict[str, Tensor | float]:
         """Derivatives by the values as derivatives by the ``nn.Parameter``s: the chain rule's last factor."""
@@ -187,6 +199,31 @@ def specification_of(model: nn.Module, name: str) -> ParameterSpec:
     """What was said of a parameter before the fit; nothing where the model knows of none."""
     specifications = model.specifications if isinstance(model, ParametricModel) else {}
     return specifications.get(name, ParameterSpec())
+
+
+def check_input_order(model: nn.Module, inputs: Sequence[str]) -> None:
+    """Refuse input columns that have the variables' names, but another order: they are matched by position.
+
+    Args:
+        model: one with named variables; of any other nothing is known.
+        inputs: names of the input columns, in their order.
+
+    Raises:
+        InputError: naming both orders.
+
+    Example:
+        >>> from paramfit.models import FormulaModel
+        >>> check_input_order(FormulaModel("a * c / t", ["c", "t"], {"a": 1.0}), ["t", "c"])
+        Traceback (most recent call last):
+        paramfit.errors.InputError: inputs: the columns are t, c, but the model's variables are c, t, and the first ...
+    """
+    variables = model.variables if isinstance(model, ParametricModel) else ()
+    if tuple(inputs) != variables and sorted(inputs) == sorted(variables):
+        msg = (
+            f"inputs: the columns are {', '.join(inputs)}, but the model's variables are {', '.join(variables)}, and"
+            f" the first column is taken for the first variable; give inputs as [{', '.join(variables)}]"
+        )
+        raise InputError(msg)
 
 
 def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Parameter:

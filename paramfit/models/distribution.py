@@ -164,12 +164,7 @@ class DistributionModel(ParametricModel):
 
     def arguments_at(self, parameters: Mapping[str, Tensor], *inputs: Tensor) -> dict[str, Tensor]:
         """The arguments with other values of some ``nn.Parameter``s, to be differentiated by them."""
-        if len(inputs) != len(self.variables):
-            msg = (
-                f"inputs: the formulas have {len(self.variables)} variables ({', '.join(self.variables) or 'none'}),"
-                f" but the data have {len(inputs)} input columns"
-            )
-            raise InputError(msg)
+        self.check_count(inputs, "the formulas have")
         values: dict[str, Any] = {**self._parameters, **parameters}
         names = tuple(self.specifications)
         natural = [self.transforms[name](values[name]) if name in self.transforms else values[name] for name in names]

@@ -146,12 +146,7 @@ class FormulaModel(ParametricModel):
         )
 
     def _values(self, inputs: tuple[Tensor, ...]) -> list[Tensor]:
-        if len(inputs) != len(self.variables):
-            msg = (
-                f"inputs: the formula has {len(self.variables)} variables ({', '.join(self.variables) or 'none'}), but"
-                f" the data have {len(inputs)} input columns"
-            )
-            raise InputError(msg)
+        self.check_count(inputs, "the formula has")
         parameters = self._parameters  # where getattr finds them too, in ten times the time
         values: list[Any] = [parameters[name] for name in self.names]
         if self.transforms:

@@ -116,12 +116,7 @@ class FunctionModel(ParametricModel):
         return self.by_unconstrained(columns)
 
     def _called(self, inputs: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
-        if len(inputs) != len(self.variables):
-            msg = (
-                f"inputs: {self.function_name} has {len(self.variables)} variables"
-                f" ({', '.join(self.variables) or 'none'}), but the data have {len(inputs)} input columns"
-            )
-            raise InputError(msg)
+        self.check_count(inputs, f"{self.function_name} has")
         named = dict(zip(self.variables, inputs, strict=True))
         if not self._is_followed:
             starts = {name: self.specifications[name].start for name in self.names}

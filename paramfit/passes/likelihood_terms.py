@@ -17,6 +17,7 @@ from paramfit.distributions import (
     expected_information,
     kinked_argument,
     majorised_curvature,
+    majorised_log_prob,
     sample_sums,
     score,
 )
@@ -26,11 +27,10 @@ from paramfit.models import DistributionModel
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
 from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces, refuse_shapes
-from paramfit.passes.majorised import MajorisedLikelihood
 from paramfit.solvers.sums import LikelihoodSums
 from paramfit.torch_overhead import one_thread
 
-__all__ = ["LikelihoodTerms"]
+__all__ = ["LikelihoodTerms", "MajorisedLikelihood"]
 
 
 class _ByArgument(NamedTuple):
@@ -281,3 +281,19 @@ def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
         summed = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
     product: Array = summed.cpu().numpy()
     return product
+
+
+class MajorisedLikelihood(NegativeLogLikelihood):
+    """The same values and slopes; where a density has a kink, second derivatives of the parabola that touches it.
+
+    Args:
+        objective: whose reduction this has.
+    """
+
+    def __init__(self, objective: NegativeLogLikelihood) -> None:
+        super().__init__(objective.reduction, objective.l1, objective.l2)
+
+    def _log_prob(self, distribution: Distribution, target: Tensor) -> Tensor:
+        if kinked_argument(distribution, tuple(distribution.arg_constraints)):
+            return majorised_log_prob(distribution, target)
+        return super()._log_prob(distribution, target)

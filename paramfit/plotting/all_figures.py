@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import DescribedData
 from paramfit.distributions.center import mean_of, median_of
 from paramfit.distributions.support import support_of
 from paramfit.inference.ladder.rungs import Ladder

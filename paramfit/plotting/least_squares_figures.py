@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import DescribedData
 from paramfit.inference.bands import Bands, FittedCurve, FittedMean
 from paramfit.plotting import correlation_figure, observed_figure, residuals_figure
 from paramfit.plotting.residuals import residuals_by_input_figure

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.distributions import Distribution
 
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import DescribedData
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.plotting import (

@@ -1,4 +1,4 @@
-"""What a fit has left over: where, and how it is distributed."""
+"""Residuals, and observed against fitted values."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 from paramfit.plotting.image import new_figure
 from paramfit.plotting.points import draw_dots, draw_points, parts, shown_rows
 
-__all__ = ["normal_quantiles", "residuals_by_input_figure", "residuals_figure"]
+__all__ = ["normal_quantiles", "observed_figure", "residuals_by_input_figure", "residuals_figure"]
 
 _BOUND = 2.0  # about 95 % of normal residuals lie within
 _LINEAR = 4  # so far the axis is linear: within lie all but 6 of 100 000 normal residuals
@@ -155,3 +155,29 @@ def _draw_quantiles(axes: Axes, residuals: Tensor, held_out: Tensor | None) -> L
     axes.set_xlabel("quantile of the normal distribution")
     axes.set_title("Normal quantiles")
     return line
+
+
+def observed_figure(fitted: Tensor, target: Tensor, label: str, held_out: Tensor | None = None) -> Figure:
+    """Observed against fitted values; of a perfect fit every point lies on the identity line.
+
+    Args:
+        fitted: the prediction ``(n,)``.
+        target: what was observed ``(n,)``.
+        label: name of the target, with unit.
+        held_out: ``(n,)``, True for rows that were held out.
+    """
+    figure = new_figure(5.2, 5.0)
+    axes = figure.add_subplot()
+    low, high = min(fitted.min().item(), target.min().item()), max(fitted.max().item(), target.max().item())
+    margin = 0.05 * (high - low) or 1.0
+    ends = (low - margin, high + margin)
+    axes.plot(ends, ends, color="tab:orange", label="observed = fitted", zorder=4)
+    draw_points(axes, fitted, target, held_out)
+    axes.set_xlim(*ends)
+    axes.set_ylim(*ends)
+    axes.set_aspect("equal")
+    axes.set_xlabel(f"{label}: fitted", parse_math=False)
+    axes.set_ylabel(f"{label}: observed", parse_math=False)
+    axes.set_title("Observed against fitted")
+    axes.legend()
+    return figure

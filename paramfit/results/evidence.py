@@ -10,8 +10,13 @@ from torch.optim import Optimizer
 
 from paramfit.facts import Fact, FactKind, Reason
 from paramfit.inference.bands import FittedCurve, fitted_mean
-from paramfit.inference.closed_forms import closed_form
-from paramfit.inference.convergence import Distance, distance_by_root, distance_to_optimum, updates_to_converge
+from paramfit.inference.convergence import (
+    Distance,
+    closed_form,
+    distance_by_root,
+    distance_to_optimum,
+    updates_to_converge,
+)
 from paramfit.inference.least_squares_errors import ResidualFactor, least_squares_uncertainty, uncertainty
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction

@@ -1,6 +1,6 @@
 """What a result was made of: kept with it in memory, and described in plain data in its file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.distributions import Distribution
 
-from paramfit.data.described import DescribedData
+from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
 from paramfit.inference.bands import FittedCurve, FittedMean
 from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
@@ -230,7 +230,7 @@ class _Distributed(Protocol):
     """A model that is a distribution with a formula for each argument: ``DistributionModel``."""
 
     kind: type[Distribution]
-    variables: Sequence[str]
+    variables: tuple[str, ...]
 
     @property
     def formulas(self) -> Mapping[str, str]: ...

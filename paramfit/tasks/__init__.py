@@ -2,12 +2,11 @@
 
 from paramfit.tasks.automatic import AutomaticTask
 from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.gaussian import GaussianLocation
 from paramfit.tasks.hand_written import HandWrittenDescent
 from paramfit.tasks.least_squares import LeastSquares
+from paramfit.tasks.lessons import GaussianLocation, ThermometerRegression
 from paramfit.tasks.likelihood import MaximumLikelihood
 from paramfit.tasks.regression import Regression
-from paramfit.tasks.thermometer import ThermometerRegression
 from paramfit.tasks.trial import try_model
 
 __all__ = [

@@ -37,6 +37,7 @@ _ENTRIES = {
     "formulas": "the arguments",
     "variables": "the variables",
 }
+_FORMAT = 2  # of what a checkpoint holds beside Lightning's own: solver states as values
 _OF_NO_MODULE = "__main__."
 _AS_IT_IS = (0.0, 1.0)  # shift and scale of an input that is not normalised
 
@@ -45,6 +46,7 @@ def checkpoint_mark(task: _Marked) -> dict[str, Any]:
     """What marks a checkpoint as paramfit's: the task, its model, the updates it has made, and its optimizer."""
     optimizer = task.inner_optimizer()
     return {
+        "format": _FORMAT,
         "task": type(task).__name__,
         "model": described(task.model),
         "updates": task.updates,
@@ -69,12 +71,15 @@ def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: boo
         resuming: whether the fit goes on from it; then the way updates are made must be the same too.
 
     Raises:
-        InputError: if the checkpoint is foreign, of another model or one with other bounds, or (resuming) of another
-            optimizer, learning rate or block size.
+        InputError: if the checkpoint is foreign, of another version or model or one with other bounds, or (resuming) of
+            another optimizer, learning rate or block size.
     """
     mark = checkpoint.get("paramfit")
     if not isinstance(mark, dict):
         msg = "ckpt_path: the checkpoint was not made by paramfit"
+        raise InputError(msg)
+    if mark.get("format") != _FORMAT:
+        msg = "ckpt_path: the checkpoint was written by another version of paramfit and cannot be read; fit again"
         raise InputError(msg)
     theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     ours = {name: tuple(value.shape) for name, value in task.state_dict().items()}
@@ -84,7 +89,7 @@ def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: boo
             f" {_listed(ours)}; give --model as it was in that run's config.yaml"
         )
         raise InputError(msg)
-    check_identity(mark.get("model", {}), task.model)  # which checkpoints of older versions do not hold
+    check_identity(mark["model"], task.model)
     if resuming:
         _check_optimizer(task, mark)
 

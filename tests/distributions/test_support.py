@@ -14,6 +14,7 @@ from torch.distributions import (
     Distribution,
     Exponential,
     Gamma,
+    GeneralizedPareto,
     Kumaraswamy,
     LogNormal,
     MixtureSameFamily,
@@ -113,6 +114,8 @@ def test_distribution_without_a_support_is_asked_everywhere() -> None:
         (Bernoulli(0.5), [2.0], "0 or 1"),
         (Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
         (Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
+        (GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
+        (GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
         (
             Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
             [9.0, 4.0],

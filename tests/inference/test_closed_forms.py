@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from paramfit.inference.closed_forms import closed_form
+from paramfit.inference.convergence import closed_form
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import GaussianModel, LinearModel, PolynomialModel
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError

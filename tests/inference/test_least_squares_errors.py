@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.facts import Fact, FactKind
-from paramfit.inference.closed_forms import closed_form
+from paramfit.inference.convergence import closed_form
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Bernoulli, Distribution, Poisson
 
 from paramfit.errors import InputError
-from paramfit.inference.closed_forms import closed_form
+from paramfit.inference.convergence import closed_form
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.sandwich import observation_gradients, sandwich_covariance
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel

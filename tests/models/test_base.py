@@ -1,14 +1,21 @@
-"""Broadcasting over leading parameter dimensions, which all models share."""
+"""What all models share: broadcasting over leading parameter dimensions, and the order of input columns."""
 
 import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit.errors import InputError
-from paramfit.models import LinearModel, PolynomialModel
+from paramfit.models import (
+    DistributionModel,
+    FormulaModel,
+    FunctionModel,
+    LinearModel,
+    PolynomialModel,
+    check_input_order,
+)
 from paramfit.models.base import broadcast_parameters, start_value
 from paramfit.objectives import SquaredError
 
@@ -109,3 +116,22 @@ def test_start_is_a_copy() -> None:
     given = torch.tensor(2.0)
     start_value("weight", given, torch.float32).data.zero_()
     assert given.item() == 2.0
+
+
+MODELS = {
+    "formula": FormulaModel("a * c / t", ["c", "t"], {"a": 1.0}),
+    "function": FunctionModel(lambda c, t, a: a * c / t, ["c", "t"], {"a": 1.0}),
+    "distribution": DistributionModel("torch.distributions.Poisson", {"rate": "exp(a*c/t)"}, {"a": 0.0}, ["c", "t"]),
+}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_the_same_names_in_another_order_are_refused(model: nn.Module) -> None:
+    with pytest.raises(InputError, match=r"^inputs: the columns are t, c, but the model's variables are c, t"):
+        check_input_order(model, ["t", "c"])
+
+
+@pytest.mark.parametrize("inputs", [["c", "t"], ["conc", "temp"], ["t", "x"], ["t"]])
+@pytest.mark.parametrize("model", [*MODELS.values(), nn.Linear(2, 1)], ids=[*MODELS, "module"])
+def test_other_names_are_matched_by_position(model: nn.Module, inputs: list[str]) -> None:
+    check_input_order(model, inputs)

@@ -12,9 +12,8 @@ import torch
 
 from paramfit.errors import InputError
 from paramfit.fits.fitting import fit
-from paramfit.fits.result import FitResult
+from paramfit.fits.result import FitResult, columns_of
 from paramfit.models import FormulaModel
-from paramfit.results.new_rows import columns_of
 
 KINDS: dict[str, Callable[[list[float]], Any]] = {
     "list": list,

@@ -82,10 +82,11 @@ def test_the_same_names_with_other_bounds_are_refused(resuming: bool, checkpoint
         check_checkpoint(task, checkpoint, resuming=resuming)
 
 
-def test_a_checkpoint_of_an_older_version_is_taken(checkpoint: dict[str, Any]) -> None:
-    del checkpoint["paramfit"]["model"]
+def test_a_checkpoint_of_an_older_version_is_refused_in_one_line(checkpoint: dict[str, Any]) -> None:
+    del checkpoint["paramfit"]["format"]
 
-    check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
+    with pytest.raises(InputError, match="written by another version of paramfit and cannot be read; fit again"):
+        check_checkpoint(ThermometerRegression(), checkpoint, resuming=False)
 
 
 def test_a_foreign_checkpoint_is_refused(checkpoint: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from paramfit.inference.bootstrap import jackknife as module
-from paramfit.inference.bootstrap.jackknife import acceleration, influences, left_out
+from paramfit.inference.bootstrap.resamples import acceleration, influences, left_out
 from paramfit.inference.bootstrap.weighted_losses import WeightedLoss, weighted_loss
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import GaussianModel, LinearModel
