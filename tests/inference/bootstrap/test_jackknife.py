@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.inference.bootstrap import jackknife as module
+from paramfit.inference.bootstrap import resamples as module
 from paramfit.inference.bootstrap.resamples import acceleration, influences, left_out
 from paramfit.inference.bootstrap.weighted_losses import WeightedLoss, weighted_loss
 from paramfit.inference.loss_function import LossFunction
