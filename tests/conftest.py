@@ -30,12 +30,10 @@ def own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def golden_descent() -> dict[str, Any]:
     """The published digits of the thermometer lesson."""
-    found: dict[str, Any] = json.loads((Path(__file__).parent / "reference" / "gradient_descent.json").read_text())
-    return found
+    return json.loads((Path(__file__).parent / "reference" / "gradient_descent.json").read_text())
 
 
 @pytest.fixture(scope="session")
 def golden_gaussian() -> dict[str, Any]:
     """The published digits of the location lesson."""
-    found: dict[str, Any] = json.loads((Path(__file__).parent / "reference" / "gaussian_location.json").read_text())
-    return found
+    return json.loads((Path(__file__).parent / "reference" / "gaussian_location.json").read_text())

@@ -30,21 +30,13 @@ FITS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "limit": (decay(), (X, Y), {"max_iterations": 1}),
     "nothing left": (paramfit.PolynomialModel(2), (X[:3], Y[:3]), {}),
     "inseparable": (paramfit.FormulaModel("a*b*x", ["x"], {"a": 1, "b": 1}), (X, Y), {}),
-    "run off": (
-        paramfit.FormulaModel("c*exp(-((x-m)/s)^2)", ["x"], {"c": 1, "m": 300, "s": 0.1}),
-        (X, Y),
-        {},
-    ),
+    "run off": (paramfit.FormulaModel("c*exp(-((x-m)/s)^2)", ["x"], {"c": 1, "m": 300, "s": 0.1}), (X, Y), {}),
     "no maximum": (
         paramfit.DistributionModel("torch.distributions.StudentT", {"df": None, "loc": None, "scale": None}),
         (np.linspace(-1, 1, 60),),
         {},
     ),
-    "kink": (
-        paramfit.DistributionModel("torch.distributions.Laplace", {"loc": None, "scale": None}),
-        (Y,),
-        {},
-    ),
+    "kink": (paramfit.DistributionModel("torch.distributions.Laplace", {"loc": None, "scale": None}), (Y,), {}),
     "correlated": (paramfit.PolynomialModel(4), (X + 100, Y), {}),
 }
 
@@ -87,13 +79,13 @@ def fitted(name: str) -> tuple[Any, Any, str]:
 EXPECTED = {name: fitted(name) for name in FITS}
 
 
-def test_every_kind_of_fact_has_its_words() -> None:
+def test_every_kind_of_fact_has_its_words():
     assert set(words.WORDS) == set(FactKind)
 
 
 @pytest.mark.usefixtures("nonces")
 @pytest.mark.parametrize("name", FITS)
-def test_fit_is_the_same_in_other_words(name: str) -> None:
+def test_fit_is_the_same_in_other_words(name):
     record, plain, report = fitted(name)
     before, plain_before, report_before = EXPECTED[name]
     assert plain == plain_before
@@ -112,18 +104,17 @@ def run(config: str, folder: str) -> tuple[int, Any]:
 @pytest.mark.parametrize(
     "config", ["thermometer/diverging.yaml", "thermometer/overfitting.yaml", "gaussian/few_observations.yaml"]
 )
-def test_run_is_the_same_in_other_words(config: str, request: pytest.FixtureRequest) -> None:
+def test_run_is_the_same_in_other_words(config, request):
     before = run(config, "words")
     request.getfixturevalue("nonces")
     assert run(config, "nonces") == before
 
 
-def test_cures_are_chosen_by_kind() -> None:
+def test_cures_are_chosen_by_kind():
     def cures(reasons: tuple[Reason, ...]) -> dict[FactKind, FactKind]:
         return {fact.kind: fact.cure.kind for fact in facts_in(reasons) if fact.cure is not None}
 
-    record = EXPECTED["inseparable"][0]
-    assert cures(record.cautions)[FactKind.INSEPARABLE] is FactKind.FIX_ONE
+    assert cures(EXPECTED["inseparable"][0].cautions)[FactKind.INSEPARABLE] is FactKind.FIX_ONE
     assert cures(EXPECTED["correlated"][0].cautions) == {
         FactKind.STRONG_CORRELATION: FactKind.CENTRE_OR_MEASURE_ELSEWHERE
     }

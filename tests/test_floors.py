@@ -65,11 +65,11 @@ def floor_of(module: str) -> str:
     return module.split(".")[1]
 
 
-def test_every_module_has_a_floor() -> None:
+def test_every_module_has_a_floor():
     assert {floor_of(name) for name in IMPORTS} == HEIGHT.keys()
 
 
-def test_no_import_goes_upwards() -> None:
+def test_no_import_goes_upwards():
     arrows = [
         f"{name} imports {other}"
         for name, others in IMPORTS.items()
@@ -79,13 +79,13 @@ def test_no_import_goes_upwards() -> None:
     assert not arrows
 
 
-def test_no_imports_go_round_in_a_circle() -> None:
+def test_no_imports_go_round_in_a_circle():
     TopologicalSorter(
         {name: [other for other in others if other != name] for name, others in IMPORTS.items()}
     ).prepare()
 
 
-def test_no_module_shares_its_name_with_what_it_holds() -> None:
+def test_no_module_shares_its_name_with_what_it_holds():
     shared = []
     for name, path in MODULES.items():
         own = name.rsplit(".", 1)[-1]

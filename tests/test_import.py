@@ -6,7 +6,7 @@ import sys
 HEAVY = ("lightning", "matplotlib", "pyarrow", "tensorboard")
 
 
-def test_a_fit_from_python_loads_neither_lightning_nor_what_figures_and_tables_need() -> None:
+def test_a_fit_from_python_loads_neither_lightning_nor_what_figures_and_tables_need():
     code = f"import sys, paramfit; paramfit.fit; print([name for name in {HEAVY} if name in sys.modules])"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout.strip() == "[]"

@@ -25,5 +25,5 @@ def names_given(path: Path) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_no_name_is_empty(path: Path) -> None:
+def test_no_name_is_empty(path):
     assert [(name, line) for name, line in names_given(path) if name.strip("_") in EMPTY] == []

@@ -34,11 +34,11 @@ def only_own_modules(monkeypatch: pytest.MonkeyPatch, own_directory: Path) -> It
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_does_what_it_says(page: Path, only_own_modules: Path) -> None:
+def test_a_page_does_what_it_says(page, only_own_modules):
     run_page(page, only_own_modules)
 
 
-def test_what_is_not_run_is_listed_here() -> None:
+def test_what_is_not_run_is_listed_here():
     marked = {
         (page.name, block.marker, block.text.splitlines()[0].partition("#")[0].strip())
         for page in PAGES
@@ -48,23 +48,23 @@ def test_what_is_not_run_is_listed_here() -> None:
     assert marked == NOT_RUN
 
 
-def test_a_block_that_prints_something_else_is_noticed() -> None:
+def test_a_block_that_prints_something_else_is_noticed():
     assert_printed("b2 ... 0.55", "b1 214\nb2   \n 0.55")
     with pytest.raises(AssertionError):
         assert_printed("b2 ... b1", "b1 214\nb2 0.55")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists() or target == "reference.md", target  # written when the pages are built
 
 
-def test_the_readme_fits_on_three_screens() -> None:
+def test_the_readme_fits_on_three_screens():
     assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
 
 
-def test_every_page_is_in_the_navigation() -> None:
+def test_every_page_is_in_the_navigation():
     navigation = (REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8")
     assert set(re.findall(r": ([\w-]+\.md)$", navigation, re.MULTILINE)) == {
         *(page.name for page in PAGES if page.parent != REPOSITORY),
@@ -72,7 +72,7 @@ def test_every_page_is_in_the_navigation() -> None:
     }
 
 
-def test_every_option_in_a_line_of_text_exists(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_option_in_a_line_of_text_exists(capsys):
     options = {
         option
         for page in PAGES
@@ -86,14 +86,13 @@ def test_every_option_in_a_line_of_text_exists(capsys: pytest.CaptureFixture[str
     assert {option for option in options if f"{option} " not in listed} <= {"--help"}
 
 
-def test_the_exit_codes_are_all_there() -> None:
+def test_the_exit_codes_are_all_there():
     page = (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8")
     table = page[page.index("| exit code |") :].split("\n\n")[0]
     codes = {int(code) for code in re.findall(r"\b(\d+)\b", "".join(line.split("|")[1] for line in table.splitlines()))}
     assert codes == set(EXIT_CODES) - {1}
 
 
-def test_the_callbacks_are_all_there() -> None:
+def test_the_callbacks_are_all_there():
     page = (REPOSITORY / "docs" / "callbacks.md").read_text(encoding="utf-8")
-    public = set(paramfit._HOME["paramfit.callbacks"])
-    assert {name for name in public if f"`{name}`" not in page} == set()
+    assert {name for name in set(paramfit._HOME["paramfit.callbacks"]) if f"`{name}`" not in page} == set()

@@ -11,74 +11,54 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call, jacfwd
 
-from paramfit.errors import InputError
+from paramfit import InputError, ParameterSpec
 from paramfit.models import FormulaModel, FunctionModel, LinearModel, ParametricModel, PolynomialModel
-from paramfit.parameters import ParameterSpec
 
 BOUNDS = {"lower": {"lower": -1.0}, "upper": {"upper": 4.0}, "both": {"lower": -1.0, "upper": 4.0}}
 KINDS = pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
 
 
-@pytest.mark.parametrize(
-    ("described", "expected"),
-    [
-        (250, ParameterSpec(start=250.0)),
-        ("5.0e-4", ParameterSpec(start=5e-4)),
-        (None, ParameterSpec()),
-        ({}, ParameterSpec()),
-        ({"start": 1, "lower": 0, "unit": "1/s"}, ParameterSpec(start=1.0, lower=0.0, unit="1/s")),
-        ({"start": 1, "upper": "2"}, ParameterSpec(start=1.0, upper=2.0)),
-        ({"start": 2, "fixed": True}, ParameterSpec(start=2.0, fixed=True)),
-        ({"start": 0, "lower": 0, "fixed": True}, ParameterSpec(start=0.0, lower=0.0, fixed=True)),
-        ({"start": None, "lower": None}, ParameterSpec()),
-        ({"start": 1, "lower": 0, "upper": math.inf}, ParameterSpec(start=1.0, lower=0.0)),
-        ({"start": 1, "lower": "-inf", "upper": 2}, ParameterSpec(start=1.0, upper=2.0)),
-        ({"lower": -math.inf, "upper": math.inf}, ParameterSpec()),
-        (ParameterSpec(start=1.0, lower=-math.inf, upper=math.inf), ParameterSpec(start=1.0)),
-        (ParameterSpec(start=3.0), ParameterSpec(start=3.0)),
-    ],
-    ids=str,
-)
-def test_description_is_a_number_a_mapping_or_nothing(described: Any, expected: ParameterSpec) -> None:
+@pytest.mark.parametrize(("described", "expected"), [
+    (250, ParameterSpec(start=250.0)),
+    ("5.0e-4", ParameterSpec(start=5e-4)),
+    (None, ParameterSpec()),
+    ({"start": 1, "lower": 0, "unit": "1/s"}, ParameterSpec(start=1.0, lower=0.0, unit="1/s")),
+    ({"start": 1, "upper": "2"}, ParameterSpec(start=1.0, upper=2.0)),
+    ({"start": 2, "fixed": True}, ParameterSpec(start=2.0, fixed=True)),
+    ({"start": 1, "lower": 0, "upper": math.inf}, ParameterSpec(start=1.0, lower=0.0)),
+    ({"lower": -math.inf, "upper": math.inf}, ParameterSpec()),
+    (ParameterSpec(start=1.0, lower=-math.inf, upper=math.inf), ParameterSpec(start=1.0)),
+], ids=str)  # fmt: skip
+def test_description_is_a_number_a_mapping_or_nothing(described, expected):
     assert ParameterSpec.of("rate", described) == expected
 
 
-@pytest.mark.parametrize(
-    ("described", "message"),
-    [
-        ("fast", "parameters.rate.start: expected a finite number, but got 'fast'"),
-        (math.nan, "parameters.rate.start: expected a finite number, but got nan"),
-        (math.inf, "parameters.rate.start: expected a finite number, but got inf"),
-        (True, "parameters.rate.start: expected a finite number, but got True"),
-        ([1.0], "parameters.rate.start: expected a finite number"),
-        ({"start": 1, "lower": "low"}, "parameters.rate.lower: expected a finite number, but got 'low'"),
-        ({"start": 1, "upper": math.nan}, "parameters.rate.upper: expected a finite number, but got nan"),
-        ({"start": 1, "lowr": 0}, "parameters.rate: there is no 'lowr'; did you mean 'lower'?"),
-        (
-            {"start": 1, "qqqq": 0},
-            "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'",
-        ),
-        ({"start": 1, "fixed": "yes"}, "parameters.rate.fixed: expected true or false, but got 'yes'"),
-        ({"start": 1, "lower": 2, "upper": 0}, "parameters.rate: no number lies between lower 2 and upper 0"),
-        ({"start": 1, "lower": 1, "upper": 1}, "parameters.rate: no number lies between lower 1 and upper 1"),
-        ({"start": 0, "lower": 0}, "parameters.rate.start: 0 is on its bound"),
-        ({"start": 5, "upper": 5}, "parameters.rate.start: 5 is on its bound"),
-        ({"start": -1, "lower": 0}, "parameters.rate.start: -1 is outside its bounds"),
-        ({"start": 1, "upper": -math.inf}, "parameters.rate.upper: expected a finite number, but got -inf"),
-        ({"start": 1, "lower": math.inf}, "parameters.rate.lower: expected a finite number, but got inf"),
-        (
-            {"lower": 0, "upper": 2},
-            "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper 2",
-        ),
-        (
-            {"lower": 0},
-            "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper inf",
-        ),
-        ({"fixed": True}, "parameters.rate.start: a fixed parameter needs one; give the value that it keeps"),
-    ],
-    ids=str,
-)
-def test_what_is_wrong_with_a_description_is_said_with_its_place(described: Any, message: str) -> None:
+@pytest.mark.parametrize(("described", "message"), [
+    ("fast", "parameters.rate.start: expected a finite number, but got 'fast'"),
+    (math.nan, "parameters.rate.start: expected a finite number, but got nan"),
+    (True, "parameters.rate.start: expected a finite number, but got True"),
+    ({"start": 1, "lower": "low"}, "parameters.rate.lower: expected a finite number, but got 'low'"),
+    ({"start": 1, "lowr": 0}, "parameters.rate: there is no 'lowr'; did you mean 'lower'?"),
+    (
+        {"start": 1, "qqqq": 0},
+        "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'",
+    ),
+    ({"start": 1, "fixed": "yes"}, "parameters.rate.fixed: expected true or false, but got 'yes'"),
+    ({"start": 1, "lower": 2, "upper": 0}, "parameters.rate: no number lies between lower 2 and upper 0"),
+    ({"start": 0, "lower": 0}, "parameters.rate.start: 0 is on its bound"),
+    ({"start": -1, "lower": 0}, "parameters.rate.start: -1 is outside its bounds"),
+    ({"start": 1, "lower": math.inf}, "parameters.rate.lower: expected a finite number, but got inf"),
+    (
+        {"lower": 0, "upper": 2},
+        "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper 2",
+    ),
+    (
+        {"lower": 0},
+        "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper inf",
+    ),
+    ({"fixed": True}, "parameters.rate.start: a fixed parameter needs one; give the value that it keeps"),
+], ids=str)  # fmt: skip
+def test_what_is_wrong_with_a_description_is_said_with_its_place(described, message):
     with pytest.raises(InputError) as refusal:
         ParameterSpec.of("rate", described)
     assert str(refusal.value).startswith(message)
@@ -87,7 +67,7 @@ def test_what_is_wrong_with_a_description_is_said_with_its_place(described: Any,
 @KINDS
 @settings(max_examples=60, deadline=None)
 @given(unconstrained=st.floats(-15, 15))
-def test_transform_stays_within_the_bounds(bounds: dict[str, float], unconstrained: float) -> None:
+def test_transform_stays_within_the_bounds(bounds, unconstrained):
     transform = ParameterSpec(start=1.0, **bounds).transform
     assert transform is not None
     value = transform(torch.tensor(unconstrained, dtype=torch.float64)).item()
@@ -97,17 +77,16 @@ def test_transform_stays_within_the_bounds(bounds: dict[str, float], unconstrain
 @KINDS
 @settings(max_examples=60, deadline=None)
 @given(start=st.floats(-0.99, 3.99))
-def test_transform_comes_back_to_its_start(bounds: dict[str, float], start: float) -> None:
+def test_transform_comes_back_to_its_start(bounds, start):
     transform = ParameterSpec(start=start, **bounds).transform
-    assert transform is not None
-    there = transform(transform.inv(torch.tensor(start, dtype=torch.float64)))
-    assert there.item() == pytest.approx(start, rel=1e-13, abs=1e-13)
+    place = transform(transform.inv(torch.tensor(start, dtype=torch.float64)))
+    assert place.item() == pytest.approx(start, rel=1e-13, abs=1e-13)
 
 
 @KINDS
 @settings(max_examples=60, deadline=None)
 @given(unconstrained=st.floats(-15, 15))
-def test_slope_is_autograds_of_the_transform(bounds: dict[str, float], unconstrained: float) -> None:
+def test_slope_is_autograds_of_the_transform(bounds, unconstrained):
     spec = ParameterSpec(start=1.0, **bounds)
     assert spec.transform is not None
     point = torch.tensor(unconstrained, dtype=torch.float64, requires_grad=True)
@@ -116,7 +95,7 @@ def test_slope_is_autograds_of_the_transform(bounds: dict[str, float], unconstra
 
 
 @pytest.mark.parametrize("free", [ParameterSpec(start=1.0), ParameterSpec(start=1.0, lower=0.0, fixed=True)], ids=str)
-def test_parameter_without_a_bound_to_keep_has_no_transform(free: ParameterSpec) -> None:
+def test_parameter_without_a_bound_to_keep_has_no_transform(free):
     assert not free.bounded
     assert free.transform is None
     assert free.slope(torch.tensor([2.0, 3.0])).tolist() == [1.0, 1.0]
@@ -142,7 +121,7 @@ X = torch.linspace(-2, 3, 6, dtype=torch.float64)
 
 @EACH
 @KINDS
-def test_start_within_bounds_is_where_every_model_starts(kind: str, bounds: dict[str, float]) -> None:
+def test_start_within_bounds_is_where_every_model_starts(kind, bounds):
     make, (offset, slope) = LINES[kind]
     model = make({"start": 0.5, **bounds}, {"start": 2.0, **bounds})
     assert model.natural(offset).item() == pytest.approx(0.5, rel=1e-14)
@@ -152,7 +131,7 @@ def test_start_within_bounds_is_where_every_model_starts(kind: str, bounds: dict
 
 @EACH
 @KINDS
-def test_every_model_stays_within_bounds_wherever_its_parameter_goes(kind: str, bounds: dict[str, float]) -> None:
+def test_every_model_stays_within_bounds_wherever_its_parameter_goes(kind, bounds):
     make, (offset, slope) = LINES[kind]
     model = make({"start": 0.5, **bounds}, 0.0)
     for unconstrained in (-12.0, 12.0):
@@ -165,19 +144,19 @@ def test_every_model_stays_within_bounds_wherever_its_parameter_goes(kind: str, 
 
 @EACH
 @KINDS
-def test_jacobian_of_bounded_parameters_is_autograds(kind: str, bounds: dict[str, float]) -> None:
+def test_jacobian_of_bounded_parameters_is_autograds(kind, bounds):
     make, _ = LINES[kind]
     model = make({"start": 0.5, **bounds}, {"start": 2.0, **bounds})
     parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
     expected = jacfwd(lambda values: functional_call(model, values, (X,)))(parameters)
-    found = model.jacobian(X)
-    assert set(found) == set(expected)
+    columns = model.jacobian(X)
+    assert set(columns) == set(expected)
     for name, column in expected.items():
-        torch.testing.assert_close(torch.as_tensor(found[name]).detach().expand(6), column, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(torch.as_tensor(columns[name]).detach().expand(6), column, rtol=1e-12, atol=1e-14)
 
 
 @EACH
-def test_fixed_parameter_keeps_its_start_and_is_not_trained(kind: str) -> None:
+def test_fixed_parameter_keeps_its_start_and_is_not_trained(kind):
     make, (offset, slope) = LINES[kind]
     model = make(1.0, {"start": 2.0, "lower": 2.0, "fixed": True})
     assert not model.get_parameter(slope).requires_grad
@@ -186,7 +165,7 @@ def test_fixed_parameter_keeps_its_start_and_is_not_trained(kind: str) -> None:
 
 
 @EACH
-def test_bounded_line_is_not_linear_in_its_nn_parameters(kind: str) -> None:
+def test_bounded_line_is_not_linear_in_its_nn_parameters(kind):
     make, (offset, _) = LINES[kind]
     model = make(1.0, {"start": 2.0, "lower": 0.0})
     assert not model.linear_in_parameters

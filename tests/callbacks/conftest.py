@@ -13,14 +13,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from paramfit.data.normalization import FixedScale
+from paramfit import AnalyticGradient, FixedScale, GradientDescent, HandWrittenDescent, LinearModel
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.facts import Stop
-from paramfit.gradients import AnalyticGradient
-from paramfit.models import LinearModel
-from paramfit.optimizers import GradientDescent
-from paramfit.tasks import HandWrittenDescent
 from paramfit.tasks.updates import Update, UpdateListener
+from tests.quiet import QUIET
 
 MakeTrainer = Callable[..., Trainer]
 
@@ -31,14 +28,8 @@ def make_trainer(tmp_path: Path) -> MakeTrainer:
 
     def make(max_epochs: int = 1, *callbacks: Callback, **options: Any) -> Trainer:
         logger = TensorBoardLogger(tmp_path, name="", version="run", default_hp_metric=False)
-        quiet = {
-            "logger": logger,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "num_sanity_val_steps": 0,
-        }
-        return Trainer(accelerator="cpu", max_epochs=max_epochs, callbacks=list(callbacks), **{**quiet, **options})
+        settings = {**QUIET, "logger": logger, "num_sanity_val_steps": 0, **options}
+        return Trainer(max_epochs=max_epochs, callbacks=list(callbacks), **settings)
 
     return make
 
@@ -95,5 +86,5 @@ class ScriptedTask:
 
 def validation(**metrics: float) -> Any:
     """A trainer that has just validated, as far as a callback sees of it."""
-    known = {name.replace("_", "/"): torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
-    return SimpleNamespace(state=SimpleNamespace(fn="fit"), sanity_checking=False, callback_metrics=known, loggers=[])
+    theirs = {name.replace("_", "/"): torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
+    return SimpleNamespace(state=SimpleNamespace(fn="fit"), sanity_checking=False, callback_metrics=theirs, loggers=[])

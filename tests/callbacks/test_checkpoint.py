@@ -1,16 +1,15 @@
-"""Which state is the best, and which the last."""
+"""Which state is the best and which the last, and checkpoints that are whole or not there."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
 
+from paramfit import InputError, ThermometerDataModule
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.tasks import Regression
-from tests.callbacks.conftest import MakeTrainer, ScriptedTask, descent, thermometer, validation
+from tests.callbacks.conftest import ScriptedTask, descent, thermometer, validation
 
 CHECKPOINTS = Path("run") / "checkpoints"
 
@@ -19,18 +18,15 @@ def updates_in(name: str) -> int:
     return int(AtomicCheckpointIO().load_checkpoint(CHECKPOINTS / name)["paramfit"]["updates"])
 
 
-@pytest.mark.parametrize(
-    ("losses", "best"),
-    [
-        pytest.param([5.0, 4.0, 3.0], 3, id="falls"),
-        pytest.param([5.0, 3.0, 4.0], 2, id="rises-again"),
-        pytest.param([5.0, 3.0, 3.0], 2, id="equal-keeps-the-earlier"),
-        pytest.param([float("nan"), 5.0, 6.0], 2, id="nan-first"),
-        pytest.param([5.0, float("nan"), 6.0], 1, id="nan-between"),
-        pytest.param([5.0, float("-inf"), 6.0], 1, id="minus-infinity"),
-    ],
-)
-def test_the_lowest_finite_validation_loss_is_the_best(losses: list[float], best: int) -> None:
+@pytest.mark.parametrize(("losses", "best"), [
+    pytest.param([5.0, 4.0, 3.0], 3, id="falls"),
+    pytest.param([5.0, 3.0, 4.0], 2, id="rises-again"),
+    pytest.param([5.0, 3.0, 3.0], 2, id="equal-keeps-the-earlier"),
+    pytest.param([float("nan"), 5.0, 6.0], 2, id="nan-first"),
+    pytest.param([5.0, float("nan"), 6.0], 1, id="nan-between"),
+    pytest.param([5.0, float("-inf"), 6.0], 1, id="minus-infinity"),
+])  # fmt: skip
+def test_the_lowest_finite_validation_loss_is_the_best(losses, best):
     validations: list[float] = []
     saved: list[int] = []
     keeper = FitCheckpoint()
@@ -43,32 +39,21 @@ def test_the_lowest_finite_validation_loss_is_the_best(losses: list[float], best
         validations.append(loss)
         trainer.callback_metrics = {"val/loss": torch.tensor(loss)}
         keeper.on_validation_end(trainer, task)
-
     assert saved[-1] == best
 
 
-def test_best_and_last_are_different_states_where_the_validation_loss_rises(make_trainer: MakeTrainer) -> None:
+def test_best_and_last_are_different_states_where_the_validation_loss_rises(make_trainer):
     # On these rows the held-out loss rises from the first update to the last of the four.
     make_trainer(4, FitCheckpoint(), enable_checkpointing=True).fit(
         descent(), datamodule=thermometer(validation_fraction=0.2)
     )
-
     assert (updates_in("best.ckpt"), updates_in("last.ckpt")) == (1, 4)
 
 
-def test_a_falling_training_loss_makes_the_last_the_best(make_trainer: MakeTrainer) -> None:
-    make_trainer(4, FitCheckpoint(every_n_updates=1), enable_checkpointing=True).fit(
-        descent(), datamodule=thermometer()
-    )
-
-    assert (updates_in("best.ckpt"), updates_in("last.ckpt")) == (4, 4)
-
-
-def test_the_best_of_a_run_that_ends_in_nan_is_finite(make_trainer: MakeTrainer) -> None:
+def test_the_best_of_a_run_that_ends_in_nan_is_finite(make_trainer):
     make_trainer(40, FitCheckpoint(every_n_updates=1), enable_checkpointing=True).fit(
         descent(), datamodule=ThermometerDataModule(validation_fraction=0.2)
     )
-
     best, last = (
         AtomicCheckpointIO().load_checkpoint(CHECKPOINTS / name)["state_dict"] for name in ("best.ckpt", "last.ckpt")
     )
@@ -76,17 +61,72 @@ def test_the_best_of_a_run_that_ends_in_nan_is_finite(make_trainer: MakeTrainer)
     assert all(bool(value.isnan()) for value in last.values())
 
 
-def test_a_run_that_is_nan_from_the_start_has_no_best(make_trainer: MakeTrainer) -> None:
-    class Lost(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.tensor(float("nan")))
+CONTENT = {"paramfit": {"updates": 3}, "loops": {}, "state_dict": {"weight": torch.tensor([1.0, 2.0])}}
 
-        def forward(self, x: Tensor) -> Tensor:
-            return self.weight * x
 
-    make_trainer(2, FitCheckpoint(), enable_checkpointing=True).fit(
-        Regression(Lost()), datamodule=thermometer(validation_fraction=0.2)
-    )
+def test_what_is_written_is_read_back():
+    path = Path("deep") / "in" / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint(CONTENT, path)
+    actual = AtomicCheckpointIO().load_checkpoint(path)
+    assert actual["paramfit"] == {"updates": 3}
+    assert torch.equal(actual["state_dict"]["weight"], torch.tensor([1.0, 2.0]))
+    assert [entry.name for entry in path.parent.iterdir()] == ["last.ckpt"]
 
-    assert {path.name for path in CHECKPOINTS.iterdir()} == {"last.ckpt"}
+
+def test_a_write_that_fails_leaves_the_former_checkpoint_alone(monkeypatch):
+    path = Path("last.ckpt")
+    AtomicCheckpointIO().save_checkpoint(CONTENT, path)
+
+    def full_disk(checkpoint: Any, file: Any) -> None:
+        del checkpoint
+        file.write(b"half a checkp")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        AtomicCheckpointIO().save_checkpoint({"paramfit": {"updates": 4}}, path)
+    assert AtomicCheckpointIO().load_checkpoint(path)["paramfit"] == {"updates": 3}
+    assert [entry.name for entry in Path().iterdir()] == ["last.ckpt"]
+
+
+def test_the_file_is_on_the_disk_before_it_has_its_name(monkeypatch):
+    calls: list[str] = []
+    flush, rename = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (calls.append("fsync"), flush(file)))
+    monkeypatch.setattr(os, "replace", lambda old, new: (calls.append("replace"), rename(old, new)))
+    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
+    assert calls[:2] == ["fsync", "replace"]
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"no file nowhere\.ckpt"):
+        AtomicCheckpointIO().load_checkpoint("nowhere.ckpt")
+
+
+@pytest.mark.parametrize("keep", [0, 100, -1], ids=["empty", "first-bytes", "all-but-one-byte"])
+def test_a_damaged_file_is_refused(keep):
+    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
+    whole = Path("last.ckpt").read_bytes()
+    Path("last.ckpt").write_bytes(whole[:keep])
+    with pytest.raises(InputError, match=r"last\.ckpt is damaged or no checkpoint"):
+        AtomicCheckpointIO().load_checkpoint("last.ckpt")
+
+
+@pytest.mark.parametrize(
+    "content", [{"state_dict": {}}, [1, 2], torch.zeros(2)], ids=["other-project", "list", "tensor"]
+)
+def test_a_foreign_file_is_refused(content):
+    torch.save(content, "other.ckpt")
+    with pytest.raises(InputError, match=r"other\.ckpt was not made by paramfit"):
+        AtomicCheckpointIO().load_checkpoint("other.ckpt")
+
+
+def test_a_file_that_would_run_code_is_refused_and_does_not():
+    class Harm:
+        def __reduce__(self) -> Any:
+            return (os.mkdir, ("harmed",))
+
+    torch.save({"paramfit": Harm()}, "harm.ckpt")
+    with pytest.raises(InputError, match="damaged or no checkpoint"):
+        AtomicCheckpointIO().load_checkpoint("harm.ckpt")
+    assert not Path("harmed").exists()

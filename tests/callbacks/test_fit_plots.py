@@ -4,15 +4,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from torch.distributions import Cauchy, Distribution
+from torch.distributions import Cauchy
 from torch.optim import SGD
 
-from paramfit.callbacks import FitPlots, FitReport
-from paramfit.data.gaussian import GaussianDataModule
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.models import DistributionModel
+from paramfit import DistributionModel, FitPlots, FitReport, GaussianDataModule, ThermometerDataModule
 from paramfit.tasks import GaussianLocation, MaximumLikelihood
-from tests.callbacks.conftest import MakeTrainer, descent, events_of, thermometer
+from tests.callbacks.conftest import descent, events_of, thermometer
 from tests.distributions.only_density import OnlyDensity
 
 FIGURES = Path("run") / "figures"
@@ -23,44 +20,31 @@ def drawn() -> set[str]:
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.2], ids=["all-rows", "held-out-rows"])
-def test_the_thermometer_has_scatter_fit_and_surface_in_both_places(fraction: float, make_trainer: MakeTrainer) -> None:
+def test_the_thermometer_has_scatter_fit_and_surface_in_both_places(fraction, make_trainer):
     make_trainer(2, FitPlots()).fit(descent(updates_per_step=10), datamodule=thermometer(validation_fraction=fraction))
-
     names = ("fit", "loss_surface", "scatter")
     assert drawn() == {f"{name}.png" for name in names}
     assert set(events_of(Path("run")).Tags()["images"]) == {f"figures/{name}" for name in names}
 
 
-def test_a_sample_has_its_density_and_the_path_of_the_location(make_trainer: MakeTrainer) -> None:
+def test_a_sample_has_its_density_and_the_path_of_the_location(make_trainer):
     task = GaussianLocation(optimizer=partial(SGD, lr=1e-3), updates_per_step=10)
     make_trainer(1, FitReport(), FitPlots()).fit(task, datamodule=GaussianDataModule(n_obs=50))
-
     names = ("density", "histogram", "loss_surface", "quantiles")
     assert drawn() == {f"{name}.png" for name in names}
     assert set(events_of(Path("run")).Tags()["images"]) == {f"figures/{name}" for name in names}
 
 
-def test_a_run_that_went_to_nan_is_drawn_without_its_line(make_trainer: MakeTrainer) -> None:
+def test_a_run_that_went_to_nan_is_drawn_without_its_line(make_trainer):
     make_trainer(30, FitPlots()).fit(descent(), datamodule=ThermometerDataModule())
-
     assert "scatter.png" in drawn()
     assert "fit.png" not in drawn()
-
-
-def test_distribution_that_tells_nothing_but_its_density_is_drawn(make_trainer: MakeTrainer) -> None:
-    task = MaximumLikelihood(DistributionModel(OnlyDensity, {"loc": 0.0, "scale": {"start": 1.0, "fixed": True}}))
-    make_trainer(1, FitPlots()).fit(task, datamodule=GaussianDataModule(n_obs=20))
-
-    assert "density.png" in drawn()
 
 
 @pytest.mark.parametrize(
     ("kind", "fit"), [(Cauchy, {"fit.png"}), (OnlyDensity, set())], ids=["by its median", "not at all"]
 )
-def test_regression_without_a_mean_is_drawn_as_far_as_it_is_told(
-    kind: type[Distribution], fit: set[str], make_trainer: MakeTrainer
-) -> None:
+def test_regression_without_a_mean_is_drawn_as_far_as_it_is_told(kind, fit, make_trainer):
     model = DistributionModel(kind, {"loc": "a + b*x", "scale": 1.0}, {"a": 0.0, "b": 1.0})
     make_trainer(1, FitPlots()).fit(MaximumLikelihood(model), datamodule=ThermometerDataModule(dtype="float64"))
-
     assert drawn() == {"scatter.png"} | fit

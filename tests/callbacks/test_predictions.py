@@ -9,17 +9,11 @@ import pytest
 import torch
 from torch.distributions import Cauchy, Distribution, HalfCauchy, StudentT
 
-from paramfit.callbacks import PredictionsFile
+from paramfit import DistributionModel, FittedCurve, FixedScale, GaussianDataModule, InputError, PredictionsFile
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.columns import Columns
-from paramfit.data.gaussian import GaussianDataModule
-from paramfit.data.normalization import FixedScale
 from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
-from paramfit.inference.bands import FittedCurve
-from paramfit.models import DistributionModel
-from paramfit.tasks import GaussianLocation, MaximumLikelihood, ThermometerRegression
-from tests.callbacks.conftest import MakeTrainer
+from paramfit.tasks import MaximumLikelihood, ThermometerRegression
 from tests.distributions.only_density import OnlyDensity
 
 
@@ -28,12 +22,11 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_rows_hold_raw_values_the_prediction_and_the_part(make_trainer: MakeTrainer) -> None:
+def test_rows_hold_raw_values_the_prediction_and_the_part(make_trainer):
     data = ThermometerDataModule(
         validation_indices=[3, 7], normalization=FixedScale(0.1), batch_size=4, shuffle=True, dtype="float64"
     )
     make_trainer(1, PredictionsFile()).predict(ThermometerRegression(5.5, -17.0, dtype="float64"), datamodule=data)
-
     rows = rows_of(Path("run") / "predictions.csv")
     readings, celsius = data.raw.inputs[0].tolist(), data.raw.target.tolist()
     assert list(rows[0]) == ["row", "input", "target", "prediction", "part"]
@@ -43,30 +36,6 @@ def test_rows_hold_raw_values_the_prediction_and_the_part(make_trainer: MakeTrai
     assert [float(row["prediction"]) for row in rows] == pytest.approx([0.55 * value - 17.0 for value in readings])
     assert [int(row["row"]) for row in rows if row["part"] == "val"] == [3, 7]
     assert {row["part"] for row in rows} == {"train", "val"}
-
-
-def test_a_sample_has_no_input_column(make_trainer: MakeTrainer) -> None:
-    make_trainer(1, PredictionsFile()).predict(GaussianLocation(2.5), datamodule=GaussianDataModule(n_obs=3))
-
-    rows = rows_of(Path("run") / "predictions.csv")
-    assert list(rows[0]) == ["row", "target", "prediction", "part"]
-    assert [row["prediction"] for row in rows] == ["2.5"] * 3
-
-
-def test_a_file_that_is_there_is_kept(make_trainer: MakeTrainer, tmp_path: Path) -> None:
-    kept = tmp_path / "predictions.csv"
-    kept.write_text("precious", encoding="utf-8")
-    writers = [PredictionsFile(tmp_path) for _ in range(2)]
-    for writer in writers:
-        make_trainer(1, writer, logger=False).predict(ThermometerRegression(), datamodule=ThermometerDataModule())
-
-    assert kept.read_text(encoding="utf-8") == "precious"
-    assert [writer.path for writer in writers] == [tmp_path / "predictions_1.csv", tmp_path / "predictions_2.csv"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "predictions.csv",
-        "predictions_1.csv",
-        "predictions_2.csv",
-    ]
 
 
 class KnownErrors(ThermometerRegression):
@@ -80,12 +49,11 @@ class KnownErrors(ThermometerRegression):
         return FittedCurve(self.model.eval(), covariance, 2.0, 1.5, "told", weighted=self.weighted)
 
 
-def test_errors_and_bands_stand_before_the_part(make_trainer: MakeTrainer) -> None:
+def test_errors_and_bands_stand_before_the_part(make_trainer):
     data = ThermometerDataModule(
         validation_indices=[3, 7], normalization=FixedScale(0.1), batch_size=4, dtype="float64"
     )
     make_trainer(1, PredictionsFile()).predict(KnownErrors(5.5, -17.0, dtype="float64"), datamodule=data)
-
     rows = rows_of(Path("run") / "predictions.csv")
     bands = ["standard_error", "confidence_low", "confidence_high", "prediction_low", "prediction_high"]
     assert list(rows[0]) == ["row", "input", "target", "prediction", *bands, "part"]
@@ -105,24 +73,20 @@ def test_errors_and_bands_stand_before_the_part(make_trainer: MakeTrainer) -> No
     assert [int(row["row"]) for row in rows if row["part"] == "val"] == [3, 7]
 
 
-def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(make_trainer, monkeypatch):
     monkeypatch.setattr(KnownErrors, "weighted", True)
     data = ThermometerDataModule(dtype="float64")
     make_trainer(1, PredictionsFile()).predict(KnownErrors(dtype="float64"), datamodule=data)
-
     columns = list(rows_of(Path("run") / "predictions.csv")[0])
     assert columns[3:] == ["prediction", "standard_error", "confidence_low", "confidence_high", "part"]
 
 
-def test_parquet_holds_the_same_table(make_trainer: MakeTrainer) -> None:
+def test_parquet_holds_the_same_table(make_trainer):
     for kind in ("csv", "parquet"):
         data = ThermometerDataModule(validation_indices=[3], dtype="float64")
         make_trainer(1, PredictionsFile(Path("here"), format=kind)).predict(
             KnownErrors(dtype="float64"), datamodule=data
         )
-
     table = pyarrow.parquet.read_table(Path("here") / "predictions.parquet")
     rows = rows_of(Path("here") / "predictions.csv")
     assert table.column_names == list(rows[0])
@@ -131,14 +95,11 @@ def test_parquet_holds_the_same_table(make_trainer: MakeTrainer) -> None:
         assert table[name].to_pylist() == (text if name == "part" else [float(cell) for cell in text])
 
 
-def test_columns_carry_the_names_of_the_data_and_ours_make_way(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_columns_carry_the_names_of_the_data_and_ours_make_way(make_trainer, monkeypatch):
     names = Columns(inputs=("row",), target="prediction", sigma=None)
     monkeypatch.setattr(ThermometerDataModule, "columns", property(lambda self: names))
     data = ThermometerDataModule(dtype="float64")
     make_trainer(1, PredictionsFile()).predict(ThermometerRegression(0.5, -17.0, dtype="float64"), datamodule=data)
-
     rows = rows_of(Path("run") / "predictions.csv")
     assert list(rows[0]) == ["row_1", "row", "prediction", "prediction_1", "part"]
     assert [float(row["row"]) for row in rows] == data.raw.inputs[0].tolist()
@@ -158,20 +119,13 @@ def sample_of(kind: type[Distribution], **parameters: float) -> MaximumLikelihoo
     return MaximumLikelihood(DistributionModel(kind, parameters))
 
 
-@pytest.mark.parametrize(
-    ("task", "median"),
-    [
-        (sample_of(Cauchy, loc=2.0, scale=1.0), 2.0),
-        (sample_of(HalfCauchy, scale=3.0), 3.0),  # P(|Y| < scale) = 2 arctan(1) / pi
-        (sample_of(StudentT, df=0.5, loc=-1.0, scale=1.0), -1.0),
-    ],
-    ids=["no mean", "infinite mean", "no quantiles in torch"],
-)
-def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_so(
-    task: MaximumLikelihood, median: float, make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize(("task", "median"), [
+    (sample_of(Cauchy, loc=2.0, scale=1.0), 2.0),
+    (sample_of(HalfCauchy, scale=3.0), 3.0),  # P(|Y| < scale) = 2 arctan(1) / pi
+    (sample_of(StudentT, df=0.5, loc=-1.0, scale=1.0), -1.0),
+], ids=["no mean", "infinite mean", "no quantiles in torch"])  # fmt: skip
+def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_so(task, median, make_trainer, capsys):
     make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
-
     rows = rows_of(Path("run") / "predictions.csv")
     assert list(rows[0]) == ["row", "target", "median", "part"]
     assert [float(row["median"]) for row in rows] == pytest.approx([median] * 3)
@@ -180,20 +134,14 @@ def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_
     )
 
 
-@pytest.mark.parametrize(
-    ("task", "told"),
-    [
-        (sample_of(OnlyDensity, loc=0.0, scale=1.0), r"^predict: OnlyDensity tells no mean, .* with a property mean$"),
-        (
-            sample_of(NoQuantiles, loc=0.0, scale=1.0),
-            r"^predict: NoQuantiles has no finite mean at these parameters, and no icdf",
-        ),
-    ],
-    ids=["no mean", "no median"],
-)
-def test_distribution_that_tells_no_number_is_refused_by_name(
-    task: MaximumLikelihood, told: str, make_trainer: MakeTrainer
-) -> None:
-    with pytest.raises(InputError, match=told):
+@pytest.mark.parametrize(("task", "words"), [
+    (sample_of(OnlyDensity, loc=0.0, scale=1.0), r"^predict: OnlyDensity tells no mean, .* with a property mean$"),
+    (
+        sample_of(NoQuantiles, loc=0.0, scale=1.0),
+        r"^predict: NoQuantiles has no finite mean at these parameters, and no icdf",
+    ),
+], ids=["no mean", "no median"])  # fmt: skip
+def test_distribution_that_tells_no_number_is_refused_by_name(task, words, make_trainer):
+    with pytest.raises(InputError, match=words):
         make_trainer(1, PredictionsFile()).predict(task, datamodule=GaussianDataModule(n_obs=3))
     assert not (Path("run") / "predictions.csv").exists()

@@ -19,7 +19,7 @@ from paramfit.callbacks import (
     ValidationLines,
 )
 from paramfit.errors import InputError
-from tests.callbacks.conftest import MakeTrainer, descent, thermometer
+from tests.callbacks.conftest import descent, thermometer
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "no distance between checkpoints": (lambda: FitCheckpoint(0), r"checkpoint\.every_n_updates"),
@@ -36,13 +36,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_an_option_that_cannot_be_meant_is_refused(case: str) -> None:
+def test_an_option_that_cannot_be_meant_is_refused(case):
     make, words = REFUSED[case]
     with pytest.raises(InputError, match=words):
         make()
 
 
-def test_lines_that_a_fit_does_not_have_are_refused(make_trainer: MakeTrainer) -> None:
+def test_lines_that_a_fit_does_not_have_are_refused(make_trainer):
     with pytest.raises(InputError, match="ValidationLines needs validation data"):
         make_trainer(1, EpochTable(ValidationLines())).fit(descent(), datamodule=thermometer())
     with pytest.raises(InputError, match="one parameter, not of 2"):

@@ -9,7 +9,6 @@ from paramfit import DistributionModel, LeastSquares, LinearModel, MaximumLikeli
 from paramfit.callbacks import FitPlots, FitReport, UncertaintyLadder
 from paramfit.callbacks.run import run_of
 from paramfit.data.table import TableDataModule
-from tests.callbacks.conftest import MakeTrainer
 
 
 @pytest.fixture
@@ -23,38 +22,23 @@ def poisson() -> MaximumLikelihood:
     return MaximumLikelihood(DistributionModel("torch.distributions.Poisson", {"rate": None}))
 
 
-def test_ladder_is_printed_kept_and_drawn(
-    make_trainer: MakeTrainer, counts: TableDataModule, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ladder_is_printed_kept_and_drawn(make_trainer, counts, capsys):
     callback = UncertaintyLadder(enabled=True, bootstrap=50)
     make_trainer(20, FitReport(), callback, FitPlots()).fit(poisson(), datamodule=counts)
     printed = capsys.readouterr().out
     assert printed.index("Estimates") < printed.index("Can these errors be trusted?")
     kept = json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"]
     assert list(kept["rungs"]) == [
-        "observed information",
-        "expected information",
-        "sandwich",
-        "profile likelihood",
-        "bootstrap percentile",
+        "observed information", "expected information", "sandwich", "profile likelihood", "bootstrap percentile",
         "bootstrap BCa",
-    ]
+    ]  # fmt: skip
     assert kept["rungs"]["observed information"]["standard_errors"]["rate"] == pytest.approx((21 / 64) ** 0.5)
-    drawn = {path.stem for path in (Path("run") / "figures").iterdir()}
-    assert {"profile", "histogram", "quantiles"} <= drawn
+    assert {"profile", "histogram", "quantiles"} <= {path.stem for path in (Path("run") / "figures").iterdir()}
 
 
-def test_contours_are_drawn_of_two_parameters(make_trainer: MakeTrainer) -> None:
+def test_contours_are_drawn_of_two_parameters(make_trainer):
     callback = UncertaintyLadder(enabled=True)
     trainer = make_trainer(20, FitReport(enabled=False), callback, FitPlots())
     trainer.fit(LeastSquares(LinearModel()), datamodule=ThermometerDataModule(dtype="float64"))
     assert [pair.names for pair in run_of(trainer).pairs] == [("weight", "bias")]
     assert {"profile", "contours"} <= {path.stem for path in (Path("run") / "figures").iterdir()}
-
-
-def test_nothing_happens_unless_it_is_asked_for(make_trainer: MakeTrainer, counts: TableDataModule) -> None:
-    callback = UncertaintyLadder()
-    trainer = make_trainer(20, FitReport(enabled=False), callback)
-    trainer.fit(poisson(), datamodule=counts)
-    assert run_of(trainer).ladder is None
-    assert json.loads((Path("run") / "estimates.json").read_text(encoding="utf-8"))["ladder"] is None

@@ -1,8 +1,20 @@
-"""Watching a fit does not change it."""
+"""What callbacks ask of a run, and that watching does not change it."""
 
+import numpy as np
+import pytest
 import torch
+from lightning.pytorch.demos.boring_classes import BoringModel
 from torch import Tensor, nn
 
+from paramfit import (
+    FixedScale,
+    InputError,
+    Regression,
+    SquaredError,
+    Standardize,
+    ThermometerDataModule,
+    ThermometerRegression,
+)
 from paramfit.callbacks import (
     DivergenceDetection,
     Doctor,
@@ -13,9 +25,7 @@ from paramfit.callbacks import (
     FitReport,
     ValidationLines,
 )
-from paramfit.data.normalization import Standardize
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.tasks import Regression
+from paramfit.callbacks.run import mean_loss, task_of
 from tests.callbacks.conftest import MakeTrainer
 
 
@@ -27,8 +37,7 @@ class Noisy(nn.Module):
         self.layers = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Dropout(0.3), nn.Linear(4, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        values: Tensor = self.layers(x.unsqueeze(-1)).squeeze(-1)
-        return values
+        return self.layers(x.unsqueeze(-1)).squeeze(-1)
 
 
 def fitted(make_trainer: MakeTrainer, *, watched: bool) -> dict[str, Tensor]:
@@ -44,6 +53,20 @@ def fitted(make_trainer: MakeTrainer, *, watched: bool) -> dict[str, Tensor]:
     return task.model.state_dict()
 
 
-def test_every_callback_at_once_leaves_each_bit_as_it_was(make_trainer: MakeTrainer) -> None:
+def test_every_callback_at_once_leaves_each_bit_as_it_was(make_trainer):
     alone, watched = fitted(make_trainer, watched=False), fitted(make_trainer, watched=True)
     assert all(torch.equal(alone[name], watched[name]) for name in alone)
+
+
+def test_a_module_that_is_no_task_is_refused_with_the_remedy():
+    with pytest.raises(InputError, match="BoringModel is not a task of paramfit; give it to Regression"):
+        task_of(BoringModel())
+
+
+def test_the_loss_is_measured_without_penalty(make_trainer):
+    data = ThermometerDataModule(normalization=FixedScale(0.1), dtype="float64")
+    task = ThermometerRegression(5.0, -16.0, SquaredError(l2=10.0), dtype="float64")
+    make_trainer(1, logger=False).fit(task, datamodule=data)
+    weight, bias = (parameter.item() for parameter in task.model.parameters())
+    residual = weight * data.train.inputs[0].numpy() + bias - data.train.target.numpy()
+    assert mean_loss(task, data.train) == pytest.approx(np.mean(residual**2), rel=1e-14)

@@ -19,7 +19,7 @@ def runs() -> list[str]:
     return ["degree_1", "degree_2"]
 
 
-def test_report_is_that_of_the_result(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_is_that_of_the_result(runs, capsys):
     assert main(["report", runs[0]]) == 0
     printed = capsys.readouterr().out
     assert main(["report", f"{runs[0]}/estimates.json"]) == 0
@@ -27,14 +27,14 @@ def test_report_is_that_of_the_result(runs: list[str], capsys: pytest.CaptureFix
     assert printed.split() == paramfit.load(runs[0]).report().split()
 
 
-def test_report_ends_with_the_ladder_where_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_ends_with_the_ladder_where_there_is_one(capsys):
     result = paramfit.fit(paramfit.LinearModel(), (X, Y))
     result.with_ladder(result.ladder()).save("run")
     assert main(["report", "run"]) == 0
     assert "Can these errors be trusted?" in capsys.readouterr().out
 
 
-def test_comparison_is_that_of_python(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_comparison_is_that_of_python(runs, capsys):
     assert main(["compare", *runs]) == 0
     printed = capsys.readouterr().out
     (test,) = paramfit.compare(runs).tests
@@ -42,20 +42,14 @@ def test_comparison_is_that_of_python(runs: list[str], capsys: pytest.CaptureFix
     assert f"{test.probability:.3g}" in printed
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["report"], "error: the following arguments are required: RUN"),
-        (["report", "nowhere"], "error: there is no estimates.json in nowhere"),
-        (["report", "degree_1", "degree_2"], "error: unrecognized arguments: degree_2"),
-        (["compare", "degree_1"], "error: runs: a comparison needs at least two, but got 1"),
-        (["compare", "degree_1", "nowhere"], "error: nowhere: there is no estimates.json in nowhere"),
-    ],
-    ids=["nothing", "no run", "too many", "one run", "no second run"],
-)
-def test_mistake_is_one_error_line(
-    arguments: list[str], words: str, runs: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["report"], "error: the following arguments are required: RUN"),
+    (["report", "nowhere"], "error: there is no estimates.json in nowhere"),
+    (["report", "degree_1", "degree_2"], "error: unrecognized arguments: degree_2"),
+    (["compare", "degree_1"], "error: runs: a comparison needs at least two, but got 1"),
+    (["compare", "degree_1", "nowhere"], "error: nowhere: there is no estimates.json in nowhere"),
+], ids=["nothing", "no run", "too many", "one run", "no second run"])  # fmt: skip
+def test_mistake_is_one_error_line(arguments, words, runs, capsys):
     assert Path(runs[0]).is_dir()
     assert main(arguments) == 2
     out, error = capsys.readouterr()

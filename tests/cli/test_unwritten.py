@@ -45,16 +45,13 @@ class NoDensity(Distribution):
         super().__init__(rate.shape, validate_args=validate_args)
 
 
-@pytest.mark.parametrize(
-    ("base", "unwritten", "method"),
-    [
-        (Objective, Objective, "per_observation"),  # by its short name
-        (Objective, NoLoss, "per_observation"),
-        (Objective, NoRho, "rho"),
-        (GradientRule, NoGradient, "__call__"),
-    ],
-)
-def test_the_line_names_what_a_class_has_not(base: type, unwritten: type, method: str) -> None:
+@pytest.mark.parametrize(("base", "unwritten", "method"), [
+    (Objective, Objective, "per_observation"),  # by its short name
+    (Objective, NoLoss, "per_observation"),
+    (Objective, NoRho, "rho"),
+    (GradientRule, NoGradient, "__call__"),
+])  # fmt: skip
+def test_the_line_names_what_a_class_has_not(base, unwritten, method):
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--part", type=base)
     path = unwritten.__name__ if unwritten is base else f"{__name__}.{unwritten.__name__}"
@@ -63,7 +60,7 @@ def test_the_line_names_what_a_class_has_not(base: type, unwritten: type, method
     assert explained(refused.value) == f"part: {path} is an abstract class without {method}; {REMEDY}"
 
 
-def test_the_command_line_ends_with_that_line_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_ends_with_that_line_alone(capsys):
     path = f"{NoRows.__module__}.NoRows"
     assert main(["fit", "--model", "Regression", "--model.model", "LinearModel", "--data", path]) == 2
     assert capsys.readouterr().err == f"error: data: {path} is an abstract class without read; {REMEDY}\n"
@@ -71,7 +68,7 @@ def test_the_command_line_ends_with_that_line_alone(capsys: pytest.CaptureFixtur
 
 def test_a_module_that_imports_what_is_missing_is_not_told_to_be_missing_itself(
     own_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     monkeypatch.syspath_prepend(own_directory)
     (own_directory / "importing.py").write_text("import nowhere_at_all\n", encoding="utf-8")
     parser = ArgumentParser(exit_on_error=False)
@@ -81,7 +78,7 @@ def test_a_module_that_imports_what_is_missing_is_not_told_to_be_missing_itself(
     assert explained(refused.value) == "part: importing.Loss cannot be imported: No module named 'nowhere_at_all'"
 
 
-def test_a_distribution_without_a_density_is_told_so() -> None:
+def test_a_distribution_without_a_density_is_told_so():
     task = MaximumLikelihood(DistributionModel(f"{__name__}.NoDensity", {"rate": 1.0}))
     with pytest.raises(InputError, match="log_prob is not written"):
         try_model(task, Observations((), torch.ones(3, dtype=torch.float64)))

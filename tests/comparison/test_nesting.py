@@ -66,9 +66,7 @@ REGULAR = [
 
 
 @pytest.mark.parametrize(("smaller", "larger", "how"), REGULAR, ids=[how for *_, how in REGULAR])
-def test_what_makes_the_larger_model_the_smaller_is_found(
-    smaller: WrittenModel, larger: WrittenModel, how: str
-) -> None:
+def test_what_makes_the_larger_model_the_smaller_is_found(smaller, larger, how):
     assert nested(smaller, larger) == Nesting(how)
 
 
@@ -83,35 +81,31 @@ def test_what_makes_the_larger_model_the_smaller_is_found(
     ],
     ids=["other functions", "other input", "equal for positive inputs only", "other support", "curve and distribution"],
 )
-def test_what_is_not_nested_is_not_found(smaller: WrittenModel, larger: WrittenModel) -> None:
+def test_what_is_not_nested_is_not_found(smaller, larger):
     assert nested(smaller, larger) is None
 
 
-def test_parameters_that_the_smaller_model_leaves_open_are_named() -> None:
+def test_parameters_that_the_smaller_model_leaves_open_are_named():
     assert nested(formula("c", "c", ""), formula("a*exp(-b*x) + c", "a b c")) == Nesting("a = 0", (), ("b",))
 
 
-@pytest.mark.parametrize(
-    ("bounds", "found"),
-    [
-        ({"lower": 0.0, "upper": None}, Nesting("c = 0", ("c",))),
-        ({"lower": None, "upper": 0.0}, Nesting("c = 0", ("c",))),
-        ({"lower": -1.0, "upper": 1.0}, Nesting("c = 0")),
-        ({"lower": 0.5, "upper": None}, None),
-    ],
-    ids=["lower", "upper", "inside", "outside"],
-)
-def test_bounds_of_the_larger_model_are_kept(bounds: dict[str, float | None], found: Nesting | None) -> None:
+@pytest.mark.parametrize(("bounds", "actual"), [
+    ({"lower": 0.0, "upper": None}, Nesting("c = 0", ("c",))),
+    ({"lower": None, "upper": 0.0}, Nesting("c = 0", ("c",))),
+    ({"lower": -1.0, "upper": 1.0}, Nesting("c = 0")),
+    ({"lower": 0.5, "upper": None}, None),
+], ids=["lower", "upper", "inside", "outside"])  # fmt: skip
+def test_bounds_of_the_larger_model_are_kept(bounds, actual):
     larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": FREE, "c": ParameterDescription(**bounds)})
-    assert nested(formula("a*exp(-b*x)", "a b"), larger) == found
+    assert nested(formula("a*exp(-b*x)", "a b"), larger) == actual
 
 
-def test_estimate_beyond_the_larger_models_bound_is_not_contained() -> None:
+def test_estimate_beyond_the_larger_models_bound_is_not_contained():
     larger = formula("a*exp(-b*x) + c", {"a": FREE, "b": ParameterDescription(lower=1.0), "c": FREE})
     assert nested(formula("a*exp(-b*x)", "a b"), larger) is None
 
 
-def test_class_of_a_file_is_not_imported() -> None:
+def test_class_of_a_file_is_not_imported():
     formulas = {"loc": "loc", "scale": "1"}
     described = ModelDescription("", distribution="os.system", formulas=formulas, parameters={"loc": FREE})
     foreign = WrittenModel(described, [])
@@ -119,7 +113,7 @@ def test_class_of_a_file_is_not_imported() -> None:
     assert nested(foreign, distribution("Normal", loc="loc", scale="scale")) is None
 
 
-def test_singular_jacobian_tells_which_parameters_it_cannot_tell_apart() -> None:
+def test_singular_jacobian_tells_which_parameters_it_cannot_tell_apart():
     first, second = torch.tensor([1.0, 2.0, 4.0]).double(), torch.tensor([1e-9, 0.0, 2e-9]).double()
     together = torch.stack([first, second, first * 3, second * 0], dim=1)
     assert undetermined_among("abcd", together) == ("a", "c", "d")

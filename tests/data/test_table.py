@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramfit.data.normalization import Standardize
-from paramfit.data.table import TableDataModule
-from paramfit.errors import InputError
+from paramfit import InputError, Standardize, TableDataModule
 
 TABLE = "t / s,current,error,note\n0,1.5,0.1,a\n1,2.5,0.2,b\n2,3.5,0.3,c\n3,4.5,0.4,d\n"
 
@@ -25,9 +23,8 @@ def table(**options: Any) -> TableDataModule:
     return TableDataModule(**{"path": "measurements.csv", "inputs": ["t / s"], "target": "current", **options})
 
 
-def test_columns_become_observations() -> None:
+def test_columns_become_observations():
     observations = table(inputs=["t / s", "error"]).read()
-
     assert [column.tolist() for column in observations.inputs] == [[0.0, 1.0, 2.0, 3.0], [0.1, 0.2, 0.3, 0.4]]
     assert observations.target.tolist() == [1.5, 2.5, 3.5, 4.5]
     assert observations.target.dtype == torch.float64
@@ -35,27 +32,24 @@ def test_columns_become_observations() -> None:
     assert table(sigma="error").read().sigma.tolist() == [0.1, 0.2, 0.3, 0.4]
 
 
-def test_single_precision_is_the_rounded_value() -> None:
+def test_single_precision_is_the_rounded_value():
     observations = table(inputs=["error"], dtype="float32").read()
-
     assert np.array_equal(observations.inputs[0].numpy(), np.array([0.1, 0.2, 0.3, 0.4]).astype(np.float32))
 
 
 @pytest.mark.parametrize(
     "path", ["data/**/*.csv", ["data/1.csv", "data/2/b.csv"]], ids=["glob over folders", "list of files"]
 )
-def test_rows_of_several_files_follow_one_another(path: str | list[str]) -> None:
+def test_rows_of_several_files_follow_one_another(path):
     Path("data/2").mkdir(parents=True)
     Path("data/1.csv").write_text("x,y\n1,10\n2,20\n", encoding="utf-8")
     Path("data/2/b.csv").write_text("y,x,z\n30,3,0\n", encoding="utf-8")
-
     observations = TableDataModule(path, ["x"], "y").read()
-
     assert observations.inputs[0].tolist() == [1.0, 2.0, 3.0]
     assert observations.target.tolist() == [10.0, 20.0, 30.0]
 
 
-def test_a_file_that_lacks_a_column_or_every_row_is_named() -> None:
+def test_a_file_that_lacks_a_column_or_every_row_is_named():
     Path("a.csv").write_text("x,y\n1,\n,2\n", encoding="utf-8")
     Path("b.csv").write_text("x,z\n1,10\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"^b\.csv: there is no column 'y'"):
@@ -64,28 +58,18 @@ def test_a_file_that_lacks_a_column_or_every_row_is_named() -> None:
         TableDataModule("a.csv", ["x"], "y", missing="drop").read()
 
 
-def test_rows_are_split_and_normalised_as_those_of_any_data() -> None:
+def test_rows_are_split_and_normalised_as_those_of_any_data():
     data = table(validation_indices=[3], normalization=Standardize())
     data.setup("fit")
-
     assert data.train.inputs[0].numpy() == pytest.approx((np.arange(3) - 1) / np.arange(3).std(), rel=1e-14)
     assert data.validation.target.tolist() == [4.5]
 
 
-def test_axes_and_columns_are_called_as_in_the_table() -> None:
-    data = table(sigma="error")
-
-    assert data.labels == ("t / s", "current")
-    assert data.columns == (("t / s",), "current", "error")
-    assert table(inputs=[]).labels == ("current", "density")
-
-
-def test_rows_that_are_dropped_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_that_are_dropped_are_told_once(capsys):
     Path("measurements.csv").write_text("x,y,z\n1,2,\n,,\n3,,\n4,5,6\n", encoding="utf-8")
     data = TableDataModule("measurements.csv", ["x"], "y", missing="drop")
     data.setup("fit")
     data.setup("test")
-
     assert data.raw.target.tolist() == [2.0, 5.0]
     assert capsys.readouterr().out == (
         "measurements.csv: 2 of 4 rows dropped, since a value is missing in x (1), y (2)\n"
@@ -93,33 +77,23 @@ def test_rows_that_are_dropped_are_told_once(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 11, 30, 999, 1000, 4097])
-def test_a_share_of_less_than_one_row_is_refused_with_one_that_suffices(n: int) -> None:
+def test_a_share_of_less_than_one_row_is_refused_with_one_that_suffices(n):
     Path("rows.csv").write_text("y\n" + "1\n" * n, encoding="utf-8")
     with pytest.raises(InputError, match=rf"of {n} rows is less than one row; give at least") as caught:
         TableDataModule("rows.csv", [], "y", validation_fraction=0.9 / n).read()
-
     enough = float(str(caught.value).rsplit(" ", 1)[1])
     data = TableDataModule("rows.csv", [], "y", validation_fraction=enough)
     data.setup()
-
     assert data.validation.n == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
-        pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),
-        pytest.param({"sigma": "current"}, "sigma: the column 'current' is the target already", id="target as sigma"),
-        pytest.param({"inputs": "x"}, "inputs: expected a list of column names, but got 'x'", id="inputs as text"),
-        pytest.param({"sigma_is": "relatve"}, "sigma_is: expected absolute or relative", id="sigma_is"),
-        pytest.param({"missing": "skip"}, "missing: expected error or drop", id="missing"),
-        pytest.param({"dtype": "int64"}, "dtype", id="dtype"),
-        pytest.param({"validation_fraction": 1.0}, "validation_fraction", id="fraction"),
-        pytest.param({"batch_size": 0}, "batch_size", id="batch size"),
-    ],
-)
-def test_wrong_options_are_refused_before_anything_is_read(options: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize(("options", "message"), [
+    pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
+    pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),
+    pytest.param({"sigma_is": "relatve"}, "sigma_is: expected absolute or relative", id="sigma_is"),
+    pytest.param({"missing": "skip"}, "missing: expected error or drop", id="missing"),
+])  # fmt: skip
+def test_wrong_options_are_refused_before_anything_is_read(options, message):
     with pytest.raises(InputError, match=message):
         table(**{"path": "not-there.csv", **options})
 
@@ -133,20 +107,19 @@ def lifetimes(text: str = LIFETIMES, **options: Any) -> TableDataModule:
     return TableDataModule(**{**given, **options})
 
 
-def test_censoring_goes_with_the_rows_and_their_batches() -> None:
+def test_censoring_goes_with_the_rows_and_their_batches():
     data = lifetimes(validation_indices=[0], batch_size=2)
     data.setup("fit")
     batches = [batch.censoring for batch in data.train_dataloader()]
-
     assert [[] if batch is None else batch.status.tolist() for batch in batches] == [[2, 3], [0]]
     assert [[] if batch is None else batch.upper.tolist() for batch in batches] == [[np.inf, 4.5], [np.inf]]
 
 
-def test_a_column_without_a_bound_is_no_censoring() -> None:
+def test_a_column_without_a_bound_is_no_censoring():
     assert lifetimes("t,seen,until\n1,,\n2,none,\n").read().censoring is None
 
 
-def test_fingerprint_knows_the_bounds() -> None:
+def test_fingerprint_knows_the_bounds():
     prints = set()
     for text in (LIFETIMES, LIFETIMES.replace("right", "left"), LIFETIMES.replace("4.5", "4.6")):
         data = lifetimes(text)
@@ -155,16 +128,12 @@ def test_fingerprint_knows_the_bounds() -> None:
     assert len(prints) == 3
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"censoring": None}, "upper: upper ends belong to intervals"),
-        ({"censoring": "t"}, "censoring: the column 't' is the target already"),
-        ({"upper": "seen"}, "upper: the column 'seen' is the censoring already"),
-        ({"inputs": ["until"]}, "upper: the column 'until' is an input already"),
-    ],
-    ids=["ends alone", "target", "words as ends", "input"],
-)
-def test_columns_of_bounds_have_one_role(options: dict[str, Any], words: str) -> None:
+@pytest.mark.parametrize(("options", "words"), [
+    ({"censoring": None}, "upper: upper ends belong to intervals"),
+    ({"censoring": "t"}, "censoring: the column 't' is the target already"),
+    ({"upper": "seen"}, "upper: the column 'seen' is the censoring already"),
+    ({"inputs": ["until"]}, "upper: the column 'until' is an input already"),
+], ids=["ends alone", "target", "words as ends", "input"])  # fmt: skip
+def test_columns_of_bounds_have_one_role(options, words):
     with pytest.raises(InputError, match=words):
         lifetimes(**options)

@@ -35,8 +35,7 @@ class Row:
             name: torch.full(shape, value, dtype=torch.float64) * self._spread(name, *shape)
             for name, value in self.arguments.items()
         }
-        kind: Any = self.kind
-        return kind(**values, validate_args=False)
+        return self.kind(**values, validate_args=False)
 
     def _spread(self, name: str, *shape: int) -> Tensor:
         """Factors by which an argument differs from row to row, mildly; whole numbers and fixed arguments do not."""

@@ -77,38 +77,38 @@ def named(case: Any) -> str:
 
 
 @pytest.mark.parametrize(("ours", "scipys"), CONTINUOUS, ids=named)
-def test_cumulative_probabilities_are_scipys(ours: Distribution, scipys: Any) -> None:
+def test_cumulative_probabilities_are_scipys(ours, scipys):
     at = torch.from_numpy(scipys.ppf(P.numpy()))
     assert cumulative(ours, at).numpy() == pytest.approx(P.numpy(), rel=1e-7, abs=1e-9)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), CONTINUOUS, ids=named)
-def test_quantiles_are_scipys(ours: Distribution, scipys: Any) -> None:
+def test_quantiles_are_scipys(ours, scipys):
     near = torch.from_numpy(scipys.ppf([0.1, 0.9]))
     assert quantile(ours, P, near).numpy() == pytest.approx(scipys.ppf(P.numpy()), rel=5e-6, abs=1e-9)
 
 
-def test_many_quantiles_are_interpolated_closer_than_the_eye_sees() -> None:
+def test_many_quantiles_are_interpolated_closer_than_the_eye_sees():
     probability = torch.linspace(1e-6, 1 - 1e-6, 3000, dtype=torch.float64)
     computed = quantile(Gamma(number(2.5), number(0.5)), probability, torch.tensor([1.0, 9.0], dtype=torch.float64))
     assert computed.numpy() == pytest.approx(scipy.stats.gamma(2.5, scale=2).ppf(probability.numpy()), rel=5e-4)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), DISCRETE, ids=named)
-def test_cumulative_probabilities_of_integers_are_scipys(ours: Distribution, scipys: Any) -> None:
+def test_cumulative_probabilities_of_integers_are_scipys(ours, scipys):
     integers = torch.arange(-2, 13, dtype=torch.float64)
     assert cumulative(ours, integers).numpy() == pytest.approx(scipys.cdf(integers.numpy()), rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), DISCRETE, ids=named)
-def test_mid_distribution_counts_half_of_the_value_itself(ours: Distribution, scipys: Any) -> None:
+def test_mid_distribution_counts_half_of_the_value_itself(ours, scipys):
     integers = torch.arange(0, 13, dtype=torch.float64)
     expected = scipys.cdf(integers.numpy()) - scipys.pmf(integers.numpy()) / 2
     assert mid_cumulative(ours, integers).numpy() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), DISCRETE, ids=named)
-def test_mid_quantiles_invert_the_mid_distribution_and_are_straight_between(ours: Distribution, scipys: Any) -> None:
+def test_mid_quantiles_invert_the_mid_distribution_and_are_straight_between(ours, scipys):
     support = np.arange(0, 200)
     support = support[scipys.pmf(support) > 1e-12]
     middle = scipys.cdf(support) - scipys.pmf(support) / 2
@@ -117,7 +117,7 @@ def test_mid_quantiles_invert_the_mid_distribution_and_are_straight_between(ours
     assert mid_quantile(ours, P, near).numpy() == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
-def test_mixture_of_what_has_no_cdf_is_that_of_its_components() -> None:
+def test_mixture_of_what_has_no_cdf_is_that_of_its_components():
     pair = torch.tensor([-1.0, 3.0], dtype=torch.float64)
     mixture = MixtureSameFamily(Categorical(number(0.5).expand(2)), StudentT(number(4.0).expand(2), pair, number(1.0)))
     expected = (scipy.stats.t(4, -1).cdf([-2.0, 1.0, 5.0]) + scipy.stats.t(4, 3).cdf([-2.0, 1.0, 5.0])) / 2
@@ -125,37 +125,32 @@ def test_mixture_of_what_has_no_cdf_is_that_of_its_components() -> None:
     assert computed.numpy() == pytest.approx(expected, rel=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        (
-            Poisson(torch.tensor([1.0, 20.0, 3.0], dtype=torch.float64)),
-            scipy.stats.poisson([1.0, 20.0, 3.0]).cdf([2, 2, 2]),
-        ),
-        (Exponential(torch.tensor([1.0, 0.1, 3.0], dtype=torch.float64)), 1 - np.exp([-2.0, -0.2, -6.0])),
-        (
-            Binomial(torch.tensor([2.0, 9.0, 3.0]).double(), number(0.3)),
-            scipy.stats.binom([2, 9, 3], 0.3).cdf([2, 2, 2]),
-        ),
-    ],
-    ids=named,
-)
-def test_each_row_has_its_own_distribution(rows: Distribution, expected: np.ndarray) -> None:
-    computed = cumulative(rows, torch.full((3,), 2.0, dtype=torch.float64))
-    assert computed.numpy() == pytest.approx(expected, rel=1e-12)
+@pytest.mark.parametrize(("rows", "expected"), [
+    (
+        Poisson(torch.tensor([1.0, 20.0, 3.0], dtype=torch.float64)),
+        scipy.stats.poisson([1.0, 20.0, 3.0]).cdf([2, 2, 2]),
+    ),
+    (Exponential(torch.tensor([1.0, 0.1, 3.0], dtype=torch.float64)), 1 - np.exp([-2.0, -0.2, -6.0])),
+    (
+        Binomial(torch.tensor([2.0, 9.0, 3.0]).double(), number(0.3)),
+        scipy.stats.binom([2, 9, 3], 0.3).cdf([2, 2, 2]),
+    ),
+], ids=named)  # fmt: skip
+def test_each_row_has_its_own_distribution(rows, expected):
+    assert cumulative(rows, torch.full((3,), 2.0, dtype=torch.float64)).numpy() == pytest.approx(expected, rel=1e-12)
 
 
-def test_outside_the_support_is_zero_or_one() -> None:
+def test_outside_the_support_is_zero_or_one():
     computed = cumulative(Uniform(number(1.0), number(2.0), validate_args=True), torch.tensor([0.0, 1.0, 2.0, 9.0]))
     assert computed.tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
-def test_large_counts_need_no_sum_over_integers() -> None:
+def test_large_counts_need_no_sum_over_integers():
     many = Poisson(number(1e9))
     assert mid_quantile(many, number(0.5).reshape(1), number(1e9).reshape(1)).item() == pytest.approx(1e9, abs=1.0)
 
 
-def test_circle_is_cut_opposite_the_location() -> None:
+def test_circle_is_cut_opposite_the_location():
     computed = unrolled(VonMises(number(3.0), number(1.0)), torch.tensor([-3.0, 3.0, 0.0], dtype=torch.float64))
     assert computed.tolist() == pytest.approx([2 * math.pi - 3.0, 3.0, 0.0])
     assert unrolled(Normal(0.0, 1.0), P) is P

@@ -18,7 +18,7 @@ def column(*values: float) -> Tensor:
 
 
 @pytest.mark.parametrize("shape", [(), (8,), (3, 1)], ids=str)
-def test_arguments_may_be_shared_or_the_rows_own_or_a_batch(shape: tuple[int, ...]) -> None:
+def test_arguments_may_be_shared_or_the_rows_own_or_a_batch(shape):
     y = ROWS["weibull"].sample(8)
     scale, concentration = (torch.full(shape, v, dtype=torch.float64) for v in (1.5, 0.7))
     likelihood = censored_log_prob(Weibull(scale, concentration), y, STATUS, y + 1)
@@ -27,7 +27,7 @@ def test_arguments_may_be_shared_or_the_rows_own_or_a_batch(shape: tuple[int, ..
     assert likelihood.shape == ((3, 8) if shape == (3, 1) else (8,))
 
 
-def test_slopes_are_those_of_the_rows_one_by_one() -> None:
+def test_slopes_are_those_of_the_rows_one_by_one():
     y = ROWS["weibull"].sample(8)
     scale, concentration = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (1.5, 0.7))
     weibull = Weibull(scale, concentration)
@@ -42,7 +42,7 @@ def test_slopes_are_those_of_the_rows_one_by_one() -> None:
         torch.testing.assert_close(together[k], torch.stack([slopes[k] for slopes in single]).sum())
 
 
-def test_exponential_with_censoring_has_its_closed_form_maximum() -> None:
+def test_exponential_with_censoring_has_its_closed_form_maximum():
     # Events over time at risk maximise the likelihood: there the score is 0.
     t, status = column(1, 2, 4, 5), torch.tensor([0, 0, 2, 2])
     rate = torch.tensor(2 / 12, dtype=torch.float64, requires_grad=True)
@@ -50,12 +50,11 @@ def test_exponential_with_censoring_has_its_closed_form_maximum() -> None:
     assert slope.item() == pytest.approx(0.0, abs=1e-12)
 
 
-def test_derivatives_by_torch_func_are_autograds() -> None:
+def test_derivatives_by_torch_func_are_autograds():
     y = ROWS["normal"].sample(8)
 
     def total(theta: Tensor) -> Tensor:
-        normal = Normal(theta[0], theta[1], validate_args=False)
-        return censored_log_prob(normal, y, STATUS, y + 1).sum()
+        return censored_log_prob(Normal(theta[0], theta[1], validate_args=False), y, STATUS, y + 1).sum()
 
     batch = torch.tensor([[1.0, 2.0], [1.5, 0.7]], dtype=torch.float64)
     gradient = torch.func.vmap(torch.func.grad(total))(batch)
@@ -64,7 +63,7 @@ def test_derivatives_by_torch_func_are_autograds() -> None:
     assert torch.func.hessian(total)(batch[0]).isfinite().all()
 
 
-def test_distribution_is_refused_by_name() -> None:
+def test_distribution_is_refused_by_name():
     gamma = Gamma(column(2.0), column(1.0))
     with pytest.raises(InputError, match="Gamma cannot take censored observations"):
         check_censoring(gamma, column(1, 2), torch.tensor([0, 2]), names=["concentration"])
@@ -86,26 +85,23 @@ class Opaque(Distribution):
         return Normal(self.loc.detach(), 1.0).cdf(value)
 
 
-def test_cdf_without_derivative_is_refused_by_name() -> None:
+def test_cdf_without_derivative_is_refused_by_name():
     with pytest.raises(InputError, match=r"parameters.loc: Opaque .*its cdf cannot be differentiated by loc"):
         check_censoring(Opaque(column(0.0)), column(1.0), torch.tensor([2]), names=["loc"])
 
 
-def test_cdf_of_a_class_of_ones_own_is_used() -> None:
+def test_cdf_of_a_class_of_ones_own_is_used():
     likelihood = censored_log_prob(Uniform(column(0.0), column(4.0)), column(1, 1), torch.tensor([1, 2]))
     torch.testing.assert_close(likelihood, column(0.25, 0.75).log())
 
 
-@pytest.mark.parametrize(
-    ("status", "upper", "words"),
-    [
-        ([0, 7], None, "row 1 has the censoring 7; there are 0 observed, 1 left, 2 right, 3 interval"),
-        ([0, 3], None, "row 1 is an interval, but there is no column of upper ends"),
-        ([3, 3], [2.0, 2.0], "row 1 is an interval from 2 to 2; the upper end has to be finite and above"),
-        ([3, 0], [np.nan, 3.0], "row 0 is an interval from 1 to nan"),
-    ],
-)
-def test_rows_that_make_no_sense_are_named(status: list[int], upper: list[float] | None, words: str) -> None:
+@pytest.mark.parametrize(("status", "upper", "words"), [
+    ([0, 7], None, "row 1 has the censoring 7; there are 0 observed, 1 left, 2 right, 3 interval"),
+    ([0, 3], None, "row 1 is an interval, but there is no column of upper ends"),
+    ([3, 3], [2.0, 2.0], "row 1 is an interval from 2 to 2; the upper end has to be finite and above"),
+    ([3, 0], [np.nan, 3.0], "row 0 is an interval from 1 to nan"),
+])  # fmt: skip
+def test_rows_that_make_no_sense_are_named(status, upper, words):
     with pytest.raises(InputError, match=words):
         check_censoring(
             Normal(column(0.0), column(1.0)),

@@ -25,7 +25,7 @@ X = torch.linspace(0.3, 6.0, 5, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(("function", "scipys"), BOTH.values(), ids=BOTH)
-def test_value_and_derivatives_by_the_argument(function: Function, scipys: Callable[..., object]) -> None:
+def test_value_and_derivatives_by_the_argument(function, scipys):
     np.testing.assert_allclose(function(SHAPE, X).numpy(), scipys(2.5, X.numpy()), rtol=1e-13)
 
     def of_x(x: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def test_value_and_derivatives_by_the_argument(function: Function, scipys: Calla
 
 
 @pytest.mark.parametrize(("function", "scipys"), BOTH.values(), ids=BOTH)
-def test_shapes_broadcast_in_the_derivative(function: Function, scipys: Callable[..., object]) -> None:
+def test_shapes_broadcast_in_the_derivative(function, scipys):
     shapes, x = X.unsqueeze(1), torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
     (slope,) = torch.autograd.grad(function(shapes, x).sum(), x)
     step = 1e-5
@@ -50,7 +50,7 @@ def test_shapes_broadcast_in_the_derivative(function: Function, scipys: Callable
 
 
 @pytest.mark.parametrize("function", [lower_gamma, upper_gamma])
-def test_derivative_by_the_shape_is_refused_instead_of_zero(function: Function) -> None:
+def test_derivative_by_the_shape_is_refused_instead_of_zero(function):
     shape = SHAPE.clone().requires_grad_()
     with pytest.raises(NotImplementedError, match="cannot be differentiated by its shape"):
         torch.autograd.grad(function(shape, X).sum(), shape)
@@ -70,7 +70,7 @@ TRUTH = {
 
 
 @pytest.mark.parametrize("x", TRUTH, ids=str)
-def test_gamma_ratios_are_mpmaths(x: float) -> None:
+def test_gamma_ratios_are_mpmaths(x):
     at = torch.tensor(x, dtype=torch.float64)
     value, slope, curved = TRUTH[x]
     assert log_gamma_ratio(at).item() == pytest.approx(value, rel=1e-11)
@@ -95,7 +95,7 @@ RATIOS = {
 
 
 @pytest.mark.parametrize("x", RATIOS, ids=str)
-def test_ratio_of_the_logarithm_is_smooth_at_zero(x: float) -> None:
+def test_ratio_of_the_logarithm_is_smooth_at_zero(x):
     at = torch.tensor(x, dtype=torch.float64, requires_grad=True)
     for order, expected in enumerate(RATIOS[x]):
         ratio = log1p_ratio(at, order)

@@ -50,85 +50,78 @@ class Unfriendly(Distribution):
         return torch.log(value / 2) * torch.where(value < 0, math.nan, 1.0)
 
 
-@pytest.mark.parametrize(
-    ("distribution", "expected"),
-    [
-        (Normal(0.0, 1.0), (-math.inf, math.inf, False)),
-        (Exponential(1.0), (0.0, math.inf, False)),
-        (Uniform(-1.0, 3.0), (-1.0, 3.0, False)),
-        (Poisson(3.0), (0.0, math.inf, True)),
-        (Bernoulli(0.3), (0.0, 1.0, True)),
-        (Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
-        (VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
-        (MixtureSameFamily(Categorical(torch.ones(2)), Gamma(torch.ones(2), torch.ones(2))), (0.0, math.inf, False)),
-        (Unsupported(validate_args=False), (-math.inf, math.inf, False)),
-    ],
-    ids=lambda given: type(given).__name__,
-)
-def test_ends_of_the_support(distribution: Distribution, expected: tuple[float, float, bool]) -> None:
+@pytest.mark.parametrize(("distribution", "expected"), [
+    (Normal(0.0, 1.0), (-math.inf, math.inf, False)),
+    (Exponential(1.0), (0.0, math.inf, False)),
+    (Uniform(-1.0, 3.0), (-1.0, 3.0, False)),
+    (Poisson(3.0), (0.0, math.inf, True)),
+    (Bernoulli(0.3), (0.0, 1.0, True)),
+    (Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
+    (VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
+    (MixtureSameFamily(Categorical(torch.ones(2)), Gamma(torch.ones(2), torch.ones(2))), (0.0, math.inf, False)),
+    (Unsupported(validate_args=False), (-math.inf, math.inf, False)),
+], ids=lambda given: type(given).__name__)  # fmt: skip
+def test_ends_of_the_support(distribution, expected):
     low, high, discrete = support_of(distribution)
     assert (low.item(), high.item(), discrete) == (pytest.approx(expected[0]), pytest.approx(expected[1]), expected[2])
 
 
-def test_each_row_has_a_support_of_its_own() -> None:
+def test_each_row_has_a_support_of_its_own():
     support = support_of(Uniform(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 5.0])))
     assert support.low.tolist() == [0.0, 1.0]
     assert support.high.tolist() == [2.0, 5.0]
 
 
 @pytest.mark.parametrize("checks", [True, False])
-def test_density_is_zero_outside_the_support(checks: bool) -> None:
+def test_density_is_zero_outside_the_support(checks):
     at = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)
     density = density_at(Exponential(torch.tensor(0.5, dtype=torch.float64), validate_args=checks), at)
     assert density.tolist() == pytest.approx([0.0, 0.5, 0.5 * math.exp(-1.0)], rel=1e-12)
 
 
-def test_mass_is_zero_between_integers() -> None:
+def test_mass_is_zero_between_integers():
     density = density_at(Poisson(torch.tensor(1.0, dtype=torch.float64)), torch.tensor([0.0, 0.5, 1.0]).double())
     assert density.tolist() == pytest.approx([math.exp(-1), 0.0, math.exp(-1)], rel=1e-12)
 
 
-def test_density_may_be_infinite_at_an_end() -> None:
+def test_density_may_be_infinite_at_an_end():
     half = torch.tensor(0.5, dtype=torch.float64)
     assert density_at(Beta(half, half), torch.tensor([0.0], dtype=torch.float64)).item() > 1e100
 
 
-def test_formula_is_not_asked_outside_the_support() -> None:
+def test_formula_is_not_asked_outside_the_support():
     density = density_at(Unfriendly(validate_args=False), torch.tensor([-1.0, 1.0, 3.0], dtype=torch.float64))
     assert density.tolist() == [0.0, 0.5, 0.0]
 
 
-def test_distribution_without_a_support_is_asked_everywhere() -> None:
+def test_distribution_without_a_support_is_asked_everywhere():
     at = torch.tensor([-1.0, 1.0], dtype=torch.float64)
     assert density_at(Unsupported(validate_args=False), at).tolist() == pytest.approx([0.24197072451914337] * 2)
 
 
-@pytest.mark.parametrize(
-    ("distribution", "values", "words"),
-    [
-        (Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
-        (Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
-        (Exponential(1.0), [-1.0], "from 0 on"),
-        (Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
-        (Poisson(1.0), [1.5], "a whole number from 0 on"),
-        (Bernoulli(0.5), [2.0], "0 or 1"),
-        (Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
-        (Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
-        (GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
-        (GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
-        (
-            Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
-            [9.0, 4.0],
-            "row 1 is 4, .*a whole number between 0 and 3, with these",
-        ),
-    ],
-)
-def test_message_names_row_value_and_support(distribution: Distribution, values: list[float], words: str) -> None:
+@pytest.mark.parametrize(("distribution", "values", "words"), [
+    (Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
+    (Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
+    (Exponential(1.0), [-1.0], "from 0 on"),
+    (Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
+    (Poisson(1.0), [1.5], "a whole number from 0 on"),
+    (Bernoulli(0.5), [2.0], "0 or 1"),
+    (Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
+    (Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
+    (GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
+    (GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
+    (
+        Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
+        [9.0, 4.0],
+        "row 1 is 4, .*a whole number between 0 and 3, with these",
+    ),
+])  # fmt: skip
+def test_message_names_row_value_and_support(distribution, values, words):
     with pytest.raises(InputError, match=f"data.t: .*{words}"):
         check_support(distribution, torch.tensor(values), "data.t")
 
 
-def test_distribution_that_names_no_support_takes_finite_numbers() -> None:
+def test_distribution_that_names_no_support_takes_finite_numbers():
     check_support(Unsupported(validate_args=False), torch.tensor([-1.0]))
     with pytest.raises(InputError, match="any finite number"):
         check_support(Unsupported(validate_args=False), torch.tensor([float("nan")]))
@@ -160,7 +153,7 @@ TAKEN = {
 
 
 @pytest.mark.parametrize(("distribution", "observations"), TAKEN.values(), ids=TAKEN)
-def test_observations_with_a_likelihood_pass(distribution: Distribution, observations: Observations) -> None:
+def test_observations_with_a_likelihood_pass(distribution, observations):
     check_observations(distribution, observations)
 
 
@@ -205,6 +198,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("distribution", "observations", "words"), REFUSED.values(), ids=REFUSED)
-def test_others_are_refused_by_row(distribution: Distribution, observations: Observations, words: str) -> None:
+def test_others_are_refused_by_row(distribution, observations, words):
     with pytest.raises(InputError, match=words):
         check_observations(distribution, observations)

@@ -76,9 +76,7 @@ def maximum(truth: Truth, y: Array, censored: NDArray[np.bool_], start: tuple[fl
 
 @pytest.mark.parametrize("share", [0.0, 0.2], ids=["observed", "censored"])
 @pytest.mark.parametrize(("kind", "arguments", "truth", "values"), CASES.values(), ids=CASES)
-def test_estimates_and_errors_are_those_of_scipys_likelihood(
-    kind: str, arguments: dict[str, Any], truth: Truth, values: tuple[float, float], share: float
-) -> None:
+def test_estimates_and_errors_are_those_of_scipys_likelihood(kind, arguments, truth, values, share):
     y = truth(*values).rvs(size=400, random_state=np.random.default_rng(5))
     bound = np.quantile(y, 1 - share)
     censored, y = y > bound, np.minimum(y, bound)
@@ -92,9 +90,7 @@ def test_estimates_and_errors_are_those_of_scipys_likelihood(
 
 
 @pytest.mark.parametrize(("kind", "arguments", "truth", "values"), CASES.values(), ids=CASES)
-def test_command_line_fits_and_draws_by_class_path(
-    kind: str, arguments: dict[str, Any], truth: Truth, values: tuple[float, float]
-) -> None:
+def test_command_line_fits_and_draws_by_class_path(kind, arguments, truth, values):
     y = truth(*values).rvs(size=60, random_state=np.random.default_rng(5))
     Path("sample.csv").write_text("t\n" + "".join(f"{value!r}\n" for value in y.tolist()))
     model = {"class_path": "DistributionModel", "init_args": {"distribution": kind, "parameters": arguments}}
@@ -112,24 +108,19 @@ def test_command_line_fits_and_draws_by_class_path(
     assert {"histogram.png", "quantiles.png"} <= {path.name for path in run.glob("figures/*")}
 
 
-@pytest.mark.parametrize(
-    ("kind", "smaller", "larger"),
-    [
-        (
-            "paramfit.LogLogistic",
-            {"scale": None, "shape": {"start": 2.0, "fixed": True}},
-            {"scale": None, "shape": None},
-        ),
-        (
-            "torch.distributions.GeneralizedPareto",
-            {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": {"start": 0.0, "fixed": True}},
-            {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": None},
-        ),
-    ],
-)
-def test_nested_fits_are_compared_by_their_likelihood_ratio(
-    kind: str, smaller: dict[str, Any], larger: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize(("kind", "smaller", "larger"), [
+    (
+        "paramfit.LogLogistic",
+        {"scale": None, "shape": {"start": 2.0, "fixed": True}},
+        {"scale": None, "shape": None},
+    ),
+    (
+        "torch.distributions.GeneralizedPareto",
+        {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": {"start": 0.0, "fixed": True}},
+        {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": None},
+    ),
+])  # fmt: skip
+def test_nested_fits_are_compared_by_their_likelihood_ratio(kind, smaller, larger):
     y = stats.fisk(2.3, scale=1.5).rvs(size=100, random_state=np.random.default_rng(5))
     results = [fit(DistributionModel(kind, arguments), (y,)) for arguments in (smaller, larger)]
     (test,) = compare(results).tests
@@ -137,7 +128,7 @@ def test_nested_fits_are_compared_by_their_likelihood_ratio(
     assert test.probability == pytest.approx(stats.chi2(1).sf(2 * (logs[1] - logs[0])), rel=1e-9)
 
 
-def test_tail_too_short_for_errors_stops_at_its_bound_and_says_so() -> None:
+def test_tail_too_short_for_errors_stops_at_its_bound_and_says_so():
     y = stats.genpareto(-0.7, 0.0, 2.0).rvs(size=300, random_state=np.random.default_rng(5))
     kind, arguments, *_ = CASES["generalised Pareto"]
     result = fit(DistributionModel(kind, {**arguments, "loc": {"start": 0.0, "fixed": True}}), (y,))

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from paramfit import AbsoluteError, NegativeLogLikelihood, Objective, Observations, SquaredError
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import DistributionModel, FormulaModel, FunctionModel, GaussianModel, LinearModel, PolynomialModel
-from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
-from paramfit.observations import Observations
 
 INSIDE = {"start": 0.5, "lower": 0, "upper": 1}
 
@@ -102,8 +101,7 @@ def absolute(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def unlikely(prediction: Distribution, target: Tensor) -> Tensor:
-    density: Tensor = -prediction.log_prob(target)
-    return density
+    return -prediction.log_prob(target)
 
 
 OBJECTIVES = {
@@ -145,9 +143,7 @@ off_zero = st.builds(lambda size, sign: size * sign, st.floats(0.1, 2.0), st.sam
 @pytest.mark.parametrize(("model", "objective", "rule", "reduction", "l1", "l2"), CASES)
 @settings(max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(draw=st.data())
-def test_rule_agrees_with_autograd(
-    model: str, objective: str, rule: str, reduction: str, l1: float, l2: float, draw: st.DataObject
-) -> None:
+def test_rule_agrees_with_autograd(model, objective, rule, reduction, l1, l2, draw):
     make, columns, target_of = MODELS[model]
     built, plain, (gradient_rule, tolerance) = make(), OBJECTIVES[objective], RULES[rule]
     rows = draw.draw(st.integers(1, 7), label="rows")
@@ -162,16 +158,13 @@ def test_rule_agrees_with_autograd(
         predicted = built(*inputs)
         predicted = predicted.mean if isinstance(predicted, Distribution) else predicted
         target = target_of(predicted, torch.tensor(residual, dtype=torch.float64))
-
     twin = copy.deepcopy(built)
     each = plain.per_observation(twin(*inputs), target)
     expected = each.mean() if reduction == "mean" else each.sum()
     for parameter in trainable(twin).values():
         expected = expected + l1 * parameter.abs().sum() + l2 * (parameter**2).sum()
     expected.backward()
-
     loss, gradients = gradient_rule(built, plain.make(reduction, l1, l2), Observations(inputs, target))
-
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-12, atol=1e-12)
     assert list(gradients) == list(trainable(twin))
     for name, parameter in trainable(twin).items():

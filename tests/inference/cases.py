@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from paramfit import LinearModel, Objective, Observations, SquaredError
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import LinearModel
-from paramfit.objectives import Objective, SquaredError
-from paramfit.observations import Observations
 from tests.thermometer import observations
 
 
@@ -16,8 +14,7 @@ def thermometer(
     scale: float = 1.0, objective: Objective | None = None, weight: float = 1.0, bias: float = 0.0
 ) -> LossFunction:
     """The line on the (scaled) thermometer readings."""
-    model = LinearModel(weight, bias, dtype="float64")
-    return LossFunction(model, objective or SquaredError(), observations(scale))
+    return LossFunction(LinearModel(weight, bias, dtype="float64"), objective or SquaredError(), observations(scale))
 
 
 class Wide(nn.Module):

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Gamma, Poisson
 
+from paramfit import NegativeLogLikelihood, Observations, ParametricModel
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import ParametricModel
-from paramfit.objectives import NegativeLogLikelihood
-from paramfit.observations import Observations
 
 
 class GammaSample(ParametricModel):

@@ -7,7 +7,7 @@ from paramfit import FormulaModel, fit
 X = np.linspace(0, 10, 41)
 
 
-def test_parameter_without_influence_far_from_its_bounds_is_not_called_at_one() -> None:
+def test_parameter_without_influence_far_from_its_bounds_is_not_called_at_one():
     """Of a decay within one step of x only the first point tells: tau may be anything below."""
     y = np.where(X == 0, 2.0, 0.0) + np.random.default_rng(0).normal(0, 0.3, 41)
     model = FormulaModel(
@@ -19,7 +19,7 @@ def test_parameter_without_influence_far_from_its_bounds_is_not_called_at_one() 
     assert tau.standard_error is None or tau.standard_error > 100 * tau.estimate
 
 
-def test_parameter_that_has_run_into_its_bound_is() -> None:
+def test_parameter_that_has_run_into_its_bound_is():
     y = 2 - 0.1 * X + np.random.default_rng(0).normal(0, 0.3, 41)
     model = FormulaModel("a + b * x", ["x"], {"a": None, "b": {"start": 1, "lower": 0}})
     slope = fit(model, (X, y)).parameters["b"]

@@ -1,6 +1,7 @@
 """Bands of a fitted curve."""
 
 from collections.abc import Callable
+from functools import partial
 
 import lmfit
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from paramfit import FittedCurve, LinearModel, PolynomialModel
 from paramfit.inference import bands as module
-from paramfit.inference.bands import FittedCurve
-from paramfit.models import LinearModel, ParametricModel, PolynomialModel
+from tests.own_module import OwnModule
 from tests.thermometer import BIAS, CELSIUS, READINGS, WEIGHT
 
 X, Y = np.array(READINGS), np.array(CELSIUS)
@@ -42,11 +43,10 @@ def line(**options: float | bool | None) -> FittedCurve:
 
 def textbook_error(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard error of a straight line."""
-    found: NDArray[np.float64] = S * np.sqrt(1 / len(X) + (x - X.mean()) ** 2 / np.sum((X - X.mean()) ** 2))
-    return found
+    return S * np.sqrt(1 / len(X) + (x - X.mean()) ** 2 / np.sum((X - X.mean()) ** 2))
 
 
-def test_bands_of_a_straight_line_are_those_of_the_textbook() -> None:
+def test_bands_of_a_straight_line_are_those_of_the_textbook():
     bands = line().at((torch.from_numpy(GRID),))
     error = textbook_error(GRID)
     wide = np.sqrt(S**2 + error**2)
@@ -55,7 +55,6 @@ def test_bands_of_a_straight_line_are_those_of_the_textbook() -> None:
     assert bands.standard_error.numpy() == pytest.approx(error, rel=1e-9)
     assert bands.confidence[0].numpy() == pytest.approx(center - T95 * error, rel=1e-9)
     assert bands.confidence[1].numpy() == pytest.approx(center + T95 * error, rel=1e-9)
-    assert bands.prediction_band is not None
     assert bands.prediction_band[0].numpy() == pytest.approx(center - T95 * wide, rel=1e-9)
     assert bands.prediction_band[1].numpy() == pytest.approx(center + T95 * wide, rel=1e-9)
 
@@ -77,71 +76,55 @@ def fitted_saturation() -> tuple[lmfit.model.ModelResult, Callable[..., FittedCu
     return fit, curve, np.linspace(0.0, 12.0, 9)[1:]
 
 
-def test_bands_of_a_nonlinear_curve_are_lmfits() -> None:
+def test_bands_of_a_nonlinear_curve_are_lmfits():
     fit, curve, grid = fitted_saturation()
     bands = curve().at((torch.from_numpy(grid),))
     confidence = fit.eval_uncertainty(x=grid, sigma=0.95)  # fills dely_predicted as well
     assert bands.prediction.numpy() == pytest.approx(fit.eval(x=grid), rel=1e-12)
     # lmfit's derivatives and covariance are numerical ones.
     assert (bands.confidence[1] - bands.prediction).numpy() == pytest.approx(confidence, rel=1e-3)
-    assert bands.prediction_band is not None
     assert (bands.prediction_band[1] - bands.prediction).numpy() == pytest.approx(fit.dely_predicted, rel=1e-3)
 
 
-def test_models_own_jacobian_and_the_derived_one_agree() -> None:
-    class Twin(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.tensor(WEIGHT, dtype=torch.float64))
-            self.bias = nn.Parameter(torch.tensor(BIAS, dtype=torch.float64))
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.weight * x + self.bias
-
+def test_models_own_jacobian_and_the_derived_one_agree():
+    Twin = partial(OwnModule, lambda self, x: self.weight * x + self.bias, weight=WEIGHT, bias=BIAS)
     derived = FittedCurve(Twin(), line().covariance, T95, S, "").at((torch.from_numpy(GRID),))
     assert derived.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
 
 
-def test_bounded_parameter_has_the_error_of_its_unconstrained_number() -> None:
+def test_bounded_parameter_has_the_error_of_its_unconstrained_number():
     model = LinearModel({"start": 2.0, "lower": 0}, {"start": 1.0, "fixed": True}, dtype="float64")
     curve = FittedCurve(model, torch.tensor([[0.01]], dtype=torch.float64), 2.0, 0.5, "")
     # weight = e^u, so that its own standard error is 2 * 0.1.
     assert curve.at((torch.tensor([0.0, 1.0, 5.0]),)).standard_error.tolist() == pytest.approx([0.0, 0.2, 1.0])
 
 
-@pytest.mark.parametrize(
-    ("options", "sigma", "expected"),
-    [
-        ({}, None, S),
-        ({"noise": None, "weighted": True}, [0.1, 2.0, 3.0], [0.1, 2.0, 3.0]),
-        ({"noise": 1.5, "weighted": True}, [0.1, 2.0, 3.0], [0.15, 3.0, 4.5]),
-    ],
-    ids=["residual standard deviation", "absolute sigma", "relative sigma"],
-)
-def test_noise_of_a_new_observation(
-    options: dict[str, float | bool | None], sigma: list[float] | None, expected: float | list[float]
-) -> None:
+@pytest.mark.parametrize(("options", "sigma", "expected"), [
+    ({}, None, S),
+    ({"noise": None, "weighted": True}, [0.1, 2.0, 3.0], [0.1, 2.0, 3.0]),
+    ({"noise": 1.5, "weighted": True}, [0.1, 2.0, 3.0], [0.15, 3.0, 4.5]),
+], ids=["residual standard deviation", "absolute sigma", "relative sigma"])  # fmt: skip
+def test_noise_of_a_new_observation(options, sigma, expected):
     at = np.array([0.0, 40.0, 90.0])
     bands = line(**options).at((torch.from_numpy(at),), None if sigma is None else torch.tensor(sigma))
-    assert bands.prediction_band is not None
     half = T95 * np.sqrt(textbook_error(at) ** 2 + np.square(expected))
     assert (bands.prediction_band[1] - bands.prediction).numpy() == pytest.approx(half, rel=1e-6)
     assert (bands.prediction - bands.prediction_band[0]).numpy() == pytest.approx(half, rel=1e-6)
 
 
 @pytest.mark.parametrize("noise", [None, 1.5], ids=["absolute", "relative"])
-def test_weighted_fit_has_no_prediction_band_where_sigma_is_not_known(noise: float | None) -> None:
+def test_weighted_fit_has_no_prediction_band_where_sigma_is_not_known(noise):
     bands = line(noise=noise, weighted=True).at((torch.from_numpy(GRID),))
     assert bands.prediction_band is None
     assert bands.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
 
 
-def test_rows_in_chunks_give_the_same_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_in_chunks_give_the_same_bands(monkeypatch):
     _, curve, grid = fitted_saturation()
     for held in (line(), curve()):
         whole = held.at((torch.from_numpy(grid),))
         calls: list[int] = []
-        held.model.register_forward_pre_hook(lambda _, inputs, seen=calls: seen.append(len(inputs[0])))
+        held.model.register_forward_pre_hook(lambda _, inputs, visited=calls: visited.append(len(inputs[0])))
         monkeypatch.setattr(module, "_MOST_ROWS", 3)
         parts = held.at((torch.from_numpy(grid),))
         monkeypatch.undo()
@@ -150,7 +133,7 @@ def test_rows_in_chunks_give_the_same_bands(monkeypatch: pytest.MonkeyPatch) -> 
         assert parts.standard_error.numpy() == pytest.approx(whole.standard_error.numpy(), rel=1e-12)
 
 
-def test_columns_of_very_different_scale_keep_their_digits() -> None:
+def test_columns_of_very_different_scale_keep_their_digits():
     scale = 1e-9
     squeezed = FittedCurve(
         LinearModel(WEIGHT / scale, BIAS, dtype="float64"),
@@ -163,31 +146,14 @@ def test_columns_of_very_different_scale_keep_their_digits() -> None:
     assert bands.standard_error.numpy() == pytest.approx(textbook_error(GRID), rel=1e-9)
 
 
-def test_variance_that_rounding_made_negative_counts_as_none() -> None:
+def test_variance_that_rounding_made_negative_counts_as_none():
     nearly_singular = torch.tensor([[1.0, 1.0 + 1e-12], [1.0 + 1e-12, 1.0]], dtype=torch.float64)
     curve = FittedCurve(LinearModel(dtype="float64"), nearly_singular, 2.0, 1.0, "")
     error = curve.at((torch.tensor([-1.0, 1.0]),)).standard_error  # variance -2e-12 at the first
     assert error.tolist() == pytest.approx([0.0, 2.0], abs=1e-6)
 
 
-def test_parameters_without_error_contribute_nothing_even_where_their_derivative_is_infinite() -> None:
-    class Root(ParametricModel):
-        def __init__(self) -> None:
-            super().__init__()
-            self.declare("a", 0.0, torch.float64)
-            self.declare("b", 1.0, torch.float64)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x * self.a.sqrt() + self.b
-
-        def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
-            return {"a": inputs[0] / (2 * self.a.sqrt()), "b": 1.0}
-
-    curve = FittedCurve(Root(), torch.diag(torch.tensor([0.0, 0.25], dtype=torch.float64)), 2.0, 1.0, "")
-    assert curve.at((torch.ones(2),)).standard_error.tolist() == [0.5, 0.5]
-
-
-def test_factor_keeps_the_digits_that_a_covariance_has_lost() -> None:
+def test_factor_keeps_the_digits_that_a_covariance_has_lost():
     # A polynomial far from its origin: the scaled Jacobian's condition number is 2e12, its square beyond float64.
     x = np.linspace(9.0, 10.0, 60)
     design = np.stack([x**power for power in range(8)], axis=1)
@@ -200,15 +166,8 @@ def test_factor_keeps_the_digits_that_a_covariance_has_lost() -> None:
     assert curve.at((torch.from_numpy(x),)).standard_error.numpy() == pytest.approx(expected, rel=1e-2)
 
 
-def test_model_without_inputs_has_as_many_rows_as_sigma() -> None:
-    class Constant(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.level = nn.Parameter(torch.tensor(5.0, dtype=torch.float64))
-
-        def forward(self) -> Tensor:
-            return self.level
-
+def test_model_without_inputs_has_as_many_rows_as_sigma():
+    Constant = partial(OwnModule, lambda self: self.level, level=5.0)
     curve = FittedCurve(Constant(), torch.tensor([[0.04]], dtype=torch.float64), 2.0, None, "", weighted=True)
     one = curve.at(()).prediction
     assert one.tolist() == [5.0]

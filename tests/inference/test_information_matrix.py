@@ -8,11 +8,9 @@ import statsmodels.api as sm
 import torch
 from torch.distributions import Poisson
 
+from paramfit import Observations, PolynomialModel, SquaredError
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import PolynomialModel
-from paramfit.objectives import SquaredError
-from paramfit.observations import Observations
 from paramfit.shown.words import sentence
 from tests.inference.cases import Squares, constant_target
 from tests.inference.likelihoods import LogLinear, likelihood, optimum
@@ -21,69 +19,58 @@ X = np.linspace(0, 3, 25)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_likelihood_is_statsmodels(reduction: str) -> None:
+def test_likelihood_is_statsmodels(reduction):
     counts = np.random.default_rng(1).poisson(np.exp(0.2 + 0.6 * X))
     expected = sm.GLM(counts, sm.add_constant(X), family=sm.families.Poisson()).fit(tol=1e-14)
     loss = likelihood(LogLinear(Poisson), X, counts, reduction=reduction)
-    found, reason = observed_covariance(loss, optimum(loss))
+    covariance, reason = observed_covariance(loss, optimum(loss))
     assert reason is None
-    assert found is not None
-    np.testing.assert_allclose(found.numpy(), expected.cov_params(), rtol=1e-7)
+    np.testing.assert_allclose(covariance.numpy(), expected.cov_params(), rtol=1e-7)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_linear_least_squares_is_the_plain_covariance(reduction: str) -> None:
+def test_linear_least_squares_is_the_plain_covariance(reduction):
     y = 1 + X + np.random.default_rng(2).normal(size=25)
     expected = sm.OLS(y, sm.add_constant(X)).fit()
     rows = Observations((torch.from_numpy(X),), torch.from_numpy(y))
     loss = LossFunction(PolynomialModel(1), SquaredError(reduction), rows)
-    found, _ = observed_covariance(loss, torch.tensor(expected.params), variance=expected.scale)
-    assert found is not None
-    np.testing.assert_allclose(found.numpy(), expected.cov_params(), rtol=1e-9)
+    covariance, _ = observed_covariance(loss, torch.tensor(expected.params), variance=expected.scale)
+    np.testing.assert_allclose(covariance.numpy(), expected.cov_params(), rtol=1e-9)
 
 
-def test_curvature_of_the_model_counts() -> None:
+def test_curvature_of_the_model_counts():
     # RSS = sum (y - k^2)^2 has the second derivative n (12 k^2 - 4 mean y), where Gauss-Newton has 8 n k^2.
     y = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
     loss = LossFunction(Squares([1.5], [1.0]), SquaredError(), Observations((torch.zeros(3),), y))
     k = math.sqrt(2.9)  # not the optimum, where both agree
-    found, _ = observed_covariance(loss, torch.tensor([k], dtype=torch.float64), variance=2.0)
-    assert found is not None
-    assert found.item() == pytest.approx(2 * 2.0 / (3 * (12 * 2.9 - 4 * 3)), rel=1e-12)
+    covariance, _ = observed_covariance(loss, torch.tensor([k], dtype=torch.float64), variance=2.0)
+    assert covariance.item() == pytest.approx(2 * 2.0 / (3 * (12 * 2.9 - 4 * 3)), rel=1e-12)
 
 
-def test_direction_that_curves_downwards_is_named() -> None:
+def test_direction_that_curves_downwards_is_named():
     loss = constant_target(Squares([0.0, 1.0], [1.0, 1.0]), value=3.0)
-    found, reason = observed_covariance(loss, loss.theta)
-    assert found is None
+    covariance, reason = observed_covariance(loss, loss.theta)
+    assert covariance is None
     assert reason is not None
     assert "not positive definite at the estimate: along w[0] the loss curves downwards (eigenvalue -1" in sentence(
         reason
     )
 
 
-def test_direction_of_several_parameters_tells_their_shares() -> None:
-    matrix = torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
-    found = covariance_of(matrix, ["a", "b", "c"], (), "Hessian")
-    assert found.covariance is None
-    assert found.reason is not None
-    assert "along +1 a −0.5 b the loss does not curve" in sentence(found.reason)
-
-
-def test_held_parameters_are_taken_as_fixed() -> None:
+def test_held_parameters_are_taken_as_fixed():
     matrix = torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 5.0]], dtype=torch.float64)
-    found = covariance_of(matrix, ["a", "b", "c"], (0,), "Hessian").covariance
-    assert found is not None
-    torch.testing.assert_close(found, torch.diag(torch.tensor([0.0, 0.25, 0.2], dtype=torch.float64)))
+    actual = covariance_of(matrix, ["a", "b", "c"], (0,), "Hessian").covariance
+    assert actual is not None
+    torch.testing.assert_close(actual, torch.diag(torch.tensor([0.0, 0.25, 0.2], dtype=torch.float64)))
 
 
 @pytest.mark.parametrize(
-    ("matrix", "held", "told"),
+    ("matrix", "held", "words"),
     [([[math.nan]], (), "not finite"), ([[1.0]], (0,), "every parameter sits at its bound")],
     ids=["not finite", "all held"],
 )
-def test_no_covariance_has_a_reason(matrix: list[list[float]], held: tuple[int, ...], told: str) -> None:
-    found = covariance_of(torch.tensor(matrix, dtype=torch.float64), ["a"], held, "Hessian")
-    assert found.covariance is None
-    assert found.reason is not None
-    assert told in sentence(found.reason)
+def test_no_covariance_has_a_reason(matrix, held, words):
+    covariance = covariance_of(torch.tensor(matrix, dtype=torch.float64), ["a"], held, "Hessian")
+    assert covariance.covariance is None
+    assert covariance.reason is not None
+    assert words in sentence(covariance.reason)

@@ -6,8 +6,7 @@ import torch
 from torch import nn
 from torch.distributions import Distribution, Normal
 
-from paramfit import DistributionModel, NegativeLogLikelihood, Observations
-from paramfit.facts import Fact, FactKind
+from paramfit import DistributionModel, Fact, FactKind, NegativeLogLikelihood, Observations
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
 
@@ -37,29 +36,28 @@ def normal() -> LossFunction:
     )
 
 
-def test_covariance_is_the_inverse_information() -> None:
+def test_covariance_is_the_inverse_information():
     loss = normal()
     scale = SAMPLE.std(correction=0).item()
-    found = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
-    assert found.covariance is not None
+    errors = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
     expected = np.diag([scale**2 / 4, 1 / 8])  # by the logarithm of the scale
-    np.testing.assert_allclose(found.covariance.numpy(), expected, atol=1e-12)
-    assert found.quantile == pytest.approx(1.959963984540054)
-    assert found.method == Fact(FactKind.OBSERVED_INFORMATION, numbers={"bounded": True})
+    np.testing.assert_allclose(errors.covariance.numpy(), expected, atol=1e-12)
+    assert errors.quantile == pytest.approx(1.959963984540054)
+    assert errors.method == Fact(FactKind.OBSERVED_INFORMATION, numbers={"bounded": True})
 
 
-def test_singular_direction_is_named() -> None:
+def test_singular_direction_is_named():
     loss = loss_of(TwoLocations())
-    found = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
-    assert [(fact.kind, fact.parameters) for fact in found.directions] == [(FactKind.INSEPARABLE, ("first", "second"))]
-    assert set(found.undetermined) == {0, 1}
+    errors = likelihood_uncertainty(loss, loss.theta, loss.hessian(loss.theta).numpy())
+    assert [(fact.kind, fact.parameters) for fact in errors.directions] == [(FactKind.INSEPARABLE, ("first", "second"))]
+    assert set(errors.undetermined) == {0, 1}
 
 
-def test_point_that_is_no_maximum_names_the_way_up() -> None:
+def test_point_that_is_no_maximum_names_the_way_up():
     loss = loss_of(TwoLocations())
     saddle = np.array([[2.0, 0.0], [0.0, -1.0]])
-    found = likelihood_uncertainty(loss, loss.theta, saddle)
-    assert found.covariance is None
-    (reason,) = found.reasons
+    errors = likelihood_uncertainty(loss, loss.theta, saddle)
+    assert errors.covariance is None
+    (reason,) = errors.reasons
     assert isinstance(reason, Fact)
     assert (reason.kind, reason.parameters) == (FactKind.NOT_A_MAXIMUM, ("second",))

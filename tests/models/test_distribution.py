@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 import torch
 from torch import Tensor
-from torch.distributions import Binomial, Distribution, Gamma, Normal, Pareto, Poisson, RelaxedBernoulli, Uniform
+from torch.distributions import Binomial, Gamma, Normal, Pareto, Poisson, RelaxedBernoulli, Uniform
 from torch.func import functional_call, jacfwd
 
 from paramfit import DistributionModel, InputError
@@ -28,7 +28,7 @@ def heteroscedastic() -> DistributionModel:
     )
 
 
-def test_arguments_are_the_starts_within_the_bounds_of_the_distribution() -> None:
+def test_arguments_are_the_starts_within_the_bounds_of_the_distribution():
     model = gamma()
     distribution = model()
     assert isinstance(distribution, Gamma)
@@ -38,13 +38,13 @@ def test_arguments_are_the_starts_within_the_bounds_of_the_distribution() -> Non
     assert model.rate.item() == pytest.approx(torch.tensor(0.5).log().item(), rel=1e-7)
 
 
-def test_narrower_bounds_are_kept() -> None:
+def test_narrower_bounds_are_kept():
     model = gamma(rate={"start": 2.0, "lower": 1.0, "upper": 3.0, "unit": "1/s"})
     spec = model.specifications["rate"]
     assert (spec.lower, spec.upper, spec.unit) == (1.0, 3.0, "1/s")
 
 
-def test_formulas_give_a_regression() -> None:
+def test_formulas_give_a_regression():
     distribution = heteroscedastic()(X)
     assert isinstance(distribution, Normal)
     torch.testing.assert_close(distribution.loc, 1 + 0.5 * X)
@@ -52,7 +52,7 @@ def test_formulas_give_a_regression() -> None:
 
 
 @pytest.mark.parametrize("model", [gamma(), heteroscedastic()], ids=["sample", "regression"])
-def test_derivatives_of_the_arguments_are_those_of_autograd(model: DistributionModel) -> None:
+def test_derivatives_of_the_arguments_are_those_of_autograd(model):
     inputs = (X,) if model.variables else ()
     trainable = {name: value.detach() for name, value in model.named_parameters()}
     columns = model.argument_jacobian(*inputs)
@@ -63,11 +63,11 @@ def test_derivatives_of_the_arguments_are_those_of_autograd(model: DistributionM
 
         expected = jacfwd(value)(trainable)
         for name, slope in expected.items():
-            found = torch.as_tensor(columns[argument].get(name, 0.0), dtype=torch.float64)
-            torch.testing.assert_close(found.expand(slope.shape), slope)
+            actual = torch.as_tensor(columns[argument].get(name, 0.0), dtype=torch.float64)
+            torch.testing.assert_close(actual.expand(slope.shape), slope)
 
 
-def test_leading_dimensions_broadcast() -> None:
+def test_leading_dimensions_broadcast():
     model = heteroscedastic()
     values = {name: value.detach().expand(3, 2).clone() for name, value in model.named_parameters()}
     batched = functional_call(model, values, (X,))
@@ -75,13 +75,13 @@ def test_leading_dimensions_broadcast() -> None:
     torch.testing.assert_close(batched.log_prob(X)[1, 0], model(X).log_prob(X))
 
 
-def test_integers_are_fixed() -> None:
+def test_integers_are_fixed():
     model = DistributionModel("torch.distributions.Binomial", {"total_count": 7, "probs": 0.5})
     assert [name for name, value in model.named_parameters() if value.requires_grad] == ["probs"]
     assert model().mean.item() == pytest.approx(3.5)
 
 
-def test_starts_come_from_the_moments() -> None:
+def test_starts_come_from_the_moments():
     model = gamma(concentration=None, rate=None)
     sample = Gamma(3.0, 2.0).sample((4000,)).double()
     model.begin_at(sample)
@@ -91,7 +91,7 @@ def test_starts_come_from_the_moments() -> None:
     assert model.specifications["rate"].start == pytest.approx(model().rate.item(), rel=1e-12)
 
 
-def test_copies_and_pickles_are_of_their_own() -> None:
+def test_copies_and_pickles_are_of_their_own():
     model = heteroscedastic()
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # our own bytes
         with torch.no_grad():
@@ -99,62 +99,46 @@ def test_copies_and_pickles_are_of_their_own() -> None:
         torch.testing.assert_close(twin(X).loc, model(X).loc + 1)
 
 
-def test_class_is_taken_as_well_as_its_path() -> None:
+def test_class_is_taken_as_well_as_its_path():
     assert isinstance(DistributionModel(Poisson, {"rate": 2.0})(), Poisson)
 
 
-@pytest.mark.parametrize(
-    ("distribution", "parameters", "coefficients", "message"),
-    [
-        ("torch.distributions.Gama", {"rate": 1.0}, None, "did you mean 'Gamma'"),
-        ("Gamma", {"rate": 1.0}, None, "is not a path"),
-        ("torch.nn.Linear", {"rate": 1.0}, None, "no class of torch.distributions.Distribution"),
-        ("torch.distributions.Gamma", {"rate": 1.0}, None, "Gamma needs concentration"),
-        ("torch.distributions.Gamma", {"rate": 1.0, "shape": 1.0}, None, "no such argument"),
-        ("torch.distributions.Bernoulli", {"probs": 0.5, "logits": 0.0}, None, "either probs or logits"),
-        ("torch.distributions.Binomial", {"total_count": None, "probs": 0.5}, None, "is an integer"),
-        ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": 0, "b": 0}, "coefficients.b: no formula"),
-        ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": None}, "coefficients.a.start"),
-        ("torch.distributions.Poisson", {"rate": "exp(a*x + z)"}, {"a": 0}, "x, z that are no coefficients"),
-        ("torch.distributions.Poisson", {"rate": "exp(a*"}, {"a": 0}, "parameters.rate"),
-        ("torch.distributions.Gamma", {"concentration": 1.0, "rate": -1.0}, None, "outside its bounds"),
-        ("torch.distributions.Uniform", {"low": 0.0, "high": 1.0}, None, "Uniform"),
-        ("torch.distributions.MultivariateNormal", {"loc": 0.0}, None, "univariate"),
-    ],
-)
-def test_what_cannot_be_is_refused(
-    distribution: str, parameters: dict[str, Any], coefficients: dict[str, Any] | None, message: str
-) -> None:
+@pytest.mark.parametrize(("distribution", "parameters", "coefficients", "message"), [
+    ("torch.distributions.Gama", {"rate": 1.0}, None, "did you mean 'Gamma'"),
+    ("torch.distributions.Gamma", {"rate": 1.0}, None, "Gamma needs concentration"),
+    ("torch.distributions.Bernoulli", {"probs": 0.5, "logits": 0.0}, None, "either probs or logits"),
+    ("torch.distributions.Binomial", {"total_count": None, "probs": 0.5}, None, "is an integer"),
+    ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": 0, "b": 0}, "coefficients.b: no formula"),
+    ("torch.distributions.Poisson", {"rate": "exp(a)"}, {"a": None}, "coefficients.a.start"),
+    ("torch.distributions.Poisson", {"rate": "exp(a*x + z)"}, {"a": 0}, "x, z that are no coefficients"),
+    ("torch.distributions.Gamma", {"concentration": 1.0, "rate": -1.0}, None, "outside its bounds"),
+    ("torch.distributions.Uniform", {"low": 0.0, "high": 1.0}, None, "Uniform"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(distribution, parameters, coefficients, message):
     with pytest.raises(InputError, match=message):
         DistributionModel(distribution, parameters, coefficients)
 
 
-@pytest.mark.parametrize(
-    ("kind", "parameters", "message"),
-    [
-        (Uniform, {"low": {"start": 0, "fixed": True}, "high": "a + b*x"}, "parameters.high: the support of Uniform"),
-        (Pareto, {"scale": "exp(a + b*x)", "alpha": 3.0}, "parameters.scale: the support of Pareto ends at it"),
-        (Binomial, {"total_count": "exp(a + b*x)", "probs": 0.3}, "parameters.total_count: it is an integer"),
-        (Binomial, {"total_count": "a + b*0*x", "probs": 0.3}, "parameters.total_count: it is an integer"),
-        (RelaxedBernoulli, {"temperature": "exp(a + b*x)", "probs": 0.3}, "parameters.temperature: .* no constraint"),
-    ],
-    ids=["uniform", "pareto", "binomial", "binomial, a constant", "no constraint"],
-)
-def test_formula_does_not_estimate_what_a_parameter_may_not(
-    kind: type[Distribution], parameters: dict[str, Any], message: str
-) -> None:
+@pytest.mark.parametrize(("kind", "parameters", "message"), [
+    (Uniform, {"low": {"start": 0, "fixed": True}, "high": "a + b*x"}, "parameters.high: the support of Uniform"),
+    (Pareto, {"scale": "exp(a + b*x)", "alpha": 3.0}, "parameters.scale: the support of Pareto ends at it"),
+    (Binomial, {"total_count": "exp(a + b*x)", "probs": 0.3}, "parameters.total_count: it is an integer"),
+    (Binomial, {"total_count": "a + b*0*x", "probs": 0.3}, "parameters.total_count: it is an integer"),
+    (RelaxedBernoulli, {"temperature": "exp(a + b*x)", "probs": 0.3}, "parameters.temperature: .* no constraint"),
+], ids=["uniform", "pareto", "binomial", "binomial, a constant", "no constraint"])  # fmt: skip
+def test_formula_does_not_estimate_what_a_parameter_may_not(kind, parameters, message):
     with pytest.raises(InputError, match=message) as refusal:
         DistributionModel(kind, parameters, {"a": 1.0, "b": 0.0})
     assert "\n" not in str(refusal.value)
 
 
-def test_integer_and_end_of_the_support_may_be_formulas_that_estimate_nothing() -> None:
+def test_integer_and_end_of_the_support_may_be_formulas_that_estimate_nothing():
     trials = DistributionModel(Binomial, {"total_count": "2*n", "probs": 0.5})
     assert trials(torch.tensor([3.0, 4.0])).total_count.tolist() == [6, 8]
-    known = DistributionModel(Pareto, {"scale": "k*x", "alpha": None}, {"k": {"start": 2.0, "fixed": True}})
-    assert known(torch.tensor([1.0, 5.0])).scale.tolist() == [2, 10]
+    theirs = DistributionModel(Pareto, {"scale": "k*x", "alpha": None}, {"k": {"start": 2.0, "fixed": True}})
+    assert theirs(torch.tensor([1.0, 5.0])).scale.tolist() == [2, 10]
 
 
-def test_number_of_inputs_is_checked() -> None:
+def test_number_of_inputs_is_checked():
     with pytest.raises(InputError, match="1 variables"):
         heteroscedastic()(X, X)

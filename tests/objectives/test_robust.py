@@ -10,15 +10,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from paramfit.errors import InputError
-from paramfit.fits.fitting import fit
-from paramfit.models import FormulaModel
+from paramfit import FormulaModel, InputError, fit
 from paramfit.objectives import (
     AbsoluteError,
     CauchyError,
     HuberError,
     NegativeLogLikelihood,
-    Objective,
     RobustError,
     SoftL1Error,
     SquaredError,
@@ -33,22 +30,22 @@ SIGMA = torch.linspace(0.2, 3.0, 33, dtype=torch.float64)
 
 def scipys_cost(name: str, residual: Tensor, scale: float) -> float:
     """Half the sum of the losses, as SciPy reports it for residuals that do not depend on its variable."""
-    found = scipy.optimize.least_squares(
+    actual = scipy.optimize.least_squares(
         lambda _: residual.numpy(), [0.0], jac=lambda _: np.zeros((len(residual), 1)), loss=name, f_scale=scale
     )
-    return float(found.cost)
+    return float(actual.cost)
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 7.0], ids=str)
 @every_kind
-def test_loss_is_twice_scipys_cost(name: str, kind: Callable[..., RobustError], scale: float) -> None:
+def test_loss_is_twice_scipys_cost(name, kind, scale):
     expected = 2 * scipys_cost(name, PREDICTION - TARGET, scale)
     assert kind(scale, "sum")(PREDICTION, TARGET).item() == pytest.approx(expected, rel=1e-12)
     assert kind(scale)(PREDICTION, TARGET).item() == pytest.approx(expected / 33, rel=1e-12)
 
 
 @every_kind
-def test_known_errors_measure_the_residual(name: str, kind: Callable[..., RobustError]) -> None:
+def test_known_errors_measure_the_residual(name, kind):
     expected = 2 * scipys_cost(name, (PREDICTION - TARGET) / SIGMA, 1.5)
     assert kind(1.5, "sum")(PREDICTION, TARGET, SIGMA).item() == pytest.approx(expected, rel=1e-12)
 
@@ -61,14 +58,13 @@ CLOSED_FORMS = {
 
 
 @every_kind
-def test_function_of_the_squared_residual_is_as_scipy_defines_it(name: str, kind: Callable[..., RobustError]) -> None:
+def test_function_of_the_squared_residual_is_as_scipy_defines_it(name, kind):
     z = torch.tensor([0.0, 0.3, 1.0, 1.0001, 9.0, 1e6], dtype=torch.float64)
-    expected = [CLOSED_FORMS[name](value) for value in z.tolist()]
-    assert kind().rho(z)[0].tolist() == pytest.approx(expected, rel=1e-12)
+    assert kind().rho(z)[0].tolist() == pytest.approx([CLOSED_FORMS[name](value) for value in z.tolist()], rel=1e-12)
 
 
 @every_kind
-def test_derivatives_of_the_function_are_autograds(name: str, kind: Callable[..., RobustError]) -> None:
+def test_derivatives_of_the_function_are_autograds(name, kind):
     del name
     z = torch.tensor([0.01, 0.5, 0.99, 1.5, 40.0], dtype=torch.float64, requires_grad=True)
     value, first, second = kind().rho(z)
@@ -80,14 +76,14 @@ def test_derivatives_of_the_function_are_autograds(name: str, kind: Callable[...
 
 
 @pytest.mark.parametrize("kind", [SoftL1Error, CauchyError], ids=lambda kind: kind.__name__)
-def test_tiny_residuals_keep_their_digits(kind: Callable[..., RobustError]) -> None:
+def test_tiny_residuals_keep_their_digits(kind):
     tiny = torch.tensor([1e-9], dtype=torch.float64)
     assert kind(reduction="sum")(tiny, torch.zeros_like(tiny)).item() == pytest.approx(1e-18, rel=1e-12)
 
 
 @pytest.mark.parametrize("sigma", [None, SIGMA], ids=["no sigma", "sigma"])
 @every_kind
-def test_derivative_is_autograds(name: str, kind: Callable[..., RobustError], sigma: Tensor | None) -> None:
+def test_derivative_is_autograds(name, kind, sigma):
     del name
     objective = kind(0.8)
     prediction = PREDICTION.clone().requires_grad_()
@@ -96,31 +92,16 @@ def test_derivative_is_autograds(name: str, kind: Callable[..., RobustError], si
 
 
 @every_kind
-def test_small_residuals_count_as_squares_and_large_ones_for_less(name: str, kind: Callable[..., RobustError]) -> None:
-    del name
-    objective, zero = kind(reduction="sum"), torch.zeros(1, dtype=torch.float64)
-    assert objective(zero + 1e-4, zero).item() == pytest.approx(1e-8, rel=1e-6)
-    assert objective(zero + 100.0, zero).item() < 200.0
-
-
-@every_kind
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf], ids=str)
-def test_scale_that_is_no_residual_is_refused(name: str, kind: Callable[..., RobustError], scale: float) -> None:
+def test_scale_that_is_no_residual_is_refused(name, kind, scale):
     del name
     with pytest.raises(InputError, match=f"scale: .* above 0, but got {scale}"):
         kind(scale)
 
 
 @every_kind
-def test_prediction_of_another_shape_is_refused(name: str, kind: Callable[..., RobustError]) -> None:
-    del name
-    with pytest.raises(InputError, match=r"\(5, 1\).*\(5,\)"):
-        kind()(torch.zeros(5, 1), torch.zeros(5))
-
-
-@every_kind
 @pytest.mark.parametrize("scale", [0.05, 0.2], ids=str)
-def test_robust_estimates_are_scipys(name: str, kind: Callable[..., RobustError], scale: float) -> None:
+def test_robust_estimates_are_scipys(name, kind, scale):
     x = np.linspace(0, 5, 60)
     y = 2.0 * np.exp(-0.8 * x) + 0.5 + np.random.default_rng(4).normal(0, 0.05, 60)
     y[::13] += 1.5
@@ -136,7 +117,7 @@ def test_robust_estimates_are_scipys(name: str, kind: Callable[..., RobustError]
     model = FormulaModel("a * exp(-k * x) + c", ["x"], {"a": 1.5, "k": 1, "c": 0.4})
     result = fit(model, (x, y), objective=kind(scale, "sum"))
     assert result.status == "converged"
-    assert [found.estimate for found in result.parameters.values()] == pytest.approx(theirs.x, rel=1e-5)
+    assert [estimate.estimate for estimate in result.parameters.values()] == pytest.approx(theirs.x, rel=1e-5)
     assert result.loss["train"] == pytest.approx(2 * theirs.cost, rel=1e-6)
 
 
@@ -144,7 +125,7 @@ def test_robust_estimates_are_scipys(name: str, kind: Callable[..., RobustError]
 # too long: it ends where the prediction does not depend on the parameter any more.
 @pytest.mark.parametrize("start", [1.0, 2.0], ids=str)
 @pytest.mark.parametrize("scale", [0.01, 0.1, 1.0], ids=str)
-def test_robust_fit_reaches_scipys_minimum_from_a_start_that_is_off(scale: float, start: float) -> None:
+def test_robust_fit_reaches_scipys_minimum_from_a_start_that_is_off(scale, start):
     x = np.linspace(0, 4, 30)
     y = np.exp(-0.7 * x) + 0.01 * np.sin(9 * x)
     theirs = scipy.optimize.least_squares(lambda t: np.exp(t[0] * x) - y, [start], loss="huber", f_scale=scale)
@@ -152,21 +133,8 @@ def test_robust_fit_reaches_scipys_minimum_from_a_start_that_is_off(scale: float
     assert result.parameters["k"].estimate == pytest.approx(theirs.x[0], rel=1e-6)
 
 
-def test_outliers_move_robust_estimates_less_than_least_squares() -> None:
-    x = np.linspace(0, 1, 20)
-    y = 2 * x + 1
-    y[[4, 15]] += 30.0
-    model = FormulaModel("a * x + b", ["x"], {"a": 1, "b": 1})
-    away = {
-        kind.__name__: abs(fit(model, (x, y), objective=kind()).parameters["b"].estimate - 1)
-        for kind in (SquaredError, HuberError, SoftL1Error, CauchyError)
-    }
-    assert away["CauchyError"] < away["HuberError"] < 0.25 * away["SquaredError"]
-    assert away["SoftL1Error"] < 0.25 * away["SquaredError"]
-
-
 @pytest.mark.parametrize("objective", [SquaredError(), AbsoluteError()], ids=lambda given: type(given).__name__)
-def test_known_errors_divide_the_residuals_of_every_objective(objective: Objective) -> None:
+def test_known_errors_divide_the_residuals_of_every_objective(objective):
     expected = objective.per_observation((PREDICTION - TARGET) / SIGMA, torch.zeros_like(TARGET))
     torch.testing.assert_close(objective.per_observation(PREDICTION, TARGET, SIGMA), expected, rtol=1e-13, atol=0)
     prediction = PREDICTION.clone().requires_grad_()
@@ -174,11 +142,11 @@ def test_known_errors_divide_the_residuals_of_every_objective(objective: Objecti
     torch.testing.assert_close(objective.derivative(PREDICTION, TARGET, SIGMA), slope, rtol=1e-13, atol=0)
 
 
-def test_sum_of_squares_over_known_errors_is_chi_squared() -> None:
+def test_sum_of_squares_over_known_errors_is_chi_squared():
     expected = float((((PREDICTION - TARGET) / SIGMA) ** 2).sum())
     assert SquaredError("sum")(PREDICTION, TARGET, SIGMA).item() == pytest.approx(expected, rel=1e-13)
 
 
-def test_likelihood_has_no_use_for_known_errors() -> None:
+def test_likelihood_has_no_use_for_known_errors():
     with pytest.raises(InputError, match=r"sigma.*scale of its own"):
         NegativeLogLikelihood()(Normal(0.0, 1.0), TARGET, SIGMA)

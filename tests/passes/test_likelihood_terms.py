@@ -61,50 +61,38 @@ CASES: dict[str, tuple[nn.Module, Observations]] = {
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize(("model", "observations"), CASES.values(), ids=CASES)
-def test_sums_are_those_of_autograd(model: nn.Module, observations: Observations, reduction: str) -> None:
+def test_sums_are_those_of_autograd(model, observations, reduction):
     objective = NegativeLogLikelihood(reduction)
-    found = LikelihoodTerms(model, objective)(observations)
+    actual = LikelihoodTerms(model, objective)(observations)
     loss = LossFunction(model, NegativeLogLikelihood(), observations)
-    assert found.n == 40
-    assert found.loss == pytest.approx(loss(loss.theta).item(), rel=1e-12)
-    np.testing.assert_allclose(found.gradient, loss.gradient(loss.theta).numpy(), rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(found.curvature, loss.hessian(loss.theta).numpy(), rtol=1e-8, atol=1e-8)
+    assert actual.n == 40
+    assert actual.loss == pytest.approx(loss(loss.theta).item(), rel=1e-12)
+    np.testing.assert_allclose(actual.gradient, loss.gradient(loss.theta).numpy(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(actual.curvature, loss.hessian(loss.theta).numpy(), rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("expected", [False, True])
-def test_batches_add_up(expected: bool) -> None:
-    model, observations = CASES["formula and parameter"]
-    terms = LikelihoodTerms(model, NegativeLogLikelihood())
-    whole = terms(observations, expected=expected)
-    cuts = (slice(0, 7), slice(7, 30), slice(30, 40))
-    parts = reduce(add, [terms(observations.rows(part), expected=expected) for part in cuts])
-    assert parts.n == whole.n
-    np.testing.assert_allclose(parts.gradient, whole.gradient, rtol=1e-12)
-    np.testing.assert_allclose(parts.curvature, whole.curvature, rtol=1e-12)
-
-
-def test_expected_information_of_a_canonical_regression_is_the_hessian() -> None:
+def test_expected_information_of_a_canonical_regression_is_the_hessian():
     model, observations = CASES["canonical"]
     terms = LikelihoodTerms(model, NegativeLogLikelihood())
-    found = terms.information(observations)
-    assert found is not None
-    np.testing.assert_allclose(found, terms(observations).curvature, rtol=1e-10)
+    actual = terms.information(observations)
+    assert actual is not None
+    np.testing.assert_allclose(actual, terms(observations).curvature, rtol=1e-10)
 
 
-def test_expected_information_of_a_normal_in_closed_form() -> None:
+def test_expected_information_of_a_normal_in_closed_form():
     normal = model("Normal", {"loc": 0.0, "scale": 2.0})
-    found = LikelihoodTerms(normal, NegativeLogLikelihood()).information(Observations((), POSITIVE))
-    assert found is not None
+    actual = LikelihoodTerms(normal, NegativeLogLikelihood()).information(Observations((), POSITIVE))
+    assert actual is not None
     # By the logarithm of the scale: n/scale^2 for loc, 2n for log scale.
-    np.testing.assert_allclose(found, np.diag([40 / 4, 80.0]), atol=1e-12)
+    np.testing.assert_allclose(actual, np.diag([40 / 4, 80.0]), atol=1e-12)
 
 
-def test_own_module_has_no_closed_information() -> None:
+def test_own_module_has_no_closed_information():
     own, observations = CASES["own module"]
     assert LikelihoodTerms(own, NegativeLogLikelihood()).information(observations) is None
 
 
-def test_what_is_no_likelihood_is_refused() -> None:
+def test_what_is_no_likelihood_is_refused():
     own, _ = CASES["own module"]
     with pytest.raises(InputError, match="not AbsoluteError"):
         LikelihoodTerms(own, AbsoluteError())
@@ -121,13 +109,11 @@ def lifetimes() -> Observations:
 
 
 @pytest.mark.parametrize("expected", [False, True], ids=["Hessian", "scoring"])
-def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
+def test_censored_batches_add_up_to_autograds_hessian(expected):
     survival = model("Weibull", {"scale": "exp(a + b*x)", "concentration": 1.5}, a=0.1, b=0.2)
     whole = LossFunction(survival, NegativeLogLikelihood(), lifetimes())
     terms = LikelihoodTerms(survival, NegativeLogLikelihood())
-
     sums = reduce(add, [terms(lifetimes().rows(rows), expected=expected) for rows in torch.arange(40).split(13)])
-
     assert sums.loss == pytest.approx(whole(whole.theta).item(), rel=1e-12)
     np.testing.assert_allclose(sums.gradient, whole.gradient(whole.theta).numpy(), rtol=1e-10)
     np.testing.assert_allclose(sums.curvature, whole.hessian(whole.theta).numpy(), rtol=1e-9, atol=1e-9)
@@ -136,18 +122,18 @@ def test_censored_batches_add_up_to_autograds_hessian(expected: bool) -> None:
 
 @pytest.mark.parametrize("name", ["sample", "bounded", "canonical"])
 @pytest.mark.parametrize("expected", [True, False])
-def test_many_rows_have_as_many_times_the_sums_of_few(name: str, expected: bool) -> None:
+def test_many_rows_have_as_many_times_the_sums_of_few(name, expected):
     fitted, few = CASES[name]
     many = Observations(tuple(column.repeat(2000) for column in few.inputs), few.target.repeat(2000))
     terms = LikelihoodTerms(fitted, NegativeLogLikelihood())
-    found, part = terms(many, expected=expected), terms(few, expected=expected)
-    assert found.n == 80000
-    assert found.loss == pytest.approx(2000 * part.loss, rel=1e-12)
-    np.testing.assert_allclose(found.gradient, 2000 * part.gradient, rtol=1e-10)
-    np.testing.assert_allclose(found.curvature, 2000 * part.curvature, rtol=1e-10)
+    actual, part = terms(many, expected=expected), terms(few, expected=expected)
+    assert actual.n == 80000
+    assert actual.loss == pytest.approx(2000 * part.loss, rel=1e-12)
+    np.testing.assert_allclose(actual.gradient, 2000 * part.gradient, rtol=1e-10)
+    np.testing.assert_allclose(actual.curvature, 2000 * part.curvature, rtol=1e-10)
 
 
-def test_row_at_which_the_start_is_not_finite_is_named() -> None:
+def test_row_at_which_the_start_is_not_finite_is_named():
     line = model("Poisson", {"rate": "a + b*x"}, a=0.5, b=1.0)
     # Seven rates are below 0; where the count is 0 its logarithm is not asked for.
     with pytest.raises(InputError, match=r"for 5 of 40 observations, first in row 1 \(input -0.923"):
@@ -155,7 +141,7 @@ def test_row_at_which_the_start_is_not_finite_is_named() -> None:
 
 
 @pytest.mark.parametrize("df", [-800.0, 800.0], ids=["0", "infinite"])
-def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df: float) -> None:
+def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df):
     student = model("StudentT", {"df": 4.0, "loc": 0.5, "scale": 1.0})
     student.get_parameter("df").data.fill_(df)  # of which df is the exponential
     sums = LikelihoodTerms(student, NegativeLogLikelihood())(Observations((), POSITIVE), expected=True)

@@ -2,31 +2,24 @@
 
 import math
 from collections.abc import Callable
-from functools import reduce
-from operator import add
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from paramfit.errors import InputError
-from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
+from paramfit import FormulaModel, GaussianModel, InputError, LinearModel, Observations, PolynomialModel
 from paramfit.objectives import (
     AbsoluteError,
     CauchyError,
     HuberError,
     NegativeLogLikelihood,
-    Objective,
     RobustError,
     SoftL1Error,
     SquaredError,
 )
-from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.projection import linearization
 from paramfit.solvers.sums import ResidualSums
@@ -41,8 +34,7 @@ class Plain(nn.Module):
         self.bias = nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = torch.tanh(self.matrix @ torch.stack([x, torch.ones_like(x)]))
-        return hidden.sum(dim=0) + self.bias
+        return torch.tanh(self.matrix @ torch.stack([x, torch.ones_like(x)])).sum(dim=0) + self.bias
 
 
 X = torch.linspace(-1.0, 3.0, 25, dtype=torch.float64)
@@ -79,8 +71,7 @@ def autograd_rows(model: nn.Module, sigma: Tensor | None = None) -> NDArray[np.f
     )
     columns = [part.reshape(len(X), -1) for part in jacobian]
     rows = torch.cat([*columns, (Y - model(X).detach()).unsqueeze(1)], dim=1)
-    found: NDArray[np.float64] = (rows if sigma is None else rows / sigma.unsqueeze(1)).numpy()
-    return found
+    return (rows if sigma is None else rows / sigma.unsqueeze(1)).numpy()
 
 
 def products(sums: ResidualSums) -> NDArray[np.float64]:
@@ -89,19 +80,17 @@ def products(sums: ResidualSums) -> NDArray[np.float64]:
 
 @with_or_without_sigma
 @every_model
-def test_rows_are_autograds_jacobian_and_the_residual(make: Callable[[], nn.Module], sigma: Tensor | None) -> None:
-    found = ResidualRows(make(), SquaredError(), separate=False)(rows_of(sigma))
+def test_rows_are_autograds_jacobian_and_the_residual(make, sigma):
+    actual = ResidualRows(make(), SquaredError(), separate=False)(rows_of(sigma))
     expected = autograd_rows(make(), sigma)
-    np.testing.assert_allclose(products(found), expected.T @ expected, rtol=1e-10, atol=1e-10)
-    assert found.n == 25
-    assert found.total is None
+    np.testing.assert_allclose(products(actual), expected.T @ expected, rtol=1e-10, atol=1e-10)
+    assert actual.n == 25
+    assert actual.total is None
 
 
 @with_or_without_sigma
 @every_model
-def test_separated_rows_have_the_normal_matrix_of_plain_ones_where_the_linear_parameters_are_solved(
-    make: Callable[[], nn.Module], sigma: Tensor | None
-) -> None:
+def test_separated_rows_have_the_normal_matrix_of_plain_ones_where_the_linear_parameters_are_solved(make, sigma):
     model = make()
     rows = ResidualRows(model, SquaredError())
     point = linearization(rows(rows_of(sigma)))
@@ -120,11 +109,11 @@ def test_separated_rows_have_the_normal_matrix_of_plain_ones_where_the_linear_pa
     [("line", {0, 1}), ("separable", {0, 2}), ("bounded", {2}), ("fixed", {0}), ("module", set())],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_linear_is_taken_apart(name: str, linear: set[int]) -> None:
+def test_what_is_linear_is_taken_apart(name, linear):
     assert set(ResidualRows(MODELS[name](), SquaredError()).layout.linear) == linear
 
 
-def test_robust_objective_takes_nothing_apart() -> None:
+def test_robust_objective_takes_nothing_apart():
     assert ResidualRows(MODELS["separable"](), HuberError()).layout.linear == ()
 
 
@@ -135,71 +124,45 @@ every_robust = pytest.mark.parametrize("kind", ROBUST, ids=lambda kind: kind.__n
 @with_or_without_sigma
 @every_robust
 @every_model
-def test_robust_rows_have_the_gradient_of_the_objective(
-    make: Callable[[], nn.Module], kind: Callable[..., RobustError], sigma: Tensor | None
-) -> None:
+def test_robust_rows_have_the_gradient_of_the_objective(make, kind, sigma):
     objective, model = kind(scale=0.2, reduction="sum"), make()
-    found = products(ResidualRows(model, objective)(rows_of(sigma)))
+    actual = products(ResidualRows(model, objective)(rows_of(sigma)))
     loss = objective(model(X), Y, sigma)
     free = [value for value in model.parameters() if value.requires_grad]
     gradient = torch.cat([part.reshape(-1) for part in torch.autograd.grad(loss, free)])
     # The loss is 2 times half a sum of squares, and e = target - prediction: its gradient is -2 J^T e.
-    np.testing.assert_allclose(-2 * found[:-1, -1], gradient.numpy(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(-2 * actual[:-1, -1], gradient.numpy(), rtol=1e-9, atol=1e-9)
 
 
 @with_or_without_sigma
 @every_robust
 @every_model
-def test_total_of_robust_rows_is_the_sum_of_the_losses(
-    make: Callable[[], nn.Module], kind: Callable[..., RobustError], sigma: Tensor | None
-) -> None:
+def test_total_of_robust_rows_is_the_sum_of_the_losses(make, kind, sigma):
     objective, model = kind(scale=0.2, reduction="sum"), make()
     total = ResidualRows(model, objective)(rows_of(sigma)).total
     assert total == pytest.approx(objective(model(X), Y, sigma).item(), rel=1e-12)
 
 
 @with_or_without_sigma
-def test_robust_rows_have_the_curvature_of_the_objective_where_the_model_does_not_bend(sigma: Tensor | None) -> None:
+def test_robust_rows_have_the_curvature_of_the_objective_where_the_model_does_not_bend(sigma):
     # A line has no curvature of its own, so that Gauss and Newton's matrix is the whole Hessian; where residuals are
     # large the rows' own curvature has a floor.
     objective = SoftL1Error(scale=100.0, reduction="sum")
-    found = products(ResidualRows(MODELS["line"](), objective)(rows_of(sigma)))[:2, :2]
+    actual = products(ResidualRows(MODELS["line"](), objective)(rows_of(sigma)))[:2, :2]
 
     def loss(theta: Tensor) -> Tensor:
         return objective(theta[0] * X + theta[1], Y, sigma)
 
     hessian = torch.autograd.functional.hessian(loss, torch.tensor([0.3, 1.1], dtype=torch.float64))
-    np.testing.assert_allclose(2 * found, hessian.numpy(), rtol=1e-9)
+    np.testing.assert_allclose(2 * actual, hessian.numpy(), rtol=1e-9)
 
 
-def test_robust_rows_that_curve_downwards_keep_a_positive_curvature() -> None:
+def test_robust_rows_that_curve_downwards_keep_a_positive_curvature():
     far = Observations((X,), Y + 100.0)
-    found = products(ResidualRows(MODELS["line"](), CauchyError(scale=0.1))(far))
-    assert np.linalg.eigvalsh(found[:2, :2]).min() > 0
+    assert np.linalg.eigvalsh(products(ResidualRows(MODELS["line"](), CauchyError(scale=0.1))(far))[:2, :2]).min() > 0
 
 
-@pytest.mark.parametrize("objective", [SquaredError(), HuberError(0.3)], ids=["squared", "robust"])
-@pytest.mark.parametrize("name", ["separable", "bounded", "module"])
-@settings(max_examples=40, deadline=None)
-@given(sizes=st.lists(st.integers(1, 25), min_size=1, max_size=25))
-def test_batches_of_any_size_give_the_same_triangle(name: str, objective: Objective, sizes: list[int]) -> None:
-    rows = ResidualRows(MODELS[name](), objective)
-    whole = rows(rows_of(SIGMA))
-    parts, start = [], 0
-    for size in [*sizes, 25]:
-        parts.append(rows(rows_of(SIGMA).rows(slice(start, min(25, start + size)))))
-        start += size
-        if start >= 25:
-            break
-    sums = reduce(add, parts)
-    assert sums.n == 25
-    signs = np.sign(np.diag(whole.factor) * np.diag(sums.factor))[:, None]
-    np.testing.assert_allclose(signs * sums.factor, whole.factor, atol=1e-12 * np.abs(whole.factor).max())
-    assert (sums.total is None) == (whole.total is None)
-    assert sums.total is None or sums.total == pytest.approx(whole.total, rel=1e-13)
-
-
-def test_batch_larger_than_a_chunk_is_summed_whole() -> None:
+def test_batch_larger_than_a_chunk_is_summed_whole():
     n = 70_000
     x = torch.linspace(0.0, 1.0, n, dtype=torch.float64)
     sums = ResidualRows(LinearModel(0.0, 0.0, dtype="float64"), SquaredError(), separate=False)(
@@ -207,21 +170,20 @@ def test_batch_larger_than_a_chunk_is_summed_whole() -> None:
     )
     # By the sums of 1, k/(n-1) and its square.
     expected = [n * (2 * n - 1) / (6 * (n - 1)), n / 2, float(n)]
-    found = products(sums)
-    assert [found[0, 0], found[0, 1], found[1, 1]] == pytest.approx(expected, rel=1e-12)
+    actual = products(sums)
+    assert [actual[0, 0], actual[0, 1], actual[1, 1]] == pytest.approx(expected, rel=1e-12)
     assert sums.n == n
 
 
 @pytest.mark.parametrize("sigma", [None, SIGMA], ids=["no sigma", "sigma"])
 @pytest.mark.parametrize("name", ["line", "bounded", "module"])
-def test_slope_is_the_jacobian_times_the_residual(name: str, sigma: Tensor | None) -> None:
+def test_slope_is_the_jacobian_times_the_residual(name, sigma):
     rows = autograd_rows(MODELS[name](), sigma)
-    found = ResidualRows(MODELS[name](), SquaredError()).slope(rows_of(sigma))
-    exact = [math.fsum(column * rows[:, -1]) for column in rows[:, :-1].T]
-    assert found.tolist() == pytest.approx(exact, rel=1e-11)
+    actual = ResidualRows(MODELS[name](), SquaredError()).slope(rows_of(sigma))
+    assert actual.tolist() == pytest.approx([math.fsum(column * rows[:, -1]) for column in rows[:, :-1].T], rel=1e-11)
 
 
-def test_start_that_is_not_finite_names_row_and_input() -> None:
+def test_start_that_is_not_finite_names_row_and_input():
     model = FormulaModel("a * log(x) + b", ["x"], {"a": 1, "b": 1})
     x = torch.tensor([2.0, 1.0, 0.0, -3.0], dtype=torch.float64)
     with pytest.raises(
@@ -230,45 +192,29 @@ def test_start_that_is_not_finite_names_row_and_input() -> None:
         ResidualRows(model, SquaredError()).at_start(Observations((x,), torch.ones_like(x)))
 
 
-def test_finite_start_passes_the_check() -> None:
-    rows = ResidualRows(MODELS["separable"](), SquaredError())
-    assert np.array_equal(rows.at_start(rows_of()).factor, rows(rows_of()).factor)
-
-
 @pytest.mark.parametrize("n", [1, 2])
-def test_fewer_rows_than_parameters_are_refused_with_both_numbers(n: int) -> None:
+def test_fewer_rows_than_parameters_are_refused_with_both_numbers(n):
     rows = ResidualRows(MODELS["separable"](), SquaredError())
     with pytest.raises(InputError, match=rf"{n} observations? cannot determine 3 parameters"):
         rows.check_count(n)
     rows.check_count(3)
 
 
-def test_elements_of_a_tensor_count_as_parameters() -> None:
-    with pytest.raises(InputError, match="4 observations cannot determine 5 parameters"):
-        ResidualRows(Plain(), SquaredError()).check_count(4)
-
-
 @pytest.mark.parametrize(
     "objective", [AbsoluteError(), NegativeLogLikelihood()], ids=lambda given: type(given).__name__
 )
-def test_objective_that_is_no_sum_of_squares_is_refused_by_name(objective: Objective) -> None:
+def test_objective_that_is_no_sum_of_squares_is_refused_by_name(objective):
     with pytest.raises(InputError, match=f"not {type(objective).__name__}; give SquaredError, HuberError"):
         ResidualRows(MODELS["line"](), objective)
 
 
 @pytest.mark.parametrize("objective", [SquaredError(l1=0.1), HuberError(l2=0.1)], ids=["l1", "l2"])
-def test_penalty_is_refused(objective: Objective) -> None:
+def test_penalty_is_refused(objective):
     with pytest.raises(InputError, match="a penalty"):
         ResidualRows(MODELS["line"](), objective)
 
 
-def test_model_without_anything_to_estimate_is_refused() -> None:
-    fixed = FormulaModel("a * x", ["x"], {"a": {"start": 1, "fixed": True}})
-    with pytest.raises(InputError, match="no trainable parameter"):
-        ResidualRows(fixed, SquaredError())
-
-
-def test_model_that_returns_a_distribution_is_refused() -> None:
+def test_model_that_returns_a_distribution_is_refused():
     rows = ResidualRows(GaussianModel(), SquaredError(), separate=False)
     with pytest.raises(InputError, match="returned a distribution"):
         rows(Observations((), Y))

@@ -1,7 +1,6 @@
 """Contours of the profiled deviance beside the ellipse."""
 
 import math
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -47,7 +46,7 @@ def curves(axes: Axes, color: str) -> list[np.ndarray]:
     return [np.asarray(line.get_xydata()) for line in axes.lines if line.get_color() == color]
 
 
-def test_contours_of_a_linear_model_lie_on_the_ellipses() -> None:
+def test_contours_of_a_linear_model_lie_on_the_ellipses():
     (axes,) = drawn(quadratic()).axes
     for corners, height in zip(contours(axes), LEVELS.values(), strict=True):
         assert form(corners) == pytest.approx(height, rel=0.01)
@@ -55,14 +54,14 @@ def test_contours_of_a_linear_model_lie_on_the_ellipses() -> None:
         assert form(edge) == pytest.approx(height, rel=1e-12)
 
 
-def test_ellipse_reaches_as_far_as_the_standard_error_says() -> None:
+def test_ellipse_reaches_as_far_as_the_standard_error_says():
     (axes,) = drawn(quadratic()).axes
     _, outer = curves(axes, "tab:orange")
     assert outer[:, 0].max() == pytest.approx(1.0 + 2.447746830680816 * 2.0, rel=1e-3)
     assert outer[:, 1].max() == pytest.approx(-2.0 + 2.447746830680816, rel=1e-3)
 
 
-def test_traces_of_a_linear_model_are_the_two_regressions() -> None:
+def test_traces_of_a_linear_model_are_the_two_regressions():
     (axes,) = drawn(quadratic()).axes
     along, across = curves(axes, "0.45")
     assert along[:, 1] == pytest.approx(-2.0 + 1.2 / 4.0 * (along[:, 0] - 1.0), abs=1e-9)
@@ -74,31 +73,22 @@ def test_traces_of_a_linear_model_are_the_two_regressions() -> None:
     [None, torch.full((2, 2), math.nan).double(), torch.tensor([[1.0, 2.0], [2.0, 1.0]]).double()],
     ids=["none", "not a number", "not positive definite"],
 )
-def test_without_a_covariance_there_is_no_ellipse(covariance: Tensor | None) -> None:
+def test_without_a_covariance_there_is_no_ellipse(covariance):
     figure = drawn(quadratic(), covariance)
     assert not curves(figure.axes[0], "tab:orange")
     assert "plain ellipse, 68 %" not in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 @pytest.mark.parametrize("hole", [math.nan, math.inf])
-def test_grid_with_places_that_are_not_known_can_be_drawn(hole: float) -> None:
-    found = quadratic()
-    rows = tuple((hole, *row[1:]) for row in found.deviance)
-    (axes,) = drawn(PairProfile(**{**found.__dict__, "deviance": rows})).axes
+def test_grid_with_places_that_are_not_known_can_be_drawn(hole):
+    actual = quadratic()
+    rows = tuple((hole, *row[1:]) for row in actual.deviance)
+    (axes,) = drawn(PairProfile(**{**actual.__dict__, "deviance": rows})).axes
     assert form(contours(axes)[0]) == pytest.approx(LEVELS[0.68], rel=0.1)
 
 
-def test_flat_likelihood_has_no_contour() -> None:
-    found = quadratic()
-    rows = tuple(tuple(1e-3 * value for value in row) for row in found.deviance)
-    (axes,) = drawn(PairProfile(**{**found.__dict__, "deviance": rows})).axes
+def test_flat_likelihood_has_no_contour():
+    actual = quadratic()
+    rows = tuple(tuple(1e-3 * value for value in row) for row in actual.deviance)
+    (axes,) = drawn(PairProfile(**{**actual.__dict__, "deviance": rows})).axes
     assert contours(axes) == []
-
-
-def test_pairs_of_three_parameters_stand_in_a_triangle() -> None:
-    names = ("a", "b", "c")
-    pairs = [quadratic(pair) for pair in combinations(names, 2)]
-    figure = contour_figure(pairs, names, torch.eye(3, dtype=torch.float64), "three")
-    places = {(axes.get_subplotspec().rowspan.start, axes.get_subplotspec().colspan.start) for axes in figure.axes}
-    assert places == {(0, 0), (1, 0), (1, 1)}
-    assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes] == [("", "b"), ("a", "c"), ("b", "")]

@@ -18,11 +18,11 @@ CURVE_X = torch.linspace(20, 90, 50)
 
 def dots(figure: Figure) -> dict[str, list[tuple[float, float]]]:
     """What is drawn as points, by its name in the legend."""
-    found = {}
+    actual = {}
     for collection in figure.axes[0].collections:
         assert isinstance(collection, PathCollection)
-        found[str(collection.get_label())] = [(float(x), float(y)) for x, y in collection.get_offsets()]
-    return found
+        actual[str(collection.get_label())] = [(float(x), float(y)) for x, y in collection.get_offsets()]
+    return actual
 
 
 def pairs(rows: list[int]) -> list[tuple[float, float]]:
@@ -34,36 +34,19 @@ def legend(figure: Figure) -> list[str]:
     return [] if drawn is None else [text.get_text() for text in drawn.get_texts()]
 
 
-def test_scatter_draws_every_observation() -> None:
-    assert dots(scatter_figure(X, Y, LABELS)) == {"observations": pairs(list(range(11)))}
+def test_held_out_rows_are_told_from_training_rows():
+    drawn_points = dots(scatter_figure(X, Y, LABELS, HELD_OUT))
+    assert drawn_points["held out"] == pairs([2, 7])
+    assert drawn_points["training"] == pairs([0, 1, 3, 4, 5, 6, 8, 9, 10])
 
 
-def test_held_out_rows_are_told_from_training_rows() -> None:
-    found = dots(scatter_figure(X, Y, LABELS, HELD_OUT))
-    assert found["held out"] == pairs([2, 7])
-    assert found["training"] == pairs([0, 1, 3, 4, 5, 6, 8, 9, 10])
-
-
-def test_fit_draws_the_curve_where_it_is_told_to() -> None:
+def test_fit_draws_the_curve_where_it_is_told_to():
     figure = fit_figure(X, Y, CURVE_X, 0.5 * CURVE_X - 17, LABELS, "after 5000 updates", HELD_OUT)
     (curve,) = figure.axes[0].lines
     assert torch.equal(torch.as_tensor(curve.get_xdata()), CURVE_X)
     assert torch.equal(torch.as_tensor(curve.get_ydata()), 0.5 * CURVE_X - 17)
     assert figure.axes[0].get_title() == "after 5000 updates"
     assert legend(figure) == ["fit", "training", "held out"]
-
-
-def test_curve_that_leaves_the_data_does_not_squeeze_them() -> None:
-    figure = fit_figure(X, Y, CURVE_X, 1e6 * CURVE_X, LABELS, "too steep")
-    low, high = figure.axes[0].get_ylim()
-    assert low < min(CELSIUS)
-    assert high > max(CELSIUS)
-    assert high - low < 2 * (max(CELSIUS) - min(CELSIUS))
-
-
-def test_targets_of_one_value_can_be_drawn() -> None:
-    low, high = fit_figure(X, torch.ones(11), CURVE_X, CURVE_X, LABELS, "flat").axes[0].get_ylim()
-    assert low < 1 < high
 
 
 def bands(width: float, wide: float | None) -> Bands:
@@ -74,46 +57,31 @@ def bands(width: float, wide: float | None) -> Bands:
 
 def shaded(figure: Figure) -> dict[str, float]:
     """Height of each shaded band at the left end, by its name in the legend."""
-    found = {}
+    actual = {}
     for collection in figure.axes[0].collections:
         if isinstance(collection, PolyCollection):
             vertices = collection.get_paths()[0].vertices
             left = vertices[vertices[:, 0] == vertices[:, 0].min()][:, 1]
-            found[str(collection.get_label())] = float(left.max() - left.min())
-    return found
+            actual[str(collection.get_label())] = float(left.max() - left.min())
+    return actual
 
 
 def drawn_with(shown: Bands | None, sigma: torch.Tensor | None = None) -> Figure:
     return fit_figure(X, Y, CURVE_X, 0.5 * CURVE_X - 17, LABELS, "after 3 iterations", None, shown, sigma)
 
 
-def test_both_bands_are_shaded_and_named() -> None:
+def test_both_bands_are_shaded_and_named():
     figure = drawn_with(bands(1.0, 4.0))
     assert shaded(figure) == {"95 % confidence band": pytest.approx(2.0), "95 % prediction band": pytest.approx(8.0)}
     assert legend(figure) == ["fit", "95 % confidence band", "95 % prediction band", "observations"]
 
 
-def test_known_errors_are_drawn_as_bars_within_the_figure() -> None:
-    sigma = torch.full((11,), 12.0)
-    figure = drawn_with(None, sigma)
-    assert legend(figure) == ["fit", "observations", "± sigma"]
-    low, high = figure.axes[0].get_ylim()
-    assert low < min(CELSIUS) - 12
-    assert high > max(CELSIUS) + 12
-
-
-def test_prediction_band_near_the_data_lies_within_the_figure() -> None:
-    low, high = drawn_with(bands(1.0, 15.0)).axes[0].get_ylim()
-    assert low < 0.5 * 20 - 17 - 15
-    assert high > 0.5 * 90 - 17 + 15
-
-
-def test_band_far_wider_than_the_data_does_not_squeeze_them() -> None:
+def test_band_far_wider_than_the_data_does_not_squeeze_them():
     low, high = drawn_with(bands(1e5, 1e6)).axes[0].get_ylim()
     assert high - low <= 3 * (max(CELSIUS) - min(CELSIUS))
 
 
-def test_band_without_an_end_can_be_drawn() -> None:
+def test_band_without_an_end_can_be_drawn():
     shown = bands(float("nan"), float("inf"))
     low, high = drawn_with(shown).axes[0].get_ylim()
     assert low < min(CELSIUS) < max(CELSIUS) < high

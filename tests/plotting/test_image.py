@@ -1,17 +1,17 @@
-"""Figures as pixels and as files."""
+"""Figures as pixels and as files, whatever the columns are called."""
 
 import os
-from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+import torch
 
-from paramfit.plotting import pixels, save_png
+from paramfit.plotting import fit_figure, observed_figure, pixels, residuals_figure, save_png, scatter_figure
 from paramfit.plotting.image import new_figure
 
 
-def test_png_is_the_figure(own_directory: Path) -> None:
+def test_png_is_the_figure(own_directory):
     figure = new_figure(2.0, 1.0)
     figure.text(0.1, 0.4, "without axes, which each drawing lays out anew", color="red")
     save_png(figure, own_directory / "figures" / "fit.png")
@@ -20,7 +20,7 @@ def test_png_is_the_figure(own_directory: Path) -> None:
     assert np.array_equal((read[..., :3] * 255).round().astype(np.uint8), pixels(figure))
 
 
-def test_interrupted_writing_leaves_the_old_file_whole(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_writing_leaves_the_old_file_whole(own_directory, monkeypatch):
     path = own_directory / "fit.png"
     save_png(new_figure(2.0, 1.0), path)
     old = path.read_bytes()
@@ -32,3 +32,19 @@ def test_interrupted_writing_leaves_the_old_file_whole(own_directory: Path, monk
     with pytest.raises(OSError, match="no space left"):
         save_png(new_figure(4.0, 4.0), path)
     assert path.read_bytes() == old
+
+
+VALUES = torch.linspace(0, 1, 5)
+NAME = r"$cost_$ of \frac{"  # between dollar signs matplotlib would read a formula, and fail
+
+
+@pytest.mark.parametrize("figure", [
+    scatter_figure(VALUES, VALUES, (NAME, NAME)),
+    fit_figure(VALUES, VALUES, VALUES, VALUES, (NAME, NAME), "after 3 iterations"),
+    observed_figure(VALUES, VALUES, NAME),
+    residuals_figure(VALUES, VALUES, NAME, NAME),
+], ids=["scatter", "fit", "observed", "residuals"])  # fmt: skip
+def test_names_are_written_as_they_are(figure):
+    pixels(figure)
+    assert NAME in figure.axes[0].get_xlabel()
+    assert NAME in figure.axes[0].get_ylabel()

@@ -9,12 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
-from paramfit import fit
-from paramfit.data.base import EstimationDataModule
-from paramfit.inference.bands import FittedCurve
-from paramfit.models import FormulaModel
+from paramfit import EstimationDataModule, FittedCurve, FormulaModel, Observations, fit
 from paramfit.objectives import HuberError, Objective, SquaredError
-from paramfit.observations import Observations
 from paramfit.plotting.least_squares_figures import bands_on, curve_figures, without_prediction_band
 
 N = 41
@@ -28,8 +24,8 @@ class Given(EstimationDataModule):
 
     def __init__(self, target: NDArray[np.float64], *inputs: NDArray[np.float64], sigma: object = None) -> None:
         super().__init__()
-        known = None if sigma is None else torch.as_tensor(sigma, dtype=torch.float64).expand(N)
-        self.given = Observations(tuple(map(torch.from_numpy, inputs)), torch.from_numpy(target), known)
+        known_sigma = None if sigma is None else torch.as_tensor(sigma, dtype=torch.float64).expand(N)
+        self.given = Observations(tuple(map(torch.from_numpy, inputs)), torch.from_numpy(target), known_sigma)
         self.setup("fit")
 
     def read(self) -> Observations:
@@ -51,7 +47,7 @@ def heights(axes: Axes) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("sigma", [None, np.linspace(0.5, 2, N)], ids=["unweighted", "relative sigma"])
-def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma: NDArray[np.float64] | None) -> None:
+def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma):
     target = 1 + 2 * X + NOISE
     target[[3, 20]] += 5.0
     data = Given(target, X, sigma=sigma)
@@ -65,7 +61,7 @@ def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma: NDArray[np.
     assert axes.get_ylabel().startswith("standardised residual\n(over 1.4826 times their median size)")
 
 
-def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit() -> None:
+def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit():
     target = 1 + 2 * X + NOISE
     data = Given(target, X)
     result = fit(line(), data.raw, objective=HuberError(scale=0.1))
@@ -75,7 +71,7 @@ def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit() -> None:
     assert np.median(np.abs(heights(figure.axes[0])[: N - HELD_OUT.sum()])) == pytest.approx(1 / 1.4826, rel=1e-4)
 
 
-def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation() -> None:
+def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation():
     data = Given(1 + 2 * X + NOISE, X)
     axes = curve_figures(fit(line(), data.raw), data.described)["residuals"].axes[0]
     residual = NOISE - np.polyval(np.polyfit(X, NOISE, 1), X)
@@ -83,7 +79,7 @@ def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation() -> 
     assert axes.get_ylabel() == "standardised residual"
 
 
-def test_each_of_several_inputs_has_its_residuals() -> None:
+def test_each_of_several_inputs_has_its_residuals():
     plane = FormulaModel("a + b * x + c * z", ["x", "z"], {"a": 0.0, "b": 0.0, "c": 0.0})
     data = Given(1 + 2 * X - Z + NOISE, X, Z)
     figures = curve_figures(fit(plane, data.raw), data.described)
@@ -96,24 +92,18 @@ def test_each_of_several_inputs_has_its_residuals() -> None:
         assert points[:, 1] == pytest.approx(heights(figures["residuals"].axes[0]))
 
 
-@pytest.mark.parametrize(
-    ("objective", "sigma", "sigma_is", "told"),
-    [
-        (SquaredError(), None, "absolute", None),
-        (SquaredError(), 0.1, "absolute", None),
-        (SquaredError(), np.linspace(0.1, 0.2, N), "absolute", "sigma differs by row"),
-        (HuberError(), None, "absolute", "a robust loss"),
-        (HuberError(), 0.1, "relative", "a robust loss"),
-        (HuberError(), 0.1, "absolute", None),
-    ],
-    ids=["plain", "one sigma", "sigma by row", "robust", "robust, relative sigma", "robust, known sigma"],
-)
-def test_a_missing_prediction_band_is_explained(
-    objective: Objective, sigma: object, sigma_is: str, told: str | None
-) -> None:
+@pytest.mark.parametrize(("objective", "sigma", "sigma_is", "words"), [
+    (SquaredError(), None, "absolute", None),
+    (SquaredError(), 0.1, "absolute", None),
+    (SquaredError(), np.linspace(0.1, 0.2, N), "absolute", "sigma differs by row"),
+    (HuberError(), None, "absolute", "a robust loss"),
+    (HuberError(), 0.1, "relative", "a robust loss"),
+    (HuberError(), 0.1, "absolute", None),
+], ids=["plain", "one sigma", "sigma by row", "robust", "robust, relative sigma", "robust, known sigma"])  # fmt: skip
+def test_a_missing_prediction_band_is_explained(objective, sigma, sigma_is, words):
     data = Given(1 + 2 * X + NOISE, X, sigma=sigma)
     curve = curve_of(data, objective, sigma_is)
     reason = without_prediction_band(curve, data.described)
     assert (bands_on(curve, data.described, data.raw.inputs[0]).prediction_band is None) == (reason is not None)
-    assert (reason or "").startswith("no prediction band" if told else "")
-    assert (told or "") in (reason or "")
+    assert (reason or "").startswith("no prediction band" if words else "")
+    assert (words or "") in (reason or "")

@@ -8,7 +8,7 @@ from matplotlib.container import ErrorbarContainer
 from paramfit.distributions import Censoring
 from paramfit.observations import Censored
 from paramfit.plotting.image import new_figure
-from paramfit.plotting.points import draw_bounds, draw_points, parts, shown_rows
+from paramfit.plotting.points import draw_bounds, draw_points, shown_rows
 
 MANY = torch.randn(50_000, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
@@ -17,19 +17,18 @@ def axes() -> Axes:
     return new_figure().add_subplot()
 
 
-def test_of_many_points_a_few_thousand_are_shown_the_same_each_time() -> None:
+def test_of_many_points_a_few_thousand_are_shown_the_same_each_time():
     shown = shown_rows(MANY)
     assert 2000 <= len(shown) <= 2006
     assert torch.equal(shown, shown_rows(MANY))
     assert torch.equal(shown, shown.unique())
 
 
-def test_choice_does_not_follow_the_order_of_rows() -> None:
-    alternating = torch.arange(50_000).remainder(2)
-    assert alternating[shown_rows(MANY)].double().mean().item() == pytest.approx(0.5, abs=0.05)
+def test_choice_does_not_follow_the_order_of_rows():
+    assert torch.arange(50_000).remainder(2)[shown_rows(MANY)].double().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_extremes_of_every_column_are_shown() -> None:
+def test_extremes_of_every_column_are_shown():
     other = torch.randn(50_000, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
     shown = set(shown_rows(MANY, other).tolist())
     for column in (MANY, other):
@@ -37,22 +36,7 @@ def test_extremes_of_every_column_are_shown() -> None:
         assert shown.issuperset(order[:3] + order[-3:])
 
 
-@pytest.mark.parametrize(
-    ("held_out", "expected"),
-    [
-        (None, {"observations": [0, 1, 2]}),
-        ([False, False, False], {"observations": [0, 1, 2]}),
-        ([False, True, False], {"training": [0, 2], "held out": [1]}),
-        ([True, True, True], {"held out": [0, 1, 2]}),
-    ],
-    ids=["not told", "none held out", "one held out", "all held out"],
-)
-def test_rows_are_named_by_their_use(held_out: list[bool] | None, expected: dict[str, list[int]]) -> None:
-    found = parts(3, None if held_out is None else torch.tensor(held_out))
-    assert {name: rows.tolist() for name, rows in found.items()} == expected
-
-
-def test_error_bars_reach_one_sigma_up_and_down() -> None:
+def test_error_bars_reach_one_sigma_up_and_down():
     drawn = axes()
     x, y, sigma = (torch.tensor(values) for values in ([1.0, 2.0, 3.0], [5.0, 6.0, 8.0], [0.5, 1.0, 0.25]))
     draw_points(drawn, x, y, torch.tensor([False, True, False]), sigma)
@@ -64,7 +48,7 @@ def test_error_bars_reach_one_sigma_up_and_down() -> None:
     assert ends == [(1.0, 1.0, 4.5, 5.5), (2.0, 2.0, 5.0, 7.0), (3.0, 3.0, 7.75, 8.25)]
 
 
-def test_bounds_are_told_from_values() -> None:
+def test_bounds_are_told_from_values():
     drawn = axes()
     status = torch.tensor([Censoring.OBSERVED, Censoring.RIGHT, Censoring.LEFT, Censoring.INTERVAL])
     draw_bounds(drawn, MANY[:4], MANY[4:8], Censored(status, MANY[8:12]))

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from paramfit import fit
-from paramfit.models import FormulaModel, LinearModel, ParametricModel
-from paramfit.objectives import HuberError, Objective
+from paramfit import FormulaModel, HuberError, LinearModel, Objective, ParametricModel, fit
 
 Array = NDArray[np.float64]
 REPEATS = 400
@@ -18,25 +16,15 @@ LEAST, MOST = 0.92, 0.98  # 2.75 standard deviations of a count of 400 on either
 
 
 class Experiment(NamedTuple):
-    """A truth, and how it is measured again and again.
-
-    Attributes:
-        model: what is fitted, at its start.
-        truth: the parameters.
-        curve: the true curve of x and the truth.
-        x: where it is measured.
-        sigma: the standard deviation of each measurement.
-        told: what the fit is told of sigma: nothing, sigma itself, or sigma in another unit.
-        at: where the bands are looked at: the row of x whose sigma a new observation has there.
-    """
+    """A truth, and how it is measured again and again."""
 
     model: Callable[[], ParametricModel]
     truth: dict[str, float]
     curve: Callable[..., Array]
     x: Array
-    sigma: Array
-    told: float | None
-    at: int
+    sigma: Array  # the standard deviation of each measurement
+    given: float | None  # what the fit is given of sigma: nothing, sigma itself (1), or sigma in another unit
+    at: int  # where the bands are looked at: the row of x whose sigma a new observation has there
     objective: Objective | None = None
 
 
@@ -76,13 +64,11 @@ EXPERIMENTS = {
     "bounded": Experiment(bounded, SATURATION, saturation, GRID, np.full(24, 0.1), None, 15),
     "known unequal sigma": Experiment(decay, DECAY, exponential, GRID, spread(24, 0.05, 0.2), 1.0, 11),
     "relative sigma": Experiment(decay, DECAY, exponential, GRID, spread(24, 0.05, 0.2), 7.0, 12),
-    "robust": Experiment(
-        LinearModel, LINE, line, np.linspace(-1, 1, 40), np.full(40, 0.5), None, 3, HuberError(scale=0.67)
-    ),
-    "robust, known unequal sigma": Experiment(
-        decay, DECAY, exponential, np.linspace(0, 5, 40), spread(40, 0.05, 0.2), 1.0, 8, HuberError(scale=1.345)
-    ),
-}
+    "robust": Experiment(LinearModel, LINE, line, np.linspace(-1, 1, 40), np.full(40, 0.5), None, 3,
+        HuberError(scale=0.67)),
+    "robust, known unequal sigma": Experiment(decay, DECAY, exponential, np.linspace(0, 5, 40), spread(40, 0.05, 0.2),
+        1.0, 8, HuberError(scale=1.345)),
+}  # fmt: skip
 EACH = pytest.mark.parametrize("name", EXPERIMENTS)
 # A robust fit takes the noise for anything but normal, and knows how far a new observation falls from sigma alone.
 EACH_WITH_NOISE = pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "robust"])
@@ -97,13 +83,13 @@ def coverage(name: str) -> dict[str, float]:
     curve = experiment.curve(x, *experiment.truth.values())
     model = experiment.model()
     hits = dict.fromkeys([*experiment.truth, "confidence", "prediction"], 0)
-    known: dict[str, Any] = {}
-    if experiment.told is not None:
-        known = {"sigma": experiment.told * sigma, "sigma_is": "absolute" if experiment.told == 1 else "relative"}
-    new_sigma = None if experiment.told is None else experiment.told * sigma[[at]]
+    theirs: dict[str, Any] = {}
+    if experiment.given is not None:
+        theirs = {"sigma": experiment.given * sigma, "sigma_is": "absolute" if experiment.given == 1 else "relative"}
+    new_sigma = None if experiment.given is None else experiment.given * sigma[[at]]
     for _ in range(REPEATS):
         y = curve + sigma * random.normal(size=len(x))
-        result = fit(model, (x, y), objective=experiment.objective, **known)
+        result = fit(model, (x, y), objective=experiment.objective, **theirs)
         assert result.status == "converged"
         for parameter, truth in experiment.truth.items():
             low, high = result.parameters[parameter].interval_95 or (np.inf, -np.inf)
@@ -117,16 +103,16 @@ def coverage(name: str) -> dict[str, float]:
 
 
 @EACH
-def test_intervals_of_every_parameter_cover_the_truth(name: str) -> None:
+def test_intervals_of_every_parameter_cover_the_truth(name):
     for parameter in EXPERIMENTS[name].truth:
         assert LEAST <= coverage(name)[parameter] <= MOST, parameter
 
 
 @EACH
-def test_the_confidence_band_covers_the_curve(name: str) -> None:
+def test_the_confidence_band_covers_the_curve(name):
     assert LEAST <= coverage(name)["confidence"] <= MOST
 
 
 @EACH_WITH_NOISE
-def test_the_prediction_band_covers_a_new_observation(name: str) -> None:
+def test_the_prediction_band_covers_a_new_observation(name):
     assert LEAST <= coverage(name)["prediction"] <= MOST

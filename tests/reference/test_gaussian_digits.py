@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import math
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import SGD
 
+from paramfit import EstimationTask, FitResult, GaussianDataModule, GaussianModel, GradientDescent, Observations
 from paramfit.callbacks import EpochTable, EstimateRows, FitReport
 from paramfit.callbacks.run import task_of
 from paramfit.data.base import EstimationDataModule
-from paramfit.data.gaussian import GaussianDataModule
-from paramfit.fits.result import FitResult
 from paramfit.gradients import AnalyticGradient, AutogradGradient
-from paramfit.models import GaussianModel
 from paramfit.objectives import NegativeLogLikelihood
-from paramfit.observations import Observations
-from paramfit.optimizers import GradientDescent
 from paramfit.tasks import GaussianLocation, HandWrittenDescent
-from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.updates import Update
+from tests.quiet import QUIET
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "gaussian_location.json").read_text(encoding="utf-8"))
 FIRST = GOLDEN["first_step"]
@@ -44,8 +39,7 @@ class MatchedSample(EstimationDataModule):
     def read(self) -> Observations:
         # Half of the observations one standard deviation below the mean, half above.
         deviation = math.sqrt(SQUARES / N)
-        signs = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(N // 2)
-        return Observations((), MEAN + deviation * signs)
+        return Observations((), MEAN + deviation * torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(N // 2))
 
 
 class FirstUpdate(Callback):
@@ -84,15 +78,7 @@ def by_hand(rule: type[AnalyticGradient] | type[AutogradGradient]) -> HandWritte
 
 def fit(task: EstimationTask, data: EstimationDataModule, steps: int, *callbacks: Callback) -> FitResult:
     report = FitReport(enabled=False)
-    Trainer(
-        accelerator="cpu",
-        max_epochs=steps,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[*callbacks, report],
-    ).fit(task, datamodule=data)
+    Trainer(**QUIET, max_epochs=steps, callbacks=[*callbacks, report]).fit(task, datamodule=data)
     assert report.result is not None
     return report.result
 
@@ -113,7 +99,7 @@ def published(name: str) -> list[str]:
     return [row[GOLDEN["columns"].index(name)] for row in GOLDEN["table"]]
 
 
-def test_sample_has_the_published_statistics() -> None:
+def test_sample_has_the_published_statistics():
     target = MatchedSample().read().target
     assert target.dtype == torch.float64
     assert len(target) == N
@@ -122,15 +108,12 @@ def test_sample_has_the_published_statistics() -> None:
     assert f"{target.mean().item():.5f}" == GOLDEN["empirical_mean_printed"]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(automatic, id="automatic"),
-        pytest.param(lambda: by_hand(AnalyticGradient), id="analytic"),
-        pytest.param(lambda: by_hand(AutogradGradient), id="autograd"),
-    ],
-)
-def test_first_step_is_the_published_one(make: Callable[[], EstimationTask]) -> None:
+@pytest.mark.parametrize("make", [
+    pytest.param(automatic, id="automatic"),
+    pytest.param(lambda: by_hand(AnalyticGradient), id="analytic"),
+    pytest.param(lambda: by_hand(AutogradGradient), id="autograd"),
+])  # fmt: skip
+def test_first_step_is_the_published_one(make):
     first = FirstUpdate()
     fit(make(), MatchedSample(), 1, first)
     # The loss was printed from a float32.
@@ -140,12 +123,12 @@ def test_first_step_is_the_published_one(make: Callable[[], EstimationTask]) -> 
     assert first.location == pytest.approx(float(FIRST["location_after"]), rel=3e-16)
 
 
-def test_header_is_the_published_one() -> None:
+def test_header_is_the_published_one():
     form = GOLDEN["table_form"]
     assert table()[0][0] == form["header"] % tuple(form["header_words"])
 
 
-def test_rows_have_the_published_form() -> None:
+def test_rows_have_the_published_form():
     rows = table()[0][1:]
     assert len(rows) == len(GOLDEN["table"]) == 20
     for row in rows:
@@ -154,21 +137,21 @@ def test_rows_have_the_published_form() -> None:
 
 
 @pytest.mark.parametrize(("index", "name"), [(0, "step"), (2, "estimate"), (3, "difference_to_empirical_mean")])
-def test_column_is_the_published_one_to_the_last_digit(index: int, name: str) -> None:
+def test_column_is_the_published_one_to_the_last_digit(index, name):
     assert column(index) == published(name)
 
 
-def test_losses_are_the_published_ones_as_far_as_float32_summed_them() -> None:
+def test_losses_are_the_published_ones_as_far_as_float32_summed_them():
     differences = [float(ours) - float(theirs) for ours, theirs in zip(column(1), published("loss"), strict=True)]
     assert max(map(abs, differences)) <= 0.0031
 
 
-def test_losses_never_rise_in_float64() -> None:
+def test_losses_never_rise_in_float64():
     losses = [float(loss) for loss in column(1)]
     assert losses == sorted(losses, reverse=True)
 
 
-def test_estimate_after_the_published_run_is_that_of_the_closed_form() -> None:
+def test_estimate_after_the_published_run_is_that_of_the_closed_form():
     location = table()[1].parameters["location"]
     assert location.estimate - MEAN == pytest.approx((1.0 - MEAN) * (1 - RATE * N) ** 10_000, rel=1e-9)
     assert location.closed_form == pytest.approx(MEAN, rel=1e-12)
@@ -176,25 +159,24 @@ def test_estimate_after_the_published_run_is_that_of_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize("lr", [1e-5, 5e-5])
-def test_estimate_reaches_the_empirical_mean_at_a_larger_rate(lr: float) -> None:
+def test_estimate_reaches_the_empirical_mean_at_a_larger_rate(lr):
     result = fit(automatic(lr, updates_per_step=100), MatchedSample(), 4)
     assert result.parameters["location"].estimate == pytest.approx(MEAN, abs=1e-12)
     assert result.status == "converged"
 
 
-def test_estimate_reaches_the_empirical_mean_when_run_long_enough() -> None:
+def test_estimate_reaches_the_empirical_mean_when_run_long_enough():
     # A sum over 100 observations at 1e-4 descends at a hundredth of its way an update.
     data = GaussianDataModule(n_obs=100, seed=3)
     result = fit(automatic(1e-4, updates_per_step=500), data, 6)
-    mean = data.read().target.mean().item()
-    assert result.parameters["location"].estimate == pytest.approx(mean, abs=1e-12)
+    assert result.parameters["location"].estimate == pytest.approx(data.read().target.mean().item(), abs=1e-12)
     assert result.status == "converged"
 
 
 @pytest.mark.parametrize(
     ("n_obs", "scale"), [(10_000, 1.0), (100, 1.0), (400, 3.0)], ids=["lesson", "few_observations", "wide"]
 )
-def test_standard_error_is_scale_over_root_n(n_obs: int, scale: float) -> None:
+def test_standard_error_is_scale_over_root_n(n_obs, scale):
     data = GaussianDataModule(n_obs=n_obs, scale=scale)
     location = fit(automatic(scale**2 / n_obs, scale=scale), data, 3).parameters["location"]
     assert location.standard_error == pytest.approx(scale / math.sqrt(n_obs), rel=1e-12)
@@ -204,7 +186,7 @@ EXERCISES = {exercise["name"]: exercise for exercise in GOLDEN["exercises"]}
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_exercise_follows_the_closed_form(name: str) -> None:
+def test_exercise_follows_the_closed_form(name):
     exercise = EXERCISES[name]
     n_obs, start = exercise.get("n_observations", N), exercise.get("start", 1.0)
     data = GaussianDataModule(n_obs=n_obs, true_location=exercise.get("true_location", 0.0))

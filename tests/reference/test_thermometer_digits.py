@@ -13,18 +13,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from paramfit import EstimationTask, FixedScale, GradientDescent, LinearModel, SquaredError, ThermometerDataModule
 from paramfit.callbacks import DivergenceDetection, EpochTable, FitReport, GradientLines
 from paramfit.callbacks.run import task_of
-from paramfit.data.normalization import FixedScale
-from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.facts import Status
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
-from paramfit.models import LinearModel
-from paramfit.objectives import SquaredError
-from paramfit.optimizers import GradientDescent
 from paramfit.tasks import HandWrittenDescent, ThermometerRegression
-from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.updates import Update
+from tests.quiet import QUIET
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "gradient_descent.json").read_text(encoding="utf-8"))
 RUNS = {f"{run['name']}-{run['summation']}": run for run in GOLDEN["runs"]}
@@ -83,15 +79,7 @@ def by_hand(
 def fit(task: EstimationTask, scale: float, steps: int, *callbacks: Callback) -> Recorder:
     """Run the task and give every update it made."""
     recorder = Recorder()
-    Trainer(
-        accelerator="cpu",
-        max_epochs=steps,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[*callbacks, recorder],
-    ).fit(task, datamodule=data_of_scale(scale))
+    Trainer(**QUIET, max_epochs=steps, callbacks=[*callbacks, recorder]).fit(task, datamodule=data_of_scale(scale))
     return recorder
 
 
@@ -130,62 +118,57 @@ PUBLISHED = [
 ]
 
 
-def test_all_published_digits_are_checked() -> None:
+def test_all_published_digits_are_checked():
     assert len(PUBLISHED) == 177
 
 
 @pytest.mark.parametrize(("name", "quantity", "update", "expected"), PUBLISHED)
-def test_printed_digits_are_the_published_ones(
-    name: str, quantity: str, update: str, expected: str | list[str]
-) -> None:
+def test_printed_digits_are_the_published_ones(name, quantity, update, expected):
     assert digits(printed(name), quantity, update) == expected
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_final_parameters_are_the_published_ones(name: str) -> None:
+def test_final_parameters_are_the_published_ones(name):
     last = re.findall(r"^Epoch (\d+),", printed(name), re.M)[-1]
     assert digits(printed(name), "params_after", last) == RUNS[name]["final_params"]
 
 
 @pytest.mark.parametrize("summation", ["pairwise", "sequential"])
-def test_initial_loss_is_the_published_one(summation: str) -> None:
+def test_initial_loss_is_the_published_one(summation):
     first = fit(by_hand(1e-4, summation), 1.0, 1).moments[1]
     assert f"{first.loss:.4f}" == GOLDEN["initial_loss"][f"{summation}_printed_4_decimals"]
 
 
-def test_initial_predictions_are_the_readings_themselves() -> None:
-    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+def test_initial_predictions_are_the_readings_themselves():
+    trainer = Trainer(**QUIET)
     batches = trainer.predict(by_hand(1e-2), datamodule=data_of_scale(1.0))
     assert batches is not None
     assert torch.equal(torch.cat([torch.as_tensor(batch) for batch in batches]), T_U)
 
 
-def test_diverging_run_stops_at_the_first_infinite_loss() -> None:
+def test_diverging_run_stops_at_the_first_infinite_loss():
     task, report = by_hand(1e-2), FitReport(enabled=False)
     moments = fit(task, 1.0, 100, DivergenceDetection(growth_factor=None), report).moments
     published = RUNS["diverging-pairwise"]["loss"]
     assert task.updates == max(moments) == max(int(update) for update in published) == 11
     assert str(moments[11].loss) == published["11"] == "inf"
-    assert task.stop is not None
     assert task.stop.status is Status.DIVERGED
-    assert report.result is not None
     assert report.result.status == "diverged"
 
 
 @pytest.mark.parametrize("summation", ["pairwise", "sequential"])
-def test_diverging_run_goes_on_to_nan_without_the_guard(summation: str) -> None:
+def test_diverging_run_goes_on_to_nan_without_the_guard(summation):
     task, report = by_hand(1e-2, summation), FitReport(enabled=False)
     moments = fit(task, 1.0, 40, DivergenceDetection(enabled=False), report).moments
     losses = {str(update): str(moment.loss) for update, moment in moments.items() if update > 10}
     published = RUNS["diverging-sequential"]["loss"]
     assert losses == {update: loss for update, loss in published.items() if int(update) > 10}
     assert torch.isnan(moments[40].parameters).all()
-    assert report.result is not None
     assert report.result.status == "diverged"
 
 
 @pytest.mark.parametrize(("updates_per_step", "steps", "updates"), [(20, 1, 11), (10, 2, 11), (10, 5, 14)])
-def test_block_ends_after_the_first_update_that_is_not_finite(updates_per_step: int, steps: int, updates: int) -> None:
+def test_block_ends_after_the_first_update_that_is_not_finite(updates_per_step, steps, updates):
     task = by_hand(1e-2, updates_per_step=updates_per_step)
     moments = fit(task, 1.0, steps, DivergenceDetection(enabled=False)).moments
     assert task.updates == updates
@@ -193,10 +176,9 @@ def test_block_ends_after_the_first_update_that_is_not_finite(updates_per_step: 
 
 
 @pytest.mark.parametrize("name", ["small_learning_rate-pairwise", "normalized-pairwise"])
-def test_descent_by_hand_is_bit_equal_to_the_textbook_loop(name: str) -> None:
+def test_descent_by_hand_is_bit_equal_to_the_textbook_loop(name):
     run = RUNS[name]
     moments = fit(by_hand(run["learning_rate"], updates_per_step=100), run["input_scale"], 5).moments
-
     t_u = run["input_scale"] * T_U
     params = torch.tensor(run["start"])
     for update in range(1, 501):
@@ -210,16 +192,14 @@ def test_descent_by_hand_is_bit_equal_to_the_textbook_loop(name: str) -> None:
         assert torch.equal(moments[update].parameters, params)
 
 
-def test_descent_by_autograd_is_bit_equal_to_the_textbook_loop() -> None:
+def test_descent_by_autograd_is_bit_equal_to_the_textbook_loop():
     moments = fit(by_hand(1e-2, gradient=AutogradGradient(), updates_per_step=100), 0.1, 5).moments
-
     t_u = 0.1 * T_U
     params = torch.tensor([1.0, 0.0], requires_grad=True)
     for update in range(1, 501):
         params.grad = None
         w, b = params
         ((w * t_u + b - T_C) ** 2).mean().backward()
-        assert params.grad is not None
         with torch.no_grad():
             params -= 1e-2 * params.grad
         assert torch.equal(moments[update].gradient, params.grad)
@@ -227,12 +207,11 @@ def test_descent_by_autograd_is_bit_equal_to_the_textbook_loop() -> None:
 
 
 @pytest.mark.parametrize(("scale", "updates"), [(1.0, 1), (0.1, 100)], ids=["raw", "normalized"])
-def test_numerical_step_moves_the_weight_first_and_then_the_bias(scale: float, updates: int) -> None:
+def test_numerical_step_moves_the_weight_first_and_then_the_bias(scale, updates):
     rule = GOLDEN["numerical_step"]
     delta, lr = rule["delta"], rule["learning_rate"]
     task = by_hand(lr, gradient=NumericalGradient(delta), order="one_at_a_time")
     moments = fit(task, scale, updates).moments
-
     t_u = scale * T_U
 
     def loss(w: Tensor, b: Tensor) -> Tensor:
@@ -250,13 +229,13 @@ def test_numerical_step_moves_the_weight_first_and_then_the_bias(scale: float, u
         assert torch.equal(moments[update].parameters, torch.stack([w, b]))
 
 
-def test_lesson_lines_stand_at_the_published_updates() -> None:
+def test_lesson_lines_stand_at_the_published_updates():
     published = GOLDEN["epoch_table"]
     with contextlib.redirect_stdout(io.StringIO()) as out:
         fit(by_hand(LONG["learning_rate"], updates_per_step=100), LONG["input_scale"], 50, EpochTable(GradientLines()))
     lines = out.getvalue()
-    told = [int(number) for number in re.findall(r"^Epoch (\d+), Loss \d+\.\d{6}$", lines, re.M)]
-    assert told == published["printed_at"]
+    words = [int(number) for number in re.findall(r"^Epoch (\d+), Loss \d+\.\d{6}$", lines, re.M)]
+    assert words == published["printed_at"]
     # Three dots stand right after the lines of the updates before them.
     before_dots = [int(number) for number in re.findall(r"^Epoch (\d+),.*\n.*\n.*\n\.\.\.$", lines, re.M)]
     assert [update + 1 for update in before_dots] == published["ellipsis_at"]
@@ -264,14 +243,11 @@ def test_lesson_lines_stand_at_the_published_updates() -> None:
     assert digits(lines, "gradient", 5000) == ["-0.0001", "0.0006"]
 
 
-@pytest.mark.parametrize(
-    "task",
-    [
-        pytest.param(lambda: by_hand(1e-2, updates_per_step=100), id="by hand"),
-        pytest.param(lambda: ThermometerRegression(updates_per_step=100), id="SGD"),
-    ],
-)
-def test_five_thousand_updates_reach_the_published_end(task: Any) -> None:
+@pytest.mark.parametrize("task", [
+    pytest.param(lambda: by_hand(1e-2, updates_per_step=100), id="by hand"),
+    pytest.param(lambda: ThermometerRegression(updates_per_step=100), id="SGD"),
+])  # fmt: skip
+def test_five_thousand_updates_reach_the_published_end(task):
     assert (LONG["learning_rate"], LONG["input_scale"], LONG["epochs"]) == (1e-2, 0.1, 5000)
     report = FitReport(enabled=False)
     last = fit(task(), LONG["input_scale"], 50, report).moments[LONG["epochs"]]
@@ -284,15 +260,13 @@ def test_five_thousand_updates_reach_the_published_end(task: Any) -> None:
     )
 
 
-def test_standard_errors_at_the_end_are_those_of_least_squares() -> None:
+def test_standard_errors_at_the_end_are_those_of_least_squares():
     report = FitReport(enabled=False)
     fit(by_hand(1e-2, updates_per_step=100), 0.1, 60, report)
     design = torch.stack([T_U.double(), torch.ones(11, dtype=torch.float64)], dim=1)
     solution = torch.linalg.lstsq(design, T_C.double().unsqueeze(1)).solution
     variance = (design @ solution - T_C.double().unsqueeze(1)).square().sum() / (11 - 2)
     expected = (variance * torch.linalg.inv(design.T @ design).diagonal()).sqrt().tolist()
-    assert report.result is not None
-    assert report.result.original_units is not None
     errors = [estimate.standard_error for estimate in report.result.original_units.values()]
     assert errors == pytest.approx(expected, rel=1e-5)
     assert errors == pytest.approx([0.0355386, 1.9272273], rel=1e-5)

@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind
-from paramfit.inference.ladder.rungs import Ladder, Rung
-from paramfit.models import DistributionModel, FormulaModel
-from paramfit.objectives import HuberError
+from paramfit import DistributionModel, Fact, FactKind, FormulaModel, HuberError, InputError, Ladder, Rung
 from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.provenance import BandRoot, Provenance, describe_model, describe_objective
 from paramfit.results.record import Estimate, NormalizedInput, Record
@@ -34,7 +30,7 @@ def read(text: str) -> Record:
     return Record.from_plain(json.loads(text))
 
 
-def test_promised_keys_are_there() -> None:
+def test_promised_keys_are_there():
     plain = json.loads(LESSON.to_json())
     assert plain.keys() >= PROMISED
     assert plain["parameters"]["weight"].keys() >= {"estimate", "standard_error", "interval_95", "gradient"}
@@ -45,7 +41,7 @@ def test_promised_keys_are_there() -> None:
     assert LESSON.to_json().endswith("}\n")
 
 
-def test_numbers_keep_their_full_precision() -> None:
+def test_numbers_keep_their_full_precision():
     plain = json.loads(with_weight(Estimate(0.1 + 0.2, 1e-300, (-math.pi, math.pi))).to_json())
     assert plain["loss"] == {"train": 1 / 3, "val": None}
     weight = plain["parameters"]["weight"]
@@ -57,7 +53,7 @@ def test_numbers_keep_their_full_precision() -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")], ids=["nan", "inf", "-inf"]
 )
-def test_numbers_that_are_not_finite_are_strings_and_come_back_as_numbers(value: float, text: str) -> None:
+def test_numbers_that_are_not_finite_are_strings_and_come_back_as_numbers(value, text):
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
@@ -108,7 +104,7 @@ RECORDS = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
-def test_record_comes_back_as_it_was(record: Record) -> None:
+def test_record_comes_back_as_it_was(record):
     again = read(record.to_json())
     assert again == record
     assert again.to_json() == record.to_json()
@@ -118,7 +114,7 @@ def test_record_comes_back_as_it_was(record: Record) -> None:
     assert again.stop_reason == record.stop_reason
 
 
-def test_facts_come_back_with_their_types() -> None:
+def test_facts_come_back_with_their_types():
     record = replace(CURVE, cautions=CAUTIONS[:2])
     assert read(record.to_json()).cautions == CAUTIONS[:2]
     plain = record.to_plain()
@@ -127,18 +123,14 @@ def test_facts_come_back_with_their_types() -> None:
     assert [type(value) for value in numbers.values()] == [int, float, float]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        replace(LESSON, updates=4999),
-        replace(LESSON, distance_to_optimum_in_standard_errors=math.nextafter(0.0021, 1)),
-        replace(LESSON, stop_reason="another"),
-        replace(LESSON, cautions=("one more",)),
-        CURVE,
-    ],
-    ids=["count", "last bit", "reason", "caution", "another fit"],
-)
-def test_records_that_differ_in_one_fact_are_not_equal(other: Record) -> None:
+@pytest.mark.parametrize("other", [
+    replace(LESSON, updates=4999),
+    replace(LESSON, distance_to_optimum_in_standard_errors=math.nextafter(0.0021, 1)),
+    replace(LESSON, stop_reason="another"),
+    replace(LESSON, cautions=("one more",)),
+    CURVE,
+], ids=["count", "last bit", "reason", "caution", "another fit"])  # fmt: skip
+def test_records_that_differ_in_one_fact_are_not_equal(other):
     assert other != LESSON
 
 
@@ -155,7 +147,7 @@ BROKEN: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
 
 
 @pytest.mark.parametrize(("place", "value", "words"), BROKEN.values(), ids=BROKEN)
-def test_damage_is_refused_by_its_place(place: tuple[str | int, ...], value: Any, words: str) -> None:
+def test_damage_is_refused_by_its_place(place, value, words):
     plain: Any = json.loads(CURVE.to_json())
     inner = plain
     for key in place[:-1]:
@@ -167,23 +159,21 @@ def test_damage_is_refused_by_its_place(place: tuple[str | int, ...], value: Any
 
 
 @pytest.mark.parametrize("key", ["status", "parameters", "facts", "covariance"])
-def test_file_of_an_older_version_is_refused_by_what_it_has_not(key: str) -> None:
+def test_file_of_an_older_version_is_refused_by_what_it_has_not(key):
     plain = CURVE.to_plain()
     del plain[key]
     with pytest.raises(InputError, match=f"^has no {key}, as files of an older version have not"):
         Record.from_plain(plain)
 
 
-def test_words_are_not_read() -> None:
+def test_words_are_not_read():
     plain = CURVE.to_plain()
     plain |= {"reason": "x", "warnings": ["x"], "uncertainty": "x", "notes": {"x": "x"}}
     assert Record.from_plain(plain) == CURVE
 
 
-def test_statistics_are_read_by_name_and_by_key() -> None:
-    assert CURVE.least_squares is not None
+def test_statistics_are_read_by_name_and_by_key():
     assert CURVE.least_squares["r_squared"] == CURVE.least_squares.r_squared == 0.99998765
-    assert CURVE.correlation is not None
     assert CURVE.correlation["parameters"] == ["b1", "b2"]
     with pytest.raises(KeyError):
         CURVE.least_squares["rr"]

@@ -13,55 +13,47 @@ from paramfit.shown.digits import value_as_with_error, with_error
 @pytest.mark.parametrize(
     ("value", "error", "shown"),
     [
-        (238.94212918, 2.7070075241, "238.9 ± 2.7"),
-        (-17.304785503, 1.9272273, "-17.3 ± 1.9"),
-        (0.5367719209, 0.0355386, "0.537 ± 0.036"),
-        (0.05, 0.0012, "0.0500 ± 0.0012"),
-        (12345.6, 123.0, "12350 ± 120"),
-        (3.2, 47.0, "3 ± 47"),
-        (0.0, 0.25, "0.00 ± 0.25"),
-        (1.0, 0.0996, "1.00 ± 0.10"),
-        (1.0, 0.996, "1.0 ± 1.0"),
-        (5.5015643181e-4, 7.2668688436e-6, "(5.502 ± 0.073)e-04"),
-        (6.02214e23, 1.2e20, "(6.0221 ± 0.0012)e+23"),
-        (2.5e-7, 1.1e-5, "(0.0 ± 1.1)e-05"),
-        (0.0129, 7.6e8, "0.0129 ± 7.6e+08"),
+        (238.94212918, 2.7070075241, "238.9 ± 2.7"), (-17.304785503, 1.9272273, "-17.3 ± 1.9"),
+        (0.5367719209, 0.0355386, "0.537 ± 0.036"), (0.05, 0.0012, "0.0500 ± 0.0012"), (12345.6, 123.0, "12350 ± 120"),
+        (3.2, 47.0, "3 ± 47"), (0.0, 0.25, "0.00 ± 0.25"), (1.0, 0.0996, "1.00 ± 0.10"), (1.0, 0.996, "1.0 ± 1.0"),
+        (5.5015643181e-4, 7.2668688436e-6, "(5.502 ± 0.073)e-04"), (6.02214e23, 1.2e20, "(6.0221 ± 0.0012)e+23"),
+        (2.5e-7, 1.1e-5, "(0.0 ± 1.1)e-05"), (0.0129, 7.6e8, "0.0129 ± 7.6e+08"),
     ],
     ids=str,
-)
-def test_value_and_error_end_at_the_same_place(value: float, error: float, shown: str) -> None:
+)  # fmt: skip
+def test_value_and_error_end_at_the_same_place(value, error, shown):
     assert with_error(value, error) == shown
 
 
 @pytest.mark.parametrize("error", [None, 0.0, math.nan, math.inf], ids=str)
-def test_value_without_error_has_six_digits(error: float | None) -> None:
+def test_value_without_error_has_six_digits(error):
     assert with_error(math.pi * 100, error) == "314.159"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf], ids=str)
-def test_value_that_is_not_finite_stands_alone(value: float) -> None:
+def test_value_that_is_not_finite_stands_alone(value):
     assert with_error(value, 0.1) == str(value)
 
 
 def read(shown: str) -> tuple[float, float]:
     """What a reader takes from it."""
-    found = re.fullmatch(r"\(?(\S+) ± ([^)\s]+)\)?(e[+-]\d+)?", shown)
-    assert found is not None, shown
-    exponent = found.group(3) or ""
-    return float(found.group(1) + exponent), float(found.group(2) + exponent)
+    match = re.fullmatch(r"\(?(\S+) ± ([^)\s]+)\)?(e[+-]\d+)?", shown)
+    assert match is not None, shown
+    exponent = match.group(3) or ""
+    return float(match.group(1) + exponent), float(match.group(2) + exponent)
 
 
 @settings(max_examples=100, deadline=None)
 @given(
     value=st.floats(-1e30, 1e30).filter(lambda value: value == 0 or abs(value) > 1e-30), error=st.floats(1e-25, 1e25)
 )
-def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(value: float, error: float) -> None:
+def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(value, error):
     shown_value, shown_error = read(with_error(value, error))
     assert shown_error == pytest.approx(error, rel=0.0501)
     assert abs(shown_value - value) <= 0.0501 * error + 1e-14 * abs(value)
 
 
-def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have() -> None:
+def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have():
     assert with_error(3.0000000000000004, 1.1e-16) == "3 ± 1.1e-16"
     assert with_error(0.1, 6.5e-17) == "0.1 ± 6.5e-17"
 
@@ -70,5 +62,5 @@ def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have() -> 
     ("value", "error", "shown"),
     [(238.94, 2.707, "238.9"), (5.50156e-4, 7.2669e-6, "5.502e-04"), (-1.5, None, "-1.5"), (float("inf"), 1.0, "inf")],
 )
-def test_value_alone_has_the_digits_of_its_error(value: float, error: float | None, shown: str) -> None:
+def test_value_alone_has_the_digits_of_its_error(value, error, shown):
     assert value_as_with_error(value, error) == shown

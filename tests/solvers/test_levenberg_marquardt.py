@@ -12,13 +12,9 @@ import scipy.optimize
 import torch
 from torch import Tensor, nn
 
-from paramfit.errors import InputError
+from paramfit import FormulaModel, InputError, LevenbergMarquardt, Observations, PolynomialModel, SquaredError
 from paramfit.fits.solved_model import SlopeLook
-from paramfit.models import FormulaModel, PolynomialModel
-from paramfit.objectives import HuberError, SquaredError
-from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.standing import Finding
 from paramfit.solvers.sums import Layout, ResidualSums
 
@@ -60,8 +56,7 @@ def kowalik_osborne(t: Tensor) -> Tensor:
 
 
 def meyer(t: Tensor) -> Tensor:
-    at = 45 + 5 * torch.arange(1.0, 17.0, dtype=torch.float64)
-    return t[0] * torch.exp(t[1] / (at + t[2])) - MEYER_Y
+    return t[0] * torch.exp(t[1] / ((45 + 5 * torch.arange(1.0, 17.0, dtype=torch.float64)) + t[2])) - MEYER_Y
 
 
 class Published(NamedTuple):
@@ -117,14 +112,14 @@ class Case:
 
 
 @pytest.mark.parametrize("problem", PUBLISHED.values(), ids=PUBLISHED)
-def test_published_minimum_is_reached_from_the_published_start(problem: Published) -> None:
+def test_published_minimum_is_reached_from_the_published_start(problem):
     case = Case(problem.residual, problem.start).solve()
     assert case.solver.converged
     assert problem.minimum <= case.loss() < problem.minimum + problem.last_digit
 
 
 @pytest.mark.parametrize("problem", PUBLISHED.values(), ids=PUBLISHED)
-def test_loss_never_rises_and_is_that_of_the_parameters(problem: Published) -> None:
+def test_loss_never_rises_and_is_that_of_the_parameters(problem):
     case = Case(problem.residual, problem.start)
     losses = []
     for _ in range(300):
@@ -135,13 +130,13 @@ def test_loss_never_rises_and_is_that_of_the_parameters(problem: Published) -> N
     assert losses == sorted(losses, reverse=True)
 
 
-def test_first_step_looks_at_the_start_and_stays_there() -> None:
+def test_first_step_looks_at_the_start_and_stays_there():
     case = Case(rosenbrock, (-1.2, 1.0))
     assert case.step() == pytest.approx(24.2, rel=1e-12)  # 10^2 (1 - 1.44)^2 + 2.2^2
     assert case.theta.tolist() == [-1.2, 1.0]
 
 
-def test_closure_sees_the_trial_and_the_parameters_are_back_after_a_rejection() -> None:
+def test_closure_sees_the_trial_and_the_parameters_are_back_after_a_rejection():
     # Newton's step from 3 overshoots the zero of the arc tangent, and lands where it is larger.
     case = Case(lambda t: torch.atan(t), (3.0,), damping=1e-9)
     case.step()
@@ -151,27 +146,14 @@ def test_closure_sees_the_trial_and_the_parameters_are_back_after_a_rejection() 
     assert abs(case.solve().theta.item()) < 1e-10
 
 
-def test_trial_that_is_not_finite_is_rejected() -> None:
+def test_trial_that_is_not_finite_is_rejected():
     # Newton's step from 3 is to 3 - 3 log 3 < 0, where the logarithm is not a number.
     case = Case(lambda t: torch.log(t), (3.0,), damping=1e-9).solve()
     assert case.visited[1][0] < 0
     assert case.theta.item() == pytest.approx(1.0, rel=1e-9)
 
 
-def test_at_trial_shows_the_trial_and_puts_the_parameters_back() -> None:
-    case = Case(lambda t: torch.atan(t), (3.0,))
-    with case.solver.at_trial():
-        assert case.theta.item() == 3.0  # nothing was tried yet
-    case.step()
-    with case.solver.at_trial():
-        trial = case.theta.item()
-    assert trial != 3.0
-    assert case.theta.item() == 3.0
-    case.step()
-    assert case.visited[1] == [trial]
-
-
-def test_gradients_are_those_of_the_mean_loss() -> None:
+def test_gradients_are_those_of_the_mean_loss():
     case = Case(bard, (1.0, 1.0, 1.0))
     for _ in range(3):
         case.step()
@@ -182,7 +164,7 @@ def test_gradients_are_those_of_the_mean_loss() -> None:
         torch.testing.assert_close(case.theta.grad, expected, rtol=1e-8, atol=1e-12)
 
 
-def test_a_linear_problem_with_small_damping_takes_one_trial() -> None:
+def test_a_linear_problem_with_small_damping_takes_one_trial():
     design = torch.randn(20, 3, dtype=torch.float64)
     target = torch.randn(20, dtype=torch.float64)
     case = Case(lambda t: design @ t - target, (0.0, 0.0, 0.0), damping=1e-12).solve()
@@ -191,30 +173,24 @@ def test_a_linear_problem_with_small_damping_takes_one_trial() -> None:
     assert case.theta.tolist() == pytest.approx(expected, rel=1e-9)
 
 
-def test_converged_solver_changes_nothing_and_asks_for_nothing() -> None:
+def test_converged_solver_changes_nothing_and_asks_for_nothing():
     case = Case(bard, (1.0, 1.0, 1.0)).solve()
-    there, seen = case.theta.tolist(), len(case.visited)
+    place, visited = case.theta.tolist(), len(case.visited)
     assert case.step() == pytest.approx(8.21487e-3, abs=1e-8)
-    assert case.theta.tolist() == there
-    assert len(case.visited) == seen
+    assert case.theta.tolist() == place
+    assert len(case.visited) == visited
     assert case.solver.is_done()
 
 
-def test_jacobian_that_points_uphill_stalls_at_the_start() -> None:
+def test_jacobian_that_points_uphill_stalls_at_the_start():
     case = Case(bard, (1.0, 1.0, 1.0), sign=-1.0).solve()
     assert (case.solver.stalled, case.solver.converged) == (True, False)
     assert case.solver.reached.standing.finding is Finding.NO_DESCENT
     assert case.theta.tolist() == pytest.approx([1.0, 1.0, 1.0], abs=1e-12)
 
 
-def test_start_at_the_minimum_has_converged_when_it_is_looked_at() -> None:
-    case = Case(rosenbrock, (1.0, 1.0))
-    case.step()
-    assert case.solver.converged
-
-
 @pytest.mark.parametrize("count", [1, 2, 5, 11])
-def test_checkpoint_in_the_middle_continues_bit_for_bit(count: int) -> None:
+def test_checkpoint_in_the_middle_continues_bit_for_bit(count):
     whole = Case(meyer, (0.02, 4000.0, 250.0))
     for _ in range(count):
         whole.step()
@@ -230,22 +206,7 @@ def test_checkpoint_in_the_middle_continues_bit_for_bit(count: int) -> None:
     assert rest.solver.reached == whole.solver.reached
 
 
-def test_checkpoint_before_the_first_step_is_a_fresh_start() -> None:
-    first = Case(bard, (1.0, 1.0, 1.0))
-    second = Case(bard, (1.0, 1.0, 1.0))
-    second.solver.load_state_dict(first.solver.state_dict())
-    assert second.solve().visited == first.solve().visited
-
-
-def test_checkpoint_of_a_converged_solver_has_converged() -> None:
-    done = Case(bard, (1.0, 1.0, 1.0)).solve()
-    other = Case(bard, tuple(done.theta.tolist()))
-    other.solver.load_state_dict(done.solver.state_dict())
-    assert other.solver.converged
-    assert other.solver.reached == done.solver.reached
-
-
-def test_checkpoint_of_separated_parameters_continues_bit_for_bit() -> None:
+def test_checkpoint_of_separated_parameters_continues_bit_for_bit():
     x = torch.linspace(0.1, 4.0, 30, dtype=torch.float64)
     rows = Observations((x,), 3 * torch.exp(-0.7 * x) + 0.5 + 0.1 * torch.sin(9 * x))
 
@@ -269,24 +230,12 @@ def test_checkpoint_of_separated_parameters_continues_bit_for_bit() -> None:
 
 @pytest.mark.parametrize("name", ["damping", "orthogonality", "step_tolerance", "cost_tolerance"])
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf], ids=str)
-def test_option_that_is_no_tolerance_is_refused_by_name(name: str, value: float) -> None:
+def test_option_that_is_no_tolerance_is_refused_by_name(name, value):
     with pytest.raises(InputError, match=f"{name}: expected a number above 0, but got {value}"):
         LevenbergMarquardt([nn.Parameter(vector(1.0))], **{name: value})
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
-def test_other_precisions_are_refused(dtype: torch.dtype) -> None:
-    with pytest.raises(InputError, match="float64"):
-        LevenbergMarquardt([nn.Parameter(torch.ones(2, dtype=dtype))])
-
-
-def test_parameters_in_groups_are_refused() -> None:
-    groups = [{"params": [nn.Parameter(vector(1.0))]}, {"params": [nn.Parameter(vector(2.0))]}]
-    with pytest.raises(InputError, match="one group"):
-        LevenbergMarquardt(groups)
-
-
-def test_start_that_is_not_finite_is_refused() -> None:
+def test_start_that_is_not_finite_is_refused():
     with pytest.raises(InputError, match="not finite at the start"):
         Case(lambda t: torch.log(t), (-1.0,)).step()
 
@@ -328,7 +277,7 @@ def simulated(curve: Curve) -> tuple["np.ndarray[tuple[int], np.dtype[np.float64
 
 @pytest.mark.parametrize("separate", [True, False], ids=["separated", "together"])
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
-def test_estimates_are_scipys(curve: Curve, separate: bool) -> None:
+def test_estimates_are_scipys(curve, separate):
     x, y = simulated(curve)
     theirs = scipy.optimize.least_squares(
         lambda t: curve.by_numpy(x, *t) - y, curve.truth, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15
@@ -339,7 +288,7 @@ def test_estimates_are_scipys(curve: Curve, separate: bool) -> None:
 
 
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
-def test_estimates_are_lmfits_from_the_same_starts(curve: Curve) -> None:
+def test_estimates_are_lmfits_from_the_same_starts(curve):
     x, y = simulated(curve)
     parameters = lmfit.create_params(**curve.starts)
     theirs = lmfit.minimize(
@@ -352,7 +301,7 @@ def test_estimates_are_lmfits_from_the_same_starts(curve: Curve) -> None:
 
 
 @pytest.mark.parametrize("start", [1e-9, 1.0, -1e12], ids=str)
-def test_linear_parameters_do_not_need_their_starts(start: float) -> None:
+def test_linear_parameters_do_not_need_their_starts(start):
     curve = CURVES["decay"]
     x, y = simulated(curve)
     theirs, _ = scipy.optimize.curve_fit(curve.by_numpy, x, y, p0=curve.truth, xtol=1e-14, ftol=1e-14)
@@ -361,34 +310,7 @@ def test_linear_parameters_do_not_need_their_starts(start: float) -> None:
     assert ours == pytest.approx(theirs, rel=1e-6)
 
 
-@pytest.mark.parametrize("start", [10.0, 20.0, 50.0], ids=str)
-def test_fit_has_not_converged_because_its_start_was_far_out(start: float) -> None:
-    x = torch.linspace(0.0, 4.0, 30, dtype=torch.float64)
-    rows = Observations((x,), torch.exp(-0.7 * x) + 0.01 * torch.sin(9 * x))
-    model = FormulaModel("exp(k * x)", ["x"], {"k": start})
-    sums = ResidualRows(model, SquaredError())
-    solver = LevenbergMarquardt(model.parameters())
-    for _ in range(300):
-        if solver.is_done():
-            break
-        solver.step(lambda: sums(rows))
-    (rate,) = model.parameters()
-    assert not solver.converged or rate.item() == pytest.approx(-0.70015, abs=1e-4)
-
-
-def test_model_linear_in_all_parameters_is_solved_in_one_step() -> None:
-    x, y = simulated(CURVES["power"])
-    model = PolynomialModel(3, dtype="float64")
-    sums = ResidualRows(model, SquaredError())
-    solver = LevenbergMarquardt(model.parameters())
-    loss = solver.step(lambda: sums(Observations((torch.from_numpy(x),), torch.from_numpy(y))))
-    assert solver.converged
-    ours = [parameter.item() for parameter in model.parameters()]
-    assert ours == pytest.approx(np.polyfit(x, y, 3)[::-1], rel=1e-9)
-    assert loss == pytest.approx(np.square(np.polyval(np.polyfit(x, y, 3), x) - y).sum(), rel=1e-9)
-
-
-def test_exact_data_end_in_an_exact_fit() -> None:
+def test_exact_data_end_in_an_exact_fit():
     x = torch.linspace(0.1, 3.0, 25, dtype=torch.float64)
     model = FormulaModel("a * exp(-k * x)", ["x"], {"a": 1, "k": 0.5})
     ours, solver = fitted(model, Observations((x,), 2.5 * torch.exp(-1.3 * x)))
@@ -396,7 +318,7 @@ def test_exact_data_end_in_an_exact_fit() -> None:
     assert solver.reached.loss < 1e-26
 
 
-def test_polish_wins_digits_of_a_stiff_polynomial() -> None:
+def test_polish_wins_digits_of_a_stiff_polynomial():
     degree, n = 7, 21
     xs = [Fraction(k, 2) + 10 for k in range(n)]
     ys = [Fraction((-1) ** k * 1000 + k * k * 7 % 13) for k in range(n)]  # residuals as large as the data
@@ -409,7 +331,7 @@ def test_polish_wins_digits_of_a_stiff_polynomial() -> None:
 
     def worst() -> float:
         ours = [parameter.item() for parameter in model.parameters()]
-        return max(abs(found / true - 1) for found, true in zip(ours, exact, strict=True))
+        return max(abs(each / true - 1) for each, true in zip(ours, exact, strict=True))
 
     before = worst()
     solver.go_to(solver.solver.polished(solver.reached, SlopeLook(sums, rows, solver.vector)))
@@ -432,7 +354,7 @@ def rational_least_squares(xs: list[Fraction], ys: list[Fraction], degree: int) 
     return [row[-1] for row in rows]
 
 
-def test_polish_leaves_an_unfinished_fit_alone() -> None:
+def test_polish_leaves_an_unfinished_fit_alone():
     case = Case(bard, (1.0, 1.0, 1.0))
     case.step()
     before = case.theta.tolist()
@@ -440,30 +362,3 @@ def test_polish_leaves_an_unfinished_fit_alone() -> None:
     polished = case.solver.solver.polished(state, lambda at: pytest.fail(f"there is nothing to polish at {at} yet"))
     assert polished is state
     assert case.theta.tolist() == before
-
-
-@pytest.mark.parametrize("scale", [0.05, 0.3], ids=str)
-def test_robust_objective_reaches_scipys_minimum(scale: float) -> None:
-    curve = CURVES["decay"]
-    x, y = simulated(curve)
-    y[[3, 17, 30]] += (4.0, -3.0, 5.0)
-    theirs = scipy.optimize.least_squares(
-        lambda t: curve.by_numpy(x, *t) - y,
-        curve.truth,
-        loss="huber",
-        f_scale=scale,
-        xtol=1e-14,
-        ftol=1e-14,
-        gtol=1e-14,
-    )
-    model = FormulaModel(curve.formula, ["x"], curve.starts)
-    rows = Observations((torch.from_numpy(x),), torch.from_numpy(y))
-    sums = ResidualRows(model, HuberError(scale=scale))
-    solver = LevenbergMarquardt(model.parameters())
-    for _ in range(300):
-        if solver.is_done():
-            break
-        solver.step(lambda: sums(rows))
-    assert solver.converged
-    assert solver.reached.loss == pytest.approx(2 * theirs.cost, rel=1e-9)
-    assert [parameter.item() for parameter in model.parameters()] == pytest.approx(theirs.x, rel=1e-5)

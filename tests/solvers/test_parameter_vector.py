@@ -8,7 +8,7 @@ from paramfit.solvers.parameter_vector import ParameterVector
 
 
 @pytest.mark.parametrize("shapes", [[(), (), ()], [(), (2,), (1, 2)]], ids=["scalars", "shapes"])
-def test_what_is_written_is_read(shapes: list[tuple[int, ...]]) -> None:
+def test_what_is_written_is_read(shapes):
     parameters = [torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64)) for shape in shapes]
     vector = ParameterVector(parameters)
     values = np.arange(1.0, 1 + len(vector.read()))
@@ -20,7 +20,7 @@ def test_what_is_written_is_read(shapes: list[tuple[int, ...]]) -> None:
     np.testing.assert_array_equal(gradients.numpy(), values)
 
 
-def test_parameters_that_moved_elsewhere_are_found() -> None:
+def test_parameters_that_moved_elsewhere_are_found():
     parameter = torch.nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
     vector = ParameterVector([parameter])
     vector.write(np.array([2.0]))

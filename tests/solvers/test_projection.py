@@ -37,24 +37,24 @@ def seen_from(k: float = K, m: float = M, batch: int = 40) -> Linearization:
 
 
 def exact() -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    found: np.ndarray[tuple[int], np.dtype[np.float64]] = np.linalg.lstsq(
+    actual: np.ndarray[tuple[int], np.dtype[np.float64]] = np.linalg.lstsq(
         basis(torch.tensor(K, dtype=torch.float64)).numpy(), (Y - torch.sin(M * X)).numpy(), rcond=None
     )[0]
-    return found
+    return actual
 
 
 @pytest.mark.parametrize("batch", [1, 7, 40])
-def test_linear_parameters_are_numpys_least_squares(batch: int) -> None:
+def test_linear_parameters_are_numpys_least_squares(batch):
     np.testing.assert_allclose(seen_from(batch=batch).linear, exact(), rtol=1e-12)
 
 
-def test_loss_is_the_squared_length_of_the_projected_residual() -> None:
+def test_loss_is_the_squared_length_of_the_projected_residual():
     expected = projected_residual(torch.tensor([K, M], dtype=torch.float64)).square().sum().item()
     assert seen_from().loss == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("batch", [1, 40])
-def test_factor_is_that_of_the_whole_jacobian_and_the_residual(batch: int) -> None:
+def test_factor_is_that_of_the_whole_jacobian_and_the_residual(batch):
     c, d = exact()
     decay = torch.exp(-K * X)
     rows = torch.stack(
@@ -64,41 +64,41 @@ def test_factor_is_that_of_the_whole_jacobian_and_the_residual(batch: int) -> No
     np.testing.assert_allclose(factor.T @ factor, rows.T @ rows, atol=1e-11)
 
 
-def test_curvature_is_that_of_the_projected_residual_by_autograd() -> None:
+def test_curvature_is_that_of_the_projected_residual_by_autograd():
     jacobian = torch.func.jacfwd(projected_residual)(torch.tensor([K, M], dtype=torch.float64)).numpy()
     curved = seen_from().curved
     np.testing.assert_allclose(curved.T @ curved, jacobian.T @ jacobian, rtol=1e-10, atol=1e-10)
 
 
-def test_slope_gives_the_gradient_of_the_projected_loss_by_autograd() -> None:
+def test_slope_gives_the_gradient_of_the_projected_loss_by_autograd():
     point = torch.tensor([K, M], dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(projected_residual(point).square().sum() / 2, point)
-    found = seen_from()
+    linearized = seen_from()
     # With the residual e = target - prediction the gradient of e^T e / 2 is -J^T e.
-    np.testing.assert_allclose(-found.curved[:2].T @ found.slope, gradient.numpy(), rtol=1e-9)
+    np.testing.assert_allclose(-linearized.curved[:2].T @ linearized.slope, gradient.numpy(), rtol=1e-9)
 
 
-def test_residual_has_no_part_along_the_linear_parameters() -> None:
+def test_residual_has_no_part_along_the_linear_parameters():
     assert seen_from().factor[:2, -1].tolist() == [0.0, 0.0]
 
 
-def test_without_linear_parameters_the_factor_is_the_sums_own() -> None:
+def test_without_linear_parameters_the_factor_is_the_sums_own():
     columns = torch.randn(4, 20, dtype=torch.float64)
     sums = ResidualSums.of(Layout.plain(3), columns)
-    found = linearization(sums)
-    assert found.linear.size == 0
-    assert found.n == 20
-    np.testing.assert_allclose(found.factor.T @ found.factor, (columns @ columns.T).numpy(), atol=1e-13)
-    assert found.loss == pytest.approx(columns[-1].square().sum().item(), rel=1e-13)
+    linearized = linearization(sums)
+    assert linearized.linear.size == 0
+    assert linearized.n == 20
+    np.testing.assert_allclose(linearized.factor.T @ linearized.factor, (columns @ columns.T).numpy(), atol=1e-13)
+    assert linearized.loss == pytest.approx(columns[-1].square().sum().item(), rel=1e-13)
 
 
-def test_robust_total_is_the_loss() -> None:
+def test_robust_total_is_the_loss():
     sums = ResidualSums.of(Layout.plain(1), torch.randn(2, 9, dtype=torch.float64), torch.tensor(3.5))
     assert linearization(sums).loss == 3.5
 
 
-def test_equal_basis_functions_share_what_they_have_in_common() -> None:
+def test_equal_basis_functions_share_what_they_have_in_common():
     # Of all c with c_1 + c_2 = 6 the shortest has both 3.
     columns = torch.stack([X, X, 6 * X])
-    found = linearization(ResidualSums.of(Layout((0, 1), (), ()), columns))
-    assert found.linear == pytest.approx([3.0, 3.0], rel=1e-12)
+    linearized = linearization(ResidualSums.of(Layout((0, 1), (), ()), columns))
+    assert linearized.linear == pytest.approx([3.0, 3.0], rel=1e-12)

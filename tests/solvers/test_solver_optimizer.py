@@ -71,7 +71,7 @@ def parameter(value: float = 0.0, dtype: torch.dtype = torch.float64) -> torch.n
     return torch.nn.Parameter(torch.tensor(value, dtype=dtype))
 
 
-def test_rejected_trial_leaves_the_parameters_at_the_best_point() -> None:
+def test_rejected_trial_leaves_the_parameters_at_the_best_point():
     theta, losses = parameter(), iter(LOSSES)
     solver, looked_at = Scripted(theta), []
 
@@ -85,7 +85,7 @@ def test_rejected_trial_leaves_the_parameters_at_the_best_point() -> None:
     assert solver.step(closure) == 0.5  # without asking for another pass
 
 
-def test_sums_are_judged_as_those_of_a_closure_are() -> None:
+def test_sums_are_judged_as_those_of_a_closure_are():
     theta = parameter()
     solver = Scripted(theta)
     assert [solver.step(sums=loss) for loss in LOSSES] == [5.0, 3.0, 3.0, 0.5]
@@ -94,7 +94,7 @@ def test_sums_are_judged_as_those_of_a_closure_are() -> None:
         Scripted(parameter()).step()
 
 
-def test_the_loop_makes_the_same_steps() -> None:
+def test_the_loop_makes_the_same_steps():
     looks: list[float] = []
 
     def look(state: Start | Best) -> float:
@@ -108,7 +108,7 @@ def test_the_loop_makes_the_same_steps() -> None:
     assert (steps, looks) == (2, [0.0, 1.0])  # 5 / 5 is not below 1, and 0.6 is
 
 
-def test_parameters_are_at_the_trial_for_as_long_as_it_is_looked_at() -> None:
+def test_parameters_are_at_the_trial_for_as_long_as_it_is_looked_at():
     theta = parameter()
     solver = Scripted(theta)
     solver.step(sums=5.0)
@@ -117,7 +117,7 @@ def test_parameters_are_at_the_trial_for_as_long_as_it_is_looked_at() -> None:
     assert theta.item() == 0.0
 
 
-def test_a_checkpoint_is_a_state_and_before_the_first_step_a_fresh_start() -> None:
+def test_a_checkpoint_is_a_state_and_before_the_first_step_a_fresh_start():
     first, second = Scripted(parameter()), Scripted(parameter(7.0))
     second.load_state_dict(first.state_dict())
     assert second.reached.theta == 7.0
@@ -126,7 +126,7 @@ def test_a_checkpoint_is_a_state_and_before_the_first_step_a_fresh_start() -> No
     assert second.reached == first.reached
 
 
-def test_what_it_cannot_solve_for_is_refused() -> None:
+def test_what_it_cannot_solve_for_is_refused():
     with pytest.raises(InputError, match="Scripted needs parameters in float64"):
         Scripted(parameter(dtype=torch.float32))
     with pytest.raises(InputError, match="in one group"):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paramfit.solvers.sums import Layout, ResidualSums
-from paramfit.solvers.value import as_plain, from_plain
 
 ROWS = torch.randn(4, 37, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 PLAIN = Layout.plain(3)
@@ -26,67 +25,46 @@ def products(sums: ResidualSums) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 36, 37])
-def test_batches_of_any_size_have_the_inner_products_of_the_whole(size: int) -> None:
+def test_batches_of_any_size_have_the_inner_products_of_the_whole(size):
     sums = summed(*ROWS.split(size, dim=1))
     np.testing.assert_allclose(products(sums), (ROWS @ ROWS.T).numpy(), atol=1e-12)
     assert sums.n == 37
 
 
-def test_factor_is_upper_triangular_and_as_wide_as_the_rows() -> None:
+def test_factor_is_upper_triangular_and_as_wide_as_the_rows():
     factor = summed(*ROWS.split(5, dim=1)).factor
     assert factor.shape == (4, 4)
     assert np.array_equal(factor, np.triu(factor))
 
 
-def test_process_without_rows_changes_nothing() -> None:
-    nothing = ResidualSums.of_no_rows(PLAIN)
-    for sums in (nothing + summed(ROWS) + nothing, summed(ROWS)):
-        np.testing.assert_allclose(products(sums), (ROWS @ ROWS.T).numpy(), atol=1e-12)
-        assert (sums.n, sums.total, sums.target) == (37, None, 0.0)
-
-
-def test_losses_of_a_robust_objective_are_added_up() -> None:
+def test_losses_of_a_robust_objective_are_added_up():
     one, other = ROWS.split([20, 17], dim=1)
     sums = ResidualSums.of(PLAIN, one, torch.tensor(1.25)) + ResidualSums.of(PLAIN, other, torch.tensor(2.0))
     assert sums.total == 3.25
     assert (sums + ResidualSums.of_no_rows(PLAIN)).total == 3.25
 
 
-def test_column_that_normal_equations_would_lose_is_kept() -> None:
+def test_column_that_normal_equations_would_lose_is_kept():
     # P. Laeuchli's matrix: 1 + d^2 is 1 in float64, so that the Gram matrix of the two columns is singular.
     d = 1e-9
     columns = torch.tensor([[1.0, d, 0.0], [1.0, 0.0, d]], dtype=torch.float64)
     sums = reduce(add, [ResidualSums.of(Layout.plain(1), row) for row in columns.split(1, dim=1)])
     # |r_22| = sqrt(det(A^T A)) / |r_11|
-    expected = math.sqrt(2 * d**2 + d**4) / math.sqrt(1 + d**2)
-    assert abs(sums.factor[1, 1]) == pytest.approx(expected, rel=1e-6)
+    assert abs(sums.factor[1, 1]) == pytest.approx(math.sqrt(2 * d**2 + d**4) / math.sqrt(1 + d**2), rel=1e-6)
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf], ids=str)
-def test_row_that_is_not_finite_is_seen(wrong: float) -> None:
+def test_row_that_is_not_finite_is_seen(wrong):
     spoilt = ROWS.clone()
     spoilt[1, 30] = wrong
     assert not summed(*spoilt.split(8, dim=1)).is_finite()
     assert summed(ROWS).is_finite()
 
 
-def test_no_rows_are_not_finite_sums() -> None:
+def test_no_rows_are_not_finite_sums():
     assert not ResidualSums.of_no_rows(PLAIN).is_finite()
 
 
-def test_checkpoint_gives_back_the_same_sums() -> None:
-    layout = Layout((0, 2), (1,), ((0, 0), (None, 0)), (1,))
-    sums = ResidualSums.of(layout, torch.randn(5, 9, dtype=torch.float64), torch.tensor(4.5))
-    torch.save(as_plain(sums), "sums.pt")
-    restored = from_plain(torch.load("sums.pt", weights_only=True), (ResidualSums, Layout))
-    assert restored == sums
-    assert restored.layout == layout
-
-
-def test_plain_layout_is_one_column_for_each_parameter_and_the_residual() -> None:
-    assert (PLAIN.p, PLAIN.width, PLAIN.linear) == (3, 4, ())
-
-
-def test_layout_counts_slopes_and_linear_columns() -> None:
+def test_layout_counts_slopes_and_linear_columns():
     layout = Layout((0, 3), (1, 2), ((0, 0), (1, 1), (None, 1)))
     assert (layout.p, layout.width) == (4, 2 + 3 + 1)

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +39,7 @@ TREE = Tree(
 KINDS = (Tree, Leaf, Standing, Finding)
 
 
-def test_what_a_checkpoint_kept_is_the_same() -> None:
+def test_what_a_checkpoint_kept_is_the_same():
     torch.save(as_plain(TREE), "tree.pt")
     again = from_plain(torch.load("tree.pt", weights_only=True), KINDS)
     assert again == TREE
@@ -48,23 +47,19 @@ def test_what_a_checkpoint_kept_is_the_same() -> None:
     assert again.leaf.flags.dtype == np.bool_
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"loss": 1.0},
-        {"pairs": ((0, 1), (2, 3))},
-        {"pairs": ((None, 1),)},
-        {"standing": Standing(Finding.UNDETERMINED, places=(3,))},
-        {"leaf": Leaf(np.array([1.0, 2.0, 0.0]), np.array([True, False]))},
-        {"leaf": Leaf(np.array([1.0, math.nan, -0.0]))},
-    ],
-    ids=["number", "pair", "length", "member", "element", "none"],
-)
-def test_values_differ_where_a_field_does(change: dict[str, Any]) -> None:
+@pytest.mark.parametrize("change", [
+    {"loss": 1.0},
+    {"pairs": ((0, 1), (2, 3))},
+    {"pairs": ((None, 1),)},
+    {"standing": Standing(Finding.UNDETERMINED, places=(3,))},
+    {"leaf": Leaf(np.array([1.0, 2.0, 0.0]), np.array([True, False]))},
+    {"leaf": Leaf(np.array([1.0, math.nan, -0.0]))},
+], ids=["number", "pair", "length", "member", "element", "none"])  # fmt: skip
+def test_values_differ_where_a_field_does(change):
     assert replace(TREE, **change) != TREE
 
 
-def test_a_restored_array_is_one_of_its_own() -> None:
+def test_a_restored_array_is_one_of_its_own():
     plain = as_plain(TREE)
     again = from_plain(plain, KINDS)
     again.leaf.numbers[0] = 5.0
@@ -73,6 +68,6 @@ def test_a_restored_array_is_one_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("plain", [{"theta": 1.0}, {"kind": "Forest"}], ids=["of before", "of afterwards"])
-def test_what_another_version_kept_is_refused_in_one_line(plain: dict[str, Any]) -> None:
+def test_what_another_version_kept_is_refused_in_one_line(plain):
     with pytest.raises(InputError, match="another version of paramfit"):
         from_plain(plain, KINDS)

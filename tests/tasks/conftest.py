@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from lightning.pytorch import Trainer
 
+from tests.quiet import QUIET
+
 MakeTrainer = Callable[..., Trainer]
 
 
@@ -14,12 +16,6 @@ def make_trainer() -> MakeTrainer:
     """A trainer as a user of Python makes it, without a callback of ours, that prints nothing."""
 
     def make(max_epochs: int = 1, **options: Any) -> Trainer:
-        quiet = {
-            "logger": False,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-        }
-        return Trainer(accelerator="cpu", max_epochs=max_epochs, **{**quiet, **options})
+        return Trainer(**{**QUIET, "max_epochs": max_epochs, **options})
 
     return make

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from paramfit import EstimationDataModule, LeastSquares, MaximumLikelihood
 from paramfit.callbacks import AtomicCheckpointIO, DivergenceDetection, FitCheckpoint, GracefulStop
-from paramfit.data.base import EstimationDataModule
-from paramfit.tasks import LeastSquares, MaximumLikelihood
+from tests.quiet import QUIET
 
 Task = TypeVar("Task", LeastSquares, MaximumLikelihood)
 
@@ -20,11 +20,11 @@ class SignalAt(Callback):
     """Send the process a signal while training batch number ``batch`` (from 1) of the whole fit is under way."""
 
     def __init__(self, batch: int) -> None:
-        self.batch, self.seen = batch, 0
+        self.batch, self.count = batch, 0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self.seen += 1
-        if self.seen == self.batch:
+        self.count += 1
+        if self.count == self.batch:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -32,15 +32,13 @@ def fitted(
     task: Task, data: EstimationDataModule, folder: Path, *extra: Callback, resume: Path | None = None, **settings: Any
 ) -> tuple[Task, Path]:
     """The task after its fit, and its last checkpoint."""
+    options: dict[str, Any] = {"max_epochs": 200, "num_sanity_val_steps": 0, **settings}
+    callbacks = [GracefulStop(), DivergenceDetection(), *extra, FitCheckpoint()]
+    logger = TensorBoardLogger(folder, name="", default_hp_metric=False)
     trainer = Trainer(
-        accelerator="cpu",
-        logger=TensorBoardLogger(folder, name="", default_hp_metric=False),
-        callbacks=[GracefulStop(), DivergenceDetection(), *extra, FitCheckpoint()],
+        **{**QUIET, "logger": logger, "enable_checkpointing": True, **options},
+        callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **{"max_epochs": 200, **settings},
     )
     trainer.fit(task, data, ckpt_path=resume)
     assert trainer.log_dir is not None

@@ -7,10 +7,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.optim import LBFGS, SGD, Adam, Optimizer
 
-from paramfit.data.normalization import FixedScale
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.objectives import SquaredError
-from paramfit.tasks import ThermometerRegression
+from paramfit import FixedScale, SquaredError, ThermometerDataModule, ThermometerRegression
+from tests.quiet import QUIET
 
 
 class CountingTask(ThermometerRegression):
@@ -24,8 +22,7 @@ class CountingTask(ThermometerRegression):
 
 
 def fitted(task: LightningModule, epochs: int, **options: object) -> LightningModule:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = Trainer(accelerator="cpu", max_epochs=epochs, enable_model_summary=False, **quiet, **options)  # type: ignore[arg-type]
+    trainer = Trainer(**QUIET, max_epochs=epochs, **options)  # type: ignore[arg-type]
     trainer.fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.1)))
     return task
 
@@ -36,7 +33,7 @@ def fitted(task: LightningModule, epochs: int, **options: object) -> LightningMo
     ids=["SGD with momentum", "Adam", "LBFGS"],
 )
 @pytest.mark.parametrize("l2", [0.0, 0.1], ids=["no penalty", "penalty"])
-def test_blocks_change_nothing_but_the_number_of_steps(optimizer: partial[Optimizer], l2: float) -> None:
+def test_blocks_change_nothing_but_the_number_of_steps(optimizer, l2):
     def task(block: int) -> ThermometerRegression:
         return ThermometerRegression(objective=SquaredError(l2=l2), optimizer=optimizer, updates_per_step=block)
 
@@ -45,12 +42,12 @@ def test_blocks_change_nothing_but_the_number_of_steps(optimizer: partial[Optimi
         assert torch.equal(a, b)
 
 
-def test_the_hooks_of_a_step_are_called_once_for_a_block() -> None:
+def test_the_hooks_of_a_step_are_called_once_for_a_block():
     task = fitted(CountingTask(updates_per_step=10), 3)
     assert (task.hooks, task.updates) == (3, 30)
 
 
-def test_clipping_reaches_every_update_of_a_block() -> None:
+def test_clipping_reaches_every_update_of_a_block():
     one_by_one = fitted(ThermometerRegression(), 12, gradient_clip_val=1.0)
     in_blocks = fitted(ThermometerRegression(updates_per_step=4), 3, gradient_clip_val=1.0)
     free = fitted(ThermometerRegression(updates_per_step=4), 3)

@@ -12,35 +12,24 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from scipy.special import digamma
 from torch.optim import SGD, Adam
 
-from paramfit.data.base import EstimationDataModule
-from paramfit.data.normalization import FixedScale
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
+from paramfit import EstimationDataModule, FixedScale, GradientDescent, InputError, Observations, ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import DistributionModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood
-from paramfit.observations import Observations
-from paramfit.optimizers import GradientDescent
 from paramfit.tasks import HandWrittenDescent, MaximumLikelihood
-from tests.tasks.conftest import MakeTrainer
 
 
 def thermometer(**options: Any) -> ThermometerDataModule:
     return ThermometerDataModule(normalization=FixedScale(0.1), **options)
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        pytest.param({"accumulate_grad_batches": 3}, "accumulate_grad_batches", id="accumulation"),
-        pytest.param({"gradient_clip_val": 1.0}, "gradient_clip_val", id="clipping"),
-        pytest.param({"precision": "bf16-mixed"}, r"trainer\.precision", id="bf16-mixed"),
-        pytest.param({"precision": "16-true"}, r"trainer\.precision", id="16-true"),
-    ],
-)
-def test_what_only_lightnings_backward_pass_can_do_is_refused(
-    options: dict[str, Any], named: str, make_trainer: MakeTrainer
-) -> None:
+@pytest.mark.parametrize(("options", "named"), [
+    pytest.param({"accumulate_grad_batches": 3}, "accumulate_grad_batches", id="accumulation"),
+    pytest.param({"gradient_clip_val": 1.0}, "gradient_clip_val", id="clipping"),
+    pytest.param({"precision": "bf16-mixed"}, r"trainer\.precision", id="bf16-mixed"),
+    pytest.param({"precision": "16-true"}, r"trainer\.precision", id="16-true"),
+])  # fmt: skip
+def test_what_only_lightnings_backward_pass_can_do_is_refused(options, named, make_trainer):
     # Lightning itself refuses the first two; the command line gives both exceptions exit code 2.
     with pytest.raises((InputError, MisconfigurationException), match=named):
         make_trainer(1, **options).fit(HandWrittenDescent(LinearModel(), AnalyticGradient()), datamodule=thermometer())
@@ -49,11 +38,10 @@ def test_what_only_lightnings_backward_pass_can_do_is_refused(
 @pytest.mark.parametrize(
     "rule", [AnalyticGradient(), AutogradGradient(), NumericalGradient(0.1)], ids=["analytic", "autograd", "numerical"]
 )
-def test_every_rule_takes_the_written_out_path(rule: GradientRule, make_trainer: MakeTrainer) -> None:
+def test_every_rule_takes_the_written_out_path(rule, make_trainer):
     model = LinearModel(dtype="float64")
     data = thermometer(dtype="float64")
     make_trainer(10).fit(HandWrittenDescent(model, rule, optimizer=partial(GradientDescent, lr=1e-2)), datamodule=data)
-
     x, y = data.train.inputs[0].numpy(), data.train.target.numpy()
     weight, bias = 1.0, 0.0
     for _ in range(10):
@@ -66,29 +54,12 @@ def test_every_rule_takes_the_written_out_path(rule: GradientRule, make_trainer:
     )
 
 
-def test_one_at_a_time_takes_the_second_slope_at_the_moved_weight(make_trainer: MakeTrainer) -> None:
-    model = LinearModel(dtype="float64")
-    data = ThermometerDataModule(dtype="float64")
-    task = HandWrittenDescent(
-        model, NumericalGradient(0.1), optimizer=partial(GradientDescent, lr=1e-2, order="one_at_a_time")
-    )
-    make_trainer(1).fit(task, datamodule=data)
-
-    x, y = data.train.inputs[0].numpy(), data.train.target.numpy()
-    weight = 1.0 - 0.01 * (2 * (x - y) * x).mean()
-    bias = 0.0 - 0.01 * (2 * (weight * x - y)).mean()
-    assert (model.weight.item(), model.bias.item()) == (pytest.approx(weight, rel=1e-9), pytest.approx(bias, rel=1e-9))
-
-
 @pytest.mark.parametrize("make", [SGD, Adam], ids=["SGD", "Adam"])
-def test_a_torch_optimizer_may_use_the_hand_made_gradient(
-    make: type[torch.optim.Optimizer], make_trainer: MakeTrainer
-) -> None:
+def test_a_torch_optimizer_may_use_the_hand_made_gradient(make, make_trainer):
     model = LinearModel(dtype="float64")
     data = thermometer(dtype="float64")
     task = HandWrittenDescent(model, AnalyticGradient(), optimizer=partial(make, lr=1e-2), updates_per_step=5)
     make_trainer(2).fit(task, datamodule=data)
-
     weight, bias = (torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in (1.0, 0.0))
     optimizer = make([weight, bias], lr=1e-2)  # type: ignore[call-arg]
     for _ in range(10):
@@ -96,21 +67,6 @@ def test_a_torch_optimizer_may_use_the_hand_made_gradient(
         (weight * data.train.inputs[0] + bias - data.train.target).square().mean().backward()
         optimizer.step()
     assert [model.weight.item(), model.bias.item()] == pytest.approx([weight.item(), bias.item()], rel=1e-12)
-
-
-def test_a_loaded_task_goes_where_the_saved_one_was(make_trainer: MakeTrainer) -> None:
-    task = HandWrittenDescent(LinearModel(), AnalyticGradient(), updates_per_step=7)
-    trainer = make_trainer(2)
-    trainer.fit(task, datamodule=thermometer())
-    trainer.save_checkpoint("descent.ckpt")
-
-    loaded = HandWrittenDescent.load_from_checkpoint(
-        "descent.ckpt", model=LinearModel(), gradient=AnalyticGradient(), weights_only=True
-    )
-
-    assert torch.equal(loaded.model.weight, task.model.weight)
-    assert torch.equal(loaded.model.bias, task.model.bias)
-    assert (loaded.updates, loaded.updates_per_step) == (14, 7)
 
 
 # --- likelihoods ---
@@ -182,20 +138,13 @@ def by_hand(model: DistributionModel, rule: GradientRule) -> HandWrittenDescent:
 
 @pytest.mark.parametrize("descent", DESCENTS)
 @pytest.mark.parametrize("kind", LIKELIHOODS)
-def test_every_rule_takes_the_path_of_the_closed_form(kind: str, descent: str, make_trainer: MakeTrainer) -> None:
+def test_every_rule_takes_the_path_of_the_closed_form(kind, descent, make_trainer):
     (make, data, path), (task, tolerance) = LIKELIHOODS[kind], DESCENTS[descent]
     model = make()
     make_trainer(2).fit(task(model), datamodule=data)
     assert [parameter.item() for parameter in model.parameters()] == pytest.approx(path, rel=tolerance)
 
 
-def test_the_moments_start_a_descent_by_hand_too(make_trainer: MakeTrainer) -> None:
-    model = DistributionModel("torch.distributions.Gamma", {"concentration": None, "rate": None})
-    make_trainer(1).fit(by_hand(model, AnalyticGradient()), datamodule=Drawn(WAITING))
-    mean, variance = WAITING.mean(), WAITING.var()
-    assert model.specifications["rate"].start == pytest.approx(mean / variance, rel=0.2)
-
-
-def test_a_distribution_needs_a_likelihood(make_trainer: MakeTrainer) -> None:
+def test_a_distribution_needs_a_likelihood(make_trainer):
     with pytest.raises(InputError, match="NegativeLogLikelihood"):
         make_trainer(1).fit(HandWrittenDescent(gamma(), AnalyticGradient()), datamodule=Drawn(WAITING))

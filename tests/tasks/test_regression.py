@@ -9,14 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS
 
-from paramfit.data.base import EstimationDataModule
-from paramfit.data.normalization import FixedScale
-from paramfit.data.thermometer import ThermometerDataModule
-from paramfit.errors import InputError
-from paramfit.gradients import AutogradGradient
-from paramfit.observations import Observations
-from paramfit.tasks import EstimationTask, HandWrittenDescent, MaximumLikelihood, Regression
-from tests.tasks.conftest import MakeTrainer
+from paramfit import EstimationDataModule, FixedScale, InputError, Observations, Regression, ThermometerDataModule
 
 
 class Parabola(nn.Module):
@@ -38,8 +31,7 @@ class Plane(nn.Module):
         self.layer = nn.Linear(2, 1, dtype=torch.float64)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        found: Tensor = self.layer(torch.stack([x, y], dim=-1)).squeeze(-1)
-        return found
+        return self.layer(torch.stack([x, y], dim=-1)).squeeze(-1)
 
 
 class ColumnOfPredictions(nn.Module):
@@ -50,15 +42,7 @@ class ColumnOfPredictions(nn.Module):
         self.layer = nn.Linear(1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.layer(x.unsqueeze(-1))
-        return found
-
-
-class ColumnOfDistributions(ColumnOfPredictions):
-    """The same slip in a likelihood."""
-
-    def forward(self, x: Tensor) -> torch.distributions.Normal:  # type: ignore[override]
-        return torch.distributions.Normal(super().forward(x), 1.0)
+        return self.layer(x.unsqueeze(-1))
 
 
 class Points(EstimationDataModule):
@@ -72,19 +56,17 @@ def converging() -> Any:
     return partial(LBFGS, line_search_fn="strong_wolfe", tolerance_grad=1e-10, max_iter=50)
 
 
-def test_a_users_module_with_a_vector_parameter_is_fitted(make_trainer: MakeTrainer) -> None:
+def test_a_users_module_with_a_vector_parameter_is_fitted(make_trainer):
     model = Parabola()
     data = ThermometerDataModule(normalization=FixedScale(0.01), dtype="float64")
     make_trainer(5).fit(Regression(model, optimizer=converging()), datamodule=data)
-
     expected = np.polyfit(data.train.inputs[0].numpy(), data.train.target.numpy(), 2)[::-1]
     assert model.coefficients.tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_users_module_of_two_inputs_is_fitted(make_trainer: MakeTrainer) -> None:
+def test_a_users_module_of_two_inputs_is_fitted(make_trainer):
     model, data = Plane(), Points()
     make_trainer(3).fit(Regression(model, optimizer=converging()), datamodule=data)
-
     design = np.column_stack([*(column.numpy() for column in data.raw.inputs), np.ones(30)])
     expected = np.linalg.lstsq(design, data.raw.target.numpy(), rcond=None)[0]
     assert [*model.layer.weight.reshape(-1).tolist(), model.layer.bias.item()] == pytest.approx(expected, rel=1e-6)
@@ -92,34 +74,17 @@ def test_a_users_module_of_two_inputs_is_fitted(make_trainer: MakeTrainer) -> No
 
 @pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
 @pytest.mark.parametrize("batch_size", [None, 4], ids=["full-batch", "mini-batches"])
-def test_a_column_of_predictions_is_refused_naming_both_shapes(
-    command: str, batch_size: int | None, make_trainer: MakeTrainer
-) -> None:
+def test_a_column_of_predictions_is_refused_naming_both_shapes(command, batch_size, make_trainer):
     data = ThermometerDataModule(batch_size=batch_size)
     n = 4 if batch_size and command == "fit" else 11
-
     with pytest.raises(InputError, match=rf"\({n}, 1\).*\({n},\)"):
         getattr(make_trainer(), command)(Regression(ColumnOfPredictions()), datamodule=data)
 
 
-@pytest.mark.parametrize(
-    "task",
-    [
-        pytest.param(HandWrittenDescent(ColumnOfPredictions(), AutogradGradient()), id="hand-written"),
-        pytest.param(MaximumLikelihood(ColumnOfDistributions()), id="likelihood"),
-    ],
-)
-def test_other_tasks_refuse_a_column_too(task: EstimationTask, make_trainer: MakeTrainer) -> None:
-    with pytest.raises(InputError, match=r"\(11, 1\).*\(11,\)"):
-        make_trainer().fit(task, datamodule=ThermometerDataModule())
-
-
-def test_a_loaded_task_takes_the_users_module(make_trainer: MakeTrainer) -> None:
+def test_a_loaded_task_takes_the_users_module(make_trainer):
     trainer, task = make_trainer(2), Regression(Parabola(), updates_per_step=2)
     trainer.fit(task, datamodule=ThermometerDataModule(normalization=FixedScale(0.01), dtype="float64"))
     trainer.save_checkpoint("parabola.ckpt")
-
     loaded = Regression.load_from_checkpoint("parabola.ckpt", model=Parabola(), weights_only=True)
-
     assert torch.equal(loaded.model.coefficients, task.model.coefficients)
     assert (loaded.updates, loaded.updates_per_step) == (4, 2)

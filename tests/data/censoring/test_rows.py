@@ -1,37 +1,68 @@
-"""Which observations are bounds."""
+"""Which observations are bounds, and the words for it."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from paramfit.data.censored_rows import censored, check_censored
+from paramfit.data.censored_rows import (
+    censored,
+    check_censored,
+    complaint_about_word,
+    status_of_word,
+    statuses_of_words,
+)
 from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
 
 INF = torch.inf
 
 
-def test_upper_ends_are_read_of_intervals_only() -> None:
-    found = censored(torch.tensor([0.0, 3.0, 2.0]), torch.tensor([7.0, 8.0, 9.0]))
-
-    assert found is not None
-    assert found.status.tolist() == [0, 3, 2]
-    assert found.upper.tolist() == [INF, 8.0, INF]
+def test_upper_ends_are_read_of_intervals_only():
+    bounds = censored(torch.tensor([0.0, 3.0, 2.0]), torch.tensor([7.0, 8.0, 9.0]))
+    assert bounds.status.tolist() == [0, 3, 2]
+    assert bounds.upper.tolist() == [INF, 8.0, INF]
 
 
-@pytest.mark.parametrize(
-    ("status", "upper", "words"),
-    [
-        ([0, 2], [INF, INF], r"one status for each observation, but there are \(2,\)"),
-        ([0, 2, 2], [INF], r"one upper for each observation"),
-        ([0, 2, 5], [INF, INF, INF], "row 2 has the censoring 5"),
-        ([0, 3, 2], [INF, INF, INF], "row 1 is an interval from 2 to inf"),
-        ([0, 3, 2], [INF, 2.0, INF], "row 1 is an interval from 2 to 2"),
-    ],
-    ids=["statuses", "ends", "unknown", "endless", "without room"],
-)
-def test_what_does_not_belong_to_the_observations_is_refused(status: list[int], upper: list[float], words: str) -> None:
+@pytest.mark.parametrize(("status", "upper", "words"), [
+    ([0, 2], [INF, INF], r"one status for each observation, but there are \(2,\)"),
+    ([0, 2, 2], [INF], r"one upper for each observation"),
+    ([0, 2, 5], [INF, INF, INF], "row 2 has the censoring 5"),
+    ([0, 3, 2], [INF, INF, INF], "row 1 is an interval from 2 to inf"),
+    ([0, 3, 2], [INF, 2.0, INF], "row 1 is an interval from 2 to 2"),
+], ids=["statuses", "ends", "unknown", "endless", "without room"])  # fmt: skip
+def test_what_does_not_belong_to_the_observations_is_refused(status, upper, words):
     observations = Observations(
         (), torch.tensor([1.0, 2.0, 3.0]), None, Censored(torch.tensor(status), torch.tensor(upper))
     )
     with pytest.raises(InputError, match=words):
         check_censored(observations)
+
+
+SAID = {"": 0, "none": 0, "observed": 0, "left": 1, "right": 2, "interval": 3, " Right ": 2, "LEFT": 1}
+
+
+@pytest.mark.parametrize(("word", "status"), SAID.items())
+def test_words_are_known(word, status):
+    assert status_of_word(word) == status
+
+
+@pytest.mark.parametrize("word", ["0", "1", "True", "censored", "NA", "r"])
+def test_other_words_are_not(word):
+    assert status_of_word(word) is None
+    assert word in complaint_about_word(word)
+
+
+@pytest.mark.parametrize("values", [
+    ["left", None, "right", float("nan")],
+    np.array(["left", "", "right", "observed"]),
+    pd.Series(["left", pd.NA, "right", None], dtype="string"),
+    pd.Series(["left", "none", "right", "none"], dtype="category"),
+], ids=["list", "numpy", "pandas", "categories"])  # fmt: skip
+def test_a_missing_word_is_an_observed_value(values):
+    assert statuses_of_words(values, str).tolist() == [1.0, 0.0, 2.0, 0.0]
+
+
+def test_other_word_is_refused_by_its_place():
+    with pytest.raises(InputError, match=r"row 1: expected a word .* but got '1'"):
+        statuses_of_words(["left", 1], lambda row: f"row {row}")

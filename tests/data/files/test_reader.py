@@ -1,15 +1,15 @@
-"""Which reader a file gets."""
+"""Which files a path means, and which reader a file gets."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pyarrow import parquet
 
 from paramfit.data.files.checks import ColumnRequest
+from paramfit.data.files.patterns import table_file, table_files
 from paramfit.data.files.reader import read_table
 from paramfit.errors import InputError
 
@@ -21,66 +21,94 @@ def written(path: str, content: bytes) -> str:
     return path
 
 
-@pytest.mark.parametrize(
-    ("path", "content"),
-    [
-        pytest.param("a.csv", b"x,y\n1,2\n3,4\n", id="csv"),
-        pytest.param("a.CSV", b"x;y\n1;2\n3;4\n", id="CSV with semicolons"),
-        pytest.param("a.tsv", b"x\ty\n1\t2\n3\t4\n", id="tsv"),
-        pytest.param("a.txt", b"x\ty\n1\t2\n3\t4\n", id="txt with tabs"),
-        pytest.param("a.txt", b"x,y\n1,2\n3,4\n", id="txt with commas"),
-        pytest.param("a.csv.gz", gzip.compress(b"x,y\n1,2\n3,4\n"), id="csv.gz"),
-        pytest.param("with spaces and µ.csv", b"x,y\n1,2\n3,4\n", id="odd name"),
-    ],
-)
-def test_text_is_read_by_its_suffix(path: str, content: bytes) -> None:
+@pytest.mark.parametrize(("path", "content"), [
+    pytest.param("a.csv", b"x,y\n1,2\n3,4\n", id="csv"),
+    pytest.param("a.CSV", b"x;y\n1;2\n3;4\n", id="CSV with semicolons"),
+    pytest.param("a.tsv", b"x\ty\n1\t2\n3\t4\n", id="tsv"),
+    pytest.param("a.txt", b"x\ty\n1\t2\n3\t4\n", id="txt with tabs"),
+    pytest.param("a.txt", b"x,y\n1,2\n3,4\n", id="txt with commas"),
+    pytest.param("a.csv.gz", gzip.compress(b"x,y\n1,2\n3,4\n"), id="csv.gz"),
+    pytest.param("with spaces and µ.csv", b"x,y\n1,2\n3,4\n", id="odd name"),
+])  # fmt: skip
+def test_text_is_read_by_its_suffix(path, content):
     assert read_table(written(path, content), X_AND_Y).values.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
 
 @pytest.mark.parametrize("path", ["a.parquet", "a.pq"])
-def test_parquet_is_read_by_its_suffix(path: str) -> None:
+def test_parquet_is_read_by_its_suffix(path):
     parquet.write_table(pa.table({"y": [2, 4], "x": [1.0, 3.0]}), path)
-
     assert read_table(path, X_AND_Y).values.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
 
 @pytest.mark.parametrize("path", ["a.xlsx", "a", "a.json.gz", "a.pq.gz", ".gz"])
-def test_another_suffix_is_refused_with_those_that_are_read(path: str) -> None:
+def test_another_suffix_is_refused_with_those_that_are_read(path):
     with pytest.raises(InputError, match=r"\.csv, \.tsv, \.txt, \.parquet, \.pq"):
         read_table(written(path, b"x,y\n1,2\n"), X_AND_Y)
 
 
-@pytest.mark.parametrize(
-    ("path", "content"),
-    [
-        pytest.param("a.csv.gz", b"x,y\n1,2\n", id="no gzip file"),
-        pytest.param("a.csv.gz", gzip.compress(b"x,y\n" + b"1,2\n" * 100)[:-12], id="cut off"),
-        pytest.param("a.csv.gz", gzip.compress(b"x,y\n")[:12] + b"\xff" * 20, id="damaged"),
-    ],
-)
-def test_a_damaged_compressed_file_is_refused(path: str, content: bytes) -> None:
+@pytest.mark.parametrize(("path", "content"), [
+    pytest.param("a.csv.gz", b"x,y\n1,2\n", id="no gzip file"),
+    pytest.param("a.csv.gz", gzip.compress(b"x,y\n" + b"1,2\n" * 100)[:-12], id="cut off"),
+    pytest.param("a.csv.gz", gzip.compress(b"x,y\n")[:12] + b"\xff" * 20, id="damaged"),
+])  # fmt: skip
+def test_a_damaged_compressed_file_is_refused(path, content):
     with pytest.raises(InputError, match=r"^a\.csv\.gz: the file cannot be read \(it is no gzip file, or a damaged"):
         read_table(written(path, content), X_AND_Y)
 
 
-def test_a_file_that_the_system_does_not_give_is_refused_with_its_reason() -> None:
-    Path("loop.csv").symlink_to("loop.csv")
-
-    with pytest.raises(InputError, match=r"loop\.csv: the file cannot be read \(Too many levels of symbolic links\)"):
-        read_table("loop.csv", X_AND_Y)
-
-
-def columns_or_complaint(path: str) -> list[list[float]] | str:
-    try:
-        values: list[list[float]] = read_table(path, X_AND_Y).values.tolist()
-    except InputError as error:
-        return str(error)
-    return values
+@pytest.fixture
+def folder(own_directory: Path) -> Path:
+    for name in ("b.csv", "a.csv", "notes.txt", "deep/er/c.csv", "odd[1].csv"):
+        (own_directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (own_directory / name).touch()
+    return own_directory
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(["f.csv", "f.tsv", "f.csv.gz", "f.parquet"]), st.binary(max_size=80))
-def test_any_file_ends_in_columns_or_in_one_line(path: str, content: bytes) -> None:
-    found = columns_or_complaint(written(path, content))
+@pytest.mark.parametrize(("patterns", "files"), [
+    pytest.param("b.csv", ["b.csv"], id="one file"),
+    pytest.param("[ab].csv", ["a.csv", "b.csv"], id="glob, sorted"),
+    pytest.param("**/c.csv", ["deep/er/c.csv"], id="any depth"),
+    pytest.param(["b.csv", "a.csv"], ["b.csv", "a.csv"], id="list, in its order"),
+    pytest.param("odd[1].csv", ["odd[1].csv"], id="a name that looks like a pattern"),
+])  # fmt: skip
+@pytest.mark.usefixtures("folder")
+def test_files_come_in_a_known_order(patterns, files):
+    assert table_files(patterns) == files
 
-    assert len(found.splitlines()) == 1 if isinstance(found, str) else len(found) == 2
+
+def test_tilde_is_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder / "deep"))
+    assert table_files("~/er/*.csv") == [str(folder / "deep" / "er" / "c.csv")]
+
+
+@pytest.mark.parametrize(("patterns", "message"), [
+    pytest.param("notes.csv", "there is no file notes.csv; did you mean 'notes.txt'", id="nearest name"),
+    pytest.param("*.parquet", r"no file matches \*\.parquet; there are", id="empty glob"),
+    pytest.param(
+        "deep/*.csv", r"no file matches deep/\*\.csv; the folder holds no file", id="folder without files"
+    ),
+    pytest.param("deep", r"deep is a folder; .*deep/\*\.csv", id="folder"),
+    pytest.param("", "no file", id="empty name"),
+    pytest.param(["a.csv", "[ab].csv"], "a.csv is meant twice", id="twice"),
+    pytest.param("two\nlines.csv", r"'two\\nlines\.csv'", id="two lines"),
+])  # fmt: skip
+@pytest.mark.usefixtures("folder")
+def test_what_is_not_there_is_refused_in_one_line(patterns, message):
+    with pytest.raises(InputError, match=message) as caught:
+        table_files(patterns)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_file_is_asked_for_by_the_name_of_its_option():
+    assert table_file("notes.txt", "predictions.at") == "notes.txt"
+    with pytest.raises(InputError, match=r"^predictions\.at: there is no file notes\.csv; did you mean 'notes\.txt'"):
+        table_file("notes.csv", "predictions.at")
+    with pytest.raises(InputError, match=r"^predictions\.at: \d files match \*\.csv; give one of them"):
+        table_file("*.csv", "predictions.at")
+
+
+def test_a_pipe_is_refused_rather_than_waited_for():
+    os.mkfifo("pipe.csv")
+    with pytest.raises(InputError, match="not a regular file"):
+        table_files("pipe.csv")

@@ -9,7 +9,6 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from paramfit.data.files import writer as table_writer
 from paramfit.data.files.writer import write_table
@@ -23,8 +22,7 @@ COLUMNS = {
 
 def read(path: Path) -> dict[str, list[float | str]]:
     if path.suffix == ".parquet":
-        found: dict[str, list[float | str]] = pyarrow.parquet.read_table(path).to_pydict()
-        return found
+        return pyarrow.parquet.read_table(path).to_pydict()
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     cells = dict(zip(header, zip(*rows, strict=True), strict=True))
@@ -34,7 +32,7 @@ def read(path: Path) -> dict[str, list[float | str]]:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_table_reads_back_with_names_order_and_values(suffix: str) -> None:
+def test_table_reads_back_with_names_order_and_values(suffix):
     path = write_table(COLUMNS, Path("new") / f"table.{suffix}")
     assert path == Path("new") / f"table.{suffix}"
     assert list(read(path).items()) == [(name, column.tolist()) for name, column in COLUMNS.items()]
@@ -49,20 +47,20 @@ def one_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @settings(max_examples=60, deadline=None)
 @given(values=arrays.arrays(np.float64, st.integers(1, 20)))
-def test_every_float64_reads_back_exactly(one_folder: Path, suffix: str, values: NDArray[np.float64]) -> None:
-    found = read(write_table({"x": values}, one_folder / f"table.{suffix}"))["x"]
-    assert np.array_equal(np.array(found, dtype=np.float64), values, equal_nan=True)
-    assert np.array_equal(np.signbit(np.array(found))[~np.isnan(values)], np.signbit(values)[~np.isnan(values)])
+def test_every_float64_reads_back_exactly(one_folder, suffix, values):
+    table = read(write_table({"x": values}, one_folder / f"table.{suffix}"))["x"]
+    assert np.array_equal(np.array(table, dtype=np.float64), values, equal_nan=True)
+    assert np.array_equal(np.signbit(np.array(table))[~np.isnan(values)], np.signbit(values)[~np.isnan(values)])
 
 
-def test_file_that_is_there_is_kept() -> None:
+def test_file_that_is_there_is_kept():
     Path("table.csv").write_text("precious", encoding="utf-8")
     assert [write_table(COLUMNS, Path("table.csv")).name for _ in range(2)] == ["table_1.csv", "table_2.csv"]
     assert Path("table.csv").read_text(encoding="utf-8") == "precious"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_interrupted_writing_leaves_nothing(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_writing_leaves_nothing(suffix, monkeypatch):
     whole = table_writer.FORMATS[suffix]
 
     def crash_in_the_middle(table: pyarrow.Table, path: Path) -> None:

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from paramfit import GaussianModel, LinearModel, NegativeLogLikelihood, Observations, SquaredError
 from paramfit.inference.bootstrap import resamples as module
 from paramfit.inference.bootstrap.resamples import acceleration, influences, left_out
 from paramfit.inference.bootstrap.weighted_losses import WeightedLoss, weighted_loss
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import GaussianModel, LinearModel
-from paramfit.objectives import NegativeLogLikelihood, SquaredError
-from paramfit.observations import Observations
 
 SAMPLE = np.random.default_rng(1).exponential(2.0, 50)
 
@@ -21,23 +19,21 @@ def mean() -> WeightedLoss:
     return weighted_loss(loss, loss.theta)
 
 
-def test_acceleration_of_a_mean_is_its_skewness() -> None:
+def test_acceleration_of_a_mean_is_its_skewness():
     away = SAMPLE - SAMPLE.mean()
-    expected = (away**3).sum() / (6 * (away**2).sum() ** 1.5)
-    assert acceleration(mean()).item() == pytest.approx(expected, rel=1e-8)
+    assert acceleration(mean()).item() == pytest.approx((away**3).sum() / (6 * (away**2).sum() ** 1.5), rel=1e-8)
 
 
-def test_estimates_without_one_observation_are_means_of_the_others() -> None:
-    found = left_out(mean())
-    assert found is not None
-    assert found[:, 0].tolist() == pytest.approx([np.delete(SAMPLE, i).mean() for i in range(50)], rel=1e-12)
+def test_estimates_without_one_observation_are_means_of_the_others():
+    actual = left_out(mean())
+    assert actual[:, 0].tolist() == pytest.approx([np.delete(SAMPLE, i).mean() for i in range(50)], rel=1e-12)
 
 
-def test_influence_on_a_mean_is_the_distance_from_it() -> None:
+def test_influence_on_a_mean_is_the_distance_from_it():
     assert influences(mean())[:, 0].tolist() == pytest.approx(((SAMPLE - SAMPLE.mean()) / 50).tolist(), abs=1e-12)
 
 
-def test_influence_on_a_line_is_the_hat_row_times_the_residual() -> None:
+def test_influence_on_a_line_is_the_hat_row_times_the_residual():
     x = np.linspace(-1, 3, 50)
     design = np.stack([x, np.ones(50)], 1)
     theta, *_ = np.linalg.lstsq(design, SAMPLE, rcond=None)
@@ -50,7 +46,7 @@ def test_influence_on_a_line_is_the_hat_row_times_the_residual() -> None:
     assert np.allclose(influences(weighted_loss(loss, loss.theta)).numpy(), expected.T, atol=1e-12)
 
 
-def test_many_observations_are_not_left_out_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_observations_are_not_left_out_one_by_one(monkeypatch):
     exact = acceleration(mean())
     monkeypatch.setattr(module, "_MOST_LEFT_OUT", 10)
     assert acceleration(mean()).item() == pytest.approx(exact.item(), rel=1e-8)

@@ -8,19 +8,13 @@ import pytest
 import scipy.special
 import statsmodels.api as sm
 import torch
-from torch import nn
 from torch.distributions import Poisson
 
-from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind
+from paramfit import Fact, FactKind, HuberError, InputError, LinearModel, Observations, SquaredError
 from paramfit.inference.ladder.builder import build_ladder
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import LinearModel
-from paramfit.objectives import HuberError, NegativeLogLikelihood, SquaredError
-from paramfit.observations import Observations
-from paramfit.shown.words import sentence, sentences
-from tests.inference.cases import Squares, constant_target
+from paramfit.shown.words import sentence
 from tests.inference.likelihoods import GammaSample, LogLinear, likelihood, optimum
 
 X = np.linspace(0, 4, 60)
@@ -32,7 +26,7 @@ def line(y: np.ndarray) -> tuple[LossFunction, torch.Tensor]:
     return loss, torch.from_numpy(np.polyfit(X, y, 1))
 
 
-def test_rungs_of_a_line_agree_and_are_statsmodels() -> None:
+def test_rungs_of_a_line_agree_and_are_statsmodels():
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
     ladder = build_ladder(loss, theta, uncertainty(loss, theta))
@@ -56,14 +50,14 @@ def test_rungs_of_a_line_agree_and_are_statsmodels() -> None:
     assert ladder.warnings == ()
 
 
-def test_unequal_variances_are_warned_of() -> None:
+def test_unequal_variances_are_warned_of():
     y = np.where(X < 3.6, 0.01, 3.0) * RANDOM.normal(size=60)
     loss, theta = line(y)
     ladder = build_ladder(loss, theta, uncertainty(loss, theta), profile=False)
     assert any("by the sandwich" in warning and "error model is wrong" in warning for warning in ladder.warnings)
 
 
-def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
+def test_expected_information_of_a_gamma_is_the_closed_form():
     sample = RANDOM.gamma(2.0, size=20)
     loss = likelihood(GammaSample(2.0, 2.0 / sample.mean()), sample)
     theta = optimum(loss)
@@ -72,9 +66,9 @@ def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
     natural = 20 * np.array([[scipy.special.polygamma(1, c), -1 / rate], [-1 / rate, c / rate**2]])
     scale = np.diag([c, rate])
     information = torch.from_numpy(scale @ natural @ scale)
-    found = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, expected=information)
+    rungs = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, expected=information)
     errors = np.sqrt(np.linalg.inv(natural).diagonal())
-    assert found.rung("expected information").standard_errors == {
+    assert rungs.rung("expected information").standard_errors == {
         "concentration": pytest.approx(errors[0], rel=1e-9),
         "rate": pytest.approx(errors[1], rel=1e-9),
     }
@@ -82,7 +76,7 @@ def test_expected_information_of_a_gamma_is_the_closed_form() -> None:
     assert without.rung("expected information").reasons == (Fact(FactKind.NO_CLOSED_FORM),)
 
 
-def test_overdispersed_counts_are_warned_of() -> None:
+def test_overdispersed_counts_are_warned_of():
     rate = np.exp(0.5 + 0.4 * X)
     loss = likelihood(LogLinear(Poisson), X, RANDOM.negative_binomial(0.5, 0.5 / (0.5 + rate)))
     theta = optimum(loss)
@@ -102,24 +96,14 @@ class Hill(torch.nn.Module):
         return torch.distributions.Normal(self.root**2, 1.0)
 
 
-def test_direction_that_curves_downwards_is_named() -> None:
+def test_direction_that_curves_downwards_is_named():
     loss = likelihood(Hill(), [3.0, 5.0])
     ladder = build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
     assert any("along root the likelihood does not fall" in warning for warning in ladder.warnings)
     assert ladder.rung("profile likelihood").intervals == {}
 
 
-def test_parameter_that_nothing_tells_is_named() -> None:
-    rows = torch.zeros(5, dtype=torch.float64)  # the input is 0 throughout
-    loss = likelihood(LogLinear(Poisson), rows, [1, 2, 1, 0, 3])
-    theta = torch.tensor([math.log(1.4), 0.0], dtype=torch.float64)
-    ladder = build_ladder(loss, theta, uncertainty(loss, theta))
-    assert any(warning.startswith("b does not bend the likelihood") for warning in ladder.warnings)
-    assert all("b" not in rung.intervals for rung in ladder.rungs)
-    assert set(ladder.rung("profile likelihood").intervals) == {"a"}
-
-
-def test_parameter_at_its_bound_is_told_and_left_out() -> None:
+def test_parameter_at_its_bound_is_told_and_left_out():
     sample = RANDOM.gamma(2.0, size=20)
     loss = likelihood(GammaSample(2.0, 1.0), sample)
     errors = uncertainty(loss, loss.theta)
@@ -135,51 +119,18 @@ def test_parameter_at_its_bound_is_told_and_left_out() -> None:
         assert "concentration" not in rung.intervals
 
 
-def test_exact_fit_says_why_there_is_no_profile() -> None:
-    loss = constant_target(Squares([1.0], [3.0]), value=3.0)
-    ladder = build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
-    assert ladder.rung("profile likelihood").reasons == (Fact(FactKind.RESIDUALS_ZERO),)
-    assert ladder.rung("observed information").reasons
-
-
-def test_bootstrap_is_two_rungs() -> None:
+def test_bootstrap_is_two_rungs():
     y = 1 + X + RANDOM.normal(size=60)
     loss, theta = line(y)
     ladder = build_ladder(loss, theta, uncertainty(loss, theta), profile=False, bootstrap=200, seed=1)
     robust = sm.OLS(y, sm.add_constant(X)).fit(cov_type="HC0").bse
     for name in ("bootstrap percentile", "bootstrap BCa"):
-        errors = ladder.rung(name).standard_errors
-        assert errors is not None
-        assert errors["weight"] == pytest.approx(robust[1], rel=0.25)
+        assert ladder.rung(name).standard_errors["weight"] == pytest.approx(robust[1], rel=0.25)
 
 
-def test_what_is_no_likelihood_is_refused() -> None:
+def test_what_is_no_likelihood_is_refused():
     rows = Observations((torch.from_numpy(X),), torch.from_numpy(X))
-    for objective, told in ((HuberError(), "HuberError is no likelihood"), (SquaredError(l1=1), "a penalty is on")):
+    for objective, each in ((HuberError(), "HuberError is no likelihood"), (SquaredError(l1=1), "a penalty is on")):
         loss = LossFunction(LinearModel(), objective, rows)
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=each):
             build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
-
-
-class Branching(nn.Module):
-    """A model that looks at its parameter's value, which no batch of parameters can."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rate = nn.Parameter(torch.ones((), dtype=torch.float64))
-
-    def forward(self) -> Poisson:
-        return Poisson(self.rate if self.rate.item() > 0 else -self.rate)
-
-
-def test_a_bootstrap_that_cannot_be_had_leaves_the_other_rungs() -> None:
-    sample = RANDOM.poisson(4.0, 50).astype(float)
-    loss = LossFunction(Branching(), NegativeLogLikelihood(), Observations((), torch.from_numpy(sample)))
-    theta = optimum(loss)
-    found = build_ladder(loss, theta, uncertainty(loss, theta), bootstrap=20)
-    for name in ("bootstrap percentile", "bootstrap BCa"):
-        assert "cannot compute Branching for many parameters" in sentences(found.rung(name).reasons)
-    assert any("cannot compute Branching" in warning for warning in found.warnings)
-    assert found.rung("observed information").standard_errors == {
-        "rate": pytest.approx(np.sqrt(sample.mean() / 50), rel=1e-9)
-    }

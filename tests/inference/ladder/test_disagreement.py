@@ -16,26 +16,23 @@ def against(name: str, ends: Interval) -> list[str]:
 
 
 @pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
-def test_up_to_a_quarter_of_the_width_is_agreement(ends: Interval) -> None:
+def test_up_to_a_quarter_of_the_width_is_agreement(ends):
     assert against("profile likelihood", ends) == []
 
 
 @pytest.mark.parametrize(
     ("name", "meaning"),
-    [
-        ("profile likelihood", "the parabola is a poor picture"),
-        ("sandwich", "the error model is wrong"),
-        ("bootstrap BCa", "another sample would scatter otherwise"),
-        ("expected information", "not as informative as a typical one"),
-    ],
+    [("sandwich", "the error model is wrong"), ("bootstrap BCa", "another sample would scatter otherwise")],
 )
-def test_more_is_told_with_the_number_and_what_it_means(name: str, meaning: str) -> None:
-    (told,) = against(name, (0.5, 6.0))
-    assert told.startswith(f"a: the upper end of its interval is 6.0 by the {name} and 4.0 by the observed information")
-    assert "0.50 of that one's width apart" in told
-    assert meaning in told
+def test_more_is_told_with_the_number_and_what_it_means(name, meaning):
+    (caution,) = against(name, (0.5, 6.0))
+    assert caution.startswith(
+        f"a: the upper end of its interval is 6.0 by the {name} and 4.0 by the observed information"
+    )
+    assert "0.50 of that one's width apart" in caution
+    assert meaning in caution
 
 
-def test_end_that_there_is_not_is_told() -> None:
-    (told,) = against("profile likelihood", (0.5, math.inf))
-    assert told.startswith("a: by the profile likelihood its interval has no upper end")
+def test_end_that_there_is_not_is_told():
+    (caution,) = against("profile likelihood", (0.5, math.inf))
+    assert caution.startswith("a: by the profile likelihood its interval has no upper end")

@@ -7,12 +7,9 @@ import pytest
 import scipy.stats
 import torch
 
-from paramfit.errors import InputError
+from paramfit import FormulaModel, HuberError, InputError, LinearModel, Observations, PolynomialModel, SquaredError
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.deviance import deviance_of
-from paramfit.models import FormulaModel, LinearModel, PolynomialModel
-from paramfit.objectives import HuberError, SquaredError
-from paramfit.observations import Observations
 from tests.inference.likelihoods import GammaSample, PoissonSample, likelihood, optimum
 
 X = np.linspace(0, 4, 12)
@@ -30,7 +27,7 @@ def best(weights: np.ndarray) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_deviance_of_a_likelihood_is_twice_the_difference(reduction: str) -> None:
+def test_deviance_of_a_likelihood_is_twice_the_difference(reduction):
     loss = likelihood(PoissonSample(3.0), [2, 3, 4, 5], reduction=reduction)
     theta = torch.tensor([3.5], dtype=torch.float64)
     lowest = deviance_of(loss, theta)(torch.tensor([2.0], dtype=torch.float64))
@@ -43,7 +40,7 @@ def test_deviance_of_a_likelihood_is_twice_the_difference(reduction: str) -> Non
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("absolute", [False, True], ids=["relative", "absolute"])
-def test_minimum_of_least_squares_is_that_of_the_rest(reduction: str, weighted: bool, absolute: bool) -> None:
+def test_minimum_of_least_squares_is_that_of_the_rest(reduction, weighted, absolute):
     weights = 1 / SIGMA if weighted else np.ones_like(X)
     theta = best(weights)
     deviance = deviance_of(curve(reduction, weighted=weighted), theta, absolute_sigma=absolute)
@@ -56,7 +53,7 @@ def test_minimum_of_least_squares_is_that_of_the_rest(reduction: str, weighted: 
     assert lowest.deviance == pytest.approx((rss[0] - rss[1]) / variance, rel=1e-9)
 
 
-def test_minimum_of_a_likelihood_is_found_from_afar() -> None:
+def test_minimum_of_a_likelihood_is_found_from_afar():
     # For a given concentration c of a gamma sample the best rate is c / mean.
     sample = np.random.default_rng(2).gamma(2, size=15)
     loss = likelihood(GammaSample(2.0, 1.0), sample)
@@ -66,14 +63,14 @@ def test_minimum_of_a_likelihood_is_found_from_afar() -> None:
     assert loss.natural(lowest.theta)[1].item() == pytest.approx(3 / sample.mean(), rel=1e-9)
 
 
-def test_held_parameters_stay() -> None:
+def test_held_parameters_stay():
     deviance = deviance_of(curve(), best(np.ones_like(X)), held=(0,))
     lowest = deviance.minimise(torch.tensor([1.5, 0.0, -0.3], dtype=torch.float64), (2,))
     assert lowest.theta[0].item() == 1.5
     assert lowest.theta[1].item() == pytest.approx((X @ (Y - 1.5 + 0.3 * X**2)) / (X @ X), rel=1e-10)
 
 
-def test_two_that_cannot_be_told_apart_are_one_to_the_others() -> None:
+def test_two_that_cannot_be_told_apart_are_one_to_the_others():
     model = FormulaModel("(a + b) * x + c", ["x"], {"a": 1, "b": 1, "c": 1})
     loss = LossFunction(model, SquaredError(), curve().observations)
     slope, level = np.polyfit(X, Y, 1)
@@ -84,32 +81,28 @@ def test_two_that_cannot_be_told_apart_are_one_to_the_others() -> None:
     assert (lowest.theta[0] + lowest.theta[1]).item() == pytest.approx((X @ (Y - level - 0.5)) / (X @ X), rel=1e-10)
 
 
-def test_limits_are_those_of_the_distributions() -> None:
+def test_limits_are_those_of_the_distributions():
     theta = best(np.ones_like(X))
-    unknown, known = deviance_of(curve(), theta), deviance_of(curve(weighted=True), best(1 / SIGMA))
+    unknown, theirs = deviance_of(curve(), theta), deviance_of(curve(weighted=True), best(1 / SIGMA))
     assert unknown.limit(0.9) == pytest.approx(scipy.stats.t(9).ppf(0.95), rel=1e-12)
     assert unknown.limit_of_pair(0.9) == pytest.approx(2 * scipy.stats.f(2, 9).ppf(0.9), rel=1e-10)
     poisson = deviance_of(likelihood(PoissonSample(3.0), [3.0]), torch.tensor([3.0], dtype=torch.float64))
-    for deviance in (known, poisson):
+    for deviance in (theirs, poisson):
         assert deviance.limit(0.9) ** 2 == pytest.approx(scipy.stats.chi2(1).ppf(0.9), rel=1e-10)
         assert deviance.limit_of_pair(0.9) == pytest.approx(scipy.stats.chi2(2).ppf(0.9), rel=1e-10)
 
 
-def test_beyond_where_a_distribution_exists_the_deviance_is_infinite() -> None:
+def test_beyond_where_a_distribution_exists_the_deviance_is_infinite():
     deviance = deviance_of(likelihood(PoissonSample(3.0), [3.0]), torch.tensor([3.0], dtype=torch.float64))
     assert deviance(torch.tensor([-1.0], dtype=torch.float64)) == math.inf
     assert not deviance.minimise(torch.tensor([-1.0], dtype=torch.float64), ()).is_minimum
 
 
-@pytest.mark.parametrize(
-    ("loss", "told"),
-    [
-        (LossFunction(LinearModel(), SquaredError(l2=0.1), curve().observations), "a penalty is on"),
-        (LossFunction(LinearModel(), HuberError(), curve().observations), "HuberError is no likelihood"),
-        (LossFunction(LinearModel(), SquaredError(), curve().observations.rows(slice(0, 2))), "no residuals"),
-    ],
-    ids=["penalty", "robust", "no freedom"],
-)
-def test_what_has_no_deviance_is_refused(loss: LossFunction, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+@pytest.mark.parametrize(("loss", "words"), [
+    (LossFunction(LinearModel(), SquaredError(l2=0.1), curve().observations), "a penalty is on"),
+    (LossFunction(LinearModel(), HuberError(), curve().observations), "HuberError is no likelihood"),
+    (LossFunction(LinearModel(), SquaredError(), curve().observations.rows(slice(0, 2))), "no residuals"),
+], ids=["penalty", "robust", "no freedom"])  # fmt: skip
+def test_what_has_no_deviance_is_refused(loss, words):
+    with pytest.raises(InputError, match=words):
         deviance_of(loss, loss.theta)

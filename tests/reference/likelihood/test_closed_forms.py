@@ -1,11 +1,11 @@
 """Where the maximum of the likelihood can be written down, and where it is no maximum at all."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from paramfit import DistributionModel, fit
-from paramfit.errors import InputError
-from paramfit.fits.result import FitResult
+from paramfit import DistributionModel, FitResult, InputError, fit
 from tests.reference.likelihood.truth import Array, estimates_of
 
 N = 121
@@ -18,37 +18,34 @@ def fitted(name: str, sample: Array, *arguments: str) -> FitResult:
     return result
 
 
-def test_normal() -> None:
-    sample = np.random.default_rng(0).normal(5, 3, N)
-    values, errors = estimates_of(fitted("Normal", sample, "loc", "scale"))
-    scale = sample.std()  # of maximum likelihood: divided by n
-    assert values == pytest.approx([sample.mean(), scale], rel=TIGHT)
-    assert errors == pytest.approx([scale / np.sqrt(N), scale / np.sqrt(2 * N)], rel=TIGHT)
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
-def test_log_normal() -> None:
-    logs = np.random.default_rng(0).normal(-1, 0.4, N)
-    values, errors = estimates_of(fitted("LogNormal", np.exp(logs), "loc", "scale"))
-    assert values == pytest.approx([logs.mean(), logs.std()], rel=TIGHT)
-    assert errors == pytest.approx([logs.std() / np.sqrt(N), logs.std() / np.sqrt(2 * N)], rel=TIGHT)
+def by_scale(logs: Array) -> tuple[list[float], list[float]]:
+    """Location and scale of normal numbers; that of maximum likelihood is divided by n."""
+    scale = logs.std()
+    return [logs.mean(), scale], [scale / np.sqrt(N), scale / np.sqrt(2 * N)]
 
 
-def test_exponential() -> None:
-    sample = np.random.default_rng(0).exponential(20, N)
-    values, errors = estimates_of(fitted("Exponential", sample, "rate"))
-    rate = 1 / sample.mean()
-    assert values == pytest.approx([rate], rel=TIGHT)
-    assert errors == pytest.approx([rate / np.sqrt(N)], rel=TIGHT)
+# The arguments that are estimated, a sample, and of the sample the estimates and their errors.
+SAMPLES: dict[str, tuple[tuple[str, ...], Array, Callable[[Array], tuple[list[float], list[float]]]]] = {
+    "Normal": (("loc", "scale"), rng().normal(5, 3, N), by_scale),
+    "LogNormal": (("loc", "scale"), np.exp(rng().normal(-1, 0.4, N)), lambda y: by_scale(np.log(y))),
+    "Exponential": (("rate",), rng().exponential(20, N), lambda y: ([1 / y.mean()], [1 / y.mean() / np.sqrt(N)])),
+    "Poisson": (("rate",), rng().poisson(2.5, N).astype(float), lambda y: ([y.mean()], [np.sqrt(y.mean() / N)])),
+}
 
 
-def test_poisson() -> None:
-    sample = np.random.default_rng(0).poisson(2.5, N).astype(float)
-    values, errors = estimates_of(fitted("Poisson", sample, "rate"))
-    assert values == pytest.approx([sample.mean()], rel=TIGHT)
-    assert errors == pytest.approx([np.sqrt(sample.mean() / N)], rel=TIGHT)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_estimates_and_errors_are_written_down(name):
+    arguments, sample, truth = SAMPLES[name]
+    values, errors = estimates_of(fitted(name, sample, *arguments))
+    assert values == pytest.approx(truth(sample)[0], rel=TIGHT)
+    assert errors == pytest.approx(truth(sample)[1], rel=TIGHT)
 
 
-def test_bernoulli_by_probability_and_by_logit() -> None:
+def test_bernoulli_by_probability_and_by_logit():
     sample = (np.random.default_rng(0).random(N) < 0.2).astype(float)
     share = sample.mean()
     values, errors = estimates_of(fitted("Bernoulli", sample, "probs"))
@@ -59,7 +56,7 @@ def test_bernoulli_by_probability_and_by_logit() -> None:
     assert errors == pytest.approx([1 / np.sqrt(N * share * (1 - share))], rel=TIGHT)
 
 
-def test_the_one_line_through_counts_of_two_groups() -> None:
+def test_the_one_line_through_counts_of_two_groups():
     """A saturated Poisson regression: the rates are the groups' own means."""
     random = np.random.default_rng(0)
     group = np.repeat([0.0, 1.0], 40)
@@ -71,27 +68,15 @@ def test_the_one_line_through_counts_of_two_groups() -> None:
     assert errors == pytest.approx([1 / np.sqrt(first.sum()), np.sqrt(1 / first.sum() + 1 / second.sum())], rel=TIGHT)
 
 
-@pytest.mark.parametrize(
-    ("name", "argument", "edge", "other"),
-    [
-        ("Uniform", "high", "largest", {"low": {"start": 0.0, "fixed": True}}),
-        ("Uniform", "low", "smallest", {"high": {"start": 9.0, "fixed": True}}),
-        ("Pareto", "scale", "smallest", {"alpha": None}),
-    ],
-)
-def test_an_end_of_the_support_is_refused_with_its_reason(
-    name: str, argument: str, edge: str, other: dict[str, object]
-) -> None:
+@pytest.mark.parametrize(("name", "argument", "edge", "other"), [
+    ("Uniform", "high", "largest", {"low": {"start": 0.0, "fixed": True}}),
+    ("Uniform", "low", "smallest", {"high": {"start": 9.0, "fixed": True}}),
+    ("Pareto", "scale", "smallest", {"alpha": None}),
+])  # fmt: skip
+def test_an_end_of_the_support_is_refused_with_its_reason(name, argument, edge, other):
     with pytest.raises(InputError) as refusal:
         DistributionModel(f"torch.distributions.{name}", {argument: None, **other})
-    told = str(refusal.value)
-    assert told.startswith(f"parameters.{argument}: the support of {name} ends at it")
-    assert f"{argument} = the {edge} observation" in told
-    assert "{start: ..., fixed: true}" in told
-
-
-def test_a_fixed_uniform_is_no_estimate() -> None:
-    """With both ends given nothing is left to estimate, and that is said."""
-    ends = {"low": {"start": 0.0, "fixed": True}, "high": {"start": 1.0, "fixed": True}}
-    with pytest.raises(InputError, match="no trainable parameter"):
-        fit(DistributionModel("torch.distributions.Uniform", ends), (np.array([0.2, 0.7]),))
+    words = str(refusal.value)
+    assert words.startswith(f"parameters.{argument}: the support of {name} ends at it")
+    assert f"{argument} = the {edge} observation" in words
+    assert "{start: ..., fixed: true}" in words

@@ -26,25 +26,15 @@ EVERY = (*BELIEVING, *ROBUST)
 
 
 class Experiment(NamedTuple):
-    """A truth, what is drawn from it again and again, and what is made of it.
-
-    Attributes:
-        model: what is fitted, at its start.
-        truth: the parameters that are looked at.
-        draw: one data set: input columns and target.
-        holds: the rungs whose assumptions hold.
-        fails: those whose assumptions do not.
-        profile: whether profiles are followed.
-        bootstrap: number of resamples.
-    """
+    """A truth, what is drawn from it again and again, and what is made of it."""
 
     model: Callable[[], nn.Module]
     truth: dict[str, float]
     draw: Callable[[np.random.Generator], tuple[Array, ...]]
-    holds: tuple[str, ...]
+    holds: tuple[str, ...]  # the rungs whose assumptions hold
     fails: tuple[str, ...] = ()
-    profile: bool = False
-    bootstrap: int = 0
+    profile: bool = False  # whether profiles are followed
+    bootstrap: int = 0  # number of resamples
 
 
 X = np.linspace(-1, 1, 80)
@@ -92,10 +82,9 @@ EXPERIMENTS = {
     "overdispersed counts": Experiment(counts, {"rate": 4.0}, overdispersed, ("sandwich",), CURVATURE),
     "counts along x": Experiment(count_regression, {"a": 1.0, "b": 0.8}, counts_along_x, (*CURVATURE, "sandwich")),
     "least squares": Experiment(LinearModel, LINE, equal_scatter, EVERY, profile=True, bootstrap=500),
-    "least squares of unequal variances": Experiment(
-        LinearModel, {"weight": 2.0}, unequal_scatter, ROBUST, BELIEVING, profile=True, bootstrap=500
-    ),
-}
+    "least squares of unequal variances": Experiment(LinearModel, {"weight": 2.0}, unequal_scatter, ROBUST, BELIEVING,
+        profile=True, bootstrap=500),
+}  # fmt: skip
 
 
 def coverage(experiment: Experiment) -> dict[tuple[str, str], float]:
@@ -108,17 +97,16 @@ def coverage(experiment: Experiment) -> dict[tuple[str, str], float]:
         ladder = paramfit.ladder(result, profile=experiment.profile, bootstrap=experiment.bootstrap, seed=number)
         for rung, name in hits:
             low, high = ladder.rung(rung).intervals[name]
-            assert low is not None
-            assert high is not None
             hits[rung, name] += low <= experiment.truth[name] <= high
     return {what: count / REPEATS for what, count in hits.items()}
 
 
 # In one test, so that no two processes simulate the same data sets.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_intervals_cover_the_truth_where_their_assumptions_hold_and_nowhere_else(name: str) -> None:
+def test_intervals_cover_the_truth_where_their_assumptions_hold_and_nowhere_else(name):
     experiment = EXPERIMENTS[name]
-    found = coverage(experiment)
-    for rung, parameter in found:
-        share = found[rung, parameter]
+    actual = coverage(experiment)
+    for rung, parameter in actual:
+        share = actual[rung, parameter]
         assert LEAST <= share <= MOST if rung in experiment.holds else share < FAILS, (rung, parameter, share)

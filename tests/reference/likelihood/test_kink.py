@@ -29,12 +29,10 @@ def line(n: int) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize("start", [None, 0.5], ids=["moments", "far start"])
-def test_a_sample_ends_at_its_median_with_fishers_errors(start: float | None) -> None:
+def test_a_sample_ends_at_its_median_with_fishers_errors(start):
     y = sample()
     scale = np.abs(y - np.median(y)).mean()
-
     result = fit(DistributionModel(LAPLACE, {"loc": start, "scale": start}), (y,))
-
     values, errors = estimates_of(result)
     assert result.status == "converged"
     np.testing.assert_allclose(values, [np.median(y), scale], rtol=1e-7)
@@ -43,39 +41,36 @@ def test_a_sample_ends_at_its_median_with_fishers_errors(start: float | None) ->
 
 
 @pytest.mark.parametrize("n", [50, 101, 1000])
-def test_a_line_is_that_of_least_absolute_deviations(n: int) -> None:
+def test_a_line_is_that_of_least_absolute_deviations(n):
     x, y = line(n)
     design = sm.add_constant(x)
     truth = sm.QuantReg(y, design).fit(0.5, p_tol=1e-12, max_iter=10_000)
     scale = np.abs(y - design @ truth.params).mean()
-
     model = DistributionModel(LAPLACE, {"loc": "a + b*x", "scale": 1.0}, {"a": 0.0, "b": 0.0})
     result = fit(model, (x, y))
-
     assert result.status == "converged"
-    known = scale * np.sqrt(np.linalg.inv(design.T @ design).diagonal())
+    theirs = scale * np.sqrt(np.linalg.inv(design.T @ design).diagonal())
     for place, name in enumerate("ab"):
         estimate = result.parameters[name]
-        assert estimate.estimate == pytest.approx(truth.params[place], abs=1e-4 * known[place])
-        assert estimate.standard_error == pytest.approx(known[place], rel=1e-4)
+        assert estimate.estimate == pytest.approx(truth.params[place], abs=1e-4 * theirs[place])
+        assert estimate.standard_error == pytest.approx(theirs[place], rel=1e-4)
     assert result.parameters["scale"].estimate == pytest.approx(scale, rel=1e-5)
 
 
-def test_the_ladder_gives_what_a_kink_leaves_and_says_why_not_the_rest() -> None:
+def test_the_ladder_gives_what_a_kink_leaves_and_says_why_not_the_rest():
     y = sample()
-    found = ladder(fit(DistributionModel(LAPLACE, {"loc": None, "scale": None}), (y,)), bootstrap=20)
-
+    rungs = ladder(fit(DistributionModel(LAPLACE, {"loc": None, "scale": None}), (y,)), bootstrap=20)
     least = np.abs(y - np.median(y)).sum()
 
     def beyond(loc: float) -> float:
         return float(2 * len(y) * np.log(np.abs(y - loc).sum() / least) - chi2.ppf(0.95, 1))
 
     ends = (brentq(beyond, 0.0, np.median(y)), brentq(beyond, np.median(y), 6.0))
-    assert found.plain == "expected information"
-    assert found.rung("profile likelihood").intervals["loc"] == pytest.approx(ends, abs=1e-6)
+    assert rungs.plain == "expected information"
+    assert rungs.rung("profile likelihood").intervals["loc"] == pytest.approx(ends, abs=1e-6)
     for name in ("observed information", "sandwich", "bootstrap percentile", "bootstrap BCa"):
-        assert "the log-density has a kink in loc" in sentences(found.rung(name).reasons)
-    assert found.rung("expected information").reasons == ()
+        assert "the log-density has a kink in loc" in sentences(rungs.rung(name).reasons)
+    assert rungs.rung("expected information").reasons == ()
 
 
 class Own(nn.Module):
@@ -89,7 +84,7 @@ class Own(nn.Module):
         return Laplace(self.middle, self.log_scale.exp())
 
 
-def test_a_module_of_ones_own_gets_its_median_and_a_reason_instead_of_errors() -> None:
+def test_a_module_of_ones_own_gets_its_median_and_a_reason_instead_of_errors():
     result = fit(Own(), (sample(),))
     assert result.status == "converged"
     assert result.parameters["middle"].estimate == pytest.approx(np.median(sample()), rel=1e-7)
@@ -97,12 +92,12 @@ def test_a_module_of_ones_own_gets_its_median_and_a_reason_instead_of_errors() -
     assert "kink in loc" in result.notes["standard_error"]
 
 
-def test_censored_rows_leave_the_median_where_it_was() -> None:
+def test_censored_rows_leave_the_median_where_it_was():
     y = sample()
     above = y > 5.0
     model = DistributionModel(LAPLACE, {"loc": None, "scale": None})
     result = fit(model, (np.minimum(y, 5.0),), censoring=np.where(above, "right", "").tolist())
-    values = [found.estimate for found in result.parameters.values()]  # without errors, as above
+    values = [estimate.estimate for estimate in result.parameters.values()]  # without errors, as above
     # With m rows seen, the scale is the sum of all distances to the median over m.
     scale = np.abs(np.minimum(y, 5.0) - np.median(y)).sum() / (~above).sum()
     assert result.status == "converged"

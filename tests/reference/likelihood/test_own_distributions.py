@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import yaml
 from scipy import stats
-from statsmodels.discrete.discrete_model import Poisson
 
 from paramfit.cli import main
 from tests.reference.likelihood.truth import Array, Truth, maximum
@@ -61,8 +60,7 @@ class Regression(nn.Module):
 
 
 def written(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(f"lightning_logs/{name}/version_0/estimates.json").read_text())
-    return found
+    return json.loads(Path(f"lightning_logs/{name}/version_0/estimates.json").read_text())
 
 
 def run(name: str, model: dict[str, Any], columns: dict[str, Array]) -> dict[str, Any]:
@@ -87,9 +85,9 @@ def run(name: str, model: dict[str, Any], columns: dict[str, Array]) -> dict[str
 
 def agree(result: dict[str, Any], truth: Truth) -> None:
     assert result["status"] == "converged"
-    found = result["parameters"].values()
-    assert [one["estimate"] for one in found] == pytest.approx(truth.values, rel=1e-6)
-    assert [one["standard_error"] for one in found] == pytest.approx(truth.errors, rel=1e-4)
+    actual = result["parameters"].values()
+    assert [one["estimate"] for one in actual] == pytest.approx(truth.values, rel=1e-6)
+    assert [one["standard_error"] for one in actual] == pytest.approx(truth.errors, rel=1e-4)
     assert result["likelihood"]["log_likelihood"] == pytest.approx(truth.log_likelihood, rel=1e-9)
 
 
@@ -97,35 +95,13 @@ def agree(result: dict[str, Any], truth: Truth) -> None:
 def own_modules(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the console script does: modules of the working directory can be imported."""
     Path("own_distribution.py").write_text(DISTRIBUTION)
-    Path("own_models.py").write_text(MODULE)
+    Path("peaks_and_lines.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(own_directory))
-    for name in ("own_distribution", "own_models"):
+    for name in ("own_distribution", "peaks_and_lines"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
-def test_gamma_through_the_command_line() -> None:
-    sample = np.random.default_rng(3).gamma(2.5, 4.0, 150)
-    shape, _, scale = stats.gamma.fit(sample, floc=0)
-    truth = maximum(lambda a, rate: stats.gamma.logpdf(sample, a, scale=1 / rate).sum(), [shape, 1 / scale])
-    arguments = {"distribution": "torch.distributions.Gamma", "parameters": {"concentration": 1.0, "rate": 1.0}}
-    agree(run("waiting", {"class_path": "DistributionModel", "init_args": arguments}, {"t": sample}), truth)
-
-
-def test_poisson_regression_through_the_command_line() -> None:
-    random = np.random.default_rng(4)
-    x = random.uniform(-1, 1, 150)
-    counts = random.poisson(np.exp(1 + 0.5 * x)).astype(float)
-    found = Poisson(counts, np.column_stack([np.ones(150), x])).fit(disp=0, method="newton", tol=1e-12)
-    arguments = {
-        "distribution": "torch.distributions.Poisson",
-        "parameters": {"rate": "exp(a + b*x)"},
-        "coefficients": {"a": 0, "b": 0},
-    }
-    result = run("counts", {"class_path": "DistributionModel", "init_args": arguments}, {"x": x, "count": counts})
-    agree(result, Truth(found.params, found.bse, found.llf))
-
-
-def test_a_distribution_of_ones_own() -> None:
+def test_a_distribution_of_ones_own():
     sample = np.random.default_rng(5).rayleigh(3.0, 200)
     scale = np.sqrt(np.square(sample).mean() / 2)
     error = scale / np.sqrt(4 * 200)
@@ -135,7 +111,7 @@ def test_a_distribution_of_ones_own() -> None:
     agree(result, Truth(np.array([scale]), np.array([error]), log_likelihood))
 
 
-def test_a_mixture_of_ones_own() -> None:
+def test_a_mixture_of_ones_own():
     random = np.random.default_rng(6)
     sample = np.where(random.random(300) < 0.3, random.normal(-2, 0.7, 300), random.normal(2, 1.2, 300))
 
@@ -146,11 +122,11 @@ def test_a_mixture_of_ones_own() -> None:
         return float(np.log(density).sum())
 
     truth = maximum(log_likelihood, [-2, 2, -0.3, 0.2, -0.8])
-    model = {"class_path": "own_models.TwoPeaks", "init_args": {"low": -1.0, "high": 1.0}}
+    model = {"class_path": "peaks_and_lines.TwoPeaks", "init_args": {"low": -1.0, "high": 1.0}}
     agree(run("peaks", model, {"energy": sample}), truth)
 
 
-def test_a_regression_of_ones_own() -> None:
+def test_a_regression_of_ones_own():
     random = np.random.default_rng(7)
     x = random.uniform(0, 5, 60)
     y = random.normal(3 - x, 1.0)
@@ -158,4 +134,4 @@ def test_a_regression_of_ones_own() -> None:
     inverse = np.linalg.inv(design.T @ design)
     weights = inverse @ design.T @ y
     truth = Truth(weights, np.sqrt(np.diagonal(inverse)), stats.norm.logpdf(y, design @ weights).sum())
-    agree(run("line", {"class_path": "own_models.Regression"}, {"x": x, "y": y}), truth)
+    agree(run("line", {"class_path": "peaks_and_lines.Regression"}, {"x": x, "y": y}), truth)

@@ -44,8 +44,8 @@ def maximum(log_likelihood: Callable[..., float], start: Sequence[float]) -> Tru
 
     def loss(values: Array) -> float:
         with np.errstate(all="ignore"):
-            found = float(log_likelihood(*values))
-        return -found if np.isfinite(found) else np.inf
+            actual = float(log_likelihood(*values))
+        return -actual if np.isfinite(actual) else np.inf
 
     options = {"xatol": 1e-7, "fatol": 1e-10, "maxiter": 10_000, "maxfev": 10_000}
     values = np.asarray(optimize.minimize(loss, np.asarray(start), method="Nelder-Mead", options=options).x)
@@ -73,7 +73,7 @@ def _derivatives(loss: Callable[[Array], float], at: Array, step: Array) -> tupl
 
 def estimates_of(result: FitResult) -> tuple[list[float], list[float]]:
     """Estimates and standard errors of a result's free parameters, in their order."""
-    free = [found for found in result.parameters.values() if not found.fixed]
-    errors = [found.standard_error for found in free]
+    free = [estimate for estimate in result.parameters.values() if not estimate.fixed]
+    errors = [estimate.standard_error for estimate in free]
     assert None not in errors, result.notes
-    return [found.estimate for found in free], [error for error in errors if error is not None]
+    return [estimate.estimate for estimate in free], [error for error in errors if error is not None]

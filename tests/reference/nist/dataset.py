@@ -114,16 +114,15 @@ def _linear(text: str) -> Certified:
 
 
 def _univariate(text: str) -> Certified:
-    mean = CertifiedParameter((), _number(_MEAN, text), None)
-    return {"mu": mean}, _number(_SAMPLE_DEVIATION, text), None
+    return {"mu": CertifiedParameter((), _number(_MEAN, text), None)}, _number(_SAMPLE_DEVIATION, text), None
 
 
 def _number(label: re.Pattern[str], text: str) -> float:
-    found = label.search(text)
-    if found is None:
+    actual = label.search(text)
+    if actual is None:
         msg = f"no line matches {label.pattern!r}"
         raise ValueError(msg)
-    return float(found[1])
+    return float(actual[1])
 
 
 def _columns(text: str) -> dict[str, tuple[str, ...]]:

@@ -5,14 +5,11 @@ from pathlib import Path
 
 from lightning.pytorch import Trainer
 
-from paramfit import FitResult
-from paramfit.callbacks import FitReport
-from paramfit.data.table import TableDataModule
-from paramfit.models import FormulaModel
-from paramfit.tasks import LeastSquares
+from paramfit import FitReport, FitResult, FormulaModel, LeastSquares, TableDataModule
 from tests.reference.nist.problem import Problem
 
 __all__ = ["fit_problem", "model_of"]
+from tests.quiet import QUIET
 
 
 def model_of(problem: Problem, start: int) -> FormulaModel:
@@ -23,15 +20,7 @@ def model_of(problem: Problem, start: int) -> FormulaModel:
 def fit_problem(problem: Problem, path: Path, start: int = 0, order: Sequence[int] | None = None) -> FitResult:
     """What the task finds, with its defaults, from the table that is written to ``path``."""
     problem.write(path, order)
-    trainer = Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        callbacks=[report := FitReport(enabled=False)],
-        max_epochs=1000,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = Trainer(**QUIET, max_epochs=1000, callbacks=[report := FitReport(enabled=False)])
     trainer.fit(
         LeastSquares(model_of(problem, start)),
         TableDataModule(path=str(path), inputs=list(problem.inputs), target=problem.target),

@@ -80,13 +80,8 @@ INTERCHANGEABLE = {
 }
 
 _FUNCTIONS: Mapping[str, Any] = {
-    "__builtins__": {},
-    "exp": np.exp,
-    "cos": np.cos,
-    "sin": np.sin,
-    "arctan": np.arctan,
-    "pi": np.pi,
-}
+    "__builtins__": {}, "exp": np.exp, "cos": np.cos, "sin": np.sin, "arctan": np.arctan, "pi": np.pi,
+}  # fmt: skip
 
 
 def evaluate(formula: str, values: Mapping[str, Any]) -> Any:

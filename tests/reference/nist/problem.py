@@ -43,7 +43,7 @@ class Problem:
     def starts(self, which: int) -> dict[str, float | None]:
         """The file's starting point, 0 or 1; None for parameters that need none."""
         parameters = self.dataset.parameters.items()
-        return {name: known.starts[which] if known.starts else None for name, known in parameters}
+        return {name: certified.starts[which] if certified.starts else None for name, certified in parameters}
 
     def write(self, path: Path, order: Sequence[int] | None = None) -> None:
         """Write the table as CSV, digit for digit, its rows in the given order."""

@@ -33,36 +33,35 @@ def rows_in(order: str, problem: Problem) -> list[int]:
 def digits(problem: Problem, order: str) -> float:
     result = fit_problem(problem, Path("table.csv"), order=rows_in(order, problem))
     return min(
-        log_relative_error(result.parameters[name].estimate, known.estimate, cap=15)
-        for name, known in problem.dataset.parameters.items()
+        log_relative_error(result.parameters[name].estimate, certified.estimate, cap=15)
+        for name, certified in problem.dataset.parameters.items()
     )
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @each_problem
-def test_every_parameter_has_six_digits(problem: Problem, order: str) -> None:
+def test_every_parameter_has_six_digits(problem, order):
     assert digits(problem, order) >= 6
 
 
-def test_filip_has_seven_digits_in_the_order_of_its_file() -> None:
+def test_filip_has_seven_digits_in_the_order_of_its_file():
     assert digits(PROBLEMS["Filip"], "file") >= 7
 
 
 @each_problem
-def test_standard_errors(problem: Problem) -> None:
+def test_standard_errors(problem):
     parameters = fit_problem(problem, Path("table.csv")).parameters
-    for name, known in problem.dataset.parameters.items():
+    for name, certified in problem.dataset.parameters.items():
         error = parameters[name].standard_error
-        assert error is not None
-        assert known.standard_error is not None
+        assert certified.standard_error is not None
         # Wampler1 and Wampler2 leave no residual at all: rounding is what remains of their errors.
-        if known.standard_error == 0:
+        if certified.standard_error == 0:
             assert error < 1e-6
         else:
-            assert log_relative_error(error, known.standard_error, cap=15) >= 6
+            assert log_relative_error(error, certified.standard_error, cap=15) >= 6
 
 
 @each_problem
-def test_one_iteration_is_enough(problem: Problem) -> None:
+def test_one_iteration_is_enough(problem):
     result = fit_problem(problem, Path("table.csv"))
     assert (result.status, result.updates) == ("converged", 1)

@@ -28,10 +28,10 @@ Fits = dict[tuple[str, int], Fitted]
 
 
 def accuracy(problem: Problem, result: FitResult) -> Accuracy:
-    errors = {name: found.standard_error for name, found in result.parameters.items()}
+    errors = {name: certified.standard_error for name, certified in result.parameters.items()}
     return accuracy_of(
         problem.dataset,
-        {name: found.estimate for name, found in result.parameters.items()},
+        {name: certified.estimate for name, certified in result.parameters.items()},
         {name: float("nan") if error is None else error for name, error in errors.items()},
         cap=11,
     )
@@ -40,41 +40,42 @@ def accuracy(problem: Problem, result: FitResult) -> Accuracy:
 @pytest.fixture(scope="module")
 def fits(tmp_path_factory: pytest.TempPathFactory) -> Fits:
     folder = tmp_path_factory.mktemp("nonlinear")
-    found = {}
+    actual = {}
     for name, start in CASES:
         result = fit_problem(PROBLEMS[name], folder / f"{name}{start}.csv", start)
-        found[name, start] = Fitted(result, accuracy(PROBLEMS[name], result))
-    return found
+        actual[name, start] = Fitted(result, accuracy(PROBLEMS[name], result))
+    return actual
 
 
 @each_start
-def test_every_parameter_has_six_digits(fits: Fits, name: str, start: int) -> None:
+def test_every_parameter_has_six_digits(fits, name, start):
     assert fits[name, start].accuracy.estimates >= 6
 
 
 @each_start
-def test_the_fit_says_that_it_converged(fits: Fits, name: str, start: int) -> None:
+def test_the_fit_says_that_it_converged(fits, name, start):
     assert fits[name, start].result.status == "converged"
 
 
-def test_digits_of_the_estimates_on_average(fits: Fits) -> None:
+def test_digits_of_the_estimates_on_average(fits):
     assert len(fits) == 54
     assert fmean(fit.accuracy.estimates for fit in fits.values()) >= 9.5
 
 
-def test_standard_errors_have_four_digits_but_for_two_fits(fits: Fits) -> None:
+def test_standard_errors_have_four_digits_but_for_two_fits(fits):
     fewer = {case: fit.accuracy.standard_errors for case, fit in fits.items() if fit.accuracy.standard_errors < 4}
     assert len(fewer) <= 2, fewer
 
 
 @pytest.mark.parametrize("name", ["Misra1a", "Nelson", "Lanczos3"])
-def test_fit_without_a_trainer_finds_the_same_digits(fits: Fits, name: str) -> None:
+def test_fit_without_a_trainer_finds_the_same_digits(fits, name):
     problem = PROBLEMS[name]
     *inputs, target = (
         torch.tensor([float(cell) for cell in problem.columns[column]], dtype=torch.float64)
         for column in (*problem.inputs, problem.target)
     )
     result = paramfit.fit(model_of(problem, 0), (*inputs, target))
-    assert {key: (found.estimate, found.standard_error) for key, found in result.parameters.items()} == {
-        key: (found.estimate, found.standard_error) for key, found in fits[name, 0].result.parameters.items()
+    assert {key: (certified.estimate, certified.standard_error) for key, certified in result.parameters.items()} == {
+        key: (certified.estimate, certified.standard_error)
+        for key, certified in fits[name, 0].result.parameters.items()
     }

@@ -5,24 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paramfit.data.table import TableDataModule
-from paramfit.models import FormulaModel
+from paramfit import FormulaModel, TableDataModule
 from tests.reference.nist.dataset import Kind
 from tests.reference.nist.formulas import evaluate
 from tests.reference.nist.problem import Problem, problems
 
 PROBLEMS = {problem.dataset.name: problem for kind in Kind for problem in problems(kind)}
 LINEAR = {
-    "ENSO": {"b1", "b2", "b3", "b5", "b6", "b8", "b9"},
-    "Gauss1": {"b1", "b3", "b6"},
-    "Hahn1": {"b1", "b2", "b3", "b4"},
-    "Lanczos1": {"b1", "b3", "b5"},
-    "MGH17": {"b1", "b2", "b3"},
-    "Nelson": {"b1", "b2"},
-    "Rat43": {"b1"},
-    "Roszman1": {"b1", "b2"},
-    "Chwirut1": set(),
-}
+    "ENSO": {"b1", "b2", "b3", "b5", "b6", "b8", "b9"}, "Gauss1": {"b1", "b3", "b6"}, "Hahn1": {"b1", "b2", "b3", "b4"},
+    "Lanczos1": {"b1", "b3", "b5"}, "MGH17": {"b1", "b2", "b3"}, "Nelson": {"b1", "b2"}, "Rat43": {"b1"},
+    "Roszman1": {"b1", "b2"}, "Chwirut1": set(),
+}  # fmt: skip
 
 each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 
@@ -35,7 +28,7 @@ def read(problem: Problem) -> TableDataModule:
 
 
 @each_problem
-def test_table_is_read_to_the_last_bit(problem: Problem) -> None:
+def test_table_is_read_to_the_last_bit(problem):
     observations = read(problem).train
     columns = [*observations.inputs, observations.target]
     assert [column.tolist() for column in columns] == [
@@ -44,8 +37,8 @@ def test_table_is_read_to_the_last_bit(problem: Problem) -> None:
 
 
 @each_problem
-def test_model_predicts_what_numpy_evaluates(problem: Problem) -> None:
-    certified = {name: known.estimate for name, known in problem.dataset.parameters.items()}
+def test_model_predicts_what_numpy_evaluates(problem):
+    certified = {name: estimate.estimate for name, estimate in problem.dataset.parameters.items()}
     inputs = {name: np.array([float(cell) for cell in problem.columns[name]]) for name in problem.inputs}
     model = FormulaModel(problem.formula, list(problem.inputs), certified)
     predicted = model(*read(problem).train.inputs).detach().numpy()
@@ -61,7 +54,7 @@ def tolerance(problem: Problem) -> float:
 
 
 @pytest.mark.parametrize("name", LINEAR)
-def test_parameters_that_need_no_start_are_found(name: str) -> None:
+def test_parameters_that_need_no_start_are_found(name):
     problem = PROBLEMS[name]
     model = FormulaModel(problem.formula, list(problem.inputs), problem.starts(0))
     assert set(model.linear_parameters()) == LINEAR[name]
