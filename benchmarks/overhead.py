@@ -43,8 +43,8 @@ from paramfit.callbacks import (
     FitHistory,
     FitProgress,
     GracefulStop,
-    NoProfiler,
 )
+from paramfit.cli.lightning_output import NoProfiler
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.gaussian import GaussianDataModule
 from paramfit.data.normalization import FixedScale

@@ -13,7 +13,7 @@ from torch.distributions.transforms import Transform
 from paramfit.errors import InputError
 from paramfit.wording import nearest_names
 
-__all__ = ["ParameterSpec"]
+__all__ = ["ParameterSpec", "dtype_named"]
 
 
 @dataclass(frozen=True)
@@ -160,3 +160,26 @@ def _number(name: str, key: str, given: Any, unbounded: float | None = None) -> 
         msg = f"parameters.{name}.{key}: expected a finite number, but got {given!r}"
         raise InputError(msg)
     return value
+
+
+_PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+def dtype_named(name: str | torch.dtype) -> torch.dtype:
+    """The torch dtype called ``name``.
+
+    Args:
+        name: ``"float32"`` or ``"float64"`` (or the torch dtype itself).
+
+    Raises:
+        InputError: for any other name; estimates in half precision would mean nothing.
+
+    Example:
+        >>> dtype_named("float64")
+        torch.float64
+    """
+    dtype = name if isinstance(name, torch.dtype) else _PRECISIONS.get(name)
+    if dtype not in _PRECISIONS.values() or dtype is None:
+        msg = f"dtype: expected one of {', '.join(_PRECISIONS)}, but got {name!r}"
+        raise InputError(msg)
+    return dtype

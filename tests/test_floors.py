@@ -10,7 +10,7 @@ import paramfit
 PACKAGE = Path(paramfit.__file__).parent
 
 FLOORS = (
-    {"errors", "facts", "observations", "parameters", "precision", "wording", "torch_overhead"},
+    {"errors", "facts", "observations", "parameters", "wording", "torch_overhead"},
     {"linalg"},
     {"shown"},
     {"formulas"},

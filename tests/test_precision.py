@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from paramfit.errors import InputError
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 
 
 @pytest.mark.parametrize(("name", "dtype"), [

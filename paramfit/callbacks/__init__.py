@@ -10,7 +10,6 @@ from paramfit.callbacks.fit_progress import FitProgress
 from paramfit.callbacks.fit_report import FitReport
 from paramfit.callbacks.graceful_stop import GracefulStop
 from paramfit.callbacks.history import FitHistory
-from paramfit.callbacks.no_profiler import NoProfiler
 from paramfit.callbacks.predictions import PredictionsFile
 from paramfit.callbacks.table_forms import EpochTable, EstimateRows, GradientLines, LossLines, ValidationLines
 from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
@@ -30,7 +29,6 @@ __all__ = [
     "GracefulStop",
     "GradientLines",
     "LossLines",
-    "NoProfiler",
     "PredictionsFile",
     "UncertaintyLadder",
     "ValidationLines",

@@ -109,6 +109,8 @@ def _unknown_option(option: str, context: str, options: Sequence[str]) -> str:
 
 def _no_class(name: str, text: str, context: str) -> str:
     given = re.findall(r"Problem with given class_path '([^']+)'", context)
+    if given and text.startswith("No module") and not f"{given[-1]}.".startswith(f"{name}."):
+        return f"{given[-1]} cannot be imported: {text}"
     shown = given[-1] if given and text.startswith("No module") else name or text
     elsewhere = "give module.Class, where a module in the working directory is found too"
     return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, elsewhere, most=1)}"

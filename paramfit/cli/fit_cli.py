@@ -29,13 +29,12 @@ from paramfit.callbacks import (
     FitProgress,
     FitReport,
     GracefulStop,
-    NoProfiler,
     PredictionsFile,
     UncertaintyLadder,
 )
 from paramfit.cli.config_file import ConfigFile, ConfigParser
 from paramfit.cli.error_line import explained, input_error_in
-from paramfit.cli.lightning_output import raised_by_lightning, remove_run, silence_lightning
+from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, remove_run, silence_lightning
 from paramfit.data import gaussian, normalization, table, thermometer
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.files.patterns import table_file

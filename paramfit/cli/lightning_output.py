@@ -1,4 +1,4 @@
-"""What Lightning says and leaves behind, kept out of the user's way."""
+"""What Lightning says, leaves behind and times, kept out of the user's way."""
 
 import logging
 import os
@@ -6,12 +6,15 @@ import shutil
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import PassThroughProfiler
 
-__all__ = ["raised_by_lightning", "remove_run", "silence_lightning"]
+__all__ = ["NoProfiler", "raised_by_lightning", "remove_run", "silence_lightning"]
 
 
 def silence_lightning() -> None:
@@ -46,3 +49,18 @@ def _remove_if_empty(*folders: Path) -> None:
     for folder in folders:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+_NOTHING = nullcontext()
+
+
+class NoProfiler(PassThroughProfiler):
+    """Lightning's profiler that profiles nothing, without a new generator around each hook of each callback.
+
+    With one update an epoch Lightning opens some seventy of them for every update, a tenth of its cost.
+    """
+
+    def profile(self, action_name: str) -> AbstractContextManager[Any]:  # type: ignore[override]  # a generator there
+        """Do nothing around an action."""
+        del action_name
+        return _NOTHING

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
-from paramfit.fits.loading import load
+from paramfit.fits.result import load
 from paramfit.results.report import print_report
 
 __all__ = ["run"]

@@ -11,8 +11,7 @@ from paramfit.comparison.comparison import Comparison, ComparisonRow, akaike_wei
 from paramfit.comparison.likelihood_ratio import nested_test
 from paramfit.errors import InputError
 from paramfit.facts import Status
-from paramfit.fits.loading import load
-from paramfit.fits.result import FitResult
+from paramfit.fits.result import FitResult, load
 
 __all__ = ["compare"]
 

@@ -8,7 +8,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.columns import Labels
 from paramfit.errors import InputError
 from paramfit.observations import Observations
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 
 __all__ = ["GaussianDataModule"]
 

@@ -16,7 +16,7 @@ from paramfit.data.files.reader import read_table
 from paramfit.data.normalization import Normalization
 from paramfit.errors import InputError
 from paramfit.observations import Observations
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 from paramfit.wording import printable, quoted
 
 __all__ = ["TableDataModule"]

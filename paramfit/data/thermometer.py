@@ -9,7 +9,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.columns import Labels
 from paramfit.data.normalization import Normalization
 from paramfit.observations import Observations
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 
 __all__ = ["ThermometerDataModule"]
 

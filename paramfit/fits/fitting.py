@@ -92,7 +92,7 @@ def fit(
     Example:
         >>> from paramfit import LinearModel
         >>> result = fit(LinearModel(), ([0.0, 1.0, 2.0, 3.0], [1.1, 2.9, 5.1, 6.9]))
-        >>> round(result.parameters["weight"].estimate, 3), result.status
+        >>> round(result.parameters["weight"].estimate, 3), result.status.value
         (1.96, 'converged')
     """
     _check_model(model)

@@ -18,8 +18,7 @@ from paramfit.formulas.names import as_names, check_names
 from paramfit.models.argument_formula import ArgumentFormula, formula_variables
 from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.import_path import imported
-from paramfit.parameters import ParameterSpec
-from paramfit.precision import dtype_named
+from paramfit.parameters import ParameterSpec, dtype_named
 
 __all__ = ["DistributionModel", "free_arguments"]
 

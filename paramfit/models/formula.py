@@ -11,7 +11,7 @@ from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.formulas.elementary import FUNCTIONS
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 
 __all__ = ["FormulaModel"]
 

@@ -12,7 +12,7 @@ from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.import_path import imported
 from paramfit.models.tracing import check_followed
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 from paramfit.wording import nearest_names
 
 __all__ = ["FunctionModel"]

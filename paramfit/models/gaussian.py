@@ -8,7 +8,7 @@ from torch.distributions import Normal
 
 from paramfit.errors import InputError
 from paramfit.models.base import ParametricModel, broadcast_parameters
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 
 __all__ = ["GaussianModel"]
 

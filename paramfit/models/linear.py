@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.models.base import ParametricModel, broadcast_parameters
-from paramfit.precision import dtype_named
+from paramfit.parameters import dtype_named
 
 __all__ = ["LinearModel"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from paramfit.models import DistributionModel, FormulaModel, LinearModel, Parame
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.results.fingerprint import Fingerprint
+from paramfit.results.json_form import to_plain
 
 __all__ = [
     "BandRoot",
@@ -69,6 +70,11 @@ class ModelDescription:
     def is_written(self) -> bool:
         """Whether formulas say all of it."""
         return self.parameters is not None
+
+    def as_plain(self) -> dict[str, Any]:
+        """With the keys alone that say something of this model."""
+        plain: dict[str, Any] = to_plain(self)
+        return {key: entry for key, entry in plain.items() if key == "class" or (self.is_written and entry is not None)}
 
     def model(self, theta: Mapping[str, float]) -> nn.Module:
         """The model itself, in float64.

@@ -240,7 +240,7 @@ class Record:
             **plain,
             "ladder": None if ladder is None else ladder.as_dict(),
             "fingerprint": self.fingerprint,
-            "model": None if self.model is None else _described(self.model),
+            "model": None if self.model is None else self.model.as_plain(),
             "objective": to_plain(self.objective),
             "bands": None if made is None else to_plain(made.bands),
             "facts": {**facts, "ladder": None if ladder is None else to_plain(_LadderFacts.of(ladder))},
@@ -336,12 +336,6 @@ def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
         msg = f"says {digests!r:.40} for fingerprint, which cannot be"
         raise InputError(msg) from None
     return Provenance(fingerprint, model, objective, value_from(plain, "bands", BandRoot | None))
-
-
-def _described(model: ModelDescription) -> dict[str, Any]:
-    """With the keys alone that say something of this model."""
-    plain = to_plain(model)
-    return {key: entry for key, entry in plain.items() if key == "class" or (model.is_written and entry is not None)}
 
 
 def _ladder(form: _LadderForm, facts: _LadderFacts, estimates: dict[str, float]) -> Ladder:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
-from paramfit.solvers.divergent_estimates import divergent_parameter, least_relative_error
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
 from paramfit.solvers.projection import Linearization, linearization
-from paramfit.solvers.standing import Finding, Standing
+from paramfit.solvers.standing import Finding, Standing, divergent_parameter, least_relative_error
 from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.solvers.value import Value
 

@@ -1,12 +1,16 @@
-"""How a solver's search stands: why it has ended, or how far it has to go."""
+"""How a solver's search stands: why it has ended, or how far it has to go, and whether a parameter has run off."""
 
 import math
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import ScaledColumns, column_lengths
 from paramfit.solvers.value import Value
 
-__all__ = ["Finding", "Standing"]
+__all__ = ["Finding", "Standing", "divergent_parameter", "least_relative_error"]
 
 
 class Finding(Enum):
@@ -77,3 +81,59 @@ class Standing(Value):
     def ended(self) -> bool:
         """Whether more steps would change nothing."""
         return self.finding not in _UNFINISHED
+
+
+_FAR = 100.0  # times the start
+_UNKNOWN = 1e3  # times the value
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def least_relative_error(factor: Array, n: int, values: Array, starts: Array) -> float:
+    r"""The error, over the parameter's size, of the parameter that is determined best while all others are held fixed.
+
+    .. math:: \min_k \frac{s}{|J_k| \max(|\theta_k|, |\theta_k^{start}|)}
+
+    Where even that is large, no parameter changes anything that could be seen over the residuals: a peak has left the
+    data, or a rate is so large that nothing is left of its term. A slope of 0 is then no sign of a minimum. One
+    parameter with an influence makes it small, so that neither one too many nor one near 0 raises it.
+
+    Args:
+        factor: triangular factor of ``[J, e]``, ``(p + 1, p + 1)``.
+        n: number of observations.
+        values: the last m of the p parameters, ``(m,)``.
+        starts: where they began, ``(m,)``; 0 counts as 1.
+    """
+    p = len(factor) - 1
+    spread = math.sqrt(float(factor[:, p] @ factor[:, p]) / max(1, n - p))
+    scale = np.maximum(np.abs(values), np.where(starts == 0, 1.0, np.abs(starts)))
+    return spread / float((column_lengths(factor[:, p - len(values) : p]) * scale).max())
+
+
+def divergent_parameter(factor: Array, n: int, values: Array, starts: Array) -> int | None:
+    r"""Which parameter has gone far along a valley that has no end.
+
+    A peak far outside the data is an exponential there, whatever its place: place and width then grow together and the
+    loss hardly falls. Such a parameter has gone 100 times as far as its start was large, and its standard error
+    :math:`s \sqrt{((R^T R)^{-1})_{kk}}` is 1000 times as large as it is. A parameter too many has such an error as
+    well, but stays where it was.
+
+    Args:
+        factor: triangular factor of ``[J, e]``, ``(p + 1, p + 1)``.
+        n: number of observations.
+        values: the last m of the p parameters, ``(m,)``.
+        starts: where they began, ``(m,)``; 0 counts as 1.
+
+    Returns:
+        Its number among the m, None where there is none.
+    """
+    scale = np.where(starts == 0, 1.0, np.abs(starts))
+    far = np.abs(values) > _FAR * scale
+    if not far.any():
+        return None
+    p = len(factor) - 1
+    scaled = ScaledColumns.of(factor[:p, :p])
+    kept = np.maximum(scaled.singular, _EPS * scaled.singular[0])
+    roots = np.sqrt(np.square(scaled.directions / kept[:, None]).sum(axis=0)) / scaled.size
+    spread = math.sqrt(float(factor[:, p] @ factor[:, p]) / max(1, n - p))
+    lost = far & (spread * roots[p - len(values) :] > _UNKNOWN * np.abs(values))
+    return int(lost.argmax()) if lost.any() else None

@@ -8,6 +8,7 @@ from paramfit.tasks.lessons import GaussianLocation, ThermometerRegression
 from paramfit.tasks.likelihood import MaximumLikelihood
 from paramfit.tasks.regression import Regression
 from paramfit.tasks.trial import try_model
+from paramfit.tasks.updates import UpdateLog
 
 __all__ = [
     "AutomaticTask",
@@ -18,5 +19,6 @@ __all__ = [
     "MaximumLikelihood",
     "Regression",
     "ThermometerRegression",
+    "UpdateLog",
     "try_model",
 ]

@@ -149,7 +149,7 @@ def described(model: nn.Module) -> dict[str, Any]:
         it has none), and ``variables``; of all that declare parameters ``parameters``: for each name its value where
         it is ``fixed``, and its bounds ``lower`` and ``upper``. Starts and units are left out: they change no meaning.
     """
-    description: dict[str, Any] = to_plain(describe_model(model))
+    description = describe_model(model).as_plain()
     if isinstance(model, FunctionModel):
         description |= {"function": _path_of(model.function), "variables": list(model.variables)}
     if isinstance(model, ParametricModel):

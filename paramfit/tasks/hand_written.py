@@ -13,7 +13,7 @@ from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer, GradientDescent
 from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.manual_optimization import refuse_automatic_options
+from paramfit.tasks.updates import refuse_automatic_options
 
 __all__ = ["HandWrittenDescent"]
 

@@ -13,8 +13,8 @@ from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
+from paramfit.parameters import dtype_named
 from paramfit.passes.likelihood_terms import LikelihoodTerms
-from paramfit.precision import dtype_named
 from paramfit.results.summary import summarise
 from paramfit.solvers.newton import Newton
 from paramfit.solvers.sums import LikelihoodSums

@@ -15,7 +15,7 @@ from paramfit.solvers.loop import Start
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.solvers.value import as_plain, from_plain
 from paramfit.tasks.base import EstimationTask
-from paramfit.tasks.manual_optimization import refuse_automatic_options
+from paramfit.tasks.updates import refuse_automatic_options
 
 __all__ = ["SolvedTask", "UnfinishedEpoch"]
 

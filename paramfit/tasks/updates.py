@@ -4,12 +4,22 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
+from paramfit.errors import InputError
 from paramfit.facts import Stop
 from paramfit.objectives import Objective
 
-__all__ = ["EstimationTaskLike", "Update", "UpdateListener", "UpdateLog", "all_finite", "parameter_values"]
+__all__ = [
+    "EstimationTaskLike",
+    "Update",
+    "UpdateListener",
+    "UpdateLog",
+    "all_finite",
+    "parameter_values",
+    "refuse_automatic_options",
+]
 
 
 class Update(NamedTuple):
@@ -134,3 +144,24 @@ class UpdateLog:
                     listener.on_update(update)
             self._next_heard = min(listener.next_update(self.count) for listener in self.listeners)
         return not finite or self.stop is not None
+
+
+def refuse_automatic_options(trainer: Trainer, knows_nothing: str, instead: dict[str, str]) -> None:
+    """Refuse accumulation, clipping and 16-bit precision in a task that computes its updates itself.
+
+    Args:
+        trainer: as it was configured.
+        knows_nothing: who has no use for them, the message's subject.
+        instead: for each of the options what to do.
+
+    Raises:
+        InputError: if one of them is on.
+    """
+    for option, is_on in (
+        ("accumulate_grad_batches", trainer.accumulate_grad_batches > 1),
+        ("gradient_clip_val", bool(trainer.gradient_clip_val)),
+        ("precision", "16" in str(trainer.precision)),
+    ):
+        if is_on:
+            msg = f"trainer.{option}: {knows_nothing} nothing of it; {instead[option]}"
+            raise InputError(msg)

@@ -71,7 +71,7 @@ def test_closed_form_and_fahrenheit_truth_stand_beside_the_estimates(make_traine
     assert original["weight"]["closed_form"] == pytest.approx(0.5367719209075443, rel=1e-9)
     assert original["bias"]["closed_form"] == pytest.approx(-17.304785503010798, rel=1e-9)
     printed = capsys.readouterr().out
-    for text in ("closed form", "truth", "0.5367", "0.5555", "-17.30", "-17.77"):
+    for text in ("closed form", "truth", "0.5367", "0.5555", "-17.3048", "-17.77"):
         assert text in printed
 
 

@@ -65,6 +65,16 @@ def test_the_command_line_ends_with_that_line_alone(capsys):
     assert capsys.readouterr().err == f"error: data: {path} is an abstract class without read; {REMEDY}\n"
 
 
+def test_a_module_that_imports_what_is_missing_is_not_told_to_be_missing_itself(own_directory, monkeypatch):
+    monkeypatch.syspath_prepend(own_directory)
+    (own_directory / "importing.py").write_text("import nowhere_at_all\n", encoding="utf-8")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--part", type=Objective)
+    with pytest.raises(Exception, match="nowhere_at_all") as refused:
+        parser.parse_args(["--part", "importing.Loss"])
+    assert explained(refused.value) == "part: importing.Loss cannot be imported: No module named 'nowhere_at_all'"
+
+
 def test_a_distribution_without_a_density_is_told_so():
     task = MaximumLikelihood(DistributionModel(f"{__name__}.NoDensity", {"rate": 1.0}))
     with pytest.raises(InputError, match="log_prob is not written"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paramfit.solvers.divergent_estimates import divergent_parameter, least_relative_error
+from paramfit.solvers.standing import divergent_parameter, least_relative_error
 
 
 def test_best_known_parameter_counts():

@@ -7,7 +7,7 @@ import pytest
 from lightning.pytorch import Trainer
 
 from paramfit.errors import InputError
-from paramfit.tasks.manual_optimization import refuse_automatic_options
+from paramfit.tasks.updates import refuse_automatic_options
 
 INSTEAD = {
     "accumulate_grad_batches": "take larger batches",
