@@ -20,10 +20,8 @@ EXPECTED_FILES = {
     "gaussian": {"far_start", "far_truth", "few_observations", "float32", "location"},
     "likelihood": {"counts", "remission", "waiting_times"},
     "table": {"breakdown", "copper", "saturation"},
-    "thermometer": {
-        "adam", "autograd", "diverging", "long", "normalized", "numerical", "overfitting", "sequential", "sgd",
-        "small_learning_rate", "validation",
-    },
+    "thermometer": {"adam", "autograd", "diverging", "long", "normalized", "numerical", "overfitting", "sequential",
+        "sgd", "small_learning_rate", "validation"},
 }  # fmt: skip
 # One of each kind is drawn; the others would only repeat it, at a second or two each.
 FIGURES = {
@@ -32,10 +30,8 @@ FIGURES = {
     "gaussian/location.yaml": {"density.png", "histogram.png", "quantiles.png", "loss_surface.png"},
     "table/saturation.yaml": {"scatter.png", "fit.png", "residuals.png", "correlation.png", "loss_surface.png"},
     "table/breakdown.yaml": {"observed.png", "residuals.png", "residuals_by_input.png", "correlation.png"},
-    "likelihood/waiting_times.yaml": {
-        "density.png", "histogram.png", "quantiles.png", "correlation.png", "loss_surface.png", "profile.png",
-        "contours.png",
-    },
+    "likelihood/waiting_times.yaml": {"density.png", "histogram.png", "quantiles.png", "correlation.png",
+        "loss_surface.png", "profile.png", "contours.png"},
 }  # fmt: skip
 VERDICTS = {"thermometer/overfitting.yaml": "overfitting", "thermometer/validation.yaml": "neither"}
 KEYS = {

@@ -102,9 +102,13 @@ def run(config: str, folder: str) -> tuple[int, Any]:
     return code, without_words(json.loads(file.read_text()))
 
 
-@pytest.mark.parametrize(
-    "config", ["thermometer/diverging.yaml", "thermometer/overfitting.yaml", "gaussian/few_observations.yaml"]
-)
+SLOW = [
+    pytest.param(f"{name}.yaml", marks=pytest.mark.slow)
+    for name in ("thermometer/overfitting", "gaussian/few_observations")
+]
+
+
+@pytest.mark.parametrize("config", ["thermometer/diverging.yaml", *SLOW])
 def test_run_is_the_same_in_other_words(config, request):
     before = run(config, "words")
     request.getfixturevalue("nonces")

@@ -39,23 +39,16 @@ def test_description_is_a_number_a_mapping_or_nothing(described, expected):
     (True, "parameters.rate.start: expected a finite number, but got True"),
     ({"start": 1, "lower": "low"}, "parameters.rate.lower: expected a finite number, but got 'low'"),
     ({"start": 1, "lowr": 0}, "parameters.rate: there is no 'lowr'; did you mean 'lower'?"),
-    (
-        {"start": 1, "qqqq": 0},
-        "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'",
-    ),
+    ({"start": 1, "qqqq": 0},
+        "parameters.rate: there is no 'qqqq'; there are 'start', 'lower', 'upper', 'fixed', 'unit'"),
     ({"start": 1, "fixed": "yes"}, "parameters.rate.fixed: expected true or false, but got 'yes'"),
     ({"start": 1, "lower": 2, "upper": 0}, "parameters.rate: no number lies between lower 2 and upper 0"),
     ({"start": 0, "lower": 0}, "parameters.rate.start: 0 is on its bound"),
     ({"start": -1, "lower": 0}, "parameters.rate.start: -1 is outside its bounds"),
     ({"start": 1, "lower": math.inf}, "parameters.rate.lower: expected a finite number, but got inf"),
-    (
-        {"lower": 0, "upper": 2},
-        "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper 2",
-    ),
-    (
-        {"lower": 0},
-        "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper inf",
-    ),
+    ({"lower": 0, "upper": 2},
+        "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper 2"),
+    ({"lower": 0}, "parameters.rate.start: a bounded parameter needs one; give a start between lower 0 and upper inf"),
     ({"fixed": True}, "parameters.rate.start: a fixed parameter needs one; give the value that it keeps"),
 ], ids=str)  # fmt: skip
 def test_what_is_wrong_with_a_description_is_said_with_its_place(described, message):

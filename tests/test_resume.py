@@ -16,20 +16,13 @@ from torch.distributions import Distribution, Normal
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
-from paramfit import EstimationDataModule, FixedScale, GaussianDataModule, GradientDescent, InputError
+from paramfit import EstimationDataModule, EstimationTask, FixedScale, GaussianDataModule, GradientDescent, InputError
 from paramfit.callbacks import AtomicCheckpointIO, DivergenceDetection, FitCheckpoint, FitEarlyStopping, GracefulStop
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.gradients import AnalyticGradient, AutogradGradient, NumericalGradient
 from paramfit.models import GaussianModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood
-from paramfit.tasks import (
-    EstimationTask,
-    GaussianLocation,
-    HandWrittenDescent,
-    MaximumLikelihood,
-    Regression,
-    ThermometerRegression,
-)
+from paramfit.tasks import GaussianLocation, HandWrittenDescent, MaximumLikelihood, Regression, ThermometerRegression
 from tests.own_module import OwnModule
 from tests.quiet import QUIET
 
@@ -63,36 +56,19 @@ def sample() -> EstimationDataModule:
 
 
 TASKS: dict[str, tuple[Callable[[], EstimationTask], Callable[[], EstimationDataModule]]] = {
-    "thermometer with momentum": (
-        lambda: ThermometerRegression(optimizer=partial(SGD, lr=1e-3, momentum=0.9)),
-        thermometer,
-    ),
-    "regression with Adam and a scheduler": (
-        lambda: Regression(
-            TwoWeights(), optimizer=partial(Adam, lr=1e-2), scheduler=partial(StepLR, step_size=2, gamma=0.5)
-        ),
-        thermometer,
-    ),
+    "thermometer with momentum": (lambda: ThermometerRegression(optimizer=partial(SGD, lr=1e-3, momentum=0.9)),
+        thermometer),
+    "regression with Adam and a scheduler": (lambda: Regression(TwoWeights(), optimizer=partial(Adam, lr=1e-2),
+        scheduler=partial(StepLR, step_size=2, gamma=0.5)), thermometer),
     "gaussian in blocks": (lambda: GaussianLocation(optimizer=partial(SGD, lr=1e-2), updates_per_step=5), sample),
     "likelihood": (lambda: MaximumLikelihood(NoisyLine(), optimizer=partial(Adam, lr=1e-2)), thermometer),
-    "hand-written, analytic, in blocks with a scheduler": (
-        lambda: HandWrittenDescent(
-            LinearModel(),
-            AnalyticGradient(),
-            optimizer=partial(GradientDescent, lr=1e-2),
-            scheduler=partial(StepLR, step_size=2, gamma=0.5),
-            updates_per_step=5,
-        ),
-        thermometer,
-    ),
+    "hand-written, analytic, in blocks with a scheduler": (lambda: HandWrittenDescent(LinearModel(), AnalyticGradient(),
+        optimizer=partial(GradientDescent, lr=1e-2), scheduler=partial(StepLR, step_size=2, gamma=0.5),
+        updates_per_step=5), thermometer),
     "hand-written, numerical": (lambda: HandWrittenDescent(LinearModel(), NumericalGradient()), thermometer),
-    "hand-written, autograd": (
-        lambda: HandWrittenDescent(
-            GaussianModel(), AutogradGradient(), NegativeLogLikelihood(), partial(GradientDescent, lr=1e-2)
-        ),
-        sample,
-    ),
-}
+    "hand-written, autograd": (lambda: HandWrittenDescent(GaussianModel(), AutogradGradient(), NegativeLogLikelihood(),
+        partial(GradientDescent, lr=1e-2)), sample),
+}  # fmt: skip
 
 
 class SignalAt(Callback):

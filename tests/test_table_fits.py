@@ -311,14 +311,10 @@ GOOD = rows_as_text(measured())
 # What is wrong: the table (None: the good one), the options, and what the line has to name.
 MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "missing file": (None, ["--data.path", "measurement.csv"], ["measurement.csv", "did you mean 'measurements.csv'?"]),
-    "inputs in another order": (
-        None,
-        [
-            *("--data.inputs", "[y_error, x]", "--data.sigma", "null", "--model.model.variables", "[x, y_error]"),
-            *("--model.model.formula", "b1 * (1 - exp(-b2 * x)) * y_error"),
-        ],
-        ["data.inputs: the columns are y_error, x, but the model's variables are x, y_error"],
-    ),
+    "inputs in another order": (None,
+        [*("--data.inputs", "[y_error, x]", "--data.sigma", "null", "--model.model.variables", "[x, y_error]"),
+        *("--model.model.formula", "b1 * (1 - exp(-b2 * x)) * y_error")],
+        ["data.inputs: the columns are y_error, x, but the model's variables are x, y_error"]),
     "misspelt input": (None, ["--data.inputs", "[xx]"], ["measurements.csv", "'xx'", "did you mean 'x'?"]),
     "text cell": (GOOD + "5,many,1\n", [], ["measurements.csv", "line 26", "'y'", "many"]),
     "empty cell": (GOOD + "5,,1\n", [], ["measurements.csv", "line 26", "'y'", "missing: drop"]),
@@ -326,17 +322,14 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "row outside": (None, ["--data.validation_indices", "[24]"], ["data.validation_indices: row 24"]),
     "another number of inputs": (None, ["--data.inputs", "[x, y_error]", "--data.sigma", "null"], ["2 input columns"]),
     "unknown symbol": (None, ["--model.model.formula", "b1 * (1 - exp(-b22 * x))"], ["'b22'", "b2"]),
-    "start on its bound": (
-        None,
-        ["--model.model.parameters.b2", "{start: 0, lower: 0}"],
-        ["b2.start: ", "on its bound"],
-    ),
+    "start on its bound": (None, ["--model.model.parameters.b2", "{start: 0, lower: 0}"],
+        ["b2.start: ", "on its bound"]),
     "not finite at the start": (None, ["--model.model.formula", "b1 + log(b2 * (x - 500))"], ["row 0", "not finite"]),
     "likelihood": (None, ["--model.objective", "NegativeLogLikelihood"], ["objective", "NegativeLogLikelihood"]),
     "descent": (None, ["--model.optimizer", "torch.optim.Adam"], ["LeastSquares takes LevenbergMarquardt"]),
     "clipping": (None, ["--trainer.gradient_clip_val", "1"], ["trainer.gradient_clip_val"]),
     "unread format": (None, ["--data.path", "saturation.yaml"], ["saturation.yaml", ".parquet"]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", MISTAKES)

@@ -136,10 +136,8 @@ def test_distribution_without_a_finite_mean_has_its_median_and_a_line_that_says_
 
 @pytest.mark.parametrize(("task", "words"), [
     (sample_of(OnlyDensity, loc=0.0, scale=1.0), r"^predict: OnlyDensity tells no mean, .* with a property mean$"),
-    (
-        sample_of(NoQuantiles, loc=0.0, scale=1.0),
-        r"^predict: NoQuantiles has no finite mean at these parameters, and no icdf",
-    ),
+    (sample_of(NoQuantiles, loc=0.0, scale=1.0),
+        r"^predict: NoQuantiles has no finite mean at these parameters, and no icdf"),
 ], ids=["no mean", "no median"])  # fmt: skip
 def test_distribution_that_tells_no_number_is_refused_by_name(task, words, make_trainer):
     with pytest.raises(InputError, match=words):

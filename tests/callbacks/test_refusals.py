@@ -6,18 +6,8 @@ from typing import Any
 
 import pytest
 
-from paramfit.callbacks import (
-    DivergenceDetection,
-    EpochTable,
-    EstimateRows,
-    FitCheckpoint,
-    FitEarlyStopping,
-    FitHistory,
-    LossLines,
-    PredictionsFile,
-    UncertaintyLadder,
-    ValidationLines,
-)
+from paramfit import DivergenceDetection, EpochTable, EstimateRows, FitCheckpoint, FitEarlyStopping
+from paramfit.callbacks import FitHistory, LossLines, PredictionsFile, UncertaintyLadder, ValidationLines
 from paramfit.errors import InputError
 from tests.callbacks.conftest import descent, thermometer
 

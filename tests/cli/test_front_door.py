@@ -184,11 +184,7 @@ def test_a_wrong_option_ends_in_one_line_and_leaves_nothing(case, capsys):
 
 
 @pytest.mark.parametrize(("old", "new", "named"), [
-    (
-        "objective:",
-        "objektive:",
-        "model.objektive: HandWrittenDescent has no such option; did you mean 'objective'?",
-    ),
+    ("objective:", "objektive:", "model.objektive: HandWrittenDescent has no such option; did you mean 'objective'?"),
     ("AnalyticGradient", "AnalyticGradien", "did you mean 'AnalyticGradient'?"),
     ("    gradient: {class_path: AnalyticGradient}\n", "", "gradient is missing"),
     ("{scale: 0.1}", "{scale: 0.0}", "data.normalization.scale"),

@@ -46,27 +46,15 @@ REGULAR = [
     (formula("a*(x + z)", "a", "xz"), formula("a*x + b*z", "a b", "xz"), "b = a"),
     (formula("a + b*x", "a b"), formula("a + b*x + c*z", "a b c", "xz"), "c = 0"),
     (distribution("Poisson", "a", rate="exp(a)"), distribution("Poisson", "a b", "x", rate="exp(a + b*x)"), "b = 0"),
-    (
-        distribution("Poisson", rate="rate"),
-        distribution("Poisson", "a b", "x", rate="exp(a + b*x)"),
-        "a = log(rate), b = 0",
-    ),
-    (
-        distribution("Bernoulli", probs="probs"),
-        distribution("Bernoulli", "a b", "x", logits="a + b*x"),
-        "a = logit(probs), b = 0",
-    ),
-    (
-        distribution("Exponential", rate="rate"),
-        distribution("Gamma", concentration="concentration", rate="rate"),
-        "concentration = 1",
-    ),
-    (
-        distribution("Exponential", rate="rate"),
-        distribution("Weibull", scale="scale", concentration="concentration"),
-        "scale = 1/rate, concentration = 1",
-    ),
-]
+    (distribution("Poisson", rate="rate"), distribution("Poisson", "a b", "x", rate="exp(a + b*x)"),
+        "a = log(rate), b = 0"),
+    (distribution("Bernoulli", probs="probs"), distribution("Bernoulli", "a b", "x", logits="a + b*x"),
+        "a = logit(probs), b = 0"),
+    (distribution("Exponential", rate="rate"), distribution("Gamma", concentration="concentration", rate="rate"),
+        "concentration = 1"),
+    (distribution("Exponential", rate="rate"), distribution("Weibull", scale="scale", concentration="concentration"),
+        "scale = 1/rate, concentration = 1"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("smaller", "larger", "how"), REGULAR, ids=[how for *_, how in REGULAR])

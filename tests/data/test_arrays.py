@@ -69,15 +69,9 @@ def test_sigma_is_an_array_or_one_number(sigma, expected):
     pytest.param({"t": X, "y": Y}, {"target": "y"}, "inputs: say which .*'t', 'y'", id="inputs not given"),
     pytest.param({"t": X, "y": Y, "z": Y}, {"inputs": "t"}, "target: say which", id="target not given"),
     pytest.param((X, Y), {"inputs": ["a", "b"]}, "2 names, but the data have 1 input columns", id="too many names"),
-    pytest.param(
-        pd.DataFrame([[1, 2, 3]], columns=["t", "t", "y"]),
-        {"inputs": "t", "target": "y"},
-        "2 columns are called 't'",
-        id="two of that name",
-    ),
-    pytest.param(
-        (X, X[:2], Y), {"inputs": ["s", "t"]}, "'t' has 2 values, but the target 'target' has 3", id="short"
-    ),
+    pytest.param(pd.DataFrame([[1, 2, 3]], columns=["t", "t", "y"]), {"inputs": "t", "target": "y"},
+        "2 columns are called 't'", id="two of that name"),
+    pytest.param((X, X[:2], Y), {"inputs": ["s", "t"]}, "'t' has 2 values, but the target 'target' has 3", id="short"),
     pytest.param((X, Y), {"sigma": [1.0, 1.0]}, "'sigma' has 2 values", id="short sigma"),
     pytest.param((X, Y), {"sigma": [1.0, 0.0, 1.0]}, "sigma is 0 in row 1", id="sigma of 0"),
     pytest.param((X, Y), {"sigma": [1.0, -1.0, 1.0]}, "sigma is -1 in row 1", id="sigma below 0"),

@@ -73,66 +73,45 @@ def sigmoid(logits: float) -> float:
 
 ROWS = {
     "normal": Row(dist.Normal, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.norm(loc, scale)),
-    "log-normal": Row(
-        dist.LogNormal, {"loc": 0.4, "scale": 0.7}, lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc))
-    ),
+    "log-normal": Row(dist.LogNormal, {"loc": 0.4, "scale": 0.7},
+        lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc))),
     "half-normal": Row(dist.HalfNormal, {"scale": 1.7}, lambda scale: stats.halfnorm(scale=scale)),
     "laplace": Row(dist.Laplace, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.laplace(loc, scale)),
     "cauchy": Row(dist.Cauchy, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.cauchy(loc, scale)),
     "half-cauchy": Row(dist.HalfCauchy, {"scale": 1.7}, lambda scale: stats.halfcauchy(scale=scale)),
-    "student-t": Row(
-        dist.StudentT, {"df": 5.0, "loc": 1.5, "scale": 0.7}, lambda df, loc, scale: stats.t(df, loc, scale)
-    ),
+    "student-t": Row(dist.StudentT, {"df": 5.0, "loc": 1.5, "scale": 0.7},
+        lambda df, loc, scale: stats.t(df, loc, scale)),
     "gumbel": Row(dist.Gumbel, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.gumbel_r(loc, scale)),
     "exponential": Row(dist.Exponential, {"rate": 1.7}, lambda rate: stats.expon(scale=1 / rate)),
     "gamma": Row(dist.Gamma, {"concentration": 2.3, "rate": 1.7}, lambda k, rate: stats.gamma(k, scale=1 / rate)),
     "chi2": Row(dist.Chi2, {"df": 4.2}, lambda df: stats.chi2(df)),
-    "inverse-gamma": Row(
-        dist.InverseGamma, {"concentration": 3.3, "rate": 1.7}, lambda k, rate: stats.invgamma(k, scale=rate)
-    ),
+    "inverse-gamma": Row(dist.InverseGamma, {"concentration": 3.3, "rate": 1.7},
+        lambda k, rate: stats.invgamma(k, scale=rate)),
     "beta": Row(dist.Beta, {"concentration1": 2.3, "concentration0": 1.7}, lambda a, b: stats.beta(a, b)),
-    "weibull": Row(
-        dist.Weibull, {"scale": 1.5, "concentration": 1.7}, lambda scale, k: stats.weibull_min(k, scale=scale)
-    ),
-    "pareto": Row(
-        dist.Pareto, {"scale": 0.5, "alpha": 2.5}, lambda scale, alpha: stats.pareto(alpha, scale=scale), ("scale",)
-    ),
-    "generalized pareto": Row(
-        dist.GeneralizedPareto,
-        {"loc": 0.5, "scale": 1.5, "concentration": 0.2},
-        lambda loc, scale, k: stats.genpareto(k, loc, scale),
-        ("loc",),
-    ),
-    "generalized pareto with an upper end": Row(
-        dist.GeneralizedPareto,
-        {"loc": 0.0, "scale": 1.5, "concentration": -0.2},
-        lambda loc, scale, k: stats.genpareto(k, loc, scale),
-        ("loc",),
-    ),
+    "weibull": Row(dist.Weibull, {"scale": 1.5, "concentration": 1.7},
+        lambda scale, k: stats.weibull_min(k, scale=scale)),
+    "pareto": Row(dist.Pareto, {"scale": 0.5, "alpha": 2.5}, lambda scale, alpha: stats.pareto(alpha, scale=scale),
+        ("scale",)),
+    "generalized pareto": Row(dist.GeneralizedPareto, {"loc": 0.5, "scale": 1.5, "concentration": 0.2},
+        lambda loc, scale, k: stats.genpareto(k, loc, scale), ("loc",)),
+    "generalized pareto with an upper end": Row(dist.GeneralizedPareto,
+        {"loc": 0.0, "scale": 1.5, "concentration": -0.2}, lambda loc, scale, k: stats.genpareto(k, loc, scale),
+        ("loc",)),
     "log-logistic": Row(LogLogistic, {"scale": 1.5, "shape": 2.3}, lambda scale, shape: FISK(shape, scale=scale)),
     "von-mises": Row(dist.VonMises, {"loc": 0.4, "concentration": 2.3}, lambda loc, k: stats.vonmises(k, loc)),
     "poisson": Row(dist.Poisson, {"rate": 3.7}, lambda rate: stats.poisson(rate)),
     "bernoulli by probs": Row(dist.Bernoulli, {"probs": 0.3}, lambda probs: stats.bernoulli(probs)),
     "bernoulli by logits": Row(dist.Bernoulli, {"logits": -0.7}, lambda logits: stats.bernoulli(sigmoid(logits))),
-    "binomial by probs": Row(
-        dist.Binomial, {"total_count": 7, "probs": 0.3}, lambda n, probs: stats.binom(n, probs), ("total_count",)
-    ),
-    "binomial by logits": Row(
-        dist.Binomial,
-        {"total_count": 7, "logits": -0.7},
-        lambda n, logits: stats.binom(n, sigmoid(logits)),
-        ("total_count",),
-    ),
+    "binomial by probs": Row(dist.Binomial, {"total_count": 7, "probs": 0.3}, lambda n, probs: stats.binom(n, probs),
+        ("total_count",)),
+    "binomial by logits": Row(dist.Binomial, {"total_count": 7, "logits": -0.7},
+        lambda n, logits: stats.binom(n, sigmoid(logits)), ("total_count",)),
     # SciPy counts from 1, torch the failures before the first success.
     "geometric by probs": Row(dist.Geometric, {"probs": 0.3}, lambda probs: stats.geom(probs, loc=-1)),
     "geometric by logits": Row(dist.Geometric, {"logits": -0.7}, lambda logits: stats.geom(sigmoid(logits), loc=-1)),
     # SciPy's probability is that of the failures which torch counts up to.
-    "negative binomial by probs": Row(
-        dist.NegativeBinomial, {"total_count": 4.5, "probs": 0.4}, lambda n, probs: stats.nbinom(n, 1 - probs)
-    ),
-    "negative binomial by logits": Row(
-        dist.NegativeBinomial,
-        {"total_count": 4.5, "logits": -0.5},
-        lambda n, logits: stats.nbinom(n, 1 - sigmoid(logits)),
-    ),
-}
+    "negative binomial by probs": Row(dist.NegativeBinomial, {"total_count": 4.5, "probs": 0.4},
+        lambda n, probs: stats.nbinom(n, 1 - probs)),
+    "negative binomial by logits": Row(dist.NegativeBinomial, {"total_count": 4.5, "logits": -0.5},
+        lambda n, logits: stats.nbinom(n, 1 - sigmoid(logits))),
+}  # fmt: skip

@@ -115,15 +115,11 @@ def test_mixture_of_what_has_no_cdf_is_that_of_its_components():
 
 
 @pytest.mark.parametrize(("rows", "expected"), [
-    (
-        dist.Poisson(torch.tensor([1.0, 20.0, 3.0], dtype=torch.float64)),
-        scipy.stats.poisson([1.0, 20.0, 3.0]).cdf([2, 2, 2]),
-    ),
+    (dist.Poisson(torch.tensor([1.0, 20.0, 3.0], dtype=torch.float64)),
+        scipy.stats.poisson([1.0, 20.0, 3.0]).cdf([2, 2, 2])),
     (dist.Exponential(torch.tensor([1.0, 0.1, 3.0], dtype=torch.float64)), 1 - np.exp([-2.0, -0.2, -6.0])),
-    (
-        dist.Binomial(torch.tensor([2.0, 9.0, 3.0]).double(), number(0.3)),
-        scipy.stats.binom([2, 9, 3], 0.3).cdf([2, 2, 2]),
-    ),
+    (dist.Binomial(torch.tensor([2.0, 9.0, 3.0]).double(), number(0.3)),
+        scipy.stats.binom([2, 9, 3], 0.3).cdf([2, 2, 2])),
 ], ids=named)  # fmt: skip
 def test_each_row_has_its_own_distribution(rows, expected):
     assert cumulative(rows, torch.full((3,), 2.0, dtype=torch.float64)).numpy() == pytest.approx(expected, rel=1e-12)

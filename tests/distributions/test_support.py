@@ -40,10 +40,8 @@ class Unfriendly(dist.Distribution):
     (dist.Bernoulli(0.3), (0.0, 1.0, True)),
     (dist.Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
     (dist.VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
-    (
-        dist.MixtureSameFamily(dist.Categorical(torch.ones(2)), dist.Gamma(torch.ones(2), torch.ones(2))),
-        (0.0, math.inf, False),
-    ),
+    (dist.MixtureSameFamily(dist.Categorical(torch.ones(2)), dist.Gamma(torch.ones(2), torch.ones(2))),
+        (0.0, math.inf, False)),
     (Unsupported(validate_args=False), (-math.inf, math.inf, False)),
 ], ids=lambda given: type(given).__name__)  # fmt: skip
 def test_ends_of_the_support(distribution, expected):
@@ -95,11 +93,8 @@ def test_distribution_without_a_support_is_asked_everywhere():
     (dist.Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
     (dist.GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
     (dist.GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
-    (
-        dist.Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
-        [9.0, 4.0],
-        "row 1 is 4, .*a whole number between 0 and 3, with these",
-    ),
+    (dist.Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])), [9.0, 4.0],
+        "row 1 is 4, .*a whole number between 0 and 3, with these"),
 ])  # fmt: skip
 def test_message_names_row_value_and_support(distribution, values, words):
     with pytest.raises(InputError, match=f"data.t: .*{words}"):
@@ -143,43 +138,22 @@ def test_observations_with_a_likelihood_pass(distribution, observations):
 
 
 REFUSED = {
-    "a value outside": (
-        dist.Weibull(ONE, ONE),
-        observations_of([1.0, -2.0], [RIGHT, OBSERVED]),
-        "row 1 is -2, outside the support",
-    ),
-    "a right bound below all": (
-        dist.Weibull(ONE, ONE),
-        observations_of([1.0, 0.0], [OBSERVED, RIGHT]),
-        "row 1 is censored at 0,",
-    ),
+    "a value outside": (dist.Weibull(ONE, ONE), observations_of([1.0, -2.0], [RIGHT, OBSERVED]),
+        "row 1 is -2, outside the support"),
+    "a right bound below all": (dist.Weibull(ONE, ONE), observations_of([1.0, 0.0], [OBSERVED, RIGHT]),
+        "row 1 is censored at 0,"),
     "a left bound below all": (dist.LogNormal(ONE, ONE), observations_of([-1.0], [LEFT]), "row 0 is censored at -1,"),
-    "a left bound above all": (
-        dist.Kumaraswamy(ONE, ONE),
-        observations_of([0.5, 1.0], [RIGHT, LEFT]),
-        "row 1 is censored at 1,",
-    ),
-    "an interval from outside": (
-        dist.Weibull(ONE, ONE),
-        observations_of([-1.0], [INTERVAL], 2.0),
-        "row 0 is censored at -1,",
-    ),
-    "an interval to outside": (
-        dist.Kumaraswamy(ONE, ONE),
-        observations_of([0.5], [INTERVAL], 1.5),
-        "row 0 is censored at 1.5,",
-    ),
-    "a row beyond its own distribution": (
-        dist.Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
-        observations_of([1.5, 8.0], [RIGHT, RIGHT]),
-        r"row 0 is censored at 1.5, .*\(between 0 and 1",
-    ),
-    "no cdf": (
-        dist.Poisson(ONE),
-        observations_of([1.0, 2.0], [OBSERVED, RIGHT]),
-        "Poisson cannot take censored observations",
-    ),
-}
+    "a left bound above all": (dist.Kumaraswamy(ONE, ONE), observations_of([0.5, 1.0], [RIGHT, LEFT]),
+        "row 1 is censored at 1,"),
+    "an interval from outside": (dist.Weibull(ONE, ONE), observations_of([-1.0], [INTERVAL], 2.0),
+        "row 0 is censored at -1,"),
+    "an interval to outside": (dist.Kumaraswamy(ONE, ONE), observations_of([0.5], [INTERVAL], 1.5),
+        "row 0 is censored at 1.5,"),
+    "a row beyond its own distribution": (dist.Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
+        observations_of([1.5, 8.0], [RIGHT, RIGHT]), r"row 0 is censored at 1.5, .*\(between 0 and 1"),
+    "no cdf": (dist.Poisson(ONE), observations_of([1.0, 2.0], [OBSERVED, RIGHT]),
+        "Poisson cannot take censored observations"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("distribution", "observations", "words"), REFUSED.values(), ids=REFUSED)

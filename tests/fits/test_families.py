@@ -29,31 +29,17 @@ class Logistic(OnlyDensity):
 
 
 CASES: dict[str, tuple[str, dict[str, Any], Truth, tuple[float, float]]] = {
-    "generalised Pareto": (
-        "torch.distributions.GeneralizedPareto",
+    "generalised Pareto": ("torch.distributions.GeneralizedPareto",
         {"loc": {"start": 0.5, "fixed": True}, "scale": None, "concentration": None},
-        lambda scale, concentration: stats.genpareto(concentration, 0.5, scale),
-        (2.0, 0.3),
-    ),
-    "generalised Pareto with an upper end": (
-        "torch.distributions.GeneralizedPareto",
+        lambda scale, concentration: stats.genpareto(concentration, 0.5, scale), (2.0, 0.3)),
+    "generalised Pareto with an upper end": ("torch.distributions.GeneralizedPareto",
         {"loc": {"start": 0.5, "fixed": True}, "scale": None, "concentration": None},
-        lambda scale, concentration: stats.genpareto(concentration, 0.5, scale),
-        (2.0, -0.2),
-    ),
-    "log-logistic": (
-        "paramfit.LogLogistic",
-        {"scale": None, "shape": None},
-        lambda scale, shape: stats.fisk(shape, scale=scale),
-        (1.5, 2.3),
-    ),
-    "class without an entry, by autograd": (
-        "tests.fits.test_families.Logistic",
-        {"loc": 1.0, "scale": 1.0},
-        lambda loc, scale: stats.logistic(loc, scale),
-        (1.5, 0.7),
-    ),
-}
+        lambda scale, concentration: stats.genpareto(concentration, 0.5, scale), (2.0, -0.2)),
+    "log-logistic": ("paramfit.LogLogistic", {"scale": None, "shape": None},
+        lambda scale, shape: stats.fisk(shape, scale=scale), (1.5, 2.3)),
+    "class without an entry, by autograd": ("tests.fits.test_families.Logistic", {"loc": 1.0, "scale": 1.0},
+        lambda loc, scale: stats.logistic(loc, scale), (1.5, 0.7)),
+}  # fmt: skip
 
 
 def maximum(truth: Truth, y: Array, censored: NDArray[np.bool_], start: tuple[float, float]) -> tuple[Array, Array]:
@@ -109,16 +95,10 @@ def test_command_line_fits_and_draws_by_class_path(kind, arguments, truth, value
 
 
 @pytest.mark.parametrize(("kind", "smaller", "larger"), [
-    (
-        "paramfit.LogLogistic",
-        {"scale": None, "shape": {"start": 2.0, "fixed": True}},
-        {"scale": None, "shape": None},
-    ),
-    (
-        "torch.distributions.GeneralizedPareto",
+    ("paramfit.LogLogistic", {"scale": None, "shape": {"start": 2.0, "fixed": True}}, {"scale": None, "shape": None}),
+    ("torch.distributions.GeneralizedPareto",
         {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": {"start": 0.0, "fixed": True}},
-        {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": None},
-    ),
+        {"loc": {"start": 0, "fixed": True}, "scale": None, "concentration": None}),
 ])  # fmt: skip
 def test_nested_fits_are_compared_by_their_likelihood_ratio(kind, smaller, larger):
     y = stats.fisk(2.3, scale=1.5).rvs(size=100, random_state=np.random.default_rng(5))

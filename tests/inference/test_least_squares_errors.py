@@ -128,10 +128,7 @@ ABOVE = Observations((), torch.tensor([3.0, 5.0], dtype=torch.float64))
 @pytest.mark.parametrize(("loss", "reason"), [
     (thermometer(objective=SquaredError(l2=0.1)), "a penalty is on"),
     (thermometer(objective=SquaredError(l1=0.1)), "a penalty is on"),
-    (
-        LossFunction(LinearModel(), SquaredError(), TWO_ROWS),
-        "2 observations cannot tell the errors of 2 parameters",
-    ),
+    (LossFunction(LinearModel(), SquaredError(), TWO_ROWS), "2 observations cannot tell the errors of 2 parameters"),
     (thermometer(objective=AbsoluteError()), "AbsoluteError has no curvature"),
     (LossFunction(Redundant(), SquaredError(), observations()), "cannot be told apart"),
     (LossFunction(FormulaModel("a * x", ["x"], {"a": 1}), SquaredError(), IDLE), "does not change the prediction"),

@@ -227,12 +227,7 @@ def test_parameters_named_as_internal_parts_do_not_clash():
     ("(a + x) + (x - a)", ["x"], {"a": 1}, "parameters.a: the formula does not depend on it"),
     ("a * x", ["x", "y"], {"a": 1}, "variables: the formula does not depend on y"),
     ("exp(a * x)", ["x"], {"a": None}, "parameters.a.start: the formula needs one, since it is not linear in it"),
-    (
-        "a * b * x",
-        ["x"],
-        {"a": None, "b": None},
-        "parameters.b.start: the formula needs one, since it multiplies a",
-    ),
+    ("a * b * x", ["x"], {"a": None, "b": None}, "parameters.b.start: the formula needs one, since it multiplies a"),
     ("a * x", ["x"], {"a": {"lower": 0}}, "parameters.a.start: a bounded parameter needs one"),
     ("a * x", ["x", "a"], {"a": 1}, "parameters.a: it is a variable as well"),
     ("a * x", ["x", "x"], {"a": 1}, "variables: x is there twice"),

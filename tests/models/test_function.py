@@ -95,14 +95,8 @@ def test_function_is_found_by_its_path_from_a_configuration(on_path):
 
 @pytest.mark.parametrize(("path", "message"), [
     ("curve", "function: 'curve' is not a path such as decay.curve"),
-    (
-        "no_such_module_here.curve",
-        "function: the module no_such_module_here cannot be imported (ModuleNotFoundError",
-    ),
-    (
-        "own_broken.curve",
-        "function: the module own_broken cannot be imported (ZeroDivisionError: division by zero)",
-    ),
+    ("no_such_module_here.curve", "function: the module no_such_module_here cannot be imported (ModuleNotFoundError"),
+    ("own_broken.curve", "function: the module own_broken cannot be imported (ZeroDivisionError: division by zero)"),
     ("own_curves.curv", "function: own_curves has no 'curv'; did you mean 'curve'?"),
     ("own_curves.number", "function: own_curves.number is of type int, which cannot be called"),
 ])  # fmt: skip

@@ -10,16 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from paramfit import FormulaModel, InputError, fit
-from paramfit.objectives import (
-    AbsoluteError,
-    CauchyError,
-    HuberError,
-    NegativeLogLikelihood,
-    RobustError,
-    SoftL1Error,
-    SquaredError,
-)
+from paramfit import AbsoluteError, FormulaModel, InputError, fit
+from paramfit.objectives import CauchyError, HuberError, NegativeLogLikelihood, RobustError, SoftL1Error, SquaredError
 
 KINDS: dict[str, Callable[..., RobustError]] = {"huber": HuberError, "soft_l1": SoftL1Error, "cauchy": CauchyError}
 every_kind = pytest.mark.parametrize(("name", "kind"), KINDS.items(), ids=KINDS)

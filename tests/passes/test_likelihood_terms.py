@@ -38,25 +38,17 @@ def model(kind: str, parameters: dict[str, Any], **coefficients: float) -> Distr
 
 CASES: dict[str, tuple[nn.Module, Observations]] = {
     "sample": (model("Gamma", {"concentration": 2.0, "rate": 1.5}), Observations((), POSITIVE)),
-    "bounded": (
-        model("Weibull", {"scale": {"start": 1.0, "upper": 3}, "concentration": 1.5}),
-        Observations((), POSITIVE),
-    ),
-    "fixed": (
-        model("StudentT", {"df": {"start": 4.0, "fixed": True}, "loc": 0.5, "scale": 1.0}),
-        Observations((), POSITIVE),
-    ),
+    "bounded": (model("Weibull", {"scale": {"start": 1.0, "upper": 3}, "concentration": 1.5}),
+        Observations((), POSITIVE)),
+    "fixed": (model("StudentT", {"df": {"start": 4.0, "fixed": True}, "loc": 0.5, "scale": 1.0}),
+        Observations((), POSITIVE)),
     "canonical": (model("Poisson", {"rate": "exp(a + b*x)"}, a=0.1, b=0.2), Observations((X,), COUNTS)),
-    "two formulas": (
-        model("Normal", {"loc": "a*exp(b*x)", "scale": "exp(c + b*x)"}, a=0.5, b=0.1, c=0.3),
-        Observations((X,), COUNTS),
-    ),
-    "formula and parameter": (
-        model("Gamma", {"concentration": 2.0, "rate": "exp(a + b*x)"}, a=0.1, b=0.2),
-        Observations((X,), POSITIVE),
-    ),
+    "two formulas": (model("Normal", {"loc": "a*exp(b*x)", "scale": "exp(c + b*x)"}, a=0.5, b=0.1, c=0.3),
+        Observations((X,), COUNTS)),
+    "formula and parameter": (model("Gamma", {"concentration": 2.0, "rate": "exp(a + b*x)"}, a=0.1, b=0.2),
+        Observations((X,), POSITIVE)),
     "own module": (Location(), Observations((X,), COUNTS)),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])

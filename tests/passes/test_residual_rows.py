@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from paramfit import FormulaModel, GaussianModel, InputError, LinearModel, Observations, PolynomialModel
-from paramfit.objectives import (
-    AbsoluteError,
-    CauchyError,
-    HuberError,
-    NegativeLogLikelihood,
-    RobustError,
-    SoftL1Error,
-    SquaredError,
-)
+from paramfit import AbsoluteError, FormulaModel, GaussianModel, InputError, LinearModel, Observations, PolynomialModel
+from paramfit.objectives import CauchyError, HuberError, NegativeLogLikelihood, RobustError, SoftL1Error, SquaredError
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.projection import linearization
 from paramfit.solvers.sums import ResidualSums
@@ -43,15 +35,10 @@ SIGMA = 0.1 + 0.05 * torch.arange(25, dtype=torch.float64)
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "line": lambda: LinearModel(0.3, 1.1, dtype="float64"),
-    "polynomial": lambda: PolynomialModel(
-        3, {f"coefficient_{k}": 0.5 - 0.2 * k for k in range(4)}, dtype="float64"
-    ),
+    "polynomial": lambda: PolynomialModel(3, {f"coefficient_{k}": 0.5 - 0.2 * k for k in range(4)}, dtype="float64"),
     "separable": lambda: FormulaModel("a * exp(-k * x) + c", ["x"], {"a": 1.3, "k": 0.6, "c": -0.2}),
-    "bounded": lambda: FormulaModel(
-        "a * exp(-k * x) + c",
-        ["x"],
-        {"a": {"start": 1.3, "lower": 0}, "k": {"start": 0.6, "lower": 0, "upper": 2}, "c": -0.2},
-    ),
+    "bounded": lambda: FormulaModel("a * exp(-k * x) + c", ["x"],
+        {"a": {"start": 1.3, "lower": 0}, "k": {"start": 0.6, "lower": 0, "upper": 2}, "c": -0.2}),
     "fixed": lambda: FormulaModel("a * exp(-k * x)", ["x"], {"a": 1.3, "k": {"start": 0.6, "fixed": True}}),
     "module": Plain,
 }  # fmt: skip

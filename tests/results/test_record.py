@@ -82,24 +82,14 @@ RECORDS = {
     "sample": SAMPLE,
     "ladder": replace(CURVE, errors_by_way=Ladder({"b1": 1.0, "b2": 2.0}, RUNGS, "sandwich")),
     "several inputs": replace(LESSON, normalized_input=NormalizedInput((1.0, 2.0), (0.5, 4.0))),
-    "provenance": replace(
-        CURVE,
-        made_of=Provenance(
-            Fingerprint("a", None, ("b", "c")),
-            describe_model(FormulaModel("b1*x + b2", ["x"], {"b1": {"start": 1, "lower": 0}, "b2": None})),
-            describe_objective(HuberError(1.0)),
-            BandRoot({"b1": 0.1, "b2": -0.0}, ((0.1, 0.0), (1 / 3, 1.0)), 1.96, math.nan, weighted=True, of_mean=False),
-        ),
-    ),
-    "distribution": replace(
-        SAMPLE,
-        made_of=Provenance(
-            Fingerprint("a", "s", ()),
-            describe_model(DistributionModel("torch.distributions.Poisson", {"rate": 2.0})),
-            describe_objective(HuberError(1.0)),
-        ),
-    ),
-}
+    "provenance": replace(CURVE, made_of=Provenance(Fingerprint("a", None, ("b", "c")),
+        describe_model(FormulaModel("b1*x + b2", ["x"], {"b1": {"start": 1, "lower": 0}, "b2": None})),
+        describe_objective(HuberError(1.0)),
+        BandRoot({"b1": 0.1, "b2": -0.0}, ((0.1, 0.0), (1 / 3, 1.0)), 1.96, math.nan, weighted=True, of_mean=False))),
+    "distribution": replace(SAMPLE, made_of=Provenance(Fingerprint("a", "s", ()),
+        describe_model(DistributionModel("torch.distributions.Poisson", {"rate": 2.0})),
+        describe_objective(HuberError(1.0)))),
+}  # fmt: skip
 
 
 @pytest.mark.filterwarnings("error")

@@ -145,33 +145,21 @@ def test_correlations_above_nine_tenths_are_listed_strongest_first_and_cut():
     [
         (lambda: replace(LESSON, distance_to_optimum_in_standard_errors=0.0099), "(converged)"),
         (lambda: replace(LESSON, distance_to_optimum_in_standard_errors=0.0101), "(not converged)"),
-        (
-            lambda: replace(
-                LESSON,
-                distance_to_optimum_in_standard_errors=None,
-                reasons={"distance_to_optimum_in_standard_errors": (Fact(FactKind.PENALISED),)},
-            ),
-            "not known: a penalty is on",
-        ),
-        (
-            lambda: replace(LESSON, verdict=Verdict.OVERFITTING, reasons={"verdict": ("the validation loss rose",)}),
-            "overfitting: the validation loss rose",
-        ),
+        (lambda: replace(LESSON, distance_to_optimum_in_standard_errors=None,
+            reasons={"distance_to_optimum_in_standard_errors": (Fact(FactKind.PENALISED),)}),
+            "not known: a penalty is on"),
+        (lambda: replace(LESSON, verdict=Verdict.OVERFITTING, reasons={"verdict": ("the validation loss rose",)}),
+            "overfitting: the validation loss rose"),
         (lambda: replace(CURVE, cautions=("sigma is too small",)), "warning: sigma is too small"),
-        (
-            lambda: replace(
-                CURVE,
-                method=Fact(FactKind.NO_METHOD),
-                reasons={**SOLVED, "standard_error": (Fact(FactKind.JACOBIAN_NOT_FINITE),)},
-            ),
-            "none: the Jacobian is not finite",
-        ),
+        (lambda: replace(CURVE, method=Fact(FactKind.NO_METHOD),
+            reasons={**SOLVED, "standard_error": (Fact(FactKind.JACOBIAN_NOT_FINITE),)}),
+            "none: the Jacobian is not finite"),
         (lambda: replace(CURVE, loss={"train": 0.5, "val": 0.75}), "train 0.5, val 0.75"),
         (lambda: replace(CURVE, normalized_input=NormalizedInput(1.0, 0.5)), "which this model cannot undo"),
         (lambda: replace(LESSON, status=Status.DIVERGED), "diverged after"),
     ],
     ids=["close", "far", "no distance", "verdict", "warning", "no error", "held out", "not undone", "diverged"],
-)
+)  # fmt: skip
 def test_what_a_record_holds_is_shown(change, words):
     assert words in " ".join(printed(change()).split())
 

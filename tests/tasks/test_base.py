@@ -77,12 +77,8 @@ def test_blocks_make_the_same_updates_as_single_steps(make_task, make_data, make
 
 
 @pytest.mark.parametrize("task", [
-    pytest.param(
-        HandWrittenDescent(
-            LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2), updates_per_step=100
-        ),
-        id="hand-written",
-    ),
+    pytest.param(HandWrittenDescent(LinearModel(), AnalyticGradient(), optimizer=partial(GradientDescent, lr=1e-2),
+        updates_per_step=100), id="hand-written"),
     pytest.param(ThermometerRegression(optimizer=partial(SGD, lr=1e-2), updates_per_step=100), id="automatic"),
 ])  # fmt: skip
 def test_a_block_ends_after_the_first_loss_that_is_not_finite(task, make_trainer, golden_descent):

@@ -27,26 +27,14 @@ def checkpoint(make_trainer: MakeTrainer) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("make_task", "complaint"), [
-    pytest.param(
-        partial(ThermometerRegression, optimizer=partial(SGD, lr=0.02), updates_per_step=2),
-        r"model\.optimizer\.lr.*0\.01.*0\.02",
-        id="learning-rate",
-    ),
-    pytest.param(
-        partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01, momentum=0.9), updates_per_step=2),
-        r"model\.optimizer\.momentum.*0\.9",
-        id="momentum",
-    ),
-    pytest.param(
-        partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01), updates_per_step=3),
-        r"model\.updates_per_step.*2.*3",
-        id="block-size",
-    ),
-    pytest.param(
-        partial(ThermometerRegression, optimizer=partial(Adam, lr=0.01), updates_per_step=2),
-        r"made with SGD.*Adam",
-        id="optimizer",
-    ),
+    pytest.param(partial(ThermometerRegression, optimizer=partial(SGD, lr=0.02), updates_per_step=2),
+        r"model\.optimizer\.lr.*0\.01.*0\.02", id="learning-rate"),
+    pytest.param(partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01, momentum=0.9), updates_per_step=2),
+        r"model\.optimizer\.momentum.*0\.9", id="momentum"),
+    pytest.param(partial(ThermometerRegression, optimizer=partial(SGD, lr=0.01), updates_per_step=3),
+        r"model\.updates_per_step.*2.*3", id="block-size"),
+    pytest.param(partial(ThermometerRegression, optimizer=partial(Adam, lr=0.01), updates_per_step=2),
+        r"made with SGD.*Adam", id="optimizer"),
 ])  # fmt: skip
 def test_updates_made_another_way_are_refused_on_resume_and_not_on_evaluation(make_task, complaint, checkpoint):
     with pytest.raises(InputError, match=complaint):
@@ -135,24 +123,18 @@ DIFFERENT = {
     "bound": (enzyme(LOWER), enzyme({**LOWER, "upper": 10}), f"km was fitted with lower 0, {AS_IT_WAS} lower 0 and"),
     "no bound": (enzyme({"start": 1.0}), enzyme(LOWER), f"km was fitted with no bounds, {AS_IT_WAS} lower 0"),
     "fixed": (enzyme(LOWER), enzyme({**LOWER, "fixed": True}), f"fitted with lower 0, {AS_IT_WAS} the fixed value 1"),
-    "other value": (
-        enzyme({"start": 1.0, "fixed": True}),
-        enzyme({"start": 2.0, "fixed": True}),
-        f"the fixed value 1, {AS_IT_WAS} the fixed value 2",
-    ),
+    "other value": (enzyme({"start": 1.0, "fixed": True}), enzyme({"start": 2.0, "fixed": True}),
+        f"the fixed value 1, {AS_IT_WAS} the fixed value 2"),
     "formula": (enzyme(LOWER), enzyme(LOWER, "v * s / (km + s**2 + i)"), r"the formula was v \* s / \(km \+ s \+ i\)"),
     "order": (enzyme(LOWER), enzyme(LOWER, variables=("i", "s")), f"variables was s, i in the fit, {AS_IT_WAS} i, s"),
     "function": (of_function(decay), of_function(growth), r"the function was .*\.decay in the fit"),
     "bound of a function's": (of_function(decay, lower=0), of_function(decay), "rate was fitted with lower 0"),
-    "bound of a location": (
-        GaussianModel(location={"start": 1.0, "lower": 0}),
-        GaussianModel(),
-        "location was fitted with lower 0",
-    ),
+    "bound of a location": (GaussianModel(location={"start": 1.0, "lower": 0}), GaussianModel(),
+        "location was fitted with lower 0"),
     "distribution": (gamma(), gamma("InverseGamma"), r"the distribution was torch\.distributions\.gamma\.Gamma"),
     "argument": (gamma(), gamma(rate="exp(2*a)"), r"concentration = concentration, rate = exp\(a\) in the fit"),
     "class": (enzyme(LOWER), of_function(decay), r"the model was paramfit\.models\.formula\.FormulaModel"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", DIFFERENT)

@@ -187,10 +187,7 @@ def test_words_become_statuses_and_idle_ends_are_not_read():
     ("t,seen,until\n1,,\n\n2,1,\n", r"f\.csv: line 4, column 'seen': expected a word .* but got '1'"),
     ("t,seen,until\n1,,\n2,NA,\n", r"line 3, column 'seen': expected a word .* but got 'NA'"),
     ("t,seen,until\n1,interval,\n", r"line 2, column 'until': the value is missing"),
-    (
-        "t,seen,until\n1,,\n2,interval,2\n",
-        r"line 3, column 'until': the upper end of an interval is above .* got 2",
-    ),
+    ("t,seen,until\n1,,\n2,interval,2\n", r"line 3, column 'until': the upper end of an interval is above .* got 2"),
     (LIFETIMES, r"line 3, column 'until': expected a number, but got 'x'"),
 ], ids=["a number", "a missing word", "an endless interval", "an empty interval", "no number"])  # fmt: skip
 def test_what_cannot_be_read_of_bounds_is_named_by_line(text, words):

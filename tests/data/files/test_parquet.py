@@ -36,11 +36,8 @@ def read(content: bytes, *names: str, drop: bool = False) -> list[list[float]]:
     pytest.param(pa.array([0.5, 1.5], pa.float32()), [0.5, 1.5], id="float32"),
     pytest.param(pa.array(np.array([0.5, 1.5], np.float16)), [0.5, 1.5], id="float16"),
     pytest.param(pa.array([Decimal("0.1"), Decimal("2.675")]), [0.1, 2.675], id="decimal"),
-    pytest.param(
-        pa.array([Decimal("0.1234567890123456789"), Decimal("9.8765432109876543210")], pa.decimal128(38, 19)),
-        [0.1234567890123456789, 9.8765432109876543210],
-        id="decimal with more digits than a float",
-    ),
+    pytest.param(pa.array([Decimal("0.1234567890123456789"), Decimal("9.8765432109876543210")], pa.decimal128(38, 19)),
+        [0.1234567890123456789, 9.8765432109876543210], id="decimal with more digits than a float"),
 ])  # fmt: skip
 def test_every_kind_of_number_becomes_the_nearest_float(column, expected):
     assert read(content_of(pa.table({"x": column})), "x") == [expected]

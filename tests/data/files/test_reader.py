@@ -86,9 +86,7 @@ def test_tilde_is_the_home_folder(folder, monkeypatch):
 @pytest.mark.parametrize(("patterns", "message"), [
     pytest.param("notes.csv", "there is no file notes.csv; did you mean 'notes.txt'", id="nearest name"),
     pytest.param("*.parquet", r"no file matches \*\.parquet; there are", id="empty glob"),
-    pytest.param(
-        "deep/*.csv", r"no file matches deep/\*\.csv; the folder holds no file", id="folder without files"
-    ),
+    pytest.param("deep/*.csv", r"no file matches deep/\*\.csv; the folder holds no file", id="folder without files"),
     pytest.param("deep", r"deep is a folder; .*deep/\*\.csv", id="folder"),
     pytest.param("", "no file", id="empty name"),
     pytest.param(["a.csv", "[ab].csv"], "a.csv is meant twice", id="twice"),
