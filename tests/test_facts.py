@@ -12,6 +12,7 @@ import paramfit
 from paramfit.cli import main
 from paramfit.facts import Fact, FactKind, Reason
 from paramfit.shown import words
+from paramfit.wording import nearest_names, printable, quoted
 
 X = np.linspace(0.1, 4.0, 30)
 Y = 3 * np.exp(-0.8 * X) + 0.5 + 0.05 * np.random.default_rng(2).normal(size=30)
@@ -118,3 +119,25 @@ def test_cures_are_chosen_by_kind():
     assert cures(EXPECTED["correlated"][0].cautions) == {
         FactKind.STRONG_CORRELATION: FactKind.CENTRE_OR_MEASURE_ELSEWHERE
     }
+
+
+@pytest.mark.parametrize(("name", "theirs", "suggestion"), [
+    pytest.param("curent", ["time", "current"], "did you mean 'current'?", id="typing error"),
+    pytest.param("TIME", ["time", "current"], "did you mean 'time'?", id="other case"),
+    pytest.param("q", ["time", "current"], "there are 'time', 'current'", id="nothing near"),
+    pytest.param("q", [], "there is none", id="nothing at all"),
+])  # fmt: skip
+def test_the_nearest_names_are_suggested_or_all(name, theirs, suggestion):
+    assert nearest_names(name, theirs) == suggestion
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "bell\a", "lone \udcff byte", "x" * 10_000])
+def test_quoted_text_is_one_short_line_that_can_be_printed(text):
+    shown = quoted(text)
+    assert shown.isprintable()
+    assert len(shown) < 60
+
+
+def test_only_what_would_break_a_line_is_quoted():
+    assert printable("my data/µ.csv") == "my data/µ.csv"
+    assert printable("a\nb.csv") == r"'a\nb.csv'"

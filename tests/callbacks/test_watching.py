@@ -6,15 +6,7 @@ import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
 from torch import Tensor, nn
 
-from paramfit import (
-    FixedScale,
-    InputError,
-    Regression,
-    SquaredError,
-    Standardize,
-    ThermometerDataModule,
-    ThermometerRegression,
-)
+from paramfit import FixedScale, InputError, Regression, Standardize, ThermometerDataModule, ThermometerRegression
 from paramfit.callbacks import (
     DivergenceDetection,
     Doctor,
@@ -26,6 +18,7 @@ from paramfit.callbacks import (
     ValidationLines,
 )
 from paramfit.callbacks.run import mean_loss, task_of
+from paramfit.objectives import SquaredError
 from tests.callbacks.conftest import MakeTrainer
 
 

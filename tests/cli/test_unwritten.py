@@ -1,6 +1,5 @@
 """An abstract method that was not written is named."""
 
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -66,9 +65,7 @@ def test_the_command_line_ends_with_that_line_alone(capsys):
     assert capsys.readouterr().err == f"error: data: {path} is an abstract class without read; {REMEDY}\n"
 
 
-def test_a_module_that_imports_what_is_missing_is_not_told_to_be_missing_itself(
-    own_directory: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_module_that_imports_what_is_missing_is_not_told_to_be_missing_itself(own_directory, monkeypatch):
     monkeypatch.syspath_prepend(own_directory)
     (own_directory / "importing.py").write_text("import nowhere_at_all\n", encoding="utf-8")
     parser = ArgumentParser(exit_on_error=False)

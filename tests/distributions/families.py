@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import stats
-from torch import Tensor, distributions
+from torch import Tensor
+from torch import distributions as dist
 from torch.distributions import Distribution
 
 from paramfit import LogLogistic
@@ -19,7 +20,7 @@ class Row:
 
     kind: type[Distribution]
     arguments: dict[str, float]
-    truth: Callable[..., Any]  # arguments to SciPy's frozen distribution
+    truth: Callable[..., Any]  # arguments, in their order, to SciPy's frozen distribution
     fixed: tuple[str, ...] = ()  # arguments that are not estimated
 
     @property
@@ -44,7 +45,7 @@ class Row:
         return torch.linspace(0.9, 1.1, shape[-1], dtype=torch.float64).expand(shape)
 
     def scipy(self) -> Any:
-        return self.truth(**self.arguments)
+        return self.truth(*self.arguments.values())
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
         drawn = self.scipy().rvs(size=n, random_state=np.random.default_rng(seed))
@@ -52,7 +53,7 @@ class Row:
 
     def log_density(self, values: Tensor, **arguments: float) -> Any:
         """SciPy's, at the row's arguments but for those given."""
-        truth = self.truth(**{**self.arguments, **arguments})
+        truth = self.truth(*{**self.arguments, **arguments}.values())
         return (truth.logpmf if self.discrete else truth.logpdf)(values.numpy())
 
 
@@ -71,95 +72,67 @@ def sigmoid(logits: float) -> float:
 
 
 ROWS = {
-    "normal": Row(distributions.Normal, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.norm(loc, scale)),
+    "normal": Row(dist.Normal, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.norm(loc, scale)),
     "log-normal": Row(
-        distributions.LogNormal, {"loc": 0.4, "scale": 0.7}, lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc))
+        dist.LogNormal, {"loc": 0.4, "scale": 0.7}, lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc))
     ),
-    "half-normal": Row(distributions.HalfNormal, {"scale": 1.7}, lambda scale: stats.halfnorm(scale=scale)),
-    "laplace": Row(distributions.Laplace, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.laplace(loc, scale)),
-    "cauchy": Row(distributions.Cauchy, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.cauchy(loc, scale)),
-    "half-cauchy": Row(distributions.HalfCauchy, {"scale": 1.7}, lambda scale: stats.halfcauchy(scale=scale)),
+    "half-normal": Row(dist.HalfNormal, {"scale": 1.7}, lambda scale: stats.halfnorm(scale=scale)),
+    "laplace": Row(dist.Laplace, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.laplace(loc, scale)),
+    "cauchy": Row(dist.Cauchy, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.cauchy(loc, scale)),
+    "half-cauchy": Row(dist.HalfCauchy, {"scale": 1.7}, lambda scale: stats.halfcauchy(scale=scale)),
     "student-t": Row(
-        distributions.StudentT, {"df": 5.0, "loc": 1.5, "scale": 0.7}, lambda df, loc, scale: stats.t(df, loc, scale)
+        dist.StudentT, {"df": 5.0, "loc": 1.5, "scale": 0.7}, lambda df, loc, scale: stats.t(df, loc, scale)
     ),
-    "gumbel": Row(distributions.Gumbel, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.gumbel_r(loc, scale)),
-    "exponential": Row(distributions.Exponential, {"rate": 1.7}, lambda rate: stats.expon(scale=1 / rate)),
-    "gamma": Row(
-        distributions.Gamma,
-        {"concentration": 2.3, "rate": 1.7},
-        lambda concentration, rate: stats.gamma(concentration, scale=1 / rate),
-    ),
-    "chi2": Row(distributions.Chi2, {"df": 4.2}, lambda df: stats.chi2(df)),
+    "gumbel": Row(dist.Gumbel, {"loc": 1.5, "scale": 0.7}, lambda loc, scale: stats.gumbel_r(loc, scale)),
+    "exponential": Row(dist.Exponential, {"rate": 1.7}, lambda rate: stats.expon(scale=1 / rate)),
+    "gamma": Row(dist.Gamma, {"concentration": 2.3, "rate": 1.7}, lambda k, rate: stats.gamma(k, scale=1 / rate)),
+    "chi2": Row(dist.Chi2, {"df": 4.2}, lambda df: stats.chi2(df)),
     "inverse-gamma": Row(
-        distributions.InverseGamma,
-        {"concentration": 3.3, "rate": 1.7},
-        lambda concentration, rate: stats.invgamma(concentration, scale=rate),
+        dist.InverseGamma, {"concentration": 3.3, "rate": 1.7}, lambda k, rate: stats.invgamma(k, scale=rate)
     ),
-    "beta": Row(
-        distributions.Beta,
-        {"concentration1": 2.3, "concentration0": 1.7},
-        lambda concentration1, concentration0: stats.beta(concentration1, concentration0),
-    ),
+    "beta": Row(dist.Beta, {"concentration1": 2.3, "concentration0": 1.7}, lambda a, b: stats.beta(a, b)),
     "weibull": Row(
-        distributions.Weibull,
-        {"scale": 1.5, "concentration": 1.7},
-        lambda scale, concentration: stats.weibull_min(concentration, scale=scale),
+        dist.Weibull, {"scale": 1.5, "concentration": 1.7}, lambda scale, k: stats.weibull_min(k, scale=scale)
     ),
     "pareto": Row(
-        distributions.Pareto,
-        {"scale": 0.5, "alpha": 2.5},
-        lambda scale, alpha: stats.pareto(alpha, scale=scale),
-        ("scale",),
+        dist.Pareto, {"scale": 0.5, "alpha": 2.5}, lambda scale, alpha: stats.pareto(alpha, scale=scale), ("scale",)
     ),
     "generalized pareto": Row(
-        distributions.GeneralizedPareto,
+        dist.GeneralizedPareto,
         {"loc": 0.5, "scale": 1.5, "concentration": 0.2},
-        lambda loc, scale, concentration: stats.genpareto(concentration, loc, scale),
+        lambda loc, scale, k: stats.genpareto(k, loc, scale),
         ("loc",),
     ),
     "generalized pareto with an upper end": Row(
-        distributions.GeneralizedPareto,
+        dist.GeneralizedPareto,
         {"loc": 0.0, "scale": 1.5, "concentration": -0.2},
-        lambda loc, scale, concentration: stats.genpareto(concentration, loc, scale),
+        lambda loc, scale, k: stats.genpareto(k, loc, scale),
         ("loc",),
     ),
     "log-logistic": Row(LogLogistic, {"scale": 1.5, "shape": 2.3}, lambda scale, shape: FISK(shape, scale=scale)),
-    "von-mises": Row(
-        distributions.VonMises,
-        {"loc": 0.4, "concentration": 2.3},
-        lambda loc, concentration: stats.vonmises(concentration, loc),
-    ),
-    "poisson": Row(distributions.Poisson, {"rate": 3.7}, lambda rate: stats.poisson(rate)),
-    "bernoulli by probs": Row(distributions.Bernoulli, {"probs": 0.3}, lambda probs: stats.bernoulli(probs)),
-    "bernoulli by logits": Row(
-        distributions.Bernoulli, {"logits": -0.7}, lambda logits: stats.bernoulli(sigmoid(logits))
-    ),
+    "von-mises": Row(dist.VonMises, {"loc": 0.4, "concentration": 2.3}, lambda loc, k: stats.vonmises(k, loc)),
+    "poisson": Row(dist.Poisson, {"rate": 3.7}, lambda rate: stats.poisson(rate)),
+    "bernoulli by probs": Row(dist.Bernoulli, {"probs": 0.3}, lambda probs: stats.bernoulli(probs)),
+    "bernoulli by logits": Row(dist.Bernoulli, {"logits": -0.7}, lambda logits: stats.bernoulli(sigmoid(logits))),
     "binomial by probs": Row(
-        distributions.Binomial,
-        {"total_count": 7, "probs": 0.3},
-        lambda total_count, probs: stats.binom(total_count, probs),
-        ("total_count",),
+        dist.Binomial, {"total_count": 7, "probs": 0.3}, lambda n, probs: stats.binom(n, probs), ("total_count",)
     ),
     "binomial by logits": Row(
-        distributions.Binomial,
+        dist.Binomial,
         {"total_count": 7, "logits": -0.7},
-        lambda total_count, logits: stats.binom(total_count, sigmoid(logits)),
+        lambda n, logits: stats.binom(n, sigmoid(logits)),
         ("total_count",),
     ),
     # SciPy counts from 1, torch the failures before the first success.
-    "geometric by probs": Row(distributions.Geometric, {"probs": 0.3}, lambda probs: stats.geom(probs, loc=-1)),
-    "geometric by logits": Row(
-        distributions.Geometric, {"logits": -0.7}, lambda logits: stats.geom(sigmoid(logits), loc=-1)
-    ),
+    "geometric by probs": Row(dist.Geometric, {"probs": 0.3}, lambda probs: stats.geom(probs, loc=-1)),
+    "geometric by logits": Row(dist.Geometric, {"logits": -0.7}, lambda logits: stats.geom(sigmoid(logits), loc=-1)),
     # SciPy's probability is that of the failures which torch counts up to.
     "negative binomial by probs": Row(
-        distributions.NegativeBinomial,
-        {"total_count": 4.5, "probs": 0.4},
-        lambda total_count, probs: stats.nbinom(total_count, 1 - probs),
+        dist.NegativeBinomial, {"total_count": 4.5, "probs": 0.4}, lambda n, probs: stats.nbinom(n, 1 - probs)
     ),
     "negative binomial by logits": Row(
-        distributions.NegativeBinomial,
+        dist.NegativeBinomial,
         {"total_count": 4.5, "logits": -0.5},
-        lambda total_count, logits: stats.nbinom(total_count, 1 - sigmoid(logits)),
+        lambda n, logits: stats.nbinom(n, 1 - sigmoid(logits)),
     ),
 }

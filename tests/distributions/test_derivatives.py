@@ -5,18 +5,7 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor
-from torch.distributions import (
-    Distribution,
-    Gamma,
-    GeneralizedPareto,
-    Kumaraswamy,
-    Laplace,
-    NegativeBinomial,
-    Normal,
-    StudentT,
-    VonMises,
-    constraints,
-)
+from torch import distributions as dist
 
 from paramfit.distributions import (
     curvature,
@@ -36,13 +25,13 @@ ZERO = torch.zeros((), dtype=torch.float64)
 def test_score_of_a_distribution_without_closed_form_is_autograds():
     a, b = (torch.tensor(value, dtype=torch.float64) for value in (2.0, 3.0))
     y = torch.tensor([0.2, 0.6], dtype=torch.float64)
-    computed = score(Kumaraswamy(a, b), y, ["concentration1", "concentration0"])
+    computed = score(dist.Kumaraswamy(a, b), y, ["concentration1", "concentration0"])
     torch.testing.assert_close(computed["concentration0"], 1 / b + torch.log1p(-(y**a)))
     by_first = 1 / a + y.log() - (b - 1) * y**a * y.log() / (1 - y**a)
     torch.testing.assert_close(computed["concentration1"], by_first)
 
 
-class Wider(Normal):
+class Wider(dist.Normal):
     """A subclass with another density."""
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -58,18 +47,18 @@ def test_subclass_inherits_no_closed_form():
 def test_autograd_works_in_inference_mode():
     with torch.inference_mode():
         a = torch.tensor(2.0, dtype=torch.float64)
-        computed = score(Kumaraswamy(a, a), torch.tensor([0.5], dtype=torch.float64), ["concentration0"])
+        computed = score(dist.Kumaraswamy(a, a), torch.tensor([0.5], dtype=torch.float64), ["concentration0"])
     assert computed["concentration0"].item() == pytest.approx(0.5 + np.log(0.75))
 
 
 def test_only_the_argument_named_is_computed():
-    gamma = Gamma(torch.tensor(2.0), torch.tensor(1.0), validate_args=False)
+    gamma = dist.Gamma(torch.tensor(2.0), torch.tensor(1.0), validate_args=False)
     assert list(score(gamma, torch.tensor([1.0]), ["rate"])) == ["rate"]
 
 
 def test_curvature_that_is_the_same_for_all_comes_once():
     two, three = torch.tensor(2.0, dtype=torch.float64), torch.tensor(3.0, dtype=torch.float64)
-    computed = curvature(Gamma(two, three), torch.ones(1000, dtype=torch.float64), ["concentration", "rate"])
+    computed = curvature(dist.Gamma(two, three), torch.ones(1000, dtype=torch.float64), ["concentration", "rate"])
     assert computed.shape == (2, 2)
     # trigamma(2) = pi^2 / 6 - 1
     expected = torch.tensor([[torch.pi**2 / 6 - 1, -1 / 3], [-1 / 3, 2 / 9]], dtype=torch.float64)
@@ -78,33 +67,33 @@ def test_curvature_that_is_the_same_for_all_comes_once():
 
 def test_one_argument_of_two_gives_its_own_entry():
     one = torch.ones((), dtype=torch.float64)
-    computed = curvature(Normal(0 * one, 2 * one), torch.tensor([4.0], dtype=torch.float64), ["scale"])
+    computed = curvature(dist.Normal(0 * one, 2 * one), torch.tensor([4.0], dtype=torch.float64), ["scale"])
     assert computed.tolist() == [[[2.75]]]  # (3 * 2^2 - 1) / 4
 
 
 def test_curvature_without_closed_form_is_autograds():
     a = torch.tensor(2.0, dtype=torch.float64)
-    computed = curvature(Kumaraswamy(a, a), torch.tensor([0.2, 0.7], dtype=torch.float64), ["concentration0"])
+    computed = curvature(dist.Kumaraswamy(a, a), torch.tensor([0.2, 0.7], dtype=torch.float64), ["concentration0"])
     torch.testing.assert_close(computed, torch.full((2, 1, 1), 0.25, dtype=torch.float64))
 
 
 def test_kink_has_no_curvature():
     one = torch.ones((), dtype=torch.float64)
-    computed = curvature(Laplace(0 * one, one), torch.tensor([1.0, 2.0], dtype=torch.float64), ["loc"])
+    computed = curvature(dist.Laplace(0 * one, one), torch.tensor([1.0, 2.0], dtype=torch.float64), ["loc"])
     assert computed.flatten().tolist() == [0.0, 0.0]
 
 
 def test_there_is_no_information_without_closed_form():
     a = torch.tensor(2.0)
-    assert expected_information(Kumaraswamy(a, a), ["concentration1"]) is None
-    assert expected_information(NegativeBinomial(a, probs=a / 4), ["total_count", "probs"]) is None
+    assert expected_information(dist.Kumaraswamy(a, a), ["concentration1"]) is None
+    assert expected_information(dist.NegativeBinomial(a, probs=a / 4), ["total_count", "probs"]) is None
 
 
 Y = torch.tensor([0.3, 1.7, 40.0], dtype=torch.float64)
 
 
-def student(df: float) -> StudentT:
-    return StudentT(torch.tensor(df, dtype=torch.float64), torch.zeros_like(Y[0]), torch.ones_like(Y[0]))
+def student(df: float) -> dist.StudentT:
+    return dist.StudentT(torch.tensor(df, dtype=torch.float64), torch.zeros_like(Y[0]), torch.ones_like(Y[0]))
 
 
 def test_log_density_of_students_t_keeps_its_digits_where_it_is_nearly_normal():
@@ -118,7 +107,7 @@ def test_score_of_students_t_keeps_its_digits_where_it_is_nearly_normal():
     # By mpmath 1.3 with 80 digits, df = 1e6: (psi((v + 1)/2) - psi(v/2) - 1/v - log1p(q) + (v + 1)/(v + y^2) q)/2 with
     # q = y^2/v.
     y = torch.tensor([0.3, 1.7, 40.0], dtype=torch.float64)
-    computed = score(StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
+    computed = score(dist.StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
     expected = [2.9297499619287534e-13, -3.9302113020788193e-13, -6.3783814803461325e-7]
     assert computed["df"].tolist() == pytest.approx(expected, rel=1e-12)
 
@@ -126,27 +115,27 @@ def test_score_of_students_t_keeps_its_digits_where_it_is_nearly_normal():
 def test_curvature_of_students_t_keeps_its_digits_where_it_is_nearly_normal():
     # By mpmath 1.3 with 80 digits, df = 1e6: minus the derivative of the score that test_score writes out.
     y = torch.tensor([0.3, 1.7, 40.0], dtype=torch.float64)
-    computed = curvature(StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
+    computed = curvature(dist.StudentT(y.new_tensor(1e6), y.new_zeros(()), y.new_ones(())), y, ["df"])
     expected = [5.8594998857850136e-19, -7.8603839063786099e-19, -1.2743171412946953e-12]
     assert computed.flatten().tolist() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("distribution", "name", "expected"), [
-    (VonMises(ZERO, ZERO + 50), "concentration", 0.00020206263867603742),
-    (VonMises(ZERO, ZERO + 100), "concentration", 5.0253830221470357e-5),
-    (VonMises(ZERO, ZERO + 1e6), "concentration", 5.00000250000375e-13),
-    (VonMises(ZERO, ZERO + 1e9), "concentration", 5.0000000025e-19),
-    (StudentT(ZERO + 20, ZERO, ZERO + 1), "df", 1.8349046426502712e-5),
-    (StudentT(ZERO + 1e6, ZERO, ZERO + 1), "df", 3.4999870000394999e-24),
-    (StudentT(ZERO + 1e9, ZERO, ZERO + 1), "df", 3.499999987e-36),
-], ids=lambda value: type(value).__name__ if isinstance(value, Distribution) else str(value))  # fmt: skip
+    (dist.VonMises(ZERO, ZERO + 50), "concentration", 0.00020206263867603742),
+    (dist.VonMises(ZERO, ZERO + 100), "concentration", 5.0253830221470357e-5),
+    (dist.VonMises(ZERO, ZERO + 1e6), "concentration", 5.00000250000375e-13),
+    (dist.VonMises(ZERO, ZERO + 1e9), "concentration", 5.0000000025e-19),
+    (dist.StudentT(ZERO + 20, ZERO, ZERO + 1), "df", 1.8349046426502712e-5),
+    (dist.StudentT(ZERO + 1e6, ZERO, ZERO + 1), "df", 3.4999870000394999e-24),
+    (dist.StudentT(ZERO + 1e9, ZERO, ZERO + 1), "df", 3.499999987e-36),
+], ids=lambda value: type(value).__name__ if isinstance(value, dist.Distribution) else str(value))  # fmt: skip
 def test_information_of_a_nearly_normal_distribution_keeps_its_digits(distribution, name, expected):
     assert expected_information(distribution, [name]).item() == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("concentration", [-0.3, -1e-9, 0.0, 1e-12, 0.01, 0.7])
 def test_generalized_pareto_passes_through_the_exponential(concentration):
-    pareto = GeneralizedPareto(ZERO + 0.5, ZERO + 1.5, ZERO + concentration)
+    pareto = dist.GeneralizedPareto(ZERO + 0.5, ZERO + 1.5, ZERO + concentration)
     y, names = torch.tensor([0.6, 1.7, 4.0], dtype=torch.float64), ["loc", "scale", "concentration"]
     scipys = stats.genpareto(concentration, 0.5, 1.5)
     np.testing.assert_allclose(log_density(pareto, y), scipys.logpdf(y), rtol=1e-13)
@@ -157,13 +146,13 @@ def test_generalized_pareto_passes_through_the_exponential(concentration):
 
 
 def test_information_of_a_generalized_pareto_has_no_closed_form_where_its_end_is_sharp():
-    assert expected_information(GeneralizedPareto(ZERO, ZERO + 1, ZERO - 0.5), ["scale", "concentration"]) is None
+    assert expected_information(dist.GeneralizedPareto(ZERO, ZERO + 1, ZERO - 0.5), ["scale", "concentration"]) is None
 
 
-class Bell(Distribution):
+class Bell(dist.Distribution):
     """Log-density ``-exp(a) (y - b)**2``, up to a constant."""
 
-    arg_constraints = {"a": constraints.real, "b": constraints.real}  # noqa: RUF012  # as torch writes it
+    arg_constraints = {"a": dist.constraints.real, "b": dist.constraints.real}  # noqa: RUF012  # as torch writes it
 
     def __init__(self, a: Tensor, b: Tensor, validate_args: bool | None = None) -> None:
         self.a, self.b = a, b
@@ -214,44 +203,44 @@ START = column(1.2, 0.8)  # loc and scale
 
 
 def majorised_at(theta: Tensor) -> Tensor:
-    return majorised_log_prob(Laplace(theta[0], theta[1]), LAPLACE_Y)
+    return majorised_log_prob(dist.Laplace(theta[0], theta[1]), LAPLACE_Y)
 
 
 def test_value_and_slope_are_the_densitys():
-    torch.testing.assert_close(majorised_at(START), Laplace(*START).log_prob(LAPLACE_Y))
+    torch.testing.assert_close(majorised_at(START), dist.Laplace(*START).log_prob(LAPLACE_Y))
     slopes = [
         torch.autograd.functional.jacobian(function, START)
-        for function in (majorised_at, lambda theta: Laplace(theta[0], theta[1]).log_prob(LAPLACE_Y))
+        for function in (majorised_at, lambda theta: dist.Laplace(theta[0], theta[1]).log_prob(LAPLACE_Y))
     ]
     torch.testing.assert_close(*slopes)
 
 
 def test_derivative_of_the_slope_is_the_curvature():
-    curved = majorised_curvature(Laplace(*START), LAPLACE_Y, ["loc", "scale"])
+    curved = majorised_curvature(dist.Laplace(*START), LAPLACE_Y, ["loc", "scale"])
     for row, y in enumerate(LAPLACE_Y):
         hessian = torch.autograd.functional.hessian(
-            lambda theta, y=y: -majorised_log_prob(Laplace(theta[0], theta[1]), y), START
+            lambda theta, y=y: -majorised_log_prob(dist.Laplace(theta[0], theta[1]), y), START
         )
         torch.testing.assert_close(curved[row], hessian)
 
 
 def test_parabola_touches_the_loss_and_lies_above_it():
-    laplace = Laplace(*START)
+    laplace = dist.Laplace(*START)
     weight = majorised_curvature(laplace, LAPLACE_Y, ["loc"])[:, 0, 0]
     slope = torch.sign(LAPLACE_Y - laplace.loc) / laplace.scale  # of the log-density
     for move in torch.linspace(-3.0, 3.0, 25, dtype=torch.float64):
         parabola = laplace.log_prob(LAPLACE_Y) + slope * move - weight * move**2 / 2
-        assert (Laplace(START[0] + move, START[1]).log_prob(LAPLACE_Y) >= parabola - 1e-12).all()
+        assert (dist.Laplace(START[0] + move, START[1]).log_prob(LAPLACE_Y) >= parabola - 1e-12).all()
 
 
 def test_curvature_is_finite_on_the_kink_itself():
-    assert majorised_curvature(Laplace(LAPLACE_Y[0], START[1]), LAPLACE_Y, ["loc"]).isfinite().all()
+    assert majorised_curvature(dist.Laplace(LAPLACE_Y[0], START[1]), LAPLACE_Y, ["loc"]).isfinite().all()
 
 
 @pytest.mark.parametrize(("distribution", "names", "argument"), [
-    (Laplace(0.0, 1.0), ["loc", "scale"], "loc"),
-    (Laplace(0.0, 1.0), ["scale"], None),
-    (Normal(0.0, 1.0), ["loc"], None),
+    (dist.Laplace(0.0, 1.0), ["loc", "scale"], "loc"),
+    (dist.Laplace(0.0, 1.0), ["scale"], None),
+    (dist.Normal(0.0, 1.0), ["loc"], None),
 ])  # fmt: skip
 def test_argument_with_a_kink(distribution, names, argument):
     assert kinked_argument(distribution, names) == argument

@@ -6,59 +6,44 @@ from typing import ClassVar
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import (
-    Bernoulli,
-    Beta,
-    Binomial,
-    Categorical,
-    Distribution,
-    Exponential,
-    Gamma,
-    GeneralizedPareto,
-    Kumaraswamy,
-    LogNormal,
-    MixtureSameFamily,
-    Normal,
-    Poisson,
-    Uniform,
-    VonMises,
-    Weibull,
-    constraints,
-)
+from torch import distributions as dist
 
 from paramfit import InputError
 from paramfit.distributions import Censoring, check_observations, check_support, density_at, support_of
 from paramfit.observations import Censored, Observations
 
 
-class Unsupported(Distribution):
+class Unsupported(dist.Distribution):
     """A user's own distribution that says nothing of its support."""
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    arg_constraints: ClassVar[dict[str, dist.constraints.Constraint]] = {}
 
     def log_prob(self, value: Tensor) -> Tensor:
         return -value.square() / 2 - math.log(2 * math.pi) / 2
 
 
-class Unfriendly(Distribution):
+class Unfriendly(dist.Distribution):
     """A density whose formula is wrong outside its support, and which does not check."""
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-    support = constraints.interval(0.0, 2.0)
+    arg_constraints: ClassVar[dict[str, dist.constraints.Constraint]] = {}
+    support = dist.constraints.interval(0.0, 2.0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         return torch.log(value / 2) * torch.where(value < 0, math.nan, 1.0)
 
 
 @pytest.mark.parametrize(("distribution", "expected"), [
-    (Normal(0.0, 1.0), (-math.inf, math.inf, False)),
-    (Exponential(1.0), (0.0, math.inf, False)),
-    (Uniform(-1.0, 3.0), (-1.0, 3.0, False)),
-    (Poisson(3.0), (0.0, math.inf, True)),
-    (Bernoulli(0.3), (0.0, 1.0, True)),
-    (Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
-    (VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
-    (MixtureSameFamily(Categorical(torch.ones(2)), Gamma(torch.ones(2), torch.ones(2))), (0.0, math.inf, False)),
+    (dist.Normal(0.0, 1.0), (-math.inf, math.inf, False)),
+    (dist.Exponential(1.0), (0.0, math.inf, False)),
+    (dist.Uniform(-1.0, 3.0), (-1.0, 3.0, False)),
+    (dist.Poisson(3.0), (0.0, math.inf, True)),
+    (dist.Bernoulli(0.3), (0.0, 1.0, True)),
+    (dist.Binomial(7, torch.tensor(0.3)), (0.0, 7.0, True)),
+    (dist.VonMises(1.0, 2.0), (1.0 - math.pi, 1.0 + math.pi, False)),
+    (
+        dist.MixtureSameFamily(dist.Categorical(torch.ones(2)), dist.Gamma(torch.ones(2), torch.ones(2))),
+        (0.0, math.inf, False),
+    ),
     (Unsupported(validate_args=False), (-math.inf, math.inf, False)),
 ], ids=lambda given: type(given).__name__)  # fmt: skip
 def test_ends_of_the_support(distribution, expected):
@@ -67,7 +52,7 @@ def test_ends_of_the_support(distribution, expected):
 
 
 def test_each_row_has_a_support_of_its_own():
-    support = support_of(Uniform(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 5.0])))
+    support = support_of(dist.Uniform(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 5.0])))
     assert support.low.tolist() == [0.0, 1.0]
     assert support.high.tolist() == [2.0, 5.0]
 
@@ -75,18 +60,18 @@ def test_each_row_has_a_support_of_its_own():
 @pytest.mark.parametrize("checks", [True, False])
 def test_density_is_zero_outside_the_support(checks):
     at = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)
-    density = density_at(Exponential(torch.tensor(0.5, dtype=torch.float64), validate_args=checks), at)
+    density = density_at(dist.Exponential(torch.tensor(0.5, dtype=torch.float64), validate_args=checks), at)
     assert density.tolist() == pytest.approx([0.0, 0.5, 0.5 * math.exp(-1.0)], rel=1e-12)
 
 
 def test_mass_is_zero_between_integers():
-    density = density_at(Poisson(torch.tensor(1.0, dtype=torch.float64)), torch.tensor([0.0, 0.5, 1.0]).double())
+    density = density_at(dist.Poisson(torch.tensor(1.0, dtype=torch.float64)), torch.tensor([0.0, 0.5, 1.0]).double())
     assert density.tolist() == pytest.approx([math.exp(-1), 0.0, math.exp(-1)], rel=1e-12)
 
 
 def test_density_may_be_infinite_at_an_end():
     half = torch.tensor(0.5, dtype=torch.float64)
-    assert density_at(Beta(half, half), torch.tensor([0.0], dtype=torch.float64)).item() > 1e100
+    assert density_at(dist.Beta(half, half), torch.tensor([0.0], dtype=torch.float64)).item() > 1e100
 
 
 def test_formula_is_not_asked_outside_the_support():
@@ -100,18 +85,18 @@ def test_distribution_without_a_support_is_asked_everywhere():
 
 
 @pytest.mark.parametrize(("distribution", "values", "words"), [
-    (Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
-    (Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
-    (Exponential(1.0), [-1.0], "from 0 on"),
-    (Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
-    (Poisson(1.0), [1.5], "a whole number from 0 on"),
-    (Bernoulli(0.5), [2.0], "0 or 1"),
-    (Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
-    (Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
-    (GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
-    (GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
+    (dist.Gamma(1.0, 1.0), [1.0, -0.3, -2.0], "row 1 is -0.3, .* Gamma .above 0.; 2 of 3 rows are"),
+    (dist.Gamma(1.0, 1.0), [1.0, 0.0], "row 1 is 0, .*above 0.; 1 of 2 rows is"),
+    (dist.Exponential(1.0), [-1.0], "from 0 on"),
+    (dist.Beta(1.0, 1.0), [0.5, 1.0], "row 1 is 1, .*between 0 and 1, without these"),
+    (dist.Poisson(1.0), [1.5], "a whole number from 0 on"),
+    (dist.Bernoulli(0.5), [2.0], "0 or 1"),
+    (dist.Normal(0.0, 1.0), [float("nan")], "row 0 is nan, .*any finite number"),
+    (dist.Normal(0.0, 1.0), [float("inf")], "row 0 is inf"),
+    (dist.GeneralizedPareto(*torch.tensor([0.5, 1.0, 0.1])), [0.4], "row 0 is 0.4, .*from 0.5 on"),
+    (dist.GeneralizedPareto(*torch.tensor([0.5, 1.0, -0.5])), [4.0], "row 0 is 4, .*between 0.5 and 2.5"),
     (
-        Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
+        dist.Binomial(torch.tensor([9.0, 3.0]), torch.tensor([0.5, 0.5])),
         [9.0, 4.0],
         "row 1 is 4, .*a whole number between 0 and 3, with these",
     ),
@@ -141,12 +126,12 @@ def observations_of(
 
 
 TAKEN = {
-    "values": (Weibull(ONE, ONE), observations_of([1.0, 2.0])),
-    "bounds inside": (Weibull(ONE, ONE), observations_of([1.0, 2.0, 3.0], [OBSERVED, LEFT, RIGHT])),
-    "an interval from the edge": (Weibull(ONE, ONE), observations_of([1.0, 0.0], [OBSERVED, INTERVAL], 2.0)),
-    "any bound of a real number": (Normal(ONE, ONE), observations_of([-1.0, 0.0], [LEFT, RIGHT])),
+    "values": (dist.Weibull(ONE, ONE), observations_of([1.0, 2.0])),
+    "bounds inside": (dist.Weibull(ONE, ONE), observations_of([1.0, 2.0, 3.0], [OBSERVED, LEFT, RIGHT])),
+    "an interval from the edge": (dist.Weibull(ONE, ONE), observations_of([1.0, 0.0], [OBSERVED, INTERVAL], 2.0)),
+    "any bound of a real number": (dist.Normal(ONE, ONE), observations_of([-1.0, 0.0], [LEFT, RIGHT])),
     "one distribution for each row": (
-        Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
+        dist.Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
         observations_of([0.5, 8.0], [LEFT, RIGHT]),
     ),
 }
@@ -159,38 +144,38 @@ def test_observations_with_a_likelihood_pass(distribution, observations):
 
 REFUSED = {
     "a value outside": (
-        Weibull(ONE, ONE),
+        dist.Weibull(ONE, ONE),
         observations_of([1.0, -2.0], [RIGHT, OBSERVED]),
         "row 1 is -2, outside the support",
     ),
     "a right bound below all": (
-        Weibull(ONE, ONE),
+        dist.Weibull(ONE, ONE),
         observations_of([1.0, 0.0], [OBSERVED, RIGHT]),
         "row 1 is censored at 0,",
     ),
-    "a left bound below all": (LogNormal(ONE, ONE), observations_of([-1.0], [LEFT]), "row 0 is censored at -1,"),
+    "a left bound below all": (dist.LogNormal(ONE, ONE), observations_of([-1.0], [LEFT]), "row 0 is censored at -1,"),
     "a left bound above all": (
-        Kumaraswamy(ONE, ONE),
+        dist.Kumaraswamy(ONE, ONE),
         observations_of([0.5, 1.0], [RIGHT, LEFT]),
         "row 1 is censored at 1,",
     ),
     "an interval from outside": (
-        Weibull(ONE, ONE),
+        dist.Weibull(ONE, ONE),
         observations_of([-1.0], [INTERVAL], 2.0),
         "row 0 is censored at -1,",
     ),
     "an interval to outside": (
-        Kumaraswamy(ONE, ONE),
+        dist.Kumaraswamy(ONE, ONE),
         observations_of([0.5], [INTERVAL], 1.5),
         "row 0 is censored at 1.5,",
     ),
     "a row beyond its own distribution": (
-        Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
+        dist.Uniform(torch.zeros(2), torch.tensor([1.0, 9.0])),
         observations_of([1.5, 8.0], [RIGHT, RIGHT]),
         r"row 0 is censored at 1.5, .*\(between 0 and 1",
     ),
     "no cdf": (
-        Poisson(ONE),
+        dist.Poisson(ONE),
         observations_of([1.0, 2.0], [OBSERVED, RIGHT]),
         "Poisson cannot take censored observations",
     ),

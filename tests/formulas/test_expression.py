@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramfit import FormulaModel, InputError
+from paramfit.formulas.algebra import algebraic, same_formula
 from paramfit.formulas.expression import parse_expression
 
 NAMES = ["x", "a", "b"]
@@ -179,3 +180,25 @@ def test_any_change_to_a_formula_ends_in_a_model_or_one_line(formula, changes):
     for place, length, piece in changes:
         formula = formula[:place] + piece + formula[place + length :]
     ends_well(formula)
+
+
+SYMBOLS = ["a", "b", "x"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("(a + b) * x", "b*x + x*a"), ("exp(a + b*x)", "exp(a) * exp(x)**b"), ("1 / (1 + exp(-x))", "sigmoid(x)"),
+        ("exp(x) - 1", "expm1(x)"), ("sin(x)^2 + cos(x)^2", "1 + 0*x"), ("(x/b)^2", "x^2 / b^2"), ("0.5*x", "x/2"),
+        ("(exp(x) - exp(-x)) / 2", "sinh(x)"),
+    ],
+)  # fmt: skip
+def test_equal_formulas_are_one(one, other):
+    assert same_formula(*(algebraic(parse_expression(text, SYMBOLS)) for text in (one, other)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a*x", "b*x"), ("exp(x)", "1 + x"), ("abs(x)", "x"), ("a*exp(-b*x)", "a*exp(b*x)")]
+)
+def test_other_formulas_are_not(one, other):
+    assert not same_formula(*(algebraic(parse_expression(text, SYMBOLS)) for text in (one, other)))

@@ -6,6 +6,7 @@ A new model, objective or rule inherits the test by a line in one of the three l
 import copy
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit import AbsoluteError, NegativeLogLikelihood, Objective, Observations, SquaredError
+from paramfit import Observations
 from paramfit.gradients import AnalyticGradient, AutogradGradient, GradientRule, NumericalGradient
 from paramfit.models import DistributionModel, FormulaModel, FunctionModel, GaussianModel, LinearModel, PolynomialModel
+from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, Objective, SquaredError
+from tests.own_module import OwnModule
 
 INSIDE = {"start": 0.5, "lower": 0, "upper": 1}
 
@@ -170,3 +173,30 @@ def test_rule_agrees_with_autograd(model, objective, rule, reduction, l1, l2, dr
     for name, parameter in trainable(twin).items():
         assert not gradients[name].requires_grad
         torch.testing.assert_close(gradients[name], parameter.grad, rtol=tolerance, atol=tolerance)
+
+
+X, TARGET = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 1.0, -2.0])
+
+
+# A model with a parameter that its prediction does not use.
+Idle = partial(OwnModule, lambda self, x: self.used * x, used=torch.tensor(1.0), idle=torch.ones(2, 3))
+
+
+def test_unused_parameter_has_a_gradient_of_zero():
+    _, gradients = AutogradGradient()(Idle(), SquaredError(), Observations((X,), TARGET))
+    assert torch.equal(gradients["idle"], torch.zeros(2, 3))
+
+
+def test_rule_works_where_gradients_are_switched_off():
+    with torch.no_grad():
+        _, gradients = AutogradGradient()(LinearModel(), SquaredError(), Observations((X,), TARGET))
+    assert abs(gradients["weight"].item() - 18.0) < 1e-5
+
+
+def test_gradients_are_returned_and_not_accumulated():
+    model = LinearModel()
+    for _ in range(2):
+        loss, gradients = AutogradGradient()(model, SquaredError(), Observations((X,), TARGET))
+    assert abs(gradients["weight"].item() - 18.0) < 1e-5
+    assert model.weight.grad is None
+    assert not loss.requires_grad

@@ -7,17 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from paramfit import (
-    DistributionModel,
-    FormulaModel,
-    FunctionModel,
-    InputError,
-    LinearModel,
-    PolynomialModel,
-    SquaredError,
-)
+from paramfit import DistributionModel, FormulaModel, FunctionModel, InputError, LinearModel, PolynomialModel
 from paramfit.models import check_input_order
 from paramfit.models.base import start_value
+from paramfit.objectives import SquaredError
 
 SCALAR_INPUT, ELEVEN_ROWS = torch.tensor(2.0), torch.linspace(-1, 1, 11)
 

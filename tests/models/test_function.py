@@ -1,4 +1,4 @@
-"""A Python function as a model."""
+"""A Python function as a model: where it is imported from, and whether torch follows it."""
 
 import math
 from pathlib import Path
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit import FormulaModel, FunctionModel, InputError
+from paramfit.models.import_path import imported
+from paramfit.models.tracing import check_followed
 
 X = torch.linspace(0.5, 4.0, 8, dtype=torch.float64)
 
@@ -154,3 +156,31 @@ def test_function_must_return_a_tensor():
 def test_wrong_number_of_inputs_is_refused():
     with pytest.raises(InputError, match=r"decay has 1 variables \(t\), but the data have 2 input columns"):
         FunctionModel(decay, ["t"], TWINS["free"])(X, X)
+
+
+def test_finds_what_is_there():
+    assert imported("function", "math.sqrt", "decay.curve") is math.sqrt
+
+
+@pytest.mark.parametrize(("path", "message"), [
+    ("sqrt", "function: 'sqrt' is not a path such as decay.curve"),
+    ("no_such_module.sqrt", "cannot be imported .ModuleNotFoundError"),
+    ("math.sqr", "math has no 'sqr'; did you mean 'sqrt'"),
+])  # fmt: skip
+def test_says_what_is_missing(path, message):
+    with pytest.raises(InputError, match=message):
+        imported("function", path, "decay.curve")
+
+
+RAMP = {"x": torch.linspace(1.0, 2.0, 4)}
+
+
+@pytest.mark.parametrize("leave", [float, Tensor.item, Tensor.tolist, lambda a: complex(a).real])
+def test_a_number_that_depends_on_a_parameter_may_not_leave(leave):
+    with pytest.raises(InputError, match="curve makes a plain number"):
+        check_followed(lambda x, a: x * leave(2 * a), "curve", RAMP, {"a": 1.0})  # type: ignore[operator]
+
+
+def test_inputs_may_and_other_mistakes_are_left_to_the_use():
+    check_followed(lambda x, a: a * x.numpy().max(), "curve", RAMP, {"a": 1.0})
+    check_followed(lambda x, a: x[7] * a, "curve", RAMP, {"a": 1.0})

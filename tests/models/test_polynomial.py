@@ -1,11 +1,11 @@
-"""The polynomial."""
+"""Polynomials and the line, against numpy."""
 
 import numpy as np
 import pytest
 import torch
 from torch.func import functional_call
 
-from paramfit import InputError, PolynomialModel
+from paramfit import InputError, LinearModel, PolynomialModel
 
 X = torch.linspace(-1.5, 2.0, 7, dtype=torch.float64)
 
@@ -63,3 +63,18 @@ def test_original_units_give_the_same_curve(degree):
     x = np.linspace(-4, 9, 12)
     expected = np.polynomial.polynomial.polyval((x - shift) * scale, coefficients)
     assert np.allclose(np.polynomial.polynomial.polyval(x, original.numpy()), expected, rtol=1e-9, atol=1e-9)
+
+
+FOUR_ROWS = torch.tensor([0.0, 1.0, -2.0, 0.5])
+
+
+def test_prediction_is_weight_times_x_plus_bias():
+    assert LinearModel(weight=2.0, bias=-1.0)(FOUR_ROWS).tolist() == [-1.0, 1.0, -5.0, 0.0]
+
+
+def test_original_units_give_the_same_line():
+    shift, scale = 32.0, 0.1
+    fitted = torch.tensor([5.3671, -17.3012], dtype=torch.float64)
+    weight, bias = LinearModel().original_units(shift, scale) @ fitted
+    x = torch.tensor([-40.0, 0.0, 98.6], dtype=torch.float64)
+    assert torch.allclose(weight * x + bias, fitted[0] * ((x - shift) * scale) + fitted[1])

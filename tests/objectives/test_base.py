@@ -1,13 +1,15 @@
-"""Reduction, penalty and refusals, which all objectives share."""
+"""What all objectives share, and the absolute error and the negative log-likelihood, against torch."""
 
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 from scipy import stats
 from torch import Tensor
-from torch.distributions import Normal
+from torch.distributions import Normal, Poisson
 
 from paramfit import AbsoluteError, HuberError, InputError, NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Censored
@@ -118,3 +120,46 @@ def test_an_objective_that_defines_its_losses_alone_has_a_derivative_and_no_pena
     with torch.no_grad():  # as the analytic rule asks for it
         derivative = objective.derivative(torch.full_like(TARGET, 0.3), TARGET)
     torch.testing.assert_close(derivative, 4 * (0.3 - TARGET) ** 3)
+
+
+SAMPLE = torch.tensor([-1.0, 0.25, 3.0], dtype=torch.float64)
+NORMAL = Normal(torch.tensor(0.5, dtype=torch.float64), torch.tensor(2.0, dtype=torch.float64))
+
+
+def test_sum_over_the_sample_is_the_default():
+    expected = -scipy.stats.norm(loc=0.5, scale=2.0).logpdf(SAMPLE.numpy()).sum()
+    assert NegativeLogLikelihood()(NORMAL, SAMPLE).item() == pytest.approx(expected, rel=1e-14)
+
+
+def test_any_distribution_will_do():
+    counts = torch.tensor([0.0, 2.0, 5.0], dtype=torch.float64)
+    expected = -scipy.stats.poisson(mu=3.0).logpmf(counts.numpy())
+    actual = NegativeLogLikelihood().per_observation(Poisson(torch.tensor(3.0, dtype=torch.float64)), counts)
+    assert np.allclose(actual.numpy(), expected, rtol=1e-13)
+
+
+def test_derivative_by_the_location_is_the_negative_score():
+    location = torch.full((3,), 0.5, dtype=torch.float64, requires_grad=True)
+    (-Normal(location, 2.0).log_prob(SAMPLE)).sum().backward()
+    assert location.grad is not None
+    assert torch.allclose(NegativeLogLikelihood().derivative(NORMAL, SAMPLE), location.grad)
+
+
+def test_prediction_that_is_no_distribution_is_refused_with_what_to_do():
+    with pytest.raises(InputError, match=r"Distribution, but got Tensor; use SquaredError or AbsoluteError"):
+        NegativeLogLikelihood()(SAMPLE, SAMPLE)
+
+
+PREDICTION, THREE = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_loss_is_torchs_l1_loss(reduction):
+    expected = torch.nn.functional.l1_loss(PREDICTION, THREE, reduction=reduction)
+    assert AbsoluteError(reduction)(PREDICTION, THREE).item() == pytest.approx(expected.item())
+
+
+def test_derivative_is_the_sign_and_zero_at_the_kink_as_autograd_has_it():
+    prediction = PREDICTION.clone().requires_grad_()
+    (prediction - THREE).abs().sum().backward()
+    assert AbsoluteError().derivative(PREDICTION, THREE).tolist() == prediction.grad.tolist() == [1.0, -1.0, 0.0]

@@ -5,22 +5,22 @@ import torch
 
 from paramfit import InputError, SquaredError
 
-PREDICTION, TARGET = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.0, 1.0, 0.5])
+PREDICTION, FOUR = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.0, 1.0, 0.5])
 
 
 @pytest.mark.parametrize("summation", ["pairwise", "sequential"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_loss_is_torchs_mse_loss(reduction, summation):
-    expected = torch.nn.functional.mse_loss(PREDICTION, TARGET, reduction=reduction)
-    assert SquaredError(reduction, summation)(PREDICTION, TARGET).item() == pytest.approx(expected.item())
+    expected = torch.nn.functional.mse_loss(PREDICTION, FOUR, reduction=reduction)
+    assert SquaredError(reduction, summation)(PREDICTION, FOUR).item() == pytest.approx(expected.item())
 
 
 def test_each_observation_has_its_square():
-    assert SquaredError().per_observation(PREDICTION, TARGET).tolist() == [1.0, 9.0, 0.0]
+    assert SquaredError().per_observation(PREDICTION, FOUR).tolist() == [1.0, 9.0, 0.0]
 
 
 def test_derivative_is_twice_the_residual():
-    assert SquaredError().derivative(PREDICTION, TARGET).tolist() == [2.0, -6.0, 0.0]
+    assert SquaredError().derivative(PREDICTION, FOUR).tolist() == [2.0, -6.0, 0.0]
 
 
 def test_mean_is_taken_and_the_order_is_torchs_by_default():

@@ -1,4 +1,4 @@
-"""Newton's method and Fisher scoring: closed forms, far starts, what is no maximum, batches, resuming."""
+"""Newton's method and Fisher scoring: steps, closed forms, far starts, what is no maximum, batches, resuming."""
 
 import copy
 import io
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from paramfit import DistributionModel, InputError, NegativeLogLikelihood, Newton, Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
+from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.standing import Finding
 from paramfit.solvers.sums import LikelihoodSums
 
@@ -306,3 +307,29 @@ def test_gradients_are_filled_for_whoever_looks():
         slopes = [parameter.grad.item() for parameter in model.parameters() if parameter.grad is not None]
         expected = [residual.sum().item() / count, (residual * X).sum().item() / count]
         assert slopes == pytest.approx(expected, rel=1e-12)
+
+
+CURVATURE = np.array([[4.0, 1.0], [1.0, 3.0]])
+GRADIENT = np.array([1.0, -2.0])
+
+
+def test_undamped_step_solves_the_quadratic():
+    step, promised = NewtonStep(GRADIENT, CURVATURE).step(0.0)
+    np.testing.assert_allclose(step, -np.linalg.solve(CURVATURE, GRADIENT), rtol=1e-12)
+    assert promised == pytest.approx(-(GRADIENT @ step + 0.5 * step @ CURVATURE @ step))
+
+
+def test_distance_is_in_standard_errors_and_knows_no_unit():
+    expected = math.sqrt(GRADIENT @ np.linalg.solve(CURVATURE, GRADIENT))
+    assert NewtonStep(GRADIENT, CURVATURE).distance == pytest.approx(expected)
+    unit = np.diag([1e6, 1e-3])
+    assert NewtonStep(unit @ GRADIENT, unit @ CURVATURE @ unit).distance == pytest.approx(expected)
+
+
+def test_step_from_a_saddle_leads_downhill():
+    saddle = np.diag([2.0, -1.0])
+    visited = NewtonStep(np.array([1.0, 0.5]), saddle)
+    step, promised = visited.step(0.0)
+    assert step @ np.array([1.0, 0.5]) < 0
+    assert promised > 0
+    assert math.isinf(visited.distance)

@@ -1,4 +1,4 @@
-"""Linear parameters solved for exactly, beside NumPy's least squares and autograd's derivative of the projection."""
+"""Parameters as a vector, the linear ones solved for, beside NumPy and autograd's derivative of the projection."""
 
 from functools import reduce
 from operator import add
@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from paramfit.solvers.parameter_vector import ParameterVector
 from paramfit.solvers.projection import Linearization, linearization
 from paramfit.solvers.sums import Layout, ResidualSums
 
@@ -102,3 +103,25 @@ def test_equal_basis_functions_share_what_they_have_in_common():
     columns = torch.stack([X, X, 6 * X])
     linearized = linearization(ResidualSums.of(Layout((0, 1), (), ()), columns))
     assert linearized.linear == pytest.approx([3.0, 3.0], rel=1e-12)
+
+
+@pytest.mark.parametrize("shapes", [[(), (), ()], [(), (2,), (1, 2)]], ids=["scalars", "shapes"])
+def test_what_is_written_is_read(shapes):
+    parameters = [torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64)) for shape in shapes]
+    vector = ParameterVector(parameters)
+    values = np.arange(1.0, 1 + len(vector.read()))
+    for theta in (values, -values):  # the second time through views
+        vector.write(theta)
+        np.testing.assert_array_equal(vector.read(), theta)
+    vector.fill_gradients(values)
+    gradients = torch.cat([parameter.grad.reshape(-1) for parameter in parameters if parameter.grad is not None])
+    np.testing.assert_array_equal(gradients.numpy(), values)
+
+
+def test_parameters_that_moved_elsewhere_are_found():
+    parameter = torch.nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+    vector = ParameterVector([parameter])
+    vector.write(np.array([2.0]))
+    parameter.data = torch.tensor(5.0, dtype=torch.float64)
+    vector.write(np.array([3.0]))
+    assert parameter.item() == 3.0

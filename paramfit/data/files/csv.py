@@ -98,7 +98,8 @@ def _quick(
     """The columns by pyarrow, some of them of words; None where it finds a cell or a line that it cannot read."""
     if content.count(b'"') % 2:
         return None  # pyarrow lets a quote that is never closed swallow the rest of the file
-    if re.search(rb'""[^' + re.escape(separator.encode()) + rb"\r\n]", content):
+    inside = b"[^" + re.escape(separator.encode()) + rb"\r\n]"
+    if re.search(b'"(?<=' + inside + b'")' + inside, content):
         return None  # and reads on behind a closing quote
     names = [str(number) for number in range(n_cells)]
     used = [names[place] for place in places]

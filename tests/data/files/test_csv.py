@@ -203,6 +203,7 @@ def test_interval_needs_a_column_of_upper_ends():
         lifetimes(LIFETIMES, upper=None)
 
 
-def test_text_behind_a_closing_quote_is_refused():
-    assert "line 3" in columns_or_complaint('x,y\n1,2\n""1,5\n', drop=False)
+@pytest.mark.parametrize("cell", ['""1', '"7"1', '" "1'])
+def test_text_behind_a_closing_quote_is_refused(cell):
+    assert "line 3" in columns_or_complaint(f"x,y\n1,2\n{cell},5\n", drop=False)
     assert columns_or_complaint('x,y\n1,2\n"","3"\n', drop=True) == [[1.0], [2.0]]

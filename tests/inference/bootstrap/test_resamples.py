@@ -1,4 +1,4 @@
-"""The bootstrap, beside closed forms, SciPy's bootstrap and single fits."""
+"""The bootstrap and the jackknife, beside closed forms, SciPy's bootstrap and single fits."""
 
 import math
 
@@ -11,7 +11,9 @@ from torch.distributions import Gamma
 
 import paramfit
 from paramfit import Fact, FactKind, FormulaModel, GaussianModel, InputError, LinearModel, Observations
-from paramfit.inference.bootstrap.resamples import Bootstrap, bootstrap
+from paramfit.inference.bootstrap import resamples as module
+from paramfit.inference.bootstrap.resamples import Bootstrap, acceleration, bootstrap, influences, left_out
+from paramfit.inference.bootstrap.weighted_losses import WeightedLoss, weighted_loss
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, Objective, SquaredError
 
@@ -222,3 +224,45 @@ def test_a_parameter_at_its_bound_stays_there_in_all_resamples():
     rows = drawn(60, 200, 0)
     expected = np.log(counts[rows].mean(1)).std(ddof=1)
     assert rungs.rung("bootstrap percentile").standard_errors == {"a": pytest.approx(expected, rel=1e-5)}
+
+
+WAITS = np.random.default_rng(1).exponential(2.0, 50)
+
+
+def mean() -> WeightedLoss:
+    data = Observations((), torch.from_numpy(WAITS))
+    loss = LossFunction(GaussianModel(float(WAITS.mean())), NegativeLogLikelihood(), data)
+    return weighted_loss(loss, loss.theta)
+
+
+def test_acceleration_of_a_mean_is_its_skewness():
+    away = WAITS - WAITS.mean()
+    assert acceleration(mean()).item() == pytest.approx((away**3).sum() / (6 * (away**2).sum() ** 1.5), rel=1e-8)
+
+
+def test_estimates_without_one_observation_are_means_of_the_others():
+    actual = left_out(mean())
+    assert actual[:, 0].tolist() == pytest.approx([np.delete(WAITS, i).mean() for i in range(50)], rel=1e-12)
+
+
+def test_influence_on_a_mean_is_the_distance_from_it():
+    assert influences(mean())[:, 0].tolist() == pytest.approx(((WAITS - WAITS.mean()) / 50).tolist(), abs=1e-12)
+
+
+def test_influence_on_a_line_is_the_hat_row_times_the_residual():
+    x = np.linspace(-1, 3, 50)
+    design = np.stack([x, np.ones(50)], 1)
+    theta, *_ = np.linalg.lstsq(design, WAITS, rcond=None)
+    loss = LossFunction(
+        LinearModel(*theta, dtype="float64"),
+        SquaredError(),
+        Observations((torch.from_numpy(x),), torch.from_numpy(WAITS)),
+    )
+    expected = np.linalg.inv(design.T @ design) @ design.T * (WAITS - design @ theta)
+    assert np.allclose(influences(weighted_loss(loss, loss.theta)).numpy(), expected.T, atol=1e-12)
+
+
+def test_many_observations_are_not_left_out_one_by_one(monkeypatch):
+    exact = acceleration(mean())
+    monkeypatch.setattr(module, "_MOST_LEFT_OUT", 10)
+    assert acceleration(mean()).item() == pytest.approx(exact.item(), rel=1e-8)

@@ -12,6 +12,8 @@ from torch.distributions import Poisson
 
 from paramfit import Fact, FactKind, HuberError, InputError, LinearModel, Observations, SquaredError
 from paramfit.inference.ladder.builder import build_ladder
+from paramfit.inference.ladder.disagreement import disagreements
+from paramfit.inference.ladder.rungs import Interval, Rung
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.shown.words import sentence
@@ -134,3 +136,33 @@ def test_what_is_no_likelihood_is_refused():
         loss = LossFunction(LinearModel(), objective, rows)
         with pytest.raises(InputError, match=each):
             build_ladder(loss, loss.theta, uncertainty(loss, loss.theta))
+
+
+PLAIN = Rung("observed information", {"a": 1.0}, {"a": (0.0, 4.0)}, "")
+
+
+def against(name: str, ends: Interval) -> list[str]:
+    return list(map(sentence, disagreements([PLAIN, Rung(name, None, {"a": ends}, "")], PLAIN.name)))
+
+
+@pytest.mark.parametrize("ends", [(0.0, 4.0), (0.99, 4.99), (-0.99, 3.01), (None, 4.5), (None, None)])
+def test_up_to_a_quarter_of_the_width_is_agreement(ends):
+    assert against("profile likelihood", ends) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [("sandwich", "the error model is wrong"), ("bootstrap BCa", "another sample would scatter otherwise")],
+)
+def test_more_is_told_with_the_number_and_what_it_means(name, meaning):
+    (caution,) = against(name, (0.5, 6.0))
+    assert caution.startswith(
+        f"a: the upper end of its interval is 6.0 by the {name} and 4.0 by the observed information"
+    )
+    assert "0.50 of that one's width apart" in caution
+    assert meaning in caution
+
+
+def test_end_that_there_is_not_is_told():
+    (caution,) = against("profile likelihood", (0.5, math.inf))
+    assert caution.startswith("a: by the profile likelihood its interval has no upper end")
