@@ -8,7 +8,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from paramfit.comparison.written_model import WrittenModel
+from paramfit.comparison.symbolic_model import SymbolicModel
 from paramfit.formulas.algebra import algebraic, same_formula
 
 __all__ = ["Nesting", "find_nesting", "undetermined_among"]
@@ -80,7 +80,7 @@ class _Choice(NamedTuple):
         return self.turn.expression(sp.Symbol(self.name, real=True))
 
 
-def find_nesting(smaller: WrittenModel, larger: WrittenModel, estimates: Mapping[str, float]) -> Nesting | None:
+def find_nesting(smaller: SymbolicModel, larger: SymbolicModel, estimates: Mapping[str, float]) -> Nesting | None:
     """Parameters of the larger model that turn it into the smaller one.
 
     Each is tried as 0, as 1, as a number that the smaller model holds fixed or has in its formula, as a parameter of
@@ -127,7 +127,7 @@ def undetermined_among(names: Sequence[str], jacobian: Tensor) -> tuple[str, ...
     return tuple(name for name, part in zip(names, loose.T, strict=True) if bool((part > 1e-6).any()))
 
 
-def _tiers(smaller: WrittenModel, larger: WrittenModel) -> Iterator[list[list[_Choice]]]:
+def _tiers(smaller: SymbolicModel, larger: SymbolicModel) -> Iterator[list[list[_Choice]]]:
     """What each parameter of the larger model is tried as: the simplest first."""
     values = dict.fromkeys((*_CONSTANTS, *smaller.fixed.values(), *smaller.numbers))
     constants = [_Choice(None, value) for value in values]
@@ -147,7 +147,7 @@ def _tiers(smaller: WrittenModel, larger: WrittenModel) -> Iterator[list[list[_C
             yield tier
 
 
-def _that_fit(smaller: WrittenModel, larger: WrittenModel, tier: list[list[_Choice]]) -> list[tuple[_Choice, ...]]:
+def _that_fit(smaller: SymbolicModel, larger: SymbolicModel, tier: list[list[_Choice]]) -> list[tuple[_Choice, ...]]:
     """The guesses under which both models agree at random points."""
     places = torch.cartesian_prod(*(torch.arange(len(choices)) for choices in tier)).reshape(-1, len(tier))
     for signed in (False, False, True):
@@ -170,7 +170,7 @@ def _that_fit(smaller: WrittenModel, larger: WrittenModel, tier: list[list[_Choi
 
 
 def _draw(
-    smaller: WrittenModel, larger: WrittenModel, signed: bool
+    smaller: SymbolicModel, larger: SymbolicModel, signed: bool
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
     """Random parameters of the smaller model ``(1,)``, probabilities among them; columns and targets ``(n,)``."""
     generator = torch.Generator().manual_seed(_SEED + signed)
@@ -184,16 +184,16 @@ def _draw(
     return values, columns, torch.tensor(_COUNTS if smaller.is_discrete else _REALS, dtype=torch.float64)
 
 
-def _is_within(larger: WrittenModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> bool:
+def _is_within(larger: SymbolicModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> bool:
     return not any(larger.outside(name, value) for name, value in _at(larger, guess, estimates).items())
 
 
-def _at(larger: WrittenModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> dict[str, float]:
+def _at(larger: SymbolicModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> dict[str, float]:
     tensors = {name: torch.tensor([value], dtype=torch.float64) for name, value in estimates.items()}
     return {name: choice.value(tensors).item() for name, choice in zip(larger.free, guess, strict=True)}
 
 
-def _proven(smaller: WrittenModel, larger: WrittenModel, guess: Sequence[_Choice]) -> bool:
+def _proven(smaller: SymbolicModel, larger: SymbolicModel, guess: Sequence[_Choice]) -> bool:
     if smaller.distribution != larger.distribution:
         return True  # by the densities: SymPy does not know them
     if smaller.formulas.keys() != larger.formulas.keys():
@@ -208,7 +208,7 @@ def _proven(smaller: WrittenModel, larger: WrittenModel, guess: Sequence[_Choice
     )
 
 
-def _substituted(model: WrittenModel, argument: str, chosen: Mapping[str, Any]) -> Any:
+def _substituted(model: SymbolicModel, argument: str, chosen: Mapping[str, Any]) -> Any:
     """A formula with its parameters replaced, and its variables called after their columns."""
     replaced = {sp.Symbol(name, real=True): value for name, value in chosen.items()}
     replaced |= {sp.Symbol(name, real=True): sp.nsimplify(value, rational=True) for name, value in model.fixed.items()}
@@ -220,7 +220,7 @@ def _substituted(model: WrittenModel, argument: str, chosen: Mapping[str, Any]) 
 
 
 def _described(
-    smaller: WrittenModel, larger: WrittenModel, guess: Sequence[_Choice], estimates: Mapping[str, float]
+    smaller: SymbolicModel, larger: SymbolicModel, guess: Sequence[_Choice], estimates: Mapping[str, float]
 ) -> Nesting:
     values, columns, target = _draw(smaller, larger, signed=False)
     point = torch.cat([choice.value(values) for choice in guess])
