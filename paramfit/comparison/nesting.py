@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
 import sympy as sp
 import torch
 from torch import Tensor
 
 from paramfit.comparison.symbolic_model import SymbolicModel
 from paramfit.formulas.algebra import algebraic, same_formula
+from paramfit.linalg.unit_free import ScaledColumns
 
 __all__ = ["Nesting", "find_nesting", "undetermined_among"]
 
@@ -19,6 +21,8 @@ _MOST_PROVEN = 20
 _POINTS = 12  # rows at which a guess is tried
 _TOLERANCE = 1e-9
 _NOTHING = 1e-12  # of the longest column: rounding of a column of zeros
+_LOOSE = 1e-7  # a direction this much weaker than the strongest is not determined
+_SHARE = 1e-6  # of a parameter in what is not
 _SEED = 0
 # Targets to compare densities at: within and beyond every support, but not on its edge.
 _REALS = (0.12, 0.31, 0.47, 0.83, 0.05, 0.95, 2.0, 3.0, 1.7, 4.3, -0.6, -2.1)
@@ -119,12 +123,12 @@ def undetermined_among(names: Sequence[str], jacobian: Tensor) -> tuple[str, ...
     if not len(jacobian) or not bool(torch.isfinite(jacobian).all()):
         return tuple(names)
     length = jacobian.norm(dim=0)
-    scaled = jacobian / torch.where(length > _NOTHING * length.max(), length, torch.inf)
-    _, values, directions = torch.linalg.svd(scaled, full_matrices=True)
-    size = torch.zeros(len(names), dtype=torch.float64)
-    size[: len(values)] = values
-    loose = directions[size <= 1e-7 * max(float(values.max()), 1e-300)].abs()
-    return tuple(name for name, part in zip(names, loose.T, strict=True) if bool((part > 1e-6).any()))
+    size = torch.where(length > _NOTHING * length.max(), length, torch.inf)
+    scaled = ScaledColumns.of(jacobian.numpy(), size.numpy())
+    held = scaled.directions[scaled.strong(_LOOSE)]
+    # What no determined direction has a part of is loose: the rest of a unit vector's length.
+    rest = 1 - np.square(held).sum(axis=0)
+    return tuple(name for name, part in zip(names, rest, strict=True) if part > _SHARE**2)
 
 
 def _tiers(smaller: SymbolicModel, larger: SymbolicModel) -> Iterator[list[list[_Choice]]]:
