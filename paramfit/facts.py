@@ -131,6 +131,17 @@ class FactKind(StrEnum):
     LARGER_LIKELIHOOD_FARTHER = "larger_likelihood_farther"
     OF_THE_BOOTSTRAP = "of_the_bootstrap"
 
+    # What a comparison has to say of fits, and why a test of nested models is missing.
+    RUN_NOT_CONVERGED = "run_not_converged"
+    RUN_AT_BOUND = "run_at_bound"
+    OTHER_INPUTS = "other_inputs"
+    ERRORS_OF_OTHER_KINDS = "errors_of_other_kinds"
+    NOT_NESTED = "not_nested"
+    NO_FREEDOM_LEFT = "no_freedom_left"
+    LARGER_FITS_WORSE = "larger_fits_worse"
+    CONSERVATIVE_AT_BOUND = "conservative_at_bound"
+    UNDETERMINED_UNDER_SMALLER = "undetermined_under_smaller"
+
     # What cures it, or what it means.
     RATE_BELOW = "rate_below"
     SMALLER_RATE_OR_START = "smaller_rate_or_start"

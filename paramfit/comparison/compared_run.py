@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from paramfit.comparison.written_model import WrittenModel
+from paramfit.comparison.symbolic_model import SymbolicModel
 from paramfit.errors import InputError
 from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.provenance import ModelDescription, Origin, Provenance
@@ -168,7 +168,7 @@ class ComparedRun:
         return model.path.rpartition(".")[2]
 
     @cached_property
-    def written(self) -> WrittenModel | None:
+    def written(self) -> SymbolicModel | None:
         """The model in formulas, where they say all of it.
 
         Raises:
@@ -177,7 +177,7 @@ class ComparedRun:
         if not self.model.is_written:
             return None
         try:
-            return WrittenModel(self.model, self.fingerprint.inputs)
+            return SymbolicModel(self.model, self.fingerprint.inputs)
         except InputError as refusal:
             msg = f"{self.name}: its model cannot be read ({refusal}); fit again"
             raise InputError(msg) from refusal

@@ -9,7 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from paramfit.facts import Fact
+from paramfit.results.json_form import to_plain
 from paramfit.shown.tables import as_html, table_of_parameters
+from paramfit.shown.words import sentence
 
 __all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
 
@@ -62,8 +65,8 @@ class NestedTest:
         statistic: of the test.
         degrees_of_freedom: one number for a likelihood ratio, two for an F.
         probability: of a statistic at least so large, if the smaller model holds.
-        reason: why there is no test.
-        cautions: what the probability does not know.
+        refusal: why there is no test; in words, ``reason``.
+        caveats: what the probability does not know; in words, ``cautions``.
     """
 
     smaller: str
@@ -73,8 +76,18 @@ class NestedTest:
     statistic: float | None = None
     degrees_of_freedom: tuple[int, ...] = ()
     probability: float | None = None
-    reason: str | None = None
-    cautions: tuple[str, ...] = ()
+    refusal: Fact | None = None
+    caveats: tuple[Fact, ...] = ()
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no test, in words."""
+        return None if self.refusal is None else sentence(self.refusal)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the probability does not know, in words."""
+        return tuple(map(sentence, self.caveats))
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,7 @@ class Comparison:
         n_observations: that trained.
         rows: one for each run, in the order given.
         tests: one for each pair of runs with unequal numbers of parameters.
-        warnings: what to be careful about.
+        caveats: what to be careful about; in words, ``warnings``.
 
     References:
         Kenneth Burnham, David Anderson: Model Selection and Multimodel Inference (2002), chapter 2.
@@ -102,7 +115,12 @@ class Comparison:
     n_observations: int
     rows: tuple[ComparisonRow, ...]
     tests: tuple[NestedTest, ...] = ()
-    warnings: tuple[str, ...] = ()
+    caveats: tuple[Fact, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to be careful about, in words."""
+        return tuple(map(sentence, self.caveats))
 
     @property
     def best(self) -> ComparisonRow:
@@ -115,7 +133,9 @@ class Comparison:
             "criterion": self.criterion,
             "n_observations": self.n_observations,
             "rows": [asdict(row) for row in self.rows],
-            "tests": [{**asdict(test), "cautions": list(test.cautions)} for test in self.tests],
+            "tests": [
+                {**to_plain(test), "reason": test.reason, "cautions": list(test.cautions)} for test in self.tests
+            ],
             "warnings": list(self.warnings),
         }
 

@@ -11,6 +11,7 @@ from paramfit.comparison.compared_run import ComparedRun
 from paramfit.comparison.comparison import NestedTest
 from paramfit.comparison.nesting import Nesting, find_nesting
 from paramfit.comparison.nesting_by_fit import containment
+from paramfit.facts import Fact, FactKind
 from paramfit.models import FormulaModel
 from paramfit.results.statistics import SigmaIs
 
@@ -35,50 +36,46 @@ def nested_test(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str,
     """
     names = (smaller.name, larger.name)
     if smaller.is_least_squares != larger.is_least_squares or smaller.sigma_is != larger.sigma_is:
-        return NestedTest(*names, reason="no test: their errors are of different kinds")
+        return NestedTest(*names, refusal=Fact(FactKind.ERRORS_OF_OTHER_KINDS))
     nesting = _nesting(smaller, larger, columns)
     if nesting is None:
-        return NestedTest(*names, reason="not nested (not found)")
-    cautions = tuple(_cautions(nesting))
+        return NestedTest(*names, refusal=Fact(FactKind.NOT_NESTED))
+    caveats = tuple(_caveats(nesting))
     if smaller.is_least_squares and smaller.sigma_is is not SigmaIs.ABSOLUTE:
-        return _f_test(smaller, larger, nesting.how, cautions)
+        return _f_test(smaller, larger, nesting.how, caveats)
     statistic = 2 * (larger.log_likelihood - smaller.log_likelihood)
     if statistic < -1e-6:
-        return NestedTest(*names, how=nesting.how, reason=_worse(larger), cautions=cautions)
+        return NestedTest(*names, how=nesting.how, refusal=_worse(larger), caveats=caveats)
     freedom = larger.n_parameters - smaller.n_parameters
     statistic = max(statistic, 0.0)
     probability = float(chdtrc(freedom, statistic))
-    return NestedTest(*names, nesting.how, "likelihood ratio", statistic, (freedom,), probability, None, cautions)
+    return NestedTest(*names, nesting.how, "likelihood ratio", statistic, (freedom,), probability, None, caveats)
 
 
-def _f_test(smaller: ComparedRun, larger: ComparedRun, how: str, cautions: tuple[str, ...]) -> NestedTest:
+def _f_test(smaller: ComparedRun, larger: ComparedRun, how: str, caveats: tuple[Fact, ...]) -> NestedTest:
     names = (smaller.name, larger.name)
     before, after = smaller.least_squares.residual_sum_of_squares, larger.least_squares.residual_sum_of_squares
     rest = larger.least_squares.degrees_of_freedom
     more = larger.n_parameters - smaller.n_parameters
     if rest < 1:
-        return NestedTest(*names, how=how, reason="no test: no degree of freedom is left", cautions=cautions)
+        return NestedTest(*names, how=how, refusal=Fact(FactKind.NO_FREEDOM_LEFT), caveats=caveats)
     if before < after * (1 - 1e-9):
-        return NestedTest(*names, how=how, reason=_worse(larger), cautions=cautions)
+        return NestedTest(*names, how=how, refusal=_worse(larger), caveats=caveats)
     statistic = max(before - after, 0.0) / more / (after / rest)
-    return NestedTest(*names, how, "F", statistic, (more, rest), float(fdtrc(more, rest, statistic)), None, cautions)
+    return NestedTest(*names, how, "F", statistic, (more, rest), float(fdtrc(more, rest, statistic)), None, caveats)
 
 
-def _worse(larger: ComparedRun) -> str:
-    return f"no test: {larger.name} fits worse than what it contains, so it is not at its best; give it other starts"
+def _worse(larger: ComparedRun) -> Fact:
+    return Fact(FactKind.LARGER_FITS_WORSE, numbers={"run": larger.name})
 
 
-def _cautions(nesting: Nesting) -> list[str]:
-    cautions = []
+def _caveats(nesting: Nesting) -> list[Fact]:
+    caveats = []
     if nesting.at_bounds:
-        sits = f"under the smaller model {', '.join(nesting.at_bounds)} of the larger sits at a bound"
-        cautions.append(f"{sits}, so that the probability is conservative (too large)")
+        caveats.append(Fact(FactKind.CONSERVATIVE_AT_BOUND, nesting.at_bounds))
     if nesting.undetermined:
-        undetermined = f"under the smaller model nothing determines {', '.join(nesting.undetermined)} of the larger"
-        cautions.append(
-            f"{undetermined}, so that the statistic does not follow its distribution; trust the criteria instead"
-        )
-    return cautions
+        caveats.append(Fact(FactKind.UNDETERMINED_UNDER_SMALLER, nesting.undetermined))
+    return caveats
 
 
 def _nesting(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str, Tensor]) -> Nesting | None:

@@ -10,7 +10,7 @@ from paramfit.comparison.compared_run import ComparedRun
 from paramfit.comparison.comparison import Comparison, ComparisonRow, akaike_weights
 from paramfit.comparison.likelihood_ratio import nested_test
 from paramfit.errors import InputError
-from paramfit.facts import Status
+from paramfit.facts import Fact, FactKind, Status
 from paramfit.fits.result import FitResult, load
 
 __all__ = ["compare"]
@@ -41,14 +41,13 @@ def compare(runs: Sequence[FitResult | str | Path] | Mapping[str, FitResult | st
         ('line', 'coefficient_2 = 0', 'F')
     """
     compared = [_run(name, run) for name, run in _named(runs)]
-    warnings = [said for pair in combinations(compared, 2) for said in _check_same_data(*pair)]
+    caveats = [fact for pair in combinations(compared, 2) for fact in _check_same_data(*pair)]
     for run in compared:
         if run.record.status is not Status.CONVERGED:
             ended = run.record.status.value.replace("_", " ")
-            warnings.append(f"{run.name} has not converged ({ended}): its likelihood is not the largest")
-        warnings += [
-            f"{run.name}: {name} is at its {bound} bound and not counted" for name, bound in run.at_bounds.items()
-        ]
+            caveats.append(Fact(FactKind.RUN_NOT_CONVERGED, numbers={"run": run.name, "ended": ended}))
+        for name, side in run.at_bounds.items():
+            caveats.append(Fact(FactKind.RUN_AT_BOUND, (name,), {"run": run.name, "side": side}))
     ordered = sorted(compared, key=lambda run: run.n_parameters)
     columns = _columns(compared)
     tests = [
@@ -57,7 +56,7 @@ def compare(runs: Sequence[FitResult | str | Path] | Mapping[str, FitResult | st
         if smaller.n_parameters < larger.n_parameters
     ]
     criterion = "AIC" if any(run.aicc is None for run in compared) else "AICc"
-    return Comparison(criterion, compared[0].n, _rows(compared, criterion), tuple(tests), tuple(warnings))
+    return Comparison(criterion, compared[0].n, _rows(compared, criterion), tuple(tests), tuple(caveats))
 
 
 def _named(runs: object) -> list[tuple[str, object]]:
@@ -96,7 +95,7 @@ def _run(name: str, run: object) -> ComparedRun:
     return ComparedRun(name, loaded)
 
 
-def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[str]:
+def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[Fact]:
     """Refuse different data; say where the inputs had to be taken on trust.
 
     Raises:
@@ -118,9 +117,7 @@ def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[str]:
             raise InputError(msg)
     if set(ours.inputs) <= set(theirs.inputs) or set(theirs.inputs) <= set(ours.inputs):
         return []
-    return [
-        f"{one.name} and {other.name} have the same target but other inputs, which are taken to be of the same rows"
-    ]
+    return [Fact(FactKind.OTHER_INPUTS, numbers={"run": one.name, "other": other.name})]
 
 
 def _rows(runs: Sequence[ComparedRun], criterion: str) -> tuple[ComparisonRow, ...]:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
 import sympy as sp
 import torch
 from torch import Tensor
 
-from paramfit.comparison.written_model import WrittenModel
+from paramfit.comparison.symbolic_model import SymbolicModel
 from paramfit.formulas.algebra import algebraic, same_formula
+from paramfit.linalg.unit_free import ScaledColumns
 
 __all__ = ["Nesting", "find_nesting", "undetermined_among"]
 
@@ -19,6 +21,8 @@ _MOST_PROVEN = 20
 _POINTS = 12  # rows at which a guess is tried
 _TOLERANCE = 1e-9
 _NOTHING = 1e-12  # of the longest column: rounding of a column of zeros
+_LOOSE = 1e-7  # a direction this much weaker than the strongest is not determined
+_SHARE = 1e-6  # of a parameter in what is not
 _SEED = 0
 # Targets to compare densities at: within and beyond every support, but not on its edge.
 _REALS = (0.12, 0.31, 0.47, 0.83, 0.05, 0.95, 2.0, 3.0, 1.7, 4.3, -0.6, -2.1)
@@ -80,7 +84,7 @@ class _Choice(NamedTuple):
         return self.turn.expression(sp.Symbol(self.name, real=True))
 
 
-def find_nesting(smaller: WrittenModel, larger: WrittenModel, estimates: Mapping[str, float]) -> Nesting | None:
+def find_nesting(smaller: SymbolicModel, larger: SymbolicModel, estimates: Mapping[str, float]) -> Nesting | None:
     """Parameters of the larger model that turn it into the smaller one.
 
     Each is tried as 0, as 1, as a number that the smaller model holds fixed or has in its formula, as a parameter of
@@ -119,15 +123,15 @@ def undetermined_among(names: Sequence[str], jacobian: Tensor) -> tuple[str, ...
     if not len(jacobian) or not bool(torch.isfinite(jacobian).all()):
         return tuple(names)
     length = jacobian.norm(dim=0)
-    scaled = jacobian / torch.where(length > _NOTHING * length.max(), length, torch.inf)
-    _, values, directions = torch.linalg.svd(scaled, full_matrices=True)
-    size = torch.zeros(len(names), dtype=torch.float64)
-    size[: len(values)] = values
-    loose = directions[size <= 1e-7 * max(float(values.max()), 1e-300)].abs()
-    return tuple(name for name, part in zip(names, loose.T, strict=True) if bool((part > 1e-6).any()))
+    size = torch.where(length > _NOTHING * length.max(), length, torch.inf)
+    scaled = ScaledColumns.of(jacobian.numpy(), size.numpy())
+    held = scaled.directions[scaled.strong(_LOOSE)]
+    # What no determined direction has a part of is loose: the rest of a unit vector's length.
+    rest = 1 - np.square(held).sum(axis=0)
+    return tuple(name for name, part in zip(names, rest, strict=True) if part > _SHARE**2)
 
 
-def _tiers(smaller: WrittenModel, larger: WrittenModel) -> Iterator[list[list[_Choice]]]:
+def _tiers(smaller: SymbolicModel, larger: SymbolicModel) -> Iterator[list[list[_Choice]]]:
     """What each parameter of the larger model is tried as: the simplest first."""
     values = dict.fromkeys((*_CONSTANTS, *smaller.fixed.values(), *smaller.numbers))
     constants = [_Choice(None, value) for value in values]
@@ -147,7 +151,7 @@ def _tiers(smaller: WrittenModel, larger: WrittenModel) -> Iterator[list[list[_C
             yield tier
 
 
-def _that_fit(smaller: WrittenModel, larger: WrittenModel, tier: list[list[_Choice]]) -> list[tuple[_Choice, ...]]:
+def _that_fit(smaller: SymbolicModel, larger: SymbolicModel, tier: list[list[_Choice]]) -> list[tuple[_Choice, ...]]:
     """The guesses under which both models agree at random points."""
     places = torch.cartesian_prod(*(torch.arange(len(choices)) for choices in tier)).reshape(-1, len(tier))
     for signed in (False, False, True):
@@ -170,7 +174,7 @@ def _that_fit(smaller: WrittenModel, larger: WrittenModel, tier: list[list[_Choi
 
 
 def _draw(
-    smaller: WrittenModel, larger: WrittenModel, signed: bool
+    smaller: SymbolicModel, larger: SymbolicModel, signed: bool
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
     """Random parameters of the smaller model ``(1,)``, probabilities among them; columns and targets ``(n,)``."""
     generator = torch.Generator().manual_seed(_SEED + signed)
@@ -184,16 +188,16 @@ def _draw(
     return values, columns, torch.tensor(_COUNTS if smaller.is_discrete else _REALS, dtype=torch.float64)
 
 
-def _is_within(larger: WrittenModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> bool:
+def _is_within(larger: SymbolicModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> bool:
     return not any(larger.outside(name, value) for name, value in _at(larger, guess, estimates).items())
 
 
-def _at(larger: WrittenModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> dict[str, float]:
+def _at(larger: SymbolicModel, guess: Sequence[_Choice], estimates: Mapping[str, float]) -> dict[str, float]:
     tensors = {name: torch.tensor([value], dtype=torch.float64) for name, value in estimates.items()}
     return {name: choice.value(tensors).item() for name, choice in zip(larger.free, guess, strict=True)}
 
 
-def _proven(smaller: WrittenModel, larger: WrittenModel, guess: Sequence[_Choice]) -> bool:
+def _proven(smaller: SymbolicModel, larger: SymbolicModel, guess: Sequence[_Choice]) -> bool:
     if smaller.distribution != larger.distribution:
         return True  # by the densities: SymPy does not know them
     if smaller.formulas.keys() != larger.formulas.keys():
@@ -208,7 +212,7 @@ def _proven(smaller: WrittenModel, larger: WrittenModel, guess: Sequence[_Choice
     )
 
 
-def _substituted(model: WrittenModel, argument: str, chosen: Mapping[str, Any]) -> Any:
+def _substituted(model: SymbolicModel, argument: str, chosen: Mapping[str, Any]) -> Any:
     """A formula with its parameters replaced, and its variables called after their columns."""
     replaced = {sp.Symbol(name, real=True): value for name, value in chosen.items()}
     replaced |= {sp.Symbol(name, real=True): sp.nsimplify(value, rational=True) for name, value in model.fixed.items()}
@@ -220,7 +224,7 @@ def _substituted(model: WrittenModel, argument: str, chosen: Mapping[str, Any]) 
 
 
 def _described(
-    smaller: WrittenModel, larger: WrittenModel, guess: Sequence[_Choice], estimates: Mapping[str, float]
+    smaller: SymbolicModel, larger: SymbolicModel, guess: Sequence[_Choice], estimates: Mapping[str, float]
 ) -> Nesting:
     values, columns, target = _draw(smaller, larger, signed=False)
     point = torch.cat([choice.value(values) for choice in guess])

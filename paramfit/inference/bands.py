@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -12,6 +13,7 @@ from paramfit.distributions.support import support_of
 from paramfit.facts import Reason
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
+from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import ParametricModel
 
 __all__ = ["Bands", "FittedCurve", "FittedMean", "fitted_mean"]
@@ -67,7 +69,8 @@ class FittedCurve:
         Douglas M. Bates and Donald G. Watts: Nonlinear Regression Analysis and Its Applications (1988).
 
     Example:
-        >>> from paramfit.models import LinearModel
+        >>> from paramfit.linalg.unit_free import ScaledCurvature
+    from paramfit.models import LinearModel
         >>> line = LinearModel(weight=2.0, bias=1.0, dtype="float64")
         >>> curve = FittedCurve(line, torch.diag(torch.tensor([0.0, 0.25]).double()), 1.96, noise=1.0, method="")
         >>> bands = curve.at((torch.tensor([0.0, 3.0]),))
@@ -143,11 +146,8 @@ class FittedCurve:
 
 def _square_root(covariance: Tensor) -> Tensor:
     """F with ``F F^T`` the covariance, whatever the units of the parameters; rounding below 0 counts as 0."""
-    deviation = covariance.diagonal().clamp(min=0).sqrt()
-    scale = torch.where(deviation > 0, deviation, 1.0)
-    values, vectors = torch.linalg.eigh(covariance / torch.outer(scale, scale))
-    root: Tensor = deviation.unsqueeze(1) * vectors * values.clamp(min=0).sqrt()
-    return root
+    scaled = ScaledCurvature.of(covariance.numpy())
+    return torch.from_numpy(scaled.size[:, None] * scaled.vectors * np.sqrt(np.maximum(scaled.values, 0.0)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from paramfit.facts import Fact, FactKind, Reason
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.linalg.lapack import Array, lengths
+from paramfit.linalg.unit_free import ScaledColumns
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.optimizers import GradientDescent
@@ -145,11 +146,9 @@ def closed_form(loss: LossFunction) -> Tensor | None:
         origin = torch.zeros(loss.p, dtype=torch.float64)
         design = loss.jacobian(origin)
         rest = (loss.observations.target - loss.prediction(origin)).detach()
-        size = design.norm(dim=0)
-        if not bool((size > 0).all()):
+        if not bool((design.norm(dim=0) > 0).all()):
             return None
-        scaled: Tensor = torch.linalg.lstsq(design / size, rest.unsqueeze(1), driver="gelsd").solution.squeeze(1)
-        return scaled.div(size)
+        return torch.from_numpy(ScaledColumns.of(design.detach().numpy()).towards(rest.numpy())[0])
     if isinstance(objective, NegativeLogLikelihood) and loss.observations.censoring is None:
         estimate = model.sample_estimate(loss.observations.target)
         if estimate is not None and set(estimate) == set(loss.names):

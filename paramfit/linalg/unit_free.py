@@ -195,30 +195,25 @@ def inverse_information(factor: Array, names: Sequence[str], least: Array | floa
     """
     p = len(names)
     sizes = lengths(factor)
-    moves = sizes > least
-    moving = np.flatnonzero(moves)
-    if len(moving) == 0:
-        still = {k: _idle(names[k]) for k in range(p)}
-        return InverseInformation(np.zeros((p, 0)), still, tuple(still.values()))
-    undetermined = {k: _idle(names[k]) for k in range(p) if not moves[k]}
-    directions = list(undetermined.values())
-    size = sizes[moving]
-    scaled = factor[:, moving] / size
-    _, singular, vectors = singular_decomposition(scaled)
-    weak = singular <= THRESHOLDS.rank * singular[0]
-    if weak.any():
-        for vector in vectors[weak]:
+    moving = np.flatnonzero(sizes > least)
+    undetermined = {k: _idle(names[k]) for k in range(p) if k not in moving}
+    directions, root = list(undetermined.values()), np.zeros((p, 0))
+    if len(moving):
+        scaled = ScaledColumns.of(factor[:, moving], sizes[moving])
+        weak = ~scaled.strong()
+        for vector in scaled.directions[weak]:
             involved = np.flatnonzero(np.abs(vector) > THRESHOLDS.share * np.abs(vector).max())
-            weakest = _direction([names[moving[k]] for k in involved], (vector / size)[involved])
+            weakest = _direction([names[moving[k]] for k in involved], (vector / scaled.size)[involved])
             directions.append(weakest)
             undetermined.update({int(moving[k]): weakest for k in involved if int(moving[k]) not in undetermined})
-        inverse = vectors[~weak].T / singular[~weak]
-    else:
-        upper = scaled if len(moving) == p else triangle(scaled)
-        inverse = solve_upper(upper, np.eye(len(moving)))
-    root = np.zeros((p, inverse.shape[1]))
-    root[moving] = inverse / size[:, None]
-    root[list(undetermined)] = 0.0
+        if weak.any():
+            inverse = scaled.directions[~weak].T / scaled.singular[~weak]
+        else:
+            upper = factor[:, moving] / scaled.size
+            inverse = solve_upper(upper if len(moving) == p else triangle(upper), np.eye(len(moving)))
+        root = np.zeros((p, inverse.shape[1]))
+        root[moving] = inverse / scaled.size[:, None]
+        root[list(undetermined)] = 0.0
     return InverseInformation(root, undetermined, tuple(directions))
 
 

@@ -216,6 +216,17 @@ def _ends_apart(fact: Fact) -> str:
     )
 
 
+def _under_the_smaller(fact: Fact) -> str:
+    names = ", ".join(fact.parameters)
+    if fact.kind is _K.CONSERVATIVE_AT_BOUND:
+        sits = f"under the smaller model {names} of the larger sits at a bound"
+        return f"{sits}, so that the probability is conservative (too large)"
+    return (
+        f"under the smaller model nothing determines {names} of the larger, so that the statistic does not follow its"
+        " distribution; trust the criteria instead"
+    )
+
+
 def _rate(value: Any) -> str:
     """Two digits: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
     if value >= 1e-3:
@@ -436,6 +447,19 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " estimate; fit again from there"
     ),
     _K.OF_THE_BOOTSTRAP: "bootstrap: {cause}",
+    _K.RUN_NOT_CONVERGED: "{run} has not converged ({ended}): its likelihood is not the largest",
+    _K.RUN_AT_BOUND: "{run}: {first} is at its {side} bound and not counted",
+    _K.OTHER_INPUTS: (
+        "{run} and {other} have the same target but other inputs, which are taken to be of the same rows"
+    ),
+    _K.ERRORS_OF_OTHER_KINDS: "no test: their errors are of different kinds",
+    _K.NOT_NESTED: "not nested (not found)",
+    _K.NO_FREEDOM_LEFT: "no test: no degree of freedom is left",
+    _K.LARGER_FITS_WORSE: (
+        "no test: {run} fits worse than what it contains, so it is not at its best; give it other starts"
+    ),
+    _K.CONSERVATIVE_AT_BOUND: _under_the_smaller,
+    _K.UNDETERMINED_UNDER_SMALLER: _under_the_smaller,
     _K.RATE_BELOW: _cure_of_divergence,
     _K.SMALLER_RATE_OR_START: _cure_of_divergence,
     _K.SCALE_INPUT: _cure_of_divergence,

@@ -7,25 +7,19 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.value import Value
 
-__all__ = ["Solver", "Start", "State", "solve"]
+__all__ = ["Solver", "Start", "solve"]
 
 
-class State(Protocol):
-    """Where a solver is: a value."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether another step would change nothing."""
-
-
-S = TypeVar("S", bound=State)
 Sums = TypeVar("Sums", contravariant=True)
 
 
-class Solver(Protocol[S, Sums]):
-    """A method and its tolerances; it has no data and no parameters."""
+class Solver(Protocol[Sums]):
+    """A method and its tolerances, without data and without parameters.
 
-    def advance(self, state: S, sums: Sums) -> S:
+    Its states are values that say whether they have ``ended`` and, if not, which ``trial`` is to be looked at next.
+    """
+
+    def advance(self, state: Any, sums: Sums) -> Any:
         """The state after judging what was summed up at the point where the state asked to look."""
 
 
@@ -50,7 +44,7 @@ class Start(Value):
 
 
 def solve(
-    solver: Solver[Any, Sums],
+    solver: Solver[Sums],
     state: Any,
     look: Callable[[Any], Sums],
     most_steps: int,

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from paramfit.comparison.comparison import Comparison, ComparisonRow, NestedTest, akaike_weights
+from paramfit.facts import Fact, FactKind
 
 
 def row(run: str, delta: float, weight: float, aicc: float | None = 1.0) -> ComparisonRow:
@@ -14,16 +15,19 @@ def row(run: str, delta: float, weight: float, aicc: float | None = 1.0) -> Comp
     )
 
 
+AT_BOUND = Fact(FactKind.CONSERVATIVE_AT_BOUND, ("c",))
 FOUND = Comparison(
     "AICc",
     20,
     (row("broad", 2.0, 0.25), row("narrow", 0.0, 0.75)),
     (
-        NestedTest("narrow", "broad", "c = 0", "F", 4.5, (1, 17), 0.049, None, ("mind the bound",)),
-        NestedTest("narrow", "other", reason="not nested (not found)"),
+        NestedTest(
+            "narrow", "broad", "c = 0", "F", 4.5, (1, 17), 0.049, None, (Fact(FactKind.CONSERVATIVE_AT_BOUND, ("c",)),)
+        ),
+        NestedTest("narrow", "other", refusal=Fact(FactKind.NOT_NESTED)),
         NestedTest("narrow", "third", "k = 1", "likelihood ratio", 3.25, (2,), 0.2),
     ),
-    ("broad has not converged",),
+    (Fact(FactKind.RUN_NOT_CONVERGED, numbers={"run": "broad", "ended": "stalled"}),),
 )
 
 
@@ -45,4 +49,4 @@ def test_plain_form_is_json():
     assert [one["run"] for one in written["rows"]] == ["broad", "narrow"]
     assert written["tests"][0]["degrees_of_freedom"] == [1, 17]
     assert written["tests"][1]["probability"] is None
-    assert written["warnings"] == ["broad has not converged"]
+    assert written["warnings"] == ["broad has not converged (stalled): its likelihood is not the largest"]

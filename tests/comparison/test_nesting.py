@@ -9,19 +9,19 @@ from torch import nn
 
 from paramfit.comparison.nesting import Nesting, find_nesting, undetermined_among
 from paramfit.comparison.nesting_by_fit import containment
-from paramfit.comparison.written_model import WrittenModel
+from paramfit.comparison.symbolic_model import SymbolicModel
 from paramfit.models import FormulaModel
 from paramfit.results.provenance import ModelDescription, ParameterDescription
 
 FREE = ParameterDescription()
 
 
-def formula(text: str, parameters: str | dict[str, Any], variables: str = "x") -> WrittenModel:
+def formula(text: str, parameters: str | dict[str, Any], variables: str = "x") -> SymbolicModel:
     given = parameters if isinstance(parameters, dict) else dict.fromkeys(parameters.split(), FREE)
-    return WrittenModel(ModelDescription("", text, variables=tuple(variables), parameters=given), list(variables))
+    return SymbolicModel(ModelDescription("", text, variables=tuple(variables), parameters=given), list(variables))
 
 
-def distribution(kind: str, free: str = "", variables: str = "", **formulas: str) -> WrittenModel:
+def distribution(kind: str, free: str = "", variables: str = "", **formulas: str) -> SymbolicModel:
     names = free.split() or list(formulas)
     described = ModelDescription(
         "",
@@ -30,10 +30,10 @@ def distribution(kind: str, free: str = "", variables: str = "", **formulas: str
         variables=tuple(variables),
         parameters=dict.fromkeys(names, FREE),
     )
-    return WrittenModel(described, list(variables))
+    return SymbolicModel(described, list(variables))
 
 
-def nested(smaller: WrittenModel, larger: WrittenModel) -> Nesting | None:
+def nested(smaller: SymbolicModel, larger: SymbolicModel) -> Nesting | None:
     return find_nesting(smaller, larger, dict.fromkeys(smaller.free, 0.7))
 
 
@@ -100,7 +100,7 @@ def test_estimate_beyond_the_larger_models_bound_is_not_contained():
 def test_class_of_a_file_is_not_imported():
     formulas = {"loc": "loc", "scale": "1"}
     described = ModelDescription("", distribution="os.system", formulas=formulas, parameters={"loc": FREE})
-    foreign = WrittenModel(described, [])
+    foreign = SymbolicModel(described, [])
     assert foreign.kind is None
     assert nested(foreign, distribution("Normal", loc="loc", scale="scale")) is None
 

@@ -16,13 +16,13 @@ from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.results.provenance import ModelDescription, ParameterDescription
 
-__all__ = ["WrittenModel"]
+__all__ = ["SymbolicModel"]
 
 _PREDICTION = "prediction"
 _HARMLESS = 0.5  # an argument that every constraint allows
 
 
-class WrittenModel:
+class SymbolicModel:
     """What a ``ModelDescription`` says of a formula or a distribution.
 
     Args:
