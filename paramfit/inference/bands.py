@@ -69,8 +69,7 @@ class FittedCurve:
         Douglas M. Bates and Donald G. Watts: Nonlinear Regression Analysis and Its Applications (1988).
 
     Example:
-        >>> from paramfit.linalg.unit_free import ScaledCurvature
-    from paramfit.models import LinearModel
+        >>> from paramfit.models import LinearModel
         >>> line = LinearModel(weight=2.0, bias=1.0, dtype="float64")
         >>> curve = FittedCurve(line, torch.diag(torch.tensor([0.0, 0.25]).double()), 1.96, noise=1.0, method="")
         >>> bands = curve.at((torch.tensor([0.0, 3.0]),))
