@@ -25,9 +25,6 @@ class _Parser(argparse.ArgumentParser):
 def run(arguments: Sequence[str]) -> int:
     """Run one of the commands.
 
-    Args:
-        arguments: the command and what follows it.
-
     Returns:
         The exit code.
     """

@@ -9,7 +9,7 @@ from paramfit.errors import InputError
 from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.provenance import ModelDescription, Origin, Provenance
 from paramfit.results.record import Record
-from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics, SigmaIs
+from paramfit.results.statistics import InformationCriteria, LeastSquaresStatistics, SigmaIs
 
 __all__ = ["ComparedRun"]
 
@@ -38,7 +38,7 @@ class ComparedRun:
         if self.record.least_squares is not None and objective.name != "SquaredError":
             msg = f"{self.name}: {objective.name} is no likelihood; fit again with SquaredError to compare"
             raise InputError(msg)
-        numbers = [self.log_likelihood, self.aic, self.bic, *([] if self.aicc is None else [self.aicc])]
+        numbers = [value for value in vars(self.criteria).values() if value is not None]
         if self.is_least_squares:
             numbers.append(self.least_squares.residual_sum_of_squares)
         if not all(map(math.isfinite, numbers)):
@@ -104,29 +104,15 @@ class ComparedRun:
             raise InputError(msg)
         return self.record.least_squares
 
-    @property
-    def _statistics(self) -> LeastSquaresStatistics | LikelihoodStatistics:
-        return self.record.likelihood or self.least_squares
-
-    @property
-    def log_likelihood(self) -> float:
-        """At the estimates; NaN where an exact fit has none."""
-        return _number(self._statistics.log_likelihood)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion."""
-        return _number(self._statistics.aic)
-
-    @property
-    def aicc(self) -> float | None:
-        """The same for few observations; None where there are too few."""
-        return self._statistics.aicc
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion."""
-        return _number(self._statistics.bic)
+    @cached_property
+    def criteria(self) -> InformationCriteria:
+        """Log-likelihood and criteria; NaN where an exact fit has none."""
+        statistics = self.record.likelihood or self.least_squares
+        log_likelihood, aic, bic = (
+            math.nan if value is None else value
+            for value in (statistics.log_likelihood, statistics.aic, statistics.bic)
+        )
+        return InformationCriteria(log_likelihood, aic, statistics.aicc, bic)
 
     @property
     def sigma_is(self) -> SigmaIs | None:
@@ -203,7 +189,3 @@ class ComparedRun:
         if normalized is None:
             return dict.fromkeys(columns, (0.0, 1.0))
         return dict(zip(columns, normalized.pairs, strict=True))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -55,7 +55,7 @@ def compare(runs: Sequence[FitResult | str | Path] | Mapping[str, FitResult | st
         for smaller, larger in combinations(ordered, 2)
         if smaller.n_parameters < larger.n_parameters
     ]
-    criterion = "AIC" if any(run.aicc is None for run in compared) else "AICc"
+    criterion = "AIC" if any(run.criteria.aicc is None for run in compared) else "AICc"
     return Comparison(criterion, compared[0].n, _rows(compared, criterion), tuple(tests), tuple(caveats))
 
 
@@ -121,25 +121,22 @@ def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[Fact]:
 
 
 def _rows(runs: Sequence[ComparedRun], criterion: str) -> tuple[ComparisonRow, ...]:
-    aicc = [run.aicc for run in runs if run.aicc is not None]
-    aic, bic = [run.aic for run in runs], [run.bic for run in runs]
-    weights = akaike_weights(aicc if criterion == "AICc" else aic)
+    every = [run.criteria for run in runs]
+    aicc = [criteria.aicc for criteria in every if criteria.aicc is not None]
+    aic, bic = [criteria.aic for criteria in every], [criteria.bic for criteria in every]
     return tuple(
         ComparisonRow(
             run=run.name,
             model=run.label,
             status=run.record.status.value,
             n_parameters=run.n_parameters,
-            log_likelihood=run.log_likelihood,
-            aic=run.aic,
-            aicc=run.aicc,
-            bic=run.bic,
-            delta_aic=run.aic - min(aic),
-            delta_aicc=None if run.aicc is None or len(aicc) < len(runs) else run.aicc - min(aicc),
-            delta_bic=run.bic - min(bic),
+            **vars(own),
+            delta_aic=own.aic - min(aic),
+            delta_aicc=None if own.aicc is None or len(aicc) < len(runs) else own.aicc - min(aicc),
+            delta_bic=own.bic - min(bic),
             weight=weight,
         )
-        for run, weight in zip(runs, weights, strict=True)
+        for run, own, weight in zip(runs, every, akaike_weights(aicc if criterion == "AICc" else aic), strict=True)
     )
 
 

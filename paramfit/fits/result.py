@@ -178,19 +178,7 @@ def record_of(
     origin: Origin,
     **more: Any,
 ) -> FitResult:
-    """The result of a fit from what is known of it at its end.
-
-    Args:
-        task: class of the task.
-        stop: how it ended.
-        updates: how many were made.
-        loss: the objective over the training observations.
-        losses: ``train`` and ``val``.
-        n_validation: rows that validated.
-        summary: what the final parameters say.
-        origin: model, objective and data.
-        more: fields of ``Record`` that only some fits have; ``reasons`` are added to those of the summary.
-    """
+    """The result of a fit from what is known of it at its end."""
     reasons = {
         "standard_error": summary.errors.reasons,
         "distance_to_optimum_in_standard_errors": summary.distance.reasons,
@@ -245,10 +233,6 @@ _NUMERIC = "biuf"  # numpy's kinds: truth values, signed and unsigned integers, 
 
 def columns_of(inputs: Sequence[Any], sigma: Any = None) -> tuple[tuple[Tensor, ...], Tensor | None]:
     """The columns to predict at, and the noise of new observations there, in float64.
-
-    Args:
-        inputs: an array, a tensor, a series or a list ``(n,)``, or one number, for each input column.
-        sigma: likewise, or None; one number counts for all rows.
 
     Raises:
         InputError: naming the one (from 0) that is no row of numbers, or has another length.

@@ -88,11 +88,6 @@ def ladder(
 def pair_profiles(result: Record, points: int = 11, progress: Callable[[int], None] | None = None) -> list[PairProfile]:
     """The profiled deviance of each pair of parameters on a grid, for contours.
 
-    Args:
-        result: as ``ladder`` takes it.
-        points: of the grid along each parameter.
-        progress: called with the number of pairs that are done.
-
     Returns:
         One for each pair of parameters that have errors; none where errors are missing.
 

@@ -378,9 +378,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.FISHER_INFORMATION: "inverse Fisher information, normal distribution",
     _K.HETEROSCEDASTICITY_CONSISTENT: _hc0,
     _K.OUTER_PRODUCTS_OF_SCORES: "B^-1 M B^-1, B the Hessian and M the sum of outer products of the scores",
-    _K.PROFILE_LIKELIHOOD: (
-        "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2"
-    ),
+    _K.PROFILE_LIKELIHOOD: "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2",
     _K.PROFILE_RSS: _by_rss,
     _K.PERCENTILES: "quantiles of {resamples} resamples of the observations, seed {seed}",
     _K.BCA_QUANTILES: (
@@ -419,9 +417,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
     ),
-    _K.HELD_AT_BOUND: (
-        "{first} sits at its bound: an error there means nothing, and all other errors take it as fixed"
-    ),
+    _K.HELD_AT_BOUND: "{first} sits at its bound: an error there means nothing, and all other errors take it as fixed",
     _K.NOT_CONVERGED: "the fit has not converged ({status}), so that no error here can be trusted: {cause}",
     _K.OPEN_INTERVAL: _open_interval,
     _K.ENDS_APART: _ends_apart,
@@ -449,9 +445,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.OF_THE_BOOTSTRAP: "bootstrap: {cause}",
     _K.RUN_NOT_CONVERGED: "{run} has not converged ({ended}): its likelihood is not the largest",
     _K.RUN_AT_BOUND: "{run}: {first} is at its {side} bound and not counted",
-    _K.OTHER_INPUTS: (
-        "{run} and {other} have the same target but other inputs, which are taken to be of the same rows"
-    ),
+    _K.OTHER_INPUTS: "{run} and {other} have the same target but other inputs, which are taken to be of the same rows",
     _K.ERRORS_OF_OTHER_KINDS: "no test: their errors are of different kinds",
     _K.NOT_NESTED: "not nested (not found)",
     _K.NO_FREEDOM_LEFT: "no test: no degree of freedom is left",
