@@ -224,7 +224,10 @@ def _matrix(names: tuple[str, ...], values: Tensor | None, errors: Uncertainty) 
 
 def _no_curve(record: Record) -> str:
     if record.model is not None and not record.model.is_written:
-        return f"the file does not hold the model {record.model.path}, only formulas can be read again; fit again"
+        return (
+            f"the file does not hold the model {record.model.path}, only formulas can be read again; keep the result"
+            " that fit returned, or predict by paramfit predict --ckpt_path"
+        )
     return "it is no least-squares fit"
 
 
@@ -303,10 +306,10 @@ def load(path: str | Path) -> FitResult:
     given = Path(path)
     file = given / _FILE if given.is_dir() else given
     if not file.is_file():
-        if given.is_dir() or not given.suffix:
+        if given.is_dir():
             msg = f"there is no {_FILE} in {given}; give the folder version_N of a fit that came to its end"
         else:
-            msg = f"there is no file {given}; give {_FILE} of a fit, or its folder"
+            msg = f"there is no {given}; give the folder version_N of a fit, or the {_FILE} in it"
         raise InputError(msg)
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))

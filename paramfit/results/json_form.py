@@ -105,7 +105,7 @@ def _scalar(kind: Any, value: Any, place: str) -> Any:
     if kind is float:
         if isinstance(value, str) and value in _NOT_FINITE:
             return _NOT_FINITE[value]
-        _check(isinstance(value, int | float) and not isinstance(value, bool), place, value)
+        _check(isinstance(value, float) or (type(value) is int and abs(value) < 2**1023), place, value)
         return float(value)
     if issubclass(kind, Enum):
         _check(_may_be(kind, value), place, value)

@@ -31,6 +31,9 @@ __all__ = [
 ]
 
 
+_KEEP = "only formulas can be read again; keep the result that fit returned, or predict by paramfit predict --ckpt_path"
+
+
 @dataclass(frozen=True)
 class ParameterDescription:
     """What gives a model's number a meaning.
@@ -86,7 +89,7 @@ class ModelDescription:
             InputError: if formulas do not say all of it, or cannot be read.
         """
         if self.parameters is None:
-            msg = f"the file does not hold the model {self.path}, only formulas can be read again; fit again"
+            msg = f"the file does not hold the model {self.path}, {_KEEP}"
             raise InputError(msg)
         starts = {
             name: {"lower": spec.lower, "upper": spec.upper}
@@ -110,7 +113,7 @@ class ModelDescription:
         package, _, name = (self.distribution or "").rpartition(".")
         # A file must not say what is imported.
         if package.partition(".")[0] not in {"torch", "paramfit"} or self.formulas is None:
-            msg = f"the file does not hold the distribution {self.distribution}; fit again"
+            msg = f"the file does not hold the distribution {self.distribution}, {_KEEP}"
             raise InputError(msg)
         path = f"torch.distributions.{name}" if package.startswith("torch.") else f"{package}.{name}"
         arguments = {

@@ -269,7 +269,9 @@ class Record:
             words = value_from(facts, "ladder", _LadderFacts, "facts")
             free = {name: estimate.estimate for name, estimate in values["parameters"].items() if not estimate.fixed}
             ladder = _ladder(ladder, words, free)
-        return cls(**values, errors_by_way=ladder, made_of=_provenance(plain))
+        record = cls(**values, errors_by_way=ladder, made_of=_provenance(plain))
+        _check_parts(record)
+        return record
 
     def __eq__(self, other: object) -> bool:
         """Whether all facts are the same."""
@@ -319,6 +321,36 @@ class _LadderForm:
 
     plain: str
     rungs: Mapping[str, _RungForm]
+
+
+def _check_parts(record: Record) -> None:
+    """Refuse parts that do not belong together, and facts without the numbers that their words need.
+
+    Raises:
+        InputError: naming the part.
+    """
+    names, normalized = record.parameters.keys(), record.normalized_input
+    sound = {
+        "loss": {"train", "val"} <= record.loss.keys(),
+        "n_observations": {"train", "val"} <= record.n_observations.keys(),
+        "original_units": record.original_units is None or record.original_units.keys() == names,
+        "normalized_input": normalized is None or bool(normalized.pairs),
+    }
+    for name, matrix in {"covariance": record.covariance, "correlation": record.correlation}.items():
+        sizes = set() if matrix is None else {len(matrix.parameters), len(matrix.matrix), *map(len, matrix.matrix)}
+        sound[name] = matrix is None or (len(sizes) == 1 and set(matrix.parameters) <= names)
+    bands = None if record.provenance is None else record.provenance.bands
+    if bands is not None:
+        sound["bands"] = len(bands.root) == len(bands.theta) and len({*map(len, bands.root)}) <= 1
+    for name, is_sound in sound.items():
+        if not is_sound:
+            msg = f"has {name} that does not go with the rest"
+            raise InputError(msg)
+    try:
+        record.to_plain()
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as wrong:
+        msg = f"has facts without the numbers that their words need ({wrong!r:.60})"
+        raise InputError(msg) from wrong
 
 
 def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
