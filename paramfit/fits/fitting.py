@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.data.arrays import observations_from
@@ -30,6 +30,7 @@ from paramfit.models import (
 )
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
+from paramfit.passes.base import refuse_shapes
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.provenance import Origin
@@ -165,7 +166,10 @@ def _is_distribution(model: nn.Module, observations: Observations) -> bool:
     if isinstance(model, FormulaModel | FunctionModel | LinearModel | PolynomialModel):
         return False
     with torch.no_grad():
-        return isinstance(model(*observations.inputs), Distribution)
+        predicted = model(*observations.inputs)
+    if isinstance(predicted, Tensor) and predicted.shape != observations.target.shape:
+        refuse_shapes(predicted, observations.target)
+    return isinstance(predicted, Distribution)
 
 
 def _by_least_squares(
