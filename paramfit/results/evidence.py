@@ -53,9 +53,9 @@ class Evidence:
 
     errors: Uncertainty
     distance: Distance
-    gradient: Tensor | None
-    updates_left: int | None
-    updates_left_reasons: tuple[Reason, ...]
+    gradient: Tensor | None = None
+    updates_left: int | None = None
+    updates_left_reasons: tuple[Reason, ...] = ()
     closed_form: Tensor | None = None
     statistics: LeastSquaresStatistics | None = None
     likelihood: LikelihoodStatistics | None = None

@@ -284,11 +284,11 @@ def test_what_is_no_model_is_refused_with_what_to_give(given, words):
 @pytest.mark.parametrize("shape", [(30, 1), (), (1,)], ids=str)
 def test_prediction_of_another_shape_is_refused(shape):
     class Shaped(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.level = nn.Parameter(torch.ones((), dtype=torch.float64))
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.level * torch.ones(shape, dtype=torch.float64)
 
     with pytest.raises(InputError, match="shapes do not match: the model's prediction has"):
