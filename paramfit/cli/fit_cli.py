@@ -273,10 +273,31 @@ class FitCLI(LightningCLI):
         if self.trainer.world_size > 1:  # before Lightning starts the other processes
             msg = f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for"
             raise InputError(msg)
+        self._claim_run_directory()
+
+    def _claim_run_directory(self) -> None:
+        """Make the run directory, so that of two runs begun together each has its own.
+
+        Raises:
+            InputError: if it exists already, or cannot be made.
+        """
         folder = self.run_directory
-        if folder is not None and folder.exists():
-            msg = f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
-            raise InputError(msg)
+        while folder is not None:
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError as taken:
+                before = folder
+                if self._get(self.config_init, "trainer").get("logger") in (None, True):
+                    self.trainer.logger = self._new_logger()  # whose version is the next
+                folder = self.run_directory
+                if folder == before:
+                    msg = f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
+                    raise InputError(msg) from taken
+            except OSError as refused:
+                msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
+                raise InputError(msg) from refused
+            else:
+                return
 
     def before_validate(self) -> None:
         """Try the model on the data, with the parameters of a fit.
