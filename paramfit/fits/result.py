@@ -20,7 +20,7 @@ from paramfit.inference.bands import Bands
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
-from paramfit.results.provenance import Origin
+from paramfit.results.provenance import ONLY_FORMULAS, Origin
 from paramfit.results.record import NamedMatrix, Record
 from paramfit.results.report import fit_report
 from paramfit.results.summary import Summary
@@ -224,10 +224,7 @@ def _matrix(names: tuple[str, ...], values: Tensor | None, errors: Uncertainty) 
 
 def _no_curve(record: Record) -> str:
     if record.model is not None and not record.model.is_written:
-        return (
-            f"the file does not hold the model {record.model.path}, only formulas can be read again; keep the result"
-            " that fit returned, or predict by paramfit predict --ckpt_path"
-        )
+        return f"the file does not hold the model {record.model.path}, {ONLY_FORMULAS}"
     return "it is no least-squares fit"
 
 

@@ -43,11 +43,6 @@ def to_plain(value: Any) -> Any:
 def from_plain(kind: Any, value: Any, place: str = "") -> Any:
     """The object of a type that ``to_plain`` has written.
 
-    Args:
-        kind: a dataclass, an enum, a number, text, or containers and unions of them.
-        value: plain data.
-        place: where they stand in the file.
-
     Raises:
         InputError: with words that follow the file's name: what is missing, or what cannot be.
     """

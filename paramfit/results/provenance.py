@@ -19,6 +19,7 @@ from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.json_form import to_plain
 
 __all__ = [
+    "ONLY_FORMULAS",
     "BandRoot",
     "ModelDescription",
     "ObjectiveDescription",
@@ -31,7 +32,9 @@ __all__ = [
 ]
 
 
-_KEEP = "only formulas can be read again; keep the result that fit returned, or predict by paramfit predict --ckpt_path"
+ONLY_FORMULAS = "only formulas can be read again; keep the result of fit, or predict by paramfit predict --ckpt_path"
+    "only formulas can be read again; keep the result that fit returned, or predict by paramfit predict --ckpt_path"
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class ModelDescription:
             InputError: if formulas do not say all of it, or cannot be read.
         """
         if self.parameters is None:
-            msg = f"the file does not hold the model {self.path}, {_KEEP}"
+            msg = f"the file does not hold the model {self.path}, {ONLY_FORMULAS}"
             raise InputError(msg)
         starts = {
             name: {"lower": spec.lower, "upper": spec.upper}
@@ -113,7 +116,7 @@ class ModelDescription:
         package, _, name = (self.distribution or "").rpartition(".")
         # A file must not say what is imported.
         if package.partition(".")[0] not in {"torch", "paramfit"} or self.formulas is None:
-            msg = f"the file does not hold the distribution {self.distribution}, {_KEEP}"
+            msg = f"the file does not hold the distribution {self.distribution}, {ONLY_FORMULAS}"
             raise InputError(msg)
         path = f"torch.distributions.{name}" if package.startswith("torch.") else f"{package}.{name}"
         arguments = {

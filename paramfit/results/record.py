@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Protocol, get_type_hints
+from typing import Any, get_type_hints
 
 from paramfit.errors import InputError
 from paramfit.facts import FactKind, Reason, Status
@@ -12,7 +12,7 @@ from paramfit.inference.bands import FittedCurve
 from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.json_form import to_plain, value_from
-from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Provenance
+from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Origin, Provenance
 from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
 from paramfit.results.verdict import Verdict
 from paramfit.shown.words import sentence, sentences
@@ -90,18 +90,6 @@ class NamedMatrix:
         return to_plain(self)[key]
 
 
-class MadeOf(Protocol):
-    """What tells where a record comes from: an ``Origin`` in memory, or the ``Provenance`` that a file keeps."""
-
-    @property
-    def provenance(self) -> Provenance:
-        """Data, model and objective in plain data."""
-
-    @property
-    def curve(self) -> FittedCurve | None:
-        """The fitted curve with its bands."""
-
-
 @dataclass(frozen=True, eq=False)
 class Record:
     """What a fit found, how it ended, and how far it can be trusted. Written as ``estimates.json``.
@@ -162,7 +150,7 @@ class Record:
     likelihood: LikelihoodStatistics | None = None
     cautions: tuple[Reason, ...] = field(default=(), metadata={"words": "warnings"})
     errors_by_way: Ladder | None = None
-    made_of: MadeOf | None = field(default=None, repr=False)
+    made_of: Origin | Provenance | None = field(default=None, repr=False)
 
     @cached_property
     def reason(self) -> str:
