@@ -76,16 +76,16 @@ def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | No
     """
     closed_form = _edge(kind, argument)
     if closed_form is not None:
-        msg = (
+        raise InputError(
             f"parameters.{argument}: the support of {kind.__name__} ends at it, so the likelihood has its maximum on"
             f" the edge of the sample, {argument} = the {closed_form} observation, and errors by curvature mean"
             " nothing there; give that value as {start: ..., fixed: true}"
         )
-        raise InputError(msg)
     constraint = _constraint(kind, argument)
     if _is_discrete(constraint):
-        msg = f"parameters.{argument}: {kind.__name__}'s {argument} is an integer: give {{start: ..., fixed: true}}"
-        raise InputError(msg)
+        raise InputError(
+            f"parameters.{argument}: {kind.__name__}'s {argument} is an integer: give {{start: ..., fixed: true}}"
+        )
     bounds = inherited_family(kind).bounds.get(argument)
     if bounds is not None:
         return bounds
@@ -97,11 +97,10 @@ def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | No
         return None, float(constraint.upper_bound)
     if isinstance(constraint, _BETWEEN):
         return float(constraint.lower_bound), float(constraint.upper_bound)
-    msg = (
+    raise InputError(
         f"parameters.{argument}: {kind.__name__} constrains it by {_name_of(constraint)}, and only single real numbers"
         " between bounds are estimated; give {start: ..., fixed: true} or take another distribution"
     )
-    raise InputError(msg)
 
 
 def check_formula(kind: type[Distribution], argument: str) -> None:
@@ -125,14 +124,12 @@ def check_formula(kind: type[Distribution], argument: str) -> None:
     """
     instead = "give {start: ..., fixed: true}, or a formula of inputs and fixed coefficients alone"
     if is_integer(kind, argument):
-        msg = f"parameters.{argument}: it is an integer, which is not estimated; {instead}"
-        raise InputError(msg)
+        raise InputError(f"parameters.{argument}: it is an integer, which is not estimated; {instead}")
     if _edge(kind, argument) is not None:
-        msg = (
+        raise InputError(
             f"parameters.{argument}: the support of {kind.__name__} ends at it, so the likelihood has its maximum where"
             f" the formula touches an observation, and errors by curvature mean nothing there; {instead}"
         )
-        raise InputError(msg)
     argument_bounds(kind, argument)
 
 
@@ -151,11 +148,10 @@ def argument_values(distribution: Distribution, names: Sequence[str] = ()) -> di
         wanted.remove(_unused_of_the_same(distribution, names))
     for name in wanted:
         if not hasattr(distribution, name):
-            msg = (
+            raise InputError(
                 f"distribution: {type(distribution).__name__} does not keep its argument {name} as an attribute of that"
                 " name, so its derivatives cannot be taken; keep it"
             )
-            raise InputError(msg)
     return {name: getattr(distribution, name) for name in wanted}
 
 
@@ -174,28 +170,27 @@ def _edge(kind: type[Distribution], argument: str) -> str | None:
 def _constraint(kind: type[Distribution], argument: str) -> Any:
     constrained = _constraints(kind)
     if argument not in constrained:
-        msg = (
+        raise InputError(
             f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(constrained)}; give"
             " {start: ..., fixed: true}"
         )
-        raise InputError(msg)
     return constrained[argument]
 
 
 def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:
     if _is_multivariate(getattr(kind, "support", None)):
-        msg = f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
-        raise InputError(msg)
+        raise InputError(
+            f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
+        )
     own: Any = kind.arg_constraints
     # Uniform's are a property, since each bounds the other: they are known once it is made.
     edges = inherited_family(kind).edges
     constrained: Mapping[str, Any] = own if isinstance(own, Mapping) else dict.fromkeys(edges, constraints.dependent)
     if not constrained:
-        msg = (
+        raise InputError(
             f"distribution: {kind.__name__} does not say what its arguments may be (arg_constraints); write a module"
             " that returns the distribution, and give it by its class_path"
         )
-        raise InputError(msg)
     return constrained
 
 

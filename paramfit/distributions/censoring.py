@@ -174,8 +174,7 @@ def _check_numbers(status: Tensor, source: str) -> None:
     if bool(unknown.any()):
         row = int(unknown.nonzero()[0])
         numbers = ", ".join(f"{kind.value} {kind.name.lower()}" for kind in Censoring)
-        msg = f"{source}: row {row} has the censoring {status[row].item()}; there are {numbers}"
-        raise InputError(msg)
+        raise InputError(f"{source}: row {row} has the censoring {status[row].item()}; there are {numbers}")
 
 
 def _check_intervals(target: Tensor, status: Tensor, upper: Tensor | None, source: str) -> None:
@@ -183,18 +182,16 @@ def _check_intervals(target: Tensor, status: Tensor, upper: Tensor | None, sourc
     if not bool(intervals.any()):
         return
     if upper is None:
-        msg = (
+        raise InputError(
             f"{source}: row {int(intervals.nonzero()[0])} is an interval, but there is no column of upper ends; give it"
         )
-        raise InputError(msg)
     wrong = intervals & ~((upper > target) & upper.isfinite())
     if bool(wrong.any()):
         row = int(wrong.nonzero()[0])
-        msg = (
+        raise InputError(
             f"{source}: row {row} is an interval from {target[row].item():g} to {upper[row].item():g}; the upper end"
             " has to be finite and above the lower one; an observation without upper end is censored on the right"
         )
-        raise InputError(msg)
 
 
 def _at(value: Tensor, rows: Tensor, target: Tensor) -> Tensor:
@@ -208,6 +205,5 @@ def _log_probability(kind: Censoring, distribution: Distribution, target: Tensor
     if kind is Censoring.RIGHT:
         return log_survival(distribution, target)
     if upper is None:
-        msg = "data: there are intervals, but no column of upper ends; give it"
-        raise InputError(msg)
+        raise InputError("data: there are intervals, but no column of upper ends; give it")
     return log_interval(distribution, target, upper)

@@ -171,8 +171,7 @@ def majorised_log_prob(distribution: Distribution, target: Tensor) -> Tensor:
 def _majorised(distribution: Distribution) -> Majorised:
     majorised = family_of(distribution).majorised
     if majorised is None:
-        msg = f"{type(distribution).__name__} has no kink, for which something would have to stand"
-        raise TypeError(msg)
+        raise TypeError(f"{type(distribution).__name__} has no kink, for which something would have to stand")
     return majorised
 
 

@@ -61,17 +61,15 @@ class Sample:
     def must_vary(self) -> None:
         """Refuse a sample without spread."""
         if bool((self.y == self.y[0]).all()):
-            msg = (
+            raise InputError(
                 f"data.target: all {self.n} observations are equal: with a spread of 0 the likelihood of"
                 f" {self.kind.__name__} has no maximum; give observations that differ, or fix an argument"
             )
-            raise InputError(msg)
 
     def must_not_be_zero(self) -> None:
         """Refuse a sample of zeros."""
         if bool((self.y == 0).all()):
-            msg = (
+            raise InputError(
                 f"data.target: all {self.n} observations are 0, for which the likelihood of {self.kind.__name__} has no"
                 " maximum; give others, or fix the argument"
             )
-            raise InputError(msg)

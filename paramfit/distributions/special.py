@@ -160,8 +160,7 @@ def _density(shape: Tensor, x: Tensor) -> Tensor:
 
 
 def _refuse() -> None:
-    msg = "the incomplete gamma function cannot be differentiated by its shape"
-    raise NotImplementedError(msg)
+    raise NotImplementedError("the incomplete gamma function cannot be differentiated by its shape")
 
 
 class _Incomplete(torch.autograd.Function):

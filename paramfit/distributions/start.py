@@ -41,8 +41,9 @@ def moment_start(
     starts: dict[str, float] = {}
     for name in names:
         if name not in rules:
-            msg = f"parameters.{name}.start: there is no rule for a start of {kind.__name__}'s {name}; give a start"
-            raise InputError(msg)
+            raise InputError(
+                f"parameters.{name}.start: there is no rule for a start of {kind.__name__}'s {name}; give a start"
+            )
         starts[name] = _inside(kind, name, rules[name]())
     return starts
 

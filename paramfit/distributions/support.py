@@ -116,12 +116,11 @@ def check_support(
     outside = (~inside).nonzero()
     row = int(outside[0, -1])
     count, n = len(outside), target.numel()
-    msg = (
+    raise InputError(
         f"{source}: row {row} is {target[row].item():g}, outside the support of {type(distribution).__name__}"
         f" ({_in_words(support, open_support, row)}); {count} of {n} rows"
         f" {'is' if count == 1 else 'are'}. Mend or leave out such rows, or choose another distribution"
     )
-    raise InputError(msg)
 
 
 def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
@@ -149,12 +148,11 @@ def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: T
     place = int(outside[0])
     row = int(rows[place])
     end = low[place] if low[place] < least[place] else high[place]
-    msg = (
+    raise InputError(
         f"{source}: row {row} is censored at {end.item():g}, which is not inside the support of"
         f" {type(distribution).__name__} ({_in_words(support, True, row)}): that tells nothing, or the impossible; mend"
         " or leave out such rows"
     )
-    raise InputError(msg)
 
 
 def _at_rows(bound: Any, rows: Tensor) -> Tensor | None:

@@ -61,9 +61,8 @@ def _tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
     try:
         below: Tensor = distribution.cdf(value)
     except NotImplementedError as error:
-        msg = (
+        raise InputError(
             f"distribution: {type(distribution).__name__} cannot take censored observations: torch has no cdf for it;"
             " leave such rows out, or choose a distribution such as Weibull or LogNormal"
-        )
-        raise InputError(msg) from error
+        ) from error
     return below.log(), torch.log1p(-below)

@@ -111,11 +111,10 @@ class ParametricModel(nn.Module, ABC):
     def check_count(self, inputs: Sequence[Tensor], owner: str) -> None:
         """Refuse another number of input columns than there are variables; ``owner`` begins the sentence: who has."""
         if len(inputs) != len(self.variables):
-            msg = (
+            raise InputError(
                 f"inputs: {owner} {len(self.variables)} variables ({', '.join(self.variables) or 'none'}), but the data"
                 f" have {len(inputs)} input columns"
             )
-            raise InputError(msg)
 
     def by_unconstrained(self, columns: dict[str, Tensor | float]) -> dict[str, Tensor | float]:
         """Derivatives by the values as derivatives by the ``nn.Parameter``s: the chain rule's last factor."""
@@ -219,11 +218,10 @@ def check_input_order(model: nn.Module, inputs: Sequence[str]) -> None:
     """
     variables = model.variables if isinstance(model, ParametricModel) else ()
     if tuple(inputs) != variables and sorted(inputs) == sorted(variables):
-        msg = (
+        raise InputError(
             f"inputs: the columns are {', '.join(inputs)}, but the model's variables are {', '.join(variables)}, and"
             f" the first column is taken for the first variable; give inputs as [{', '.join(variables)}]"
         )
-        raise InputError(msg)
 
 
 def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Parameter:
@@ -234,8 +232,7 @@ def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Para
     """
     start = torch.as_tensor(value, dtype=dtype).clone()
     if not bool(torch.isfinite(start).all()):
-        msg = f"{name}: a start must be a finite number, but got {value!r}"
-        raise InputError(msg)
+        raise InputError(f"{name}: a start must be a finite number, but got {value!r}")
     return nn.Parameter(start)
 
 
@@ -257,10 +254,9 @@ def broadcast_parameters(names: Sequence[str], parameters: Sequence[Tensor], tra
     for (name, one), (other, another) in combinations(zip(names, parameters, strict=True), 2):
         common = zip(reversed(one.shape), reversed(another.shape), strict=False)  # the longer shape leads
         if any(1 != m != n != 1 for m, n in common):
-            msg = (
+            raise InputError(
                 f"shapes do not broadcast: {name} has {tuple(one.shape)} and {other} has {tuple(another.shape)};"
                 " sizes must be equal or 1, compared from the right"
             )
-            raise InputError(msg)
     room = (1,) * trailing
     return [parameter if parameter.ndim == 0 else parameter.reshape(parameter.shape + room) for parameter in parameters]

@@ -107,8 +107,7 @@ class DistributionModel(ParametricModel):
             mapping = {"start": given.start}
         if is_integer(self.kind, name):
             if mapping.get("start") is None or float(mapping["start"]) != int(float(mapping["start"])):
-                msg = f"parameters.{name}: it is an integer, which is not estimated; give its value"
-                raise InputError(msg)
+                raise InputError(f"parameters.{name}: it is an integer, which is not estimated; give its value")
             self.declare(name, {**mapping, "fixed": True}, dtype)
             return
         if mapping.get("fixed") in (True, "true"):
@@ -125,11 +124,11 @@ class DistributionModel(ParametricModel):
 
     def _declare_coefficient(self, name: str, value: Any, dtype: torch.dtype) -> None:
         if not any(name in formula.coefficients for formula in self._formulas.values()):
-            msg = f"coefficients.{name}: no formula depends on it, so that no data can tell it; leave it out"
-            raise InputError(msg)
+            raise InputError(
+                f"coefficients.{name}: no formula depends on it, so that no data can tell it; leave it out"
+            )
         if ParameterSpec.of(name, value).start is None:
-            msg = f"coefficients.{name}.start: a coefficient needs one, such as 0"
-            raise InputError(msg)
+            raise InputError(f"coefficients.{name}.start: a coefficient needs one, such as 0")
         self.declare(name, value, dtype)
 
     def begin_at(self, target: Tensor) -> None:
@@ -144,8 +143,9 @@ class DistributionModel(ParametricModel):
         if not self._startless:
             return
         if self._formulas:
-            msg = f"parameters.{self._startless[0]}.start: beside a formula it needs one; the moments are not its own"
-            raise InputError(msg)
+            raise InputError(
+                f"parameters.{self._startless[0]}.start: beside a formula it needs one; the moments are not its own"
+            )
         given = {name: self.natural(name).item() for name in self._plain if name not in self._startless}
         starts = moment_start(self.kind, self._startless, target.detach().to(torch.float64), given)
         for name in self._startless:
@@ -207,8 +207,9 @@ class DistributionModel(ParametricModel):
             InputError: always.
         """
         del inputs
-        msg = f"model: {self.distribution_name} is a distribution, not a prediction; give it to MaximumLikelihood"
-        raise InputError(msg)
+        raise InputError(
+            f"model: {self.distribution_name} is a distribution, not a prediction; give it to MaximumLikelihood"
+        )
 
 
 def free_arguments(model: nn.Module) -> tuple[str, ...]:
@@ -225,8 +226,7 @@ def free_arguments(model: nn.Module) -> tuple[str, ...]:
 def _kind(given: str | type[Distribution]) -> type[Distribution]:
     kind = imported("distribution", given, "torch.distributions.Gamma") if isinstance(given, str) else given
     if not (isinstance(kind, type) and issubclass(kind, Distribution)):
-        msg = f"distribution: {given} is no class of torch.distributions.Distribution"
-        raise InputError(msg)
+        raise InputError(f"distribution: {given} is no class of torch.distributions.Distribution")
     return kind
 
 
@@ -246,15 +246,12 @@ def _check_arguments(kind: type[Distribution], given: tuple[str, ...]) -> None:
     takes = [name for name in parameters if name != "validate_args"]
     for name in given:
         if name not in takes:
-            msg = f"parameters.{name}: {kind.__name__} has no such argument; it takes {', '.join(takes)}"
-            raise InputError(msg)
+            raise InputError(f"parameters.{name}: {kind.__name__} has no such argument; it takes {', '.join(takes)}")
     for name in takes:
         if parameters[name].default is inspect.Parameter.empty and name not in given:
-            msg = f"parameters: {kind.__name__} needs {name}; give its start, a fixed value or a formula"
-            raise InputError(msg)
+            raise InputError(f"parameters: {kind.__name__} needs {name}; give its start, a fixed value or a formula")
     if {"probs", "logits"} <= set(takes) and len({"probs", "logits"} & set(given)) != 1:
-        msg = f"parameters: {kind.__name__} takes either probs or logits"
-        raise InputError(msg)
+        raise InputError(f"parameters: {kind.__name__} takes either probs or logits")
 
 
 def _inside(lower: Any, upper: Any) -> float:

@@ -84,14 +84,14 @@ class FormulaModel(ParametricModel):
         names = self._compiled.names
         for name in self.variables:
             if name not in names:
-                msg = (
+                raise InputError(
                     f"variables: the formula does not depend on {name}; leave it out of the variables (and the inputs)"
                 )
-                raise InputError(msg)
         for name in self.names:
             if name not in names:
-                msg = f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
-                raise InputError(msg)
+                raise InputError(
+                    f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
+                )
 
     def _find_linear(self) -> tuple[str, ...]:
         free = [name for name, spec in self.specifications.items() if not (spec.fixed or spec.bounded)]
@@ -102,8 +102,7 @@ class FormulaModel(ParametricModel):
                 together = self._compiled.linear([name], [name])
                 rivals = " and ".join(other for other in linear if other in startless)
                 why = f"it multiplies {rivals}, which has none either" if together else "it is not linear in it"
-                msg = f"parameters.{name}.start: the formula needs one, since {why}"
-                raise InputError(msg)
+                raise InputError(f"parameters.{name}.start: the formula needs one, since {why}")
         return linear
 
     def forward(self, *inputs: Tensor) -> Tensor:

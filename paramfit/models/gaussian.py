@@ -42,8 +42,7 @@ class GaussianModel(ParametricModel):
     def __init__(self, location: float | dict[str, Any] = 1.0, scale: float = 1.0, dtype: str = "float64") -> None:
         super().__init__()
         if not scale > 0:
-            msg = f"scale: a standard deviation is above 0, but got {scale}"
-            raise InputError(msg)
+            raise InputError(f"scale: a standard deviation is above 0, but got {scale}")
         self.declare("location", location, dtype_named(dtype))
         self.register_buffer("scale", torch.tensor(scale, dtype=dtype_named(dtype)))
 

@@ -51,10 +51,9 @@ def check_followed(function: Callable[..., Any], called: str, inputs: Mapping[st
         with torch.enable_grad(), _Watch():
             function(**inputs, **values)
     except _Left:
-        msg = (
+        raise InputError(
             f"function: {called} makes a plain number of one that depends on a parameter (as math's and numpy's"
             " functions do), and derivatives end there; write it with torch's functions, such as torch.exp"
-        )
-        raise InputError(msg) from None
+        ) from None
     except Exception:  # whatever the user's function raises
         return

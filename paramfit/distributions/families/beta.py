@@ -44,10 +44,7 @@ def _start(sample: Sample, given: Given) -> Starts:
     def both() -> float:
         return sample.mean() * (1 - sample.mean()) / sample.variance() - 1
 
-    return {
-        "concentration1": lambda: sample.mean() * both(),
-        "concentration0": lambda: (1 - sample.mean()) * both(),
-    }
+    return {"concentration1": lambda: sample.mean() * both(), "concentration0": lambda: (1 - sample.mean()) * both()}
 
 
 def _kumaraswamy_tails(distribution: Kumaraswamy, value: Tensor) -> tuple[Tensor, Tensor]:

@@ -95,10 +95,7 @@ def _weibull_sums(distribution: Weibull, target: Tensor) -> SampleSums:
     logs, powers = log_ratio.sum(), power.sum()
     return SampleSums(
         (concentration - 1) * logs - powers + n * (concentration / scale).log(),
-        {
-            "scale": concentration / scale * (powers - n),
-            "concentration": n / concentration + logs - log_ratio @ power,
-        },
+        {"scale": concentration / scale * (powers - n), "concentration": n / concentration + logs - log_ratio @ power},
     )
 
 

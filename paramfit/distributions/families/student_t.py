@@ -9,12 +9,7 @@ from torch.distributions import StudentT
 
 from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
 from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import (
-    by_scipy,
-    log_gamma_ratio,
-    log_gamma_ratio_curvature,
-    log_gamma_ratio_slope,
-)
+from paramfit.distributions.special import by_scipy, log_gamma_ratio, log_gamma_ratio_curvature, log_gamma_ratio_slope
 
 __all__ = ["FAMILIES"]
 
