@@ -18,6 +18,8 @@ __all__ = [
     "log_ndtr",
     "log_of",
     "lower_gamma",
+    "tails_of_hazard",
+    "tails_of_probabilities",
     "trigamma",
     "upper_gamma",
 ]
@@ -42,6 +44,16 @@ def log1mexp(x: Tensor) -> Tensor:
         torch.log(-torch.expm1(-torch.where(small, x, 1.0))),
         torch.log1p(-torch.exp(-torch.where(small, 1.0, x))),
     )
+
+
+def tails_of_hazard(hazard: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-cdf and log-survival where the survival is ``exp(-hazard)``."""
+    return log1mexp(hazard), -hazard
+
+
+def tails_of_probabilities(below: Tensor, above: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-cdf and log-survival from both probabilities, which make up 1."""
+    return log_of(below, above), log_of(above, below)
 
 
 def log_of(part: Tensor, rest: Tensor) -> Tensor:

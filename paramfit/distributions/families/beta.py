@@ -1,7 +1,5 @@
 """Distributions on an interval: beta, Kumaraswamy's and the uniform one; and F, the ratio of a beta to its rest."""
 
-import math
-
 import scipy.special
 import torch
 from torch import Tensor
@@ -9,7 +7,7 @@ from torch.distributions import Beta, FisherSnedecor, Kumaraswamy, Uniform
 
 from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
 from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import by_scipy, log1mexp, trigamma
+from paramfit.distributions.special import by_scipy, tails_of_hazard, trigamma
 
 __all__ = ["FAMILIES"]
 
@@ -23,8 +21,7 @@ def _score(distribution: Beta, target: Tensor) -> Slopes:
     }
 
 
-def _curvature(distribution: Beta, target: Tensor) -> Entries:
-    del target
+def _information(distribution: Beta) -> Entries:
     one, zero = distribution.concentration1, distribution.concentration0
     both = trigamma(one + zero)
     return {
@@ -39,8 +36,6 @@ def _cdf(distribution: Beta, value: Tensor) -> Tensor:
 
 
 def _start(sample: Sample, given: Given) -> Starts:
-    del given
-
     def both() -> float:
         return sample.mean() * (1 - sample.mean()) / sample.variance() - 1
 
@@ -48,16 +43,15 @@ def _start(sample: Sample, given: Given) -> Starts:
 
 
 def _kumaraswamy_tails(distribution: Kumaraswamy, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = -distribution.concentration0 * torch.log1p(-(value**distribution.concentration1))
-    return log1mexp(hazard), -hazard
+    return tails_of_hazard(-distribution.concentration0 * torch.log1p(-(value**distribution.concentration1)))
 
 
 FAMILIES = (
     Family(
         Beta,
         score=_score,
-        curvature=_curvature,
-        information=lambda beta: _curvature(beta, torch.tensor(math.nan)),  # it does not depend on the observation
+        curvature=lambda beta, _: _information(beta),
+        information=_information,
         cdf=_cdf,
         start=_start,
         open_support=True,

@@ -8,7 +8,7 @@ from torch.distributions import Gumbel, Weibull
 
 from paramfit.distributions.family import Entries, Family, Given, SampleSums, Slopes, Starts
 from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import log1mexp
+from paramfit.distributions.special import log1mexp, tails_of_hazard
 
 __all__ = ["FAMILIES"]
 
@@ -99,11 +99,6 @@ def _weibull_sums(distribution: Weibull, target: Tensor) -> SampleSums:
     )
 
 
-def _weibull_tails(distribution: Weibull, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = (value / distribution.scale) ** distribution.concentration
-    return log1mexp(hazard), -hazard
-
-
 def _weibull_start(sample: Sample, given: Given) -> Starts:
     logs = sample.of(sample.y.log())
 
@@ -132,7 +127,7 @@ FAMILIES = (
         curvature=_weibull_curvature,
         information=_weibull_information,
         sums=_weibull_sums,
-        tails=_weibull_tails,
+        tails=lambda weibull, value: tails_of_hazard((value / weibull.scale) ** weibull.concentration),
         start=_weibull_start,
     ),
 )

@@ -137,7 +137,6 @@ def _tails(distribution: LogLogistic, value: Tensor) -> tuple[Tensor, Tensor]:
 
 def _start(sample: Sample, given: Given) -> Starts:
     """By the moments of the logarithm, whose variance is that of the logistic distribution."""
-    del given
     logs = sample.of(sample.y.log())
     return {"scale": lambda: math.exp(logs.mean()), "shape": lambda: math.pi / math.sqrt(3 * logs.variance())}
 

@@ -95,8 +95,6 @@ _MOST_DF, _LEAST_DF = 30.0, 3.0  # of a start: beyond, the sample's kurtosis say
 
 
 def _start(sample: Sample, given: Given) -> Starts:
-    del given
-
     def df() -> float:
         z = (sample.y - sample.mean()) / math.sqrt(sample.variance())
         excess = z.square().square().mean().item() - 3  # 6 / (df - 4) in expectation
