@@ -18,13 +18,7 @@ __all__ = ["moment_start"]
 def moment_start(
     kind: type[Distribution], names: Sequence[str], target: Tensor, given: Given | None = None
 ) -> dict[str, float]:
-    """Starts for the arguments of a distribution, strictly inside their bounds.
-
-    Args:
-        kind: the distribution's class.
-        names: the arguments that need a start.
-        target: the sample ``(n,)``, in the support.
-        given: arguments that keep a value, or have a start already.
+    """Starts for the arguments named, strictly inside their bounds, by a sample ``(n,)`` and what is given of others.
 
     Raises:
         InputError: if there is no rule for the distribution or the argument; if all observations are equal (or all
@@ -54,6 +48,4 @@ def _inside(kind: type[Distribution], name: str, value: float) -> float:
     room = torch.finfo(torch.float64).eps
     if lower is not None and value <= lower:
         return lower + room
-    if upper is not None and value >= upper:
-        return upper - room
-    return value
+    return upper - room if upper is not None and value >= upper else value

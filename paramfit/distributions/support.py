@@ -52,11 +52,7 @@ def check_observations(
 ) -> None:
     """Refuse, before a fit, observations that a distribution cannot have made or has no likelihood for.
 
-    Args:
-        distribution: at the start, with arguments of shape ``()`` or ``(n,)``.
-        observations: n of them, some perhaps censored.
-        names: the arguments by which the likelihood of censored ones is to be differentiated.
-        source: where the observations come from, for the message.
+    The likelihood of censored ones is to be differentiated by the arguments named.
 
     Raises:
         InputError: naming the first row that is outside the support; with censored rows also for a distribution whose
@@ -84,13 +80,7 @@ def check_observations(
 def check_support(
     distribution: Distribution, target: Tensor, source: str = "data", observed: Tensor | None = None
 ) -> None:
-    """Refuse observations outside a distribution's support.
-
-    Args:
-        distribution: with arguments of shape ``()`` or ``(n,)``.
-        target: observations ``(n,)``.
-        source: where they come from, for the message.
-        observed: ``(n,)``, which targets are values, where some are bounds, which are not looked at.
+    """Refuse observations ``(n,)`` outside a distribution's support; only the ``observed`` are looked at.
 
     Raises:
         InputError: naming the first row outside, counted from 0, and how many there are.
@@ -123,25 +113,13 @@ def check_support(
     )
 
 
-def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
-    """Refuse censored observations whose bounds leave all of a distribution, or nothing of it.
-
-    Args:
-        distribution: with arguments of shape ``()`` or ``(n,)``, n rows of which m are censored.
-        low: ends ``(m,)`` that have to be at or above the support's lower end.
-        high: ends ``(m,)`` that have to be inside it.
-        rows: the numbers of the m rows, ``(m,)``, counted from 0.
-        source: where they come from, for the message.
-
-    Raises:
-        InputError: naming the first such row.
-    """
+def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str) -> None:
+    """Refuse censored rows whose bounds, low ``(m,)`` to high ``(m,)``, leave all of a distribution, or nothing."""
     support = _constraint_of(distribution)
     if support is None or support.is_discrete or not len(rows):
         return
-    lower, upper = (_at_rows(getattr(support, name, None), rows) for name in ("lower_bound", "upper_bound"))
-    least = low.new_full(low.shape, -math.inf) if lower is None else lower
-    most = low.new_full(low.shape, math.inf) if upper is None else upper
+    least = _at_rows(getattr(support, "lower_bound", -math.inf), rows)
+    most = _at_rows(getattr(support, "upper_bound", math.inf), rows)
     outside = ((low < least) | (high <= least) | (high >= most)).nonzero()
     if not len(outside):
         return
@@ -155,9 +133,7 @@ def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: T
     )
 
 
-def _at_rows(bound: Any, rows: Tensor) -> Tensor | None:
-    if bound is None:
-        return None
+def _at_rows(bound: Any, rows: Tensor) -> Tensor:
     bounds = torch.as_tensor(bound)
     return bounds[rows] if bounds.ndim and len(bounds) > 1 else bounds.expand(rows.shape)
 
@@ -170,7 +146,7 @@ def _constraint_of(distribution: Distribution) -> Any:
 
 
 def _in_words(support: Any, without_ends: bool, row: int) -> str:
-    lower, upper = (_at(getattr(support, name, None), row) for name in ("lower_bound", "upper_bound"))
+    lower, upper = _at(getattr(support, "lower_bound", None), row), _at(getattr(support, "upper_bound", None), row)
     if support is constraints.boolean:
         return "0 or 1"
     whole = "a whole number " if support is not None and support.is_discrete else ""

@@ -22,11 +22,7 @@ def log_cdf(distribution: Distribution, value: Tensor) -> Tensor:
 
 
 def log_survival(distribution: Distribution, value: Tensor) -> Tensor:
-    """``log P(y > value)``, in the shape to which all broadcast.
-
-    Raises:
-        InputError: as ``log_cdf`` does.
-    """
+    """``log P(y > value)``; in shape, and in what it refuses, as ``log_cdf``."""
     return _tails(distribution, value)[1]
 
 
