@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from torch import Tensor
@@ -156,10 +157,12 @@ def rebuilt(distribution: Distribution, values: Mapping[str, Tensor]) -> Distrib
 
 
 def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:
-    if _is_multivariate(getattr(kind, "support", None)):
-        raise InputError(
-            f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
-        )
+    support = getattr(kind, "support", None)
+    with suppress(NotImplementedError):  # whose dimension is known only once it is made
+        if isinstance(support, constraints.Constraint) and support.event_dim > 0:
+            raise InputError(
+                f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
+            )
     own: Any = kind.arg_constraints
     # Uniform's are a property, since each bounds the other: they are known once it is made.
     edges = inherited_family(kind).edges
@@ -170,13 +173,6 @@ def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:
             " that returns the distribution, and give it by its class_path"
         )
     return constrained
-
-
-def _is_multivariate(support: Any) -> bool:
-    try:
-        return isinstance(support, constraints.Constraint) and support.event_dim > 0
-    except NotImplementedError:  # known only once it is made
-        return False
 
 
 def _is_discrete(constraint: Any) -> bool:

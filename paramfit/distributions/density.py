@@ -20,11 +20,9 @@ def log_density(distribution: Distribution, target: Tensor) -> Tensor:
 
 
 def density_at(distribution: Distribution, values: Tensor) -> Tensor:
-    """Density or probability mass of one distribution; 0 outside its support, whatever its formula would say there.
+    """Density or probability mass of one distribution, of batch shape ``()`` or ``(1,)``, at values ``(m,)``.
 
-    Args:
-        distribution: of batch shape ``()`` or ``(1,)``.
-        values: ``(m,)``.
+    It is 0 outside the support, whatever its formula would say there.
     """
     inside = torch.ones(values.shape, dtype=torch.bool)
     with suppress(NotImplementedError, AttributeError):

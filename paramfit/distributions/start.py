@@ -8,8 +8,7 @@ from torch.distributions import Distribution
 
 from paramfit.distributions.arguments import argument_bounds
 from paramfit.distributions.families import FAMILIES
-from paramfit.distributions.family import Given
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Given, Sample
 from paramfit.errors import InputError
 
 __all__ = ["moment_start"]

@@ -17,17 +17,11 @@ __all__ = ["Support", "check_observations", "check_support", "support_of"]
 
 
 class Support(NamedTuple):
-    """Where a univariate distribution has its probability.
+    """Where a univariate distribution has its probability; its ends have the batch shape or ``()``."""
 
-    Attributes:
-        low: its lower end, of the distribution's batch shape or ``()``; minus infinity where there is none.
-        high: its upper end, likewise.
-        discrete: whether it lives on integers.
-    """
-
-    low: Tensor
+    low: Tensor  # minus infinity where there is no lower end
     high: Tensor
-    discrete: bool
+    discrete: bool  # whether it lives on integers
 
 
 def support_of(distribution: Distribution) -> Support:
@@ -118,8 +112,7 @@ def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: T
     support = _constraint_of(distribution)
     if support is None or support.is_discrete or not len(rows):
         return
-    least = _at_rows(getattr(support, "lower_bound", -math.inf), rows)
-    most = _at_rows(getattr(support, "upper_bound", math.inf), rows)
+    least, most = _ends(support, rows)
     outside = ((low < least) | (high <= least) | (high >= most)).nonzero()
     if not len(outside):
         return
@@ -133,9 +126,12 @@ def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: T
     )
 
 
-def _at_rows(bound: Any, rows: Tensor) -> Tensor:
-    bounds = torch.as_tensor(bound)
-    return bounds[rows] if bounds.ndim and len(bounds) > 1 else bounds.expand(rows.shape)
+def _ends(support: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The ends of a constraint at some rows; infinite where it has none."""
+    given = getattr(support, "lower_bound", -math.inf), getattr(support, "upper_bound", math.inf)
+    ends = [torch.as_tensor(end) for end in given]
+    low, high = (end[rows] if end.ndim and len(end) > 1 else end.expand(rows.shape) for end in ends)
+    return low, high
 
 
 def _constraint_of(distribution: Distribution) -> Any:
@@ -146,26 +142,18 @@ def _constraint_of(distribution: Distribution) -> Any:
 
 
 def _in_words(support: Any, without_ends: bool, row: int) -> str:
-    lower, upper = _at(getattr(support, "lower_bound", None), row), _at(getattr(support, "upper_bound", None), row)
+    lower, upper = (float(end) for end in _ends(support, torch.tensor([row])))
     if support is constraints.boolean:
         return "0 or 1"
     whole = "a whole number " if support is not None and support.is_discrete else ""
-    if lower is None and upper is None:
+    if math.isinf(lower) and math.isinf(upper):
         return "any finite number" if support is None or support is constraints.real else str(support)
-    if upper is None:
+    if math.isinf(upper):
         above = without_ends or isinstance(support, type(constraints.positive))
         return f"{whole}{'above' if above else 'from'} {lower:g}" + (" on" if not above else "")
-    if lower is None:
+    if math.isinf(lower):
         return f"{whole}up to {upper:g}"
     return f"{whole}between {lower:g} and {upper:g}, {'without' if without_ends else 'with'} these"
-
-
-def _at(bound: Any, row: int) -> float | None:
-    if bound is None:
-        return None
-    bounds = torch.as_tensor(bound)
-    value = float(bounds[row] if bounds.ndim and len(bounds) > 1 else bounds)
-    return value if math.isfinite(value) else None
 
 
 def _end(value: float | Tensor) -> Tensor:

@@ -16,13 +16,7 @@ _CONSTANTS = {"pi", "e"}
 
 
 class ArgumentFormula:
-    """One argument as a formula of variables and coefficients, with its exact derivatives.
-
-    Args:
-        argument: which one, for messages.
-        text: the formula.
-        variables: names of the inputs, in their order.
-        coefficients: names of all coefficients.
+    """One argument as a formula of variables and some of the coefficients, with its exact derivatives.
 
     Raises:
         InputError: if the formula cannot be read.

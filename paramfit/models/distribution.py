@@ -16,7 +16,7 @@ from paramfit.errors import InputError
 from paramfit.formulas.elementary import FUNCTIONS
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.argument_formula import ArgumentFormula, formula_variables
-from paramfit.models.base import ParametricModel, broadcast_parameters
+from paramfit.models.base import ParametricModel, broadcast_parameters, unconstrained_values
 from paramfit.models.import_path import imported
 from paramfit.parameters import ParameterSpec, dtype_named
 
@@ -101,10 +101,10 @@ class DistributionModel(ParametricModel):
         return {name: self._formulas[name].text if name in self._formulas else name for name in self.names}
 
     def _declare_argument(self, name: str, value: Any, dtype: torch.dtype) -> None:
-        given = ParameterSpec.of(name, value) if value is not None and not isinstance(value, Mapping) else None
-        mapping = dict(value) if isinstance(value, Mapping) else {}
-        if given is not None:
-            mapping = {"start": given.start}
+        if isinstance(value, Mapping):
+            mapping = dict(value)
+        else:
+            mapping = {} if value is None else {"start": ParameterSpec.of(name, value).start}
         if is_integer(self.kind, name):
             if mapping.get("start") is None or float(mapping["start"]) != int(float(mapping["start"])):
                 raise InputError(f"parameters.{name}: it is an integer, which is not estimated; give its value")
@@ -151,9 +151,8 @@ class DistributionModel(ParametricModel):
         for name in self._startless:
             spec = self.specifications[name]
             start = _within(starts[name], spec)
-            transform = self.transforms.get(name)
-            value = torch.tensor(start, dtype=torch.float64)
-            getattr(self, name).data.copy_(value if transform is None else transform.inv(value))
+            value = unconstrained_values(self, name, torch.tensor(start, dtype=torch.float64))
+            getattr(self, name).data.copy_(value)
             self.specifications = {**self.specifications, name: replace(spec, start=start)}
         self._startless = ()
 
@@ -185,17 +184,14 @@ class DistributionModel(ParametricModel):
 
     def argument_jacobian(self, *inputs: Tensor) -> dict[str, dict[str, Tensor | float]]:
         """Derivative of each argument by each trainable ``nn.Parameter`` it depends on."""
-        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        slopes = self._transform_slopes()
         jacobian: dict[str, dict[str, Tensor | float]] = {}
         for name in self.names:
             if name in self._formulas:
                 natural = {other: self.natural(other) for other in self.specifications}
-                columns = self._formulas[name].jacobian(inputs, natural)
-                jacobian[name] = {
-                    other: column * slopes[other] if other in slopes else column
-                    for other, column in columns.items()
-                    if not self.specifications[other].fixed
-                }
+                columns = self.by_unconstrained(self._formulas[name].jacobian(inputs, natural))
+                free = [other for other in columns if not self.specifications[other].fixed]
+                jacobian[name] = {other: columns[other] for other in free}
             else:
                 jacobian[name] = {} if self.specifications[name].fixed else {name: slopes.get(name, 1.0)}
         return jacobian
@@ -206,7 +202,6 @@ class DistributionModel(ParametricModel):
         Raises:
             InputError: always.
         """
-        del inputs
         raise InputError(
             f"model: {self.distribution_name} is a distribution, not a prediction; give it to MaximumLikelihood"
         )

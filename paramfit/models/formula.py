@@ -62,7 +62,17 @@ class FormulaModel(ParametricModel):
         self.names = as_names("parameters", parameters)
         check_names(self, self.variables, self.names, FUNCTIONS)
         self._compiled = CompiledFormula(formula, self.variables, self.names)
-        self._check_used()
+        used = self._compiled.names
+        for name in self.variables:
+            if name not in used:
+                raise InputError(
+                    f"variables: the formula does not depend on {name}; leave it out of the variables (and the inputs)"
+                )
+        for name in self.names:
+            if name not in used:
+                raise InputError(
+                    f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
+                )
         for name, given in zip(self.names, parameters.values(), strict=True):
             self.declare(name, given, dtype_named(dtype))
         self._linear = self._find_linear()
@@ -79,19 +89,6 @@ class FormulaModel(ParametricModel):
             else:
                 twin.__dict__[name] = value
         return twin
-
-    def _check_used(self) -> None:
-        names = self._compiled.names
-        for name in self.variables:
-            if name not in names:
-                raise InputError(
-                    f"variables: the formula does not depend on {name}; leave it out of the variables (and the inputs)"
-                )
-        for name in self.names:
-            if name not in names:
-                raise InputError(
-                    f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
-                )
 
     def _find_linear(self) -> tuple[str, ...]:
         free = [name for name, spec in self.specifications.items() if not (spec.fixed or spec.bounded)]
@@ -138,7 +135,7 @@ class FormulaModel(ParametricModel):
         )
         if not self.transforms:
             return apart
-        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        slopes = self._transform_slopes()
         return apart._replace(
             offset_slopes={k: column * slopes.get(k, 1.0) for k, column in apart.offset_slopes.items()},
             basis_slopes={(j, k): column * slopes.get(k, 1.0) for (j, k), column in apart.basis_slopes.items()},
@@ -146,8 +143,6 @@ class FormulaModel(ParametricModel):
 
     def _values(self, inputs: tuple[Tensor, ...]) -> list[Tensor]:
         self.check_count(inputs, "the formula has")
-        parameters = self._parameters  # where getattr finds them too, in ten times the time
-        values: list[Any] = [parameters[name] for name in self.names]
-        if self.transforms:
-            values = [self.natural(name) for name in self.names]
+        parameters: dict[str, Any] = self._parameters  # where getattr finds them too, in ten times the time
+        values = [self.natural(name) if self.transforms else parameters[name] for name in self.names]
         return broadcast_parameters(self.names, values, inputs[0].ndim if inputs else 1)

@@ -6,18 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from paramfit.errors import InputError
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.import_path import imported
-from paramfit.models.tracing import check_followed
 from paramfit.parameters import dtype_named
 from paramfit.wording import nearest_names
 
-__all__ = ["FunctionModel"]
+__all__ = ["FunctionModel", "check_followed"]
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+# By these a number leaves torch; numpy and math call them too.
+_WAYS_OUT = {"__array__", "__complex__", "__float__", "__index__", "__int__", "item", "numpy", "tolist"}
 
 
 class FunctionModel(ParametricModel):
@@ -147,3 +149,41 @@ def _arguments(function: Callable[..., Any], called: str) -> dict[str, bool]:
                 f"function: the arguments of {called} are told apart by name, but {str(argument)!r} has none to call"
             )
     return {argument.name: argument.default is not inspect.Parameter.empty for argument in arguments}
+
+
+class _Left(Exception):
+    """A number that depends on a parameter has left torch."""
+
+
+class _Watch(TorchFunctionMode):
+    """Ends a call where a number that depends on a parameter is about to leave torch."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "") in _WAYS_OUT and isinstance(args[0], Tensor) and args[0].requires_grad:
+            raise _Left
+        return func(*args, **(kwargs or {}))
+
+
+def check_followed(function: Callable[..., Any], called: str, inputs: Mapping[str, Any], starts: Any) -> None:
+    """Call a function once, to see whether its derivatives by its parameters are what torch will take them for.
+
+    ``math.exp(-rate)`` is a plain number, for torch a constant: the derivative by ``rate`` would lack a term, and
+    nobody would be told.
+
+    Raises:
+        InputError: if a number that depends on a parameter leaves torch. Whatever else is wrong with the function is
+            not told: it is found out where it is used.
+    """
+    values = {name: torch.tensor(start, dtype=torch.float64, requires_grad=True) for name, start in starts.items()}
+    try:
+        with torch.enable_grad(), _Watch():
+            function(**inputs, **values)
+    except _Left:
+        raise InputError(
+            f"function: {called} makes a plain number of one that depends on a parameter (as math's and numpy's"
+            " functions do), and derivatives end there; write it with torch's functions, such as torch.exp"
+        ) from None
+    except Exception:  # whatever the user's function raises
+        return

@@ -53,7 +53,6 @@ class GaussianModel(ParametricModel):
 
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """``d location / d location = 1`` for every observation."""
-        del inputs
         return self.by_unconstrained({"location": 1.0})
 
     def sample_estimate(self, target: Tensor) -> dict[str, Tensor] | None:

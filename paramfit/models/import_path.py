@@ -10,12 +10,7 @@ __all__ = ["imported"]
 
 
 def imported(place: str, path: str, example: str) -> Any:
-    """What an import path names.
-
-    Args:
-        place: the option that holds the path, for messages.
-        path: ``module.name``.
-        example: how a path looks, for the message that asks for one.
+    """What an import path ``module.name`` names; the place (an option) and the example of a path are for messages.
 
     Raises:
         InputError: if there is no such module, or nothing of that name in it.

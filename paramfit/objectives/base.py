@@ -48,7 +48,7 @@ class Objective(ABC):
         self.reduction = reduction
         self.l1 = l1
         self.l2 = l2
-        self.summation = summation if summation is not None else Pairwise()
+        self.summation = summation or Pairwise()
 
     @abstractmethod
     def per_observation(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
@@ -93,7 +93,6 @@ class Objective(ABC):
         Raises:
             InputError: unless the objective is a likelihood, which alone has one.
         """
-        del prediction, target, sigma, censoring
         raise InputError(
             f"data.censoring: {type(self).__name__} has no use for censored observations; use MaximumLikelihood, or"
             " leave such rows out"

@@ -49,7 +49,6 @@ class NegativeLogLikelihood(Objective):
 
     def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The normal's negative score by its location, ``(location - target) / scale**2``."""
-        del sigma  # refused where the loss is computed
         if not isinstance(prediction, Normal):
             raise InputError(
                 f"the analytic rule knows the score of the normal distribution, not of {type(prediction).__name__};"
@@ -59,11 +58,7 @@ class NegativeLogLikelihood(Objective):
 
 
 def _distribution(prediction: Any, sigma: Tensor | None) -> Distribution:
-    """The prediction, if it is one that a likelihood can be taken of.
-
-    Raises:
-        InputError: if it is no distribution, or there is a sigma.
-    """
+    """The prediction, if it is one that a likelihood can be taken of."""
     if sigma is not None:
         raise InputError(
             "data.sigma: the negative log-likelihood has a scale of its own and no use for known errors; leave"

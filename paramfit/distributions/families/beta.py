@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Beta, FisherSnedecor, Kumaraswamy, Uniform
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
 from paramfit.distributions.special import by_scipy, tails_of_hazard, trigamma
 
 __all__ = ["FAMILIES"]
@@ -31,19 +30,11 @@ def _information(distribution: Beta) -> Entries:
     }
 
 
-def _cdf(distribution: Beta, value: Tensor) -> Tensor:
-    return by_scipy(scipy.special.betainc, distribution.concentration1, distribution.concentration0, value)
-
-
 def _start(sample: Sample, given: Given) -> Starts:
     def both() -> float:
         return sample.mean() * (1 - sample.mean()) / sample.variance() - 1
 
     return {"concentration1": lambda: sample.mean() * both(), "concentration0": lambda: (1 - sample.mean()) * both()}
-
-
-def _kumaraswamy_tails(distribution: Kumaraswamy, value: Tensor) -> tuple[Tensor, Tensor]:
-    return tails_of_hazard(-distribution.concentration0 * torch.log1p(-(value**distribution.concentration1)))
 
 
 FAMILIES = (
@@ -52,11 +43,16 @@ FAMILIES = (
         score=_score,
         curvature=lambda beta, _: _information(beta),
         information=_information,
-        cdf=_cdf,
+        cdf=lambda beta, value: by_scipy(scipy.special.betainc, beta.concentration1, beta.concentration0, value),
         start=_start,
         open_support=True,
     ),
-    Family(Kumaraswamy, tails=_kumaraswamy_tails, start=_start, open_support=True),
+    Family(
+        Kumaraswamy,
+        tails=lambda made, y: tails_of_hazard(-made.concentration0 * torch.log1p(-(y**made.concentration1))),
+        start=_start,
+        open_support=True,
+    ),
     Family(Uniform, edges={"low": "smallest", "high": "largest"}),
     Family(FisherSnedecor, cdf=lambda f, value: by_scipy(scipy.special.fdtr, f.df1, f.df2, value)),
 )

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Binomial, ContinuousBernoulli, Geometric, NegativeBinomial, Poisson
 from torch.nn.functional import softplus
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
 from paramfit.distributions.special import by_scipy, trigamma
 
 __all__ = ["FAMILIES"]
@@ -131,10 +130,6 @@ def _negative_binomial_information(distribution: NegativeBinomial) -> Entries:
     }
 
 
-def _negative_binomial_cdf(distribution: NegativeBinomial, value: Tensor) -> Tensor:
-    return by_scipy(scipy.special.betainc, distribution.total_count, value.floor() + 1, 1 - distribution.probs)
-
-
 def _negative_binomial_start(sample: Sample, given: Given) -> Starts:
     def total_count() -> float:
         sample.must_not_be_zero()
@@ -189,7 +184,7 @@ FAMILIES = (
         score=_negative_binomial_score,
         curvature=_negative_binomial_curvature,
         information=_negative_binomial_information,
-        cdf=_negative_binomial_cdf,
+        cdf=lambda made, y: by_scipy(scipy.special.betainc, made.total_count, y.floor() + 1, 1 - made.probs),
         start=_negative_binomial_start,
     ),
 )

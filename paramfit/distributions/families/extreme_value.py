@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Gumbel, Weibull
 
-from paramfit.distributions.family import Entries, Family, Given, SampleSums, Slopes, Starts
-from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import log1mexp, tails_of_hazard
+from paramfit.distributions.family import Entries, Family, Given, Sample, SampleSums, Slopes, Starts
+from paramfit.distributions.special import tails_of_hazard
 
 __all__ = ["FAMILIES"]
 
@@ -41,11 +40,6 @@ def _gumbel_information(distribution: Gumbel) -> Entries:
         ("loc", "scale"): lambda: (_EULER - 1) / scale**2,
         ("scale", "scale"): lambda: _EXTREME / scale**2,
     }
-
-
-def _gumbel_tails(distribution: Gumbel, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = torch.exp((distribution.loc - value) / distribution.scale)
-    return -hazard, log1mexp(hazard)
 
 
 def _gumbel_start(sample: Sample, given: Given) -> Starts:
@@ -118,7 +112,7 @@ FAMILIES = (
         score=_gumbel_score,
         curvature=_gumbel_curvature,
         information=_gumbel_information,
-        tails=_gumbel_tails,
+        tails=lambda gumbel, value: tails_of_hazard(torch.exp((gumbel.loc - value) / gumbel.scale))[::-1],
         start=_gumbel_start,
     ),
     Family(

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Chi2, Distribution, Exponential, Gamma, InverseGamma
 
-from paramfit.distributions.family import Entries, Family, Given, SampleSums, Slopes, Starts, no_derivative
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, SampleSums, Slopes, Starts, no_derivative
 from paramfit.distributions.special import lower_gamma, tails_of_hazard, tails_of_probabilities, trigamma, upper_gamma
 from paramfit.errors import InputError
 
@@ -78,11 +77,6 @@ def _inverse_score(distribution: InverseGamma, target: Tensor) -> Slopes:
     }
 
 
-def _inverse_tails(distribution: InverseGamma, value: Tensor) -> tuple[Tensor, Tensor]:
-    above, below = _tails(distribution, "concentration", distribution.concentration, distribution.rate / value)
-    return below, above
-
-
 FAMILIES = (
     Family(
         Gamma,
@@ -99,7 +93,7 @@ FAMILIES = (
         score=_inverse_score,
         curvature=lambda inverse, _: _information(inverse),
         information=_information,
-        tails=_inverse_tails,
+        tails=lambda inverse, y: _tails(inverse, "concentration", inverse.concentration, inverse.rate / y)[::-1],
         start=lambda sample, given: _gamma_start(sample.of(1 / sample.y), given),
     ),
     Family(

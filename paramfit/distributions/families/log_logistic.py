@@ -9,8 +9,7 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
 
 __all__ = ["FAMILIES", "LogLogistic"]
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import GeneralizedPareto, Pareto
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
 from paramfit.distributions.special import log1p_ratio, tails_of_hazard
 
 __all__ = ["FAMILIES"]
