@@ -52,15 +52,11 @@ def unrolled(distribution: Distribution, values: Tensor) -> Tensor:
 
 
 def quantile(distribution: Distribution, probability: Tensor, near: Tensor) -> Tensor:
-    """The value below which a continuous distribution has the given probability, in float64.
+    """The value below which a continuous distribution has each probability ``(m,)``, between 0 and 1, in float64.
 
-    By torch's ``icdf`` where there is one, otherwise by bisection and secants of ``cumulative``; of more than
-    200 probabilities by monotone interpolation between 200, which the eye cannot tell.
-
-    Args:
-        distribution: of batch shape ``()`` or ``(1,)``.
-        probability: strictly between 0 and 1, ``(m,)``.
-        near: some values of the support, around which the search begins, ``(n,)``.
+    By torch's ``icdf`` where there is one, otherwise by bisection and secants of ``cumulative``, which begin around
+    values ``near`` in the support; of more than 200 probabilities by monotone interpolation between 200, which the eye
+    cannot tell. The batch shape is ``()`` or ``(1,)``.
     """
     probability = probability.double()
     with suppress(NotImplementedError), torch.no_grad():

@@ -92,10 +92,6 @@ def _geometric_information(geometric: Geometric) -> Entries:
     }
 
 
-def _geometric_start(sample: Sample, given: Given) -> Starts:
-    return _probability(lambda: _share(sample.n, sample.n + sample.y.sum().item()))
-
-
 def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> Slopes:
     count = distribution.total_count
 
@@ -177,7 +173,7 @@ FAMILIES = (
         curvature=lambda geometric, target: _curvature(geometric, torch.ones_like(target), target),
         information=_geometric_information,
         cdf=lambda geometric, value: -torch.expm1((value.floor() + 1) * torch.log1p(-geometric.probs)),
-        start=_geometric_start,
+        start=lambda sample, _: _probability(lambda: _share(sample.n, sample.n + sample.y.sum().item())),
     ),
     Family(
         NegativeBinomial,

@@ -112,6 +112,7 @@ FAMILIES = (
         score=_gumbel_score,
         curvature=_gumbel_curvature,
         information=_gumbel_information,
+        # The exponential of a negative hazard is the probability below, not above.
         tails=lambda gumbel, value: tails_of_hazard(torch.exp((gumbel.loc - value) / gumbel.scale))[::-1],
         start=_gumbel_start,
     ),

@@ -93,6 +93,7 @@ FAMILIES = (
         score=_inverse_score,
         curvature=lambda inverse, _: _information(inverse),
         information=_information,
+        # What is above the value has its reciprocal below.
         tails=lambda inverse, y: _tails(inverse, "concentration", inverse.concentration, inverse.rate / y)[::-1],
         start=lambda sample, given: _gamma_start(sample.of(1 / sample.y), given),
     ),
