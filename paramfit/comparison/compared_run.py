@@ -33,18 +33,19 @@ class ComparedRun:
         """Refuse what cannot be compared."""
         objective = self.provenance.objective
         if objective.penalised:
-            msg = f"{self.name}: a penalised fit is not at its largest likelihood; fit again without l1 and l2"
-            raise InputError(msg)
+            raise InputError(
+                f"{self.name}: a penalised fit is not at its largest likelihood; fit again without l1 and l2"
+            )
         if self.record.least_squares is not None and objective.name != "SquaredError":
-            msg = f"{self.name}: {objective.name} is no likelihood; fit again with SquaredError to compare"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: {objective.name} is no likelihood; fit again with SquaredError to compare")
         numbers = [value for value in vars(self.criteria).values() if value is not None]
         if self.is_least_squares:
             numbers.append(self.least_squares.residual_sum_of_squares)
         if not all(map(math.isfinite, numbers)):
             why = "it fits exactly, or it diverged"
-            msg = f"{self.name}: its likelihood is not a finite number ({why}), so that nothing can be compared with it"
-            raise InputError(msg)
+            raise InputError(
+                f"{self.name}: its likelihood is not a finite number ({why}), so that nothing can be compared with it"
+            )
         self._check_parts()
 
     def _check_parts(self) -> None:
@@ -52,17 +53,14 @@ class ComparedRun:
         model, columns = self.provenance.model, self.fingerprint.inputs
         scaling = self.record.normalized_input
         if scaling is not None and len(scaling.pairs) != len(columns):
-            msg = f"{self.name}: its normalized_input is not of its {len(columns)} input columns; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: its normalized_input is not of its {len(columns)} input columns; fit again")
         if model.parameters is None:
             return
         missing = [name for name, spec in model.parameters.items() if spec.fixed is None and name not in self.estimates]
         if missing:
-            msg = f"{self.name}: it has no parameters.{missing[0]}; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: it has no parameters.{missing[0]}; fit again")
         if len(model.variables) > len(columns):
-            msg = f"{self.name}: its model has more variables than its data have columns; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: its model has more variables than its data have columns; fit again")
 
     @property
     def provenance(self) -> Provenance:
@@ -73,8 +71,7 @@ class ComparedRun:
         """
         made = self.record.provenance
         if made is None:
-            msg = f"{self.name}: it does not say what it was made of; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: it does not say what it was made of; fit again")
         return made
 
     @property
@@ -100,8 +97,9 @@ class ComparedRun:
             InputError: if it gives no likelihood.
         """
         if self.record.least_squares is None:
-            msg = f"{self.name}: {self.record.task} gives no likelihood; fit with LeastSquares or MaximumLikelihood"
-            raise InputError(msg)
+            raise InputError(
+                f"{self.name}: {self.record.task} gives no likelihood; fit with LeastSquares or MaximumLikelihood"
+            )
         return self.record.least_squares
 
     @cached_property
@@ -165,8 +163,7 @@ class ComparedRun:
         try:
             return SymbolicModel(self.model, self.fingerprint.inputs)
         except InputError as refusal:
-            msg = f"{self.name}: its model cannot be read ({refusal}); fit again"
-            raise InputError(msg) from refusal
+            raise InputError(f"{self.name}: its model cannot be read ({refusal}); fit again") from refusal
 
     @cached_property
     def estimates(self) -> dict[str, float]:

@@ -73,11 +73,11 @@ def _named(runs: object) -> list[tuple[str, object]]:
             for number, run in enumerate(runs, start=1)
         ]
     else:
-        msg = f"runs: expected a list or a mapping of results and run directories, but got {type(runs).__name__}"
-        raise InputError(msg)
+        raise InputError(
+            f"runs: expected a list or a mapping of results and run directories, but got {type(runs).__name__}"
+        )
     if len(named) < 2:
-        msg = f"runs: a comparison needs at least two, but got {len(named)}"
-        raise InputError(msg)
+        raise InputError(f"runs: a comparison needs at least two, but got {len(named)}")
     return named
 
 
@@ -85,13 +85,11 @@ def _run(name: str, run: object) -> ComparedRun:
     if isinstance(run, FitResult):
         return ComparedRun(name, run)
     if not isinstance(run, str | Path):
-        msg = f"{name}: expected a FitResult or a run directory, but got {type(run).__name__}"
-        raise InputError(msg)
+        raise InputError(f"{name}: expected a FitResult or a run directory, but got {type(run).__name__}")
     try:
         loaded = load(run)
     except InputError as refusal:
-        msg = f"{name}: {refusal}"
-        raise InputError(msg) from refusal
+        raise InputError(f"{name}: {refusal}") from refusal
     return ComparedRun(name, loaded)
 
 
@@ -104,17 +102,16 @@ def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[Fact]:
     ours, theirs = one.fingerprint, other.fingerprint
     both = f"{one.name} and {other.name} were fitted to different data"
     if ours.target != theirs.target:
-        msg = f"{both}: their targets differ ({one.n} and {other.n} rows); fit both to the same rows"
-        raise InputError(msg)
+        raise InputError(f"{both}: their targets differ ({one.n} and {other.n} rows); fit both to the same rows")
     if ours.sigma != theirs.sigma:
         how = "one has a sigma, the other none" if None in (ours.sigma, theirs.sigma) else "their sigmas differ"
-        msg = f"{both}: {how}; fit both with the same"
-        raise InputError(msg)
+        raise InputError(f"{both}: {how}; fit both with the same")
     columns = dict(zip(one.variables, ours.inputs, strict=True))
     for name, digest in zip(other.variables, theirs.inputs, strict=True):
         if columns.get(name, digest) != digest and digest not in ours.inputs:
-            msg = f"{both}: the input {name} differs; fit both to the same rows, and call other columns by other names"
-            raise InputError(msg)
+            raise InputError(
+                f"{both}: the input {name} differs; fit both to the same rows, and call other columns by other names"
+            )
     if set(ours.inputs) <= set(theirs.inputs) or set(theirs.inputs) <= set(ours.inputs):
         return []
     return [Fact(FactKind.OTHER_INPUTS, numbers={"run": one.name, "other": other.name})]

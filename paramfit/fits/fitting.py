@@ -98,11 +98,9 @@ def fit(
     """
     _check_model(model)
     if sigma_is not in list(SigmaIs):
-        msg = f"sigma_is: expected absolute or relative, but got {sigma_is!r}"
-        raise InputError(msg)
+        raise InputError(f"sigma_is: expected absolute or relative, but got {sigma_is!r}")
     if max_iterations < 1:
-        msg = f"max_iterations: expected at least 1, but got {max_iterations}"
-        raise InputError(msg)
+        raise InputError(f"max_iterations: expected at least 1, but got {max_iterations}")
     if (
         inputs is None
         and isinstance(model, FormulaModel | FunctionModel | DistributionModel)
@@ -139,8 +137,7 @@ def _check_model(model: Any) -> None:
         cure = f"give one, {model.__name__}(...)"
     elif callable(model):
         cure = "give FunctionModel(function, parameters={...}), written with torch's functions"
-    msg = f"model: expected a model, but got a {type(model).__name__}; {cure}"
-    raise InputError(msg)
+    raise InputError(f"model: expected a model, but got a {type(model).__name__}; {cure}")
 
 
 def _copied(model: nn.Module) -> nn.Module:
@@ -155,8 +152,9 @@ def _copied(model: nn.Module) -> nn.Module:
 def _check_options(options: Mapping[str, Any], names: tuple[str, ...]) -> None:
     unknown = [name for name in options if name not in names]
     if unknown:
-        msg = f"{unknown[0]}: fit has no such option; its solver's are {', '.join(names)}, and there is max_iterations"
-        raise InputError(msg)
+        raise InputError(
+            f"{unknown[0]}: fit has no such option; its solver's are {', '.join(names)}, and there is max_iterations"
+        )
 
 
 def _is_distribution(model: nn.Module, observations: Observations) -> bool:

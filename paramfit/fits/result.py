@@ -94,20 +94,17 @@ class FitResult(Record):
         """
         if self.curve is None:
             because = self.notes.get("standard_error", _no_curve(self))
-            msg = f"there are no bands: {because}"
-            raise InputError(msg)
+            raise InputError(f"there are no bands: {because}")
         columns, spread = columns_of(inputs, sigma)
         if self.normalized_input is not None:
             pairs = self.normalized_input.pairs
             if len(columns) != len(pairs):
-                msg = f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}"
-                raise InputError(msg)
+                raise InputError(f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}")
             columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
         try:
             return self.curve.at(columns, spread)
         except TypeError as wrong:
-            msg = f"predict: the model takes other inputs than {len(columns)} columns ({wrong})"
-            raise InputError(msg) from wrong
+            raise InputError(f"predict: the model takes other inputs than {len(columns)} columns ({wrong})") from wrong
 
     def ladder(
         self,
@@ -146,8 +143,7 @@ class FitResult(Record):
         from paramfit.plotting.all_figures import Descent, fit_figures
 
         if self.origin is None or self.origin.data is None:
-            msg = "figures: the result was read from a file, without its data; fit again"
-            raise InputError(msg)
+            raise InputError("figures: the result was read from a file, without its data; fit again")
         drawn = fit_figures(self.origin.model, self.origin.objective, self.origin.data, Descent(self.updates), self)
         files = {name: Path(folder) / f"{name}.png" for name in drawn}
         for name, figure in drawn.items():
@@ -242,19 +238,22 @@ def columns_of(inputs: Sequence[Any], sigma: Any = None) -> tuple[tuple[Tensor, 
     n = len(columns[0]) if columns else None
     for place, column in enumerate(columns):
         if len(column) != n:
-            msg = f"predict: input {place} has {len(column)} values, but input 0 has {n}; give one for each row"
-            raise InputError(msg)
+            raise InputError(
+                f"predict: input {place} has {len(column)} values, but input 0 has {n}; give one for each row"
+            )
     if spread is not None and n is not None and len(spread) not in (1, n):
-        msg = f"predict: sigma has {len(spread)} values, but the inputs have {n}; give one for each row, or one for all"
-        raise InputError(msg)
+        raise InputError(
+            f"predict: sigma has {len(spread)} values, but the inputs have {n}; give one for each row, or one for all"
+        )
     return columns, spread
 
 
 def _column(name: str, given: Any) -> Tensor:
     """One column ``(n,)``."""
     if isinstance(given, Mapping) or hasattr(given, "columns"):
-        msg = f"predict: {name} is a table; give its columns one by one, in the fit's order, as predict(table['x'])"
-        raise InputError(msg)
+        raise InputError(
+            f"predict: {name} is a table; give its columns one by one, in the fit's order, as predict(table['x'])"
+        )
     if isinstance(given, Tensor):
         array = given.detach().cpu().double().numpy()
     else:
@@ -265,15 +264,13 @@ def _column(name: str, given: Any) -> Tensor:
         except (TypeError, ValueError):
             array = np.empty(0, dtype=object)
     if array.dtype.kind not in _NUMERIC:
-        msg = (
+        raise InputError(
             f"predict: {name} is no row of numbers but {type(given).__name__}; give one row (n,) for each input column"
         )
-        raise InputError(msg)
     if array.ndim > 1:
-        msg = (
+        raise InputError(
             f"predict: {name} has the shape {array.shape}; give one row (n,) for each input column, as predict(x1, x2)"
         )
-        raise InputError(msg)
     return torch.from_numpy(array.astype(np.float64).reshape(-1))
 
 
@@ -311,13 +308,10 @@ def load(path: str | Path) -> FitResult:
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as wrong:
-        msg = f"{file} cannot be read ({wrong}); fit again"
-        raise InputError(msg) from wrong
+        raise InputError(f"{file} cannot be read ({wrong}); fit again") from wrong
     if not isinstance(plain, dict):
-        msg = f"{file} does not hold a result; fit again"
-        raise InputError(msg)
+        raise InputError(f"{file} does not hold a result; fit again")
     try:
         return FitResult.of(Record.from_plain(plain))
     except InputError as wrong:
-        msg = f"{file} {wrong}; fit again"
-        raise InputError(msg) from wrong
+        raise InputError(f"{file} {wrong}; fit again") from wrong

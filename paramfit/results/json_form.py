@@ -67,8 +67,7 @@ def value_from(source: Mapping[str, Any], key: str, kind: Any, place: str = "") 
         InputError: if the key is missing, or its value cannot be.
     """
     if key not in source:
-        msg = f"has no {_within(place, key)}, as files of an older version have not"
-        raise InputError(msg)
+        raise InputError(f"has no {_within(place, key)}, as files of an older version have not")
     return from_plain(kind, source[key], _within(place, key))
 
 
@@ -152,5 +151,4 @@ def _check(holds: bool, place: str, value: Any) -> None:
     if not holds:
         shown = Repr()
         shown.maxstring = shown.maxother = _WIDTH
-        msg = f"says {shown.repr(value)} for {place}, which cannot be"
-        raise InputError(msg)
+        raise InputError(f"says {shown.repr(value)} for {place}, which cannot be")

@@ -33,8 +33,6 @@ __all__ = [
 
 
 ONLY_FORMULAS = "only formulas can be read again; keep the result of fit, or predict by paramfit predict --ckpt_path"
-    "only formulas can be read again; keep the result that fit returned, or predict by paramfit predict --ckpt_path"
-)
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,7 @@ class ModelDescription:
             InputError: if formulas do not say all of it, or cannot be read.
         """
         if self.parameters is None:
-            msg = f"the file does not hold the model {self.path}, {ONLY_FORMULAS}"
-            raise InputError(msg)
+            raise InputError(f"the file does not hold the model {self.path}, {ONLY_FORMULAS}")
         starts = {
             name: {"lower": spec.lower, "upper": spec.upper}
             if spec.fixed is None
@@ -116,8 +113,7 @@ class ModelDescription:
         package, _, name = (self.distribution or "").rpartition(".")
         # A file must not say what is imported.
         if package.partition(".")[0] not in {"torch", "paramfit"} or self.formulas is None:
-            msg = f"the file does not hold the distribution {self.distribution}, {ONLY_FORMULAS}"
-            raise InputError(msg)
+            raise InputError(f"the file does not hold the distribution {self.distribution}, {ONLY_FORMULAS}")
         path = f"torch.distributions.{name}" if package.startswith("torch.") else f"{package}.{name}"
         arguments = {
             argument: {

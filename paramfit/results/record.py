@@ -332,13 +332,11 @@ def _check_parts(record: Record) -> None:
         sound["bands"] = len(bands.root) == len(bands.theta) and len({*map(len, bands.root)}) <= 1
     for name, is_sound in sound.items():
         if not is_sound:
-            msg = f"has {name} that does not go with the rest"
-            raise InputError(msg)
+            raise InputError(f"has {name} that does not go with the rest")
     try:
         record.to_plain()
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as wrong:
-        msg = f"has facts without the numbers that their words need ({wrong!r:.60})"
-        raise InputError(msg) from wrong
+        raise InputError(f"has facts without the numbers that their words need ({wrong!r:.60})") from wrong
 
 
 def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
@@ -353,15 +351,13 @@ def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
     try:
         fingerprint = Fingerprint.read(digests)
     except ValueError:
-        msg = f"says {digests!r:.40} for fingerprint, which cannot be"
-        raise InputError(msg) from None
+        raise InputError(f"says {digests!r:.40} for fingerprint, which cannot be") from None
     return Provenance(fingerprint, model, objective, value_from(plain, "bands", BandRoot | None))
 
 
 def _ladder(form: _LadderForm, facts: _LadderFacts, estimates: dict[str, float]) -> Ladder:
     if list(form.rungs) != list(facts.rungs):
-        msg = "has other rungs in ladder than in facts.ladder"
-        raise InputError(msg)
+        raise InputError("has other rungs in ladder than in facts.ladder")
     rungs = tuple(
         Rung(name, _maybe(rung.standard_errors), dict(rung.intervals_95), words.method, words.reasons)
         for (name, rung), words in zip(form.rungs.items(), facts.rungs.values(), strict=True)
