@@ -73,8 +73,7 @@ def observations_from(
         if asked is None or target is None:
             missing = "inputs" if asked is None else "target"
             listed = ", ".join(map(quoted, available))
-            msg = f"{missing}: say which of the columns {listed} are the inputs and the target"
-            raise InputError(msg)
+            raise InputError(f"{missing}: say which of the columns {listed} are the inputs and the target")
         columns = Columns(asked, target)
         given = [_column(data, name, available) for name in (*asked, target)]
     roles: dict[str, Any] = {"sigma": sigma, "censoring": censoring, "upper": upper}
@@ -90,8 +89,7 @@ def observations_from(
         columns = columns._replace(sigma=called["sigma"])
     names = (*columns.inputs, columns.target)
     if len(set(names)) < len(names):
-        msg = f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice"
-        raise InputError(msg)
+        raise InputError(f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice")
     observations = _observations(names, given, roles["sigma"], dtype)
     if roles["censoring"] is not None or roles["upper"] is not None:
         names = (columns.target, called["censoring"], called["upper"])
@@ -108,8 +106,7 @@ def _censored(names: tuple[str, str, str], target: Tensor, words: Any, upper: An
         InputError: for upper ends without words, another length, a word that is none, or an end that is no number.
     """
     if words is None:
-        msg = "upper: upper ends belong to intervals; say which rows are some by censoring"
-        raise InputError(msg)
+        raise InputError("upper: upper ends belong to intervals; say which rows are some by censoring")
     status = statuses_of_words(np.asarray(words).ravel(), lambda row: f"data: {quoted(names[1])} in row {row}")
     is_interval = status == Censoring.INTERVAL
     if upper is None and is_interval.any():
@@ -127,8 +124,7 @@ def _observations(names: Sequence[str], given: Sequence[Any], sigma: Any, dtype:
     *xs, y = (float_column(name, values, dtype) for name, values in zip(names, given, strict=True))
     n = len(y)
     if n == 0:
-        msg = f"data: the column {quoted(names[-1])} is empty; a fit needs observations"
-        raise InputError(msg)
+        raise InputError(f"data: the column {quoted(names[-1])} is empty; a fit needs observations")
     if sigma is None:
         spread = None
     elif isinstance(sigma, Real):
@@ -141,8 +137,7 @@ def _observations(names: Sequence[str], given: Sequence[Any], sigma: Any, dtype:
             raise InputError(msg)
     if spread is not None and not bool((spread > 0).all()):
         row = int((spread > 0).logical_not().nonzero()[0])
-        msg = f"data: sigma is {spread[row].item():g} in row {row}; a standard deviation is above 0"
-        raise InputError(msg)
+        raise InputError(f"data: sigma is {spread[row].item():g} in row {row}; a standard deviation is above 0")
     return Observations(tuple(xs), y, spread)
 
 
@@ -150,8 +145,7 @@ def _named(n_inputs: int, inputs: tuple[str, ...] | None, target: str | None) ->
     """The names to use for columns that came without."""
     default = Columns.unnamed(n_inputs)
     if inputs is not None and len(inputs) != n_inputs:
-        msg = f"inputs: {len(inputs)} names, but the data have {n_inputs} input columns"
-        raise InputError(msg)
+        raise InputError(f"inputs: {len(inputs)} names, but the data have {n_inputs} input columns")
     return Columns(default.inputs if inputs is None else inputs, target or default.target)
 
 
@@ -194,6 +188,5 @@ def _column(data: Any, name: Any, names: list[Any]) -> Any:
     if times != 1:
         problem = f"there is no column {quoted(str(name))}" if times == 0 else f"{times} columns are called {name!r}"
         hint = nearest_names(str(name), map(str, names)) if times == 0 else "give each a name of its own"
-        msg = f"data: {problem}; {hint}"
-        raise InputError(msg)
+        raise InputError(f"data: {problem}; {hint}")
     return data[name]

@@ -60,8 +60,7 @@ def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDA
         if word not in status_by_word:
             status = status_of_word(word)
             if status is None:
-                msg = f"{place(row)}: {complaint_about_word(word)}"
-                raise InputError(msg)
+                raise InputError(f"{place(row)}: {complaint_about_word(word)}")
             status_by_word[word] = float(status)
         statuses.append(status_by_word[word])
     return np.array(statuses, dtype=np.float64)
@@ -95,9 +94,8 @@ def check_censored(observations: Observations, source: str = "data") -> None:
         return
     for name, column in observations.censoring._asdict().items():
         if column.shape != observations.target.shape:
-            msg = (
+            raise InputError(
                 f"{source}: the censoring has one {name} for each observation, but there are {tuple(column.shape)} for"
                 f" the target's {tuple(observations.target.shape)}"
             )
-            raise InputError(msg)
     check_statuses(observations.target, *observations.censoring, source)

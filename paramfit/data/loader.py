@@ -40,8 +40,7 @@ class InMemoryLoader:
         seed: int = 0,
     ) -> None:
         if batch_size is not None and batch_size < 1:
-            msg = f"batch_size: a batch has at least one row, but got {batch_size}"
-            raise InputError(msg)
+            raise InputError(f"batch_size: a batch has at least one row, but got {batch_size}")
         self.observations = observations
         self.batch_size = min(batch_size or observations.n, observations.n)
         self.shuffle = shuffle

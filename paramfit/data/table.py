@@ -147,15 +147,13 @@ def _input_names(inputs: Any) -> tuple[str, ...]:
         InputError: if they are not.
     """
     if not isinstance(inputs, list | tuple) or not all(isinstance(name, str) for name in inputs):
-        msg = f"inputs: expected a list of column names, but got {inputs!r}"
-        raise InputError(msg)
+        raise InputError(f"inputs: expected a list of column names, but got {inputs!r}")
     return tuple(name.strip() for name in inputs)
 
 
 def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
     if given not in allowed:
-        msg = f"{option}: expected {' or '.join(allowed)}, but got {given!r}"
-        raise InputError(msg)
+        raise InputError(f"{option}: expected {' or '.join(allowed)}, but got {given!r}")
 
 
 def _each_once(columns: Columns, bounds: CensoredColumns | None) -> tuple[str, ...]:
@@ -172,8 +170,7 @@ def _each_once(columns: Columns, bounds: CensoredColumns | None) -> tuple[str, .
         if name is None:
             continue
         if name in roles:
-            msg = f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role"
-            raise InputError(msg)
+            raise InputError(f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role")
         roles[name] = _ROLES.get(role, f"the {role}")
     return tuple(roles)
 

@@ -54,8 +54,7 @@ class _TorchCode(PythonCodePrinter):  # type: ignore[misc]  # SymPy has no types
         except OverflowError:
             value = math.inf
         if not math.isfinite(value):
-            msg = "formula: its numbers, multiplied, are too large for float64; choose other units"
-            raise InputError(msg)
+            raise InputError("formula: its numbers, multiplied, are too large for float64; choose other units")
         return repr(value)
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:

@@ -13,11 +13,7 @@ __all__ = ["fit_figure", "scatter_figure"]
 
 
 def scatter_figure(
-    x: Tensor,
-    y: Tensor,
-    labels: tuple[str, str],
-    validates: Tensor | None = None,
-    censoring: Censored | None = None,
+    x: Tensor, y: Tensor, labels: tuple[str, str], validates: Tensor | None = None, censoring: Censored | None = None
 ) -> Figure:
     """The observations alone.
 

@@ -82,11 +82,7 @@ def loss_surface_figure(
             extend="max" if heights.max() > levels[-1] else "neither",
         )
         figure.colorbar(
-            filled,
-            ax=axes,
-            label="loss above the lowest shown",
-            ticks=LogLocator(),
-            format=LogFormatterSciNotation(),
+            filled, ax=axes, label="loss above the lowest shown", ticks=LogLocator(), format=LogFormatterSciNotation()
         )
         axes.set_ylabel(_label(model, names[1]), parse_math=False)
         _draw_path(axes, path[:, 0], path[:, 1], whole)

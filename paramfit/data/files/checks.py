@@ -116,8 +116,7 @@ def complete_rows(
     """
     n_read = int(values.shape[1])
     if n_read == 0:
-        msg = f"{printable(path)}: there is a header, but no row below it"
-        raise InputError(msg)
+        raise InputError(f"{printable(path)}: there is a header, but no row below it")
     rows, missing = np.arange(n_read), {}
     values = _without_idle_ends(request, values)
     unusable = ~np.isfinite(values)

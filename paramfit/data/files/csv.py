@@ -43,16 +43,14 @@ def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators
         InputError: naming file, line and column, for whatever cannot be read.
     """
     if content.startswith(_UTF16):
-        msg = f"{printable(path)}: the text is UTF-16; save it as UTF-8"
-        raise InputError(msg)
+        raise InputError(f"{printable(path)}: the text is UTF-16; save it as UTF-8")
     header, skipped, separator = _header(path, content, separators)
     try:
         places = positions_of(path, request.names, header, " in the header")
     except InputError as error:
         if _is_text("".join(header)):
             raise
-        msg = f"{error} (the header is not UTF-8: save the file as UTF-8)"
-        raise type(error)(msg) from None
+        raise type(error)(f"{error} (the header is not UTF-8: save the file as UTF-8)") from None
     words = [name == request.words for name in request.names]
     values = _quick(content, separator, len(header), skipped, places, words)
     if values is None:
@@ -74,11 +72,9 @@ def _header(path: str, content: bytes, separators: str) -> tuple[list[str], int,
     try:
         header = next((cells for cells in reader if cells), None)
     except csv.Error as error:
-        msg = f"{printable(path)}: the header cannot be read ({error})"
-        raise InputError(msg) from None
+        raise InputError(f"{printable(path)}: the header cannot be read ({error})") from None
     if header is None:
-        msg = f"{printable(path)}: the file is empty; its first line has to hold the names of the columns"
-        raise InputError(msg)
+        raise InputError(f"{printable(path)}: the file is empty; its first line has to hold the names of the columns")
     return header, reader.line_num, separator
 
 
@@ -135,16 +131,14 @@ def _careful(
     for line, cells in records:
         if len(cells) != len(header):
             counts = f"{len(cells)}, not {len(header)}"
-            msg = f"{printable(path)}: line {line} differs from the header in its number of cells: {counts}"
-            raise InputError(msg)
+            raise InputError(f"{printable(path)}: line {line} differs from the header in its number of cells: {counts}")
         numbers = []
         for name, place in zip(request.names, places, strict=True):
             cell = cells[place].strip()
             number = status_of_word(cell) if name == request.words else _number(cell)
             if number is None:
                 complaint = complaint_about_word(cell) if name == request.words else _complaint(cells[place])
-                msg = f"{printable(path)}: line {line}, column {quoted(name)}: {complaint}"
-                raise InputError(msg)
+                raise InputError(f"{printable(path)}: line {line}, column {quoted(name)}: {complaint}")
             numbers.append(number)
         rows.append(numbers)
     return np.array(rows, dtype=np.float64).reshape(-1, len(places)).T

@@ -38,8 +38,7 @@ def columns_of_parquet(path: str, content: bytes, request: ColumnRequest) -> Tab
         kind = file.schema_arrow.field(place).type
         if name == request.words:
             if not _holds_words(kind):
-                msg = f"{printable(path)}: column {quoted(name)} holds {kind}, not words: {KNOWN_WORDS}"
-                raise InputError(msg)
+                raise InputError(f"{printable(path)}: column {quoted(name)} holds {kind}, not words: {KNOWN_WORDS}")
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
             msg = f"{printable(path)}: column {quoted(name)} holds {kind}, not numbers; convert it before the fit"
             raise InputError(msg)

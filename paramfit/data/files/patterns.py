@@ -22,8 +22,7 @@ def table_file(pattern: str, option: str) -> str:
     """
     files = table_files(pattern, option)
     if len(files) > 1:
-        msg = f"{option}: {len(files)} files match {printable(pattern)}; give one of them"
-        raise InputError(msg)
+        raise InputError(f"{option}: {len(files)} files match {printable(pattern)}; give one of them")
     return files[0]
 
 
@@ -40,8 +39,7 @@ def table_files(patterns: str | Sequence[str], option: str = "path") -> list[str
     """
     given = [patterns] if isinstance(patterns, str | os.PathLike) else list(patterns)
     if not given:
-        msg = f"{option}: give at least one file"
-        raise InputError(msg)
+        raise InputError(f"{option}: give at least one file")
     files = [file for pattern in given for file in _meant(os.path.expanduser(os.fspath(pattern)), option)]
     real_paths: set[str] = set()
     for file in files:
@@ -60,8 +58,7 @@ def _meant(pattern: str, option: str) -> list[str]:
     if os.path.isfile(pattern):
         return [pattern]
     if os.path.exists(pattern):
-        msg = f"{option}: {printable(pattern)} is not a regular file"
-        raise InputError(msg)
+        raise InputError(f"{option}: {printable(pattern)} is not a regular file")
     if glob.has_magic(pattern):
         matching = sorted(file for file in glob.glob(pattern, recursive=True) if os.path.isfile(file))
         if matching:

@@ -55,6 +55,5 @@ def read_table(path: str, request: ColumnRequest) -> TableColumns:
     except (OSError, EOFError, zlib.error) as error:
         number = getattr(error, "errno", None)
         reason = "it is no gzip file, or a damaged one" if number is None else os.strerror(number)
-        msg = f"{printable(path)}: the file cannot be read ({reason})"
-        raise InputError(msg) from None
+        raise InputError(f"{printable(path)}: the file cannot be read ({reason})") from None
     return reader(path, content, request)

@@ -43,8 +43,7 @@ def checked_format(name: str, given: str) -> str:
         InputError: if it is not.
     """
     if given not in FORMATS:
-        msg = f"{name}: expected {' or '.join(FORMATS)}, but got {given!r}"
-        raise InputError(msg)
+        raise InputError(f"{name}: expected {' or '.join(FORMATS)}, but got {given!r}")
     return given
 
 
