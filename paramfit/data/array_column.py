@@ -20,11 +20,7 @@ _NUMERIC = "iuf"  # numpy's kinds: signed and unsigned integers, floating-point 
 def float_column(name: str, values: Any, dtype: torch.dtype, needed: NDArray[np.bool_] | None = None) -> Tensor:
     """A column as a tensor ``(n,)`` on the CPU: copied, every value finite.
 
-    Args:
-        name: what messages call it.
-        values: an array, a tensor, a series or a list, ``(n,)``.
-        dtype: precision.
-        needed: ``(n,)``, the rows that have a value, where others need none; those are then 0.
+    Of an array, a tensor, a series or a list; where not all rows are ``needed`` ``(n,)``, the others are 0.
 
     Raises:
         InputError: naming the column (and the row, from 0), if it is not a row of finite numbers.

@@ -28,22 +28,10 @@ def observations_from(
     censoring: Any = None,
     upper: Any = None,
 ) -> tuple[Observations, Columns]:
-    """Observations, and what their columns are called.
+    """Observations from what ``paramfit.fit`` takes, and what their columns are called.
 
-    The values are copied, so that later changes of the arrays do not reach the fit; tensors come to the CPU.
-
-    Args:
-        data: ``(x, y)``, ``(x1, x2, y)`` or ``(y,)``: one array, tensor or list of numbers ``(n,)`` for each column,
-            the target last; or ``Observations``; or columns by name: a mapping, or a dataframe of pandas, polars or
-            pyarrow.
-        inputs: names of the input columns; for data without names, what to call them.
-        target: name of the target; likewise. Of columns with names the only one that is neither an input nor the sigma,
-            where it is not given.
-        sigma: standard deviation of each target: the name of a column, an array, or one number for all.
-        dtype: precision.
-        censoring: what is known of each value, in words (``none`` or ``observed``, ``left``, ``right``, ``interval``):
-            the name of a column, or a list or array of words.
-        upper: the upper ends of intervals, whose lower ends are the target: the name of a column, or an array.
+    The values are copied, so that later changes of the arrays do not reach the fit; tensors come to the CPU. Data
+    without names have their columns called as ``inputs`` and ``target`` say.
 
     Raises:
         InputError: naming the column (and the row, from 0), for a column that is not there, that is not a row of
@@ -100,11 +88,7 @@ def observations_from(
 
 
 def _censored(names: tuple[str, str, str], target: Tensor, words: Any, upper: Any) -> Censored | None:
-    """What the words say of the observations.
-
-    Raises:
-        InputError: for upper ends without words, another length, a word that is none, or an end that is no number.
-    """
+    """What the words say of the observations."""
     if words is None:
         raise InputError("upper: upper ends belong to intervals; say which rows are some by censoring")
     status = statuses_of_words(np.asarray(words).ravel(), lambda row: f"data: {quoted(names[1])} in row {row}")
@@ -150,11 +134,7 @@ def _named(n_inputs: int, inputs: tuple[str, ...] | None, target: str | None) ->
 
 
 def _check_parts(given: list[Any]) -> None:
-    """Refuse a single column given as the data themselves.
-
-    Raises:
-        InputError: saying how to give it.
-    """
+    """Refuse a single column given as the data themselves."""
     if not given or isinstance(given[0], Real | str):
         msg = "data: expected (x, y), or (y,) for a plain sample, each of them an array, but got a list of values"
         raise InputError(msg)
@@ -167,11 +147,7 @@ def _only_other(names: list[Any], roles: tuple[str, ...]) -> str | None:
 
 
 def _column_names(data: Any) -> list[Any]:
-    """What a mapping or a dataframe calls its columns.
-
-    Raises:
-        InputError: if the data are neither.
-    """
+    """What a mapping or a dataframe calls its columns."""
     if isinstance(data, Mapping):
         return list(data)
     # A pyarrow table has its names here, and in ``columns`` the columns themselves.

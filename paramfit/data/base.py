@@ -245,12 +245,7 @@ class EstimationDataModule(LightningDataModule, ABC):
 
 
 def _checked(observations: Observations) -> Observations:
-    """The observations, if a fit can use them.
-
-    Raises:
-        InputError: for columns of unequal length, values that are not finite, a sigma that is not above 0, or a
-            censoring that is none.
-    """
+    """The observations, if a fit can use them: columns of one length, all finite, and sigmas above 0."""
     columns = {f"input {number}": column for number, column in enumerate(observations.inputs)}
     columns["target"] = observations.target
     if observations.sigma is not None:

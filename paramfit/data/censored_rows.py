@@ -44,11 +44,9 @@ def complaint_about_word(word: str) -> str:
 
 
 def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDArray[np.float64]:
-    """What each row says, as a number of ``Censoring``.
+    """What each row says, as a number of ``Censoring``; None, NaN and the NAType of pandas stand for a missing word.
 
-    Args:
-        values: for each row a word, or what stands for a missing one: None, NaN, the NAType of pandas.
-        place: where the user finds a row, by its number from 0.
+    ``place`` tells where the user finds a row, by its number from 0.
 
     Raises:
         InputError: naming the first row that says something else.
@@ -71,11 +69,9 @@ def _is_missing(value: Any) -> bool:
 
 
 def censored(status: Tensor, upper: Tensor | None) -> Censored | None:
-    """What two columns say of the observations; None where all of them are values.
+    """What two columns ``(n,)`` say of the observations; None where all of them are values.
 
-    Args:
-        status: ``(n,)``, numbers of ``Censoring``, of any type.
-        upper: ``(n,)``, the upper ends of intervals; what other rows hold is not read.
+    ``status`` holds numbers of ``Censoring``, of any type; of ``upper`` only the ends of intervals are read.
     """
     kinds = status.long()
     if not bool((kinds != Censoring.OBSERVED).any()):

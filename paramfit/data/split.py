@@ -24,14 +24,8 @@ def split_rows(
 ) -> Split:
     """Split ``n`` rows into a training and a validation part.
 
-    ``int(validation_fraction * n)`` rows validate: the last ones of a seeded permutation. Where that is none, every
-    row trains.
-
-    Args:
-        n: number of rows.
-        validation_fraction: share of the rows that validates, in [0, 1).
-        validation_indices: explicit row numbers instead, from 0.
-        seed: seed of the permutation.
+    ``int(validation_fraction * n)`` rows validate: the last ones of a seeded permutation. Where that is none, every row
+    trains. Or those validate whose numbers, from 0, are given.
 
     Raises:
         InputError: for a fraction outside [0, 1), a row number outside the data or given twice, or if no row is left

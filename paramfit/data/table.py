@@ -141,11 +141,7 @@ class TableDataModule(EstimationDataModule):
 
 
 def _input_names(inputs: Any) -> tuple[str, ...]:
-    """The names, where they are a list of names: a text would be taken letter by letter.
-
-    Raises:
-        InputError: if they are not.
-    """
+    """The names, where they are a list of names: a text would be taken letter by letter."""
     if not isinstance(inputs, list | tuple) or not all(isinstance(name, str) for name in inputs):
         raise InputError(f"inputs: expected a list of column names, but got {inputs!r}")
     return tuple(name.strip() for name in inputs)
@@ -157,11 +153,7 @@ def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
 
 
 def _each_once(columns: Columns, bounds: CensoredColumns | None) -> tuple[str, ...]:
-    """The names of all columns; none has two roles.
-
-    Raises:
-        InputError: naming the column and its roles.
-    """
+    """The names of all columns; none has two roles."""
     roles: dict[str, str] = {}
     named = [*((name, "inputs") for name in columns.inputs), (columns.target, "target"), (columns.sigma, "sigma")]
     if bounds is not None:
@@ -187,11 +179,7 @@ def _dropped(source: str, names: Sequence[str], tables: Sequence[TableColumns]) 
 
 
 def _check_share(fraction: float, n: int) -> None:
-    """Refuse a share of the rows that is not one row.
-
-    Raises:
-        InputError: saying how large it has to be.
-    """
+    """Refuse a share of the rows that is not one row."""
     if not fraction or int(fraction * n):
         return
     digits = len(str(n)) + 1

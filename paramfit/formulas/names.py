@@ -15,9 +15,7 @@ __all__ = ["as_names", "check_names"]
 def as_names(place: str, given: Iterable[Any]) -> tuple[Any, ...]:
     """Names as Python reads them, which takes two spellings of the same letter for one (NFKC).
 
-    Args:
-        place: what is named, for the message.
-        given: the names; what is no text among them is left to ``check_names``.
+    What is no text among them is left to ``check_names``; the message calls ``place`` what is named.
 
     Raises:
         InputError: for one name instead of a list.
@@ -28,13 +26,9 @@ def as_names(place: str, given: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence[str], taken: Collection[str]) -> None:
-    """Refuse a name that cannot stand in a formula or a module.
+    """Refuse a name that cannot stand in a formula or a module: the parameters will be attributes of the model.
 
-    Args:
-        model: the parameters will be attributes of it.
-        variables: names of the inputs.
-        parameters: names of the parameters.
-        taken: names with another meaning.
+    ``taken`` are names with another meaning.
 
     Raises:
         InputError: for the first such name; the message says what is wrong with it.

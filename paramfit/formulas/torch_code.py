@@ -17,12 +17,8 @@ __all__ = ["torch_function"]
 def torch_function(arguments: Sequence[Any], expressions: Sequence[Any]) -> Callable[..., list[Tensor | float]]:
     """A function of tensors that computes all the expressions, each common part once.
 
-    Args:
-        arguments: the symbols, in the order in which their tensors will be given.
-        expressions: of these symbols.
-
-    Returns:
-        A function that returns one tensor for each expression, or a float where it is a number.
+    It takes the tensors of ``arguments``, symbols, in their order, and returns one tensor for each expression, or a
+    float where it is a number.
     """
     exact = [sp.Float(float(one)) if one.is_Rational else one for one in expressions]
     function: Callable[..., list[Tensor | float]] = sp.lambdify(

@@ -50,14 +50,8 @@ def fit_figures(
 ) -> dict[str, Figure]:
     """The figures by the names of their files.
 
-    Args:
-        model: at the end of the fit; it is left as it is.
-        objective: what was minimised.
-        data: all rows.
-        descent: how the fit came there.
-        result: of the fit; without it there are no bands, residuals, correlations and quantiles.
-        ladder: its errors by other ways, for the profiles.
-        pairs: profiled deviances of pairs of parameters, for the contours.
+    The model, at the end of the fit, is left as it is. Without a result there are no bands, residuals, correlations and
+    quantiles; the ladder gives the profiles, and the profiled deviances of pairs of parameters the contours.
     """
     model = copy.deepcopy(model).cpu().eval()
     raw = data.raw

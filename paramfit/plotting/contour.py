@@ -37,16 +37,11 @@ def contour_figure(
         \Delta^T C^{-1} \Delta
 
     The two profile traces are drawn in: along one, the second parameter is at its best for each value of the first,
-    along the other the first for each value of the second. They meet a contour where it turns. Of a model linear in
-    its parameters with normal errors the traces are straight and the contours are the ellipses.
+    along the other the first for each value of the second. They meet a contour where it turns. Of a model linear in its
+    parameters with normal errors the traces are straight and the contours are the ellipses.
 
-    Args:
-        pairs: the first parameter of each gives the column, the second the row; pairs among the first six names are
-            drawn, and the title says so.
-        names: of the parameters of the covariance.
-        covariance: plain, in the natural space, ``(p, p)``; None where there is none.
-        title: what was fitted.
-        units: by parameter.
+    The first parameter of a pair gives the column, the second the row; pairs among the first six names are drawn, and
+    the title says so. ``covariance`` ``(p, p)``, of the parameters ``names``, is plain and in the natural space.
 
     References:
         Douglas M. Bates and Donald G. Watts: Nonlinear Regression Analysis and Its Applications (1988), chapter 6.

@@ -35,17 +35,11 @@ class _Extent(NamedTuple):
 
 
 def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str], title: str) -> Figure:
-    """Kernel density of the sample (Gaussian kernels, Scott's rule) with the fitted density.
+    """Kernel density of the sample ``(n,)`` (Gaussian kernels, Scott's rule) with the fitted density, a continuous one.
 
-    A fit beside the sample widens the figure; of one far away the legend tells where it lies. For discrete
-    distributions see ``histogram_figure``.
-
-    Args:
-        sample: the observations ``(n,)``; above 20 000 every k-th is used, which the eye cannot tell. Of heavy tails
-            what lies more than 8 interquartile ranges outside the quartiles is left out, as in ``histogram_figure``.
-        fitted: the fitted distribution, of batch shape ``()`` or one that broadcasts; continuous.
-        labels: names of the axes.
-        title: what was fitted.
+    A fit beside the sample widens the figure; of one far away the legend tells where it lies. Above 20 000 observations
+    every k-th is used, which the eye cannot tell. Of heavy tails what lies more than 8 interquartile ranges outside the
+    quartiles is left out, as in ``histogram_figure``, which is for discrete distributions too.
 
     References:
         David W. Scott: Multivariate Density Estimation (1992).
@@ -70,7 +64,7 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
 
 
 def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str], title: str) -> Figure:
-    r"""Histogram of the sample with the fitted density, or with the fitted probabilities where it is discrete.
+    r"""Histogram of the sample ``(n,)`` with the fitted density, or with the fitted probabilities where it is discrete.
 
     The bins of a continuous sample have the width of Freedman and Diaconis, from the sample's interquartile range,
 
@@ -79,13 +73,9 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
     and areas that sum to 1, values beyond the figure counted in. A discrete sample has a bar at each integer with the
     share of the sample; of more than 60 integers a bar stands for as many as that width says, and has their mean share.
 
-    Args:
-        sample: the observations ``(n,)``; of heavy tails what lies more than 8 interquartile ranges outside the
-            quartiles is left out of the figure, and the legend says how much. Angles of a von Mises distribution are
-            shown within half a turn of its location.
-        fitted: the fitted distribution, of batch shape ``()`` or ``(1,)``.
-        labels: names of the axes.
-        title: what was fitted.
+    Of heavy tails what lies more than 8 interquartile ranges outside the quartiles is left out of the figure, and the
+    legend says how much. Angles of a von Mises distribution are shown within half a turn of its location. The fitted
+    distribution has the batch shape ``()`` or ``(1,)``.
 
     References:
         David Freedman and Persi Diaconis: On the histogram as a density estimator: L2 theory (1981).

@@ -15,15 +15,7 @@ __all__ = ["fit_figure", "scatter_figure"]
 def scatter_figure(
     x: Tensor, y: Tensor, labels: tuple[str, str], validates: Tensor | None = None, censoring: Censored | None = None
 ) -> Figure:
-    """The observations alone.
-
-    Args:
-        x: input ``(n,)``.
-        y: target ``(n,)``.
-        labels: names of the axes, with units.
-        validates: ``(n,)``, True for rows that were held out.
-        censoring: which targets are bounds.
-    """
+    """The observations alone, ``x`` and ``y`` ``(n,)``; ``validates`` is True for rows that were held out."""
     figure = new_figure()
     axes = figure.add_subplot()
     draw_points(axes, x, y, validates)
@@ -51,21 +43,10 @@ def fit_figure(
     censoring: Censored | None = None,
     note: str | None = None,
 ) -> Figure:
-    """The observations with the fitted curve, and with its 95 % bands where they are given.
+    """The observations ``(n,)`` with the fitted curve ``(m,)``, and with its 95 % bands where they are given.
 
-    Args:
-        x: input ``(n,)``.
-        y: target ``(n,)``.
-        curve_x: where the curve is drawn ``(m,)``, in the unit of x.
-        curve_y: the prediction there ``(m,)``.
-        labels: names of the axes, with units.
-        title: what was fitted.
-        validates: ``(n,)``, True for rows that were held out.
-        bands: the bands at ``curve_x``.
-        sigma: known standard deviation of y ``(n,)``, drawn as error bars.
-        label: what the curve is called.
-        censoring: which targets are bounds.
-        note: what the legend should say besides.
+    ``validates`` ``(n,)`` is True for rows that were held out, ``sigma`` ``(n,)`` the known standard deviation of y,
+    drawn as error bars; the bands are those at ``curve_x``; ``note`` is what the legend should say besides.
     """
     figure = new_figure()
     axes = figure.add_subplot()

@@ -27,12 +27,7 @@ class _Residuals(NamedTuple):
 
 
 def curve_figures(result: Record, data: DescribedData) -> dict[str, Figure]:
-    """Residuals, correlations, and (for several inputs) residuals by input, and observed against fitted.
-
-    Args:
-        result: of the fit; without a curve there is no picture.
-        data: all rows.
-    """
+    """Residuals, and (for several inputs) residuals by input, and observed against fitted; none without a curve."""
     curve, raw, columns, held_out = result.curve, data.raw, data.columns, data.held_out
     if curve is None or result.least_squares is None:
         return {}
@@ -66,12 +61,7 @@ def bands_on(curve: FittedCurve, data: DescribedData, grid: Tensor) -> Bands:
 
 
 def without_prediction_band(curve: FittedCurve, data: DescribedData) -> str | None:
-    """Why ``bands_on`` gives no prediction band, in a few words for a legend; None where it gives one.
-
-    Args:
-        curve: of the fit.
-        data: all rows.
-    """
+    """Why ``bands_on`` gives no prediction band, in a few words for a legend; None where it gives one."""
     sigma = data.raw.sigma
     if isinstance(curve, FittedMean):
         return None

@@ -25,14 +25,7 @@ __all__ = ["distribution_figures", "ladder_figures"]
 
 
 def distribution_figures(model: nn.Module, result: Record, data: DescribedData, title: str) -> dict[str, Figure]:
-    """Histogram and quantiles of a sample; of a regression the quantiles of its residuals; and the correlations.
-
-    Args:
-        model: at the estimates, on the CPU.
-        result: of the fit.
-        data: all rows.
-        title: of the figures.
-    """
+    """Histogram and quantiles of a sample; of a regression the quantiles of its residuals; and the correlations."""
     if result.likelihood is None:
         return {}
     raw, held_out = data.every, data.held_out
@@ -55,14 +48,7 @@ def distribution_figures(model: nn.Module, result: Record, data: DescribedData, 
 
 
 def ladder_figures(ladder: Ladder, pairs: Sequence[PairProfile], result: Record, title: str) -> dict[str, Figure]:
-    """Profiles beside their parabolas, and contours of pairs.
-
-    Args:
-        ladder: with the profiles that were followed.
-        pairs: profiled deviances of pairs.
-        result: of the fit, for errors, covariance and units.
-        title: of the figures.
-    """
+    """Profiles beside their parabolas, and contours of pairs."""
     figures: dict[str, Figure] = {}
     units = {name: estimate.unit for name, estimate in result.parameters.items()}
     if ladder.profiles:

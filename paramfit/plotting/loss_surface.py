@@ -30,20 +30,14 @@ _FEWEST_POINTS = 2  # even the worst explosion shows its first step
 def loss_surface_figure(
     model: nn.Module, objective: Objective, observations: Observations, path: Tensor, title: str
 ) -> Figure | None:
-    """The loss around the path of descent, with the path drawn in.
+    """The loss around the path of descent, with the path drawn in; None without one or two scalar parameters.
 
     A path that explodes is drawn up to where its loss has left the first one far behind; the title says so. A bounded
-    parameter is drawn by its value, not by its unconstrained number, and the surface ends before the bound.
+    parameter is drawn by its value, not by its unconstrained number, and the surface ends before the bound. None too
+    where there is nothing to draw, as from a start whose loss is not finite.
 
-    Args:
-        model: a model of one or two scalar parameters; others give None.
-        objective: gives the loss.
-        observations: all training observations, as the model sees them.
-        path: the trainable ``nn.Parameter``s after each recorded update, the start first, ``(k, p)``.
-        title: what was fitted.
-
-    Returns:
-        The figure; None where there is nothing to draw, as from a start whose loss is not finite.
+    ``path`` ``(k, p)`` holds the trainable ``nn.Parameter``s after each recorded update, the start first; the
+    observations are those that trained, as the model sees them.
     """
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     scalars = all(parameter.ndim == 0 for parameter in model.parameters() if parameter.requires_grad)

@@ -18,12 +18,7 @@ _CROWD = 150  # above it points are small and translucent, so that lines and ban
 
 
 def parts(n: int, held_out: Tensor | None) -> dict[str, Tensor]:
-    """The rows by what they were used for, by their name in the legend.
-
-    Args:
-        n: how many rows there are.
-        held_out: ``(n,)``, True for rows that were held out.
-    """
+    """The rows ``(m,)`` of each part, by its name in the legend; ``held_out`` ``(n,)`` is True for rows held out."""
     if held_out is None or not bool(held_out.any()):
         return {"observations": torch.arange(n)}
     rows = {"training": (~held_out).nonzero().flatten(), "held out": held_out.nonzero().flatten()}
@@ -31,10 +26,9 @@ def parts(n: int, held_out: Tensor | None) -> dict[str, Tensor]:
 
 
 def shown_rows(*columns: Tensor) -> Tensor:
-    """Which rows are drawn, ``(m,)``: all of up to 2000, else a random choice, always the same, and the extremes.
+    """Which rows of columns ``(n,)`` are drawn, ``(m,)``: all of up to 2000.
 
-    Args:
-        columns: each ``(n,)``; of each the 3 smallest and the 3 largest values are drawn.
+    Else a random choice, always the same, and the 3 smallest and the 3 largest values of each column.
     """
     n = len(columns[0])
     if n <= _MOST_POINTS:
@@ -50,12 +44,7 @@ def shown_rows(*columns: Tensor) -> Tensor:
 def draw_points(axes: Axes, x: Tensor, y: Tensor, held_out: Tensor | None = None, sigma: Tensor | None = None) -> None:
     """The observations as points, held-out ones hollow; of very many a choice, which the legend tells.
 
-    Args:
-        axes: where to draw.
-        x: ``(n,)``.
-        y: ``(n,)``.
-        held_out: ``(n,)``, True for rows that were held out.
-        sigma: standard deviation of y, ``(n,)``, drawn as error bars.
+    ``x``, ``y``, ``held_out`` and ``sigma``, the standard deviation of y, drawn as error bars, are all ``(n,)``.
     """
     drawn = []
     for name, rows in parts(len(x), held_out).items():
@@ -81,14 +70,7 @@ def draw_points(axes: Axes, x: Tensor, y: Tensor, held_out: Tensor | None = None
 
 
 def draw_bounds(axes: Axes, x: Tensor, y: Tensor, censoring: Censored) -> None:
-    """What is known of censored observations: a caret up or down from a bound, a line along an interval.
-
-    Args:
-        axes: where the points are drawn.
-        x: ``(n,)``.
-        y: ``(n,)``: the values, or the bounds.
-        censoring: of each.
-    """
+    """What is known of censored observations ``(n,)``: a caret up or down from a bound, a line along an interval."""
     carets = {Censoring.RIGHT: (CARETUPBASE, "above"), Censoring.LEFT: (CARETDOWNBASE, "at most")}
     for kind, (caret, words) in carets.items():
         rows = (censoring.status == kind).nonzero().squeeze(1)

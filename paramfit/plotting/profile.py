@@ -36,14 +36,8 @@ def profile_figure(
         \left( \frac{\theta_k - \hat\theta_k}{se_k} \right)^2
 
     Where the two part below the horizontal line, which is at 3.84 for 95 %, the plain interval is not that of the
-    likelihood.
-
-    Args:
-        profiles: one for each parameter; above 16 the first are drawn, and the title says so.
-        standard_errors: plain, in the natural space, by parameter; None or missing where there is none.
-        title: what was fitted.
-        units: by parameter.
-        quantity: what the deviance is, on the vertical axis; ``(RSS − RSS_min) / s²`` for least squares.
+    likelihood. Of more than 16 profiles the first are drawn, and the title says so. The standard errors are plain, in
+    the natural space. For least squares the ``quantity`` on the vertical axis is ``(RSS − RSS_min) / s²``.
 
     References:
         Douglas M. Bates and Donald G. Watts: Nonlinear Regression Analysis and Its Applications (1988), chapter 6.

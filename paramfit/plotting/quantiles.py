@@ -49,18 +49,14 @@ def quantile_figure(
 
     .. math:: F(Y_{(i)}) \sim \mathrm{Beta}(i,\, n + 1 - i)
 
-    It is the band of a distribution that is known: one fitted to the same sample follows it more closely, so that
-    fewer than one point in twenty should leave the band. The left panel shows the tails, the right one the middle.
+    It is the band of a distribution that is known: one fitted to the same sample follows it more closely, so that fewer
+    than one point in twenty should leave the band. The left panel shows the tails, the right one the middle.
 
     Of a discrete distribution each value is drawn once, at the middle of its ranks, against the mid-distribution
     function (linear between the integers); the band is then too wide rather than too narrow.
 
-    Args:
-        sample: the observations ``(n,)``; of very many a choice and the extremes are drawn.
-        fitted: the fitted distribution, of batch shape ``()`` or ``(1,)``.
-        label: name of the observations, with unit.
-        title: what was fitted.
-        held_out: ``(n,)``, True for rows that were held out; they have ranks of their own.
+    Of very many observations ``(n,)`` a choice and the extremes are drawn; held-out ones have ranks of their own. The
+    fitted distribution has the batch shape ``()`` or ``(1,)``.
 
     References:
         M. B. Wilk and R. Gnanadesikan: Probability plotting methods for the analysis of data (1968).
@@ -78,13 +74,7 @@ def quantile_figure(
 
 
 def quantile_residual_figure(residuals: Tensor, title: str, held_out: Tensor | None = None) -> Figure:
-    """Two panels: quantile residuals of a regression against the standard normal distribution.
-
-    Args:
-        residuals: ``quantile_residuals`` of the fit, ``(n,)``.
-        title: what was fitted.
-        held_out: ``(n,)``, True for rows that were held out; they have ranks of their own.
-    """
+    """Two panels: ``quantile_residuals`` ``(n,)`` of a regression against the standard normal distribution."""
     normal = Normal(torch.zeros((), dtype=torch.float64), 1.0)
     labels = ("quantile of the normal distribution", "quantile residual")
     return _figure(residuals.detach().double(), normal, held_out, labels, title, "standard normal")
@@ -96,13 +86,9 @@ def quantile_residuals(fitted: Distribution, target: Tensor, seed: int = 0) -> T
     .. math:: r_i = \Phi^{-1}(u_i), \qquad u_i = F_i(y_i)
         \quad\text{or, discrete,}\quad u_i \sim \mathrm{Uniform}(F_i(y_i - 1),\, F_i(y_i))
 
-    Args:
-        fitted: of batch shape ``(n,)`` or one that broadcasts.
-        target: the observations, in the support, ``(n,)``.
-        seed: of the numbers by which residuals of discrete distributions are drawn; others use none.
-
-    Returns:
-        ``(n,)``, float64; an observation beyond what float64 can tell from probability 0 or 1 is put at -37 or 8.2.
+    The distribution has the batch shape ``(n,)`` or one that broadcasts; the seed is for discrete ones only. Of
+    ``(n,)`` observations in the support the residuals are ``(n,)``, float64; beyond what float64 can tell from
+    probability 0 or 1 they are -37 or 8.2.
 
     References:
         Peter K. Dunn and Gordon K. Smyth: Randomized quantile residuals (1996).

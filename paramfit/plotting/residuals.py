@@ -27,16 +27,13 @@ def residuals_figure(
 ) -> Figure:
     """Two panels: the residuals where they fell, and their quantiles against those of the normal distribution.
 
-    On the left a good fit shows no pattern and about one point in twenty beyond the dashed lines at ±2; on the right
-    it follows the line, on which standard normal residuals would lie. With an outlier beyond ±10 the axis is
-    logarithmic beyond ±4, and says so.
+    On the left a good fit shows no pattern and about one point in twenty beyond the dashed lines at ±2; on the right it
+    follows the line, on which standard normal residuals would lie. With an outlier beyond ±10 the axis is logarithmic
+    beyond ±4, and says so.
 
-    Args:
-        x: the input; the fitted value for models of several inputs; or the row for those of none, ``(n,)``.
-        residuals: standardised: observed minus fitted, over the standard deviation of an observation, ``(n,)``.
-        label_of_x: name of x, with unit.
-        label_of_residual: name of the residuals.
-        held_out: ``(n,)``, True for rows that were held out; they have quantiles of their own.
+    All tensors are ``(n,)``: ``x`` is the input, or the fitted value for models of several inputs, or the row for those
+    of none; the residuals are observed minus fitted, over the standard deviation of an observation; ``held_out`` is
+    True for rows that were held out, which have quantiles of their own.
 
     References:
         M. B. Wilk and R. Gnanadesikan: Probability plotting methods for the analysis of data (1968).
@@ -61,16 +58,9 @@ def residuals_by_input_figure(
     label_of_residual: str,
     held_out: Tensor | None = None,
 ) -> Figure:
-    """One panel for each input, the first 12 of very many: the residuals where they fell.
+    """One panel for each input ``(n,)``, the first 12 of very many: standardised residuals ``(n,)`` where they fell.
 
     A pattern in one panel says on which input the model depends in another way than it should.
-
-    Args:
-        inputs: one tensor ``(n,)`` for each input column.
-        residuals: standardised: observed minus fitted, over the standard deviation of an observation, ``(n,)``.
-        labels: names of the inputs, with units.
-        label_of_residual: name of the residuals.
-        held_out: ``(n,)``, True for rows that were held out.
     """
     shown = min(len(inputs), _MOST_INPUTS)
     columns = min(shown, _COLUMNS)
@@ -158,14 +148,7 @@ def _draw_quantiles(axes: Axes, residuals: Tensor, held_out: Tensor | None) -> L
 
 
 def observed_figure(fitted: Tensor, target: Tensor, label: str, held_out: Tensor | None = None) -> Figure:
-    """Observed against fitted values; of a perfect fit every point lies on the identity line.
-
-    Args:
-        fitted: the prediction ``(n,)``.
-        target: what was observed ``(n,)``.
-        label: name of the target, with unit.
-        held_out: ``(n,)``, True for rows that were held out.
-    """
+    """Observed against fitted values, both ``(n,)``; of a perfect fit every point lies on the identity line."""
     figure = new_figure(5.2, 5.0)
     axes = figure.add_subplot()
     low, high = min(fitted.min().item(), target.min().item()), max(fitted.max().item(), target.max().item())

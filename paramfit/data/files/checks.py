@@ -102,17 +102,14 @@ def positions_of(path: str, names: Sequence[str], header: Sequence[str], where: 
 def complete_rows(
     path: str, request: ColumnRequest, values: NDArray[np.float64], place: Callable[[int], str]
 ) -> TableColumns:
-    """The rows that have a usable value in every column.
+    """The rows that have a usable value in every column, of ``values`` ``(columns, rows)``.
 
-    Args:
-        path: the file, as messages name it.
-        request: what was asked for.
-        values: ``(columns, rows)``, NaN where a value is missing; words as numbers of ``Censoring``.
-        place: where the user finds a row, such as ``line 7``, by its number from 0.
+    NaN is a missing value, and words are numbers of ``Censoring``; ``place`` tells where the user finds a row, such as
+    ``line 7``, by its number from 0.
 
     Raises:
-        InputError: naming file, row and column, for a value that is missing, infinite or beyond the precision, and
-            for a standard deviation that is not above 0, and for an interval without room.
+        InputError: naming file, row and column, for a value that is missing, infinite or beyond the precision, for a
+            standard deviation that is not above 0, and for an interval without room.
     """
     n_read = int(values.shape[1])
     if n_read == 0:

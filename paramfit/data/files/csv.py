@@ -28,16 +28,11 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators: str = ",") -> TableColumns:
-    """Read columns by name from the bytes of a CSV file.
+    """Read columns by name from the bytes of a CSV file: UTF-8, with or without a byte order mark.
 
-    The first line that is not blank holds the names; blank lines are skipped. pyarrow reads the cells; only where it
-    cannot does a slower reader of ours go through the lines, to say which one is wrong (or that none is).
-
-    Args:
-        path: the file, as messages name it.
-        content: its bytes: UTF-8, with or without a byte order mark.
-        request: the columns.
-        separators: what may stand between cells; the first of them that the header holds does.
+    The first line that is not blank holds the names; blank lines are skipped. The first of ``separators`` that the
+    header holds stands between cells. pyarrow reads the cells; only where it cannot does a slower reader of ours go
+    through the lines, to say which one is wrong (or that none is).
 
     Raises:
         InputError: naming file, line and column, for whatever cannot be read.
@@ -120,11 +115,7 @@ def _quick(
 def _careful(
     path: str, content: bytes, separator: str, request: ColumnRequest, places: list[int]
 ) -> NDArray[np.float64]:
-    """The columns line by line.
-
-    Raises:
-        InputError: naming the first line that cannot be read.
-    """
+    """The columns line by line; refuses the first line that cannot be read."""
     records = _records(path, content, separator)
     _, header = next(records)
     rows: list[list[float]] = []

@@ -20,11 +20,6 @@ def columns_of_parquet(path: str, content: bytes, request: ColumnRequest) -> Tab
 
     Integers, floating-point numbers and decimals are numbers; a null is a missing value. Rows count from 0.
 
-    Args:
-        path: the file, as messages name it.
-        content: its bytes.
-        request: the columns.
-
     Raises:
         InputError: naming file, row and column, for whatever cannot be read.
     """

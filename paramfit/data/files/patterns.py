@@ -11,11 +11,7 @@ __all__ = ["table_file", "table_files"]
 
 
 def table_file(pattern: str, option: str) -> str:
-    """The one file that is meant.
-
-    Args:
-        pattern: as of ``table_files``.
-        option: what the user gave it to, for messages.
+    """The one file that is meant by a pattern; messages name the ``option`` that it was given to.
 
     Raises:
         InputError: as ``table_files``, and if there are several.
@@ -29,10 +25,8 @@ def table_file(pattern: str, option: str) -> str:
 def table_files(patterns: str | Sequence[str], option: str = "path") -> list[str]:
     """The files that are meant, in the order of the patterns, those of one pattern sorted by name.
 
-    Args:
-        patterns: a path, a glob such as ``data/**/*.csv`` (``**``: any depth of folders), or several of them. A file
-            that has exactly this name is meant even where the name looks like a pattern; ``~`` is the home folder.
-        option: what the user gave them to, for messages.
+    A pattern is a path or a glob such as ``data/**/*.csv`` (``**``: any depth of folders). A file that has exactly this
+    name is meant even where the name looks like a pattern; ``~`` is the home folder. Messages name the ``option``.
 
     Raises:
         InputError: if nothing is there, if it is a folder, or if a file is meant twice.

@@ -32,10 +32,6 @@ def read_table(path: str, request: ColumnRequest) -> TableColumns:
     The suffix says the format: ``.csv``, ``.tsv`` and ``.txt`` (UTF-8 text with a header, cells separated by comma,
     semicolon or tab; also compressed, ``.csv.gz``), ``.parquet`` and ``.pq``.
 
-    Args:
-        path: the file.
-        request: the columns.
-
     Raises:
         InputError: naming file, column and row (the line of a text file, the row from 0 of a Parquet file), for
             whatever cannot be read or used.

@@ -33,11 +33,7 @@ FORMATS: Mapping[str, Callable[[pa.Table, Path], None]] = {"csv": _write_csv, "p
 
 
 def checked_format(name: str, given: str) -> str:
-    """The format, if it is one that can be written.
-
-    Args:
-        name: the option that gave it.
-        given: the format.
+    """The format, if it is one that can be written; the message names the option that gave it.
 
     Raises:
         InputError: if it is not.
@@ -48,14 +44,10 @@ def checked_format(name: str, given: str) -> str:
 
 
 def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
-    """Write columns of equal length, whole or not at all; its suffix says in which format.
+    """Write columns of equal length ``(n,)``, whole or not at all, and return where; the suffix says in which format.
 
-    Args:
-        columns: name and values of each column, ``(n,)``: numbers, or text without commas and quotes.
-        path: where to write. A file that is there already is kept: the new one is then called ``name_1``, and so on.
-
-    Returns:
-        The file that was written.
+    They are numbers, or text without commas and quotes. A file that is there already is kept: the new one is then
+    called ``name_1``, and so on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path = _free(path)
