@@ -50,8 +50,10 @@ def observations_from(
         bounds = data.censoring
         columns = _named(len(data.inputs), asked, target)
     elif isinstance(data, tuple | list):
+        if not data or isinstance(data[0], Real | str):
+            msg = "data: expected (x, y), or (y,) for a plain sample, each of them an array, but got a list of values"
+            raise InputError(msg)
         given = list(data)
-        _check_parts(given)
         columns = _named(len(given) - 1, asked, target)
     else:
         available = _column_names(data)
@@ -109,12 +111,8 @@ def _observations(names: Sequence[str], given: Sequence[Any], sigma: Any, dtype:
     n = len(y)
     if n == 0:
         raise InputError(f"data: the column {quoted(names[-1])} is empty; a fit needs observations")
-    if sigma is None:
-        spread = None
-    elif isinstance(sigma, Real):
-        spread = float_column("sigma", np.full(n, float(sigma)), dtype)
-    else:
-        spread = float_column("sigma", sigma, dtype)
+    sigmas = np.full(n, float(sigma)) if isinstance(sigma, Real) else sigma
+    spread = None if sigma is None else float_column("sigma", sigmas, dtype)
     for name, column in zip((*names[:-1], "sigma"), (*xs, y if spread is None else spread), strict=True):
         if len(column) != n:
             msg = f"data: {quoted(name)} has {len(column)} values, but the target {quoted(names[-1])} has {n}"
@@ -131,13 +129,6 @@ def _named(n_inputs: int, inputs: tuple[str, ...] | None, target: str | None) ->
     if inputs is not None and len(inputs) != n_inputs:
         raise InputError(f"inputs: {len(inputs)} names, but the data have {n_inputs} input columns")
     return Columns(default.inputs if inputs is None else inputs, target or default.target)
-
-
-def _check_parts(given: list[Any]) -> None:
-    """Refuse a single column given as the data themselves."""
-    if not given or isinstance(given[0], Real | str):
-        msg = "data: expected (x, y), or (y,) for a plain sample, each of them an array, but got a list of values"
-        raise InputError(msg)
 
 
 def _only_other(names: list[Any], roles: tuple[str, ...]) -> str | None:

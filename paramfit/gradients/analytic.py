@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,6 @@ from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
 __all__ = ["AnalyticGradient"]
-
-
-class _KnowsItsJacobian(Protocol):
-    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]: ...
 
 
 class AnalyticGradient(GradientRule):
@@ -85,7 +81,7 @@ class AnalyticGradient(GradientRule):
         prediction = model(*inputs)
         loss = objective(prediction, target, sigma)
         derivative = objective.derivative(prediction, target, sigma)
-        columns = cast("_KnowsItsJacobian", model).jacobian(*inputs)
+        columns: dict[str, Tensor | float] = cast("Any", model).jacobian(*inputs)
         if not self._names:
             self._names = _trainable(model, columns)
         if len(columns) != len(self._names):

@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from paramfit.distributions import density_at, support_of
 from paramfit.distributions.cdf import unrolled
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import name_axes, new_figure
 
 __all__ = ["density_figure", "histogram_figure"]
 
@@ -88,17 +88,10 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
     figure = new_figure()
     axes = figure.add_subplot()
     width = np.diff(edges)
-    gap = 0.8 if discrete and width[0] == 1 else 1.0  # bars of single integers stand apart
-    axes.bar(
-        (edges[:-1] + edges[1:]) / 2,
-        heights,
-        gap * width,
-        color="tab:blue",
-        alpha=0.35,
-        edgecolor="white",
-        linewidth=0.5 if len(heights) <= _MOST_DOTS else 0.0,
-        label=_sample_label(kept, values),
-    )
+    if discrete and width[0] == 1:
+        width = 0.8 * width  # bars of single integers stand apart
+    middle, rim, label = (edges[:-1] + edges[1:]) / 2, 0.5 * (len(heights) <= _MOST_DOTS), _sample_label(kept, values)
+    axes.bar(middle, heights, width, color="tab:blue", alpha=0.35, edgecolor="white", linewidth=rim, label=label)
     if discrete:
         _draw_masses(axes, _extent(float(kept.min()), float(kept.max()), fitted, "fitted probability"), fitted)
     else:
@@ -109,9 +102,7 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
 
 
 def _finish(axes: Axes, labels: tuple[str, str], title: str) -> None:
-    axes.set_xlabel(labels[0], parse_math=False)
-    axes.set_ylabel(labels[1], parse_math=False)
-    axes.set_title(title)
+    name_axes(axes, *labels, title)
     top = axes.get_ylim()[1]
     axes.set_ylim(-0.01 * top, 1.25 * top)  # room for the legend above the peak
     axes.legend(loc="best", frameon=False)
@@ -132,17 +123,10 @@ def _draw_masses(axes: Axes, extent: _Extent, fitted: Distribution) -> None:
     integers = np.arange(low, min(math.ceil(extent.high), float(support.high)) + 1, dtype=np.float64)
     step = max(1, len(integers) // (10 * _MOST_BINS))
     integers = integers[::step]
-    few = len(integers) <= _MOST_DOTS
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.plot(
-        integers,
-        density_at(fitted, torch.from_numpy(integers)).numpy(),
-        "o-" if few else "-",
-        color="tab:orange",
-        markersize=4,
-        linewidth=0.8 if few else 1.5,
-        label=extent.label,
-    )
+    masses = density_at(fitted, torch.from_numpy(integers)).numpy()
+    line, width = ("o-", 0.8) if len(integers) <= _MOST_DOTS else ("-", 1.5)
+    axes.plot(integers, masses, line, color="tab:orange", markersize=4, linewidth=width, label=extent.label)
 
 
 def _without_far_tails(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from paramfit.inference.bands import Bands
 from paramfit.observations import Censored
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import name_axes, new_figure
 from paramfit.plotting.points import draw_bounds, draw_points
 
 __all__ = ["fit_figure", "scatter_figure"]
@@ -21,9 +21,7 @@ def scatter_figure(
     draw_points(axes, x, y, validates)
     if censoring is not None:
         draw_bounds(axes, x, y, censoring)
-    axes.set_xlabel(labels[0], parse_math=False)  # a column may be called "cost ($) of $x"
-    axes.set_ylabel(labels[1], parse_math=False)
-    axes.set_title(f"{len(x)} observations")
+    name_axes(axes, *labels, f"{len(x)} observations")
     if censoring is not None or (validates is not None and bool(validates.any())):
         axes.legend()
     return figure
@@ -59,9 +57,7 @@ def fit_figure(
     if note is not None:
         axes.plot([], [], " ", label=note)
     axes.set_ylim(*_limits(y, bands, sigma))
-    axes.set_xlabel(labels[0], parse_math=False)
-    axes.set_ylabel(labels[1], parse_math=False)
-    axes.set_title(title)
+    name_axes(axes, *labels, title)
     axes.legend()
     return figure
 
@@ -82,12 +78,9 @@ def _limits(y: Tensor, bands: Bands | None, sigma: Tensor | None) -> tuple[float
     low, high = y.min().item(), y.max().item()
     spread = (high - low) or 4.0
     lowest, highest = low - 0.25 * spread, high + 0.25 * spread
-    reach: list[Tensor] = []
-    if sigma is not None:
-        reach += [y - sigma, y + sigma]
-    if bands is not None:
-        reach += [*bands.confidence, *(bands.prediction_band or ())]
-    for values in reach:
+    bars = () if sigma is None else (y - sigma, y + sigma)
+    edges = () if bands is None else (*bands.confidence, *(bands.prediction_band or ()))
+    for values in (*bars, *edges):
         finite = values[values.isfinite()]
         if len(finite):
             lowest = min(lowest, finite.min().item() - 0.05 * spread)

@@ -66,24 +66,18 @@ def loss_surface_figure(
         if not heights.count():
             return None
         levels = _levels(heights, along)
-        filled = axes.contourf(
-            ranges[0].numpy(),
-            ranges[1].numpy(),
-            np.ma.maximum(heights, levels[0]),  # the minimum itself has no logarithm
-            levels=levels,
-            norm=LogNorm(),
-            cmap="Blues_r",
-            extend="max" if heights.max() > levels[-1] else "neither",
-        )
+        x, y = (values.numpy() for values in ranges)
+        above = np.ma.maximum(heights, levels[0])  # the minimum itself has no logarithm
+        extend = "max" if heights.max() > levels[-1] else "neither"
+        filled = axes.contourf(x, y, above, levels=levels, norm=LogNorm(), cmap="Blues_r", extend=extend)
         figure.colorbar(
             filled, ax=axes, label="loss above the lowest shown", ticks=LogLocator(), format=LogFormatterSciNotation()
         )
         axes.set_ylabel(_label(model, names[1]), parse_math=False)
         _draw_path(axes, path[:, 0], path[:, 1], whole)
         # Without a margin: beyond a bound there is nothing.
-        ends = [torch.cat(both).aminmax() for both in zip(ranges, path.unbind(1), strict=True)]
-        axes.set_xlim(ends[0].min.item(), ends[0].max.item())
-        axes.set_ylim(ends[1].min.item(), ends[1].max.item())
+        xlim, ylim = (torch.cat(both).aminmax() for both in zip(ranges, path.unbind(1), strict=True))
+        axes.set(xlim=[end.item() for end in xlim], ylim=[end.item() for end in ylim])
     axes.set_xlabel(_label(model, names[0]), parse_math=False)
     axes.set_title(title if whole else f"{title}: the first {shown} points")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)  # outside: the path may go anywhere

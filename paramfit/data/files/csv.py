@@ -43,8 +43,8 @@ def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators
     try:
         places = positions_of(path, request.names, header, " in the header")
     except InputError as error:
-        if _is_text("".join(header)):
-            raise
+        if not any("\udc80" <= character <= "\udcff" for character in "".join(header)):
+            raise  # all of it was UTF-8
         raise type(error)(f"{error} (the header is not UTF-8: save the file as UTF-8)") from None
     words = [name == request.words for name in request.names]
     values = _quick(content, separator, len(header), skipped, places, words)
@@ -76,11 +76,6 @@ def _header(path: str, content: bytes, separators: str) -> tuple[list[str], int,
 def _lines_of(content: bytes) -> io.TextIOWrapper:
     """The text; bytes that are not UTF-8 stay, for they do not matter in a column that nobody asked for."""
     return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _is_text(text: str) -> bool:
-    """Whether all of it was UTF-8."""
-    return not any("\udc80" <= character <= "\udcff" for character in text)
 
 
 def _quick(

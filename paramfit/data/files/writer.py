@@ -24,12 +24,8 @@ def _write_csv(table: pa.Table, path: Path) -> None:
         pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
 
 
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    pa.parquet.write_table(table, path)
-
-
 #: What writes each format; its name is the file's suffix.
-FORMATS: Mapping[str, Callable[[pa.Table, Path], None]] = {"csv": _write_csv, "parquet": _write_parquet}
+FORMATS: Mapping[str, Callable[[pa.Table, Path], None]] = {"csv": _write_csv, "parquet": pa.parquet.write_table}
 
 
 def checked_format(name: str, given: str) -> str:
@@ -50,7 +46,10 @@ def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
     called ``name_1``, and so on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path = _free(path)
+    asked, number = path, 0
+    while path.exists():
+        number += 1
+        path = asked.with_stem(f"{asked.stem}_{number}")
     unfinished = path.with_name(f"{path.name}.part")
     write = FORMATS[path.suffix.removeprefix(".")]
     try:
@@ -60,11 +59,3 @@ def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
         raise
     os.replace(unfinished, path)
     return path
-
-
-def _free(path: Path) -> Path:
-    free, number = path, 0
-    while free.exists():
-        number += 1
-        free = path.with_stem(f"{path.stem}_{number}")
-    return free
