@@ -90,7 +90,8 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
     width = np.diff(edges)
     if discrete and width[0] == 1:
         width = 0.8 * width  # bars of single integers stand apart
-    middle, rim, label = (edges[:-1] + edges[1:]) / 2, 0.5 * (len(heights) <= _MOST_DOTS), _sample_label(kept, values)
+    middle, label = (edges[:-1] + edges[1:]) / 2, _sample_label(kept, values)
+    rim = 0.5 if len(heights) <= _MOST_DOTS else 0.0
     axes.bar(middle, heights, width, color="tab:blue", alpha=0.35, edgecolor="white", linewidth=rim, label=label)
     if discrete:
         _draw_masses(axes, _extent(float(kept.min()), float(kept.max()), fitted, "fitted probability"), fitted)
