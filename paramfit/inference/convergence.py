@@ -34,17 +34,11 @@ _MOST_UPDATES = 10**12
 
 @dataclass(frozen=True)
 class Distance:
-    """Distance to the optimum in standard errors, or why it is not known.
+    """Distance to the optimum in standard errors, or why it is not known."""
 
-    Attributes:
-        total: ``sqrt(D^T C^-1 D)`` with ``D = H^-1 g``; None with a reason.
-        per_parameter: ``|D_i| / se_i`` for each parameter; empty where the total is None.
-        reasons: why it is not known.
-    """
-
-    total: float | None
-    per_parameter: tuple[float, ...] = ()
-    reasons: tuple[Reason, ...] = ()
+    total: float | None  # sqrt(D^T C^-1 D) with D = H^-1 g; None with a reason
+    per_parameter: tuple[float, ...] = ()  # |D_i| / se_i for each parameter; empty where the total is None
+    reasons: tuple[Reason, ...] = ()  # why it is not known
 
 
 def distance_to_optimum(

@@ -18,19 +18,12 @@ _MOST_PARAMETERS_FOR_EIGENVALUES = 1000
 
 @dataclass(frozen=True)
 class Stability:
-    """What the curvature of the objective allows.
+    """What the curvature of the objective allows."""
 
-    Attributes:
-        learning_rate_limit: largest stable learning rate; None with a reason where there is none.
-        limit_reason: why there is none.
-        condition_number: largest over smallest curvature; None with a reason.
-        condition_reason: why there is none.
-    """
-
-    learning_rate_limit: float | None
-    limit_reason: Fact | None
-    condition_number: float | None
-    condition_reason: Fact | None
+    learning_rate_limit: float | None  # largest stable learning rate; None with a reason where there is none
+    limit_reason: Fact | None  # why there is none
+    condition_number: float | None  # largest over smallest curvature; None with a reason
+    condition_reason: Fact | None  # why there is none
 
 
 def curvature(loss: LossFunction, theta: Tensor) -> tuple[float, float | None]:

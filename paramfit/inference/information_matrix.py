@@ -19,15 +19,10 @@ _INVOLVED = 1e-2  # a parameter with a smaller share in a direction has no part 
 
 
 class ObservedCovariance(NamedTuple):
-    """The inverse of an information.
+    """The inverse of an information."""
 
-    Attributes:
-        covariance: ``(p, p)``; None with a reason.
-        reason: why there is none, with the direction along which it is not positive.
-    """
-
-    covariance: Tensor | None
-    reason: Fact | None
+    covariance: Tensor | None  # (p, p); None with a reason
+    reason: Fact | None  # why there is none, with the direction along which it is not positive
 
 
 def observed_covariance(

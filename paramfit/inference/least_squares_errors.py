@@ -28,19 +28,12 @@ _NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run
 
 @dataclass(frozen=True)
 class ResidualFactor:
-    """What errors of least squares rest on.
+    """What errors of least squares rest on."""
 
-    Attributes:
-        factor: triangular factor of ``[J, e]``, rows over sigma, ``(p + 1, p + 1)``.
-        n: number of observations.
-        rss: the sum of e's squares.
-        residual: e ``(n,)``, over sigma; only a robust objective asks for it.
-    """
-
-    factor: Array
-    n: int
-    rss: float
-    residual: Tensor | None = None
+    factor: Array  # triangular factor of [J, e], rows over sigma, (p + 1, p + 1)
+    n: int  # number of observations
+    rss: float  # the sum of e's squares
+    residual: Tensor | None = None  # e (n,), over sigma; only a robust objective asks for it
 
 
 def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True) -> Uncertainty:

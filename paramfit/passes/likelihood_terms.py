@@ -34,21 +34,13 @@ __all__ = ["LikelihoodTerms", "MajorisedLikelihood"]
 
 
 class _ByArgument(NamedTuple):
-    """Derivatives of the log-likelihood by the arguments of its distribution.
+    """Derivatives of the log-likelihood by the arguments of its distribution."""
 
-    Attributes:
-        loss: the summed negative log-likelihood.
-        scores: for each argument ``(n,)``.
-        information: ``(k, k)``, or ``(n, k, k)``.
-        exact: whether it is the observed one, or what stands for it at a kink.
-        n: rows; 1 where all have one distribution, and are summed up.
-    """
-
-    loss: float
-    scores: dict[str, Tensor]
-    information: Tensor
-    exact: bool
-    n: int
+    loss: float  # the summed negative log-likelihood
+    scores: dict[str, Tensor]  # for each argument (n,)
+    information: Tensor  # (k, k), or (n, k, k)
+    exact: bool  # whether it is the observed one, or what stands for it at a kink
+    n: int  # rows; 1 where all have one distribution, and are summed up
 
 
 class LikelihoodTerms(Pass[LikelihoodSums]):

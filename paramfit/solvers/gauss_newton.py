@@ -40,29 +40,17 @@ _ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fi
 
 @dataclass(frozen=True, eq=False)
 class GaussNewtonState(Value):
-    """What is known after a step.
+    """What is known after a step."""
 
-    Attributes:
-        theta: the best point so far, ``(p,)``; a polish may have moved it by less than what ``steps`` can see.
-        start: where the fit began, ``(p,)``.
-        layout: which parameters are solved for exactly, and which have bounds.
-        steps: the steps from the best point, and the problem as seen from there.
-        standing: how the search stands.
-        size_of_target: length of the (weighted) target.
-        damping: lambda of the next step.
-        growth: what it grows by, should that fail.
-        refusals: trials in a row that were not taken though no loss could tell.
-    """
-
-    theta: Array
-    start: Array
-    layout: Layout
-    steps: DampedStep
-    standing: Standing
-    size_of_target: float
-    damping: float
-    growth: float = 2.0
-    refusals: int = 0
+    theta: Array  # the best point so far, (p,); a polish may have moved it by less than what steps can see
+    start: Array  # where the fit began, (p,)
+    layout: Layout  # which parameters are solved for exactly, and which have bounds
+    steps: DampedStep  # the steps from the best point, and the problem as seen from there
+    standing: Standing  # how the search stands
+    size_of_target: float  # length of the (weighted) target
+    damping: float  # lambda of the next step
+    growth: float = 2.0  # what it grows by, should that fail
+    refusals: int = 0  # trials in a row that were not taken though no loss could tell
 
     expected: ClassVar[bool] = True
 
@@ -119,20 +107,14 @@ class GaussNewtonState(Value):
 class GaussNewton:
     r"""The method of Levenberg and Marquardt, without data and without parameters; see ``LevenbergMarquardt``.
 
-    Attributes:
-        damping: lambda at the start, above 0, in units of the squared columns.
-        orthogonality: converged, once the relative offset (Bates and Watts) is this small.
-        step_tolerance: converged, once the undamped step is so small a part of each parameter.
-        cost_tolerance: converged, once the residuals are so small a part of the target: the fit is exact.
-
     Raises:
         InputError: for an option that is not above 0.
     """
 
-    damping: float = 1e-3
-    orthogonality: float = 1e-6
-    step_tolerance: float = 1e-14
-    cost_tolerance: float = 4 * _EPS
+    damping: float = 1e-3  # lambda at the start, above 0, in units of the squared columns
+    orthogonality: float = 1e-6  # converged, once the relative offset (Bates and Watts) is this small
+    step_tolerance: float = 1e-14  # converged, once the undamped step is so small a part of each parameter
+    cost_tolerance: float = 4 * _EPS  # converged, once residuals are so small a part of the target: the fit is exact
 
     def __post_init__(self) -> None:
         """Check the options."""

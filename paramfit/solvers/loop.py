@@ -25,15 +25,10 @@ class Solver(Protocol[Sums]):
 
 @dataclass(frozen=True, eq=False)
 class Start(Value):
-    """Where a solver begins: nothing has been looked at.
+    """Where a solver begins: nothing has been looked at."""
 
-    Attributes:
-        theta: the starting point, ``(p,)``, and the first to be looked at.
-        expected: whether the expected curvature is wanted there.
-    """
-
-    theta: Array
-    expected: bool = True
+    theta: Array  # the starting point, (p,), and the first to be looked at
+    expected: bool = True  # whether the expected curvature is wanted there
 
     ended: ClassVar[bool] = False
 

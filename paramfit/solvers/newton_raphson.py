@@ -41,33 +41,19 @@ _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 
 @dataclass(frozen=True, eq=False)
 class NewtonState(Value):
-    """What is known after a step.
+    """What is known after a step."""
 
-    Attributes:
-        theta: the best point so far, ``(p,)``.
-        start: where the fit began, ``(p,)``.
-        sums: at the best point.
-        sharpest: the largest curvature that each parameter has had, ``(p,)``.
-        first_errors: standard errors at the start, ``(p,)``.
-        standing: how the search stands.
-        expected: whether the expected information is wanted at the next trial, where it is known.
-        damping: lambda of the next step.
-        distance: from the minimum, in standard errors.
-        switched: whether the Hessian has taken over once.
-        creeping: steps in a row that won nothing of what they promised.
-    """
-
-    theta: Array
-    start: Array
-    sums: LikelihoodSums
-    sharpest: Array
-    first_errors: Array
-    standing: Standing
-    expected: bool
-    damping: float
-    distance: float
-    switched: bool = False
-    creeping: int = 0
+    theta: Array  # the best point so far, (p,)
+    start: Array  # where the fit began, (p,)
+    sums: LikelihoodSums  # at the best point
+    sharpest: Array  # the largest curvature that each parameter has had, (p,)
+    first_errors: Array  # standard errors at the start, (p,)
+    standing: Standing  # how the search stands
+    expected: bool  # whether the expected information is wanted at the next trial, where it is known
+    damping: float  # lambda of the next step
+    distance: float  # from the minimum, in standard errors
+    switched: bool = False  # whether the Hessian has taken over once
+    creeping: int = 0  # steps in a row that won nothing of what they promised
 
     @property
     def ended(self) -> bool:
@@ -142,18 +128,13 @@ class NewtonState(Value):
 class NewtonRaphson:
     """Newton's method and Fisher scoring, without data and without parameters; see ``Newton``.
 
-    Attributes:
-        expected: whether the expected information takes the place of the Hessian, where it is known in closed form.
-        damping: lambda at the start, above 0, in units of the largest curvature.
-        tolerance: converged, once the step that is left is so small a part of the standard errors.
-
     Raises:
         InputError: for an option out of its range.
     """
 
-    expected: bool = True
-    damping: float = 1e-4
-    tolerance: float = 1e-8
+    expected: bool = True  # whether the expected information stands for the Hessian, where it has a closed form
+    damping: float = 1e-4  # lambda at the start, above 0, in units of the largest curvature
+    tolerance: float = 1e-8  # converged, once the step that is left is so small a part of the standard errors
 
     def __post_init__(self) -> None:
         """Check the options."""

@@ -18,23 +18,17 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class Linearization(Value):
-    r"""The least-squares problem seen from one point.
+    """The least-squares problem seen from one point."""
 
-    Attributes:
-        linear: the exact values of the linear parameters there, ``(q,)``.
-        factor: triangular factor of ``[Phi, J, e]``, ``(p + 1, p + 1)``: the derivatives by the linear, then by the
-            nonlinear parameters, and the residual ``e = target - prediction``.
-        turning: how the space of Phi turns with the nonlinear parameters, ``(q, m)``: further rows of the projected
-            problem's Jacobian, in which it has no residual.
-        loss: the sum of the losses.
-        n: number of observations.
-    """
-
-    linear: Array
+    linear: Array  # the exact values of the linear parameters there, (q,)
+    # Triangular factor of [Phi, J, e], (p + 1, p + 1): derivatives by the linear, then by the nonlinear parameters, and
+    # the residual e = target - prediction.
     factor: Array
+    # How the space of Phi turns with the nonlinear parameters, (q, m): further rows of the projected problem's
+    # Jacobian, in which it has no residual.
     turning: Array
-    loss: float
-    n: int
+    loss: float  # the sum of the losses
+    n: int  # number of observations
 
     @cached_property
     def curved(self) -> Array:

@@ -52,20 +52,14 @@ _MINIMUM = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Standing(Value):
-    """A finding with its numbers.
+    """A finding with its numbers."""
 
-    Attributes:
-        finding: what kind it is.
-        value: what was measured: a relative offset, a part of each parameter, a distance in standard errors, the
-            residuals' length, or the least relative error; NaN where the finding has none.
-        threshold: what it was compared with; NaN where the finding has none.
-        places: in theta, of the parameters that it is about.
-    """
-
-    finding: Finding
+    finding: Finding  # what kind it is
+    # What was measured: a relative offset, a part of each parameter, a distance in standard errors, the residuals'
+    # length, or the least relative error; NaN where the finding has none.
     value: float = math.nan
-    threshold: float = math.nan
-    places: tuple[int, ...] = ()
+    threshold: float = math.nan  # what it was compared with; NaN where the finding has none
+    places: tuple[int, ...] = ()  # in theta, of the parameters that it is about
 
     @property
     def converged(self) -> bool:

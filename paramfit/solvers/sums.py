@@ -20,19 +20,15 @@ class Layout:
 
     The first columns belong to the parameters that are solved for exactly (``linear``), the last one to the rest of the
     target; those between are slopes. Without linear parameters they are the Jacobian.
-
-    Attributes:
-        linear: places of the linear parameters in theta.
-        nonlinear: places of all others.
-        slopes: for each column between, which linear parameter multiplies it (None: none does) and which of the
-            nonlinear ones it belongs to, by their numbers in ``linear`` and ``nonlinear``.
-        bounds: for each nonlinear parameter how many bounds it has: one is at minus infinity of its unconstrained
-            number, a second at plus infinity. Empty where none has any.
     """
 
-    linear: tuple[int, ...]
-    nonlinear: tuple[int, ...]
+    linear: tuple[int, ...]  # places of the linear parameters in theta
+    nonlinear: tuple[int, ...]  # places of all others
+    # For each column between: which linear parameter multiplies it (None: none does), and which nonlinear one it
+    # belongs to, by their numbers in linear and nonlinear.
     slopes: tuple[tuple[int | None, int], ...]
+    # How many bounds each nonlinear parameter has: one is at minus infinity of its unconstrained number, a second at
+    # plus infinity. Empty where none has any.
     bounds: tuple[int, ...] = ()
 
     @classmethod
@@ -74,20 +70,13 @@ class ResidualSums(Value):
 
     It is additive over batches and over processes, up to the signs of R's rows, and, unlike the sums :math:`J^T J`,
     squares no condition number.
-
-    Attributes:
-        layout: what the columns mean.
-        factor: R, ``(w, w)``, upper triangular, float64 on the CPU.
-        n: how many rows.
-        total: the sum of the losses, where it is not the residual's squared length; None where it is.
-        target: the squared length of the (weighted) target; 0 where nobody asked.
     """
 
-    layout: Layout
-    factor: Array
-    n: int
-    total: float | None = None
-    target: float = 0.0
+    layout: Layout  # what the columns mean
+    factor: Array  # R, (w, w), upper triangular, float64 on the CPU
+    n: int  # how many rows
+    total: float | None = None  # the sum of the losses, where it is not the residual's squared length; None where it is
+    target: float = 0.0  # the squared length of the (weighted) target; 0 where nobody asked
 
     @classmethod
     def of(cls, layout: Layout, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
@@ -126,21 +115,13 @@ class ResidualSums(Value):
 
 @dataclass(frozen=True, eq=False)
 class LikelihoodSums(Value):
-    """Sums over some rows; those of other batches, and of other processes, are added by ``+``.
+    """Sums over some rows; those of other batches, and of other processes, are added by ``+``."""
 
-    Attributes:
-        loss: the summed negative log-likelihood.
-        gradient: its derivative by theta, ``(p,)``, float64.
-        curvature: its second derivatives, or their expectation, ``(p, p)``.
-        n: how many rows.
-        bounded: places in theta of what are unconstrained numbers of bounded parameters, such as logarithms.
-    """
-
-    loss: float
-    gradient: Array
-    curvature: Array
-    n: int
-    bounded: tuple[int, ...] = ()
+    loss: float  # the summed negative log-likelihood
+    gradient: Array  # its derivative by theta, (p,), float64
+    curvature: Array  # its second derivatives, or their expectation, (p, p)
+    n: int  # how many rows
+    bounded: tuple[int, ...] = ()  # places in theta of unconstrained numbers of bounded parameters, such as logarithms
 
     def __add__(self, other: "LikelihoodSums") -> "LikelihoodSums":
         """The sums of the rows of both."""

@@ -23,28 +23,16 @@ _MOST_FAILED = 0.1  # of the resamples: without more of them, a tail may be miss
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Estimates from resampled observations, and the intervals they give.
+    """Estimates from resampled observations, and the intervals they give."""
 
-    Attributes:
-        names: of the parameters.
-        estimate: from the observations themselves, ``(p,)``, as values within their bounds.
-        estimates: of each resample that could be fitted, ``(B, p)``, likewise; NaN for a parameter that the
-            observations do not determine.
-        acceleration: how the standard error changes with the parameter, ``(p,)``, for ``bca``.
-        resamples: how many were drawn.
-        seed: what they were drawn by.
-        failed: how many could not be fitted; they are left out.
-        reasons: parameters without estimates, and resamples that failed.
-    """
-
-    names: tuple[str, ...]
-    estimate: Tensor
-    estimates: Tensor
-    acceleration: Tensor
-    resamples: int
-    seed: int
-    failed: int
-    reasons: tuple[Fact, ...]
+    names: tuple[str, ...]  # of the parameters
+    estimate: Tensor  # from the observations themselves, (p,), as values within their bounds
+    estimates: Tensor  # of each resample that could be fitted, (B, p), likewise; NaN where nothing determines it
+    acceleration: Tensor  # how the standard error changes with the parameter, (p,), for bca
+    resamples: int  # how many were drawn
+    seed: int  # what they were drawn by
+    failed: int  # how many could not be fitted; they are left out
+    reasons: tuple[Fact, ...]  # parameters without estimates, and resamples that failed
 
     @property
     def is_telling(self) -> bool:

@@ -42,17 +42,11 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 class Expansion(NamedTuple):
-    """A loss to second order, in coordinates phi whose unit is about a standard error.
+    """A loss to second order, in coordinates phi whose unit is about a standard error."""
 
-    Attributes:
-        value: the weighted sum of the losses, ``(B,)``.
-        slope: its derivative by phi, ``(B, r)``.
-        curvature: the second derivative or what stands for it, ``(B, r, r)``; near the identity at the estimate.
-    """
-
-    value: Tensor
-    slope: Tensor
-    curvature: Tensor
+    value: Tensor  # the weighted sum of the losses, (B,)
+    slope: Tensor  # its derivative by phi, (B, r)
+    curvature: Tensor  # the second derivative or what stands for it, (B, r, r); near the identity at the estimate
 
     def rows(self, index: Tensor) -> "Expansion":
         """Those at ``index``."""

@@ -29,17 +29,11 @@ _MOST_LOOKS = 10_000  # the search ends by itself
 
 
 class ConstrainedMinimum(NamedTuple):
-    """The lowest deviance with some parameters held.
+    """The lowest deviance with some parameters held."""
 
-    Attributes:
-        theta: where, ``(p,)``.
-        deviance: how much.
-        is_minimum: whether it is one; a search that ended elsewhere has no say.
-    """
-
-    theta: Tensor
-    deviance: float
-    is_minimum: bool
+    theta: Tensor  # where, (p,)
+    deviance: float  # how much
+    is_minimum: bool  # whether it is one; a search that ended elsewhere has no say
 
 
 class Deviance(ABC):

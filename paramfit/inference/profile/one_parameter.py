@@ -37,17 +37,11 @@ class _Place(NamedTuple):
 
 @dataclass
 class _Side:
-    """What was found on one side of the optimum.
+    """What was found on one side of the optimum."""
 
-    Attributes:
-        places: from the optimum outwards.
-        end: the parameter's value at the end of the interval.
-        note: why there is none.
-    """
-
-    places: list[_Place]
-    end: float | None = None
-    note: Fact | None = None
+    places: list[_Place]  # from the optimum outwards
+    end: float | None = None  # the parameter's value at the end of the interval
+    note: Fact | None = None  # why there is none
 
 
 def profile(
