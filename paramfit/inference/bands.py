@@ -202,12 +202,7 @@ class FittedMean(FittedCurve):
 
 
 def fitted_mean(loss: LossFunction, errors: Uncertainty) -> FittedMean | None:
-    """The mean of the fitted distribution; None where the parameters have no errors.
-
-    Args:
-        loss: the negative log-likelihood, at the estimates.
-        errors: of the parameters.
-    """
+    """The mean of the distribution fitted by maximum likelihood; None where the parameters have no errors."""
     if errors.covariance is None:
         return None
     return FittedMean(loss.model, errors.covariance, errors.quantile, math.nan, errors.method, factor=errors.root)

@@ -44,14 +44,7 @@ class Distance:
 def distance_to_optimum(
     loss: LossFunction, theta: Tensor, covariance: Tensor | None, reasons: tuple[Reason, ...]
 ) -> Distance:
-    """The Newton step that is left, in units of the reported standard errors.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: where the fit is, ``(p,)``.
-        covariance: the reported covariance ``(p, p)``, or None.
-        reasons: why there is no covariance.
-    """
+    """The Newton step that is left, in units of the reported standard errors."""
     if covariance is None:
         return Distance(None, reasons=reasons)
     factor, failed = torch.linalg.cholesky_ex(loss.hessian(theta))
@@ -65,12 +58,8 @@ def distance_by_root(errors: Uncertainty, pull: Array) -> Distance:
     r"""The same from a root of the covariance, where a solver has one, without a Hessian.
 
     With :math:`F F^T = C = s^2 H^{-1}` the step that is left is :math:`C u / s^2`, and its length in errors
-    :math:`|F^T u| / s^2`.
-
-    Args:
-        errors: the reported ones.
-        pull: minus the derivative u of half the squared error, or of the summed log-likelihood, by theta ``(p,)``; its
-            sign does not matter.
+    :math:`|F^T u| / s^2`. The ``pull`` u ``(p,)`` is minus the derivative of half the squared error, or of the summed
+    log-likelihood, by theta; its sign does not matter.
     """
     if errors.covariance is None or errors.root is None:
         return Distance(None, reasons=errors.reasons)
@@ -97,9 +86,6 @@ def updates_to_converge(
     r"""How many more updates would bring the distance below 0.01 standard errors, at the present learning rate.
 
     Near the optimum each update of plain gradient descent multiplies the remaining step by :math:`I - \eta H`.
-
-    Returns:
-        The number, or None and a reason.
     """
     group = optimizer.param_groups[0]
     if not isinstance(optimizer, SGD | GradientDescent) or group.get("momentum") or group.get("weight_decay"):
@@ -128,11 +114,7 @@ def updates_to_converge(
 
 
 def closed_form(loss: LossFunction) -> Tensor | None:
-    """The exact optimum ``(p,)`` where a formula gives it: linear least squares, or a sample's own statistics.
-
-    Returns:
-        float64 estimates in the order of ``loss.names``; None where there is no formula.
-    """
+    """The exact optimum ``(p,)``, float64, where a formula gives it: linear least squares, or a sample's statistics."""
     model, objective = loss.model, loss.objective
     if objective.penalised or not isinstance(model, ParametricModel):
         return None

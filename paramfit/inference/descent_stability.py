@@ -63,11 +63,7 @@ def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     .. math:: \eta_{max} = \frac{2 (1 + \beta)}{(1 - d) \lambda_{max}}
 
     with :math:`\lambda_{max}` the largest eigenvalue of the objective's Hessian (plus the weight decay),
-    :math:`\beta` the momentum and d its dampening.
-
-    Args:
-        loss: the objective over the training observations.
-        optimizer: plain gradient descent or SGD have a limit; others have none.
+    :math:`\beta` the momentum and d its dampening. Optimizers other than plain gradient descent and SGD have no limit.
 
     References:
         Boris Polyak: Some methods of speeding up the convergence of iteration methods (1964).
@@ -104,10 +100,6 @@ def cure_of_divergence(start: LossFunction, optimizer: Optimizer) -> Fact:
 
     The learning rate is compared with the largest stable one at the start. Where it is above, the mildest power of ten
     is sought by which the inputs would have to be scaled for this rate to be stable.
-
-    Args:
-        start: the objective at the start of the fit, before the first update.
-        optimizer: what made the updates.
     """
     rate = optimizer.param_groups[0]["lr"]
     stable = stability(start, optimizer)

@@ -41,11 +41,6 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
 
     Least squares: :math:`C = s^2 (J^T J)^{-1}`, see ``least_squares_uncertainty``. Maximum likelihood: the inverse of
     the observed information, the Hessian of the summed negative log-likelihood; intervals by the normal distribution.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: where, ``(p,)``.
-        absolute_sigma: whether known errors are absolute.
     """
     objective = loss.objective
     if objective.penalised:

@@ -28,14 +28,11 @@ def likelihood_uncertainty(
 
     Intervals are those of the normal distribution. A parameter at its bound is taken as fixed by all others, and has no
     error of its own. Where H is not positive definite, the reason names the direction in which the likelihood does not
-    fall.
+    fall. H, ``information`` ``(p, p)``, is by the unconstrained
+    numbers of bounded parameters.
 
-    Args:
-        loss: the objective over the training observations.
-        theta: where, ``(p,)``.
-        information: H ``(p, p)``, by the unconstrained numbers of bounded parameters.
-        kink: the argument in which the log-density has a kink, if it has one. It does not bend elsewhere, so that
-            there is no observed information, and the expected one is given in its place; None where nothing gives it.
+    Where the log-density has a ``kink`` in one of its arguments it does not bend elsewhere, so that there is no
+    observed information, and the expected one is given in its place; None where nothing gives it.
 
     References:
         Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus

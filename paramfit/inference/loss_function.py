@@ -37,12 +37,8 @@ class LossFunction:
     """Objective, model and observations as a function of the flat parameter vector ``theta`` ``(p,)``.
 
     Everything is copied and computed in float64 on the CPU, whatever the fit's precision: curvatures and errors need
-    the digits, and the fit's own tensors stay untouched.
-
-    Args:
-        model: its trainable parameters become ``theta``, in the order of ``named_parameters()``.
-        objective: the loss.
-        observations: all observations it is taken over.
+    the digits, and the fit's own tensors stay untouched. Theta holds the model's trainable
+    parameters, in the order of ``named_parameters()``.
     """
 
     def __init__(self, model: nn.Module, objective: Objective, observations: Observations) -> None:

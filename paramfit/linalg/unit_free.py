@@ -166,12 +166,8 @@ def inverse_information(factor: Array, names: Sequence[str], least: Array | floa
     r"""Invert :math:`R^T R`, by directions where it is singular.
 
     The columns are first brought to equal length: the rank is then a matter of directions, not of units. A parameter
-    that has a share in a direction which the observations do not determine has no error; all others have theirs.
-
-    Args:
-        factor: triangular factor R of the Jacobian, ``(p, p)``.
-        names: what the parameters are called.
-        least: length up to which a column is nothing but rounding, ``(p,)`` or one for all.
+    that has a share in a direction which the observations do not determine has no error; all others have theirs. A
+    column of R that is no longer than ``least`` is nothing but rounding.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), section 3.

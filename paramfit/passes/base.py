@@ -40,10 +40,6 @@ S = TypeVar("S", bound=Sums)
 class Pass(ABC, Generic[S]):
     """One look at a batch, at the model's present parameters: ``pass_(observations) -> Sums``.
 
-    Args:
-        model: its trainable parameters are theta.
-        objective: what is summed up, without penalty.
-
     Raises:
         InputError: for a model without trainable parameters.
     """
@@ -68,13 +64,7 @@ class Pass(ABC, Generic[S]):
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def __call__(self, observations: Observations, *, expected: bool = False) -> S:
-        """Sum up a batch.
-
-        Args:
-            observations: one batch.
-            expected: whether the curvature's expectation is wanted where it has a closed form, instead of the Hessian;
-                least squares has no other.
-        """
+        """Sum up a batch; ``expected`` asks for the Hessian's expectation in its place, where it has a closed form."""
         return reduce(add, [self._sums(piece, expected=expected) for piece in self._pieces(observations)])
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> S:

@@ -55,11 +55,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
 
     and, with the expected information I in C's place and no second term, the matrix of Fisher scoring. Any other model
     is differentiated by autograd. Where the log-density has a kink, C is that of a parabola that touches it
-    (``majorised_curvature``).
-
-    Args:
-        model: float64; returns a distribution. Its trainable parameters are theta.
-        objective: the negative log-likelihood, without penalty.
+    (``majorised_curvature``). The model is float64.
 
     Raises:
         InputError: for another objective, or a penalty.
@@ -276,11 +272,7 @@ def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
 
 
 class MajorisedLikelihood(NegativeLogLikelihood):
-    """The same values and slopes; where a density has a kink, second derivatives of the parabola that touches it.
-
-    Args:
-        objective: whose reduction this has.
-    """
+    """The same values and slopes; where a density has a kink, second derivatives of the parabola that touches it."""
 
     def __init__(self, objective: NegativeLogLikelihood) -> None:
         super().__init__(objective.reduction, objective.l1, objective.l2)

@@ -23,17 +23,12 @@ _LEAST_WEIGHT = 0.2  # of a row whose own curvature is less: a step that trusts 
 
 
 class ResidualRows(Pass[ResidualSums]):
-    r"""The rows ``[J, e]`` of a model's least-squares problem, or ``[Phi, slopes, e]`` where it can be separated.
+    r"""The rows ``[J, e]`` of a float64 model's least squares, or ``[Phi, slopes, e]`` where it can be separated.
 
     The Jacobian is the model's own (``jacobian(*inputs)``) or, where it has none, that of ``torch.func``. Under plain
     squared error, a model that knows parameters in which it is linear is taken apart (``separated``), so that they are
-    solved for exactly. With known errors every row is divided by its sigma; under a robust objective rows are scaled
-    such that ``J^T e`` is the gradient and ``J^T J`` close to the curvature.
-
-    Args:
-        model: float64; its trainable parameters are theta.
-        objective: ``SquaredError`` or a ``RobustError``, without penalty.
-        separate: whether to take apart what can be.
+    solved for exactly, unless ``separate`` is False. With known errors every row is divided by its sigma; under a
+    robust objective rows are scaled such that ``J^T e`` is the gradient and ``J^T J`` close to the curvature.
 
     Raises:
         InputError: for another objective, or a penalty.

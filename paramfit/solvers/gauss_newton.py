@@ -131,10 +131,8 @@ class GaussNewton:
     def advance(self, state: Start | GaussNewtonState, sums: ResidualSums) -> GaussNewtonState:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 
-        Args:
-            state: before; at its end it stays as it is.
-            sums: over all rows, at its trial. At the start they hold the target's length, or no fit is recognised as
-                exact.
+        The sums are those of all rows at its trial. At the start they hold the target's length, or no fit is recognised
+        as exact. A state that has ended stays as it is.
 
         Raises:
             InputError: if the model is not finite at the start.
@@ -194,13 +192,7 @@ class GaussNewton:
     def standing_at(self, steps: DampedStep, theta: Array, size_of_target: float) -> Standing:
         """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
 
-        Args:
-            steps: from there.
-            theta: the nonlinear parameters there, ``(m,)``.
-            size_of_target: length of the (weighted) target.
-
-        Returns:
-            The places of parameters without influence are numbers among the nonlinear ones.
+        ``theta`` are the nonlinear parameters, ``(m,)``; places of those without influence are numbers among them.
         """
         offset = steps.offset
         if offset <= self.orthogonality:
@@ -233,10 +225,8 @@ class GaussNewton:
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
         r"""The state with its last digits won, once the step that is left is small; see ``Polishing``.
 
-        Args:
-            state: one that is not near its end, or has stalled, is left as it is.
-            look: the derivative of half the squared error by theta, :math:`J^T e`, ``(p,)``, at a polish's trial, more
-                exact than float64 sums give it.
+        A state that is not near its end, or has stalled, is left as it is. ``look`` gives :math:`J^T e` ``(p,)`` at a
+        polish's trial, more exact than float64 sums do.
         """
         converged = state.standing.converged
         if not (converged or (not state.ended and state.steps.offset <= _SMALL)):

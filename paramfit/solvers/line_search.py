@@ -71,12 +71,7 @@ class LineSearch(ABC):
         return LineSearchState(theta, value, ended=ended, is_minimum=ended and math.isfinite(value))
 
     def advance(self, state: LineSearchState, sums: ResidualSums | LikelihoodSums | float) -> LineSearchState:
-        """The state after a look at its trial.
-
-        Args:
-            state: before.
-            sums: the derivatives where it has no step, and the value where it has one.
-        """
+        """The state after a look at its trial, for derivatives where it has no step, for a value where it has one."""
         if state.step is None:
             return self._begun(state, sums)
         if not isinstance(sums, float):

@@ -94,10 +94,7 @@ class NewtonState(Value):
         Where counts vary no more than Poisson's do, the number of failures of a negative binomial grows without end,
         and its probability falls with it: each alone is well determined, if the other is. So a logarithm has also run
         off where it has grown, its error, all others being unknown, is far larger than it was at the start, and all
-        others are settled.
-
-        Args:
-            logarithms: the elements that are one of what has a bound on one side: they have no end above.
+        others are settled. ``logarithms`` are the elements that stand for what has a bound on one side alone.
         """
         curved = np.abs(self.sums.curvature.diagonal())
         moved = np.abs(self.theta - self.start)
@@ -152,9 +149,7 @@ class NewtonRaphson:
     def advance(self, state: Start | NewtonState, sums: LikelihoodSums) -> NewtonState:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 
-        Args:
-            state: before; at its end it stays as it is.
-            sums: over all rows, at its trial.
+        The sums are those of all rows at its trial. A state that has ended stays as it is.
 
         Raises:
             InputError: if the likelihood is not finite at the start.

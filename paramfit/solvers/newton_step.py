@@ -18,14 +18,10 @@ class NewtonStep:
 
     .. math:: \delta = -S^{-1} (|\tilde H| + \lambda)^{-1} S^{-1} g, \qquad \tilde H = S^{-1} H S^{-1}
 
-    with g the gradient and H the curvature of the summed negative log-likelihood, and S the roots of H's diagonal, so
-    that the step does not depend on the parameters' units. Where H is not positive definite its eigenvalues are taken
-    by their size: the step then leads downhill all the same. One eigenvalue decomposition serves all lambdas.
-
-    Args:
-        gradient: g ``(p,)``.
-        curvature: H ``(p, p)``, symmetric.
-        least: the smallest that S may be, ``(p,)``: a parameter that has lost its influence must not run away.
+    with g ``(p,)`` the gradient and H ``(p, p)`` the curvature of the summed negative log-likelihood, and S the roots
+    of H's diagonal, so that the step does not depend on the parameters' units. Where H is not positive definite its
+    eigenvalues are taken by their size: the step then leads downhill all the same. One eigenvalue decomposition serves
+    all lambdas. S is no smaller than ``least``: a parameter that has lost its influence must not run away.
 
     References:
         Philip Gill, Walter Murray, Margaret Wright: Practical Optimization (1981), section 4.4.

@@ -70,23 +70,13 @@ class Polishing(Value):
         return cls(theta, scaled, size, places, reach, enough)
 
     def begin(self, uphill: Array | None = None) -> PolishingState:
-        """The first state.
-
-        Args:
-            uphill: :math:`J^T e` at the start, ``(p,)``, where it is known, and so large that float64 sums are exact
-                enough; it is looked for first where it is None.
-        """
+        """The first state; ``uphill`` is :math:`J^T e` there, ``(p,)``, if so large that float64 sums will do."""
         p = len(self.size)
         state = PolishingState(self.start, math.inf, self.start, np.empty(0), np.eye(p))
         return state if uphill is None else self.advance(state, uphill)
 
     def advance(self, state: PolishingState, uphill: Array) -> PolishingState:
-        """The state after looking at its trial.
-
-        Args:
-            state: before.
-            uphill: :math:`J^T e` at its trial, ``(p,)``, more exact than float64 sums give it.
-        """
+        """The state after a look at its trial; ``uphill`` is :math:`J^T e` there, more exact than float64 sums."""
         if state.trial is None:
             return state
         force = solve_upper(self.factor, uphill[self.places] / self.size, transposed=True)

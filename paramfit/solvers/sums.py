@@ -80,13 +80,7 @@ class ResidualSums(Value):
 
     @classmethod
     def of(cls, layout: Layout, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
-        """The sums of some rows.
-
-        Args:
-            layout: what the columns mean.
-            columns: ``(w, n)``, the rows' columns one after the other.
-            total: the sum of these rows' losses, for a robust objective.
-        """
+        """The sums of rows, given by columns ``(w, n)``, with the total of their losses under a robust objective."""
         rows = columns.T
         # On a device the rows are reduced there, and only their triangle travels.
         part = rows if rows.device.type == "cpu" else torch.linalg.qr(rows, mode="r").R.cpu()

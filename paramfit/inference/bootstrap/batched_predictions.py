@@ -22,11 +22,8 @@ class BatchedPredictions:
     """Predictions, Jacobians and losses of a model for a batch of parameter vectors.
 
     A ``ParametricModel`` whose parameters broadcast computes a whole batch in one call; whether it does is tried at two
-    points, and its numbers compared with those of single calls. Any other model goes through ``torch.func.vmap``.
-
-    Args:
-        loss: the objective over the observations.
-        points: two parameter vectors to try it at, ``(2, p)``.
+    ``points`` ``(2, p)``, and its numbers compared with those of single calls. Any other model goes through
+    ``torch.func.vmap``.
 
     Raises:
         InputError: if neither works.

@@ -126,13 +126,9 @@ class _WeightedLook:
 
 
 def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
-    """Minimise each weighted loss, beginning at the estimate; see ``ResampledNewton``.
+    """Minimise the loss under each row of weights ``(B, n)``, beginning at the estimate; see ``ResampledNewton``.
 
     A fit has not converged where its observations leave a parameter a thousand times as uncertain as all of them did.
-
-    Args:
-        problem: the loss and the estimate.
-        weights: of each observation, ``(B, n)``.
     """
     errors = _errors(problem, problem.start.unsqueeze(0), problem.basis.unsqueeze(0))[0]
     solver = ResampledNewton(problem, errors)

@@ -47,11 +47,8 @@ class Bootstrap:
     def percentile(self, level: float = 0.95) -> Tensor:
         """Percentile intervals, lower and upper end, ``(p, 2)``.
 
-        Args:
-            level: the share that lies within, between 0 and 1.
-
         Raises:
-            InputError: for another level.
+            InputError: for a level that is not between 0 and 1.
 
         References:
             Bradley Efron, Robert Tibshirani: An Introduction to the Bootstrap (1993), chapter 13.
@@ -69,11 +66,8 @@ class Bootstrap:
         estimates below the estimate (half of those that equal it included), and a the acceleration. NaN where all
         estimates lie on one side.
 
-        Args:
-            level: the share that lies within, between 0 and 1.
-
         Raises:
-            InputError: for another level.
+            InputError: for a level that is not between 0 and 1.
 
         References:
             Bradley Efron: Better Bootstrap Confidence Intervals (1987).
@@ -109,14 +103,8 @@ def bootstrap(
     A resample is a vector of counts, how often each observation was drawn: :math:`w_b \sim
     \mathrm{Multinomial}(n, 1/n)`. All are fitted together (``solve_weighted``), each from the estimate on. Nothing is
     assumed of the errors but that observations are independent of each other and come from one population.
-
-    Args:
-        loss: the objective over the observations, of least squares, robust or a negative log-likelihood.
-        theta: its optimum, ``(p,)``.
-        resamples: how many.
-        seed: the same seed draws the same resamples.
-        progress: called with the number of resamples done, after every chunk.
-        held: numbers of parameters that sit at a bound: their resamples stay there.
+    ``held`` parameters sit at a bound, and their resamples stay there. ``progress`` is called with the number of
+    resamples done, after every chunk.
 
     Raises:
         InputError: for less than one resample, less than two observations, an objective that cannot be resampled, or a
@@ -192,9 +180,6 @@ def acceleration(problem: WeightedLoss) -> Tensor:
     infinitesimal jackknife) for more than 2000 observations, or where a fit without one of them fails. 0 for a
     parameter on which no observation has an influence.
 
-    Args:
-        problem: the loss and the estimate.
-
     References:
         Bradley Efron: Better Bootstrap Confidence Intervals (1987), section 6.
     """
@@ -227,9 +212,6 @@ def influences(problem: WeightedLoss) -> Tensor:
     .. math:: U_i = -\frac{d\theta}{d\theta_u}\, H^{-1} \nabla \ell_i
 
     at the estimate, with the Hessian H of the summed loss and :math:`\theta_u` the unconstrained numbers.
-
-    Args:
-        problem: the loss and the estimate.
 
     References:
         Frank Hampel: The Influence Curve and Its Role in Robust Estimation (1974).

@@ -63,7 +63,8 @@ class WeightedLoss(ABC):
 
     It is expanded in coordinates phi of its own, :math:`\theta = \hat\theta + F \phi`, with :math:`F F^T` the inverse
     information at the estimate. There the curvature of every reweighted sample is near the identity, whatever the
-    parameters' units and correlations: products and damping need no other scaling.
+    parameters' units and correlations: products and damping need no other scaling. ``held`` parameters sit at a bound,
+    and stay there.
 
     Attributes:
         start: the estimate, ``(p,)``.
@@ -71,11 +72,6 @@ class WeightedLoss(ABC):
         regular: whether products of the parameters' own columns, of equal length, keep at least half their digits.
         undetermined: parameters that have a share in the others, by number, with the reason.
         rounding: differences of the value that mean nothing.
-
-    Args:
-        loss: the objective over the observations.
-        theta: the estimate.
-        held: numbers of parameters that sit at a bound, and stay there.
     """
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -> None:
@@ -110,12 +106,7 @@ class WeightedLoss(ABC):
         """A triangular root ``(p, p)`` of the information at the estimate, and the value's rounding."""
 
     def expand(self, theta: Tensor, weights: Tensor) -> Expansion:
-        """The loss to second order.
-
-        Args:
-            theta: ``(B, p)``, or ``(1, p)`` where all are at the same point.
-            weights: ``(B, n)``.
-        """
+        """The loss to second order, for theta ``(B, p)``, ``(1, p)`` if all are the same, and weights ``(B, n)``."""
         at_once = max(1, ROWS_AT_ONCE // self.loss.n)
         blocks = [
             self._expand_block(theta if len(theta) == 1 else theta[at : at + at_once], weights[at : at + at_once])
@@ -213,12 +204,7 @@ class WeightedLikelihood(WeightedLoss):
 
 
 def weighted_loss(loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -> WeightedLoss:
-    """The weighted form of a loss.
-
-    Args:
-        loss: the objective over the observations.
-        theta: the estimate, ``(p,)``.
-        held: numbers of parameters that sit at a bound, and stay there.
+    """The weighted form of a loss around its optimum ``(p,)``; ``held`` parameters sit at a bound, and stay there.
 
     Raises:
         InputError: for a penalty, an objective without curvature, or a model that cannot be computed in batches.

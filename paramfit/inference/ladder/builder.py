@@ -40,19 +40,8 @@ def build_ladder(
     For a likelihood the plain rung is the observed information, or the expected one where the density has a kink; for
     least squares it is the expected one, ``s^2 (J^T J)^-1``, and the observed one is the Hessian of ``RSS / (2 s^2)``.
     All errors are those of values within the bounds, by the delta method; intervals of profile and bootstrap are theirs
-    directly.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        errors: of the plain report.
-        profile: whether to follow the profile likelihood of each parameter.
-        bootstrap: number of resamples; 0 for none.
-        seed: of the resamples.
-        expected: expected information of a likelihood, ``(p, p)`` by the elements of theta; None where it has no
-            closed form.
-        absolute_sigma: whether known errors are absolute.
-        progress: called with the number of resamples that are solved.
+    directly. ``bootstrap`` is the number of resamples, ``progress`` is called with how many are solved, and
+    ``expected`` is the information of a likelihood by theta, ``(p, p)``, where it has a closed form.
 
     Raises:
         InputError: for a penalty, an objective that is no likelihood, or a number of resamples that cannot be.
@@ -81,9 +70,6 @@ def build_ladder(
 def refuse_no_likelihood(objective: Objective) -> None:
     """Refuse a loss whose errors have no ladder.
 
-    Args:
-        objective: of the fit.
-
     Raises:
         InputError: for a penalty, or an objective that is no likelihood.
     """
@@ -96,14 +82,7 @@ def refuse_no_likelihood(objective: Objective) -> None:
 
 
 class _Climber:
-    """One rung after the other.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        errors: of the plain report.
-        absolute_sigma: whether known errors are absolute.
-    """
+    """One rung after the other."""
 
     def __init__(self, loss: LossFunction, theta: Tensor, errors: Uncertainty, *, absolute_sigma: bool) -> None:
         self.loss, self.theta, self.errors = loss, theta, errors

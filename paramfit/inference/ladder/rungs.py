@@ -112,14 +112,7 @@ _MOST_PARAMETERS = 40
 def ladder_report(
     estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str, warnings: Sequence[str]
 ) -> RenderableType:
-    """Each parameter with all its errors and intervals one below the other, what they are, and the warnings.
-
-    Args:
-        estimates: the parameters' values.
-        rungs: the ways.
-        plain: name of the one by whose error the intervals are rounded.
-        warnings: where the ways disagree.
-    """
+    """Each parameter with all its errors and intervals one below the other, what they are, and the warnings."""
     lines = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in warnings]
     return Group(_table(estimates, rungs, plain), _methods(rungs), *lines)
 

@@ -39,10 +39,7 @@ class ConstrainedMinimum(NamedTuple):
 class Deviance(ABC):
     r"""The deviance ``D(theta) = 2 (l_max - l(theta))`` around the optimum of a loss, and its constrained minima.
 
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        held: numbers of parameters that are held throughout, as those that sit at a bound.
+    ``held`` parameters stay where they are throughout, as those that sit at a bound.
     """
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int]) -> None:
@@ -170,13 +167,7 @@ class _OfLeastSquares(Deviance):
 def deviance_of(
     loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True, held: Sequence[int] = ()
 ) -> Deviance:
-    """The deviance of a loss around its optimum.
-
-    Args:
-        loss: a squared error or a negative log-likelihood over the training observations.
-        theta: the optimum, ``(p,)``.
-        absolute_sigma: whether known errors are absolute.
-        held: numbers of parameters that are held throughout.
+    """The deviance of a squared error or a negative log-likelihood around its optimum ``theta`` ``(p,)``.
 
     Raises:
         InputError: for a penalty or another objective, which have no likelihood.
