@@ -101,11 +101,10 @@ class LossFunction:
 
     def prediction(self, theta: Tensor) -> Tensor:
         """What the model's forward returns at ``theta``: ``(n,)`` or a distribution."""
-        predicted = functional_call(self.model, self._parameters(theta), self.observations.inputs)
+        predicted: Tensor = functional_call(self.model, self._parameters(theta), self.observations.inputs)
         if isinstance(predicted, Tensor) and predicted.ndim == 0:
             predicted = predicted.expand(self.observations.target.shape)  # a constant
-        prediction: Tensor = predicted
-        return prediction
+        return predicted
 
     def __call__(self, theta: Tensor) -> Tensor:
         """The reduced loss with its penalty, ``()``."""
@@ -124,9 +123,8 @@ class LossFunction:
     def hessian(self, theta: Tensor) -> Tensor:
         """Second derivatives of the loss, ``(p, p)``, symmetric."""
         with torch.enable_grad():
-            matrix = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
-        symmetric: Tensor = matrix
-        return (symmetric + symmetric.T) / 2
+            matrix: Tensor = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
+        return (matrix + matrix.T) / 2
 
     def hessian_product(self, theta: Tensor, direction: Tensor) -> Tensor:
         """The Hessian times a vector ``(p,)``, without the Hessian."""

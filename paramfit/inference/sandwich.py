@@ -84,5 +84,4 @@ def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int])
         msg = "sandwich: the Hessian is not finite at the estimate; give other starts"
         raise InputError(msg)
     inverse = ScaledCurvature.of(information.numpy()).inverse()  # as above
-    influence: Tensor = torch.from_numpy(inverse) @ observation_gradients(loss, theta)[:, places].T
-    return influence
+    return torch.from_numpy(inverse) @ observation_gradients(loss, theta)[:, places].T

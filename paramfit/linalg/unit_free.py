@@ -97,8 +97,7 @@ class ScaledColumns:
         """The shortest x with :math:`|A x - b|` least, ``(m,)``, and by how much that shortens b, squared."""
         strong = self.strong()
         along = self.left[:, strong].T @ target
-        step: Array = (along / self.singular[strong]) @ self.directions[strong] / self.size
-        return step, float(along @ along)
+        return (along / self.singular[strong]) @ self.directions[strong] / self.size, float(along @ along)
 
     def inverse(self, least: float = THRESHOLDS.rank) -> Array:
         """The pseudo-inverse ``(m, n)``: weak directions have no part in it."""

@@ -256,8 +256,7 @@ def _contracted(slopes: Tensor, score_of_argument: Tensor, n: int) -> Array:
     """The sum over the rows of slope times score, ``(q,)``."""
     column = score_of_argument.expand(n)
     total = slopes[:, 0] * column.sum() if slopes.shape[1] == 1 else slopes @ column
-    contracted: Array = total.cpu().numpy()
-    return contracted
+    return total.cpu().numpy()
 
 
 def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
@@ -267,8 +266,7 @@ def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
         summed = left @ right.T * total
     else:
         summed = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
-    product: Array = summed.cpu().numpy()
-    return product
+    return summed.cpu().numpy()
 
 
 class MajorisedLikelihood(NegativeLogLikelihood):

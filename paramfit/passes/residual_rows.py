@@ -66,12 +66,8 @@ class ResidualRows(Pass[ResidualSums]):
             return Layout.plain(sum(shape.numel() for shape in self.shapes.values()), bounds)
         assert isinstance(model, ParametricModel)
         # The model tells at the first batch which slopes there are.
-        return Layout(
-            tuple(self._names.index(name) for name in linear),
-            tuple(self._names.index(name) for name in self._nonlinear),
-            (),
-            bounds,
-        )
+        places, others = (tuple(map(self._names.index, names)) for names in (linear, self._nonlinear))
+        return Layout(places, others, (), bounds)
 
     def _bounds(self) -> tuple[int, ...]:
         """How many bounds each nonlinear parameter has."""
@@ -139,12 +135,8 @@ class ResidualRows(Pass[ResidualSums]):
         if not self.layout.slopes and slopes:
             numbers = {name: number for number, name in enumerate(self._nonlinear)}
             places = {name: number for number, name in enumerate(self._linear)}
-            self.layout = Layout(
-                self.layout.linear,
-                self.layout.nonlinear,
-                tuple((None if j is None else places[j], numbers[k]) for (j, k), _ in slopes),
-                self.layout.bounds,
-            )
+            belonging = tuple((None if j is None else places[j], numbers[k]) for (j, k), _ in slopes)
+            self.layout = replace(self.layout, slopes=belonging)
         columns = [*(apart.basis[name] for name in self._linear), *(column for _, column in slopes)]
         return _stacked([*columns, part.target - apart.offset], part), None
 

@@ -88,8 +88,7 @@ class DampedStep(Value):
         squared = np.square(singular)
         share = squared / (squared + max(damping, floor) + 1e-300)
         inverse = np.where(singular > 0, share / np.where(singular > 0, singular, 1.0), 0.0)
-        step: Array = (inverse * slope) @ directions / self.size
-        return step, float((np.square(slope) * share * (2 - share)).sum())
+        return (inverse * slope) @ directions / self.size, float((np.square(slope) * share * (2 - share)).sum())
 
     def shortened(self, step: Array, share: float) -> tuple[Array, float]:
         """A part of a step, and the decrease of the squared residual that the linear model promises for it."""

@@ -160,34 +160,32 @@ class GaussNewton:
             accepted = gain > _LEAST_GAIN
             refusals = 0
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
+        judged = replace(state, damping=damping, growth=growth, refusals=refusals)
         if accepted and point is not None:
             theta = _with_linear(trial, state.layout, point)
-            return self._reached(
-                theta, state.start, state.layout, steps or _steps_from(state, point, theta), state.size_of_target,
-                damping, growth, refusals,
-            )  # fmt: skip
-        refused = replace(state, damping=damping, growth=growth, refusals=refusals)
+            steps = steps or _steps_from(state, point, theta)
+            return self._reached(replace(judged, theta=theta, steps=steps))
         ended = damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
-        return self._ended_at_rounding(refused) if ended else refused
+        return self._ended_at_rounding(judged) if ended else judged
 
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
         layout, theta = sums.layout, _with_linear(start, sums.layout, point)
         steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
-        return self._reached(theta, start.copy(), layout, steps, math.sqrt(sums.target), self.damping, 2.0, 0)
+        size_of_target = math.sqrt(sums.target)
+        return self._reached(
+            GaussNewtonState(theta, start.copy(), layout, steps, Standing(Finding.LINEAR), size_of_target, self.damping)
+        )
 
-    def _reached(
-        self, theta: Array, start: Array, layout: Layout, steps: DampedStep, size_of_target: float, damping: float,
-        growth: float, refusals: int,
-    ) -> GaussNewtonState:  # fmt: skip
+    def _reached(self, state: GaussNewtonState) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
-        standing = Standing(Finding.LINEAR)
+        layout, standing = state.layout, Standing(Finding.LINEAR)
         if layout.nonlinear:
-            standing = self.standing_at(steps, theta[layout.nonlinear_places], size_of_target)
+            standing = self.standing_at(state.steps, state.theta[layout.nonlinear_places], state.size_of_target)
         if standing.places:
             standing = replace(standing, places=tuple(layout.nonlinear[number] for number in standing.places))
         if standing.converged:
-            standing = _out_of_sight(layout, start, theta, steps.point) or standing
-        return GaussNewtonState(theta, start, layout, steps, standing, size_of_target, damping, growth, refusals)
+            standing = _out_of_sight(state) or standing
+        return replace(state, standing=standing)
 
     def standing_at(self, steps: DampedStep, theta: Array, size_of_target: float) -> Standing:
         """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
@@ -218,8 +216,7 @@ class GaussNewton:
         near = max(_NEAR, 10 * _EPS * state.size_of_target / residual if residual > 0 else math.inf)
         standing = Standing(Finding.NO_DESCENT, offset, near)
         if offset <= near:
-            away = _out_of_sight(state.layout, state.start, state.theta, state.steps.point)
-            standing = away or Standing(Finding.OFFSET_AT_ROUNDING, offset)
+            standing = _out_of_sight(state) or Standing(Finding.OFFSET_AT_ROUNDING, offset)
         return replace(state, standing=standing)
 
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
@@ -242,15 +239,14 @@ class GaussNewton:
                 return state
             begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)
             best, _ = solve(polishing, begun, look, MOST_POLISHING_STEPS)
+        moved = replace(state, theta=best.theta)
         if converged:
-            return replace(state, theta=best.theta)
+            return moved
         offset = best.left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
         if offset > self.orthogonality:
             return state
-        away = _out_of_sight(layout, state.start, best.theta, point)
-        return replace(
-            state, theta=best.theta, standing=away or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        )
+        standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
+        return replace(moved, standing=standing)
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:
@@ -287,12 +283,12 @@ def _at_bound(layout: Layout, start: Array, theta: Array, point: Linearization) 
     return outward
 
 
-def _out_of_sight(layout: Layout, start: Array, theta: Array, point: Linearization) -> Standing | None:
+def _out_of_sight(state: GaussNewtonState) -> Standing | None:
     """Why nothing holds the parameters where the slope is 0; None where the observations do."""
-    places = layout.nonlinear_places
+    layout, point, places = state.layout, state.steps.point, state.layout.nonlinear_places
     if not len(places) or any(layout.bounds):
         return None  # a parameter at its bound is reported by name
-    values, starts = theta[places], start[places]
+    values, starts = state.theta[places], state.start[places]
     away = divergent_parameter(point.factor, point.n, values, starts)
     if away is not None:
         return Standing(Finding.DIVERGENT, places=(layout.nonlinear[away],))

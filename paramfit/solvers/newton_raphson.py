@@ -176,7 +176,7 @@ class NewtonRaphson:
             creeping = state.creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
             damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
-            taken = self._taken(state, trial, sums, damping, creeping)
+            taken = replace(self._taken(state, trial, sums), damping=damping, creeping=creeping)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
         if unseen or state.damping > _MOST_DAMPING:
             return _ended_at_rounding(state)
@@ -185,23 +185,14 @@ class NewtonRaphson:
 
     def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
         steps = NewtonStep(sums.gradient, sums.curvature)
-        sharpest = np.abs(sums.curvature.diagonal())
+        errors, distance = steps.errors, steps.distance
+        sharpest, standing = np.abs(sums.curvature.diagonal()), self._standing(distance)
         return NewtonState(
-            theta.copy(),
-            theta.copy(),
-            sums,
-            sharpest,
-            steps.errors,
-            self._standing(steps.distance),
-            self.expected,
-            self.damping,
-            steps.distance,
+            theta.copy(), theta.copy(), sums, sharpest, errors, standing, self.expected, self.damping, distance
         )
 
-    def _taken(
-        self, state: NewtonState, theta: Array, sums: LikelihoodSums, damping: float, creeping: int
-    ) -> NewtonState:
-        """The state at a trial that was taken."""
+    def _taken(self, state: NewtonState, trial: Array, sums: LikelihoodSums) -> NewtonState:
+        """The state at a trial that was taken, with how the search stands there."""
         distance = NewtonStep(sums.gradient, sums.curvature).distance
         expected, switched = state.expected, state.switched
         # The Hessian where scoring crawls near the end, and scoring again where the Hessian is no help.
@@ -209,19 +200,9 @@ class NewtonRaphson:
             expected, switched = False, True
         elif switched and not expected and math.isinf(distance):
             expected = True
-        return NewtonState(
-            theta,
-            state.start,
-            sums,
-            np.maximum(state.sharpest, np.abs(sums.curvature.diagonal())),
-            state.first_errors,
-            self._standing(distance),
-            expected,
-            damping,
-            distance,
-            switched,
-            creeping,
-        )
+        sharpest = np.maximum(state.sharpest, np.abs(sums.curvature.diagonal()))
+        reached = replace(state, theta=trial, sums=sums, sharpest=sharpest, standing=self._standing(distance))
+        return replace(reached, expected=expected, distance=distance, switched=switched)
 
     def _standing(self, distance: float) -> Standing:
         if distance <= self.tolerance:

@@ -63,14 +63,12 @@ class NewtonStep:
         """A share of the step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""
         moved = share * self._moved(damping)
         promised = -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
-        step: Array = (self._directions @ moved) / self._size
-        return step, promised
+        return (self._directions @ moved) / self._size, promised
 
     def _moved(self, damping: float) -> Array:
         """The step along each eigenvector, in units of S."""
         most = self._strongest if self._strongest > 0 else 1.0
-        moved: Array = -self._along / (np.maximum(np.abs(self._values), THRESHOLDS.rank * most) + damping * most)
-        return moved
+        return -self._along / (np.maximum(np.abs(self._values), THRESHOLDS.rank * most) + damping * most)
 
     def shortening(self, damping: float, share: float) -> float:
         """The damping whose step is a share as long as that of another damping, in units of S."""

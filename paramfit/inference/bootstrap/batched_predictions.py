@@ -49,8 +49,7 @@ class BatchedPredictions:
     def losses(self, theta: Tensor) -> Tensor:
         """The loss of each observation, ``(B, p)`` to ``(B, n)``, differentiable by theta."""
         if not self.broadcasts:
-            losses: Tensor = vmap(self._single_losses)(theta)
-            return losses
+            return vmap(self._single_losses)(theta)
         predicted = functional_call(self.loss.model, self._named(theta), self.loss.observations.inputs)
         return self._per_observation(predicted).expand(len(theta), self.loss.n)
 

@@ -114,17 +114,6 @@ class ResampledNewton:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _WeightedLook:
-    """From a batch of fits to the loss at the trials of those that go on."""
-
-    problem: WeightedLoss
-    weights: Tensor
-
-    def __call__(self, fits: ResampledFits) -> Expansion:
-        return self.problem.expand(fits.trial, self.weights[fits.active])
-
-
 def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
     """Minimise the loss under each row of weights ``(B, n)``, beginning at the estimate; see ``ResampledNewton``.
 
@@ -132,8 +121,12 @@ def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
     """
     errors = _errors(problem, problem.start.unsqueeze(0), problem.basis.unsqueeze(0))[0]
     solver = ResampledNewton(problem, errors)
+
+    def look(fits: ResampledFits) -> Expansion:
+        return problem.expand(fits.trial, weights[fits.active])
+
     fits: ResampledFits
-    fits, _ = solve(solver, solver.start(len(weights)), _WeightedLook(problem, weights), _MOST_STEPS + 1)
+    fits, _ = solve(solver, solver.start(len(weights)), look, _MOST_STEPS + 1)
     converged = fits.converged & _determined(problem, fits.theta, fits.factor, errors)
     return replace(fits, converged=converged)
 

@@ -195,15 +195,9 @@ class _Climber:
         numbers: dict[str, Number] = {"resamples": resamples - resampled.failed, "seed": seed}
         scatter = resampled.standard_errors.tolist()
         errors = {name: scatter[k] for k, name in self._with_error() if not math.isnan(scatter[k])}
-        return [
-            Rung(name, errors, self._ends(ends), Fact(kind, numbers=numbers))
-            for name, kind, ends in zip(
-                BOOTSTRAP,
-                (FactKind.PERCENTILES, FactKind.BCA_QUANTILES),
-                (resampled.percentile(_LEVEL), resampled.bca(_LEVEL)),
-                strict=True,
-            )
-        ]
+        kinds = (FactKind.PERCENTILES, FactKind.BCA_QUANTILES)
+        ways = zip(BOOTSTRAP, kinds, (resampled.percentile(_LEVEL), resampled.bca(_LEVEL)), strict=True)
+        return [Rung(name, errors, self._ends(ends), Fact(kind, numbers=numbers)) for name, kind, ends in ways]
 
     @staticmethod
     def _not_resampled(reason: Reason) -> list[Rung]:

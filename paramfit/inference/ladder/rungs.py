@@ -126,13 +126,8 @@ def _table(estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str) ->
     for name in shown:
         scale = _scale(rungs, plain, name)
         for place, rung in enumerate(rungs):
-            table.add_row(
-                name if place == 0 else "",
-                rung.name,
-                _error(rung, name),
-                _interval(rung, name, scale),
-                end_section=place == len(rungs) - 1,
-            )
+            cells = (name if place == 0 else "", rung.name, _error(rung, name), _interval(rung, name, scale))
+            table.add_row(*cells, end_section=place == len(rungs) - 1)
     if len(estimates) > len(shown):
         table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
     return table
