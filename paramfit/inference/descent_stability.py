@@ -87,8 +87,7 @@ def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     momentum = group.get("momentum", 0.0)
     share = 1 - group.get("dampening", 0.0) if momentum else 1.0  # torch dampens nothing without momentum
     if not share > 0:
-        reason = Fact(FactKind.NO_GRADIENT_LEFT)
-        return Stability(None, reason, condition, condition_reason)
+        return Stability(None, Fact(FactKind.NO_GRADIENT_LEFT), condition, condition_reason)
     return Stability(2 * (1 + momentum) / (share * largest), None, condition, condition_reason)
 
 

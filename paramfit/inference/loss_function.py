@@ -15,22 +15,18 @@ __all__ = ["LossFunction", "element_names"]
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
     """A name for each element of the trainable parameters: ``weight``, or ``weight[0,1]`` where it is not a scalar."""
-    return _element_names(_trainable(model))
-
-
-def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def _element_names(parameters: dict[str, nn.Parameter]) -> tuple[str, ...]:
     names: list[str] = []
-    for name, parameter in parameters.items():
+    for name, parameter in _trainable(model).items():
         if parameter.ndim == 0:
             names.append(name)
             continue
         places = torch.cartesian_prod(*(torch.arange(size) for size in parameter.shape)).reshape(-1, parameter.ndim)
         names += [f"{name}[{','.join(map(str, place))}]" for place in places.tolist()]
     return tuple(names)
+
+
+def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 class LossFunction:
@@ -56,7 +52,7 @@ class LossFunction:
     def _hold(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
         self.model, self.objective, self.observations = model, objective, observations
         self._trainable = _trainable(model)
-        self.names = _element_names(self._trainable)
+        self.names = element_names(model)
 
     @property
     def n(self) -> int:

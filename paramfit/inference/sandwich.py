@@ -70,9 +70,8 @@ def _influence_of_residuals(loss: LossFunction, theta: Tensor, free: Sequence[in
     if loss.observations.sigma is not None:
         residual = residual / loss.observations.sigma
         jacobian = jacobian / loss.observations.sigma.unsqueeze(1)
-    rows = jacobian.numpy()
     # What is not determined has no influence.
-    return torch.from_numpy(ScaledColumns.of(rows).inverse()) * residual
+    return torch.from_numpy(ScaledColumns.of(jacobian.numpy()).inverse()) * residual
 
 
 def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int]) -> Tensor:

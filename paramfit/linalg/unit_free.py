@@ -18,7 +18,6 @@ __all__ = [
     "InverseInformation",
     "ScaledColumns",
     "ScaledCurvature",
-    "Thresholds",
     "column_lengths",
     "inverse_information",
 ]

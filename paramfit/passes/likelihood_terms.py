@@ -131,23 +131,22 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
     def _by_arguments(
         self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool
     ) -> LikelihoodSums:
-        with torch.no_grad():
-            arguments = model.arguments(*part.inputs)
-            columns = model.argument_jacobian(*part.inputs)
-            wanted = [name for name in model.names if columns[name]]
-            differentiated = self._summed if self._is_sample(part) else self._by_row
-            distribution = model.make(arguments)
-            expected = expected and not (majorised and kinked_argument(distribution, wanted))
-            by_argument = differentiated(distribution, part, wanted, expected=expected)
-            gradient = np.zeros(len(self._places))
-            matrix = np.zeros((len(self._places), len(self._places)))
-            places = {name: [self._places[key] for key in columns[name]] for name in wanted}
-            slopes = {name: _stacked(columns[name], by_argument.scores[name], by_argument.n) for name in wanted}
-            for a, name in enumerate(wanted):
-                gradient[places[name]] -= _contracted(slopes[name], by_argument.scores[name], by_argument.n)
-                for b, other in enumerate(wanted):
-                    product = _product(slopes[name], by_argument.information[..., a, b], slopes[other], by_argument.n)
-                    matrix[np.ix_(places[name], places[other])] += product
+        arguments = model.arguments(*part.inputs)
+        columns = model.argument_jacobian(*part.inputs)
+        wanted = [name for name in model.names if columns[name]]
+        differentiated = self._summed if self._is_sample(part) else self._by_row
+        distribution = model.make(arguments)
+        expected = expected and not (majorised and kinked_argument(distribution, wanted))
+        by_argument = differentiated(distribution, part, wanted, expected=expected)
+        gradient = np.zeros(len(self._places))
+        matrix = np.zeros((len(self._places), len(self._places)))
+        places = {name: [self._places[key] for key in columns[name]] for name in wanted}
+        slopes = {name: _stacked(columns[name], by_argument.scores[name], by_argument.n) for name in wanted}
+        for a, name in enumerate(wanted):
+            gradient[places[name]] -= _contracted(slopes[name], by_argument.scores[name], by_argument.n)
+            for b, other in enumerate(wanted):
+                product = _product(slopes[name], by_argument.information[..., a, b], slopes[other], by_argument.n)
+                matrix[np.ix_(places[name], places[other])] += product
         if by_argument.exact:
             matrix -= self._bent(model, part.inputs, by_argument, arguments)
         return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)

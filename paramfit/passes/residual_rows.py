@@ -78,11 +78,7 @@ class ResidualRows(Pass[ResidualSums]):
         return tuple(spec.bounded * ((spec.lower is not None) + (spec.upper is not None)) for spec in specs)
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> ResidualSums:
-        """The sums at the start: they are finite, and know how long the target is.
-
-        Raises:
-            InputError: naming the row at which they are not.
-        """
+        """The sums at the start, finite as those of every pass, which know how long the target is."""
         target = observations.target if observations.sigma is None else observations.target / observations.sigma
         return replace(super().at_start(observations, expected=expected), target=target.square().sum().item())
 
@@ -93,11 +89,7 @@ class ResidualRows(Pass[ResidualSums]):
         return sums, parts[0][-1] if len(parts) == 1 else torch.cat([part[-1] for part in parts])
 
     def check_count(self, n: int) -> None:
-        """Refuse fewer observations than parameters.
-
-        Raises:
-            InputError: with both numbers.
-        """
+        """Raise an InputError with both numbers, for fewer observations than parameters."""
         count = sum(shape.numel() for shape in self.shapes.values())
         if n < count:
             msg = (

@@ -105,11 +105,7 @@ class GaussNewtonState(Value):
 
 @dataclass(frozen=True)
 class GaussNewton:
-    r"""The method of Levenberg and Marquardt, without data and without parameters; see ``LevenbergMarquardt``.
-
-    Raises:
-        InputError: for an option that is not above 0.
-    """
+    """The method of Levenberg and Marquardt, without data and without parameters; see ``LevenbergMarquardt``."""
 
     damping: float = 1e-3  # lambda at the start, above 0, in units of the squared columns
     orthogonality: float = 1e-6  # converged, once the relative offset (Bates and Watts) is this small
@@ -132,10 +128,7 @@ class GaussNewton:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 
         The sums are those of all rows at its trial. At the start they hold the target's length, or no fit is recognised
-        as exact. A state that has ended stays as it is.
-
-        Raises:
-            InputError: if the model is not finite at the start.
+        as exact; where they are not finite there, that is an InputError. A state that has ended stays as it is.
         """
         point = _finite_point(sums)
         if isinstance(state, Start):
@@ -261,7 +254,7 @@ def _finite_point(sums: ResidualSums) -> Linearization | None:
 def _with_linear(theta: Array, layout: Layout, point: Linearization) -> Array:
     """A point with the exact values of the linear parameters there."""
     best = theta.copy()
-    best[layout.linear_places] = point.linear
+    best[list(layout.linear)] = point.linear
     return best
 
 

@@ -123,11 +123,7 @@ class NewtonState(Value):
 
 @dataclass(frozen=True)
 class NewtonRaphson:
-    """Newton's method and Fisher scoring, without data and without parameters; see ``Newton``.
-
-    Raises:
-        InputError: for an option out of its range.
-    """
+    """Newton's method and Fisher scoring, without data and without parameters; see ``Newton``."""
 
     expected: bool = True  # whether the expected information stands for the Hessian, where it has a closed form
     damping: float = 1e-4  # lambda at the start, above 0, in units of the largest curvature
@@ -149,10 +145,8 @@ class NewtonRaphson:
     def advance(self, state: Start | NewtonState, sums: LikelihoodSums) -> NewtonState:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 
-        The sums are those of all rows at its trial. A state that has ended stays as it is.
-
-        Raises:
-            InputError: if the likelihood is not finite at the start.
+        The sums are those of all rows at its trial; where they are not finite at the start, that is an InputError. A
+        state that has ended stays as it is.
         """
         finite = sums.is_finite()
         if isinstance(state, Start):

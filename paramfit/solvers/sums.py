@@ -37,11 +37,6 @@ class Layout:
         return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), bounds)
 
     @cached_property
-    def linear_places(self) -> NDArray[np.intp]:
-        """``linear``, to index with."""
-        return np.array(self.linear, dtype=np.intp)
-
-    @cached_property
     def nonlinear_places(self) -> NDArray[np.intp]:
         """``nonlinear``, to index with."""
         return np.array(self.nonlinear, dtype=np.intp)

@@ -38,11 +38,7 @@ def as_plain(value: Any) -> Any:
 
 
 def from_plain(plain: Any, kinds: tuple[type, ...]) -> Any:
-    """The value that ``as_plain`` was given, of no other dataclasses and enums than ``kinds``.
-
-    Raises:
-        InputError: for another dataclass, or a dictionary that none was made into.
-    """
+    """The value that ``as_plain`` was given; an InputError for dataclasses and enums other than these kinds."""
     if isinstance(plain, dict):
         named = {kind.__name__: kind for kind in kinds}
         kind = named.get(plain.get(_KIND, ""))

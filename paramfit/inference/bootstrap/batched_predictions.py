@@ -23,10 +23,7 @@ class BatchedPredictions:
 
     A ``ParametricModel`` whose parameters broadcast computes a whole batch in one call; whether it does is tried at two
     ``points`` ``(2, p)``, and its numbers compared with those of single calls. Any other model goes through
-    ``torch.func.vmap``.
-
-    Raises:
-        InputError: if neither works.
+    ``torch.func.vmap``, and an InputError says that neither works.
     """
 
     def __init__(self, loss: LossFunction, points: Tensor) -> None:

@@ -45,10 +45,7 @@ class Bootstrap:
         return self.estimates.std(0) if len(self.estimates) > 1 else torch.full_like(self.estimate, math.nan)
 
     def percentile(self, level: float = 0.95) -> Tensor:
-        """Percentile intervals, lower and upper end, ``(p, 2)``.
-
-        Raises:
-            InputError: for a level that is not between 0 and 1.
+        """Percentile intervals, lower and upper end, ``(p, 2)``, at a level between 0 and 1.
 
         References:
             Bradley Efron, Robert Tibshirani: An Introduction to the Bootstrap (1993), chapter 13.
@@ -58,16 +55,13 @@ class Bootstrap:
         return self._quantiles(shares.expand(len(self.names), 2))
 
     def bca(self, level: float = 0.95) -> Tensor:
-        r"""Bias-corrected and accelerated intervals, lower and upper end, ``(p, 2)``.
+        r"""Bias-corrected and accelerated intervals, lower and upper end, ``(p, 2)``, at a level between 0 and 1.
 
         .. math:: \Phi\Big(z_0 + \frac{z_0 + z}{1 - a (z_0 + z)}\Big)
 
         are the shares whose quantiles are taken, with z of the normal distribution, :math:`\Phi(z_0)` the share of
         estimates below the estimate (half of those that equal it included), and a the acceleration. NaN where all
         estimates lie on one side.
-
-        Raises:
-            InputError: for a level that is not between 0 and 1.
 
         References:
             Bradley Efron: Better Bootstrap Confidence Intervals (1987).
@@ -133,7 +127,9 @@ def bootstrap(
         accelerations = acceleration(problem)
     estimates = loss.natural(torch.cat(kept).T).T.clone()
     estimates[:, list(problem.undetermined)] = math.nan
-    failed = resamples - len(estimates)
+    failed, reasons = resamples - len(estimates), list(problem.undetermined.values())
+    if failed:
+        reasons.append(Fact(FactKind.RESAMPLES_FAILED, numbers={"failed": failed, "resamples": resamples}))
     return Bootstrap(
         names=loss.names,
         estimate=loss.natural(problem.start),
@@ -142,7 +138,7 @@ def bootstrap(
         resamples=resamples,
         seed=seed,
         failed=failed,
-        reasons=_reasons(failed, resamples, list(problem.undetermined.values())),
+        reasons=without_repetition(reasons),
     )
 
 
@@ -158,13 +154,6 @@ def _tail(level: float) -> float:
         msg = f"level: expected a share between 0 and 1, but got {level}"
         raise InputError(msg)
     return (1 - level) / 2
-
-
-def _reasons(failed: int, resamples: int, undetermined: list[Fact]) -> tuple[Fact, ...]:
-    """One fact for each kind of what is missing."""
-    if failed:
-        undetermined.append(Fact(FactKind.RESAMPLES_FAILED, numbers={"failed": failed, "resamples": resamples}))
-    return without_repetition(undetermined)
 
 
 _MOST_LEFT_OUT = 2000

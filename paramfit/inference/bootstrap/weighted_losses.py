@@ -20,15 +20,7 @@ from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, ScaledCurvature
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.shown.words import sentences
 
-__all__ = [
-    "WEIGHTS_AT_ONCE",
-    "Expansion",
-    "WeightedLikelihood",
-    "WeightedLoss",
-    "WeightedSquares",
-    "unvalidated",
-    "weighted_loss",
-]
+__all__ = ["WEIGHTS_AT_ONCE", "Expansion", "WeightedLoss", "unvalidated", "weighted_loss"]
 
 ROWS_AT_ONCE = 1 << 15
 """Rows of all parameter vectors together: they stay in the processor's cache, and memory below some ten megabytes."""

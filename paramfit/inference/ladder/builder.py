@@ -68,11 +68,7 @@ def build_ladder(
 
 
 def refuse_no_likelihood(objective: Objective) -> None:
-    """Refuse a loss whose errors have no ladder.
-
-    Raises:
-        InputError: for a penalty, or an objective that is no likelihood.
-    """
+    """Raise an InputError for a penalty, or an objective that is no likelihood: their errors have no ladder."""
     if objective.penalised:
         msg = "ladder: a penalty is on, which biases the estimates, and no error is right; leave l1 and l2 out"
         raise InputError(msg)
@@ -169,10 +165,8 @@ class _Climber:
             )
             self.profiles[name] = followed
             self.cautions += followed.notes
-        intervals: dict[str, Interval] = {
-            name: (followed.lower, followed.upper) for name, followed in self.profiles.items()
-        }
-        return Rung(PROFILE, None, intervals, method)
+        ends = {name: (followed.lower, followed.upper) for name, followed in self.profiles.items()}
+        return Rung(PROFILE, None, ends, method)
 
     def bootstrapped(self, resamples: int, seed: int, progress: Callable[[int], None] | None) -> list[Rung]:
         """The scatter of fits to resampled observations."""

@@ -147,11 +147,7 @@ class _OfLeastSquares(Deviance):
 def deviance_of(
     loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True, held: Sequence[int] = ()
 ) -> Deviance:
-    """The deviance of a squared error or a negative log-likelihood around its optimum ``theta`` ``(p,)``.
-
-    Raises:
-        InputError: for a penalty or another objective, which have no likelihood.
-    """
+    """The deviance of a squared error or a negative log-likelihood around its optimum; an InputError for all else."""
     objective = loss.objective
     if objective.penalised:
         msg = "profile: a penalty is on, and the loss is no likelihood; leave l1 and l2 out"

@@ -89,11 +89,7 @@ def profile(
 
 
 def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, level: float, points: int = 8) -> Profile:
-    """The profile of parameter ``k`` as far as the root of its deviance is ``limit``; see ``profile``.
-
-    Raises:
-        InputError: for a parameter without a standard error.
-    """
+    """The profile of parameter ``k`` as far as the root of its deviance is ``limit``; see ``profile``."""
     loss = deviance.loss
     error = math.sqrt(max(covariance[k, k].item(), 0.0))
     if not error > 0 or not math.isfinite(error) or k in deviance.held:
