@@ -11,7 +11,7 @@ from torch.func import functional_call
 from paramfit.distributions.center import predicted_mean
 from paramfit.distributions.support import support_of
 from paramfit.facts import Reason
-from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.loss_function import LossFunction, trainable_parameters
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import ParametricModel
@@ -129,7 +129,7 @@ class FittedCurve:
 
     def _jacobian(self, inputs: tuple[Tensor, ...], n: int) -> Tensor:
         """Derivative of each prediction by each element of the trainable parameters, ``(n, p)``."""
-        theta = {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+        theta = trainable_parameters(self.model)
         if isinstance(self.model, ParametricModel):
             own = self.model.jacobian(*inputs)
             columns = [torch.as_tensor(own[name], dtype=torch.float64).expand(n) for name in theta]
@@ -184,9 +184,7 @@ class FittedMean(FittedCurve):
         return predicted_mean(self.model(*inputs))
 
     def _jacobian(self, inputs: tuple[Tensor, ...], n: int) -> Tensor:
-        theta = {
-            name: parameter.detach() for name, parameter in self.model.named_parameters() if parameter.requires_grad
-        }
+        theta = {name: parameter.detach() for name, parameter in trainable_parameters(self.model).items()}
 
         def mean(parameters: dict[str, Tensor]) -> Tensor:
             return predicted_mean(functional_call(self.model, parameters, inputs)).expand(n)

@@ -1,6 +1,7 @@
 """Where a fit will end: the optimum by a formula, how far it is, and how long it would still take."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,11 +107,8 @@ def updates_to_converge(
         enough *= 2
         if enough > _MOST_UPDATES:
             return None, Fact(FactKind.MORE_UPDATES_THAN, numbers={"updates": _MOST_UPDATES})
-    too_few = enough // 2
-    while enough - too_few > 1:
-        middle = (too_few + enough) // 2
-        too_few, enough = (too_few, middle) if distance_after(middle) < CONVERGED_BELOW else (middle, enough)
-    return enough, None
+    counts = range(enough // 2 + 1, enough)
+    return counts.start + bisect_left(counts, True, key=lambda updates: distance_after(updates) < CONVERGED_BELOW), None
 
 
 def closed_form(loss: LossFunction) -> Tensor | None:

@@ -150,9 +150,7 @@ def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:
         return np.asarray(rounding / np.maximum(theta.abs().numpy(), 1.0))
     # In what the prediction is linear can grow until it is seen: a value of 0 says nothing of its influence.
     linear = model.linear_parameters()
-    values, slopes = loss.natural(theta).tolist(), [1.0] * len(theta)
-    if model.transforms:
-        slopes = loss.slopes(theta).tolist()
+    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).tolist()
     return np.array(
         [
             0.0 if name in linear else rounding * abs(slope) * _one_over_size(value, model.specifications.get(name))

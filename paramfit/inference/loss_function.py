@@ -10,13 +10,13 @@ from paramfit.models import ParametricModel
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
-__all__ = ["LossFunction", "element_names"]
+__all__ = ["LossFunction", "element_names", "trainable_parameters"]
 
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
     """A name for each element of the trainable parameters: ``weight``, or ``weight[0,1]`` where it is not a scalar."""
     names: list[str] = []
-    for name, parameter in _trainable(model).items():
+    for name, parameter in trainable_parameters(model).items():
         if parameter.ndim == 0:
             names.append(name)
             continue
@@ -25,7 +25,8 @@ def element_names(model: nn.Module) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are estimated, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
@@ -51,7 +52,7 @@ class LossFunction:
 
     def _hold(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
         self.model, self.objective, self.observations = model, objective, observations
-        self._trainable = _trainable(model)
+        self._trainable = trainable_parameters(model)
         self.names = element_names(model)
 
     @property

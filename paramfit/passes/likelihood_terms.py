@@ -148,7 +148,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
                 product = _product(slopes[name], by_argument.information[..., a, b], slopes[other], by_argument.n)
                 matrix[np.ix_(places[name], places[other])] += product
         if by_argument.exact:
-            matrix -= self._bent(model, part.inputs, by_argument, arguments)
+            matrix -= self._bent(model, part, by_argument, arguments)
         return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)
 
     def _by_row(
@@ -175,20 +175,12 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             if information is None:
                 curved = _curvature(distribution, piece.target, wanted)
                 observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
-        return _ByArgument(
-            -log_likelihood.item(),
-            dict(zip(wanted, scores.unbind(), strict=True)),
-            observed if information is None else part.n * information,
-            information is None,
-            n=1,
-        )
+        by_name = dict(zip(wanted, scores.unbind(), strict=True))
+        total = observed if information is None else part.n * information
+        return _ByArgument(-log_likelihood.item(), by_name, total, information is None, n=1)
 
     def _bent(
-        self,
-        model: DistributionModel,
-        inputs: tuple[Tensor, ...],
-        by_argument: _ByArgument,
-        arguments: dict[str, Tensor],
+        self, model: DistributionModel, part: Observations, by_argument: _ByArgument, arguments: dict[str, Tensor]
     ) -> Array:
         """What the arguments' own second derivatives add: those of the sum of score times argument, scores held."""
         weights = {
@@ -197,7 +189,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         }
 
         def weighed(theta: Tensor) -> Tensor:
-            values = model.arguments_at(self._parameters(theta), *inputs)
+            values = model.arguments_at(self._parameters(theta), *part.inputs)
             return torch.stack([(weights[name] * values[name]).sum() for name in weights]).sum()
 
         with torch.enable_grad():

@@ -88,14 +88,10 @@ class ResidualSums(Value):
 
     def __add__(self, other: "ResidualSums") -> "ResidualSums":
         """The sums of the rows of both."""
+        factor = triangle(np.concatenate([self.factor, other.factor]))
         totals = [sums.total for sums in (self, other) if sums.total is not None]
-        return ResidualSums(
-            other.layout,
-            triangle(np.concatenate([self.factor, other.factor])),
-            self.n + other.n,
-            sum(totals) if totals else None,
-            self.target + other.target,
-        )
+        total = sum(totals) if totals else None
+        return ResidualSums(other.layout, factor, self.n + other.n, total, self.target + other.target)
 
     def is_finite(self) -> bool:
         """Whether there are rows, all of them finite."""
@@ -114,13 +110,8 @@ class LikelihoodSums(Value):
 
     def __add__(self, other: "LikelihoodSums") -> "LikelihoodSums":
         """The sums of the rows of both."""
-        return LikelihoodSums(
-            self.loss + other.loss,
-            self.gradient + other.gradient,
-            self.curvature + other.curvature,
-            self.n + other.n,
-            self.bounded,
-        )
+        gradient, curvature = self.gradient + other.gradient, self.curvature + other.curvature
+        return LikelihoodSums(self.loss + other.loss, gradient, curvature, self.n + other.n, self.bounded)
 
     def is_finite(self) -> bool:
         """Whether every row was."""

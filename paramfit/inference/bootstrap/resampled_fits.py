@@ -91,7 +91,8 @@ class ResampledNewton:
         self, fits: ResampledFits, best: Tensor, here: Expansion, damping: Tensor, growth: Tensor, before: Tensor
     ) -> ResampledFits:
         """The fits with their next trials; those that have converged are taken out."""
-        factor, failed = torch.linalg.cholesky_ex(here.curvature + _diagonal(damping + _FLOOR, here.curvature))
+        ridge = (damping + _FLOOR).view(-1, 1, 1) * torch.eye(here.curvature.shape[-1], dtype=torch.float64)
+        factor, failed = torch.linalg.cholesky_ex(here.curvature + ridge)
         step = -torch.cholesky_solve(here.slope.unsqueeze(2), factor)[..., 0]
         step = torch.where((failed == 0).unsqueeze(1), step, torch.nan)
         trial = best + step @ self.problem.basis.T
@@ -129,10 +130,6 @@ def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
     fits, _ = solve(solver, solver.start(len(weights)), look, _MOST_STEPS + 1)
     converged = fits.converged & _determined(problem, fits.theta, fits.factor, errors)
     return replace(fits, converged=converged)
-
-
-def _diagonal(damping: Tensor, like: Tensor) -> Tensor:
-    return damping.view(-1, 1, 1) * torch.eye(like.shape[-1], dtype=like.dtype)
 
 
 def _next_damping(damping: Tensor, growth: Tensor, better: Tensor) -> tuple[Tensor, Tensor]:
