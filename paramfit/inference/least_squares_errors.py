@@ -1,7 +1,7 @@
 """How uncertain the estimates are."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +9,16 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from paramfit.facts import Fact, FactKind, Number, without_repetition
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_errors, without_parameters
+from paramfit.inference.uncertainty import (
+    Uncertainty,
+    parameters_at_bound,
+    with_errors,
+    without_errors,
+    without_parameters,
+)
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
@@ -96,19 +102,9 @@ def least_squares_uncertainty(
     if at_bound:
         information = without_parameters(factor, loss.names, at_bound, least)
         scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
-    root, undetermined = scale.spread * information.root, information.undetermined
-    return Uncertainty(
-        covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
-        reasons=without_repetition(list(undetermined.values())),
-        quantile=scale.quantile,
-        method=scale.method,
-        root=torch.from_numpy(root),
-        undetermined=undetermined,
-        at_bound=tuple(at_bound),
-        directions=information.directions,
-        noise=scale.noise,
-        spread=scale.spread,
-    )
+    information = replace(information, root=scale.spread * information.root)
+    errors = with_errors(information, scale.quantile, scale.method, at_bound)
+    return replace(errors, noise=scale.noise, spread=scale.spread)
 
 
 class _Scale(NamedTuple):

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from paramfit.facts import Fact, FactKind, Reason
+from paramfit.facts import Fact, FactKind, Reason, without_repetition
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
 from paramfit.parameters import ParameterSpec
 
-__all__ = ["Uncertainty", "parameters_at_bound", "without_errors", "without_parameters"]
+__all__ = ["Uncertainty", "parameters_at_bound", "with_errors", "without_errors", "without_parameters"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,21 @@ class Uncertainty:
 def without_errors(*reasons: Reason) -> Uncertainty:
     """No covariance, and why."""
     return Uncertainty(None, reasons, math.nan, Fact(FactKind.NO_METHOD))
+
+
+def with_errors(inverse: InverseInformation, quantile: float, method: Fact, at_bound: Sequence[int]) -> Uncertainty:
+    """The errors that an inverse information gives; no covariance where it determines no parameter."""
+    root, undetermined = inverse.root, inverse.undetermined
+    return Uncertainty(
+        covariance=None if len(undetermined) == len(root) else torch.from_numpy(root @ root.T),
+        reasons=without_repetition(list(undetermined.values())),
+        quantile=quantile,
+        method=method,
+        root=torch.from_numpy(root),
+        undetermined=undetermined,
+        at_bound=tuple(at_bound),
+        directions=inverse.directions,
+    )
 
 
 _FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound

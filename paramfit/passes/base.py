@@ -50,6 +50,7 @@ class Pass(ABC, Generic[S]):
         self.model = model
         self.objective = objective
         self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
+        self.p = sum(shape.numel() for shape in self.shapes.values())
         if not self.shapes:
             msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
             raise InputError(msg)

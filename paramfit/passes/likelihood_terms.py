@@ -125,8 +125,8 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         except InputError:
             raise
         except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
-            p = sum(shape.numel() for shape in self.shapes.values())
-            return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n, self._bounded)
+            slopes, curved = np.full(self.p, math.nan), np.full((self.p, self.p), math.nan)
+            return LikelihoodSums(math.inf, slopes, curved, part.n, self._bounded)
 
     def _by_arguments(
         self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool

@@ -63,7 +63,7 @@ class ResidualRows(Pass[ResidualSums]):
         self._nonlinear = tuple(name for name in self._names if name not in linear)
         bounds = self._bounds()
         if not linear:
-            return Layout.plain(sum(shape.numel() for shape in self.shapes.values()), bounds)
+            return Layout.plain(self.p, bounds)
         assert isinstance(model, ParametricModel)
         # The model tells at the first batch which slopes there are.
         places, others = (tuple(map(self._names.index, names)) for names in (linear, self._nonlinear))
@@ -90,10 +90,9 @@ class ResidualRows(Pass[ResidualSums]):
 
     def check_count(self, n: int) -> None:
         """Raise an InputError with both numbers, for fewer observations than parameters."""
-        count = sum(shape.numel() for shape in self.shapes.values())
-        if n < count:
+        if n < self.p:
             msg = (
-                f"data: {n} observation{'s' * (n != 1)} cannot determine {count} parameters; give more rows, or fix"
+                f"data: {n} observation{'s' * (n != 1)} cannot determine {self.p} parameters; give more rows, or fix"
                 " some parameters"
             )
             raise InputError(msg)

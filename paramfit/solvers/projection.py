@@ -110,7 +110,6 @@ def linearization(sums: ResidualSums) -> Linearization:
 def _places(layout: Layout) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Where the multipliers of the slope columns go in the combination, and which they are (the last is 1)."""
     q = len(layout.linear)
-    rows = [q + number for number in range(len(layout.slopes))]
-    columns = [k for _, k in layout.slopes]
-    multipliers = [q if j is None else j for j, _ in layout.slopes]
-    return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp), np.array(multipliers, dtype=np.intp)
+    columns = np.array([k for _, k in layout.slopes], dtype=np.intp)
+    multipliers = np.array([q if j is None else j for j, _ in layout.slopes], dtype=np.intp)
+    return np.arange(q, q + len(columns)), columns, multipliers

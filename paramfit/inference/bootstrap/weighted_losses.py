@@ -18,12 +18,10 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, ScaledCurvature, inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
+from paramfit.passes.base import ROWS_AT_ONCE
 from paramfit.shown.words import sentences
 
 __all__ = ["WEIGHTS_AT_ONCE", "Expansion", "WeightedLoss", "unvalidated", "weighted_loss"]
-
-ROWS_AT_ONCE = 1 << 15
-"""Rows of all parameter vectors together: they stay in the processor's cache, and memory below some ten megabytes."""
 
 WEIGHTS_AT_ONCE = 1 << 18
 """Weights of the fits that are solved together: two megabytes."""

@@ -57,14 +57,9 @@ def build_ladder(
     if bootstrap:
         rungs += climber.bootstrapped(bootstrap, seed, progress)
     plain = EXPECTED if climber.least_squares or errors.kink is not None else OBSERVED
-    values = loss.natural(climber.theta).tolist()
-    return Ladder(
-        estimates=dict(zip(loss.names, values, strict=True)),
-        rungs=tuple(rungs),
-        plain=plain,
-        cautions=(*climber.cautions, *disagreements(rungs, plain)),
-        profiles=climber.profiles,
-    )
+    estimates = dict(zip(loss.names, loss.natural(climber.theta).tolist(), strict=True))
+    cautions = (*climber.cautions, *disagreements(rungs, plain))
+    return Ladder(estimates, tuple(rungs), plain, cautions, climber.profiles)
 
 
 def refuse_no_likelihood(objective: Objective) -> None:
