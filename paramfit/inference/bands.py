@@ -11,7 +11,7 @@ from torch.func import functional_call
 from paramfit.distributions.center import predicted_mean
 from paramfit.distributions.support import support_of
 from paramfit.facts import Reason
-from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.loss_function import LossFunction, trainable_parameters
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import ParametricModel
@@ -129,7 +129,7 @@ class FittedCurve:
 
     def _jacobian(self, inputs: tuple[Tensor, ...], n: int) -> Tensor:
         """Derivative of each prediction by each element of the trainable parameters, ``(n, p)``."""
-        theta = {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+        theta = trainable_parameters(self.model)
         if isinstance(self.model, ParametricModel):
             own = self.model.jacobian(*inputs)
             columns = [torch.as_tensor(own[name], dtype=torch.float64).expand(n) for name in theta]
@@ -184,9 +184,7 @@ class FittedMean(FittedCurve):
         return predicted_mean(self.model(*inputs))
 
     def _jacobian(self, inputs: tuple[Tensor, ...], n: int) -> Tensor:
-        theta = {
-            name: parameter.detach() for name, parameter in self.model.named_parameters() if parameter.requires_grad
-        }
+        theta = {name: parameter.detach() for name, parameter in trainable_parameters(self.model).items()}
 
         def mean(parameters: dict[str, Tensor]) -> Tensor:
             return predicted_mean(functional_call(self.model, parameters, inputs)).expand(n)
@@ -202,12 +200,7 @@ class FittedMean(FittedCurve):
 
 
 def fitted_mean(loss: LossFunction, errors: Uncertainty) -> FittedMean | None:
-    """The mean of the fitted distribution; None where the parameters have no errors.
-
-    Args:
-        loss: the negative log-likelihood, at the estimates.
-        errors: of the parameters.
-    """
+    """The mean of the distribution fitted by maximum likelihood; None where the parameters have no errors."""
     if errors.covariance is None:
         return None
     return FittedMean(loss.model, errors.covariance, errors.quantile, math.nan, errors.method, factor=errors.root)

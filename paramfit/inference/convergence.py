@@ -1,6 +1,7 @@
 """Where a fit will end: the optimum by a formula, how far it is, and how long it would still take."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,30 +35,17 @@ _MOST_UPDATES = 10**12
 
 @dataclass(frozen=True)
 class Distance:
-    """Distance to the optimum in standard errors, or why it is not known.
+    """Distance to the optimum in standard errors, or why it is not known."""
 
-    Attributes:
-        total: ``sqrt(D^T C^-1 D)`` with ``D = H^-1 g``; None with a reason.
-        per_parameter: ``|D_i| / se_i`` for each parameter; empty where the total is None.
-        reasons: why it is not known.
-    """
-
-    total: float | None
-    per_parameter: tuple[float, ...] = ()
-    reasons: tuple[Reason, ...] = ()
+    total: float | None  # sqrt(D^T C^-1 D) with D = H^-1 g; None with a reason
+    per_parameter: tuple[float, ...] = ()  # |D_i| / se_i for each parameter; empty where the total is None
+    reasons: tuple[Reason, ...] = ()  # why it is not known
 
 
 def distance_to_optimum(
     loss: LossFunction, theta: Tensor, covariance: Tensor | None, reasons: tuple[Reason, ...]
 ) -> Distance:
-    """The Newton step that is left, in units of the reported standard errors.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: where the fit is, ``(p,)``.
-        covariance: the reported covariance ``(p, p)``, or None.
-        reasons: why there is no covariance.
-    """
+    """The Newton step that is left, in units of the reported standard errors."""
     if covariance is None:
         return Distance(None, reasons=reasons)
     factor, failed = torch.linalg.cholesky_ex(loss.hessian(theta))
@@ -71,12 +59,8 @@ def distance_by_root(errors: Uncertainty, pull: Array) -> Distance:
     r"""The same from a root of the covariance, where a solver has one, without a Hessian.
 
     With :math:`F F^T = C = s^2 H^{-1}` the step that is left is :math:`C u / s^2`, and its length in errors
-    :math:`|F^T u| / s^2`.
-
-    Args:
-        errors: the reported ones.
-        pull: minus the derivative u of half the squared error, or of the summed log-likelihood, by theta ``(p,)``; its
-            sign does not matter.
+    :math:`|F^T u| / s^2`. The ``pull`` u ``(p,)`` is minus the derivative of half the squared error, or of the summed
+    log-likelihood, by theta; its sign does not matter.
     """
     if errors.covariance is None or errors.root is None:
         return Distance(None, reasons=errors.reasons)
@@ -103,9 +87,6 @@ def updates_to_converge(
     r"""How many more updates would bring the distance below 0.01 standard errors, at the present learning rate.
 
     Near the optimum each update of plain gradient descent multiplies the remaining step by :math:`I - \eta H`.
-
-    Returns:
-        The number, or None and a reason.
     """
     group = optimizer.param_groups[0]
     if not isinstance(optimizer, SGD | GradientDescent) or group.get("momentum") or group.get("weight_decay"):
@@ -126,19 +107,12 @@ def updates_to_converge(
         enough *= 2
         if enough > _MOST_UPDATES:
             return None, Fact(FactKind.MORE_UPDATES_THAN, numbers={"updates": _MOST_UPDATES})
-    too_few = enough // 2
-    while enough - too_few > 1:
-        middle = (too_few + enough) // 2
-        too_few, enough = (too_few, middle) if distance_after(middle) < CONVERGED_BELOW else (middle, enough)
-    return enough, None
+    counts = range(enough // 2 + 1, enough)
+    return counts.start + bisect_left(counts, True, key=lambda updates: distance_after(updates) < CONVERGED_BELOW), None
 
 
 def closed_form(loss: LossFunction) -> Tensor | None:
-    """The exact optimum ``(p,)`` where a formula gives it: linear least squares, or a sample's own statistics.
-
-    Returns:
-        float64 estimates in the order of ``loss.names``; None where there is no formula.
-    """
+    """The exact optimum ``(p,)``, float64, where a formula gives it: linear least squares, or a sample's statistics."""
     model, objective = loss.model, loss.objective
     if objective.penalised or not isinstance(model, ParametricModel):
         return None

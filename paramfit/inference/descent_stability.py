@@ -18,19 +18,12 @@ _MOST_PARAMETERS_FOR_EIGENVALUES = 1000
 
 @dataclass(frozen=True)
 class Stability:
-    """What the curvature of the objective allows.
+    """What the curvature of the objective allows."""
 
-    Attributes:
-        learning_rate_limit: largest stable learning rate; None with a reason where there is none.
-        limit_reason: why there is none.
-        condition_number: largest over smallest curvature; None with a reason.
-        condition_reason: why there is none.
-    """
-
-    learning_rate_limit: float | None
-    limit_reason: Fact | None
-    condition_number: float | None
-    condition_reason: Fact | None
+    learning_rate_limit: float | None  # largest stable learning rate; None with a reason where there is none
+    limit_reason: Fact | None  # why there is none
+    condition_number: float | None  # largest over smallest curvature; None with a reason
+    condition_reason: Fact | None  # why there is none
 
 
 def curvature(loss: LossFunction, theta: Tensor) -> tuple[float, float | None]:
@@ -70,11 +63,7 @@ def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     .. math:: \eta_{max} = \frac{2 (1 + \beta)}{(1 - d) \lambda_{max}}
 
     with :math:`\lambda_{max}` the largest eigenvalue of the objective's Hessian (plus the weight decay),
-    :math:`\beta` the momentum and d its dampening.
-
-    Args:
-        loss: the objective over the training observations.
-        optimizer: plain gradient descent or SGD have a limit; others have none.
+    :math:`\beta` the momentum and d its dampening. Optimizers other than plain gradient descent and SGD have no limit.
 
     References:
         Boris Polyak: Some methods of speeding up the convergence of iteration methods (1964).
@@ -98,8 +87,7 @@ def stability(loss: LossFunction, optimizer: Optimizer) -> Stability:
     momentum = group.get("momentum", 0.0)
     share = 1 - group.get("dampening", 0.0) if momentum else 1.0  # torch dampens nothing without momentum
     if not share > 0:
-        reason = Fact(FactKind.NO_GRADIENT_LEFT)
-        return Stability(None, reason, condition, condition_reason)
+        return Stability(None, Fact(FactKind.NO_GRADIENT_LEFT), condition, condition_reason)
     return Stability(2 * (1 + momentum) / (share * largest), None, condition, condition_reason)
 
 
@@ -111,10 +99,6 @@ def cure_of_divergence(start: LossFunction, optimizer: Optimizer) -> Fact:
 
     The learning rate is compared with the largest stable one at the start. Where it is above, the mildest power of ten
     is sought by which the inputs would have to be scaled for this rate to be stable.
-
-    Args:
-        start: the objective at the start of the fit, before the first update.
-        optimizer: what made the updates.
     """
     rate = optimizer.param_groups[0]["lr"]
     stable = stability(start, optimizer)

@@ -19,15 +19,10 @@ _INVOLVED = 1e-2  # a parameter with a smaller share in a direction has no part 
 
 
 class ObservedCovariance(NamedTuple):
-    """The inverse of an information.
+    """The inverse of an information."""
 
-    Attributes:
-        covariance: ``(p, p)``; None with a reason.
-        reason: why there is none, with the direction along which it is not positive.
-    """
-
-    covariance: Tensor | None
-    reason: Fact | None
+    covariance: Tensor | None  # (p, p); None with a reason
+    reason: Fact | None  # why there is none, with the direction along which it is not positive
 
 
 def observed_covariance(
@@ -36,13 +31,8 @@ def observed_covariance(
     r"""The inverse of the Hessian of the summed negative log-likelihood at ``theta``.
 
     For least squares the negative log-likelihood is :math:`\mathrm{RSS} / (2 s^2)`: unlike :math:`s^2 (J^T J)^{-1}`,
-    the inverse of its Hessian sees the curvature of the model.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        held: numbers of the parameters that are taken as fixed.
-        variance: s^2 of least squares (1 where sigma is known); a likelihood has no use for it.
+    the inverse of its Hessian sees the curvature of the model. ``variance`` is that s^2, 1 where sigma is known;
+    ``held`` parameters are taken as fixed.
     """
     scale = loss.n if loss.objective.reduction == "mean" else 1.0
     if isinstance(loss.objective, SquaredError):
@@ -53,13 +43,9 @@ def observed_covariance(
 
 
 def covariance_of(information: Tensor, names: Sequence[str], held: Sequence[int], word: str) -> ObservedCovariance:
-    """Invert an information ``(p, p)``, or name the direction along which it is not positive.
+    """Invert an information ``(p, p)``, or name the direction along which it is not positive; ``word`` is its name.
 
-    Args:
-        information: symmetric; rows and columns of ``held`` are not looked at.
-        names: what the parameters are called.
-        held: numbers of the parameters that are taken as fixed; their rows and columns of the inverse are 0.
-        word: what the matrix is called.
+    Rows and columns of the ``held`` parameters are not looked at, and 0 in the inverse.
     """
     places = torch.tensor([k for k in range(len(names)) if k not in held], dtype=torch.long)
     covariance = torch.zeros_like(information)
@@ -86,13 +72,7 @@ def covariance_of(information: Tensor, names: Sequence[str], held: Sequence[int]
 
 
 def direction(names: Sequence[str], scaled: Array, size: Array) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """What moves along a direction, and how much of each, the largest being 1.
-
-    Args:
-        names: what the parameters are called.
-        scaled: an eigenvector of the scaled information, ``(m,)``.
-        size: what it was scaled by, ``(m,)``.
-    """
+    """What moves along an eigenvector of an information over ``size``, and how much of each, the largest being 1."""
     shares = scaled / size
     involved = [k for k in range(len(names)) if abs(scaled[k]) > _INVOLVED * np.abs(scaled).max()]
     largest = max((shares[k] for k in involved), key=abs)

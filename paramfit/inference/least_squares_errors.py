@@ -1,7 +1,7 @@
 """How uncertain the estimates are."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +9,16 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from paramfit.facts import Fact, FactKind, Number, without_repetition
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_errors, without_parameters
+from paramfit.inference.uncertainty import (
+    Uncertainty,
+    parameters_at_bound,
+    with_errors,
+    without_errors,
+    without_parameters,
+)
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
@@ -28,19 +34,12 @@ _NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run
 
 @dataclass(frozen=True)
 class ResidualFactor:
-    """What errors of least squares rest on.
+    """What errors of least squares rest on."""
 
-    Attributes:
-        factor: triangular factor of ``[J, e]``, rows over sigma, ``(p + 1, p + 1)``.
-        n: number of observations.
-        rss: the sum of e's squares.
-        residual: e ``(n,)``, over sigma; only a robust objective asks for it.
-    """
-
-    factor: Array
-    n: int
-    rss: float
-    residual: Tensor | None = None
+    factor: Array  # triangular factor of [J, e], rows over sigma, (p + 1, p + 1)
+    n: int  # number of observations
+    rss: float  # the sum of e's squares
+    residual: Tensor | None = None  # e (n,), over sigma; only a robust objective asks for it
 
 
 def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True) -> Uncertainty:
@@ -48,11 +47,6 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
 
     Least squares: :math:`C = s^2 (J^T J)^{-1}`, see ``least_squares_uncertainty``. Maximum likelihood: the inverse of
     the observed information, the Hessian of the summed negative log-likelihood; intervals by the normal distribution.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: where, ``(p,)``.
-        absolute_sigma: whether known errors are absolute.
     """
     objective = loss.objective
     if objective.penalised:
@@ -108,19 +102,9 @@ def least_squares_uncertainty(
     if at_bound:
         information = without_parameters(factor, loss.names, at_bound, least)
         scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
-    root, undetermined = scale.spread * information.root, information.undetermined
-    return Uncertainty(
-        covariance=None if len(undetermined) == p else torch.from_numpy(root @ root.T),
-        reasons=without_repetition(list(undetermined.values())),
-        quantile=scale.quantile,
-        method=scale.method,
-        root=torch.from_numpy(root),
-        undetermined=undetermined,
-        at_bound=tuple(at_bound),
-        directions=information.directions,
-        noise=scale.noise,
-        spread=scale.spread,
-    )
+    information = replace(information, root=scale.spread * information.root)
+    errors = with_errors(information, scale.quantile, scale.method, at_bound)
+    return replace(errors, noise=scale.noise, spread=scale.spread)
 
 
 class _Scale(NamedTuple):
@@ -162,9 +146,7 @@ def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:
         return np.asarray(rounding / np.maximum(theta.abs().numpy(), 1.0))
     # In what the prediction is linear can grow until it is seen: a value of 0 says nothing of its influence.
     linear = model.linear_parameters()
-    values, slopes = loss.natural(theta).tolist(), [1.0] * len(theta)
-    if model.transforms:
-        slopes = loss.slopes(theta).tolist()
+    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).tolist()
     return np.array(
         [
             0.0 if name in linear else rounding * abs(slope) * _one_over_size(value, model.specifications.get(name))

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from paramfit.facts import Fact, FactKind, Number, without_repetition
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, without_parameters
+from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, with_errors, without_parameters
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature, inverse_information
 
@@ -28,14 +27,11 @@ def likelihood_uncertainty(
 
     Intervals are those of the normal distribution. A parameter at its bound is taken as fixed by all others, and has no
     error of its own. Where H is not positive definite, the reason names the direction in which the likelihood does not
-    fall.
+    fall. H, ``information`` ``(p, p)``, is by the unconstrained
+    numbers of bounded parameters.
 
-    Args:
-        loss: the objective over the training observations.
-        theta: where, ``(p,)``.
-        information: H ``(p, p)``, by the unconstrained numbers of bounded parameters.
-        kink: the argument in which the log-density has a kink, if it has one. It does not bend elsewhere, so that
-            there is no observed information, and the expected one is given in its place; None where nothing gives it.
+    Where the log-density has a ``kink`` in one of its arguments it does not bend elsewhere, so that there is no
+    observed information, and the expected one is given in its place; None where nothing gives it.
 
     References:
         Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus
@@ -61,17 +57,9 @@ def likelihood_uncertainty(
     least = np.zeros(len(theta))
     inverse = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
     undetermined = {k: _in_a_likelihood(why) for k, why in inverse.undetermined.items()}
-    return Uncertainty(
-        covariance=None if len(inverse.undetermined) == len(theta) else torch.from_numpy(inverse.root @ inverse.root.T),
-        reasons=without_repetition(list(undetermined.values())),
-        quantile=quantile,
-        method=method,
-        root=torch.from_numpy(inverse.root),
-        undetermined=undetermined,
-        at_bound=tuple(bound),
-        directions=tuple(map(_in_a_likelihood, inverse.directions)),
-        kink=kink,
-    )
+    directions = tuple(map(_in_a_likelihood, inverse.directions))
+    inverse = replace(inverse, undetermined=undetermined, directions=directions)
+    return replace(with_errors(inverse, quantile, method, bound), kink=kink)
 
 
 def _in_a_likelihood(fact: Fact) -> Fact:

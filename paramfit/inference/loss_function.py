@@ -10,21 +10,13 @@ from paramfit.models import ParametricModel
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
-__all__ = ["LossFunction", "element_names"]
+__all__ = ["LossFunction", "element_names", "trainable_parameters"]
 
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
     """A name for each element of the trainable parameters: ``weight``, or ``weight[0,1]`` where it is not a scalar."""
-    return _element_names(_trainable(model))
-
-
-def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def _element_names(parameters: dict[str, nn.Parameter]) -> tuple[str, ...]:
     names: list[str] = []
-    for name, parameter in parameters.items():
+    for name, parameter in trainable_parameters(model).items():
         if parameter.ndim == 0:
             names.append(name)
             continue
@@ -33,16 +25,17 @@ def _element_names(parameters: dict[str, nn.Parameter]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are estimated, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
 class LossFunction:
     """Objective, model and observations as a function of the flat parameter vector ``theta`` ``(p,)``.
 
     Everything is copied and computed in float64 on the CPU, whatever the fit's precision: curvatures and errors need
-    the digits, and the fit's own tensors stay untouched.
-
-    Args:
-        model: its trainable parameters become ``theta``, in the order of ``named_parameters()``.
-        objective: the loss.
-        observations: all observations it is taken over.
+    the digits, and the fit's own tensors stay untouched. Theta holds the model's trainable
+    parameters, in the order of ``named_parameters()``.
     """
 
     def __init__(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
@@ -59,8 +52,8 @@ class LossFunction:
 
     def _hold(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
         self.model, self.objective, self.observations = model, objective, observations
-        self._trainable = _trainable(model)
-        self.names = _element_names(self._trainable)
+        self._trainable = trainable_parameters(model)
+        self.names = element_names(model)
 
     @property
     def n(self) -> int:
@@ -105,11 +98,10 @@ class LossFunction:
 
     def prediction(self, theta: Tensor) -> Tensor:
         """What the model's forward returns at ``theta``: ``(n,)`` or a distribution."""
-        predicted = functional_call(self.model, self._parameters(theta), self.observations.inputs)
+        predicted: Tensor = functional_call(self.model, self._parameters(theta), self.observations.inputs)
         if isinstance(predicted, Tensor) and predicted.ndim == 0:
             predicted = predicted.expand(self.observations.target.shape)  # a constant
-        prediction: Tensor = predicted
-        return prediction
+        return predicted
 
     def __call__(self, theta: Tensor) -> Tensor:
         """The reduced loss with its penalty, ``()``."""
@@ -128,9 +120,8 @@ class LossFunction:
     def hessian(self, theta: Tensor) -> Tensor:
         """Second derivatives of the loss, ``(p, p)``, symmetric."""
         with torch.enable_grad():
-            matrix = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
-        symmetric: Tensor = matrix
-        return (symmetric + symmetric.T) / 2
+            matrix: Tensor = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
+        return (matrix + matrix.T) / 2
 
     def hessian_product(self, theta: Tensor, direction: Tensor) -> Tensor:
         """The Hessian times a vector ``(p,)``, without the Hessian."""

@@ -22,14 +22,7 @@ def sandwich_covariance(loss: LossFunction, theta: Tensor, *, held: Sequence[int
     :math:`g_i` the gradient of one observation's. Least squares: :math:`B = J^T J` and :math:`g_i = J_i e_i`, so that
     each squared residual stands for the variance of its own row; rows are over sigma where errors are known. It holds
     where observations are independent and the location (or the score's mean) is right, whatever their variances are.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        held: numbers of the parameters that are taken as fixed; their rows and columns are 0.
-
-    Returns:
-        ``(p, p)``, float64, of the elements of theta.
+    ``held`` parameters are taken as fixed: their rows and columns are 0.
 
     Raises:
         InputError: for a penalty, another objective, or an information that is not finite.
@@ -77,9 +70,8 @@ def _influence_of_residuals(loss: LossFunction, theta: Tensor, free: Sequence[in
     if loss.observations.sigma is not None:
         residual = residual / loss.observations.sigma
         jacobian = jacobian / loss.observations.sigma.unsqueeze(1)
-    rows = jacobian.numpy()
     # What is not determined has no influence.
-    return torch.from_numpy(ScaledColumns.of(rows).inverse()) * residual
+    return torch.from_numpy(ScaledColumns.of(jacobian.numpy()).inverse()) * residual
 
 
 def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int]) -> Tensor:
@@ -91,5 +83,4 @@ def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int])
         msg = "sandwich: the Hessian is not finite at the estimate; give other starts"
         raise InputError(msg)
     inverse = ScaledCurvature.of(information.numpy()).inverse()  # as above
-    influence: Tensor = torch.from_numpy(inverse) @ observation_gradients(loss, theta)[:, places].T
-    return influence
+    return torch.from_numpy(inverse) @ observation_gradients(loss, theta)[:, places].T

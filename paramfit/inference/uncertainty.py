@@ -5,55 +5,57 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from paramfit.facts import Fact, FactKind, Reason
+from paramfit.facts import Fact, FactKind, Reason, without_repetition
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
 from paramfit.parameters import ParameterSpec
 
-__all__ = ["Uncertainty", "parameters_at_bound", "without_errors", "without_parameters"]
+__all__ = ["Uncertainty", "parameters_at_bound", "with_errors", "without_errors", "without_parameters"]
 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Covariance of the estimates, or why there is none.
+    """Covariance of the estimates, or why there is none."""
 
-    Attributes:
-        covariance: ``(p, p)``, float64, of the elements of theta; None with a reason. Undetermined parameters have
-            rows and columns of 0.
-        reasons: why there is none, or why some parameters have none.
-        quantile: half-width of a 95 % interval in standard errors.
-        method: what covariance and quantile rest on.
-        root: F with ``F F^T`` the covariance, where least squares gave it.
-        undetermined: for each parameter without error, by its number, why.
-        at_bound: numbers of the parameters that sit at a bound, which the other errors take as fixed.
-        directions: what the observations cannot tell apart.
-        noise: standard deviation of one new observation, or its factor on sigma; None where sigma is that itself, NaN
-            where nothing is known of it.
-        spread: the factor on ``(J^T J)^-1``'s root.
-        kink: the argument of a distribution in which its log-density has a kink: the covariance is then by the expected
-            information, since there is no observed one.
-    """
-
+    # (p, p), float64, of the elements of theta; undetermined parameters have rows and columns of 0; None with a reason
     covariance: Tensor | None
-    reasons: tuple[Reason, ...]
-    quantile: float
-    method: Fact
-    root: Tensor | None = None
-    undetermined: dict[int, Fact] = field(default_factory=dict)
-    at_bound: tuple[int, ...] = ()
-    directions: tuple[Fact, ...] = ()
+    reasons: tuple[Reason, ...]  # why there is none, or why some parameters have none
+    quantile: float  # half-width of a 95 % interval in standard errors
+    method: Fact  # what covariance and quantile rest on
+    root: Tensor | None = None  # F with F F^T the covariance, where least squares gave it
+    undetermined: dict[int, Fact] = field(default_factory=dict)  # for each parameter without error, by its number, why
+    at_bound: tuple[int, ...] = ()  # numbers of the parameters that sit at a bound, taken as fixed by the other errors
+    directions: tuple[Fact, ...] = ()  # what the observations cannot tell apart
+    # Standard deviation of one new observation, or its factor on sigma; None: sigma is that itself; NaN: not known.
     noise: float | None = None
-    spread: float = 1.0
+    spread: float = 1.0  # the factor on (J^T J)^-1's root
+    # The argument in which the log-density has a kink: the covariance is then by the expected information.
     kink: str | None = None
 
 
 def without_errors(*reasons: Reason) -> Uncertainty:
     """No covariance, and why."""
     return Uncertainty(None, reasons, math.nan, Fact(FactKind.NO_METHOD))
+
+
+def with_errors(inverse: InverseInformation, quantile: float, method: Fact, at_bound: Sequence[int]) -> Uncertainty:
+    """The errors that an inverse information gives; no covariance where it determines no parameter."""
+    root, undetermined = inverse.root, inverse.undetermined
+    return Uncertainty(
+        covariance=None if len(undetermined) == len(root) else torch.from_numpy(root @ root.T),
+        reasons=without_repetition(list(undetermined.values())),
+        quantile=quantile,
+        method=method,
+        root=torch.from_numpy(root),
+        undetermined=undetermined,
+        at_bound=tuple(at_bound),
+        directions=inverse.directions,
+    )
 
 
 _FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound

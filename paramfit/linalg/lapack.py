@@ -31,11 +31,7 @@ def triangle(rows: Array) -> Array:
 
 
 def singular_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
-    """``U (n, k)``, singular values ``(k,)`` from the largest, and ``V^T (k, m)``.
-
-    Raises:
-        ArithmeticError: if LAPACK finds none, as for values that are not finite.
-    """
+    """``U (n, k)``, singular values ``(k,)`` from the largest, ``V^T (k, m)``; an ArithmeticError if not finite."""
     left, singular, directions, failed = dgesdd(matrix, full_matrices=0)
     if failed:
         msg = "the singular values were not found"

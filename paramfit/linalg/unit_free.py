@@ -18,7 +18,6 @@ __all__ = [
     "InverseInformation",
     "ScaledColumns",
     "ScaledCurvature",
-    "Thresholds",
     "column_lengths",
     "inverse_information",
 ]
@@ -75,18 +74,12 @@ class ScaledColumns:
     r"""The singular value decomposition of columns of equal length.
 
     .. math:: A S^{-1} = U \, \mathrm{diag}(\sigma) \, V^T
-
-    Attributes:
-        size: S's diagonal, ``(m,)``.
-        left: U ``(n, k)``.
-        singular: from the largest, ``(k,)``.
-        directions: V^T ``(k, m)``.
     """
 
-    size: Array
-    left: Array
-    singular: Array
-    directions: Array
+    size: Array  # S's diagonal, (m,)
+    left: Array  # U (n, k)
+    singular: Array  # from the largest, (k,)
+    directions: Array  # V^T (k, m)
 
     @classmethod
     def of(cls, columns: Array, size: Array | None = None) -> "ScaledColumns":
@@ -103,8 +96,7 @@ class ScaledColumns:
         """The shortest x with :math:`|A x - b|` least, ``(m,)``, and by how much that shortens b, squared."""
         strong = self.strong()
         along = self.left[:, strong].T @ target
-        step: Array = (along / self.singular[strong]) @ self.directions[strong] / self.size
-        return step, float(along @ along)
+        return (along / self.singular[strong]) @ self.directions[strong] / self.size, float(along @ along)
 
     def inverse(self, least: float = THRESHOLDS.rank) -> Array:
         """The pseudo-inverse ``(m, n)``: weak directions have no part in it."""
@@ -118,16 +110,11 @@ class ScaledCurvature:
     r"""The eigenvalue decomposition of a symmetric matrix with a diagonal of one.
 
     .. math:: S^{-1} H S^{-1} = V \, \mathrm{diag}(\lambda) \, V^T, \qquad S = \mathrm{diag}(|H_{kk}|^{1/2})
-
-    Attributes:
-        size: S's diagonal, ``(m,)``, which is 1 where H's is 0.
-        values: from the smallest, ``(m,)``.
-        vectors: as columns, ``(m, m)``.
     """
 
-    size: Array
-    values: Array
-    vectors: Array
+    size: Array  # S's diagonal, (m,), which is 1 where H's is 0
+    values: Array  # from the smallest, (m,)
+    vectors: Array  # as columns, (m, m)
 
     @classmethod
     def of(cls, matrix: Array, least: Array | None = None) -> "ScaledCurvature":
@@ -166,29 +153,19 @@ class ScaledCurvature:
 
 @dataclass(frozen=True)
 class InverseInformation:
-    r"""``(R^T R)^-1`` where it exists.
+    """``(R^T R)^-1`` where it exists."""
 
-    Attributes:
-        root: F ``(p, r)`` with ``F F^T`` the inverse; rows of undetermined parameters are 0.
-        undetermined: for each parameter that has no error, why; by its number.
-        directions: what cannot be told apart.
-    """
-
-    root: Array
-    undetermined: dict[int, Fact]
-    directions: tuple[Fact, ...]
+    root: Array  # F (p, r) with F F^T the inverse; rows of undetermined parameters are 0
+    undetermined: dict[int, Fact]  # for each parameter that has no error, why; by its number
+    directions: tuple[Fact, ...]  # what cannot be told apart
 
 
 def inverse_information(factor: Array, names: Sequence[str], least: Array | float = 0.0) -> InverseInformation:
     r"""Invert :math:`R^T R`, by directions where it is singular.
 
     The columns are first brought to equal length: the rank is then a matter of directions, not of units. A parameter
-    that has a share in a direction which the observations do not determine has no error; all others have theirs.
-
-    Args:
-        factor: triangular factor R of the Jacobian, ``(p, p)``.
-        names: what the parameters are called.
-        least: length up to which a column is nothing but rounding, ``(p,)`` or one for all.
+    that has a share in a direction which the observations do not determine has no error; all others have theirs. A
+    column of R that is no longer than ``least`` is nothing but rounding.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988), section 3.

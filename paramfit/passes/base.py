@@ -38,15 +38,7 @@ S = TypeVar("S", bound=Sums)
 
 
 class Pass(ABC, Generic[S]):
-    """One look at a batch, at the model's present parameters: ``pass_(observations) -> Sums``.
-
-    Args:
-        model: its trainable parameters are theta.
-        objective: what is summed up, without penalty.
-
-    Raises:
-        InputError: for a model without trainable parameters.
-    """
+    """One look at a batch, at the present values of the model's trainable parameters: ``pass_(batch) -> Sums``."""
 
     #: Whether autograd is needed, so that it cannot be had in inference mode.
     differentiates: ClassVar[bool] = False
@@ -58,6 +50,7 @@ class Pass(ABC, Generic[S]):
         self.model = model
         self.objective = objective
         self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
+        self.p = sum(shape.numel() for shape in self.shapes.values())
         if not self.shapes:
             msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
             raise InputError(msg)
@@ -68,21 +61,11 @@ class Pass(ABC, Generic[S]):
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def __call__(self, observations: Observations, *, expected: bool = False) -> S:
-        """Sum up a batch.
-
-        Args:
-            observations: one batch.
-            expected: whether the curvature's expectation is wanted where it has a closed form, instead of the Hessian;
-                least squares has no other.
-        """
+        """Sum up a batch; ``expected`` asks for the Hessian's expectation in its place, where it has a closed form."""
         return reduce(add, [self._sums(piece, expected=expected) for piece in self._pieces(observations)])
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> S:
-        """The sums at the start: they are finite.
-
-        Raises:
-            InputError: naming the first row at which they are not.
-        """
+        """The sums at the start, which are finite: an InputError names the first row at which they are not."""
         sums = self(observations, expected=expected)
         if not sums.is_finite():
             self._refuse_start(observations)
@@ -121,11 +104,7 @@ def pieces(observations: Observations) -> Iterable[Observations]:
 
 
 def refuse_shapes(prediction: Any, target: Tensor) -> NoReturn:
-    """Refuse a prediction that broadcasts with the target to something larger.
-
-    Raises:
-        InputError: with both shapes.
-    """
+    """Raise an InputError with both shapes, for a prediction that broadcasts with the target to something larger."""
     shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
     msg = (
         f"shapes do not match: the model's prediction has {tuple(shape)}, the target {tuple(target.shape)}; the model"

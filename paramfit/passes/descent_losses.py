@@ -15,15 +15,10 @@ __all__ = ["DescentLosses", "DescentSums"]
 
 @dataclass(frozen=True, eq=False)
 class DescentSums:
-    """The losses of some rows; those of other rows are added by ``+``, and so are their gradients.
+    """The losses of some rows; those of other rows are added by ``+``, and so are their gradients."""
 
-    Attributes:
-        total: the sum of the losses, ``()``, neither averaged nor penalised; differentiable where autograd is on.
-        n: how many rows.
-    """
-
-    total: Tensor
-    n: int
+    total: Tensor  # the sum of the losses, (), neither averaged nor penalised; differentiable where autograd is on
+    n: int  # how many rows
 
     def __add__(self, other: "DescentSums") -> "DescentSums":
         """The losses of the rows of both."""

@@ -34,21 +34,13 @@ __all__ = ["LikelihoodTerms", "MajorisedLikelihood"]
 
 
 class _ByArgument(NamedTuple):
-    """Derivatives of the log-likelihood by the arguments of its distribution.
+    """Derivatives of the log-likelihood by the arguments of its distribution."""
 
-    Attributes:
-        loss: the summed negative log-likelihood.
-        scores: for each argument ``(n,)``.
-        information: ``(k, k)``, or ``(n, k, k)``.
-        exact: whether it is the observed one, or what stands for it at a kink.
-        n: rows; 1 where all have one distribution, and are summed up.
-    """
-
-    loss: float
-    scores: dict[str, Tensor]
-    information: Tensor
-    exact: bool
-    n: int
+    loss: float  # the summed negative log-likelihood
+    scores: dict[str, Tensor]  # for each argument (n,)
+    information: Tensor  # (k, k), or (n, k, k)
+    exact: bool  # whether it is the observed one, or what stands for it at a kink
+    n: int  # rows; 1 where all have one distribution, and are summed up
 
 
 class LikelihoodTerms(Pass[LikelihoodSums]):
@@ -63,11 +55,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
 
     and, with the expected information I in C's place and no second term, the matrix of Fisher scoring. Any other model
     is differentiated by autograd. Where the log-density has a kink, C is that of a parabola that touches it
-    (``majorised_curvature``).
-
-    Args:
-        model: float64; returns a distribution. Its trainable parameters are theta.
-        objective: the negative log-likelihood, without penalty.
+    (``majorised_curvature``). The model is float64.
 
     Raises:
         InputError: for another objective, or a penalty.
@@ -137,31 +125,30 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         except InputError:
             raise
         except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
-            p = sum(shape.numel() for shape in self.shapes.values())
-            return LikelihoodSums(math.inf, np.full(p, math.nan), np.full((p, p), math.nan), part.n, self._bounded)
+            slopes, curved = np.full(self.p, math.nan), np.full((self.p, self.p), math.nan)
+            return LikelihoodSums(math.inf, slopes, curved, part.n, self._bounded)
 
     def _by_arguments(
         self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool
     ) -> LikelihoodSums:
-        with torch.no_grad():
-            arguments = model.arguments(*part.inputs)
-            columns = model.argument_jacobian(*part.inputs)
-            wanted = [name for name in model.names if columns[name]]
-            differentiated = self._summed if self._is_sample(part) else self._by_row
-            distribution = model.make(arguments)
-            expected = expected and not (majorised and kinked_argument(distribution, wanted))
-            by_argument = differentiated(distribution, part, wanted, expected=expected)
-            gradient = np.zeros(len(self._places))
-            matrix = np.zeros((len(self._places), len(self._places)))
-            places = {name: [self._places[key] for key in columns[name]] for name in wanted}
-            slopes = {name: _stacked(columns[name], by_argument.scores[name], by_argument.n) for name in wanted}
-            for a, name in enumerate(wanted):
-                gradient[places[name]] -= _contracted(slopes[name], by_argument.scores[name], by_argument.n)
-                for b, other in enumerate(wanted):
-                    product = _product(slopes[name], by_argument.information[..., a, b], slopes[other], by_argument.n)
-                    matrix[np.ix_(places[name], places[other])] += product
+        arguments = model.arguments(*part.inputs)
+        columns = model.argument_jacobian(*part.inputs)
+        wanted = [name for name in model.names if columns[name]]
+        differentiated = self._summed if self._is_sample(part) else self._by_row
+        distribution = model.make(arguments)
+        expected = expected and not (majorised and kinked_argument(distribution, wanted))
+        by_argument = differentiated(distribution, part, wanted, expected=expected)
+        gradient = np.zeros(len(self._places))
+        matrix = np.zeros((len(self._places), len(self._places)))
+        places = {name: [self._places[key] for key in columns[name]] for name in wanted}
+        slopes = {name: _stacked(columns[name], by_argument.scores[name], by_argument.n) for name in wanted}
+        for a, name in enumerate(wanted):
+            gradient[places[name]] -= _contracted(slopes[name], by_argument.scores[name], by_argument.n)
+            for b, other in enumerate(wanted):
+                product = _product(slopes[name], by_argument.information[..., a, b], slopes[other], by_argument.n)
+                matrix[np.ix_(places[name], places[other])] += product
         if by_argument.exact:
-            matrix -= self._bent(model, part.inputs, by_argument, arguments)
+            matrix -= self._bent(model, part, by_argument, arguments)
         return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)
 
     def _by_row(
@@ -188,20 +175,12 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             if information is None:
                 curved = _curvature(distribution, piece.target, wanted)
                 observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
-        return _ByArgument(
-            -log_likelihood.item(),
-            dict(zip(wanted, scores.unbind(), strict=True)),
-            observed if information is None else part.n * information,
-            information is None,
-            n=1,
-        )
+        by_name = dict(zip(wanted, scores.unbind(), strict=True))
+        total = observed if information is None else part.n * information
+        return _ByArgument(-log_likelihood.item(), by_name, total, information is None, n=1)
 
     def _bent(
-        self,
-        model: DistributionModel,
-        inputs: tuple[Tensor, ...],
-        by_argument: _ByArgument,
-        arguments: dict[str, Tensor],
+        self, model: DistributionModel, part: Observations, by_argument: _ByArgument, arguments: dict[str, Tensor]
     ) -> Array:
         """What the arguments' own second derivatives add: those of the sum of score times argument, scores held."""
         weights = {
@@ -210,7 +189,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         }
 
         def weighed(theta: Tensor) -> Tensor:
-            values = model.arguments_at(self._parameters(theta), *inputs)
+            values = model.arguments_at(self._parameters(theta), *part.inputs)
             return torch.stack([(weights[name] * values[name]).sum() for name in weights]).sum()
 
         with torch.enable_grad():
@@ -268,8 +247,7 @@ def _contracted(slopes: Tensor, score_of_argument: Tensor, n: int) -> Array:
     """The sum over the rows of slope times score, ``(q,)``."""
     column = score_of_argument.expand(n)
     total = slopes[:, 0] * column.sum() if slopes.shape[1] == 1 else slopes @ column
-    contracted: Array = total.cpu().numpy()
-    return contracted
+    return total.cpu().numpy()
 
 
 def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
@@ -279,16 +257,11 @@ def _product(left: Tensor, weight: Tensor, right: Tensor, n: int) -> Array:
         summed = left @ right.T * total
     else:
         summed = (left.expand(-1, n) * weight) @ right.expand(-1, n).T
-    product: Array = summed.cpu().numpy()
-    return product
+    return summed.cpu().numpy()
 
 
 class MajorisedLikelihood(NegativeLogLikelihood):
-    """The same values and slopes; where a density has a kink, second derivatives of the parabola that touches it.
-
-    Args:
-        objective: whose reduction this has.
-    """
+    """The same values and slopes; where a density has a kink, second derivatives of the parabola that touches it."""
 
     def __init__(self, objective: NegativeLogLikelihood) -> None:
         super().__init__(objective.reduction, objective.l1, objective.l2)

@@ -23,17 +23,12 @@ _LEAST_WEIGHT = 0.2  # of a row whose own curvature is less: a step that trusts 
 
 
 class ResidualRows(Pass[ResidualSums]):
-    r"""The rows ``[J, e]`` of a model's least-squares problem, or ``[Phi, slopes, e]`` where it can be separated.
+    r"""The rows ``[J, e]`` of a float64 model's least squares, or ``[Phi, slopes, e]`` where it can be separated.
 
     The Jacobian is the model's own (``jacobian(*inputs)``) or, where it has none, that of ``torch.func``. Under plain
     squared error, a model that knows parameters in which it is linear is taken apart (``separated``), so that they are
-    solved for exactly. With known errors every row is divided by its sigma; under a robust objective rows are scaled
-    such that ``J^T e`` is the gradient and ``J^T J`` close to the curvature.
-
-    Args:
-        model: float64; its trainable parameters are theta.
-        objective: ``SquaredError`` or a ``RobustError``, without penalty.
-        separate: whether to take apart what can be.
+    solved for exactly, unless ``separate`` is False. With known errors every row is divided by its sigma; under a
+    robust objective rows are scaled such that ``J^T e`` is the gradient and ``J^T J`` close to the curvature.
 
     Raises:
         InputError: for another objective, or a penalty.
@@ -68,15 +63,11 @@ class ResidualRows(Pass[ResidualSums]):
         self._nonlinear = tuple(name for name in self._names if name not in linear)
         bounds = self._bounds()
         if not linear:
-            return Layout.plain(sum(shape.numel() for shape in self.shapes.values()), bounds)
+            return Layout.plain(self.p, bounds)
         assert isinstance(model, ParametricModel)
         # The model tells at the first batch which slopes there are.
-        return Layout(
-            tuple(self._names.index(name) for name in linear),
-            tuple(self._names.index(name) for name in self._nonlinear),
-            (),
-            bounds,
-        )
+        places, others = (tuple(map(self._names.index, names)) for names in (linear, self._nonlinear))
+        return Layout(places, others, (), bounds)
 
     def _bounds(self) -> tuple[int, ...]:
         """How many bounds each nonlinear parameter has."""
@@ -87,11 +78,7 @@ class ResidualRows(Pass[ResidualSums]):
         return tuple(spec.bounded * ((spec.lower is not None) + (spec.upper is not None)) for spec in specs)
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> ResidualSums:
-        """The sums at the start: they are finite, and know how long the target is.
-
-        Raises:
-            InputError: naming the row at which they are not.
-        """
+        """The sums at the start, finite as those of every pass, which know how long the target is."""
         target = observations.target if observations.sigma is None else observations.target / observations.sigma
         return replace(super().at_start(observations, expected=expected), target=target.square().sum().item())
 
@@ -102,15 +89,10 @@ class ResidualRows(Pass[ResidualSums]):
         return sums, parts[0][-1] if len(parts) == 1 else torch.cat([part[-1] for part in parts])
 
     def check_count(self, n: int) -> None:
-        """Refuse fewer observations than parameters.
-
-        Raises:
-            InputError: with both numbers.
-        """
-        count = sum(shape.numel() for shape in self.shapes.values())
-        if n < count:
+        """Raise an InputError with both numbers, for fewer observations than parameters."""
+        if n < self.p:
             msg = (
-                f"data: {n} observation{'s' * (n != 1)} cannot determine {count} parameters; give more rows, or fix"
+                f"data: {n} observation{'s' * (n != 1)} cannot determine {self.p} parameters; give more rows, or fix"
                 " some parameters"
             )
             raise InputError(msg)
@@ -144,12 +126,8 @@ class ResidualRows(Pass[ResidualSums]):
         if not self.layout.slopes and slopes:
             numbers = {name: number for number, name in enumerate(self._nonlinear)}
             places = {name: number for number, name in enumerate(self._linear)}
-            self.layout = Layout(
-                self.layout.linear,
-                self.layout.nonlinear,
-                tuple((None if j is None else places[j], numbers[k]) for (j, k), _ in slopes),
-                self.layout.bounds,
-            )
+            belonging = tuple((None if j is None else places[j], numbers[k]) for (j, k), _ in slopes)
+            self.layout = replace(self.layout, slopes=belonging)
         columns = [*(apart.basis[name] for name in self._linear), *(column for _, column in slopes)]
         return _stacked([*columns, part.target - apart.offset], part), None
 

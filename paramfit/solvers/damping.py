@@ -33,13 +33,6 @@ class DampedStep(Value):
     0 at a minimum; it does not depend on any unit. Below 0.001 the step that is left is a small part of every standard
     error. Directions that the observations do not determine have no part in it.
 
-    Attributes:
-        point: the problem as seen from there; its nonlinear part has at least one parameter.
-        earlier: the largest lengths of the columns so far, ``(m,)``: a parameter that has lost its influence must not
-            run away.
-        at_bound: ``(m,)``, True for parameters that have run into a bound: they have no say any more in what the others
-            do.
-
     References:
         Kenneth Levenberg: A Method for the Solution of Certain Non-Linear Problems in Least Squares (1944).
         Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963).
@@ -47,8 +40,10 @@ class DampedStep(Value):
         (1981).
     """
 
-    point: Linearization
+    point: Linearization  # the problem as seen from there; its nonlinear part has at least one parameter
+    # The largest lengths of the columns so far, (m,): a parameter that has lost its influence must not run away.
     earlier: Array | None = None
+    # (m,), True for what has run into a bound, and has no say any more in what the others do.
     at_bound: NDArray[np.bool_] | None = None
 
     @property
@@ -93,8 +88,7 @@ class DampedStep(Value):
         squared = np.square(singular)
         share = squared / (squared + max(damping, floor) + 1e-300)
         inverse = np.where(singular > 0, share / np.where(singular > 0, singular, 1.0), 0.0)
-        step: Array = (inverse * slope) @ directions / self.size
-        return step, float((np.square(slope) * share * (2 - share)).sum())
+        return (inverse * slope) @ directions / self.size, float((np.square(slope) * share * (2 - share)).sum())
 
     def shortened(self, step: Array, share: float) -> tuple[Array, float]:
         """A part of a step, and the decrease of the squared residual that the linear model promises for it."""

@@ -40,29 +40,17 @@ _ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fi
 
 @dataclass(frozen=True, eq=False)
 class GaussNewtonState(Value):
-    """What is known after a step.
+    """What is known after a step."""
 
-    Attributes:
-        theta: the best point so far, ``(p,)``; a polish may have moved it by less than what ``steps`` can see.
-        start: where the fit began, ``(p,)``.
-        layout: which parameters are solved for exactly, and which have bounds.
-        steps: the steps from the best point, and the problem as seen from there.
-        standing: how the search stands.
-        size_of_target: length of the (weighted) target.
-        damping: lambda of the next step.
-        growth: what it grows by, should that fail.
-        refusals: trials in a row that were not taken though no loss could tell.
-    """
-
-    theta: Array
-    start: Array
-    layout: Layout
-    steps: DampedStep
-    standing: Standing
-    size_of_target: float
-    damping: float
-    growth: float = 2.0
-    refusals: int = 0
+    theta: Array  # the best point so far, (p,); a polish may have moved it by less than what steps can see
+    start: Array  # where the fit began, (p,)
+    layout: Layout  # which parameters are solved for exactly, and which have bounds
+    steps: DampedStep  # the steps from the best point, and the problem as seen from there
+    standing: Standing  # how the search stands
+    size_of_target: float  # length of the (weighted) target
+    damping: float  # lambda of the next step
+    growth: float = 2.0  # what it grows by, should that fail
+    refusals: int = 0  # trials in a row that were not taken though no loss could tell
 
     expected: ClassVar[bool] = True
 
@@ -117,22 +105,12 @@ class GaussNewtonState(Value):
 
 @dataclass(frozen=True)
 class GaussNewton:
-    r"""The method of Levenberg and Marquardt, without data and without parameters; see ``LevenbergMarquardt``.
+    """The method of Levenberg and Marquardt, without data and without parameters; see ``LevenbergMarquardt``."""
 
-    Attributes:
-        damping: lambda at the start, above 0, in units of the squared columns.
-        orthogonality: converged, once the relative offset (Bates and Watts) is this small.
-        step_tolerance: converged, once the undamped step is so small a part of each parameter.
-        cost_tolerance: converged, once the residuals are so small a part of the target: the fit is exact.
-
-    Raises:
-        InputError: for an option that is not above 0.
-    """
-
-    damping: float = 1e-3
-    orthogonality: float = 1e-6
-    step_tolerance: float = 1e-14
-    cost_tolerance: float = 4 * _EPS
+    damping: float = 1e-3  # lambda at the start, above 0, in units of the squared columns
+    orthogonality: float = 1e-6  # converged, once the relative offset (Bates and Watts) is this small
+    step_tolerance: float = 1e-14  # converged, once the undamped step is so small a part of each parameter
+    cost_tolerance: float = 4 * _EPS  # converged, once residuals are so small a part of the target: the fit is exact
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -149,13 +127,8 @@ class GaussNewton:
     def advance(self, state: Start | GaussNewtonState, sums: ResidualSums) -> GaussNewtonState:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 
-        Args:
-            state: before; at its end it stays as it is.
-            sums: over all rows, at its trial. At the start they hold the target's length, or no fit is recognised as
-                exact.
-
-        Raises:
-            InputError: if the model is not finite at the start.
+        The sums are those of all rows at its trial. At the start they hold the target's length, or no fit is recognised
+        as exact; where they are not finite there, that is an InputError. A state that has ended stays as it is.
         """
         point = _finite_point(sums)
         if isinstance(state, Start):
@@ -180,45 +153,37 @@ class GaussNewton:
             accepted = gain > _LEAST_GAIN
             refusals = 0
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
+        judged = replace(state, damping=damping, growth=growth, refusals=refusals)
         if accepted and point is not None:
             theta = _with_linear(trial, state.layout, point)
-            return self._reached(
-                theta, state.start, state.layout, steps or _steps_from(state, point, theta), state.size_of_target,
-                damping, growth, refusals,
-            )  # fmt: skip
-        refused = replace(state, damping=damping, growth=growth, refusals=refusals)
+            steps = steps or _steps_from(state, point, theta)
+            return self._reached(replace(judged, theta=theta, steps=steps))
         ended = damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
-        return self._ended_at_rounding(refused) if ended else refused
+        return self._ended_at_rounding(judged) if ended else judged
 
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
         layout, theta = sums.layout, _with_linear(start, sums.layout, point)
         steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
-        return self._reached(theta, start.copy(), layout, steps, math.sqrt(sums.target), self.damping, 2.0, 0)
+        size_of_target = math.sqrt(sums.target)
+        return self._reached(
+            GaussNewtonState(theta, start.copy(), layout, steps, Standing(Finding.LINEAR), size_of_target, self.damping)
+        )
 
-    def _reached(
-        self, theta: Array, start: Array, layout: Layout, steps: DampedStep, size_of_target: float, damping: float,
-        growth: float, refusals: int,
-    ) -> GaussNewtonState:  # fmt: skip
+    def _reached(self, state: GaussNewtonState) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
-        standing = Standing(Finding.LINEAR)
+        layout, standing = state.layout, Standing(Finding.LINEAR)
         if layout.nonlinear:
-            standing = self.standing_at(steps, theta[layout.nonlinear_places], size_of_target)
+            standing = self.standing_at(state.steps, state.theta[layout.nonlinear_places], state.size_of_target)
         if standing.places:
             standing = replace(standing, places=tuple(layout.nonlinear[number] for number in standing.places))
         if standing.converged:
-            standing = _out_of_sight(layout, start, theta, steps.point) or standing
-        return GaussNewtonState(theta, start, layout, steps, standing, size_of_target, damping, growth, refusals)
+            standing = _out_of_sight(state) or standing
+        return replace(state, standing=standing)
 
     def standing_at(self, steps: DampedStep, theta: Array, size_of_target: float) -> Standing:
         """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
 
-        Args:
-            steps: from there.
-            theta: the nonlinear parameters there, ``(m,)``.
-            size_of_target: length of the (weighted) target.
-
-        Returns:
-            The places of parameters without influence are numbers among the nonlinear ones.
+        ``theta`` are the nonlinear parameters, ``(m,)``; places of those without influence are numbers among them.
         """
         offset = steps.offset
         if offset <= self.orthogonality:
@@ -244,17 +209,14 @@ class GaussNewton:
         near = max(_NEAR, 10 * _EPS * state.size_of_target / residual if residual > 0 else math.inf)
         standing = Standing(Finding.NO_DESCENT, offset, near)
         if offset <= near:
-            away = _out_of_sight(state.layout, state.start, state.theta, state.steps.point)
-            standing = away or Standing(Finding.OFFSET_AT_ROUNDING, offset)
+            standing = _out_of_sight(state) or Standing(Finding.OFFSET_AT_ROUNDING, offset)
         return replace(state, standing=standing)
 
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
         r"""The state with its last digits won, once the step that is left is small; see ``Polishing``.
 
-        Args:
-            state: one that is not near its end, or has stalled, is left as it is.
-            look: the derivative of half the squared error by theta, :math:`J^T e`, ``(p,)``, at a polish's trial, more
-                exact than float64 sums give it.
+        A state that is not near its end, or has stalled, is left as it is. ``look`` gives :math:`J^T e` ``(p,)`` at a
+        polish's trial, more exact than float64 sums do.
         """
         converged = state.standing.converged
         if not (converged or (not state.ended and state.steps.offset <= _SMALL)):
@@ -270,15 +232,14 @@ class GaussNewton:
                 return state
             begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)
             best, _ = solve(polishing, begun, look, MOST_POLISHING_STEPS)
+        moved = replace(state, theta=best.theta)
         if converged:
-            return replace(state, theta=best.theta)
+            return moved
         offset = best.left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
         if offset > self.orthogonality:
             return state
-        away = _out_of_sight(layout, state.start, best.theta, point)
-        return replace(
-            state, theta=best.theta, standing=away or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        )
+        standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
+        return replace(moved, standing=standing)
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:
@@ -293,7 +254,7 @@ def _finite_point(sums: ResidualSums) -> Linearization | None:
 def _with_linear(theta: Array, layout: Layout, point: Linearization) -> Array:
     """A point with the exact values of the linear parameters there."""
     best = theta.copy()
-    best[layout.linear_places] = point.linear
+    best[list(layout.linear)] = point.linear
     return best
 
 
@@ -315,12 +276,12 @@ def _at_bound(layout: Layout, start: Array, theta: Array, point: Linearization) 
     return outward
 
 
-def _out_of_sight(layout: Layout, start: Array, theta: Array, point: Linearization) -> Standing | None:
+def _out_of_sight(state: GaussNewtonState) -> Standing | None:
     """Why nothing holds the parameters where the slope is 0; None where the observations do."""
-    places = layout.nonlinear_places
+    layout, point, places = state.layout, state.steps.point, state.layout.nonlinear_places
     if not len(places) or any(layout.bounds):
         return None  # a parameter at its bound is reported by name
-    values, starts = theta[places], start[places]
+    values, starts = state.theta[places], state.start[places]
     away = divergent_parameter(point.factor, point.n, values, starts)
     if away is not None:
         return Standing(Finding.DIVERGENT, places=(layout.nonlinear[away],))

@@ -22,40 +22,24 @@ _MOST_HALVINGS = 30
 
 
 class Direction(NamedTuple):
-    """Where to go.
+    """Where to go."""
 
-    Attributes:
-        step: of the free parameters, ``(f,)``.
-        promised: the decrease of the value at its end.
-    """
-
-    step: Array
-    promised: float
+    step: Array  # of the free parameters, (f,)
+    promised: float  # the decrease of the value at its end
 
 
 @dataclass(frozen=True, eq=False)
 class LineSearchState(Value):
-    """Where a search is: at the best point, or on the way to the next.
+    """Where a search is: at the best point, or on the way to the next."""
 
-    Attributes:
-        theta: the best point, ``(p,)``.
-        value: what is minimised, there.
-        step: from there, ``(p,)``; None as long as the derivatives there are wanted.
-        promised: the decrease at its end.
-        share: the part of it that is tried.
-        taken: how many steps were.
-        ended: whether another look would change nothing.
-        is_minimum: whether it has ended at one.
-    """
-
-    theta: Array
-    value: float
-    step: Array | None = None
-    promised: float = math.inf
-    share: float = 1.0
-    taken: int = 0
-    ended: bool = False
-    is_minimum: bool = False
+    theta: Array  # the best point, (p,)
+    value: float  # what is minimised, there
+    step: Array | None = None  # from there, (p,); None as long as the derivatives there are wanted
+    promised: float = math.inf  # the decrease at its end
+    share: float = 1.0  # the part of it that is tried
+    taken: int = 0  # how many steps were
+    ended: bool = False  # whether another look would change nothing
+    is_minimum: bool = False  # whether it has ended at one
 
     @property
     def trial(self) -> Array:
@@ -71,14 +55,11 @@ class LineSearch(ABC):
 
     with the decrease :math:`\Delta` that a quadratic model promises for the step :math:`\delta`.
 
-    Attributes:
-        free: places of the parameters that move.
-
     References:
         Larry Armijo: Minimization of Functions Having Lipschitz Continuous First Partial Derivatives (1966).
     """
 
-    free: tuple[int, ...]
+    free: tuple[int, ...]  # places of the parameters that move
 
     @abstractmethod
     def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
@@ -90,12 +71,7 @@ class LineSearch(ABC):
         return LineSearchState(theta, value, ended=ended, is_minimum=ended and math.isfinite(value))
 
     def advance(self, state: LineSearchState, sums: ResidualSums | LikelihoodSums | float) -> LineSearchState:
-        """The state after a look at its trial.
-
-        Args:
-            state: before.
-            sums: the derivatives where it has no step, and the value where it has one.
-        """
+        """The state after a look at its trial, for derivatives where it has no step, for a value where it has one."""
         if state.step is None:
             return self._begun(state, sums)
         if not isinstance(sums, float):
@@ -135,13 +111,9 @@ class NewtonSearch(LineSearch):
 
 @dataclass(frozen=True)
 class GaussNewtonSearch(LineSearch):
-    """By Gauss-Newton steps on the triangular factor.
+    """By Gauss-Newton steps on the triangular factor."""
 
-    Attributes:
-        scale: what the residual's squared length is multiplied by.
-    """
-
-    scale: float = 1.0
+    scale: float = 1.0  # what the residual's squared length is multiplied by
 
     def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
         """Gauss's and Newton's."""

@@ -25,15 +25,10 @@ class Solver(Protocol[Sums]):
 
 @dataclass(frozen=True, eq=False)
 class Start(Value):
-    """Where a solver begins: nothing has been looked at.
+    """Where a solver begins: nothing has been looked at."""
 
-    Attributes:
-        theta: the starting point, ``(p,)``, and the first to be looked at.
-        expected: whether the expected curvature is wanted there.
-    """
-
-    theta: Array
-    expected: bool = True
+    theta: Array  # the starting point, (p,), and the first to be looked at
+    expected: bool = True  # whether the expected curvature is wanted there
 
     ended: ClassVar[bool] = False
 
@@ -50,17 +45,9 @@ def solve(
     most_steps: int,
     polish: Callable[[Any], Any] | None = None,
 ) -> tuple[Any, int]:
-    """Look, advance, and so on to the end.
+    """Look, advance, and so on to the end; the last state, and the number of steps.
 
-    Args:
-        solver: makes the steps.
-        state: where to begin.
-        look: from a state to what is summed up where it asks to look.
-        most_steps: when to give up.
-        polish: wins the last digits of a state that is all but at its end, and leaves others as they are.
-
-    Returns:
-        The last state, and the number of steps.
+    ``polish`` wins the last digits of a state that is all but at its end, and leaves others as they are.
     """
     steps = 0
     while not state.ended and steps < most_steps:

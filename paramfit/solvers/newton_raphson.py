@@ -41,33 +41,19 @@ _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 
 @dataclass(frozen=True, eq=False)
 class NewtonState(Value):
-    """What is known after a step.
+    """What is known after a step."""
 
-    Attributes:
-        theta: the best point so far, ``(p,)``.
-        start: where the fit began, ``(p,)``.
-        sums: at the best point.
-        sharpest: the largest curvature that each parameter has had, ``(p,)``.
-        first_errors: standard errors at the start, ``(p,)``.
-        standing: how the search stands.
-        expected: whether the expected information is wanted at the next trial, where it is known.
-        damping: lambda of the next step.
-        distance: from the minimum, in standard errors.
-        switched: whether the Hessian has taken over once.
-        creeping: steps in a row that won nothing of what they promised.
-    """
-
-    theta: Array
-    start: Array
-    sums: LikelihoodSums
-    sharpest: Array
-    first_errors: Array
-    standing: Standing
-    expected: bool
-    damping: float
-    distance: float
-    switched: bool = False
-    creeping: int = 0
+    theta: Array  # the best point so far, (p,)
+    start: Array  # where the fit began, (p,)
+    sums: LikelihoodSums  # at the best point
+    sharpest: Array  # the largest curvature that each parameter has had, (p,)
+    first_errors: Array  # standard errors at the start, (p,)
+    standing: Standing  # how the search stands
+    expected: bool  # whether the expected information is wanted at the next trial, where it is known
+    damping: float  # lambda of the next step
+    distance: float  # from the minimum, in standard errors
+    switched: bool = False  # whether the Hessian has taken over once
+    creeping: int = 0  # steps in a row that won nothing of what they promised
 
     @property
     def ended(self) -> bool:
@@ -108,10 +94,7 @@ class NewtonState(Value):
         Where counts vary no more than Poisson's do, the number of failures of a negative binomial grows without end,
         and its probability falls with it: each alone is well determined, if the other is. So a logarithm has also run
         off where it has grown, its error, all others being unknown, is far larger than it was at the start, and all
-        others are settled.
-
-        Args:
-            logarithms: the elements that are one of what has a bound on one side: they have no end above.
+        others are settled. ``logarithms`` are the elements that stand for what has a bound on one side alone.
         """
         curved = np.abs(self.sums.curvature.diagonal())
         moved = np.abs(self.theta - self.start)
@@ -140,20 +123,11 @@ class NewtonState(Value):
 
 @dataclass(frozen=True)
 class NewtonRaphson:
-    """Newton's method and Fisher scoring, without data and without parameters; see ``Newton``.
+    """Newton's method and Fisher scoring, without data and without parameters; see ``Newton``."""
 
-    Attributes:
-        expected: whether the expected information takes the place of the Hessian, where it is known in closed form.
-        damping: lambda at the start, above 0, in units of the largest curvature.
-        tolerance: converged, once the step that is left is so small a part of the standard errors.
-
-    Raises:
-        InputError: for an option out of its range.
-    """
-
-    expected: bool = True
-    damping: float = 1e-4
-    tolerance: float = 1e-8
+    expected: bool = True  # whether the expected information stands for the Hessian, where it has a closed form
+    damping: float = 1e-4  # lambda at the start, above 0, in units of the largest curvature
+    tolerance: float = 1e-8  # converged, once the step that is left is so small a part of the standard errors
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -171,12 +145,8 @@ class NewtonRaphson:
     def advance(self, state: Start | NewtonState, sums: LikelihoodSums) -> NewtonState:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 
-        Args:
-            state: before; at its end it stays as it is.
-            sums: over all rows, at its trial.
-
-        Raises:
-            InputError: if the likelihood is not finite at the start.
+        The sums are those of all rows at its trial; where they are not finite at the start, that is an InputError. A
+        state that has ended stays as it is.
         """
         finite = sums.is_finite()
         if isinstance(state, Start):
@@ -200,7 +170,7 @@ class NewtonRaphson:
             creeping = state.creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
             damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
-            taken = self._taken(state, trial, sums, damping, creeping)
+            taken = replace(self._taken(state, trial, sums), damping=damping, creeping=creeping)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
         if unseen or state.damping > _MOST_DAMPING:
             return _ended_at_rounding(state)
@@ -209,23 +179,14 @@ class NewtonRaphson:
 
     def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
         steps = NewtonStep(sums.gradient, sums.curvature)
-        sharpest = np.abs(sums.curvature.diagonal())
+        errors, distance = steps.errors, steps.distance
+        sharpest, standing = np.abs(sums.curvature.diagonal()), self._standing(distance)
         return NewtonState(
-            theta.copy(),
-            theta.copy(),
-            sums,
-            sharpest,
-            steps.errors,
-            self._standing(steps.distance),
-            self.expected,
-            self.damping,
-            steps.distance,
+            theta.copy(), theta.copy(), sums, sharpest, errors, standing, self.expected, self.damping, distance
         )
 
-    def _taken(
-        self, state: NewtonState, theta: Array, sums: LikelihoodSums, damping: float, creeping: int
-    ) -> NewtonState:
-        """The state at a trial that was taken."""
+    def _taken(self, state: NewtonState, trial: Array, sums: LikelihoodSums) -> NewtonState:
+        """The state at a trial that was taken, with how the search stands there."""
         distance = NewtonStep(sums.gradient, sums.curvature).distance
         expected, switched = state.expected, state.switched
         # The Hessian where scoring crawls near the end, and scoring again where the Hessian is no help.
@@ -233,19 +194,9 @@ class NewtonRaphson:
             expected, switched = False, True
         elif switched and not expected and math.isinf(distance):
             expected = True
-        return NewtonState(
-            theta,
-            state.start,
-            sums,
-            np.maximum(state.sharpest, np.abs(sums.curvature.diagonal())),
-            state.first_errors,
-            self._standing(distance),
-            expected,
-            damping,
-            distance,
-            switched,
-            creeping,
-        )
+        sharpest = np.maximum(state.sharpest, np.abs(sums.curvature.diagonal()))
+        reached = replace(state, theta=trial, sums=sums, sharpest=sharpest, standing=self._standing(distance))
+        return replace(reached, expected=expected, distance=distance, switched=switched)
 
     def _standing(self, distance: float) -> Standing:
         if distance <= self.tolerance:

@@ -18,14 +18,10 @@ class NewtonStep:
 
     .. math:: \delta = -S^{-1} (|\tilde H| + \lambda)^{-1} S^{-1} g, \qquad \tilde H = S^{-1} H S^{-1}
 
-    with g the gradient and H the curvature of the summed negative log-likelihood, and S the roots of H's diagonal, so
-    that the step does not depend on the parameters' units. Where H is not positive definite its eigenvalues are taken
-    by their size: the step then leads downhill all the same. One eigenvalue decomposition serves all lambdas.
-
-    Args:
-        gradient: g ``(p,)``.
-        curvature: H ``(p, p)``, symmetric.
-        least: the smallest that S may be, ``(p,)``: a parameter that has lost its influence must not run away.
+    with g ``(p,)`` the gradient and H ``(p, p)`` the curvature of the summed negative log-likelihood, and S the roots
+    of H's diagonal, so that the step does not depend on the parameters' units. Where H is not positive definite its
+    eigenvalues are taken by their size: the step then leads downhill all the same. One eigenvalue decomposition serves
+    all lambdas. S is no smaller than ``least``: a parameter that has lost its influence must not run away.
 
     References:
         Philip Gill, Walter Murray, Margaret Wright: Practical Optimization (1981), section 4.4.
@@ -67,14 +63,12 @@ class NewtonStep:
         """A share of the step ``(p,)``, and the decrease of the loss that the quadratic model promises for it."""
         moved = share * self._moved(damping)
         promised = -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
-        step: Array = (self._directions @ moved) / self._size
-        return step, promised
+        return (self._directions @ moved) / self._size, promised
 
     def _moved(self, damping: float) -> Array:
         """The step along each eigenvector, in units of S."""
         most = self._strongest if self._strongest > 0 else 1.0
-        moved: Array = -self._along / (np.maximum(np.abs(self._values), THRESHOLDS.rank * most) + damping * most)
-        return moved
+        return -self._along / (np.maximum(np.abs(self._values), THRESHOLDS.rank * most) + damping * most)
 
     def shortening(self, damping: float, share: float) -> float:
         """The damping whose step is a share as long as that of another damping, in units of S."""

@@ -12,11 +12,7 @@ __all__ = ["ParameterVector"]
 
 
 class ParameterVector:
-    """Reads and writes the elements of some parameters, one after the other, as theta ``(p,)``, float64.
-
-    Args:
-        parameters: what is estimated.
-    """
+    """Reads and writes the elements of some parameters, one after the other, as theta ``(p,)``, float64."""
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self._parameters = parameters

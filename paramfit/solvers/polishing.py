@@ -19,25 +19,15 @@ _LAST_DIGIT = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class PolishingState(Value):
-    """Where a polish is.
+    """Where a polish is."""
 
-    Attributes:
-        theta: the best parameters, ``(p,)``.
-        left: length of :math:`R^{-T} J^T e` there; infinite before the first look.
-        trial: where to look next; None at the end.
-        force: :math:`R^{-T} J^T e` in units of the errors.
-        gain: Broyden's matrix ``(p, p)``, by which the force becomes the next step.
-        contraction: what the last step left of ``left``.
-        most: how long all steps together may be, in the metric of the errors.
-    """
-
-    theta: Array
-    left: float
-    trial: Array | None
-    force: Array
-    gain: Array
-    contraction: float = 1.0
-    most: float = math.inf
+    theta: Array  # the best parameters, (p,)
+    left: float  # length of R^-T J^T e there; infinite before the first look
+    trial: Array | None  # where to look next; None at the end
+    force: Array  # R^-T J^T e, in units of the errors
+    gain: Array  # Broyden's matrix (p, p), by which the force becomes the next step
+    contraction: float = 1.0  # the part of left that the last step has left
+    most: float = math.inf  # how long all steps together may be, in the metric of the errors
 
     @property
     def ended(self) -> bool:
@@ -54,25 +44,17 @@ class Polishing(Value):
     :math:`\delta = (R^T R)^{-1} J^T e` remove it; Broyden's update learns from them what the curvature of the residuals
     adds to :math:`R^T R`.
 
-    Attributes:
-        start: the parameters near the minimum, ``(p,)``.
-        factor: triangular factor of the Jacobian, ``(p, p)``, its columns in the order of ``places`` and of length 1.
-        size: the lengths that its columns had.
-        places: of the parameters in theta.
-        reach: how far each parameter may go, ``(p,)``, in theta's order.
-        enough: length of :math:`R^{-T} J^T e` below which nothing is to be won.
-
     References:
         Ake Bjorck: Stability Analysis of the Method of Seminormal Equations for Linear Least Squares Problems (1987).
         Charles Broyden: A Class of Methods for Solving Nonlinear Simultaneous Equations (1965).
     """
 
-    start: Array
-    factor: Array
-    size: Array
-    places: NDArray[np.intp]
-    reach: Array
-    enough: float
+    start: Array  # the parameters near the minimum, (p,)
+    factor: Array  # triangular factor of the Jacobian, (p, p), its columns in the order of places and of length 1
+    size: Array  # the lengths that its columns had
+    places: NDArray[np.intp]  # of the parameters in theta
+    reach: Array  # how far each parameter may go, (p,), in theta's order
+    enough: float  # length of R^-T J^T e below which nothing is to be won
 
     @classmethod
     def near(
@@ -88,23 +70,13 @@ class Polishing(Value):
         return cls(theta, scaled, size, places, reach, enough)
 
     def begin(self, uphill: Array | None = None) -> PolishingState:
-        """The first state.
-
-        Args:
-            uphill: :math:`J^T e` at the start, ``(p,)``, where it is known, and so large that float64 sums are exact
-                enough; it is looked for first where it is None.
-        """
+        """The first state; ``uphill`` is :math:`J^T e` there, ``(p,)``, if so large that float64 sums will do."""
         p = len(self.size)
         state = PolishingState(self.start, math.inf, self.start, np.empty(0), np.eye(p))
         return state if uphill is None else self.advance(state, uphill)
 
     def advance(self, state: PolishingState, uphill: Array) -> PolishingState:
-        """The state after looking at its trial.
-
-        Args:
-            state: before.
-            uphill: :math:`J^T e` at its trial, ``(p,)``, more exact than float64 sums give it.
-        """
+        """The state after a look at its trial; ``uphill`` is :math:`J^T e` there, more exact than float64 sums."""
         if state.trial is None:
             return state
         force = solve_upper(self.factor, uphill[self.places] / self.size, transposed=True)

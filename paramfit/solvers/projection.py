@@ -18,23 +18,17 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class Linearization(Value):
-    r"""The least-squares problem seen from one point.
+    """The least-squares problem seen from one point."""
 
-    Attributes:
-        linear: the exact values of the linear parameters there, ``(q,)``.
-        factor: triangular factor of ``[Phi, J, e]``, ``(p + 1, p + 1)``: the derivatives by the linear, then by the
-            nonlinear parameters, and the residual ``e = target - prediction``.
-        turning: how the space of Phi turns with the nonlinear parameters, ``(q, m)``: further rows of the projected
-            problem's Jacobian, in which it has no residual.
-        loss: the sum of the losses.
-        n: number of observations.
-    """
-
-    linear: Array
+    linear: Array  # the exact values of the linear parameters there, (q,)
+    # Triangular factor of [Phi, J, e], (p + 1, p + 1): derivatives by the linear, then by the nonlinear parameters, and
+    # the residual e = target - prediction.
     factor: Array
+    # How the space of Phi turns with the nonlinear parameters, (q, m): further rows of the projected problem's
+    # Jacobian, in which it has no residual.
     turning: Array
-    loss: float
-    n: int
+    loss: float  # the sum of the losses
+    n: int  # number of observations
 
     @cached_property
     def curved(self) -> Array:
@@ -116,7 +110,6 @@ def linearization(sums: ResidualSums) -> Linearization:
 def _places(layout: Layout) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Where the multipliers of the slope columns go in the combination, and which they are (the last is 1)."""
     q = len(layout.linear)
-    rows = [q + number for number in range(len(layout.slopes))]
-    columns = [k for _, k in layout.slopes]
-    multipliers = [q if j is None else j for j, _ in layout.slopes]
-    return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp), np.array(multipliers, dtype=np.intp)
+    columns = np.array([k for _, k in layout.slopes], dtype=np.intp)
+    multipliers = np.array([q if j is None else j for j, _ in layout.slopes], dtype=np.intp)
+    return np.arange(q, q + len(columns)), columns, multipliers

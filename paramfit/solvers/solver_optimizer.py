@@ -22,15 +22,7 @@ S = TypeVar("S", bound=Any)
 
 
 class SolverOptimizer(Optimizer, ABC, Generic[S]):
-    """The state of a solver, and the parameters at its best point.
-
-    Args:
-        params: the parameters, all float64.
-        solver: whose state it is; its options are those of the parameter group.
-
-    Raises:
-        InputError: for several parameter groups, or parameters that are not float64.
-    """
+    """The state of a solver, and its parameters, in one group and all float64, at its best point."""
 
     #: What a state that is kept in a checkpoint is made of.
     kinds: ClassVar[tuple[type, ...]] = (Start, Standing, Finding)

@@ -52,20 +52,14 @@ _MINIMUM = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Standing(Value):
-    """A finding with its numbers.
+    """A finding with its numbers."""
 
-    Attributes:
-        finding: what kind it is.
-        value: what was measured: a relative offset, a part of each parameter, a distance in standard errors, the
-            residuals' length, or the least relative error; NaN where the finding has none.
-        threshold: what it was compared with; NaN where the finding has none.
-        places: in theta, of the parameters that it is about.
-    """
-
-    finding: Finding
+    finding: Finding  # what kind it is
+    # What was measured: a relative offset, a part of each parameter, a distance in standard errors, the residuals'
+    # length, or the least relative error; NaN where the finding has none.
     value: float = math.nan
-    threshold: float = math.nan
-    places: tuple[int, ...] = ()
+    threshold: float = math.nan  # what it was compared with; NaN where the finding has none
+    places: tuple[int, ...] = ()  # in theta, of the parameters that it is about
 
     @property
     def converged(self) -> bool:
@@ -95,13 +89,9 @@ def least_relative_error(factor: Array, n: int, values: Array, starts: Array) ->
 
     Where even that is large, no parameter changes anything that could be seen over the residuals: a peak has left the
     data, or a rate is so large that nothing is left of its term. A slope of 0 is then no sign of a minimum. One
-    parameter with an influence makes it small, so that neither one too many nor one near 0 raises it.
-
-    Args:
-        factor: triangular factor of ``[J, e]``, ``(p + 1, p + 1)``.
-        n: number of observations.
-        values: the last m of the p parameters, ``(m,)``.
-        starts: where they began, ``(m,)``; 0 counts as 1.
+    parameter with an influence makes it small, so that neither one too many nor one near 0 raises it. The ``factor``
+    ``(p + 1, p + 1)`` is that of ``[J, e]``; values ``(m,)`` are the last of the p parameters, and starts where they
+    began, of which 0 counts as 1.
     """
     p = len(factor) - 1
     spread = math.sqrt(float(factor[:, p] @ factor[:, p]) / max(1, n - p))
@@ -110,21 +100,12 @@ def least_relative_error(factor: Array, n: int, values: Array, starts: Array) ->
 
 
 def divergent_parameter(factor: Array, n: int, values: Array, starts: Array) -> int | None:
-    r"""Which parameter has gone far along a valley that has no end.
+    r"""Which parameter, of the m values, has gone far along a valley that has no end; None if none has.
 
     A peak far outside the data is an exponential there, whatever its place: place and width then grow together and the
     loss hardly falls. Such a parameter has gone 100 times as far as its start was large, and its standard error
     :math:`s \sqrt{((R^T R)^{-1})_{kk}}` is 1000 times as large as it is. A parameter too many has such an error as
-    well, but stays where it was.
-
-    Args:
-        factor: triangular factor of ``[J, e]``, ``(p + 1, p + 1)``.
-        n: number of observations.
-        values: the last m of the p parameters, ``(m,)``.
-        starts: where they began, ``(m,)``; 0 counts as 1.
-
-    Returns:
-        Its number among the m, None where there is none.
+    well, but stays where it was. The arguments are those of ``least_relative_error``.
     """
     scale = np.where(starts == 0, 1.0, np.abs(starts))
     far = np.abs(values) > _FAR * scale

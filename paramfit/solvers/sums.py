@@ -20,30 +20,21 @@ class Layout:
 
     The first columns belong to the parameters that are solved for exactly (``linear``), the last one to the rest of the
     target; those between are slopes. Without linear parameters they are the Jacobian.
-
-    Attributes:
-        linear: places of the linear parameters in theta.
-        nonlinear: places of all others.
-        slopes: for each column between, which linear parameter multiplies it (None: none does) and which of the
-            nonlinear ones it belongs to, by their numbers in ``linear`` and ``nonlinear``.
-        bounds: for each nonlinear parameter how many bounds it has: one is at minus infinity of its unconstrained
-            number, a second at plus infinity. Empty where none has any.
     """
 
-    linear: tuple[int, ...]
-    nonlinear: tuple[int, ...]
+    linear: tuple[int, ...]  # places of the linear parameters in theta
+    nonlinear: tuple[int, ...]  # places of all others
+    # For each column between: which linear parameter multiplies it (None: none does), and which nonlinear one it
+    # belongs to, by their numbers in linear and nonlinear.
     slopes: tuple[tuple[int | None, int], ...]
+    # How many bounds each nonlinear parameter has: one is at minus infinity of its unconstrained number, a second at
+    # plus infinity. Empty where none has any.
     bounds: tuple[int, ...] = ()
 
     @classmethod
     def plain(cls, p: int, bounds: tuple[int, ...] = ()) -> "Layout":
         """The Jacobian ``(n, p)`` and the residual."""
         return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), bounds)
-
-    @cached_property
-    def linear_places(self) -> NDArray[np.intp]:
-        """``linear``, to index with."""
-        return np.array(self.linear, dtype=np.intp)
 
     @cached_property
     def nonlinear_places(self) -> NDArray[np.intp]:
@@ -74,30 +65,17 @@ class ResidualSums(Value):
 
     It is additive over batches and over processes, up to the signs of R's rows, and, unlike the sums :math:`J^T J`,
     squares no condition number.
-
-    Attributes:
-        layout: what the columns mean.
-        factor: R, ``(w, w)``, upper triangular, float64 on the CPU.
-        n: how many rows.
-        total: the sum of the losses, where it is not the residual's squared length; None where it is.
-        target: the squared length of the (weighted) target; 0 where nobody asked.
     """
 
-    layout: Layout
-    factor: Array
-    n: int
-    total: float | None = None
-    target: float = 0.0
+    layout: Layout  # what the columns mean
+    factor: Array  # R, (w, w), upper triangular, float64 on the CPU
+    n: int  # how many rows
+    total: float | None = None  # the sum of the losses, where it is not the residual's squared length; None where it is
+    target: float = 0.0  # the squared length of the (weighted) target; 0 where nobody asked
 
     @classmethod
     def of(cls, layout: Layout, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
-        """The sums of some rows.
-
-        Args:
-            layout: what the columns mean.
-            columns: ``(w, n)``, the rows' columns one after the other.
-            total: the sum of these rows' losses, for a robust objective.
-        """
+        """The sums of rows, given by columns ``(w, n)``, with the total of their losses under a robust objective."""
         rows = columns.T
         # On a device the rows are reduced there, and only their triangle travels.
         part = rows if rows.device.type == "cpu" else torch.linalg.qr(rows, mode="r").R.cpu()
@@ -110,14 +88,10 @@ class ResidualSums(Value):
 
     def __add__(self, other: "ResidualSums") -> "ResidualSums":
         """The sums of the rows of both."""
+        factor = triangle(np.concatenate([self.factor, other.factor]))
         totals = [sums.total for sums in (self, other) if sums.total is not None]
-        return ResidualSums(
-            other.layout,
-            triangle(np.concatenate([self.factor, other.factor])),
-            self.n + other.n,
-            sum(totals) if totals else None,
-            self.target + other.target,
-        )
+        total = sum(totals) if totals else None
+        return ResidualSums(other.layout, factor, self.n + other.n, total, self.target + other.target)
 
     def is_finite(self) -> bool:
         """Whether there are rows, all of them finite."""
@@ -126,31 +100,18 @@ class ResidualSums(Value):
 
 @dataclass(frozen=True, eq=False)
 class LikelihoodSums(Value):
-    """Sums over some rows; those of other batches, and of other processes, are added by ``+``.
+    """Sums over some rows; those of other batches, and of other processes, are added by ``+``."""
 
-    Attributes:
-        loss: the summed negative log-likelihood.
-        gradient: its derivative by theta, ``(p,)``, float64.
-        curvature: its second derivatives, or their expectation, ``(p, p)``.
-        n: how many rows.
-        bounded: places in theta of what are unconstrained numbers of bounded parameters, such as logarithms.
-    """
-
-    loss: float
-    gradient: Array
-    curvature: Array
-    n: int
-    bounded: tuple[int, ...] = ()
+    loss: float  # the summed negative log-likelihood
+    gradient: Array  # its derivative by theta, (p,), float64
+    curvature: Array  # its second derivatives, or their expectation, (p, p)
+    n: int  # how many rows
+    bounded: tuple[int, ...] = ()  # places in theta of unconstrained numbers of bounded parameters, such as logarithms
 
     def __add__(self, other: "LikelihoodSums") -> "LikelihoodSums":
         """The sums of the rows of both."""
-        return LikelihoodSums(
-            self.loss + other.loss,
-            self.gradient + other.gradient,
-            self.curvature + other.curvature,
-            self.n + other.n,
-            self.bounded,
-        )
+        gradient, curvature = self.gradient + other.gradient, self.curvature + other.curvature
+        return LikelihoodSums(self.loss + other.loss, gradient, curvature, self.n + other.n, self.bounded)
 
     def is_finite(self) -> bool:
         """Whether every row was."""

@@ -26,11 +26,7 @@ class Value:
 
 
 def as_plain(value: Any) -> Any:
-    """A value as dictionaries, tuples, numbers and tensors, which a checkpoint can hold (``weights_only``).
-
-    Args:
-        value: a dataclass, an enum's member, an array, a tuple of these, or what is plain already.
-    """
+    """A value as dictionaries, tuples, numbers and tensors, which a checkpoint can hold (``weights_only``)."""
     if hasattr(value, "__dataclass_fields__"):
         plain = {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
         return {_KIND: type(value).__name__, **plain}
@@ -42,15 +38,7 @@ def as_plain(value: Any) -> Any:
 
 
 def from_plain(plain: Any, kinds: tuple[type, ...]) -> Any:
-    """The value that ``as_plain`` was given.
-
-    Args:
-        plain: what it returned.
-        kinds: the dataclasses and enums that may occur in it.
-
-    Raises:
-        InputError: for another dataclass, or a dictionary that none was made into.
-    """
+    """The value that ``as_plain`` was given; an InputError for dataclasses and enums other than these kinds."""
     if isinstance(plain, dict):
         named = {kind.__name__: kind for kind in kinds}
         kind = named.get(plain.get(_KIND, ""))

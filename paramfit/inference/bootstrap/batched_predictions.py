@@ -22,14 +22,8 @@ class BatchedPredictions:
     """Predictions, Jacobians and losses of a model for a batch of parameter vectors.
 
     A ``ParametricModel`` whose parameters broadcast computes a whole batch in one call; whether it does is tried at two
-    points, and its numbers compared with those of single calls. Any other model goes through ``torch.func.vmap``.
-
-    Args:
-        loss: the objective over the observations.
-        points: two parameter vectors to try it at, ``(2, p)``.
-
-    Raises:
-        InputError: if neither works.
+    ``points`` ``(2, p)``, and its numbers compared with those of single calls. Any other model goes through
+    ``torch.func.vmap``, and an InputError says that neither works.
     """
 
     def __init__(self, loss: LossFunction, points: Tensor) -> None:
@@ -52,8 +46,7 @@ class BatchedPredictions:
     def losses(self, theta: Tensor) -> Tensor:
         """The loss of each observation, ``(B, p)`` to ``(B, n)``, differentiable by theta."""
         if not self.broadcasts:
-            losses: Tensor = vmap(self._single_losses)(theta)
-            return losses
+            return vmap(self._single_losses)(theta)
         predicted = functional_call(self.loss.model, self._named(theta), self.loss.observations.inputs)
         return self._per_observation(predicted).expand(len(theta), self.loss.n)
 

@@ -22,31 +22,18 @@ _LOST = 1e3  # times as uncertain as the estimate: the resample does not determi
 
 @dataclass(frozen=True)
 class ResampledFits:
-    r"""A batch of fits, of which some go on.
+    """A batch of fits, of which some go on."""
 
-    Attributes:
-        theta: the best of each, ``(B, p)``; the optimum of those that have converged.
-        converged: which of them are optima, ``(B,)``.
-        factor: triangular factor of each one's curvature at its optimum, ``(B, r, r)``; the identity before.
-        active: numbers of those that go on, ``(A,)``.
-        trial: where each of these is to be looked at next, ``(A, p)``.
-        here: the loss at the best point of each of these; None before the first look.
-        damping: :math:`\lambda_b` of each of these, ``(A,)``.
-        growth: what it grows by, should the next step fail, ``(A,)``.
-        length: of the step to the trial, in standard errors, ``(A,)``.
-        before: of the step before, where that was taken undamped; 0 elsewhere, ``(A,)``.
-    """
-
-    theta: Tensor
-    converged: Tensor
-    factor: Tensor
-    active: Tensor
-    trial: Tensor
-    here: Expansion | None
-    damping: Tensor
-    growth: Tensor
-    length: Tensor
-    before: Tensor
+    theta: Tensor  # the best of each, (B, p); the optimum of those that have converged
+    converged: Tensor  # which of them are optima, (B,)
+    factor: Tensor  # triangular factor of each one's curvature at its optimum, (B, r, r); the identity before
+    active: Tensor  # numbers of those that go on, (A,)
+    trial: Tensor  # where each of these is to be looked at next, (A, p)
+    here: Expansion | None  # the loss at the best point of each of these; None before the first look
+    damping: Tensor  # lambda of each of these, (A,)
+    growth: Tensor  # what it grows by, should the next step fail, (A,)
+    length: Tensor  # of the step to the trial, in standard errors, (A,)
+    before: Tensor  # of the step before, where that was taken undamped; 0 elsewhere, (A,)
 
     @property
     def ended(self) -> bool:
@@ -65,17 +52,13 @@ class ResampledNewton:
     standard errors of the estimate to go, far less than the Monte-Carlo error: because it is that short itself in every
     parameter, or by the rate at which steps shrink, as ten times :math:`|\Delta\phi|^2 / |\Delta\phi_\text{before}|`.
 
-    Attributes:
-        problem: the loss and the estimate.
-        errors: standard errors at the estimate, ``(p,)``.
-
     References:
         Donald Marquardt: An Algorithm for Least-Squares Estimation of Nonlinear Parameters (1963).
         Hans Bruun Nielsen: Damping Parameter in Marquardt's Method (1999).
     """
 
-    problem: WeightedLoss
-    errors: Tensor
+    problem: WeightedLoss  # the loss and the estimate
+    errors: Tensor  # standard errors at the estimate, (p,)
 
     def start(self, count: int) -> ResampledFits:
         """All at the estimate, where nothing has been looked at."""
@@ -108,7 +91,8 @@ class ResampledNewton:
         self, fits: ResampledFits, best: Tensor, here: Expansion, damping: Tensor, growth: Tensor, before: Tensor
     ) -> ResampledFits:
         """The fits with their next trials; those that have converged are taken out."""
-        factor, failed = torch.linalg.cholesky_ex(here.curvature + _diagonal(damping + _FLOOR, here.curvature))
+        ridge = (damping + _FLOOR).view(-1, 1, 1) * torch.eye(here.curvature.shape[-1], dtype=torch.float64)
+        factor, failed = torch.linalg.cholesky_ex(here.curvature + ridge)
         step = -torch.cholesky_solve(here.slope.unsqueeze(2), factor)[..., 0]
         step = torch.where((failed == 0).unsqueeze(1), step, torch.nan)
         trial = best + step @ self.problem.basis.T
@@ -131,36 +115,21 @@ class ResampledNewton:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _WeightedLook:
-    """From a batch of fits to the loss at the trials of those that go on."""
-
-    problem: WeightedLoss
-    weights: Tensor
-
-    def __call__(self, fits: ResampledFits) -> Expansion:
-        return self.problem.expand(fits.trial, self.weights[fits.active])
-
-
 def solve_weighted(problem: WeightedLoss, weights: Tensor) -> ResampledFits:
-    """Minimise each weighted loss, beginning at the estimate; see ``ResampledNewton``.
+    """Minimise the loss under each row of weights ``(B, n)``, beginning at the estimate; see ``ResampledNewton``.
 
     A fit has not converged where its observations leave a parameter a thousand times as uncertain as all of them did.
-
-    Args:
-        problem: the loss and the estimate.
-        weights: of each observation, ``(B, n)``.
     """
     errors = _errors(problem, problem.start.unsqueeze(0), problem.basis.unsqueeze(0))[0]
     solver = ResampledNewton(problem, errors)
+
+    def look(fits: ResampledFits) -> Expansion:
+        return problem.expand(fits.trial, weights[fits.active])
+
     fits: ResampledFits
-    fits, _ = solve(solver, solver.start(len(weights)), _WeightedLook(problem, weights), _MOST_STEPS + 1)
+    fits, _ = solve(solver, solver.start(len(weights)), look, _MOST_STEPS + 1)
     converged = fits.converged & _determined(problem, fits.theta, fits.factor, errors)
     return replace(fits, converged=converged)
-
-
-def _diagonal(damping: Tensor, like: Tensor) -> Tensor:
-    return damping.view(-1, 1, 1) * torch.eye(like.shape[-1], dtype=like.dtype)
 
 
 def _next_damping(damping: Tensor, growth: Tensor, better: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,28 +23,16 @@ _MOST_FAILED = 0.1  # of the resamples: without more of them, a tail may be miss
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Estimates from resampled observations, and the intervals they give.
+    """Estimates from resampled observations, and the intervals they give."""
 
-    Attributes:
-        names: of the parameters.
-        estimate: from the observations themselves, ``(p,)``, as values within their bounds.
-        estimates: of each resample that could be fitted, ``(B, p)``, likewise; NaN for a parameter that the
-            observations do not determine.
-        acceleration: how the standard error changes with the parameter, ``(p,)``, for ``bca``.
-        resamples: how many were drawn.
-        seed: what they were drawn by.
-        failed: how many could not be fitted; they are left out.
-        reasons: parameters without estimates, and resamples that failed.
-    """
-
-    names: tuple[str, ...]
-    estimate: Tensor
-    estimates: Tensor
-    acceleration: Tensor
-    resamples: int
-    seed: int
-    failed: int
-    reasons: tuple[Fact, ...]
+    names: tuple[str, ...]  # of the parameters
+    estimate: Tensor  # from the observations themselves, (p,), as values within their bounds
+    estimates: Tensor  # of each resample that could be fitted, (B, p), likewise; NaN where nothing determines it
+    acceleration: Tensor  # how the standard error changes with the parameter, (p,), for bca
+    resamples: int  # how many were drawn
+    seed: int  # what they were drawn by
+    failed: int  # how many could not be fitted; they are left out
+    reasons: tuple[Fact, ...]  # parameters without estimates, and resamples that failed
 
     @property
     def is_telling(self) -> bool:
@@ -57,13 +45,7 @@ class Bootstrap:
         return self.estimates.std(0) if len(self.estimates) > 1 else torch.full_like(self.estimate, math.nan)
 
     def percentile(self, level: float = 0.95) -> Tensor:
-        """Percentile intervals, lower and upper end, ``(p, 2)``.
-
-        Args:
-            level: the share that lies within, between 0 and 1.
-
-        Raises:
-            InputError: for another level.
+        """Percentile intervals, lower and upper end, ``(p, 2)``, at a level between 0 and 1.
 
         References:
             Bradley Efron, Robert Tibshirani: An Introduction to the Bootstrap (1993), chapter 13.
@@ -73,19 +55,13 @@ class Bootstrap:
         return self._quantiles(shares.expand(len(self.names), 2))
 
     def bca(self, level: float = 0.95) -> Tensor:
-        r"""Bias-corrected and accelerated intervals, lower and upper end, ``(p, 2)``.
+        r"""Bias-corrected and accelerated intervals, lower and upper end, ``(p, 2)``, at a level between 0 and 1.
 
         .. math:: \Phi\Big(z_0 + \frac{z_0 + z}{1 - a (z_0 + z)}\Big)
 
         are the shares whose quantiles are taken, with z of the normal distribution, :math:`\Phi(z_0)` the share of
         estimates below the estimate (half of those that equal it included), and a the acceleration. NaN where all
         estimates lie on one side.
-
-        Args:
-            level: the share that lies within, between 0 and 1.
-
-        Raises:
-            InputError: for another level.
 
         References:
             Bradley Efron: Better Bootstrap Confidence Intervals (1987).
@@ -121,14 +97,8 @@ def bootstrap(
     A resample is a vector of counts, how often each observation was drawn: :math:`w_b \sim
     \mathrm{Multinomial}(n, 1/n)`. All are fitted together (``solve_weighted``), each from the estimate on. Nothing is
     assumed of the errors but that observations are independent of each other and come from one population.
-
-    Args:
-        loss: the objective over the observations, of least squares, robust or a negative log-likelihood.
-        theta: its optimum, ``(p,)``.
-        resamples: how many.
-        seed: the same seed draws the same resamples.
-        progress: called with the number of resamples done, after every chunk.
-        held: numbers of parameters that sit at a bound: their resamples stay there.
+    ``held`` parameters sit at a bound, and their resamples stay there. ``progress`` is called with the number of
+    resamples done, after every chunk.
 
     Raises:
         InputError: for less than one resample, less than two observations, an objective that cannot be resampled, or a
@@ -157,7 +127,9 @@ def bootstrap(
         accelerations = acceleration(problem)
     estimates = loss.natural(torch.cat(kept).T).T.clone()
     estimates[:, list(problem.undetermined)] = math.nan
-    failed = resamples - len(estimates)
+    failed, reasons = resamples - len(estimates), list(problem.undetermined.values())
+    if failed:
+        reasons.append(Fact(FactKind.RESAMPLES_FAILED, numbers={"failed": failed, "resamples": resamples}))
     return Bootstrap(
         names=loss.names,
         estimate=loss.natural(problem.start),
@@ -166,7 +138,7 @@ def bootstrap(
         resamples=resamples,
         seed=seed,
         failed=failed,
-        reasons=_reasons(failed, resamples, list(problem.undetermined.values())),
+        reasons=without_repetition(reasons),
     )
 
 
@@ -184,13 +156,6 @@ def _tail(level: float) -> float:
     return (1 - level) / 2
 
 
-def _reasons(failed: int, resamples: int, undetermined: list[Fact]) -> tuple[Fact, ...]:
-    """One fact for each kind of what is missing."""
-    if failed:
-        undetermined.append(Fact(FactKind.RESAMPLES_FAILED, numbers={"failed": failed, "resamples": resamples}))
-    return without_repetition(undetermined)
-
-
 _MOST_LEFT_OUT = 2000
 """Of more observations, one changes the estimate so little that its influence is as good, and far cheaper."""
 
@@ -203,9 +168,6 @@ def acceleration(problem: WeightedLoss) -> Tensor:
     with :math:`U_i = \bar\theta_{(\cdot)} - \theta_{(i)}` of the jackknife, or the influence of observation i (the
     infinitesimal jackknife) for more than 2000 observations, or where a fit without one of them fails. 0 for a
     parameter on which no observation has an influence.
-
-    Args:
-        problem: the loss and the estimate.
 
     References:
         Bradley Efron: Better Bootstrap Confidence Intervals (1987), section 6.
@@ -239,9 +201,6 @@ def influences(problem: WeightedLoss) -> Tensor:
     .. math:: U_i = -\frac{d\theta}{d\theta_u}\, H^{-1} \nabla \ell_i
 
     at the estimate, with the Hessian H of the summed loss and :math:`\theta_u` the unconstrained numbers.
-
-    Args:
-        problem: the loss and the estimate.
 
     References:
         Frank Hampel: The Influence Curve and Its Role in Robust Estimation (1974).

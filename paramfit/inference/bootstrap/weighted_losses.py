@@ -18,20 +18,10 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, ScaledCurvature, inverse_information
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
+from paramfit.passes.base import ROWS_AT_ONCE
 from paramfit.shown.words import sentences
 
-__all__ = [
-    "WEIGHTS_AT_ONCE",
-    "Expansion",
-    "WeightedLikelihood",
-    "WeightedLoss",
-    "WeightedSquares",
-    "unvalidated",
-    "weighted_loss",
-]
-
-ROWS_AT_ONCE = 1 << 15
-"""Rows of all parameter vectors together: they stay in the processor's cache, and memory below some ten megabytes."""
+__all__ = ["WEIGHTS_AT_ONCE", "Expansion", "WeightedLoss", "unvalidated", "weighted_loss"]
 
 WEIGHTS_AT_ONCE = 1 << 18
 """Weights of the fits that are solved together: two megabytes."""
@@ -42,17 +32,11 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 class Expansion(NamedTuple):
-    """A loss to second order, in coordinates phi whose unit is about a standard error.
+    """A loss to second order, in coordinates phi whose unit is about a standard error."""
 
-    Attributes:
-        value: the weighted sum of the losses, ``(B,)``.
-        slope: its derivative by phi, ``(B, r)``.
-        curvature: the second derivative or what stands for it, ``(B, r, r)``; near the identity at the estimate.
-    """
-
-    value: Tensor
-    slope: Tensor
-    curvature: Tensor
+    value: Tensor  # the weighted sum of the losses, (B,)
+    slope: Tensor  # its derivative by phi, (B, r)
+    curvature: Tensor  # the second derivative or what stands for it, (B, r, r); near the identity at the estimate
 
     def rows(self, index: Tensor) -> "Expansion":
         """Those at ``index``."""
@@ -69,7 +53,8 @@ class WeightedLoss(ABC):
 
     It is expanded in coordinates phi of its own, :math:`\theta = \hat\theta + F \phi`, with :math:`F F^T` the inverse
     information at the estimate. There the curvature of every reweighted sample is near the identity, whatever the
-    parameters' units and correlations: products and damping need no other scaling.
+    parameters' units and correlations: products and damping need no other scaling. ``held`` parameters sit at a bound,
+    and stay there.
 
     Attributes:
         start: the estimate, ``(p,)``.
@@ -77,11 +62,6 @@ class WeightedLoss(ABC):
         regular: whether products of the parameters' own columns, of equal length, keep at least half their digits.
         undetermined: parameters that have a share in the others, by number, with the reason.
         rounding: differences of the value that mean nothing.
-
-    Args:
-        loss: the objective over the observations.
-        theta: the estimate.
-        held: numbers of parameters that sit at a bound, and stay there.
     """
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -> None:
@@ -116,12 +96,7 @@ class WeightedLoss(ABC):
         """A triangular root ``(p, p)`` of the information at the estimate, and the value's rounding."""
 
     def expand(self, theta: Tensor, weights: Tensor) -> Expansion:
-        """The loss to second order.
-
-        Args:
-            theta: ``(B, p)``, or ``(1, p)`` where all are at the same point.
-            weights: ``(B, n)``.
-        """
+        """The loss to second order, for theta ``(B, p)``, ``(1, p)`` if all are the same, and weights ``(B, n)``."""
         at_once = max(1, ROWS_AT_ONCE // self.loss.n)
         blocks = [
             self._expand_block(theta if len(theta) == 1 else theta[at : at + at_once], weights[at : at + at_once])
@@ -219,12 +194,7 @@ class WeightedLikelihood(WeightedLoss):
 
 
 def weighted_loss(loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -> WeightedLoss:
-    """The weighted form of a loss.
-
-    Args:
-        loss: the objective over the observations.
-        theta: the estimate, ``(p,)``.
-        held: numbers of parameters that sit at a bound, and stay there.
+    """The weighted form of a loss around its optimum ``(p,)``; ``held`` parameters sit at a bound, and stay there.
 
     Raises:
         InputError: for a penalty, an objective without curvature, or a model that cannot be computed in batches.

@@ -40,19 +40,8 @@ def build_ladder(
     For a likelihood the plain rung is the observed information, or the expected one where the density has a kink; for
     least squares it is the expected one, ``s^2 (J^T J)^-1``, and the observed one is the Hessian of ``RSS / (2 s^2)``.
     All errors are those of values within the bounds, by the delta method; intervals of profile and bootstrap are theirs
-    directly.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        errors: of the plain report.
-        profile: whether to follow the profile likelihood of each parameter.
-        bootstrap: number of resamples; 0 for none.
-        seed: of the resamples.
-        expected: expected information of a likelihood, ``(p, p)`` by the elements of theta; None where it has no
-            closed form.
-        absolute_sigma: whether known errors are absolute.
-        progress: called with the number of resamples that are solved.
+    directly. ``bootstrap`` is the number of resamples, ``progress`` is called with how many are solved, and
+    ``expected`` is the information of a likelihood by theta, ``(p, p)``, where it has a closed form.
 
     Raises:
         InputError: for a penalty, an objective that is no likelihood, or a number of resamples that cannot be.
@@ -68,25 +57,13 @@ def build_ladder(
     if bootstrap:
         rungs += climber.bootstrapped(bootstrap, seed, progress)
     plain = EXPECTED if climber.least_squares or errors.kink is not None else OBSERVED
-    values = loss.natural(climber.theta).tolist()
-    return Ladder(
-        estimates=dict(zip(loss.names, values, strict=True)),
-        rungs=tuple(rungs),
-        plain=plain,
-        cautions=(*climber.cautions, *disagreements(rungs, plain)),
-        profiles=climber.profiles,
-    )
+    estimates = dict(zip(loss.names, loss.natural(climber.theta).tolist(), strict=True))
+    cautions = (*climber.cautions, *disagreements(rungs, plain))
+    return Ladder(estimates, tuple(rungs), plain, cautions, climber.profiles)
 
 
 def refuse_no_likelihood(objective: Objective) -> None:
-    """Refuse a loss whose errors have no ladder.
-
-    Args:
-        objective: of the fit.
-
-    Raises:
-        InputError: for a penalty, or an objective that is no likelihood.
-    """
+    """Raise an InputError for a penalty, or an objective that is no likelihood: their errors have no ladder."""
     if objective.penalised:
         msg = "ladder: a penalty is on, which biases the estimates, and no error is right; leave l1 and l2 out"
         raise InputError(msg)
@@ -96,14 +73,7 @@ def refuse_no_likelihood(objective: Objective) -> None:
 
 
 class _Climber:
-    """One rung after the other.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        errors: of the plain report.
-        absolute_sigma: whether known errors are absolute.
-    """
+    """One rung after the other."""
 
     def __init__(self, loss: LossFunction, theta: Tensor, errors: Uncertainty, *, absolute_sigma: bool) -> None:
         self.loss, self.theta, self.errors = loss, theta, errors
@@ -190,10 +160,8 @@ class _Climber:
             )
             self.profiles[name] = followed
             self.cautions += followed.notes
-        intervals: dict[str, Interval] = {
-            name: (followed.lower, followed.upper) for name, followed in self.profiles.items()
-        }
-        return Rung(PROFILE, None, intervals, method)
+        ends = {name: (followed.lower, followed.upper) for name, followed in self.profiles.items()}
+        return Rung(PROFILE, None, ends, method)
 
     def bootstrapped(self, resamples: int, seed: int, progress: Callable[[int], None] | None) -> list[Rung]:
         """The scatter of fits to resampled observations."""
@@ -216,15 +184,9 @@ class _Climber:
         numbers: dict[str, Number] = {"resamples": resamples - resampled.failed, "seed": seed}
         scatter = resampled.standard_errors.tolist()
         errors = {name: scatter[k] for k, name in self._with_error() if not math.isnan(scatter[k])}
-        return [
-            Rung(name, errors, self._ends(ends), Fact(kind, numbers=numbers))
-            for name, kind, ends in zip(
-                BOOTSTRAP,
-                (FactKind.PERCENTILES, FactKind.BCA_QUANTILES),
-                (resampled.percentile(_LEVEL), resampled.bca(_LEVEL)),
-                strict=True,
-            )
-        ]
+        kinds = (FactKind.PERCENTILES, FactKind.BCA_QUANTILES)
+        ways = zip(BOOTSTRAP, kinds, (resampled.percentile(_LEVEL), resampled.bca(_LEVEL)), strict=True)
+        return [Rung(name, errors, self._ends(ends), Fact(kind, numbers=numbers)) for name, kind, ends in ways]
 
     @staticmethod
     def _not_resampled(reason: Reason) -> list[Rung]:

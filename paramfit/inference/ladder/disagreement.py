@@ -30,10 +30,6 @@ def disagreements(rungs: Sequence[Rung], plain: str) -> list[Fact]:
     """A caution for each parameter and rung whose interval is not the plain one's.
 
     They disagree where an end lies further off than a quarter of the plain interval's width, or is missing.
-
-    Args:
-        rungs: all of them.
-        plain: name of the rung that the others are compared with.
     """
     first = next((rung for rung in rungs if rung.name == plain), None)
     if first is None:

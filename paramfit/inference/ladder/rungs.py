@@ -1,7 +1,7 @@
 """The same estimates, questioned in several ways, and their table."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from paramfit.shown.digits import value_as_with_error
 from paramfit.shown.tables import as_html, table_of_facts, table_of_parameters
 from paramfit.shown.words import sentence, sentences
 
-__all__ = ["Interval", "Ladder", "Rung", "ladder_report"]
+__all__ = ["Interval", "Ladder", "Rung"]
 
 Interval = tuple[float | None, float | None]
 """Lower and upper end of a 95 % interval; infinite where the data set none, None where none was found."""
@@ -93,7 +93,8 @@ class Ladder:
 
     def __rich__(self) -> RenderableType:
         """The table, for rich's ``print``."""
-        return ladder_report(self.estimates, self.rungs, self.plain, self.warnings)
+        lines = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in self.warnings]
+        return Group(_table(self), _methods(self.rungs), *lines)
 
     def _repr_html_(self) -> str:
         """The table, for a notebook."""
@@ -109,45 +110,26 @@ def _plain(value: Any) -> Any:
 _MOST_PARAMETERS = 40
 
 
-def ladder_report(
-    estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str, warnings: Sequence[str]
-) -> RenderableType:
-    """Each parameter with all its errors and intervals one below the other, what they are, and the warnings.
-
-    Args:
-        estimates: the parameters' values.
-        rungs: the ways.
-        plain: name of the one by whose error the intervals are rounded.
-        warnings: where the ways disagree.
-    """
-    lines = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in warnings]
-    return Group(_table(estimates, rungs, plain), _methods(rungs), *lines)
-
-
-def _table(estimates: Mapping[str, float], rungs: Sequence[Rung], plain: str) -> Table:
+def _table(ladder: Ladder) -> Table:
+    """Each parameter with all its errors and intervals one below the other."""
     table = table_of_parameters("Can these errors be trusted?")
     table.add_column("by", no_wrap=True)
     table.add_column("std. error", justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
-    shown = list(estimates)[:_MOST_PARAMETERS]
+    shown = list(ladder.estimates)[:_MOST_PARAMETERS]
     for name in shown:
-        scale = _scale(rungs, plain, name)
-        for place, rung in enumerate(rungs):
-            table.add_row(
-                name if place == 0 else "",
-                rung.name,
-                _error(rung, name),
-                _interval(rung, name, scale),
-                end_section=place == len(rungs) - 1,
-            )
-    if len(estimates) > len(shown):
-        table.caption = f"and {len(estimates) - len(shown)} more, in estimates.json"
+        scale = _scale(ladder, name)
+        for place, rung in enumerate(ladder.rungs):
+            cells = (name if place == 0 else "", rung.name, _error(rung, name), _interval(rung, name, scale))
+            table.add_row(*cells, end_section=place == len(ladder.rungs) - 1)
+    if len(ladder.estimates) > len(shown):
+        table.caption = f"and {len(ladder.estimates) - len(shown)} more, in estimates.json"
     return table
 
 
-def _scale(rungs: Sequence[Rung], plain: str, name: str) -> float | None:
+def _scale(ladder: Ladder, name: str) -> float | None:
     """The error whose digits all intervals of a parameter are shown with: the plain one, or the first there is."""
-    for rung in sorted(rungs, key=lambda rung: rung.name != plain):
+    for rung in sorted(ladder.rungs, key=lambda rung: rung.name != ladder.plain):
         error = (rung.standard_errors or {}).get(name)
         if error is not None:
             return error

@@ -4,7 +4,6 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -29,35 +28,27 @@ _MOST_LOOKS = 10_000  # the search ends by itself
 
 
 class ConstrainedMinimum(NamedTuple):
-    """The lowest deviance with some parameters held.
+    """The lowest deviance with some parameters held."""
 
-    Attributes:
-        theta: where, ``(p,)``.
-        deviance: how much.
-        is_minimum: whether it is one; a search that ended elsewhere has no say.
-    """
-
-    theta: Tensor
-    deviance: float
-    is_minimum: bool
+    theta: Tensor  # where, (p,)
+    deviance: float  # how much
+    is_minimum: bool  # whether it is one; a search that ended elsewhere has no say
 
 
 class Deviance(ABC):
     r"""The deviance ``D(theta) = 2 (l_max - l(theta))`` around the optimum of a loss, and its constrained minima.
 
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        held: numbers of parameters that are held throughout, as those that sit at a bound.
+    ``held`` parameters stay where they are throughout, as those that sit at a bound. ``pass_`` sums up the derivatives
+    of the loss, over a model of its own.
     """
 
-    def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int]) -> None:
+    def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int], pass_: Pass[Any]) -> None:
         self.loss, self.theta = loss, theta.detach().clone()
         self.held = frozenset(held)
         self._reference = self._losses(self.theta)
         self.scale = 2.0
-        self._pass = self.pass_()
-        self._vector = ParameterVector(self._pass.parameters)
+        self._pass = pass_
+        self._vector = ParameterVector(pass_.parameters)
 
     def _losses(self, theta: Tensor) -> Tensor:
         loss = self.loss
@@ -85,14 +76,10 @@ class Deviance(ABC):
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """The search for the minimum over the free parameters."""
 
-    @abstractmethod
-    def pass_(self) -> Pass[Any]:
-        """What the derivatives of the loss are summed up by, over a copy of the model."""
-
     def minimise(self, start: Tensor, held: Sequence[int]) -> ConstrainedMinimum:
         """The minimum over all but the ``held`` parameters, from ``start`` ``(p,)``."""
         search = self.search(tuple(k for k in range(len(start)) if k not in self.held and k not in held))
-        state, _ = solve(search, search.start(start.numpy(), self(start)), _DevianceLook(self), _MOST_LOOKS)
+        state, _ = solve(search, search.start(start.numpy(), self(start)), self._look, _MOST_LOOKS)
         return ConstrainedMinimum(torch.from_numpy(state.theta), state.value, state.is_minimum)
 
     def sums(self, theta: Array) -> Any:
@@ -101,25 +88,13 @@ class Deviance(ABC):
         with torch.no_grad():
             return self._pass(self.loss.observations)
 
-
-@dataclass(frozen=True)
-class _DevianceLook:
-    """From the state of a search to the derivatives at its best point, or to the deviance on its way."""
-
-    deviance: Deviance
-
-    def __call__(self, state: LineSearchState) -> Any:
-        if state.step is None:
-            return self.deviance.sums(state.theta)
-        return self.deviance(torch.from_numpy(state.trial))
+    def _look(self, state: LineSearchState) -> Any:
+        """From the state of a search to the derivatives at its best point, or to the deviance on its way."""
+        return self.sums(state.theta) if state.step is None else self(torch.from_numpy(state.trial))
 
 
 class _OfLikelihood(Deviance):
     """By the likelihood's exact Hessian."""
-
-    def pass_(self) -> Pass[Any]:
-        """The likelihood's."""
-        return LikelihoodTerms(copy.deepcopy(self.loss.model), self.loss.objective)
 
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """Newton's."""
@@ -142,7 +117,7 @@ class _OfLeastSquares(Deviance):
     """
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int], *, absolute_sigma: bool) -> None:
-        super().__init__(loss, theta, held)
+        super().__init__(loss, theta, held, ResidualRows(copy.deepcopy(loss.model), SquaredError(), separate=False))
         self._sigma_is_absolute = loss.observations.sigma is not None and absolute_sigma
         free = [k for k in range(loss.p) if k not in self.held]
         self._freedom = loss.n - int(ScaledColumns.of(self.sums(theta.numpy()).factor[:, free]).strong().sum())
@@ -154,10 +129,6 @@ class _OfLeastSquares(Deviance):
             msg = "profile: there are no residuals to tell the errors' variance by; give more rows, or sigma"
             raise InputError(msg)
         self.scale = self._freedom / rss
-
-    def pass_(self) -> Pass[Any]:
-        """The rows of the whole Jacobian."""
-        return ResidualRows(copy.deepcopy(self.loss.model), SquaredError(), separate=False)
 
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """Gauss's and Newton's."""
@@ -176,23 +147,13 @@ class _OfLeastSquares(Deviance):
 def deviance_of(
     loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True, held: Sequence[int] = ()
 ) -> Deviance:
-    """The deviance of a loss around its optimum.
-
-    Args:
-        loss: a squared error or a negative log-likelihood over the training observations.
-        theta: the optimum, ``(p,)``.
-        absolute_sigma: whether known errors are absolute.
-        held: numbers of parameters that are held throughout.
-
-    Raises:
-        InputError: for a penalty or another objective, which have no likelihood.
-    """
+    """The deviance of a squared error or a negative log-likelihood around its optimum; an InputError for all else."""
     objective = loss.objective
     if objective.penalised:
         msg = "profile: a penalty is on, and the loss is no likelihood; leave l1 and l2 out"
         raise InputError(msg)
     if isinstance(objective, NegativeLogLikelihood):
-        return _OfLikelihood(loss, theta, held)
+        return _OfLikelihood(loss, theta, held, LikelihoodTerms(copy.deepcopy(loss.model), objective))
     if isinstance(objective, SquaredError):
         return _OfLeastSquares(loss, theta, held, absolute_sigma=absolute_sigma)
     msg = f"profile: {type(objective).__name__} is no likelihood; use SquaredError or NegativeLogLikelihood"

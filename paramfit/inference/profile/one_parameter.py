@@ -37,17 +37,11 @@ class _Place(NamedTuple):
 
 @dataclass
 class _Side:
-    """What was found on one side of the optimum.
+    """What was found on one side of the optimum."""
 
-    Attributes:
-        places: from the optimum outwards.
-        end: the parameter's value at the end of the interval.
-        note: why there is none.
-    """
-
-    places: list[_Place]
-    end: float | None = None
-    note: Fact | None = None
+    places: list[_Place]  # from the optimum outwards
+    end: float | None = None  # the parameter's value at the end of the interval
+    note: Fact | None = None  # why there is none
 
 
 def profile(
@@ -70,17 +64,8 @@ def profile(
 
     the second for least squares whose variance is not known; :math:`l_k` is the likelihood at its largest over all
     other parameters. Every minimum starts from a straight continuation of the last two. The parameter moves in its
-    unconstrained number, so that an interval keeps its bounds.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        covariance: of the elements of theta, ``(p, p)``, which says how large the first step is and where it leads.
-        k: number of the parameter.
-        level: of the interval.
-        points: how many steps are made to each end, about.
-        absolute_sigma: whether known errors are absolute.
-        held: numbers of parameters that are held throughout, as those that sit at a bound.
+    unconstrained number, so that an interval keeps its bounds. The ``covariance`` of theta ``(p, p)`` says how large
+    the first step is and where it leads; ``points`` is about the number of steps to each end.
 
     Raises:
         InputError: for a level or a number of points that cannot be, a loss that is no likelihood, or a parameter
@@ -104,11 +89,7 @@ def profile(
 
 
 def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, level: float, points: int = 8) -> Profile:
-    """The profile of parameter ``k`` as far as the root of its deviance is ``limit``; see ``profile``.
-
-    Raises:
-        InputError: for a parameter without a standard error.
-    """
+    """The profile of parameter ``k`` as far as the root of its deviance is ``limit``; see ``profile``."""
     loss = deviance.loss
     error = math.sqrt(max(covariance[k, k].item(), 0.0))
     if not error > 0 or not math.isfinite(error) or k in deviance.held:
@@ -135,16 +116,7 @@ def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, lev
 
 
 class _Path:
-    """The way along one parameter.
-
-    Args:
-        deviance: around the optimum.
-        k: number of the parameter.
-        error: its standard error.
-        tangent: how theta moves with it, ``(p,)``; 1 at ``k``.
-        limit: root of the deviance at the ends of the interval.
-        points: steps to each end.
-    """
+    """The way along parameter ``k``: theta moves with it by the ``tangent`` ``(p,)``, which is 1 at ``k``."""
 
     def __init__(self, deviance: Deviance, k: int, error: float, tangent: Tensor, limit: float, points: int) -> None:
         size = max(1.0, abs(deviance.theta[k].item()))

@@ -9,34 +9,20 @@ __all__ = ["PairProfile", "Profile"]
 
 @dataclass(frozen=True)
 class Profile:
-    r"""The profile of one parameter: at each of its values the others are where the likelihood is largest.
+    """The profile of one parameter: at each of its values the others are where the likelihood is largest."""
 
-    Attributes:
-        name: of the parameter.
-        estimate: its value at the optimum.
-        values: of the parameter, within its bounds, in ascending order; the estimate and the interval's ends are among
-            them.
-        tau: at each value the signed root of the deviance: :math:`\pm\sqrt{2 (l_{max} - l)}`, or
-            :math:`\pm\sqrt{(RSS - RSS_{min}) / s^2}`; a straight line where the parabola is the truth.
-        others: for each other parameter its values along the profile.
-        lower: the interval's lower end; minus infinity where the likelihood stays flat, None where it was not found or
-            the parameter's bound comes first (``notes`` say which).
-        upper: likewise.
-        level: the probability with which the interval is meant to cover the truth.
-        limit: what \|tau\| is at the ends.
-        notes: why an end is missing.
-    """
-
-    name: str
-    estimate: float
-    values: tuple[float, ...]
+    name: str  # of the parameter
+    estimate: float  # its value at the optimum
+    values: tuple[float, ...]  # of the parameter, within its bounds, ascending; estimate and ends are among them
+    # At each value the signed root of the deviance, 2 (l_max - l) or (RSS - RSS_min) / s^2; a straight line where the
+    # parabola is the truth.
     tau: tuple[float, ...]
-    others: dict[str, tuple[float, ...]]
-    lower: float | None
-    upper: float | None
-    level: float
-    limit: float
-    notes: tuple[Fact, ...] = ()
+    others: dict[str, tuple[float, ...]]  # for each other parameter its values along the profile
+    lower: float | None  # minus infinity where the likelihood stays flat, None where notes say that there is no end
+    upper: float | None  # likewise
+    level: float  # the probability with which the interval is meant to cover the truth
+    limit: float  # what |tau| is at the ends
+    notes: tuple[Fact, ...] = ()  # why an end is missing
 
     @property
     def deviance(self) -> tuple[float, ...]:
@@ -46,23 +32,14 @@ class Profile:
 
 @dataclass(frozen=True)
 class PairProfile:
-    """The profiled deviance of two parameters on a grid.
+    """The profiled deviance of two parameters on a grid."""
 
-    Attributes:
-        names: of the two.
-        estimates: their values at the optimum.
-        first: values of the first parameter, within its bounds, ascending.
-        second: values of the second one.
-        deviance: ``deviance[a][b]`` belongs to ``first[a]`` and ``second[b]``; infinite where the likelihood is 0, NaN
-            where the others' optimum was not found.
-        levels: for each probability the deviance on its contour.
-        notes: what to know of the grid.
-    """
-
-    names: tuple[str, str]
-    estimates: tuple[float, float]
-    first: tuple[float, ...]
-    second: tuple[float, ...]
+    names: tuple[str, str]  # of the two
+    estimates: tuple[float, float]  # their values at the optimum
+    first: tuple[float, ...]  # values of the first parameter, within its bounds, ascending
+    second: tuple[float, ...]  # values of the second one
+    # deviance[a][b] belongs to first[a] and second[b]; infinite where the likelihood is 0, NaN where the
+    # others' optimum was not found.
     deviance: tuple[tuple[float, ...], ...]
-    levels: dict[float, float] = field(default_factory=dict)
-    notes: tuple[Fact, ...] = ()
+    levels: dict[float, float] = field(default_factory=dict)  # for each probability the deviance on its contour
+    notes: tuple[Fact, ...] = ()  # what to know of the grid

@@ -37,17 +37,6 @@ def profile_pair(
     :math:`2 F_{2, n-p}(level)`. The grid is the box that the outermost contour just fits into, by the profile of each
     parameter, and a little more; where a parameter has no end it goes as far as its standard error says.
 
-    Args:
-        loss: the objective over the training observations.
-        theta: the optimum, ``(p,)``.
-        covariance: of the elements of theta, ``(p, p)``.
-        i: number of the first parameter.
-        j: number of the second one.
-        levels: probabilities of the contours.
-        points: of the grid along each parameter.
-        absolute_sigma: whether known errors are absolute.
-        held: numbers of parameters that are held throughout, as those that sit at a bound.
-
     Raises:
         InputError: for one parameter given twice, too few points, levels that are no probabilities, a loss that is no
             likelihood, or a parameter without a standard error.
@@ -92,14 +81,7 @@ def _axis(deviance: Deviance, covariance: Tensor, k: int, profile: Profile, poin
 
 
 class _Grid:
-    """The constrained minima on a grid, each from its neighbour on the way to the optimum.
-
-    Args:
-        deviance: around the optimum.
-        covariance: which says how the others follow a step of the two.
-        pair: numbers of the two parameters.
-        axes: their values.
-    """
+    """The constrained minima on a grid, each from its neighbour on the way to the optimum."""
 
     def __init__(self, deviance: Deviance, covariance: Tensor, pair: tuple[int, int], axes: Sequence[Tensor]) -> None:
         self._deviance, self._pair = deviance, list(pair)
