@@ -33,16 +33,16 @@ def sandwich_covariance(loss: LossFunction, theta: Tensor, *, held: Sequence[int
         James MacKinnon, Halbert White: Some Heteroskedasticity-Consistent Covariance Matrix Estimators (1985).
     """
     if loss.objective.penalised:
-        msg = "sandwich: a penalty is on, which biases the estimates; leave l1 and l2 out"
-        raise InputError(msg)
+        raise InputError("sandwich: a penalty is on, which biases the estimates; leave l1 and l2 out")
     free = [k for k in range(loss.p) if k not in held]
     if isinstance(loss.objective, SquaredError):
         influence = _influence_of_residuals(loss, theta, free)
     elif isinstance(loss.objective, NegativeLogLikelihood):
         influence = _influence_of_scores(loss, theta, free)
     else:
-        msg = f"sandwich: there is none for {type(loss.objective).__name__}; use SquaredError or NegativeLogLikelihood"
-        raise InputError(msg)
+        raise InputError(
+            f"sandwich: there is none for {type(loss.objective).__name__}; use SquaredError or NegativeLogLikelihood"
+        )
     covariance = torch.zeros(loss.p, loss.p, dtype=torch.float64)
     places = torch.tensor(free)
     covariance[places.unsqueeze(1), places] = influence @ influence.T
@@ -80,7 +80,6 @@ def _influence_of_scores(loss: LossFunction, theta: Tensor, free: Sequence[int])
     hessian = loss.hessian(theta) * (loss.n if loss.objective.reduction == "mean" else 1)
     information = hessian[places.unsqueeze(1), places]
     if not bool(torch.isfinite(information).all()):
-        msg = "sandwich: the Hessian is not finite at the estimate; give other starts"
-        raise InputError(msg)
+        raise InputError("sandwich: the Hessian is not finite at the estimate; give other starts")
     inverse = ScaledCurvature.of(information.numpy()).inverse()  # as above
     return torch.from_numpy(inverse) @ observation_gradients(loss, theta)[:, places].T

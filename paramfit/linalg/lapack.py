@@ -34,8 +34,7 @@ def singular_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
     """``U (n, k)``, singular values ``(k,)`` from the largest, ``V^T (k, m)``; an ArithmeticError if not finite."""
     left, singular, directions, failed = dgesdd(matrix, full_matrices=0)
     if failed:
-        msg = "the singular values were not found"
-        raise ArithmeticError(msg)
+        raise ArithmeticError("the singular values were not found")
     return left, singular, directions
 
 

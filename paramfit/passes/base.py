@@ -52,8 +52,9 @@ class Pass(ABC, Generic[S]):
         self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
         self.p = sum(shape.numel() for shape in self.shapes.values())
         if not self.shapes:
-            msg = f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
-            raise InputError(msg)
+            raise InputError(
+                f"model: {type(model).__name__} has no trainable parameter, so there is nothing to estimate"
+            )
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -88,11 +89,10 @@ class Pass(ABC, Generic[S]):
         if len(bad):
             row = int(bad[0])
             at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
-            msg = (
+            raise InputError(
                 f"model: {self.subject} is not finite at the start for {len(bad)} of {observations.n} observations,"
                 f" first in row {row} (input {at}); {self.remedy}"
             )
-            raise InputError(msg)
 
 
 def pieces(observations: Observations) -> Iterable[Observations]:
@@ -106,8 +106,7 @@ def pieces(observations: Observations) -> Iterable[Observations]:
 def refuse_shapes(prediction: Any, target: Tensor) -> NoReturn:
     """Raise an InputError with both shapes, for a prediction that broadcasts with the target to something larger."""
     shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
-    msg = (
+    raise InputError(
         f"shapes do not match: the model's prediction has {tuple(shape)}, the target {tuple(target.shape)}; the model"
         " must return one value for each observation"
     )
-    raise InputError(msg)

@@ -69,11 +69,13 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
 
     def __init__(self, model: nn.Module, objective: Objective) -> None:
         if not isinstance(objective, NegativeLogLikelihood):
-            msg = f"objective: maximum likelihood minimises NegativeLogLikelihood, not {type(objective).__name__}"
-            raise InputError(msg)
+            raise InputError(
+                f"objective: maximum likelihood minimises NegativeLogLikelihood, not {type(objective).__name__}"
+            )
         if objective.penalised:
-            msg = "objective: a penalty (l1, l2) biases the estimates, and Newton has none; give a torch optimizer"
-            raise InputError(msg)
+            raise InputError(
+                "objective: a penalty (l1, l2) biases the estimates, and Newton has none; give a torch optimizer"
+            )
         super().__init__(model, objective)
         self._majorised = MajorisedLikelihood(objective)
         self._places = {name: place for place, name in enumerate(self.shapes)}

@@ -42,14 +42,14 @@ class ResidualRows(Pass[ResidualSums]):
 
     def __init__(self, model: nn.Module, objective: Objective, *, separate: bool = True) -> None:
         if not isinstance(objective, SquaredError | RobustError):
-            msg = (
+            raise InputError(
                 f"objective: least squares minimises squared residuals, not {type(objective).__name__}; give"
                 " SquaredError, HuberError, SoftL1Error or CauchyError, or use Regression"
             )
-            raise InputError(msg)
         if objective.penalised:
-            msg = "objective: a penalty (l1, l2) biases the estimates, and least squares has none; use Regression"
-            raise InputError(msg)
+            raise InputError(
+                "objective: a penalty (l1, l2) biases the estimates, and least squares has none; use Regression"
+            )
         super().__init__(model, objective)
         self._names = tuple(self.shapes)
         self.layout = self._make_layout(separate)
@@ -91,11 +91,10 @@ class ResidualRows(Pass[ResidualSums]):
     def check_count(self, n: int) -> None:
         """Raise an InputError with both numbers, for fewer observations than parameters."""
         if n < self.p:
-            msg = (
+            raise InputError(
                 f"data: {n} observation{'s' * (n != 1)} cannot determine {self.p} parameters; give more rows, or fix"
                 " some parameters"
             )
-            raise InputError(msg)
 
     def _sums(self, piece: Observations, *, expected: bool) -> ResidualSums:
         del expected  # Gauss and Newton's matrix is the expected curvature
@@ -158,8 +157,9 @@ class ResidualRows(Pass[ResidualSums]):
 
     def _checked(self, prediction: object) -> Tensor:
         if not isinstance(prediction, Tensor):
-            msg = f"model: least squares needs a prediction, but {type(self.model).__name__} returned a distribution"
-            raise InputError(msg)
+            raise InputError(
+                f"model: least squares needs a prediction, but {type(self.model).__name__} returned a distribution"
+            )
         return prediction
 
     def _derivatives(self, part: Observations) -> list[Tensor | float]:

@@ -117,8 +117,7 @@ class GaussNewton:
         for name in ("damping", "orthogonality", "step_tolerance", "cost_tolerance"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
-                msg = f"{name}: expected a number above 0, but got {value}"
-                raise InputError(msg)
+                raise InputError(f"{name}: expected a number above 0, but got {value}")
 
     def start(self, theta: Array) -> Start:
         """The state before anything has been looked at."""
@@ -133,8 +132,9 @@ class GaussNewton:
         point = _finite_point(sums)
         if isinstance(state, Start):
             if point is None:
-                msg = "the model is not finite at the start; give other starts, or bounds that keep it finite"
-                raise InputError(msg)
+                raise InputError(
+                    "the model is not finite at the start; give other starts, or bounds that keep it finite"
+                )
             return self._begun(state.theta, sums, point)
         if state.ended:
             return state

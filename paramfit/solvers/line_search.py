@@ -75,8 +75,7 @@ class LineSearch(ABC):
         if state.step is None:
             return self._begun(state, sums)
         if not isinstance(sums, float):
-            msg = "on its way a line search asks for values alone"
-            raise TypeError(msg)
+            raise TypeError("on its way a line search asks for values alone")
         if sums <= state.value - _LEAST_GAIN * state.share * state.promised and sums < state.value:
             taken = state.taken + 1
             return LineSearchState(state.trial, sums, taken=taken, ended=taken == _MOST_STEPS)

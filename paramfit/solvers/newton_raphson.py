@@ -132,11 +132,11 @@ class NewtonRaphson:
     def __post_init__(self) -> None:
         """Check the options."""
         if not 0 < self.damping < math.inf:
-            msg = f"damping: expected a number above 0, but got {self.damping}"
-            raise InputError(msg)
+            raise InputError(f"damping: expected a number above 0, but got {self.damping}")
         if not 0 < self.tolerance < 1:
-            msg = f"tolerance: expected a part of a standard error, between 0 and 1, but got {self.tolerance}"
-            raise InputError(msg)
+            raise InputError(
+                f"tolerance: expected a part of a standard error, between 0 and 1, but got {self.tolerance}"
+            )
 
     def start(self, theta: Array) -> Start:
         """The state before anything has been looked at."""
@@ -151,8 +151,7 @@ class NewtonRaphson:
         finite = sums.is_finite()
         if isinstance(state, Start):
             if not finite:
-                msg = "the likelihood is not finite at the start; give other starts"
-                raise InputError(msg)
+                raise InputError("the likelihood is not finite at the start; give other starts")
             return self._begun(state.theta, sums)
         if state.ended:
             return state

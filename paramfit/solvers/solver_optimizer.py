@@ -33,12 +33,10 @@ class SolverOptimizer(Optimizer, ABC, Generic[S]):
     def __init__(self, params: Iterable[Tensor], solver: Any) -> None:
         super().__init__(params, asdict(solver))
         if len(self.param_groups) > 1:
-            msg = f"{type(self).__name__} solves for all parameters together: give them in one group"
-            raise InputError(msg)
+            raise InputError(f"{type(self).__name__} solves for all parameters together: give them in one group")
         parameters: list[Tensor] = self.param_groups[0]["params"]
         if any(parameter.dtype != torch.float64 for parameter in parameters):
-            msg = f"{type(self).__name__} needs parameters in float64"
-            raise InputError(msg)
+            raise InputError(f"{type(self).__name__} needs parameters in float64")
         self.solver = solver
         self.vector = ParameterVector(parameters)
         self._reached: S | None = None
@@ -100,8 +98,7 @@ class SolverOptimizer(Optimizer, ABC, Generic[S]):
                     summed = closure()
                 sums = summed if sums is None else sums
             if sums is None:
-                msg = f"{type(self).__name__}.step needs a closure that sums up all rows, or their sums"
-                raise InputError(msg)
+                raise InputError(f"{type(self).__name__}.step needs a closure that sums up all rows, or their sums")
             self.go_to(self.solver.advance(state, sums))
         return float(self.reached.loss)
 

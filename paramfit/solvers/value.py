@@ -43,8 +43,9 @@ def from_plain(plain: Any, kinds: tuple[type, ...]) -> Any:
         named = {kind.__name__: kind for kind in kinds}
         kind = named.get(plain.get(_KIND, ""))
         if kind is None:
-            msg = "ckpt_path: the checkpoint holds a solver of another version of paramfit; start anew without it"
-            raise InputError(msg)
+            raise InputError(
+                "ckpt_path: the checkpoint holds a solver of another version of paramfit; start anew without it"
+            )
         return kind(**{name: from_plain(part, kinds) for name, part in plain.items() if name != _KIND})
     if isinstance(plain, Tensor):
         return plain.numpy().copy()

@@ -97,12 +97,11 @@ class BatchedPredictions:
         try:
             self.losses(points)
         except (RuntimeError, ValueError, NotImplementedError) as failure:
-            msg = (
+            raise InputError(
                 f"model: torch.func cannot compute {type(self.loss.model).__name__} for many parameters at once"
                 f" ({' '.join(str(failure).split())[:200]}); write its forward with torch's functions and without"
                 " branches on values"
-            )
-            raise InputError(msg) from failure
+            ) from failure
 
 
 class _Joint(nn.Module):

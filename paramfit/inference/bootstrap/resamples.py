@@ -108,11 +108,9 @@ def bootstrap(
         Bradley Efron: Bootstrap Methods: Another Look at the Jackknife (1979).
     """
     if resamples < 1:
-        msg = f"resamples: expected at least 1, but got {resamples}"
-        raise InputError(msg)
+        raise InputError(f"resamples: expected at least 1, but got {resamples}")
     if loss.n < 2:
-        msg = f"bootstrap: {loss.n} observation cannot be resampled; give at least 2"
-        raise InputError(msg)
+        raise InputError(f"bootstrap: {loss.n} observation cannot be resampled; give at least 2")
     generator = torch.Generator().manual_seed(seed)
     at_once = max(1, WEIGHTS_AT_ONCE // loss.n)
     kept = []
@@ -151,8 +149,7 @@ def _counts(resamples: int, n: int, generator: torch.Generator) -> Tensor:
 
 def _tail(level: float) -> float:
     if not 0 < level < 1:
-        msg = f"level: expected a share between 0 and 1, but got {level}"
-        raise InputError(msg)
+        raise InputError(f"level: expected a share between 0 and 1, but got {level}")
     return (1 - level) / 2
 
 

@@ -68,8 +68,9 @@ class WeightedLoss(ABC):
         self.loss, self.start = loss, theta.detach().double()
         factor, self.rounding = self._at_start()
         if not np.isfinite(factor).all():
-            msg = "bootstrap: the curvature of the loss is not finite at the estimate; fit to convergence first"
-            raise InputError(msg)
+            raise InputError(
+                "bootstrap: the curvature of the loss is not finite at the estimate; fit to convergence first"
+            )
         factor[:, list(held)] = 0.0
         information = inverse_information(factor, loss.names)
         at_bound = {k: Fact(FactKind.SITS_AT_BOUND, (loss.names[k],)) for k in held}
@@ -77,8 +78,7 @@ class WeightedLoss(ABC):
         scaled = ScaledColumns.of(factor)
         kept = information.root.shape[1]
         if not kept:
-            msg = f"bootstrap: there is nothing to resample for, since {sentences(information.directions)}"
-            raise InputError(msg)
+            raise InputError(f"bootstrap: there is nothing to resample for, since {sentences(information.directions)}")
         self.basis = torch.from_numpy(scaled.directions[:kept].T / scaled.singular[:kept] / scaled.size[:, None])
         self.regular = bool(scaled.singular[kept - 1] > THRESHOLDS.half_the_digits * scaled.singular[0])
         near = self.start + 0.1 * self.basis.sum(1)
@@ -200,14 +200,14 @@ def weighted_loss(loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -
         InputError: for a penalty, an objective without curvature, or a model that cannot be computed in batches.
     """
     if loss.objective.penalised:
-        msg = "bootstrap: a penalty (l1, l2) biases the estimates, and resampling does not tell by how much"
-        raise InputError(msg)
+        raise InputError("bootstrap: a penalty (l1, l2) biases the estimates, and resampling does not tell by how much")
     if isinstance(loss.objective, SquaredError | RobustError):
         return WeightedSquares(loss, theta, held)
     if isinstance(loss.objective, NegativeLogLikelihood):
         return WeightedLikelihood(loss, theta, held)
-    msg = f"bootstrap: {type(loss.objective).__name__} has no curvature to solve by; give a squared or robust error"
-    raise InputError(msg)
+    raise InputError(
+        f"bootstrap: {type(loss.objective).__name__} has no curvature to solve by; give a squared or robust error"
+    )
 
 
 @contextmanager

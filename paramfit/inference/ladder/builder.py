@@ -48,8 +48,7 @@ def build_ladder(
     """
     refuse_no_likelihood(loss.objective)
     if bootstrap < 0:
-        msg = f"bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
-        raise InputError(msg)
+        raise InputError(f"bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}")
     climber = _Climber(loss, theta.detach(), errors, absolute_sigma=absolute_sigma)
     rungs = [climber.observed(), climber.expected(expected), climber.sandwich()]
     if profile:
@@ -65,11 +64,13 @@ def build_ladder(
 def refuse_no_likelihood(objective: Objective) -> None:
     """Raise an InputError for a penalty, or an objective that is no likelihood: their errors have no ladder."""
     if objective.penalised:
-        msg = "ladder: a penalty is on, which biases the estimates, and no error is right; leave l1 and l2 out"
-        raise InputError(msg)
+        raise InputError(
+            "ladder: a penalty is on, which biases the estimates, and no error is right; leave l1 and l2 out"
+        )
     if not isinstance(objective, SquaredError | NegativeLogLikelihood):
-        msg = f"ladder: {type(objective).__name__} is no likelihood; use SquaredError or a negative log-likelihood"
-        raise InputError(msg)
+        raise InputError(
+            f"ladder: {type(objective).__name__} is no likelihood; use SquaredError or a negative log-likelihood"
+        )
 
 
 class _Climber:

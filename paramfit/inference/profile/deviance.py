@@ -126,8 +126,9 @@ class _OfLeastSquares(Deviance):
             return
         rss = self._reference.sum().item()
         if self._freedom < 1 or not rss > 0:
-            msg = "profile: there are no residuals to tell the errors' variance by; give more rows, or sigma"
-            raise InputError(msg)
+            raise InputError(
+                "profile: there are no residuals to tell the errors' variance by; give more rows, or sigma"
+            )
         self.scale = self._freedom / rss
 
     def search(self, free: tuple[int, ...]) -> LineSearch:
@@ -150,11 +151,9 @@ def deviance_of(
     """The deviance of a squared error or a negative log-likelihood around its optimum; an InputError for all else."""
     objective = loss.objective
     if objective.penalised:
-        msg = "profile: a penalty is on, and the loss is no likelihood; leave l1 and l2 out"
-        raise InputError(msg)
+        raise InputError("profile: a penalty is on, and the loss is no likelihood; leave l1 and l2 out")
     if isinstance(objective, NegativeLogLikelihood):
         return _OfLikelihood(loss, theta, held, LikelihoodTerms(copy.deepcopy(loss.model), objective))
     if isinstance(objective, SquaredError):
         return _OfLeastSquares(loss, theta, held, absolute_sigma=absolute_sigma)
-    msg = f"profile: {type(objective).__name__} is no likelihood; use SquaredError or NegativeLogLikelihood"
-    raise InputError(msg)
+    raise InputError(f"profile: {type(objective).__name__} is no likelihood; use SquaredError or NegativeLogLikelihood")

@@ -76,15 +76,12 @@ def profile(
         D. J. Venzon, S. H. Moolgavkar: A Method for Computing Profile-Likelihood-Based Confidence Intervals (1988).
     """
     if not 0 < level < 1:
-        msg = f"level: a probability is between 0 and 1, but got {level}"
-        raise InputError(msg)
+        raise InputError(f"level: a probability is between 0 and 1, but got {level}")
     if points < 2:
-        msg = f"points: expected at least 2 to each side, but got {points}"
-        raise InputError(msg)
+        raise InputError(f"points: expected at least 2 to each side, but got {points}")
     deviance = deviance_of(loss, theta, absolute_sigma=absolute_sigma, held=held)
     if not math.isfinite(deviance.limit(level)):
-        msg = f"level: {level} is too near to 1 for an interval to have ends"
-        raise InputError(msg)
+        raise InputError(f"level: {level} is too near to 1 for an interval to have ends")
     return profile_to(deviance.limit(level), deviance, covariance, k, level, points)
 
 
@@ -93,10 +90,9 @@ def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, lev
     loss = deviance.loss
     error = math.sqrt(max(covariance[k, k].item(), 0.0))
     if not error > 0 or not math.isfinite(error) or k in deviance.held:
-        msg = (
+        raise InputError(
             f"profile: {loss.names[k]} has no standard error, and nothing says how far to look; fix it, or leave it out"
         )
-        raise InputError(msg)
     path = _Path(deviance, k, error, (covariance[:, k] / covariance[k, k]).detach(), limit, points)
     below, above = path.follow(-1), path.follow(1)
     places = [*((place, -1) for place in reversed(below.places[1:])), *((place, 1) for place in above.places)]

@@ -42,14 +42,11 @@ def profile_pair(
             likelihood, or a parameter without a standard error.
     """
     if i == j:
-        msg = f"profile_pair: {loss.names[i]} is given twice; give two parameters"
-        raise InputError(msg)
+        raise InputError(f"profile_pair: {loss.names[i]} is given twice; give two parameters")
     if points < 3:
-        msg = f"points: expected at least 3 along each parameter, but got {points}"
-        raise InputError(msg)
+        raise InputError(f"points: expected at least 3 along each parameter, but got {points}")
     if not levels or not all(0 < level < 1 for level in levels):
-        msg = f"levels: probabilities are between 0 and 1, but got {list(levels)}"
-        raise InputError(msg)
+        raise InputError(f"levels: probabilities are between 0 and 1, but got {list(levels)}")
     deviance = deviance_of(loss, theta, absolute_sigma=absolute_sigma, held=held)
     contours = {level: deviance.limit_of_pair(level) for level in levels}
     outermost = max(levels)
