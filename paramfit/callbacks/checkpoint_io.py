@@ -40,16 +40,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         del args, kwargs
         if not Path(path).is_file():
-            msg = f"ckpt_path: there is no file {path}"
-            raise InputError(msg)
+            raise InputError(f"ckpt_path: there is no file {path}")
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as damage:  # whatever unpickling a damaged file raises: there is no common base
-            msg = f"ckpt_path: {path} is damaged or no checkpoint ({_first_line(damage)})"
-            raise InputError(msg) from damage
+            raise InputError(f"ckpt_path: {path} is damaged or no checkpoint ({_first_line(damage)})") from damage
         if not isinstance(checkpoint, dict) or not {"paramfit", "state_dict", "loops"} <= checkpoint.keys():
-            msg = f"ckpt_path: {path} was not made by paramfit; give a checkpoints/*.ckpt of one of its runs"
-            raise InputError(msg)
+            raise InputError(
+                f"ckpt_path: {path} was not made by paramfit; give a checkpoints/*.ckpt of one of its runs"
+            )
         return checkpoint
 
 

@@ -30,8 +30,7 @@ class DivergenceDetection(Callback):
 
     def __init__(self, enabled: bool = True, growth_factor: float | None = 1e6) -> None:
         if growth_factor is not None and not growth_factor > 1:
-            msg = f"divergence.growth_factor: expected a number above 1, or null, but got {growth_factor}"
-            raise InputError(msg)
+            raise InputError(f"divergence.growth_factor: expected a number above 1, or null, but got {growth_factor}")
         self.enabled = enabled
         self.growth_factor = growth_factor
         self._first: float | None = None

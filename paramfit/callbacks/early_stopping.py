@@ -36,11 +36,9 @@ class FitEarlyStopping(EarlyStopping):
         self, monitor: str = "val/loss", patience: int | None = None, min_delta: float = 0.0, mode: str = "min"
     ) -> None:
         if patience is not None and patience < 1:
-            msg = f"early_stopping.patience: expected at least 1 validation, or null, but got {patience}"
-            raise InputError(msg)
+            raise InputError(f"early_stopping.patience: expected at least 1 validation, or null, but got {patience}")
         if mode not in {"min", "max"}:
-            msg = f"early_stopping.mode: expected min or max, but got {mode!r}"
-            raise InputError(msg)
+            raise InputError(f"early_stopping.mode: expected min or max, but got {mode!r}")
         super().__init__(
             monitor=monitor,
             patience=patience or 1,
@@ -60,11 +58,10 @@ class FitEarlyStopping(EarlyStopping):
         del pl_module
         data = data_of(trainer)
         if self.enabled and data is not None and not data.validation.n:
-            msg = (
+            raise InputError(
                 f"early_stopping.monitor: {self.monitor} needs validation data, but no row is held out; give"
                 " --data.validation_fraction 0.2, or leave --early_stopping.patience out"
             )
-            raise InputError(msg)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the metric, and say why the fit stops."""
@@ -73,8 +70,7 @@ class FitEarlyStopping(EarlyStopping):
         value = trainer.callback_metrics.get(self.monitor)
         if value is None:
             metrics = ", ".join(sorted(trainer.callback_metrics)) or "none"
-            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}"
-            raise InputError(msg)
+            raise InputError(f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}")
         if not bool(torch.isfinite(value)):
             return
         should_stop, _ = self._evaluate_stopping_criteria(value)

@@ -125,11 +125,10 @@ def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
         return {"prediction": mean}
     median = median_of(prediction)
     if median is None:
-        msg = (
+        raise InputError(
             f"predict: {name} has no finite mean at these parameters, and no icdf to tell its median; derive a class"
             " from it that has one"
         )
-        raise InputError(msg)
     print(f"predictions: {name} has no finite mean here, so that a column median stands in the place of prediction")
     return {"median": median}
 
@@ -163,8 +162,7 @@ def _table_at(
     """All columns of the file for inputs of another table."""
     names = data.columns
     if not names.inputs:
-        msg = "predictions.at: the data have no input column, so there is nothing to predict at"
-        raise InputError(msg)
+        raise InputError("predictions.at: the data have no input column, so there is nothing to predict at")
     read = _read_at(path, names.inputs, None if curve is None else names.sigma)
     columns = torch.from_numpy(read.values)
     given = columns[: len(names.inputs)]

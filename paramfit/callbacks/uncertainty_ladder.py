@@ -38,11 +38,9 @@ class UncertaintyLadder(Callback):
         self, enabled: bool = False, profile: bool = True, contours: bool = True, bootstrap: int = 0, seed: int = 0
     ) -> None:
         if bootstrap < 0:
-            msg = f"ladder.bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
-            raise InputError(msg)
+            raise InputError(f"ladder.bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}")
         if not 0 <= seed < 2**63:
-            msg = f"ladder.seed: expected a number from 0 to 2^63 - 1, but got {seed}"
-            raise InputError(msg)
+            raise InputError(f"ladder.seed: expected a number from 0 to 2^63 - 1, but got {seed}")
         self.enabled = enabled
         self.profile = profile
         self.contours = contours

@@ -117,8 +117,9 @@ class FitCLI(LightningCLI):
         try:
             self.config = parser.parse_args(args)
         except UnicodeDecodeError as wrong:
-            msg = f"config: {', '.join(_config_files(args))} is not a text file in UTF-8 ({wrong.reason})"
-            raise InputError(msg) from wrong
+            raise InputError(
+                f"config: {', '.join(_config_files(args))} is not a text file in UTF-8 ({wrong.reason})"
+            ) from wrong
         except ArgumentError as wrong:
             options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
             raise InputError(explained(wrong, options, _config_files(args))) from wrong
@@ -138,8 +139,7 @@ class FitCLI(LightningCLI):
         if given_name is not None and (
             not given_name or ".." in Path(given_name).parts or Path(given_name).is_absolute()
         ):
-            msg = f"name: expected a folder under lightning_logs, but got {given_name!r}"
-            raise InputError(msg)
+            raise InputError(f"name: expected a folder under lightning_logs, but got {given_name!r}")
         if given_name is None:
             given = [str(path) for path in options.get("config") or []]
             options["name"] = Path(given[-1]).stem if given else options["model"]["class_path"].rsplit(".", 1)[-1]
@@ -185,13 +185,11 @@ class FitCLI(LightningCLI):
     def _checked_trainer(config: dict[str, Any]) -> Trainer:
         for option in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"):
             if config.get(option) == 0:
-                msg = f"trainer.{option}: expected at least 1, but got 0"
-                raise InputError(msg)
+                raise InputError(f"trainer.{option}: expected at least 1, but got 0")
         try:
             return Trainer(**config)
         except (ValueError, TypeError, MisconfigurationException) as wrong:
-            msg = f"trainer: {wrong}"
-            raise InputError(msg) from wrong
+            raise InputError(f"trainer: {wrong}") from wrong
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         chosen: list[Callback] = [GracefulStop(), *callbacks]
@@ -231,8 +229,9 @@ class FitCLI(LightningCLI):
         if given in ("last", "best"):
             return self._latest(f"{given}.ckpt")
         if not Path(given).is_file():
-            msg = f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
-            raise InputError(msg)
+            raise InputError(
+                f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
+            )
         return Path(given)
 
     def _latest(self, file: str) -> Path:
@@ -246,11 +245,10 @@ class FitCLI(LightningCLI):
         pattern = f"checkpoints/{file}" if own else f"version_*/checkpoints/{file}"
         checkpoints = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
         if not checkpoints:
-            msg = (
+            raise InputError(
                 f"ckpt_path: there is no {file} under {folder}; run the fit first, or give a file"
                 f" (--ckpt_path RUN/checkpoints/{file})"
             )
-            raise InputError(msg)
         newest: Path = checkpoints[-1]
         return newest
 
@@ -271,12 +269,12 @@ class FitCLI(LightningCLI):
         self._try_model_on_data("fit")
         self.model.configure_optimizers()
         if self.trainer.world_size > 1:  # before Lightning starts the other processes
-            msg = f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for"
-            raise InputError(msg)
+            raise InputError(f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for")
         folder = self.run_directory
         if folder is not None and folder.exists():
-            msg = f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
-            raise InputError(msg)
+            raise InputError(
+                f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
+            )
 
     def before_validate(self) -> None:
         """Try the model on the data, with the parameters of a fit.
@@ -287,11 +285,10 @@ class FitCLI(LightningCLI):
         """
         if self._checkpoint() is None:
             if self._command != "validate" or self.model.is_solved:
-                msg = (
+                raise InputError(
                     f"ckpt_path: {self._command} needs a fit, and would take the starting values for one; give"
                     " --ckpt_path last, or --config RUN/config.yaml --ckpt_path best"
                 )
-                raise InputError(msg)
             print("No --ckpt_path is given: evaluated at the starting values, which are no fit.")
         self._try_model_on_data("validate")
 
@@ -321,22 +318,21 @@ class FitCLI(LightningCLI):
         try:
             self.trainer.fit(**arguments)
             if self.model.updates == self._made_before and self.model.stop is None:
-                msg = (
+                raise InputError(
                     "there is nothing to do: no update was made; give a larger --trainer.max_epochs (a resumed fit"
                     " counts those of its checkpoint), and --trainer.limit_train_batches above 0"
                 )
-                raise InputError(msg)
         except BrokenPipeError:
             raise
         except OSError as refused:
-            msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
-            raise InputError(msg) from refused
+            raise InputError(
+                f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
+            ) from refused
         except (ValueError, RuntimeError) as refused:
             self._remove(folder)
             if isinstance(refused, InputError) or not raised_by_lightning(refused):
                 raise
-            msg = f"trainer: {refused}"
-            raise InputError(msg) from refused
+            raise InputError(f"trainer: {refused}") from refused
         except BaseException:
             self._remove(folder)
             raise

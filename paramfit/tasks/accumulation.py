@@ -52,8 +52,7 @@ class AccumulationWindow:
             RuntimeError: if there is no batch.
         """
         if self._sums is None:
-            msg = "no batch was accumulated"
-            raise RuntimeError(msg)
+            raise RuntimeError("no batch was accumulated")
         return self._sums
 
     @property

@@ -76,19 +76,18 @@ def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: boo
     """
     mark = checkpoint.get("paramfit")
     if not isinstance(mark, dict):
-        msg = "ckpt_path: the checkpoint was not made by paramfit"
-        raise InputError(msg)
+        raise InputError("ckpt_path: the checkpoint was not made by paramfit")
     if mark.get("format") != _FORMAT:
-        msg = "ckpt_path: the checkpoint was written by another version of paramfit and cannot be read; fit again"
-        raise InputError(msg)
+        raise InputError(
+            "ckpt_path: the checkpoint was written by another version of paramfit and cannot be read; fit again"
+        )
     theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     ours = {name: tuple(value.shape) for name, value in task.state_dict().items()}
     if theirs != ours:
-        msg = (
+        raise InputError(
             f"ckpt_path: the checkpoint is of another model: it has {_listed(theirs)}, the configuration"
             f" {_listed(ours)}; give --model as it was in that run's config.yaml"
         )
-        raise InputError(msg)
     check_identity(mark["model"], task.model)
     if resuming:
         _check_optimizer(task, mark)
@@ -97,21 +96,19 @@ def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: boo
 def _check_optimizer(task: _Marked, mark: dict[str, Any]) -> None:
     optimizer = task.inner_optimizer()
     if mark["optimizer"] != type(optimizer).__name__:
-        msg = (
+        raise InputError(
             f"model.optimizer: the checkpoint was made with {mark['optimizer']}, the configuration names"
             f" {type(optimizer).__name__}; resume with the former, or start anew without --ckpt_path"
         )
-        raise InputError(msg)
     for group, saved in zip(optimizer.param_groups, mark["options"], strict=True):
         for key, value in _options(task, group).items():
             before = saved.get(key)
             if before != value and not (isinstance(value, list | tuple) and list(before or []) == list(value)):
                 option = "model.updates_per_step" if key == "updates_per_step" else f"model.optimizer.{key}"
-                msg = (
+                raise InputError(
                     f"{option}: the checkpoint was made with {before}, the configuration says {value}, and a resumed"
                     f" fit keeps the former; give --{option} {before}, or start anew without --ckpt_path"
                 )
-                raise InputError(msg)
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
@@ -134,11 +131,10 @@ def check_units(model: nn.Module, data: EstimationDataModule) -> None:
     for shift, scale in data.statistics:
         if (shift, scale) != _AS_IT_IS and model.original_units(shift, scale) is None:
             kind = "function" if isinstance(model, FunctionModel) else "formula"
-            msg = (
+            raise InputError(
                 f"data.normalization: the {kind} is meant in the data's own units, but would be fitted on"
                 f" (input - {shift:g}) * {scale:g}; leave it out, or write the scale into the {kind}"
             )
-            raise InputError(msg)
 
 
 def described(model: nn.Module) -> dict[str, Any]:
@@ -212,8 +208,7 @@ def _limits(spec: Mapping[str, Any]) -> str:
 
 
 def _refuse(before: str, now: str) -> None:
-    msg = (
+    raise InputError(
         f"ckpt_path: {before}, this configuration has {now}: the checkpoint's numbers would mean something else; give"
         " --config RUN/config.yaml, as it is in that run's directory"
     )
-    raise InputError(msg)

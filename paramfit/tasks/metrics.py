@@ -52,11 +52,10 @@ class HeldOutMetrics:
             self.reset(target)
         values = self.objective.losses(prediction, target, sigma, censoring)
         if values.shape != target.shape:
-            msg = (
+            raise InputError(
                 f"shapes do not match: the model gives {tuple(values.shape)} losses for a target of"
                 f" {tuple(target.shape)}; the model must return one value for each observation"
             )
-            raise InputError(msg)
         total = self.objective.summation.add_up(values)
         self._total = total if self._total is None else self._total + total
         self._count += target.shape[-1]

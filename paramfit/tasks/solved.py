@@ -114,11 +114,10 @@ class SolvedTask(EstimationTask, ABC):
             },
         )
         if self.updates_per_step > 1:
-            msg = (
+            raise InputError(
                 f"model.updates_per_step: {self.who} makes one update of each pass over the data, not"
                 f" {self.updates_per_step}; leave it out, or give a torch optimizer"
             )
-            raise InputError(msg)
         return []
 
     def on_fit_start(self) -> None:
@@ -133,14 +132,12 @@ class SolvedTask(EstimationTask, ABC):
         self.epoch.begin()
         data = self.own_data
         if data is not None and data.jitter:
-            msg = f"data.jitter: {self.who} needs the same rows at every update; leave it out"
-            raise InputError(msg)
+            raise InputError(f"data.jitter: {self.who} needs the same rows at every update; leave it out")
         if data is not None and data.shuffle and self.trainer.limit_train_batches not in (1, 1.0, None):
-            msg = (
+            raise InputError(
                 f"trainer.limit_train_batches: {self.who} needs the same rows at every update, but data.shuffle gives"
                 " others to each; leave one of them out"
             )
-            raise InputError(msg)
 
     @property
     def own_data(self) -> EstimationDataModule | None:
