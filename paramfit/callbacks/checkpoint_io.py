@@ -18,7 +18,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
         """Write the checkpoint whole or not at all."""
-        del storage_options
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(".ckpt.part")
@@ -38,7 +37,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             InputError: if the file is missing, damaged or no checkpoint.
         """
-        del args, kwargs
         if not Path(path).is_file():
             raise InputError(f"ckpt_path: there is no file {path}")
         try:

@@ -41,7 +41,6 @@ class DivergenceDetection(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the updates."""
-        del trainer
         self._task = task = task_of(pl_module)
         self._names, self._before = task.names, []
         self._stride = 1 if 0 < task.planned_updates <= _SHORT_RUN else _STRIDE_OF_LONG_RUNS
@@ -73,8 +72,7 @@ class DivergenceDetection(Callback):
         if self.growth_factor is not None and update.loss > self.growth_factor * abs(self._first) > 0:
             return Fact(FactKind.LOSS_GREW, numbers={**numbers, "threshold": self.growth_factor})
         before, self._before = self._before, [parameter.detach().clone() for parameter in update.parameters]
-        unchanged = bool(before) and all(map(torch.equal, before, self._before))
-        if unchanged and update.loss > self._first:
+        if before and all(map(torch.equal, before, self._before)) and update.loss > self._first:
             return Fact(FactKind.FROZEN, numbers=numbers)
         return None
 

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
-from torch import Tensor
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
@@ -55,7 +54,6 @@ class FitEarlyStopping(EarlyStopping):
         Raises:
             InputError: if the metric needs validation data and there are none.
         """
-        del pl_module
         data = data_of(trainer)
         if self.enabled and data is not None and not data.validation.n:
             raise InputError(
@@ -75,18 +73,16 @@ class FitEarlyStopping(EarlyStopping):
             return
         should_stop, _ = self._evaluate_stopping_criteria(value)
         if should_stop:
-            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._reason(value)))
-
-    def _reason(self, value: Tensor) -> Fact:
-        numbers = {
-            "monitor": self.monitor,
-            "value": value.item(),
-            "best": self.best_score.item(),
-            "min_delta": self.min_delta,
-            "validations": self.wait_count,
-            "patience": self.patience,
-        }
-        return Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)
+            numbers = {
+                "monitor": self.monitor,
+                "value": value.item(),
+                "best": self.best_score.item(),
+                "min_delta": self.min_delta,
+                "validations": self.wait_count,
+                "patience": self.patience,
+            }
+            reason = Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)
+            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, reason))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with the configured patience."""

@@ -48,9 +48,8 @@ class FitPlots(Callback):
         """Listen to the updates, to know the path."""
         task = task_of(pl_module)
         scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
-        if not self.enabled or run_directory(trainer) is None or data_of(trainer) is None:
-            return
-        if not scalars or len(task.names) > 2:
+        drawn = self.enabled and run_directory(trainer) is not None and data_of(trainer) is not None
+        if not drawn or not scalars or len(task.names) > 2:
             return
         self._stride = max(1, (task.planned_updates or _UNLIMITED) // _POINTS_OF_PATH)
         self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]

@@ -91,12 +91,10 @@ class FitHistory(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is left."""
-        del trainer, pl_module
         self._write()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Lose nothing."""
-        del trainer, pl_module, exception
         self._write()
 
     def _write(self) -> None:

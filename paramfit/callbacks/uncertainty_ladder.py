@@ -60,7 +60,6 @@ class UncertaintyLadder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Climb, print, write."""
-        del pl_module
         run = run_of(trainer)
         if not self.enabled or run.result is None or run.result.status is Status.DIVERGED:
             return

@@ -42,11 +42,8 @@ def input_error_in(error: BaseException) -> InputError | None:
 def explained(error: BaseException, option_names: Iterable[str] = (), files: Sequence[str] = ()) -> str:
     """The innermost message of an error with its dotted option and a remedy, on one line.
 
-    Args:
-        error: what was raised.
-        option_names: dotted names of all options, to find the nearest of a misspelt one, and of what an ``InputError``
-            that names an option without its dots is about.
-        files: configuration files that were given.
+    The dotted ``option_names`` give the nearest of a misspelt one, and what an ``InputError`` that names an option
+    without its dots is about; ``files`` are the configuration files that were given.
     """
     options = [name.replace(".init_args.", ".") for name in option_names]
     own = input_error_in(error)

@@ -36,23 +36,18 @@ class AccumulationWindow:
         if batch_idx % self.batches == 0:
             self._window, self._sums = {}, None
         self._window[batch_idx] = observations  # a line search comes back with the same batch
-        return self._with(observations).total * self.batches
+        return self._total_of(observations) * self.batches
 
-    def _with(self, observations: Observations) -> DescentSums:
-        """The sums of one batch, which those of the window hold afterwards."""
+    def _total_of(self, observations: Observations) -> Tensor:
+        """The sum of one batch's losses, which the sums of the window hold afterwards, without their gradient."""
         sums = self.losses(observations)
         self._sums = sums.detached() if self._sums is None else self._sums + sums.detached()
-        return sums
+        return sums.total
 
     @property
     def sums(self) -> DescentSums:
-        """Of the batches so far; they track no gradient.
-
-        Raises:
-            RuntimeError: if there is no batch.
-        """
-        if self._sums is None:
-            raise RuntimeError("no batch was accumulated")
+        """Of the batches so far; they track no gradient."""
+        assert self._sums is not None  # asked for after a batch
         return self._sums
 
     @property
@@ -62,13 +57,10 @@ class AccumulationWindow:
             return self.sums.loss(self.losses.objective, self.parameters)
 
     def closure(self, last_batch: Callable[[], object]) -> Callable[[], Tensor]:
-        """The closure of one update over the whole window.
+        """The closure of one update over the whole window; ``last_batch`` adds the gradient of its last batch.
 
         The gradients of all batches but the last are there already. A line search evaluates anew at other parameters:
         then the earlier batches, which are kept, are evaluated anew as well, so that loss and gradient agree.
-
-        Args:
-            last_batch: evaluates the last batch and adds its gradient.
         """
         earlier = list(self._window.values())
         objective = self.losses.objective
@@ -82,12 +74,10 @@ class AccumulationWindow:
             last_batch()
             with torch.no_grad():
                 for parameter in self.parameters:
-                    if parameter.grad is None:
-                        continue
-                    gradient = objective.finish(parameter.grad, self.sums.n)
-                    if objective.penalised:
-                        gradient = gradient + objective.penalty_gradient(parameter)
-                    parameter.grad = gradient
+                    if parameter.grad is not None:
+                        parameter.grad = objective.finish(parameter.grad, self.sums.n)
+                        if objective.penalised:
+                            parameter.grad = parameter.grad + objective.penalty_gradient(parameter)
             return self.loss
 
         return evaluate
@@ -99,4 +89,4 @@ class AccumulationWindow:
         self._sums = None
         with torch.enable_grad():
             for observations in earlier:
-                self._with(observations).total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                self._total_of(observations).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -107,6 +107,12 @@ class EstimationTask(LightningModule, ABC):
             return int(steps) // max(1, int(self.trainer.num_training_batches))
         return int(steps) * self.updates_per_step
 
+    @property
+    def own_data(self) -> EstimationDataModule | None:
+        """The run's data module, where it is one of ours."""
+        data = getattr(self.trainer, "datamodule", None)
+        return data if isinstance(data, EstimationDataModule) else None
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; that which Lightning sets around each of its hooks without looking for parameters in it."""
         if name == "_current_fx_name":
@@ -125,8 +131,7 @@ class EstimationTask(LightningModule, ABC):
             prediction = predicted_mean(prediction)
         if prediction.ndim:
             check_shapes(prediction, observations.target)
-        values: Tensor = prediction.expand(observations.target.shape)
-        return values
+        return cast("Tensor", prediction.expand(observations.target.shape))
 
     def loss_function(self, observations: Observations) -> LossFunction:
         """The objective over some observations as a function of the parameters."""
@@ -217,8 +222,8 @@ class EstimationTask(LightningModule, ABC):
         if stage == "fit":
             self.log_of_updates.listeners = []
             self.log_of_updates.stop = None
-            data = getattr(self.trainer, "datamodule", None)
-            if isinstance(self.model, DistributionModel) and isinstance(data, EstimationDataModule):
+            data = self.own_data
+            if isinstance(self.model, DistributionModel) and data is not None:
                 self.model.begin_at(stand_ins(data.train))
 
     def on_fit_start(self) -> None:
@@ -241,8 +246,8 @@ class EstimationTask(LightningModule, ABC):
                 "trainer.accumulate_grad_batches and updates_per_step exclude each other: a block repeats one batch,"
                 " accumulation joins several; set one of them to 1"
             )
-        data = getattr(trainer, "datamodule", None)
-        if isinstance(data, EstimationDataModule):
+        data = self.own_data
+        if data is not None:
             check_units(self.model, data)
             check_input_order(self.model, data.columns.inputs)
 

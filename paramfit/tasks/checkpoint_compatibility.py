@@ -63,16 +63,9 @@ def _options(task: _Marked, group: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: bool) -> None:
-    """Refuse a checkpoint that would be loaded wrongly.
+    """Refuse a checkpoint that is foreign, of another version or model, or of one with other bounds.
 
-    Args:
-        task: the configured task.
-        checkpoint: what ``torch.load`` gave.
-        resuming: whether the fit goes on from it; then the way updates are made must be the same too.
-
-    Raises:
-        InputError: if the checkpoint is foreign, of another version or model or one with other bounds, or (resuming) of
-            another optimizer, learning rate or block size.
+    Where a fit is ``resuming`` from it, optimizer, learning rate and block size must be the same too.
     """
     mark = checkpoint.get("paramfit")
     if not isinstance(mark, dict):
@@ -116,15 +109,10 @@ def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
 
 
 def check_units(model: nn.Module, data: EstimationDataModule) -> None:
-    """Refuse to fit a formula or a function, which is meant in the data's own units, on normalised inputs.
+    """Refuse to fit a formula or a function, which is meant in the data's own units, on inputs it cannot unscale.
 
-    Args:
-        model: polynomials and lines, whose estimates are brought back to the data's units, may be normalised; so may a
-            module of which nobody knows what its inputs mean.
-        data: read, and with its statistics.
-
-    Raises:
-        InputError: if an input is shifted or scaled, and the formula or the function cannot undo it.
+    Polynomials and lines, whose estimates are brought back to the data's units, may have normalised inputs; so may a
+    module of which nobody knows what its inputs mean.
     """
     if not isinstance(model, FormulaModel | FunctionModel | DistributionModel):
         return
@@ -140,33 +128,22 @@ def check_units(model: nn.Module, data: EstimationDataModule) -> None:
 def described(model: nn.Module) -> dict[str, Any]:
     """A model in plain data: what its ``nn.Parameter``s, which are unconstrained numbers, need to mean something.
 
-    Returns:
-        What ``describe_model`` tells; of a ``FunctionModel`` also ``function``, the path of its function (None where
-        it has none), and ``variables``; of all that declare parameters ``parameters``: for each name its value where
-        it is ``fixed``, and its bounds ``lower`` and ``upper``. Starts and units are left out: they change no meaning.
+    Starts and units are left out: they change no meaning.
     """
     description = describe_model(model).as_plain()
     if isinstance(model, FunctionModel):
-        description |= {"function": _path_of(model.function), "variables": list(model.variables)}
+        name = getattr(model.function, "__qualname__", None)
+        path = None if name is None else f"{model.function.__module__}.{name}"
+        description |= {"function": path, "variables": list(model.variables)}
     if isinstance(model, ParametricModel):
         description["parameters"] = to_plain(describe_parameters(model))
     return description
 
 
-def _path_of(function: Any) -> str | None:
-    name = getattr(function, "__qualname__", None)
-    return None if name is None else f"{function.__module__}.{name}"
-
-
 def check_identity(fitted: Mapping[str, Any], model: nn.Module) -> None:
-    """Refuse a model by which a checkpoint's numbers would be decoded wrongly.
+    """Refuse a model by which a checkpoint's numbers would be decoded wrongly, naming the first difference.
 
-    Args:
-        fitted: what ``described`` told of the model that was fitted.
-        model: the configured one.
-
-    Raises:
-        InputError: naming the first difference, and what it was in the fit.
+    ``fitted`` is what ``described`` told of the model that was fitted.
     """
     ours = described(model)
     for entry, called in _ENTRIES.items():
@@ -185,14 +162,10 @@ def _is_same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
     if not isinstance(one, str):
         return bool(one == other)
-    first, second = _normal(one), _normal(other)
+    first, second = ("".join(text.replace("^", "**").split()) for text in (one, other))
     if first.startswith(_OF_NO_MODULE) or second.startswith(_OF_NO_MODULE):
         return first.rpartition(".")[2] == second.rpartition(".")[2]
     return first == second
-
-
-def _normal(text: str) -> str:
-    return "".join(text.replace("^", "**").split())
 
 
 def _in_words(entry: Any) -> str:

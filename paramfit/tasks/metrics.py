@@ -19,22 +19,16 @@ class HeldOutMetrics:
 
     Regression gives ``mse`` and ``mae``, a likelihood ``nll``, the mean negative log-likelihood of an observation;
     both give ``loss``, the objective without its penalty. NaN stays NaN.
-
-    Args:
-        objective: the task's objective.
     """
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
-        self.is_likelihood = isinstance(objective, NegativeLogLikelihood)
-        self._metrics = MetricCollection(self._metrics_of_the_field(), compute_groups=False)
+        metrics: dict[str, Metric | MetricCollection] = {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
+        if isinstance(objective, NegativeLogLikelihood):
+            metrics = {"nll": MeanMetric(nan_strategy="disable")}
+        self._metrics = MetricCollection(metrics, compute_groups=False)
         self._total: Tensor | None = None
         self._count = 0
-
-    def _metrics_of_the_field(self) -> dict[str, Metric | MetricCollection]:
-        if self.is_likelihood:
-            return {"nll": MeanMetric(nan_strategy="disable")}
-        return {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
 
     def reset(self, like: Tensor) -> None:
         """Start anew, in the precision and on the device of ``like``."""
@@ -68,7 +62,6 @@ class HeldOutMetrics:
         """The metrics over all batches since the last call, and start anew; empty if there was none."""
         if self._total is None:
             return {}
-        values: dict[str, Tensor] = {"loss": self.objective.finish(self._total, self._count)}
-        values.update(self._metrics.compute())
+        values = {"loss": self.objective.finish(self._total, self._count), **self._metrics.compute()}
         self._total = None
         return values

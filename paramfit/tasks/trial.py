@@ -19,10 +19,6 @@ __all__ = ["try_model"]
 def try_model(task: EstimationTask, observations: Observations) -> None:
     """Evaluate a copy of the model once, so that a model that does not fit its data is found out before the fit.
 
-    Args:
-        task: its model, as it starts.
-        observations: what it will see.
-
     Raises:
         InputError: if ``forward`` fails or returns no prediction for each observation, if the observations are outside
             a distribution's support, or if autograd, where the task needs it, cannot follow the model.
