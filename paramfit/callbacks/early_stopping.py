@@ -39,21 +39,12 @@ class FitEarlyStopping(EarlyStopping):
         if mode not in {"min", "max"}:
             raise InputError(f"early_stopping.mode: expected min or max, but got {mode!r}")
         super().__init__(
-            monitor=monitor,
-            patience=patience or 1,
-            min_delta=min_delta,
-            mode=mode,
-            check_finite=False,
-            check_on_train_epoch_end=False,
+            monitor, min_delta, patience or 1, mode=mode, check_finite=False, check_on_train_epoch_end=False
         )
         self.enabled = patience is not None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse to wait for what will never come.
-
-        Raises:
-            InputError: if the metric needs validation data and there are none.
-        """
+        """Refuse to wait for a metric that will never come."""
         data = data_of(trainer)
         if self.enabled and data is not None and not data.validation.n:
             raise InputError(

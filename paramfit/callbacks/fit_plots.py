@@ -69,9 +69,8 @@ class FitPlots(Callback):
         if not self.enabled or data is None or folder is None:
             return
         task, run = task_of(pl_module), run_of(trainer)
-        history = Descent(
-            task.updates, tuple(self._path), task.stop is not None and task.stop.status is Status.DIVERGED
-        )
+        diverged = task.stop is not None and task.stop.status is Status.DIVERGED
+        history = Descent(task.updates, tuple(self._path), diverged)
         figures = fit_figures(task.model, task.objective, data.described, history, run.result, run.ladder, run.pairs)
         for name, figure in figures.items():
             save_png(figure, folder / "figures" / f"{name}.png")

@@ -59,11 +59,7 @@ class PredictionsFile(Callback):
         self._batches: list[Tensor] = []
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the last predictions, and see whether there is a mean to predict.
-
-        Raises:
-            InputError: for a distribution that does not tell it.
-        """
+        """Forget the last predictions, and refuse a distribution that does not tell its mean."""
         self._batches = []
         data = data_of(trainer)
         prediction = None if data is None else _prediction(pl_module, data.every.inputs)

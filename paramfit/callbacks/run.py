@@ -13,7 +13,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
 from paramfit.fits.result import FitResult
-from paramfit.inference.descent_stability import Stability, cure_of_divergence
+from paramfit.inference.descent_stability import Stability
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.profiles import PairProfile
@@ -26,9 +26,9 @@ __all__ = [
     "Examination",
     "Run",
     "data_of",
-    "inner_optimizer_of",
     "loss_function_of",
     "mean_loss",
+    "optimizer_of",
     "refuse_below_one",
     "run_directory",
     "run_of",
@@ -41,16 +41,9 @@ class Examination:
     """What the doctor knows of a descent."""
 
     start: LossFunction | None = None  # the objective before the first update; None where it was not examined
-    optimizer: Optimizer | None = None
     stability: Stability | None = None  # of the start
     missing: Fact = field(default_factory=lambda: Fact(FactKind.NOT_EXAMINED))  # why there is no stability
     curve: list[CurvePoint] = field(default_factory=list)
-
-    def cure(self) -> Fact | None:
-        """What would cure a divergence; None where the start was not examined."""
-        if self.start is None or self.optimizer is None:
-            return None
-        return cure_of_divergence(self.start, self.optimizer)
 
 
 @dataclass
@@ -93,7 +86,7 @@ def data_of(trainer: Trainer) -> EstimationDataModule | None:
     return data if isinstance(data, EstimationDataModule) else None
 
 
-def inner_optimizer_of(trainer: Trainer) -> Optimizer:
+def optimizer_of(trainer: Trainer) -> Optimizer:
     """The optimizer that makes the updates, without the block around it."""
     optimizer = trainer.optimizers[0]
     return optimizer.inner if isinstance(optimizer, BlockOptimizer) else optimizer

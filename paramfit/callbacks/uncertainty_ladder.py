@@ -48,11 +48,7 @@ class UncertaintyLadder(Callback):
         self.seed = seed
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what has no ladder before it is fitted.
-
-        Raises:
-            InputError: for a penalty, or an objective that is no likelihood.
-        """
+        """Refuse what has no ladder, a penalty or an objective that is no likelihood, before it is fitted."""
         run = run_of(trainer)
         run.ladder, run.pairs = None, []
         if self.enabled:

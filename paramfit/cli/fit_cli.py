@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -71,9 +71,8 @@ class FitCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Our callbacks, each configurable under its own key."""
-        parser.add_argument(
-            "--name", type=str | None, default=None, help="Folder of the run under lightning_logs; the config's name."
-        )
+        name = "Folder of the run under lightning_logs; the config's name."
+        parser.add_argument("--name", type=str | None, default=None, help=name)
         for callback, key in (
             (callbacks.FitHistory, "history"),
             (callbacks.DivergenceDetection, "divergence"),
@@ -87,35 +86,28 @@ class FitCLI(LightningCLI):
         ):
             parser.add_lightning_class_args(callback, key)
         if self._command == "predict":
-            parser.add_argument(
-                "--predictions.format", type=str, default="csv", help="Kind of file that is written: csv or parquet."
-            )
-            parser.add_argument(
-                "--predictions.at",
-                type=str | None,
-                default=None,
-                help="Table (CSV or Parquet) of the inputs to predict for; those of the data where it is not given.",
-            )
+            kind = "Kind of file that is written: csv or parquet."
+            parser.add_argument("--predictions.format", type=str, default="csv", help=kind)
+            at = "Table (CSV or Parquet) of the inputs to predict for; those of the data where it is not given."
+            parser.add_argument("--predictions.at", type=str | None, default=None, help=at)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse without Lightning's warning about arguments given from Python."""
+        files = _config_files(args)
         try:
             self.config = parser.parse_args(args)
         except UnicodeDecodeError as wrong:
-            raise InputError(
-                f"config: {', '.join(_config_files(args))} is not a text file in UTF-8 ({wrong.reason})"
-            ) from wrong
+            raise InputError(f"config: {', '.join(files)} is not a text file in UTF-8 ({wrong.reason})") from wrong
         except ArgumentError as wrong:
             options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
-            raise InputError(explained(wrong, options, _config_files(args))) from wrong
+            raise InputError(explained(wrong, options, files)) from wrong
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration alone: the checkpoint's own would override what the user says."""
 
     @property
     def _options(self) -> Namespace:
-        options: Namespace = self.config[self._command]
-        return options
+        return cast("Namespace", self.config[self._command])
 
     def before_instantiate_classes(self) -> None:
         """Give the run its name."""
@@ -153,7 +145,10 @@ class FitCLI(LightningCLI):
         if self._command == "predict":
             asked = self._options["predictions"]
             at = None if asked["at"] is None else table_file(asked["at"], "predictions.at")
-            config["callbacks"].append(callbacks.PredictionsFile(self._folder_of_predictions(), asked["format"], at))
+            checkpoint = self._checkpoint()
+            of_run = checkpoint is not None and checkpoint.parent.name == "checkpoints"
+            folder = checkpoint.parents[1] if checkpoint and of_run else Path(self._new_logger().log_dir)
+            config["callbacks"].append(callbacks.PredictionsFile(folder, asked["format"], at))
         if not _has_progress_bar(config):
             config["enable_progress_bar"] = False
         return self._checked_trainer(config)
@@ -185,12 +180,6 @@ class FitCLI(LightningCLI):
     def _new_logger(self) -> TensorBoardLogger:
         return TensorBoardLogger(self._root(), name=self._options["name"], default_hp_metric=False, max_queue=1000)
 
-    def _folder_of_predictions(self) -> Path:
-        checkpoint = self._checkpoint()
-        if checkpoint is not None and checkpoint.parent.name == "checkpoints":
-            return checkpoint.parent.parent
-        return Path(self._new_logger().log_dir)
-
     def _checkpoint(self) -> Path | None:
         """The file that ``--ckpt_path`` means."""
         given = self._options.get("ckpt_path")
@@ -207,7 +196,7 @@ class FitCLI(LightningCLI):
     def _latest(self, file: str) -> Path:
         """The checkpoint of the run whose configuration was given, or that of the newest run of this name."""
         own = [run for path in self._options.get("config") or [] if (run := _run_of(Path(str(path)))) is not None]
-        folder = own[-1] if own else self._root() / self._options["name"]
+        folder: Path = own[-1] if own else self._root() / self._options["name"]
         pattern = f"checkpoints/{file}" if own else f"version_*/checkpoints/{file}"
         checkpoints = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
         if not checkpoints:
@@ -215,8 +204,7 @@ class FitCLI(LightningCLI):
                 f"ckpt_path: there is no {file} under {folder}; run the fit first, or give a file"
                 f" (--ckpt_path RUN/checkpoints/{file})"
             )
-        newest: Path = checkpoints[-1]
-        return newest
+        return checkpoints[-1]
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         checkpoint = self._checkpoint()

@@ -30,20 +30,16 @@ class HeldOutMetrics:
         self._total: Tensor | None = None
         self._count = 0
 
-    def reset(self, like: Tensor) -> None:
-        """Start anew, in the precision and on the device of ``like``."""
-        self._metrics.to(like.device)
-        self._metrics.set_dtype(like.dtype)
-        self._metrics.reset()
-        self._total, self._count = None, 0
-
     @torch.no_grad()
     def update(
         self, prediction: Any, target: Tensor, sigma: Tensor | None = None, censoring: Censored | None = None
     ) -> None:
         """Take in one batch."""
         if self._total is None:
-            self.reset(target)
+            self._metrics.to(target.device)
+            self._metrics.set_dtype(target.dtype)
+            self._metrics.reset()
+            self._count = 0
         values = self.objective.losses(prediction, target, sigma, censoring)
         if values.shape != target.shape:
             raise InputError(

@@ -25,6 +25,7 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
     """
     model = copy.deepcopy(task.model).eval()
     name = type(model).__name__
+    forward = f"model: {name}.forward"
     observations = task.in_precision(observations)
     shapes = ", ".join(str(tuple(column.shape)) for column in observations.inputs) or "no input"
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -33,13 +34,9 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
         except InputError:
             raise
         except Exception as failure:  # whatever the user's model raises
-            raise InputError(
-                f"model: {name}.forward failed on inputs of shapes {shapes}: {_in_one_line(failure)}"
-            ) from failure
+            raise InputError(f"{forward} failed on inputs of shapes {shapes}: {_in_one_line(failure)}") from failure
         if not isinstance(prediction, Tensor | Distribution):
-            raise InputError(
-                f"model: {name}.forward returned {type(prediction).__name__}, not a tensor or a distribution"
-            )
+            raise InputError(f"{forward} returned {type(prediction).__name__}, not a tensor or a distribution")
         if isinstance(prediction, Distribution):
             check_observations(prediction, observations, free_arguments(model))
         try:
