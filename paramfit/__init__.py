@@ -86,8 +86,7 @@ __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # the names are strings
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for (PEP 562)."""
     if name not in _MODULE_OF:
-        msg = f"module 'paramfit' has no attribute {name!r}"
-        raise AttributeError(msg)
+        raise AttributeError(f"module 'paramfit' has no attribute {name!r}")
     return getattr(import_module(_MODULE_OF[name]), name)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TypeAlias
 
 __all__ = ["Fact", "FactKind", "Number", "Reason", "Status", "Stop", "with_cure", "without_repetition"]
@@ -164,8 +163,6 @@ class FactKind(StrEnum):
 Number: TypeAlias = float | int | str | bool | tuple[float, ...] | None
 """What a fact says of its parameters: numbers, or the name of a class, a column or a file."""
 
-_NOTHING: Mapping[str, Number] = MappingProxyType({})
-
 
 @dataclass(frozen=True)
 class Fact:
@@ -185,7 +182,7 @@ class Fact:
 
     kind: FactKind
     parameters: tuple[str, ...] = ()
-    numbers: Mapping[str, Number] = field(default_factory=lambda: _NOTHING)
+    numbers: Mapping[str, Number] = field(default_factory=dict)
     cause: "Reason | None" = None
     cure: "Fact | None" = None
 

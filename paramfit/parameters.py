@@ -75,14 +75,12 @@ class ParameterSpec:
         field_names = [field.name for field in fields(cls)]
         for key in given:
             if key not in field_names:
-                msg = f"parameters.{name}: there is no {key!r}; {nearest_names(str(key), field_names)}"
-                raise InputError(msg)
+                raise InputError(f"parameters.{name}: there is no {key!r}; {nearest_names(str(key), field_names)}")
         fixed, unit = given.get("fixed", False), given.get("unit")
         if fixed in ("true", "false"):
             fixed = fixed == "true"  # from the command line
         if not isinstance(fixed, bool):
-            msg = f"parameters.{name}.fixed: expected true or false, but got {fixed!r}"
-            raise InputError(msg)
+            raise InputError(f"parameters.{name}.fixed: expected true or false, but got {fixed!r}")
         numbers = {
             key: None if given.get(key) is None else _number(name, key, given[key], unbounded)
             for key, unbounded in (("start", None), ("lower", -math.inf), ("upper", math.inf))
@@ -98,8 +96,7 @@ class ParameterSpec:
         lower = -math.inf if self.lower is None else self.lower
         upper = math.inf if self.upper is None else self.upper
         if not lower < upper:
-            msg = f"parameters.{name}: no number lies between lower {lower:g} and upper {upper:g}"
-            raise InputError(msg)
+            raise InputError(f"parameters.{name}: no number lies between lower {lower:g} and upper {upper:g}")
         if self.start is None:
             if self.fixed or self.bounded:
                 needs = (
@@ -107,16 +104,14 @@ class ParameterSpec:
                     if self.fixed
                     else f"a bounded parameter needs one; give a start between lower {lower:g} and upper {upper:g}"
                 )
-                msg = f"parameters.{name}.start: {needs}"
-                raise InputError(msg)
+                raise InputError(f"parameters.{name}.start: {needs}")
             return self
         if not self.fixed and not lower < self.start < upper:
             where = "on its bound" if self.start in (lower, upper) else "outside its bounds"
-            msg = (
+            raise InputError(
                 f"parameters.{name}.start: {self.start:g} is {where} (lower {lower:g}, upper {upper:g}); give a start"
                 " between them"
             )
-            raise InputError(msg)
         return self
 
     @property
@@ -157,8 +152,7 @@ def _number(name: str, key: str, given: Any, unbounded: float | None = None) -> 
     except (TypeError, ValueError):
         value = math.nan
     if not math.isfinite(value) and value != unbounded:
-        msg = f"parameters.{name}.{key}: expected a finite number, but got {given!r}"
-        raise InputError(msg)
+        raise InputError(f"parameters.{name}.{key}: expected a finite number, but got {given!r}")
     return value
 
 
@@ -180,6 +174,5 @@ def dtype_named(name: str | torch.dtype) -> torch.dtype:
     """
     dtype = name if isinstance(name, torch.dtype) else _PRECISIONS.get(name)
     if dtype not in _PRECISIONS.values() or dtype is None:
-        msg = f"dtype: expected one of {', '.join(_PRECISIONS)}, but got {name!r}"
-        raise InputError(msg)
+        raise InputError(f"dtype: expected one of {', '.join(_PRECISIONS)}, but got {name!r}")
     return dtype

@@ -220,11 +220,29 @@ class FitCLI(LightningCLI):
         self.model.configure_optimizers()
         if self.trainer.world_size > 1:  # before Lightning starts the other processes
             raise InputError(f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for")
-        folder = run_directory(self.trainer)
-        if folder is not None and folder.exists():
-            raise InputError(
-                f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
-            )
+        self._claim_run_directory()
+
+    def _claim_run_directory(self) -> None:
+        """Make the run directory, so that of two runs begun together each has its own."""
+        folder = self.run_directory
+        while folder is not None:
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError as taken:
+                before = folder
+                if self._get(self.config_init, "trainer").get("logger") in (None, True):
+                    self.trainer.logger = self._new_logger()  # whose version is the next
+                folder = self.run_directory
+                if folder == before:
+                    raise InputError(
+                        f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
+                    ) from taken
+            except OSError as refused:
+                raise InputError(
+                    f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
+                ) from refused
+            else:
+                return
 
     def before_validate(self) -> None:
         """Try the model on the data, with the parameters of a fit.
@@ -252,9 +270,14 @@ class FitCLI(LightningCLI):
             raise InputError(explained(wrong, names)) from wrong
         try_model(self.model, self.datamodule.every)  # in the table's order: a wrong row is told by its number
 
+    @property
+    def run_directory(self) -> Path | None:
+        """Where this run's files go, if it has a logger."""
+        return run_directory(self.trainer)
+
     def fit(self, **arguments: Any) -> None:
         """Fit; where the input turns out to be wrong, leave nothing behind."""
-        folder = run_directory(self.trainer)
+        folder = self.run_directory
         try:
             self.trainer.fit(**arguments)
             if self.model.updates == self._made_before and self.model.stop is None:

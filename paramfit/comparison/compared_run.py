@@ -9,7 +9,7 @@ from paramfit.errors import InputError
 from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.provenance import ModelDescription, Origin, Provenance
 from paramfit.results.record import Record
-from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics, SigmaIs
+from paramfit.results.statistics import InformationCriteria, LeastSquaresStatistics, SigmaIs
 
 __all__ = ["ComparedRun"]
 
@@ -33,18 +33,19 @@ class ComparedRun:
         """Refuse what cannot be compared."""
         objective = self.provenance.objective
         if objective.penalised:
-            msg = f"{self.name}: a penalised fit is not at its largest likelihood; fit again without l1 and l2"
-            raise InputError(msg)
+            raise InputError(
+                f"{self.name}: a penalised fit is not at its largest likelihood; fit again without l1 and l2"
+            )
         if self.record.least_squares is not None and objective.name != "SquaredError":
-            msg = f"{self.name}: {objective.name} is no likelihood; fit again with SquaredError to compare"
-            raise InputError(msg)
-        numbers = [self.log_likelihood, self.aic, self.bic, *([] if self.aicc is None else [self.aicc])]
+            raise InputError(f"{self.name}: {objective.name} is no likelihood; fit again with SquaredError to compare")
+        numbers = [value for value in vars(self.criteria).values() if value is not None]
         if self.is_least_squares:
             numbers.append(self.least_squares.residual_sum_of_squares)
         if not all(map(math.isfinite, numbers)):
             why = "it fits exactly, or it diverged"
-            msg = f"{self.name}: its likelihood is not a finite number ({why}), so that nothing can be compared with it"
-            raise InputError(msg)
+            raise InputError(
+                f"{self.name}: its likelihood is not a finite number ({why}), so that nothing can be compared with it"
+            )
         self._check_parts()
 
     def _check_parts(self) -> None:
@@ -52,17 +53,14 @@ class ComparedRun:
         model, columns = self.provenance.model, self.fingerprint.inputs
         scaling = self.record.normalized_input
         if scaling is not None and len(scaling.pairs) != len(columns):
-            msg = f"{self.name}: its normalized_input is not of its {len(columns)} input columns; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: its normalized_input is not of its {len(columns)} input columns; fit again")
         if model.parameters is None:
             return
         missing = [name for name, spec in model.parameters.items() if spec.fixed is None and name not in self.estimates]
         if missing:
-            msg = f"{self.name}: it has no parameters.{missing[0]}; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: it has no parameters.{missing[0]}; fit again")
         if len(model.variables) > len(columns):
-            msg = f"{self.name}: its model has more variables than its data have columns; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: its model has more variables than its data have columns; fit again")
 
     @property
     def provenance(self) -> Provenance:
@@ -73,8 +71,7 @@ class ComparedRun:
         """
         made = self.record.provenance
         if made is None:
-            msg = f"{self.name}: it does not say what it was made of; fit again"
-            raise InputError(msg)
+            raise InputError(f"{self.name}: it does not say what it was made of; fit again")
         return made
 
     @property
@@ -100,33 +97,20 @@ class ComparedRun:
             InputError: if it gives no likelihood.
         """
         if self.record.least_squares is None:
-            msg = f"{self.name}: {self.record.task} gives no likelihood; fit with LeastSquares or MaximumLikelihood"
-            raise InputError(msg)
+            raise InputError(
+                f"{self.name}: {self.record.task} gives no likelihood; fit with LeastSquares or MaximumLikelihood"
+            )
         return self.record.least_squares
 
-    @property
-    def _statistics(self) -> LeastSquaresStatistics | LikelihoodStatistics:
-        return self.record.likelihood or self.least_squares
-
-    @property
-    def log_likelihood(self) -> float:
-        """At the estimates; NaN where an exact fit has none."""
-        return _number(self._statistics.log_likelihood)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion."""
-        return _number(self._statistics.aic)
-
-    @property
-    def aicc(self) -> float | None:
-        """The same for few observations; None where there are too few."""
-        return self._statistics.aicc
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion."""
-        return _number(self._statistics.bic)
+    @cached_property
+    def criteria(self) -> InformationCriteria:
+        """Log-likelihood and criteria; NaN where an exact fit has none."""
+        statistics = self.record.likelihood or self.least_squares
+        log_likelihood, aic, bic = (
+            math.nan if value is None else value
+            for value in (statistics.log_likelihood, statistics.aic, statistics.bic)
+        )
+        return InformationCriteria(log_likelihood, aic, statistics.aicc, bic)
 
     @property
     def sigma_is(self) -> SigmaIs | None:
@@ -179,8 +163,7 @@ class ComparedRun:
         try:
             return SymbolicModel(self.model, self.fingerprint.inputs)
         except InputError as refusal:
-            msg = f"{self.name}: its model cannot be read ({refusal}); fit again"
-            raise InputError(msg) from refusal
+            raise InputError(f"{self.name}: its model cannot be read ({refusal}); fit again") from refusal
 
     @cached_property
     def estimates(self) -> dict[str, float]:
@@ -203,7 +186,3 @@ class ComparedRun:
         if normalized is None:
             return dict.fromkeys(columns, (0.0, 1.0))
         return dict(zip(columns, normalized.pairs, strict=True))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from paramfit.facts import Fact
 from paramfit.results.json_form import to_plain
-from paramfit.shown.tables import as_html, table_of_parameters
+from paramfit.shown.tables import as_html, table_of_facts, table_of_parameters
 from paramfit.shown.words import sentence
 
 __all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
@@ -185,9 +185,7 @@ def _table(comparison: Comparison) -> Table:
 
 def _models(comparison: Comparison) -> Table:
     """Apart from the numbers: a formula may be long."""
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
-    rows.add_column()
+    rows = table_of_facts()
     for row in comparison.rows:
         rows.add_row(row.run, Text(row.model))
     return rows

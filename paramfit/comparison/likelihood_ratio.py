@@ -26,11 +26,6 @@ def nested_test(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str,
 
     with q the parameters that the larger model has more. Nesting is looked for by algebra, then by fitting.
 
-    Args:
-        smaller: the fit with fewer parameters.
-        larger: the fit with more, to the same data.
-        columns: the input columns that are in memory, by their digests, each ``(n,)``.
-
     References:
         Christian Ritz, Jens Carl Streibig: Nonlinear Regression with R (2008), section 7.4.
     """
@@ -43,7 +38,7 @@ def nested_test(smaller: ComparedRun, larger: ComparedRun, columns: Mapping[str,
     caveats = tuple(_caveats(nesting))
     if smaller.is_least_squares and smaller.sigma_is is not SigmaIs.ABSOLUTE:
         return _f_test(smaller, larger, nesting.how, caveats)
-    statistic = 2 * (larger.log_likelihood - smaller.log_likelihood)
+    statistic = 2 * (larger.criteria.log_likelihood - smaller.criteria.log_likelihood)
     if statistic < -1e-6:
         return NestedTest(*names, how=nesting.how, refusal=_worse(larger), caveats=caveats)
     freedom = larger.n_parameters - smaller.n_parameters

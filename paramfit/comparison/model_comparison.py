@@ -55,7 +55,7 @@ def compare(runs: Sequence[FitResult | str | Path] | Mapping[str, FitResult | st
         for smaller, larger in combinations(ordered, 2)
         if smaller.n_parameters < larger.n_parameters
     ]
-    criterion = "AIC" if any(run.aicc is None for run in compared) else "AICc"
+    criterion = "AIC" if any(run.criteria.aicc is None for run in compared) else "AICc"
     return Comparison(criterion, compared[0].n, _rows(compared, criterion), tuple(tests), tuple(caveats))
 
 
@@ -73,11 +73,11 @@ def _named(runs: object) -> list[tuple[str, object]]:
             for number, run in enumerate(runs, start=1)
         ]
     else:
-        msg = f"runs: expected a list or a mapping of results and run directories, but got {type(runs).__name__}"
-        raise InputError(msg)
+        raise InputError(
+            f"runs: expected a list or a mapping of results and run directories, but got {type(runs).__name__}"
+        )
     if len(named) < 2:
-        msg = f"runs: a comparison needs at least two, but got {len(named)}"
-        raise InputError(msg)
+        raise InputError(f"runs: a comparison needs at least two, but got {len(named)}")
     return named
 
 
@@ -85,13 +85,11 @@ def _run(name: str, run: object) -> ComparedRun:
     if isinstance(run, FitResult):
         return ComparedRun(name, run)
     if not isinstance(run, str | Path):
-        msg = f"{name}: expected a FitResult or a run directory, but got {type(run).__name__}"
-        raise InputError(msg)
+        raise InputError(f"{name}: expected a FitResult or a run directory, but got {type(run).__name__}")
     try:
         loaded = load(run)
     except InputError as refusal:
-        msg = f"{name}: {refusal}"
-        raise InputError(msg) from refusal
+        raise InputError(f"{name}: {refusal}") from refusal
     return ComparedRun(name, loaded)
 
 
@@ -104,42 +102,38 @@ def _check_same_data(one: ComparedRun, other: ComparedRun) -> list[Fact]:
     ours, theirs = one.fingerprint, other.fingerprint
     both = f"{one.name} and {other.name} were fitted to different data"
     if ours.target != theirs.target:
-        msg = f"{both}: their targets differ ({one.n} and {other.n} rows); fit both to the same rows"
-        raise InputError(msg)
+        raise InputError(f"{both}: their targets differ ({one.n} and {other.n} rows); fit both to the same rows")
     if ours.sigma != theirs.sigma:
         how = "one has a sigma, the other none" if None in (ours.sigma, theirs.sigma) else "their sigmas differ"
-        msg = f"{both}: {how}; fit both with the same"
-        raise InputError(msg)
+        raise InputError(f"{both}: {how}; fit both with the same")
     columns = dict(zip(one.variables, ours.inputs, strict=True))
     for name, digest in zip(other.variables, theirs.inputs, strict=True):
         if columns.get(name, digest) != digest and digest not in ours.inputs:
-            msg = f"{both}: the input {name} differs; fit both to the same rows, and call other columns by other names"
-            raise InputError(msg)
+            raise InputError(
+                f"{both}: the input {name} differs; fit both to the same rows, and call other columns by other names"
+            )
     if set(ours.inputs) <= set(theirs.inputs) or set(theirs.inputs) <= set(ours.inputs):
         return []
     return [Fact(FactKind.OTHER_INPUTS, numbers={"run": one.name, "other": other.name})]
 
 
 def _rows(runs: Sequence[ComparedRun], criterion: str) -> tuple[ComparisonRow, ...]:
-    aicc = [run.aicc for run in runs if run.aicc is not None]
-    aic, bic = [run.aic for run in runs], [run.bic for run in runs]
-    weights = akaike_weights(aicc if criterion == "AICc" else aic)
+    every = [run.criteria for run in runs]
+    aicc = [criteria.aicc for criteria in every if criteria.aicc is not None]
+    aic, bic = [criteria.aic for criteria in every], [criteria.bic for criteria in every]
     return tuple(
         ComparisonRow(
             run=run.name,
             model=run.label,
             status=run.record.status.value,
             n_parameters=run.n_parameters,
-            log_likelihood=run.log_likelihood,
-            aic=run.aic,
-            aicc=run.aicc,
-            bic=run.bic,
-            delta_aic=run.aic - min(aic),
-            delta_aicc=None if run.aicc is None or len(aicc) < len(runs) else run.aicc - min(aicc),
-            delta_bic=run.bic - min(bic),
+            **vars(own),
+            delta_aic=own.aic - min(aic),
+            delta_aicc=None if own.aicc is None or len(aicc) < len(runs) else own.aicc - min(aicc),
+            delta_bic=own.bic - min(bic),
             weight=weight,
         )
-        for run, weight in zip(runs, weights, strict=True)
+        for run, own, weight in zip(runs, every, akaike_weights(aicc if criterion == "AICc" else aic), strict=True)
     )
 
 

@@ -92,11 +92,6 @@ def find_nesting(smaller: SymbolicModel, larger: SymbolicModel, estimates: Mappi
     numerically at random points, all at once, then what fits is proven by SymPy. Distributions of two families are
     compared by their log density at random points alone.
 
-    Args:
-        smaller: with fewer free parameters.
-        larger: with more.
-        estimates: of the smaller model's free parameters; they must be within the bounds of the larger.
-
     Returns:
         The most regular way that is found among the simplest; None where none is.
     """

@@ -65,8 +65,7 @@ class SymbolicModel:
         try:
             inspect.signature(self.kind).bind(**self.formulas)
         except TypeError as wrong:
-            msg = f"formulas: {self.distribution} does not take them ({wrong})"
-            raise InputError(msg) from wrong
+            raise InputError(f"formulas: {self.distribution} does not take them ({wrong})") from wrong
 
     @property
     def numbers(self) -> list[float]:

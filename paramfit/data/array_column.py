@@ -20,11 +20,7 @@ _NUMERIC = "iuf"  # numpy's kinds: signed and unsigned integers, floating-point 
 def float_column(name: str, values: Any, dtype: torch.dtype, needed: NDArray[np.bool_] | None = None) -> Tensor:
     """A column as a tensor ``(n,)`` on the CPU: copied, every value finite.
 
-    Args:
-        name: what messages call it.
-        values: an array, a tensor, a series or a list, ``(n,)``.
-        dtype: precision.
-        needed: ``(n,)``, the rows that have a value, where others need none; those are then 0.
+    Of an array, a tensor, a series or a list; where not all rows are ``needed`` ``(n,)``, the others are 0.
 
     Raises:
         InputError: naming the column (and the row, from 0), if it is not a row of finite numbers.
@@ -41,8 +37,7 @@ def float_column(name: str, values: Any, dtype: torch.dtype, needed: NDArray[np.
     if not finite.all():
         row = int(finite.argmin())
         large = " (too large for float32)" if np.isfinite(array[row]) else ""
-        msg = f"data: {quoted(name)} is {array[row]:g}{large} in row {row}; leave such rows out"
-        raise InputError(msg)
+        raise InputError(f"data: {quoted(name)} is {array[row]:g}{large} in row {row}; leave such rows out")
     return column
 
 
@@ -54,16 +49,14 @@ def _array(name: str, values: Any) -> NDArray[np.float64]:
     try:
         array = values if isinstance(values, np.ndarray) else np.asarray(values)
     except ValueError:
-        msg = f"data: {quoted(name)} is not a row of numbers: its parts have unequal lengths"
-        raise InputError(msg) from None
+        raise InputError(f"data: {quoted(name)} is not a row of numbers: its parts have unequal lengths") from None
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in _NUMERIC:
         filled: NDArray[np.float64] = np.ma.filled(array.astype(np.float64), np.nan)
         return filled
     if array.dtype.kind == "O" and array.ndim == 1:
         return np.array([_number(name, row, value) for row, value in enumerate(array)], dtype=np.float64)
     if array.dtype.kind not in _NUMERIC:
-        msg = f"data: {quoted(name)} holds {array.dtype}, not numbers; convert it before the fit"
-        raise InputError(msg)
+        raise InputError(f"data: {quoted(name)} holds {array.dtype}, not numbers; convert it before the fit")
     return np.array(array, dtype=np.float64)
 
 
@@ -73,5 +66,4 @@ def _number(name: str, row: int, value: Any) -> float:
         return np.nan
     if issubclass(type(value), Real | Decimal) and type(value) is not bool:
         return float(value)
-    msg = f"data: {quoted(name)} is {quoted(str(value))} in row {row}; a column holds numbers"
-    raise InputError(msg)
+    raise InputError(f"data: {quoted(name)} is {quoted(str(value))} in row {row}; a column holds numbers")

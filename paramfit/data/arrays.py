@@ -28,22 +28,10 @@ def observations_from(
     censoring: Any = None,
     upper: Any = None,
 ) -> tuple[Observations, Columns]:
-    """Observations, and what their columns are called.
+    """Observations from what ``paramfit.fit`` takes, and what their columns are called.
 
-    The values are copied, so that later changes of the arrays do not reach the fit; tensors come to the CPU.
-
-    Args:
-        data: ``(x, y)``, ``(x1, x2, y)`` or ``(y,)``: one array, tensor or list of numbers ``(n,)`` for each column,
-            the target last; or ``Observations``; or columns by name: a mapping, or a dataframe of pandas, polars or
-            pyarrow.
-        inputs: names of the input columns; for data without names, what to call them.
-        target: name of the target; likewise. Of columns with names the only one that is neither an input nor the sigma,
-            where it is not given.
-        sigma: standard deviation of each target: the name of a column, an array, or one number for all.
-        dtype: precision.
-        censoring: what is known of each value, in words (``none`` or ``observed``, ``left``, ``right``, ``interval``):
-            the name of a column, or a list or array of words.
-        upper: the upper ends of intervals, whose lower ends are the target: the name of a column, or an array.
+    The values are copied, so that later changes of the arrays do not reach the fit; tensors come to the CPU. Data
+    without names have their columns called as ``inputs`` and ``target`` say.
 
     Raises:
         InputError: naming the column (and the row, from 0), for a column that is not there, that is not a row of
@@ -62,8 +50,10 @@ def observations_from(
         bounds = data.censoring
         columns = _named(len(data.inputs), asked, target)
     elif isinstance(data, tuple | list):
+        if not data or isinstance(data[0], Real | str):
+            msg = "data: expected (x, y), or (y,) for a plain sample, each of them an array, but got a list of values"
+            raise InputError(msg)
         given = list(data)
-        _check_parts(given)
         columns = _named(len(given) - 1, asked, target)
     else:
         available = _column_names(data)
@@ -73,8 +63,7 @@ def observations_from(
         if asked is None or target is None:
             missing = "inputs" if asked is None else "target"
             listed = ", ".join(map(quoted, available))
-            msg = f"{missing}: say which of the columns {listed} are the inputs and the target"
-            raise InputError(msg)
+            raise InputError(f"{missing}: say which of the columns {listed} are the inputs and the target")
         columns = Columns(asked, target)
         given = [_column(data, name, available) for name in (*asked, target)]
     roles: dict[str, Any] = {"sigma": sigma, "censoring": censoring, "upper": upper}
@@ -90,8 +79,7 @@ def observations_from(
         columns = columns._replace(sigma=called["sigma"])
     names = (*columns.inputs, columns.target)
     if len(set(names)) < len(names):
-        msg = f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice"
-        raise InputError(msg)
+        raise InputError(f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice")
     observations = _observations(names, given, roles["sigma"], dtype)
     if roles["censoring"] is not None or roles["upper"] is not None:
         names = (columns.target, called["censoring"], called["upper"])
@@ -102,14 +90,9 @@ def observations_from(
 
 
 def _censored(names: tuple[str, str, str], target: Tensor, words: Any, upper: Any) -> Censored | None:
-    """What the words say of the observations.
-
-    Raises:
-        InputError: for upper ends without words, another length, a word that is none, or an end that is no number.
-    """
+    """What the words say of the observations."""
     if words is None:
-        msg = "upper: upper ends belong to intervals; say which rows are some by censoring"
-        raise InputError(msg)
+        raise InputError("upper: upper ends belong to intervals; say which rows are some by censoring")
     status = statuses_of_words(np.asarray(words).ravel(), lambda row: f"data: {quoted(names[1])} in row {row}")
     is_interval = status == Censoring.INTERVAL
     if upper is None and is_interval.any():
@@ -127,22 +110,16 @@ def _observations(names: Sequence[str], given: Sequence[Any], sigma: Any, dtype:
     *xs, y = (float_column(name, values, dtype) for name, values in zip(names, given, strict=True))
     n = len(y)
     if n == 0:
-        msg = f"data: the column {quoted(names[-1])} is empty; a fit needs observations"
-        raise InputError(msg)
-    if sigma is None:
-        spread = None
-    elif isinstance(sigma, Real):
-        spread = float_column("sigma", np.full(n, float(sigma)), dtype)
-    else:
-        spread = float_column("sigma", sigma, dtype)
+        raise InputError(f"data: the column {quoted(names[-1])} is empty; a fit needs observations")
+    sigmas = np.full(n, float(sigma)) if isinstance(sigma, Real) else sigma
+    spread = None if sigma is None else float_column("sigma", sigmas, dtype)
     for name, column in zip((*names[:-1], "sigma"), (*xs, y if spread is None else spread), strict=True):
         if len(column) != n:
             msg = f"data: {quoted(name)} has {len(column)} values, but the target {quoted(names[-1])} has {n}"
             raise InputError(msg)
     if spread is not None and not bool((spread > 0).all()):
         row = int((spread > 0).logical_not().nonzero()[0])
-        msg = f"data: sigma is {spread[row].item():g} in row {row}; a standard deviation is above 0"
-        raise InputError(msg)
+        raise InputError(f"data: sigma is {spread[row].item():g} in row {row}; a standard deviation is above 0")
     return Observations(tuple(xs), y, spread)
 
 
@@ -150,20 +127,8 @@ def _named(n_inputs: int, inputs: tuple[str, ...] | None, target: str | None) ->
     """The names to use for columns that came without."""
     default = Columns.unnamed(n_inputs)
     if inputs is not None and len(inputs) != n_inputs:
-        msg = f"inputs: {len(inputs)} names, but the data have {n_inputs} input columns"
-        raise InputError(msg)
+        raise InputError(f"inputs: {len(inputs)} names, but the data have {n_inputs} input columns")
     return Columns(default.inputs if inputs is None else inputs, target or default.target)
-
-
-def _check_parts(given: list[Any]) -> None:
-    """Refuse a single column given as the data themselves.
-
-    Raises:
-        InputError: saying how to give it.
-    """
-    if not given or isinstance(given[0], Real | str):
-        msg = "data: expected (x, y), or (y,) for a plain sample, each of them an array, but got a list of values"
-        raise InputError(msg)
 
 
 def _only_other(names: list[Any], roles: tuple[str, ...]) -> str | None:
@@ -173,11 +138,7 @@ def _only_other(names: list[Any], roles: tuple[str, ...]) -> str | None:
 
 
 def _column_names(data: Any) -> list[Any]:
-    """What a mapping or a dataframe calls its columns.
-
-    Raises:
-        InputError: if the data are neither.
-    """
+    """What a mapping or a dataframe calls its columns."""
     if isinstance(data, Mapping):
         return list(data)
     # A pyarrow table has its names here, and in ``columns`` the columns themselves.
@@ -194,6 +155,5 @@ def _column(data: Any, name: Any, names: list[Any]) -> Any:
     if times != 1:
         problem = f"there is no column {quoted(str(name))}" if times == 0 else f"{times} columns are called {name!r}"
         hint = nearest_names(str(name), map(str, names)) if times == 0 else "give each a name of its own"
-        msg = f"data: {problem}; {hint}"
-        raise InputError(msg)
+        raise InputError(f"data: {problem}; {hint}")
     return data[name]

@@ -52,17 +52,13 @@ class EstimationDataModule(LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         if not 0 <= validation_fraction < 1:
-            msg = f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}"
-            raise InputError(msg)
+            raise InputError(f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}")
         if not 0 <= seed < 2**63:
-            msg = f"seed: expected a whole number from 0 to 2**63 - 1, but got {seed}"
-            raise InputError(msg)
+            raise InputError(f"seed: expected a whole number from 0 to 2**63 - 1, but got {seed}")
         if not jitter >= 0:
-            msg = f"jitter: a standard deviation is 0 or more, but got {jitter}"
-            raise InputError(msg)
+            raise InputError(f"jitter: a standard deviation is 0 or more, but got {jitter}")
         if batch_size is not None and batch_size < 1:
-            msg = f"batch_size: a batch has at least one row, but got {batch_size}"
-            raise InputError(msg)
+            raise InputError(f"batch_size: a batch has at least one row, but got {batch_size}")
         self.validation_fraction = validation_fraction
         self.validation_indices = validation_indices
         self.normalization = None if normalization == "none" else normalization
@@ -128,8 +124,7 @@ class EstimationDataModule(LightningDataModule, ABC):
             RuntimeError: before ``setup()``.
         """
         if self._raw is None:
-            msg = "call setup() first: the data have not been read yet"
-            raise RuntimeError(msg)
+            raise RuntimeError("call setup() first: the data have not been read yet")
         return self._raw
 
     @property
@@ -233,46 +228,37 @@ class EstimationDataModule(LightningDataModule, ABC):
         """
         if state_dict["fingerprint"] != self.fingerprint():
             rows = len(state_dict["train"]) + len(state_dict["validation"])
-            msg = (
+            raise InputError(
                 f"the checkpoint was made with other data: {rows} rows there, {self.raw.n} here, and their contents"
                 " differ; give --data as it was in that run's config.yaml"
             )
-            raise InputError(msg)
         split = Split(train=torch.as_tensor(state_dict["train"]), validation=state_dict["validation"])
         statistics = [(float(shift), float(scale)) for shift, scale in state_dict["statistics"]]
         configured = self._fitted_on(split)
         if configured != statistics:
-            msg = (
+            raise InputError(
                 f"data.normalization: the checkpoint was made with shift and scale {statistics}, the configuration"
                 f" gives {configured}; give --data.normalization as it was in that run's config.yaml"
             )
-            raise InputError(msg)
         self.split, self.statistics = split, statistics
         self._loader_state = state_dict["loader"]
 
 
 def _checked(observations: Observations) -> Observations:
-    """The observations, if a fit can use them.
-
-    Raises:
-        InputError: for columns of unequal length, values that are not finite, a sigma that is not above 0, or a
-            censoring that is none.
-    """
+    """The observations, if a fit can use them: columns of one length, all finite, and sigmas above 0."""
     columns = {f"input {number}": column for number, column in enumerate(observations.inputs)}
     columns["target"] = observations.target
     if observations.sigma is not None:
         columns["sigma"] = observations.sigma
     for name, column in columns.items():
         if column.shape != observations.target.shape or column.ndim != 1:
-            msg = (
+            raise InputError(
                 f"data: every column has one value for each observation, but {name} has {tuple(column.shape)} and the"
                 f" target {tuple(observations.target.shape)}"
             )
-            raise InputError(msg)
         wrong = (~torch.isfinite(column)).nonzero().flatten()
         if len(wrong):
-            msg = f"data: {name} is {column[wrong[0]].item()} in row {int(wrong[0])}; leave such rows out"
-            raise InputError(msg)
+            raise InputError(f"data: {name} is {column[wrong[0]].item()} in row {int(wrong[0])}; leave such rows out")
     if observations.sigma is not None and not bool((observations.sigma > 0).all()):
         row = int((~(observations.sigma > 0)).nonzero()[0])
         msg = f"data: sigma is {observations.sigma[row].item():g} in row {row}; a standard deviation is above 0"

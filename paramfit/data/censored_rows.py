@@ -44,11 +44,9 @@ def complaint_about_word(word: str) -> str:
 
 
 def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDArray[np.float64]:
-    """What each row says, as a number of ``Censoring``.
+    """What each row says, as a number of ``Censoring``; None, NaN and the NAType of pandas stand for a missing word.
 
-    Args:
-        values: for each row a word, or what stands for a missing one: None, NaN, the NAType of pandas.
-        place: where the user finds a row, by its number from 0.
+    ``place`` tells where the user finds a row, by its number from 0.
 
     Raises:
         InputError: naming the first row that says something else.
@@ -60,8 +58,7 @@ def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDA
         if word not in status_by_word:
             status = status_of_word(word)
             if status is None:
-                msg = f"{place(row)}: {complaint_about_word(word)}"
-                raise InputError(msg)
+                raise InputError(f"{place(row)}: {complaint_about_word(word)}")
             status_by_word[word] = float(status)
         statuses.append(status_by_word[word])
     return np.array(statuses, dtype=np.float64)
@@ -72,11 +69,9 @@ def _is_missing(value: Any) -> bool:
 
 
 def censored(status: Tensor, upper: Tensor | None) -> Censored | None:
-    """What two columns say of the observations; None where all of them are values.
+    """What two columns ``(n,)`` say of the observations; None where all of them are values.
 
-    Args:
-        status: ``(n,)``, numbers of ``Censoring``, of any type.
-        upper: ``(n,)``, the upper ends of intervals; what other rows hold is not read.
+    ``status`` holds numbers of ``Censoring``, of any type; of ``upper`` only the ends of intervals are read.
     """
     kinds = status.long()
     if not bool((kinds != Censoring.OBSERVED).any()):
@@ -95,9 +90,8 @@ def check_censored(observations: Observations, source: str = "data") -> None:
         return
     for name, column in observations.censoring._asdict().items():
         if column.shape != observations.target.shape:
-            msg = (
+            raise InputError(
                 f"{source}: the censoring has one {name} for each observation, but there are {tuple(column.shape)} for"
                 f" the target's {tuple(observations.target.shape)}"
             )
-            raise InputError(msg)
     check_statuses(observations.target, *observations.censoring, source)

@@ -45,11 +45,9 @@ class GaussianDataModule(EstimationDataModule):
     ) -> None:
         super().__init__(validation_fraction, validation_indices, batch_size=batch_size, shuffle=shuffle, seed=seed)
         if n_obs < 1:
-            msg = f"n_obs: a sample has at least one observation, but got {n_obs}"
-            raise InputError(msg)
+            raise InputError(f"n_obs: a sample has at least one observation, but got {n_obs}")
         if not scale > 0:
-            msg = f"scale: a standard deviation is above 0, but got {scale}"
-            raise InputError(msg)
+            raise InputError(f"scale: a standard deviation is above 0, but got {scale}")
         self.n_obs = n_obs
         self.true_location = true_location
         self.scale = scale

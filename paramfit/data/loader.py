@@ -17,14 +17,9 @@ class InMemoryLoader:
     """Batches of observations that are in memory: no workers, no collating, no copies without need.
 
     The order and the jitter of an epoch depend on (seed, epoch) alone, never on a global random state: a resumed run
-    sees what the run that was never stopped would have seen.
-
-    Args:
-        observations: all rows.
-        batch_size: rows in a batch; the last batch may be smaller. None: all rows in one batch.
-        shuffle: whether each epoch has an order of its own.
-        jitter: standard deviation of the Gaussian noise added to each input column, fresh each epoch; empty for none.
-        seed: seed of order and jitter.
+    sees what the run that was never stopped would have seen. The last batch may be smaller; without ``batch_size`` all
+    rows are one. ``jitter`` is the standard deviation of the Gaussian noise added to each input column, fresh each
+    epoch.
 
     Raises:
         InputError: for a batch without rows.
@@ -40,8 +35,7 @@ class InMemoryLoader:
         seed: int = 0,
     ) -> None:
         if batch_size is not None and batch_size < 1:
-            msg = f"batch_size: a batch has at least one row, but got {batch_size}"
-            raise InputError(msg)
+            raise InputError(f"batch_size: a batch has at least one row, but got {batch_size}")
         self.observations = observations
         self.batch_size = min(batch_size or observations.n, observations.n)
         self.shuffle = shuffle

@@ -33,8 +33,7 @@ class FixedScale(Normalization):
 
     def __init__(self, scale: float) -> None:
         if not 0 < abs(scale) < float("inf"):
-            msg = f"scale: expected a finite number other than 0, but got {scale}"
-            raise InputError(msg)
+            raise InputError(f"scale: expected a finite number other than 0, but got {scale}")
         self.scale = scale
 
     def fit(self, column: Tensor) -> tuple[float, float]:
@@ -50,6 +49,5 @@ class Standardize(Normalization):
         """The training column's mean, and one over its standard deviation."""
         deviation = column.double().std(correction=0).item()
         if not deviation > 0:
-            msg = "normalization: Standardize needs an input that varies, but all training values are equal"
-            raise InputError(msg)
+            raise InputError("normalization: Standardize needs an input that varies, but all training values are equal")
         return column.double().mean().item(), 1.0 / deviation

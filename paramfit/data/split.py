@@ -24,14 +24,8 @@ def split_rows(
 ) -> Split:
     """Split ``n`` rows into a training and a validation part.
 
-    ``int(validation_fraction * n)`` rows validate: the last ones of a seeded permutation. Where that is none, every
-    row trains.
-
-    Args:
-        n: number of rows.
-        validation_fraction: share of the rows that validates, in [0, 1).
-        validation_indices: explicit row numbers instead, from 0.
-        seed: seed of the permutation.
+    ``int(validation_fraction * n)`` rows validate: the last ones of a seeded permutation. Where that is none, every row
+    trains. Or those validate whose numbers, from 0, are given.
 
     Raises:
         InputError: for a fraction outside [0, 1), a row number outside the data or given twice, or if no row is left
@@ -42,28 +36,23 @@ def split_rows(
         2
     """
     if not 0 <= validation_fraction < 1:
-        msg = f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}"
-        raise InputError(msg)
+        raise InputError(f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}")
     if n < 1:
-        msg = "the data hold no observation"
-        raise InputError(msg)
+        raise InputError("the data hold no observation")
     if validation_indices is None:
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         n_validation = int(validation_fraction * n)
         chosen = order[n - n_validation :]
     else:
         if validation_fraction:
-            msg = "validation_indices and validation_fraction exclude each other: give one of them"
-            raise InputError(msg)
+            raise InputError("validation_indices and validation_fraction exclude each other: give one of them")
         chosen = torch.tensor(list(validation_indices), dtype=torch.long)
         outside = [row for row in validation_indices if not 0 <= row < n]
         if outside or len(set(validation_indices)) < len(validation_indices):
             wrong = f"row {outside[0]} is outside 0 to {n - 1}" if outside else "a row is given twice"
-            msg = f"validation_indices: {wrong}"
-            raise InputError(msg)
+            raise InputError(f"validation_indices: {wrong}")
     trains = torch.ones(n, dtype=torch.bool)
     trains[chosen] = False
     if not bool(trains.any()):
-        msg = f"validation_indices: all {n} rows validate, none is left for training"
-        raise InputError(msg)
+        raise InputError(f"validation_indices: all {n} rows validate, none is left for training")
     return Split(train=trains.nonzero().flatten(), validation=(~trains).nonzero().flatten())

@@ -141,29 +141,19 @@ class TableDataModule(EstimationDataModule):
 
 
 def _input_names(inputs: Any) -> tuple[str, ...]:
-    """The names, where they are a list of names: a text would be taken letter by letter.
-
-    Raises:
-        InputError: if they are not.
-    """
+    """The names, where they are a list of names: a text would be taken letter by letter."""
     if not isinstance(inputs, list | tuple) or not all(isinstance(name, str) for name in inputs):
-        msg = f"inputs: expected a list of column names, but got {inputs!r}"
-        raise InputError(msg)
+        raise InputError(f"inputs: expected a list of column names, but got {inputs!r}")
     return tuple(name.strip() for name in inputs)
 
 
 def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
     if given not in allowed:
-        msg = f"{option}: expected {' or '.join(allowed)}, but got {given!r}"
-        raise InputError(msg)
+        raise InputError(f"{option}: expected {' or '.join(allowed)}, but got {given!r}")
 
 
 def _each_once(columns: Columns, bounds: CensoredColumns | None) -> tuple[str, ...]:
-    """The names of all columns; none has two roles.
-
-    Raises:
-        InputError: naming the column and its roles.
-    """
+    """The names of all columns; none has two roles."""
     roles: dict[str, str] = {}
     named = [*((name, "inputs") for name in columns.inputs), (columns.target, "target"), (columns.sigma, "sigma")]
     if bounds is not None:
@@ -172,8 +162,7 @@ def _each_once(columns: Columns, bounds: CensoredColumns | None) -> tuple[str, .
         if name is None:
             continue
         if name in roles:
-            msg = f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role"
-            raise InputError(msg)
+            raise InputError(f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role")
         roles[name] = _ROLES.get(role, f"the {role}")
     return tuple(roles)
 
@@ -190,11 +179,7 @@ def _dropped(source: str, names: Sequence[str], tables: Sequence[TableColumns]) 
 
 
 def _check_share(fraction: float, n: int) -> None:
-    """Refuse a share of the rows that is not one row.
-
-    Raises:
-        InputError: saying how large it has to be.
-    """
+    """Refuse a share of the rows that is not one row."""
     if not fraction or int(fraction * n):
         return
     digits = len(str(n)) + 1

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from torch import Tensor
@@ -57,13 +58,6 @@ def is_integer(kind: type[Distribution], argument: str) -> bool:
 def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | None, float | None]:
     """Between what a free argument of a distribution lies, by its ``arg_constraints`` and its family's ``bounds``.
 
-    Args:
-        kind: the distribution's class.
-        argument: the argument's name.
-
-    Returns:
-        The lower and the upper bound; None where there is none.
-
     Raises:
         InputError: for an argument that cannot be estimated from a likelihood's maximum inside its bounds: a whole
             number, one at which the support ends, one that is no single number; for a distribution that is not
@@ -74,18 +68,24 @@ def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | No
         >>> argument_bounds(Gamma, "rate")
         (0.0, None)
     """
-    closed_form = _edge(kind, argument)
+    closed_form = inherited_family(kind).edges.get(argument)
     if closed_form is not None:
-        msg = (
+        raise InputError(
             f"parameters.{argument}: the support of {kind.__name__} ends at it, so the likelihood has its maximum on"
             f" the edge of the sample, {argument} = the {closed_form} observation, and errors by curvature mean"
             " nothing there; give that value as {start: ..., fixed: true}"
         )
-        raise InputError(msg)
-    constraint = _constraint(kind, argument)
+    constrained = _constraints(kind)
+    if argument not in constrained:
+        raise InputError(
+            f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(constrained)}; give"
+            " {start: ..., fixed: true}"
+        )
+    constraint = constrained[argument]
     if _is_discrete(constraint):
-        msg = f"parameters.{argument}: {kind.__name__}'s {argument} is an integer: give {{start: ..., fixed: true}}"
-        raise InputError(msg)
+        raise InputError(
+            f"parameters.{argument}: {kind.__name__}'s {argument} is an integer: give {{start: ..., fixed: true}}"
+        )
     bounds = inherited_family(kind).bounds.get(argument)
     if bounds is not None:
         return bounds
@@ -97,21 +97,18 @@ def argument_bounds(kind: type[Distribution], argument: str) -> tuple[float | No
         return None, float(constraint.upper_bound)
     if isinstance(constraint, _BETWEEN):
         return float(constraint.lower_bound), float(constraint.upper_bound)
-    msg = (
-        f"parameters.{argument}: {kind.__name__} constrains it by {_name_of(constraint)}, and only single real numbers"
+    is_dependent: Any = constraints.is_dependent  # which torch leaves untyped
+    by = "the rest of its arguments" if is_dependent(constraint) else str(constraint)
+    raise InputError(
+        f"parameters.{argument}: {kind.__name__} constrains it by {by}, and only single real numbers"
         " between bounds are estimated; give {start: ..., fixed: true} or take another distribution"
     )
-    raise InputError(msg)
 
 
 def check_formula(kind: type[Distribution], argument: str) -> None:
     """Refuse a formula with free coefficients for an argument that could not be estimated either.
 
     A formula of input columns alone is no estimate, and is not asked for here.
-
-    Args:
-        kind: the distribution's class.
-        argument: the argument that the formula gives.
 
     Raises:
         InputError: for a whole number, an argument at which the support ends, and whatever else ``argument_bounds``
@@ -125,23 +122,17 @@ def check_formula(kind: type[Distribution], argument: str) -> None:
     """
     instead = "give {start: ..., fixed: true}, or a formula of inputs and fixed coefficients alone"
     if is_integer(kind, argument):
-        msg = f"parameters.{argument}: it is an integer, which is not estimated; {instead}"
-        raise InputError(msg)
-    if _edge(kind, argument) is not None:
-        msg = (
+        raise InputError(f"parameters.{argument}: it is an integer, which is not estimated; {instead}")
+    if argument in inherited_family(kind).edges:
+        raise InputError(
             f"parameters.{argument}: the support of {kind.__name__} ends at it, so the likelihood has its maximum where"
             f" the formula touches an observation, and errors by curvature mean nothing there; {instead}"
         )
-        raise InputError(msg)
     argument_bounds(kind, argument)
 
 
 def argument_values(distribution: Distribution, names: Sequence[str] = ()) -> dict[str, Tensor]:
-    """The values with which a distribution can be made again.
-
-    Args:
-        distribution: one whose attributes have the names of its constructor's arguments.
-        names: arguments that have to be among them: they decide between ``probs`` and ``logits``.
+    """The values with which a distribution can be made again; the names decide between ``probs`` and ``logits``.
 
     Raises:
         InputError: if an argument is not kept as an attribute.
@@ -151,11 +142,10 @@ def argument_values(distribution: Distribution, names: Sequence[str] = ()) -> di
         wanted.remove(_unused_of_the_same(distribution, names))
     for name in wanted:
         if not hasattr(distribution, name):
-            msg = (
+            raise InputError(
                 f"distribution: {type(distribution).__name__} does not keep its argument {name} as an attribute of that"
                 " name, so its derivatives cannot be taken; keep it"
             )
-            raise InputError(msg)
     return {name: getattr(distribution, name) for name in wanted}
 
 
@@ -166,49 +156,23 @@ def rebuilt(distribution: Distribution, values: Mapping[str, Tensor]) -> Distrib
     return made
 
 
-def _edge(kind: type[Distribution], argument: str) -> str | None:
-    """The observation that is the maximum-likelihood estimate of an argument at which the support ends."""
-    return inherited_family(kind).edges.get(argument)
-
-
-def _constraint(kind: type[Distribution], argument: str) -> Any:
-    constrained = _constraints(kind)
-    if argument not in constrained:
-        msg = (
-            f"parameters.{argument}: {kind.__name__} has no constraint for it, only for {', '.join(constrained)}; give"
-            " {start: ..., fixed: true}"
-        )
-        raise InputError(msg)
-    return constrained[argument]
-
-
 def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:
-    if _is_multivariate(getattr(kind, "support", None)):
-        msg = f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
-        raise InputError(msg)
+    support = getattr(kind, "support", None)
+    with suppress(NotImplementedError):  # whose dimension is known only once it is made
+        if isinstance(support, constraints.Constraint) and support.event_dim > 0:
+            raise InputError(
+                f"distribution: {kind.__name__} is not univariate; only distributions of single numbers are fitted"
+            )
     own: Any = kind.arg_constraints
     # Uniform's are a property, since each bounds the other: they are known once it is made.
     edges = inherited_family(kind).edges
     constrained: Mapping[str, Any] = own if isinstance(own, Mapping) else dict.fromkeys(edges, constraints.dependent)
     if not constrained:
-        msg = (
+        raise InputError(
             f"distribution: {kind.__name__} does not say what its arguments may be (arg_constraints); write a module"
             " that returns the distribution, and give it by its class_path"
         )
-        raise InputError(msg)
     return constrained
-
-
-def _name_of(constraint: Any) -> str:
-    is_dependent: Any = constraints.is_dependent  # which torch leaves untyped
-    return "the rest of its arguments" if is_dependent(constraint) else str(constraint)
-
-
-def _is_multivariate(support: Any) -> bool:
-    try:
-        return isinstance(support, constraints.Constraint) and support.event_dim > 0
-    except NotImplementedError:  # known only once it is made
-        return False
 
 
 def _is_discrete(constraint: Any) -> bool:

@@ -28,12 +28,6 @@ def score_by_autograd(
 ) -> dict[str, Tensor]:
     """``d log p(target) / d argument`` for every observation, in the shape to which all broadcast.
 
-    Args:
-        distribution: where.
-        target: observations ``(n,)``.
-        names: the arguments.
-        log_likelihood: what is differentiated, where it is not the log-density.
-
     Raises:
         InputError: if the distribution cannot be made again from its arguments.
     """

@@ -29,11 +29,7 @@ def cumulative(distribution: Distribution, values: Tensor) -> Tensor:
     """The probability of a value up to and including the given one, ``F(y) = P(Y <= y)``, in float64.
 
     By the family's own ``cdf`` or torch's where there is one, and otherwise by quadrature of the density (double
-    exponential) or by adding up the probability mass.
-
-    Args:
-        distribution: of batch shape ``()`` or one that broadcasts with the values, as each row's own.
-        values: ``(n,)``; outside the support F is 0 or 1.
+    exponential) or by adding up the probability mass. The batch shape is ``()`` or broadcasts with the values ``(n,)``.
 
     References:
         Hidetosi Takahasi and Masatake Mori: Double exponential formulas for numerical integration (1974).
@@ -56,15 +52,11 @@ def unrolled(distribution: Distribution, values: Tensor) -> Tensor:
 
 
 def quantile(distribution: Distribution, probability: Tensor, near: Tensor) -> Tensor:
-    """The value below which a continuous distribution has the given probability, in float64.
+    """The value below which a continuous distribution has each probability ``(m,)``, between 0 and 1, in float64.
 
-    By torch's ``icdf`` where there is one, otherwise by bisection and secants of ``cumulative``; of more than
-    200 probabilities by monotone interpolation between 200, which the eye cannot tell.
-
-    Args:
-        distribution: of batch shape ``()`` or ``(1,)``.
-        probability: strictly between 0 and 1, ``(m,)``.
-        near: some values of the support, around which the search begins, ``(n,)``.
+    By torch's ``icdf`` where there is one, otherwise by bisection and secants of ``cumulative``, which begin around
+    values ``near`` in the support; of more than 200 probabilities by monotone interpolation between 200, which the eye
+    cannot tell. The batch shape is ``()`` or ``(1,)``.
     """
     probability = probability.double()
     with suppress(NotImplementedError), torch.no_grad():
@@ -87,13 +79,7 @@ def mid_cumulative(distribution: Distribution, values: Tensor) -> Tensor:
 
 
 def mid_quantile(distribution: Distribution, probability: Tensor, near: Tensor) -> Tensor:
-    """The inverse of the mid-distribution function, straight between the integers and flat beyond the last.
-
-    Args:
-        distribution: a discrete one, of batch shape ``()`` or ``(1,)``.
-        probability: strictly between 0 and 1, ``(m,)``.
-        near: some values of the support, around which the search begins, ``(n,)``.
-    """
+    """The inverse of the mid-distribution function, straight between the integers and flat beyond the last."""
     above = _bisected(distribution, mid_cumulative, probability.double(), near, whole=True)
     high, low = mid_cumulative(distribution, above), mid_cumulative(distribution, above - 1)
     part = ((high - probability) / (high - low)).nan_to_num(0.0).clamp(0.0, 1.0)
@@ -165,8 +151,7 @@ def _cumulative(distribution: Distribution, values: Tensor) -> Tensor:
     try:
         return torch.as_tensor(distribution.cdf(values))
     except NotImplementedError:
-        add = _added_up if support_of(distribution).discrete else _integrated
-        return add(distribution, values)
+        return (_added_up if support_of(distribution).discrete else _integrated)(distribution, values)
 
 
 def _added_up(distribution: Distribution, values: Tensor) -> Tensor:
@@ -199,10 +184,8 @@ def _area(distribution: Distribution, values: Tensor, end: Tensor, scale: Tensor
     """
     t = torch.linspace(-_REACH, _REACH, 2 * _HALF_NODES + 1, dtype=torch.float64).unsqueeze(-1)
     angle, slope = math.pi / 2 * t.sinh(), math.pi / 2 * t.cosh() * (_REACH / _HALF_NODES)
-    first, last = (
-        support.low.nextafter(values.new_tensor(math.inf)),
-        support.high.nextafter(-values.new_tensor(math.inf)),
-    )
+    infinity = values.new_tensor(math.inf)
+    first, last = support.low.nextafter(infinity), support.high.nextafter(-infinity)
     total = torch.zeros_like(values)
     rows = max(1, _MOST_ELEMENTS // max(1, values.numel()))
     for part, turn in zip(torch.split(angle, rows), torch.split(slope, rows), strict=True):

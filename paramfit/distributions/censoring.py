@@ -67,8 +67,14 @@ def censored_log_prob(
             places.append(rows)
             if kind is Censoring.OBSERVED:
                 parts.append(log_prob(part, target[rows]))
+            elif kind is Censoring.LEFT:
+                parts.append(log_cdf(part, target[rows]))
+            elif kind is Censoring.RIGHT:
+                parts.append(log_survival(part, target[rows]))
+            elif upper is None:
+                raise InputError("data: there are intervals, but no column of upper ends; give it")
             else:
-                parts.append(_log_probability(kind, part, target[rows], None if upper is None else upper[rows]))
+                parts.append(log_interval(part, target[rows], upper[rows]))
     shape = broadcast_shape(*(part[..., 0] for part in parts))
     together = torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
     return together[..., torch.cat(places).argsort()]
@@ -77,21 +83,10 @@ def censored_log_prob(
 def censored_score(
     distribution: Distribution, target: Tensor, status: Tensor, upper: Tensor | None, names: Sequence[str]
 ) -> dict[str, Tensor]:
-    """Derivative of ``censored_log_prob`` by each argument named, for every observation, by autograd.
-
-    Args:
-        distribution: with arguments of shape ``()``, ``(n,)`` or ``(..., 1)``, whose ``cdf`` can be differentiated.
-        target: ``(n,)``: the values, or the bounds.
-        status: ``(n,)``, of ``Censoring``'s numbers.
-        upper: ``(n,)``: the upper ends, read where the status is ``INTERVAL``; None where there is no interval.
-        names: the arguments.
-
-    Returns:
-        For each name a tensor ``(..., n)``.
+    """Derivative of ``censored_log_prob`` by each argument named, ``(..., n)``, by autograd.
 
     Raises:
-        InputError: for a distribution without such a ``cdf`` or that cannot be made again from its arguments, or
-            intervals without upper ends.
+        InputError: as ``censored_log_prob`` does, and for a distribution that cannot be made again from its arguments.
     """
     return score_by_autograd(
         distribution, target, names, lambda made, observed: censored_log_prob(made, observed, status, upper)
@@ -115,15 +110,7 @@ def check_censoring(
     names: Sequence[str] = (),
     source: str = "data",
 ) -> None:
-    """Refuse, before a fit, what ``censored_log_prob`` has no likelihood or no derivative for.
-
-    Args:
-        distribution: at the start, with arguments of shape ``()`` or ``(n,)``.
-        target: ``(n,)``: the values, or the bounds.
-        status: ``(n,)``, of ``Censoring``'s numbers.
-        upper: ``(n,)``: the upper ends, read where the status is ``INTERVAL``; None where there is no interval.
-        names: the arguments by which the likelihood is to be differentiated.
-        source: where the observations come from, for the message.
+    """Refuse, before a fit, what ``censored_log_prob`` has no likelihood or no derivative by the names for.
 
     Raises:
         InputError: for an unknown status, an interval without room (the first such row is named, counted from 0), or
@@ -143,71 +130,39 @@ def check_censoring(
         part = rebuilt(distribution, {name: _at(value, row, bounds) for name, value in values.items()})
         tails = log_survival(part, bounds[row]) + log_cdf(part, bounds[row])
         for name in names:
-            _check_derivative(distribution, tails, name, values[name])
-
-
-def _check_derivative(distribution: Distribution, tails: Tensor, name: str, value: Tensor) -> None:
-    try:
-        torch.autograd.grad(tails.sum(), value, retain_graph=True)
-    except RuntimeError as error:  # NotImplementedError is one
-        raise InputError(no_derivative(type(distribution), name)) from error
+            try:
+                torch.autograd.grad(tails.sum(), values[name], retain_graph=True)
+            except RuntimeError as error:  # NotImplementedError is one
+                raise InputError(no_derivative(type(distribution), name)) from error
 
 
 def check_statuses(target: Tensor, status: Tensor, upper: Tensor | None = None, source: str = "data") -> None:
     """Refuse what means nothing under any distribution.
 
-    Args:
-        target: ``(n,)``: the values, or the bounds.
-        status: ``(n,)``, to be of ``Censoring``'s numbers.
-        upper: ``(n,)``: the upper ends, read where the status is ``INTERVAL``; None where there is no interval.
-        source: where the observations come from, for the message.
-
     Raises:
         InputError: for an unknown status, or an interval without room; the first such row is named, counted from 0.
     """
-    _check_numbers(status, source)
-    _check_intervals(target, status, upper, source)
-
-
-def _check_numbers(status: Tensor, source: str) -> None:
     unknown = ~torch.isin(status, torch.tensor([*Censoring], dtype=status.dtype, device=status.device))
     if bool(unknown.any()):
         row = int(unknown.nonzero()[0])
         numbers = ", ".join(f"{kind.value} {kind.name.lower()}" for kind in Censoring)
-        msg = f"{source}: row {row} has the censoring {status[row].item()}; there are {numbers}"
-        raise InputError(msg)
-
-
-def _check_intervals(target: Tensor, status: Tensor, upper: Tensor | None, source: str) -> None:
+        raise InputError(f"{source}: row {row} has the censoring {status[row].item()}; there are {numbers}")
     intervals = status == Censoring.INTERVAL
     if not bool(intervals.any()):
         return
     if upper is None:
-        msg = (
+        raise InputError(
             f"{source}: row {int(intervals.nonzero()[0])} is an interval, but there is no column of upper ends; give it"
         )
-        raise InputError(msg)
     wrong = intervals & ~((upper > target) & upper.isfinite())
     if bool(wrong.any()):
         row = int(wrong.nonzero()[0])
-        msg = (
+        raise InputError(
             f"{source}: row {row} is an interval from {target[row].item():g} to {upper[row].item():g}; the upper end"
             " has to be finite and above the lower one; an observation without upper end is censored on the right"
         )
-        raise InputError(msg)
 
 
 def _at(value: Tensor, rows: Tensor, target: Tensor) -> Tensor:
     """An argument at some rows; one that all rows share stays as it is."""
     return value[..., rows] if value.ndim and value.shape[-1] == len(target) else value
-
-
-def _log_probability(kind: Censoring, distribution: Distribution, target: Tensor, upper: Tensor | None) -> Tensor:
-    if kind is Censoring.LEFT:
-        return log_cdf(distribution, target)
-    if kind is Censoring.RIGHT:
-        return log_survival(distribution, target)
-    if upper is None:
-        msg = "data: there are intervals, but no column of upper ends; give it"
-        raise InputError(msg)
-    return log_interval(distribution, target, upper)

@@ -35,8 +35,9 @@ def predicted_mean(distribution: Distribution) -> Tensor:
     mean = mean_of(distribution)
     if mean is None:
         name = type(distribution).__name__
-        msg = f"predict: {name} tells no mean, which is what is predicted; derive a class from it with a property mean"
-        raise InputError(msg)
+        raise InputError(
+            f"predict: {name} tells no mean, which is what is predicted; derive a class from it with a property mean"
+        )
     return mean
 
 

@@ -57,18 +57,13 @@ def curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) 
     Summed over the observations this is the observed information. Laplace's is 0 in ``loc`` almost everywhere: it
     says nothing of the error, for which take ``expected_information``.
 
-    Args:
-        distribution: with arguments of shape ``()`` or ``(n,)``.
-        target: observations ``(n,)`` in the distribution's support.
-        names: the k arguments by which to differentiate, ``probs`` or ``logits`` as the distribution is parametrised.
-
     Returns:
         ``(n, k, k)``, rows and columns in the order of the names; ``(k, k)`` where it is the same for all
         observations (all arguments are ``()`` and no entry depends on the target, as with ``Gamma``): multiply that
         by n instead of summing.
 
     Raises:
-        InputError: if there is no closed form and the distribution cannot be made again from its arguments.
+        InputError: as ``score`` does.
 
     Example:
         >>> curvature(torch.distributions.Exponential(2.0), torch.tensor([0.1, 0.7]), ["rate"])
@@ -87,10 +82,6 @@ def expected_information(distribution: Distribution, names: Sequence[str]) -> Te
     .. math:: I_{jk} = E[s_j(y) s_k(y)] = -E[\partial^2 \log p(y) / \partial a_j \partial a_k]
 
     The second form does not hold for Laplace's ``loc``, at which the density has a kink; the first does.
-
-    Args:
-        distribution: with arguments of shape ``()`` or ``(n,)``.
-        names: the k arguments, ``probs`` or ``logits`` as the distribution is parametrised.
 
     Returns:
         ``(k, k)`` or ``(n, k, k)``, as the arguments are shaped; None where there is no closed form
@@ -115,17 +106,12 @@ def sample_sums(distribution: Distribution, target: Tensor, names: Sequence[str]
 
     .. math:: \sum_i \log p(y_i), \qquad \sum_i \partial \log p(y_i) / \partial a_k
 
-    The same as the sums of ``log_density`` and ``score``; a closed form takes what both have in common once. A million
-    observations of a gamma or Weibull distribution are summed up in a quarter of the time.
-
-    Args:
-        distribution: with arguments of shape ``()``.
-        target: observations ``(n,)`` in the distribution's support.
-        names: the arguments by which to differentiate.
+    The same as the sums of ``log_density`` and ``score``, for arguments of shape ``()``; a closed form takes what both
+    have in common once. A million observations of a gamma or Weibull distribution are summed up in a quarter of the
+    time.
 
     Raises:
-        InputError: if there is no closed form of the score and the distribution cannot be made again from its
-            arguments.
+        InputError: as ``score`` does.
 
     Example:
         >>> sums = sample_sums(torch.distributions.Exponential(2.0), torch.tensor([0.25, 0.5]), ["rate"])
@@ -147,15 +133,7 @@ def kinked_argument(distribution: Distribution, names: Sequence[str]) -> str | N
 
 
 def majorised_curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:
-    """What stands for the curvature of a log-density with a kink in steps to its maximum.
-
-    Args:
-        distribution: of a family with a ``kinked_argument``, with arguments of shape ``()`` or ``(n,)``.
-        target: ``(n,)``.
-        names: the k arguments.
-
-    Returns:
-        ``(n, k, k)``, or ``(k, k)`` where the target does not matter.
+    """What stands for ``curvature``, in its shapes, in steps to the maximum of a log-density with a kink.
 
     References:
         Kenneth Lange, David Hunter, Ilsoon Yang: Optimization Transfer Using Surrogate Objective Functions (2000).
@@ -171,8 +149,7 @@ def majorised_log_prob(distribution: Distribution, target: Tensor) -> Tensor:
 def _majorised(distribution: Distribution) -> Majorised:
     majorised = family_of(distribution).majorised
     if majorised is None:
-        msg = f"{type(distribution).__name__} has no kink, for which something would have to stand"
-        raise TypeError(msg)
+        raise TypeError(f"{type(distribution).__name__} has no kink, for which something would have to stand")
     return majorised
 
 
@@ -182,13 +159,7 @@ def _covers(entries: Entries, names: Sequence[str]) -> bool:
 
 
 def _symmetric_matrix(names: Sequence[str], entries: Entries, like: Tensor) -> Tensor:
-    """The entries of the k arguments named, in their order: ``(..., k, k)``, ``...`` as the entries broadcast.
-
-    Args:
-        names: the arguments; only their entries are computed.
-        entries: the matrix, each pair once.
-        like: of the dtype and device that a zero should have.
-    """
+    """The entries of the k arguments named, ``(..., k, k)``, where ``...`` is as they broadcast; zeros ``like`` it."""
     zero = like.new_zeros(())
     k = len(names)
     upper: dict[tuple[int, int], Tensor] = {}

@@ -1,5 +1,6 @@
-"""What is known in closed form of one family of distributions."""
+"""What is known in closed form of one family of distributions, and the samples by which its fits start."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -7,9 +8,9 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.distributions import Distribution
 
-from paramfit.distributions.sample import Sample
+from paramfit.errors import InputError
 
-__all__ = ["Entries", "Family", "Given", "Majorised", "SampleSums", "Slopes", "Starts", "no_derivative"]
+__all__ = ["Entries", "Family", "Given", "Majorised", "Sample", "SampleSums", "Slopes", "Starts", "no_derivative"]
 
 Slopes = Mapping[str, Callable[[], Tensor]]
 """Argument to what computes the derivative by it: only what is asked for is computed."""
@@ -25,30 +26,80 @@ Given = Mapping[str, float]
 
 
 class SampleSums(NamedTuple):
-    """Sums over a sample.
-
-    Attributes:
-        log_likelihood: of the log-densities, ``()``.
-        scores: for each argument of its score, ``()``; in units of one over the argument's.
-    """
+    """Sums over a sample, each ``()``."""
 
     log_likelihood: Tensor
-    scores: Mapping[str, Tensor]
+    scores: Mapping[str, Tensor]  # by each argument, in units of one over the argument's
 
 
 @dataclass(frozen=True)
 class Majorised:
-    """What stands for a log-density with a kink in steps to its maximum: a function that touches it from below.
+    """What stands for a log-density with a kink in steps to its maximum: a function that touches it from below."""
 
-    Attributes:
-        argument: by which the log-density has a kink.
-        log_density: the same value and score, but the second derivatives below with the sign changed.
-        curvature: minus the second derivatives by pairs of arguments.
+    argument: str  # by which the log-density has a kink
+    log_density: Callable[[Any, Tensor], Tensor]  # of the same value and score, whose curvature is the one below
+    curvature: Callable[[Any, Tensor], Entries]
+
+
+class Sample:
+    """The statistics of a sample ``(n,)``, each computed when it is asked for; it is refused as one of ``kind``.
+
+    Raises:
+        InputError: from a statistic that has to be above 0 and is not.
     """
 
-    argument: str
-    log_density: Callable[[Any, Tensor], Tensor]
-    curvature: Callable[[Any, Tensor], Entries]
+    def __init__(self, kind: type[Distribution], target: Tensor) -> None:
+        self.kind = kind
+        self.y = target.detach()
+        self.n = target.numel()
+
+    def mean(self) -> float:
+        """The arithmetic mean."""
+        return self.y.mean().item()
+
+    def variance(self) -> float:
+        """The mean squared distance from the mean, which is not 0."""
+        self.must_vary()
+        return self.y.var(correction=0).item()
+
+    def quantile(self, share: float) -> float:
+        """The observation that this share of them does not exceed."""
+        return self.y.kthvalue(max(1, math.ceil(share * self.n))).values.item()
+
+    def root_mean_square(self) -> float:
+        """The root of the mean square, which is not 0."""
+        self.must_not_be_zero()
+        return math.sqrt(self.y.square().mean().item())
+
+    def rate(self) -> float:
+        """One over the mean, which is not 0."""
+        self.must_not_be_zero()
+        return 1 / self.mean()
+
+    def half_range(self) -> float:
+        """Half the distance of the quartiles; where they are equal, the standard deviation."""
+        self.must_vary()
+        return (self.quantile(0.75) - self.quantile(0.25)) / 2 or math.sqrt(self.variance())
+
+    def of(self, values: Tensor) -> "Sample":
+        """The sample of values made from it, refused in the same words."""
+        return Sample(self.kind, values)
+
+    def must_vary(self) -> None:
+        """Refuse a sample without spread."""
+        if bool((self.y == self.y[0]).all()):
+            raise InputError(
+                f"data.target: all {self.n} observations are equal: with a spread of 0 the likelihood of"
+                f" {self.kind.__name__} has no maximum; give observations that differ, or fix an argument"
+            )
+
+    def must_not_be_zero(self) -> None:
+        """Refuse a sample of zeros."""
+        if bool((self.y == 0).all()):
+            raise InputError(
+                f"data.target: all {self.n} observations are 0, for which the likelihood of {self.kind.__name__} has no"
+                " maximum; give others, or fix the argument"
+            )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ __all__ = [
     "log_ndtr",
     "log_of",
     "lower_gamma",
+    "tails_of_hazard",
+    "tails_of_probabilities",
     "trigamma",
     "upper_gamma",
 ]
@@ -44,6 +46,16 @@ def log1mexp(x: Tensor) -> Tensor:
     )
 
 
+def tails_of_hazard(hazard: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-cdf and log-survival where the survival is ``exp(-hazard)``."""
+    return log1mexp(hazard), -hazard
+
+
+def tails_of_probabilities(below: Tensor, above: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-cdf and log-survival from both probabilities, which make up 1."""
+    return log_of(below, above), log_of(above, below)
+
+
 def log_of(part: Tensor, rest: Tensor) -> Tensor:
     """``log(part)``, where part and rest make up 1, by whichever is the smaller."""
     small = part < 0.5
@@ -67,9 +79,7 @@ def log1p_ratio(x: Tensor, order: int = 0) -> Tensor:
 
     .. math:: \frac{\log(1 + x)}{x} = 1 - \frac{x}{2} + \frac{x^2}{3} - \dots
 
-    Args:
-        x: above -1, any shape; NaN below.
-        order: of the derivative, 0 to 2.
+    NaN where x is below -1.
     """
     near = x.abs() < _SMALL
     small, large = torch.where(near, x, 0.0), torch.where(near, 1.0, x)
@@ -95,9 +105,6 @@ def log_gamma_ratio(x: Tensor) -> Tensor:
     r"""How log gamma grows over half a step, less the logarithm, twice; at large x too, where its values cancel.
 
     .. math:: r(x) = 2 \log \frac{\Gamma((x + 1) / 2)}{\Gamma(x / 2)} - \log(x / 2) = -\frac{1}{2x} + \dots
-
-    Args:
-        x: above 0, any shape.
 
     References:
         NIST Digital Library of Mathematical Functions, 24.17(i) (Boole's summation formula) and 5.11(iii).
@@ -136,11 +143,7 @@ def _by_series(x: Tensor, otherwise: Tensor, first: int, coefficients: Sequence[
 def lower_gamma(shape: Tensor, x: Tensor) -> Tensor:
     r""":math:`P(a, x) = \frac{1}{\Gamma(a)} \int_0^x t^{a - 1} e^{-t} dt`, differentiable by x in every mode.
 
-    torch's own ``gammainc`` has no forward mode. Neither has a derivative by a, and this says so.
-
-    Args:
-        shape: a, above 0.
-        x: 0 or more; of shapes that broadcast.
+    torch's own ``gammainc`` has no forward mode. Neither has a derivative by the shape a, and this says so.
 
     Raises:
         NotImplementedError: where it is differentiated by a.
@@ -160,8 +163,7 @@ def _density(shape: Tensor, x: Tensor) -> Tensor:
 
 
 def _refuse() -> None:
-    msg = "the incomplete gamma function cannot be differentiated by its shape"
-    raise NotImplementedError(msg)
+    raise NotImplementedError("the incomplete gamma function cannot be differentiated by its shape")
 
 
 class _Incomplete(torch.autograd.Function):

@@ -8,8 +8,7 @@ from torch.distributions import Distribution
 
 from paramfit.distributions.arguments import argument_bounds
 from paramfit.distributions.families import FAMILIES
-from paramfit.distributions.family import Given
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Given, Sample
 from paramfit.errors import InputError
 
 __all__ = ["moment_start"]
@@ -18,13 +17,7 @@ __all__ = ["moment_start"]
 def moment_start(
     kind: type[Distribution], names: Sequence[str], target: Tensor, given: Given | None = None
 ) -> dict[str, float]:
-    """Starts for the arguments of a distribution, strictly inside their bounds.
-
-    Args:
-        kind: the distribution's class.
-        names: the arguments that need a start.
-        target: the sample ``(n,)``, in the support.
-        given: arguments that keep a value, or have a start already.
+    """Starts for the arguments named, strictly inside their bounds, by a sample ``(n,)`` and what is given of others.
 
     Raises:
         InputError: if there is no rule for the distribution or the argument; if all observations are equal (or all
@@ -41,8 +34,9 @@ def moment_start(
     starts: dict[str, float] = {}
     for name in names:
         if name not in rules:
-            msg = f"parameters.{name}.start: there is no rule for a start of {kind.__name__}'s {name}; give a start"
-            raise InputError(msg)
+            raise InputError(
+                f"parameters.{name}.start: there is no rule for a start of {kind.__name__}'s {name}; give a start"
+            )
         starts[name] = _inside(kind, name, rules[name]())
     return starts
 
@@ -53,6 +47,4 @@ def _inside(kind: type[Distribution], name: str, value: float) -> float:
     room = torch.finfo(torch.float64).eps
     if lower is not None and value <= lower:
         return lower + room
-    if upper is not None and value >= upper:
-        return upper - room
-    return value
+    return upper - room if upper is not None and value >= upper else value

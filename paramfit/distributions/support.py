@@ -17,17 +17,11 @@ __all__ = ["Support", "check_observations", "check_support", "support_of"]
 
 
 class Support(NamedTuple):
-    """Where a univariate distribution has its probability.
+    """Where a univariate distribution has its probability; its ends have the batch shape or ``()``."""
 
-    Attributes:
-        low: its lower end, of the distribution's batch shape or ``()``; minus infinity where there is none.
-        high: its upper end, likewise.
-        discrete: whether it lives on integers.
-    """
-
-    low: Tensor
+    low: Tensor  # minus infinity where there is no lower end
     high: Tensor
-    discrete: bool
+    discrete: bool  # whether it lives on integers
 
 
 def support_of(distribution: Distribution) -> Support:
@@ -52,11 +46,7 @@ def check_observations(
 ) -> None:
     """Refuse, before a fit, observations that a distribution cannot have made or has no likelihood for.
 
-    Args:
-        distribution: at the start, with arguments of shape ``()`` or ``(n,)``.
-        observations: n of them, some perhaps censored.
-        names: the arguments by which the likelihood of censored ones is to be differentiated.
-        source: where the observations come from, for the message.
+    The likelihood of censored ones is to be differentiated by the arguments named.
 
     Raises:
         InputError: naming the first row that is outside the support; with censored rows also for a distribution whose
@@ -84,13 +74,7 @@ def check_observations(
 def check_support(
     distribution: Distribution, target: Tensor, source: str = "data", observed: Tensor | None = None
 ) -> None:
-    """Refuse observations outside a distribution's support.
-
-    Args:
-        distribution: with arguments of shape ``()`` or ``(n,)``.
-        target: observations ``(n,)``.
-        source: where they come from, for the message.
-        observed: ``(n,)``, which targets are values, where some are bounds, which are not looked at.
+    """Refuse observations ``(n,)`` outside a distribution's support; only the ``observed`` are looked at.
 
     Raises:
         InputError: naming the first row outside, counted from 0, and how many there are.
@@ -116,52 +100,38 @@ def check_support(
     outside = (~inside).nonzero()
     row = int(outside[0, -1])
     count, n = len(outside), target.numel()
-    msg = (
+    raise InputError(
         f"{source}: row {row} is {target[row].item():g}, outside the support of {type(distribution).__name__}"
         f" ({_in_words(support, open_support, row)}); {count} of {n} rows"
         f" {'is' if count == 1 else 'are'}. Mend or leave out such rows, or choose another distribution"
     )
-    raise InputError(msg)
 
 
-def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str = "data") -> None:
-    """Refuse censored observations whose bounds leave all of a distribution, or nothing of it.
-
-    Args:
-        distribution: with arguments of shape ``()`` or ``(n,)``, n rows of which m are censored.
-        low: ends ``(m,)`` that have to be at or above the support's lower end.
-        high: ends ``(m,)`` that have to be inside it.
-        rows: the numbers of the m rows, ``(m,)``, counted from 0.
-        source: where they come from, for the message.
-
-    Raises:
-        InputError: naming the first such row.
-    """
+def _check_bounds(distribution: Distribution, low: Tensor, high: Tensor, rows: Tensor, source: str) -> None:
+    """Refuse censored rows whose bounds, low ``(m,)`` to high ``(m,)``, leave all of a distribution, or nothing."""
     support = _constraint_of(distribution)
     if support is None or support.is_discrete or not len(rows):
         return
-    lower, upper = (_at_rows(getattr(support, name, None), rows) for name in ("lower_bound", "upper_bound"))
-    least = low.new_full(low.shape, -math.inf) if lower is None else lower
-    most = low.new_full(low.shape, math.inf) if upper is None else upper
+    least, most = _ends(support, rows)
     outside = ((low < least) | (high <= least) | (high >= most)).nonzero()
     if not len(outside):
         return
     place = int(outside[0])
     row = int(rows[place])
     end = low[place] if low[place] < least[place] else high[place]
-    msg = (
+    raise InputError(
         f"{source}: row {row} is censored at {end.item():g}, which is not inside the support of"
         f" {type(distribution).__name__} ({_in_words(support, True, row)}): that tells nothing, or the impossible; mend"
         " or leave out such rows"
     )
-    raise InputError(msg)
 
 
-def _at_rows(bound: Any, rows: Tensor) -> Tensor | None:
-    if bound is None:
-        return None
-    bounds = torch.as_tensor(bound)
-    return bounds[rows] if bounds.ndim and len(bounds) > 1 else bounds.expand(rows.shape)
+def _ends(support: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The ends of a constraint at some rows; infinite where it has none."""
+    given = getattr(support, "lower_bound", -math.inf), getattr(support, "upper_bound", math.inf)
+    ends = [torch.as_tensor(end) for end in given]
+    low, high = (end[rows] if end.ndim and len(end) > 1 else end.expand(rows.shape) for end in ends)
+    return low, high
 
 
 def _constraint_of(distribution: Distribution) -> Any:
@@ -172,26 +142,18 @@ def _constraint_of(distribution: Distribution) -> Any:
 
 
 def _in_words(support: Any, without_ends: bool, row: int) -> str:
-    lower, upper = (_at(getattr(support, name, None), row) for name in ("lower_bound", "upper_bound"))
+    lower, upper = (float(end) for end in _ends(support, torch.tensor([row])))
     if support is constraints.boolean:
         return "0 or 1"
     whole = "a whole number " if support is not None and support.is_discrete else ""
-    if lower is None and upper is None:
+    if math.isinf(lower) and math.isinf(upper):
         return "any finite number" if support is None or support is constraints.real else str(support)
-    if upper is None:
+    if math.isinf(upper):
         above = without_ends or isinstance(support, type(constraints.positive))
         return f"{whole}{'above' if above else 'from'} {lower:g}" + (" on" if not above else "")
-    if lower is None:
+    if math.isinf(lower):
         return f"{whole}up to {upper:g}"
     return f"{whole}between {lower:g} and {upper:g}, {'without' if without_ends else 'with'} these"
-
-
-def _at(bound: Any, row: int) -> float | None:
-    if bound is None:
-        return None
-    bounds = torch.as_tensor(bound)
-    value = float(bounds[row] if bounds.ndim and len(bounds) > 1 else bounds)
-    return value if math.isfinite(value) else None
 
 
 def _end(value: float | Tensor) -> Tensor:

@@ -22,11 +22,7 @@ def log_cdf(distribution: Distribution, value: Tensor) -> Tensor:
 
 
 def log_survival(distribution: Distribution, value: Tensor) -> Tensor:
-    """``log P(y > value)``, in the shape to which all broadcast.
-
-    Raises:
-        InputError: as ``log_cdf`` does.
-    """
+    """``log P(y > value)``; in shape, and in what it refuses, as ``log_cdf``."""
     return _tails(distribution, value)[1]
 
 
@@ -61,9 +57,8 @@ def _tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
     try:
         below: Tensor = distribution.cdf(value)
     except NotImplementedError as error:
-        msg = (
+        raise InputError(
             f"distribution: {type(distribution).__name__} cannot take censored observations: torch has no cdf for it;"
             " leave such rows out, or choose a distribution such as Weibull or LogNormal"
-        )
-        raise InputError(msg) from error
+        ) from error
     return below.log(), torch.log1p(-below)

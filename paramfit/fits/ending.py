@@ -35,25 +35,13 @@ _KINDS = {
 
 
 def fact_of(standing: Standing, names: Sequence[str] = (), **more: Number) -> Fact:
-    """How a search stands, as a fact.
-
-    Args:
-        standing: the finding and its numbers.
-        names: of the parameters that it is about.
-        more: numbers that only the model tells.
-    """
+    """How a search stands, as a fact."""
     numbers: dict[str, Number] = {"value": standing.value, "threshold": standing.threshold, **more}
     return Fact(_KINDS[standing.finding], tuple(names), numbers)
 
 
 def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps: int) -> Stop:
-    """The status and the reason that go with the end of a solver, with names for the parameters that it is about.
-
-    Args:
-        state: the solver's last.
-        model: whose trainable parameters it has solved for.
-        steps: how many it took.
-    """
+    """The status and the reason that go with the end of a solver, with names for the parameters that it is about."""
     standing = state.standing
     if not standing.ended:
         used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))

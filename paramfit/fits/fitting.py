@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.data.arrays import observations_from
@@ -30,6 +30,7 @@ from paramfit.models import (
 )
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
+from paramfit.passes.base import refuse_shapes
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.provenance import Origin
@@ -97,11 +98,9 @@ def fit(
     """
     _check_model(model)
     if sigma_is not in list(SigmaIs):
-        msg = f"sigma_is: expected absolute or relative, but got {sigma_is!r}"
-        raise InputError(msg)
+        raise InputError(f"sigma_is: expected absolute or relative, but got {sigma_is!r}")
     if max_iterations < 1:
-        msg = f"max_iterations: expected at least 1, but got {max_iterations}"
-        raise InputError(msg)
+        raise InputError(f"max_iterations: expected at least 1, but got {max_iterations}")
     if (
         inputs is None
         and isinstance(model, FormulaModel | FunctionModel | DistributionModel)
@@ -138,8 +137,7 @@ def _check_model(model: Any) -> None:
         cure = f"give one, {model.__name__}(...)"
     elif callable(model):
         cure = "give FunctionModel(function, parameters={...}), written with torch's functions"
-    msg = f"model: expected a model, but got a {type(model).__name__}; {cure}"
-    raise InputError(msg)
+    raise InputError(f"model: expected a model, but got a {type(model).__name__}; {cure}")
 
 
 def _copied(model: nn.Module) -> nn.Module:
@@ -154,8 +152,9 @@ def _copied(model: nn.Module) -> nn.Module:
 def _check_options(options: Mapping[str, Any], names: tuple[str, ...]) -> None:
     unknown = [name for name in options if name not in names]
     if unknown:
-        msg = f"{unknown[0]}: fit has no such option; its solver's are {', '.join(names)}, and there is max_iterations"
-        raise InputError(msg)
+        raise InputError(
+            f"{unknown[0]}: fit has no such option; its solver's are {', '.join(names)}, and there is max_iterations"
+        )
 
 
 def _is_distribution(model: nn.Module, observations: Observations) -> bool:
@@ -165,7 +164,10 @@ def _is_distribution(model: nn.Module, observations: Observations) -> bool:
     if isinstance(model, FormulaModel | FunctionModel | LinearModel | PolynomialModel):
         return False
     with torch.no_grad():
-        return isinstance(model(*observations.inputs), Distribution)
+        predicted = model(*observations.inputs)
+    if isinstance(predicted, Tensor) and predicted.shape != observations.target.shape:
+        refuse_shapes(predicted, observations.target)
+    return isinstance(predicted, Distribution)
 
 
 def _by_least_squares(

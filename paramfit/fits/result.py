@@ -20,7 +20,7 @@ from paramfit.inference.bands import Bands
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
-from paramfit.results.provenance import Origin
+from paramfit.results.provenance import ONLY_FORMULAS, Origin
 from paramfit.results.record import NamedMatrix, Record
 from paramfit.results.report import fit_report
 from paramfit.results.summary import Summary
@@ -94,20 +94,17 @@ class FitResult(Record):
         """
         if self.curve is None:
             because = self.notes.get("standard_error", _no_curve(self))
-            msg = f"there are no bands: {because}"
-            raise InputError(msg)
+            raise InputError(f"there are no bands: {because}")
         columns, spread = columns_of(inputs, sigma)
         if self.normalized_input is not None:
             pairs = self.normalized_input.pairs
             if len(columns) != len(pairs):
-                msg = f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}"
-                raise InputError(msg)
+                raise InputError(f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}")
             columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
         try:
             return self.curve.at(columns, spread)
         except TypeError as wrong:
-            msg = f"predict: the model takes other inputs than {len(columns)} columns ({wrong})"
-            raise InputError(msg) from wrong
+            raise InputError(f"predict: the model takes other inputs than {len(columns)} columns ({wrong})") from wrong
 
     def ladder(
         self,
@@ -146,8 +143,7 @@ class FitResult(Record):
         from paramfit.plotting.all_figures import Descent, fit_figures
 
         if self.origin is None or self.origin.data is None:
-            msg = "figures: the result was read from a file, without its data; fit again"
-            raise InputError(msg)
+            raise InputError("figures: the result was read from a file, without its data; fit again")
         drawn = fit_figures(self.origin.model, self.origin.objective, self.origin.data, Descent(self.updates), self)
         files = {name: Path(folder) / f"{name}.png" for name in drawn}
         for name, figure in drawn.items():
@@ -178,19 +174,7 @@ def record_of(
     origin: Origin,
     **more: Any,
 ) -> FitResult:
-    """The result of a fit from what is known of it at its end.
-
-    Args:
-        task: class of the task.
-        stop: how it ended.
-        updates: how many were made.
-        loss: the objective over the training observations.
-        losses: ``train`` and ``val``.
-        n_validation: rows that validated.
-        summary: what the final parameters say.
-        origin: model, objective and data.
-        more: fields of ``Record`` that only some fits have; ``reasons`` are added to those of the summary.
-    """
+    """The result of a fit from what is known of it at its end."""
     reasons = {
         "standard_error": summary.errors.reasons,
         "distance_to_optimum_in_standard_errors": summary.distance.reasons,
@@ -236,7 +220,7 @@ def _matrix(names: tuple[str, ...], values: Tensor | None, errors: Uncertainty) 
 
 def _no_curve(record: Record) -> str:
     if record.model is not None and not record.model.is_written:
-        return f"the file does not hold the model {record.model.path}, only formulas can be read again; fit again"
+        return f"the file does not hold the model {record.model.path}, {ONLY_FORMULAS}"
     return "it is no least-squares fit"
 
 
@@ -246,10 +230,6 @@ _NUMERIC = "biuf"  # numpy's kinds: truth values, signed and unsigned integers, 
 def columns_of(inputs: Sequence[Any], sigma: Any = None) -> tuple[tuple[Tensor, ...], Tensor | None]:
     """The columns to predict at, and the noise of new observations there, in float64.
 
-    Args:
-        inputs: an array, a tensor, a series or a list ``(n,)``, or one number, for each input column.
-        sigma: likewise, or None; one number counts for all rows.
-
     Raises:
         InputError: naming the one (from 0) that is no row of numbers, or has another length.
     """
@@ -258,19 +238,22 @@ def columns_of(inputs: Sequence[Any], sigma: Any = None) -> tuple[tuple[Tensor, 
     n = len(columns[0]) if columns else None
     for place, column in enumerate(columns):
         if len(column) != n:
-            msg = f"predict: input {place} has {len(column)} values, but input 0 has {n}; give one for each row"
-            raise InputError(msg)
+            raise InputError(
+                f"predict: input {place} has {len(column)} values, but input 0 has {n}; give one for each row"
+            )
     if spread is not None and n is not None and len(spread) not in (1, n):
-        msg = f"predict: sigma has {len(spread)} values, but the inputs have {n}; give one for each row, or one for all"
-        raise InputError(msg)
+        raise InputError(
+            f"predict: sigma has {len(spread)} values, but the inputs have {n}; give one for each row, or one for all"
+        )
     return columns, spread
 
 
 def _column(name: str, given: Any) -> Tensor:
     """One column ``(n,)``."""
     if isinstance(given, Mapping) or hasattr(given, "columns"):
-        msg = f"predict: {name} is a table; give its columns one by one, in the fit's order, as predict(table['x'])"
-        raise InputError(msg)
+        raise InputError(
+            f"predict: {name} is a table; give its columns one by one, in the fit's order, as predict(table['x'])"
+        )
     if isinstance(given, Tensor):
         array = given.detach().cpu().double().numpy()
     else:
@@ -281,15 +264,13 @@ def _column(name: str, given: Any) -> Tensor:
         except (TypeError, ValueError):
             array = np.empty(0, dtype=object)
     if array.dtype.kind not in _NUMERIC:
-        msg = (
+        raise InputError(
             f"predict: {name} is no row of numbers but {type(given).__name__}; give one row (n,) for each input column"
         )
-        raise InputError(msg)
     if array.ndim > 1:
-        msg = (
+        raise InputError(
             f"predict: {name} has the shape {array.shape}; give one row (n,) for each input column, as predict(x1, x2)"
         )
-        raise InputError(msg)
     return torch.from_numpy(array.astype(np.float64).reshape(-1))
 
 
@@ -319,21 +300,18 @@ def load(path: str | Path) -> FitResult:
     given = Path(path)
     file = given / _FILE if given.is_dir() else given
     if not file.is_file():
-        if given.is_dir() or not given.suffix:
+        if given.is_dir():
             msg = f"there is no {_FILE} in {given}; give the folder version_N of a fit that came to its end"
         else:
-            msg = f"there is no file {given}; give {_FILE} of a fit, or its folder"
+            msg = f"there is no {given}; give the folder version_N of a fit, or the {_FILE} in it"
         raise InputError(msg)
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as wrong:
-        msg = f"{file} cannot be read ({wrong}); fit again"
-        raise InputError(msg) from wrong
+        raise InputError(f"{file} cannot be read ({wrong}); fit again") from wrong
     if not isinstance(plain, dict):
-        msg = f"{file} does not hold a result; fit again"
-        raise InputError(msg)
+        raise InputError(f"{file} does not hold a result; fit again")
     try:
         return FitResult.of(Record.from_plain(plain))
     except InputError as wrong:
-        msg = f"{file} {wrong}; fit again"
-        raise InputError(msg) from wrong
+        raise InputError(f"{file} {wrong}; fit again") from wrong

@@ -88,11 +88,6 @@ def ladder(
 def pair_profiles(result: Record, points: int = 11, progress: Callable[[int], None] | None = None) -> list[PairProfile]:
     """The profiled deviance of each pair of parameters on a grid, for contours.
 
-    Args:
-        result: as ``ladder`` takes it.
-        points: of the grid along each parameter.
-        progress: called with the number of pairs that are done.
-
     Returns:
         One for each pair of parameters that have errors; none where errors are missing.
 
@@ -119,8 +114,9 @@ def _at_the_estimates(result: Record) -> tuple[LossFunction, Uncertainty, bool]:
     """The objective that was minimised, its plain errors at the estimates, and whether sigma is absolute."""
     origin = result.made_of
     if not isinstance(origin, Origin):
-        msg = "ladder: the result was read from a file, without its data; fit again, or give --ladder.enabled true"
-        raise InputError(msg)
+        raise InputError(
+            "ladder: the result was read from a file, without its data; fit again, or give --ladder.enabled true"
+        )
     pairs = None if result.normalized_input is None else result.normalized_input.pairs
     observations = origin.observations if pairs is None else normalised(origin.observations, pairs)
     loss = LossFunction(origin.model, origin.objective, observations)

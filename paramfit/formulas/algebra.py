@@ -9,31 +9,15 @@ from paramfit.formulas.elementary import FUNCTIONS, Power, Total
 
 __all__ = ["algebraic", "same_formula"]
 
+_AS_IN_SYMPY = ["exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh"]
+_AS_IN_SYMPY += ["asinh", "acosh", "atanh", "erf", "erfc", "loggamma"]
 _ALGEBRA: dict[str, Callable[..., Any]] = {
-    "exp": sp.exp,
+    **{name: getattr(sp, name) for name in _AS_IN_SYMPY},
     "expm1": lambda u: sp.exp(u) - 1,
-    "log": sp.log,
     "log1p": lambda u: sp.log(1 + u),
     "log2": lambda u: sp.log(u) / sp.log(2),
     "log10": lambda u: sp.log(u) / sp.log(10),
-    "sqrt": sp.sqrt,
     "abs": sp.Abs,
-    "sin": sp.sin,
-    "cos": sp.cos,
-    "tan": sp.tan,
-    "asin": sp.asin,
-    "acos": sp.acos,
-    "atan": sp.atan,
-    "atan2": sp.atan2,
-    "sinh": sp.sinh,
-    "cosh": sp.cosh,
-    "tanh": sp.tanh,
-    "asinh": sp.asinh,
-    "acosh": sp.acosh,
-    "atanh": sp.atanh,
-    "erf": sp.erf,
-    "erfc": sp.erfc,
-    "loggamma": sp.loggamma,
     "sigmoid": lambda u: 1 / (1 + sp.exp(-u)),
     "max": sp.Max,
     "min": sp.Min,

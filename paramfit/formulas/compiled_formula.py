@@ -35,10 +35,7 @@ class SeparatedParts(NamedTuple):
 class CompiledFormula:
     """A formula, parsed and differentiated once; copies of a model share it.
 
-    Args:
-        text: the formula.
-        variables: names of the inputs.
-        parameters: names of the parameters, which follow the variables as arguments of all functions.
+    The parameters follow the variables as arguments of all its functions.
 
     Raises:
         InputError: if it cannot be parsed.

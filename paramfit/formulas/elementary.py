@@ -7,6 +7,7 @@ with nothing but numbers becomes a float64 at once.
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -135,15 +136,10 @@ def _made(name: str, evaluate: Callable[..., Tensor], *slopes: Callable[..., Any
     return type(name, (Elementary,), body)
 
 
-def _trigamma(x: Tensor) -> Tensor:
-    derivative: Tensor = torch.special.polygamma(1, x)
-    return derivative
-
-
 # By which derivatives are written; no formula can name what begins with an underscore.
 _XLogY = _made("_xlogy", torch.xlogy, arguments=2)
 _Sign = _made("_sign", torch.sign)
-_Trigamma = _made("_trigamma", _trigamma)
+_Trigamma = _made("_trigamma", partial(torch.special.polygamma, 1))
 _Digamma = _made("_digamma", torch.special.digamma, lambda u: _Trigamma(u))
 
 _one, _two = sp.Integer(1), sp.Integer(2)
@@ -191,19 +187,9 @@ _TABLE: dict[str, tuple[Callable[..., Tensor], tuple[Callable[..., Any], ...]]] 
 }
 _FUNCTION.update({name: _made(name, value, *slopes, arguments=len(slopes)) for name, (value, slopes) in _TABLE.items()})
 
-_SPELLINGS = {
-    "ln": "log",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-    "expit": "sigmoid",
-    "gammaln": "loggamma",
-    "lgamma": "loggamma",
-}
+_SPELLINGS = {"ln": "log"}
+_SPELLINGS |= {f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
+_SPELLINGS |= {"expit": "sigmoid", "gammaln": "loggamma", "lgamma": "loggamma"}
 
 #: Every name that a formula may call, other spellings included.
 FUNCTIONS: Mapping[str, Any] = {**_FUNCTION, **{name: _FUNCTION[other] for name, other in _SPELLINGS.items()}}

@@ -57,8 +57,7 @@ def parse_expression(text: str, names: Collection[str]) -> Any:
 
 
 def _refuse(reason: str) -> NoReturn:
-    msg = f"formula: {reason}"
-    raise InputError(msg)
+    raise InputError(f"formula: {reason}")
 
 
 def _tree(line: str) -> ast.expr:

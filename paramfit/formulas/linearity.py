@@ -19,16 +19,13 @@ _MOST_TERMS = 1000  # that an expansion may have
 def linear_set(
     slopes: dict[str, Any], symbols: dict[str, Any], allowed: Sequence[str], first: Collection[str]
 ) -> list[str]:
-    """The largest set of parameters whose second derivatives, mixed ones included, all vanish.
+    """The largest set of parameters whose second derivatives, mixed ones included, all vanish, ordered as ``allowed``.
 
     Args:
         slopes: derivative of the formula by each parameter.
         symbols: the symbol of each parameter.
         allowed: the parameters that may be in the set, in the order of preference among equally large sets.
         first: those of them that have to be in it if at all possible.
-
-    Returns:
-        Their names, in the order of ``allowed``.
     """
 
     def bilinear(one: str, other: str) -> bool:

@@ -15,49 +15,37 @@ __all__ = ["as_names", "check_names"]
 def as_names(place: str, given: Iterable[Any]) -> tuple[Any, ...]:
     """Names as Python reads them, which takes two spellings of the same letter for one (NFKC).
 
-    Args:
-        place: what is named, for the message.
-        given: the names; what is no text among them is left to ``check_names``.
+    What is no text among them is left to ``check_names``; the message calls ``place`` what is named.
 
     Raises:
         InputError: for one name instead of a list.
     """
     if isinstance(given, str):
-        msg = f"{place}: expected a list of names, but got {given!r}; write [{given}]"
-        raise InputError(msg)
+        raise InputError(f"{place}: expected a list of names, but got {given!r}; write [{given}]")
     return tuple(unicodedata.normalize("NFKC", name) if isinstance(name, str) else name for name in given)
 
 
 def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence[str], taken: Collection[str]) -> None:
-    """Refuse a name that cannot stand in a formula or a module.
+    """Refuse a name that cannot stand in a formula or a module: the parameters will be attributes of the model.
 
-    Args:
-        model: the parameters will be attributes of it.
-        variables: names of the inputs.
-        parameters: names of the parameters.
-        taken: names with another meaning.
+    ``taken`` are names with another meaning.
 
     Raises:
         InputError: for the first such name; the message says what is wrong with it.
     """
     if not parameters:
-        msg = "parameters: there is none, so that there is nothing to estimate"
-        raise InputError(msg)
+        raise InputError("parameters: there is none, so that there is nothing to estimate")
     for place, names in (("variables", variables), ("parameters", parameters)):
         for name in names:
             if reason := _reason(name, taken):
-                msg = f"{place}: {name!r} {reason}; choose another name"
-                raise InputError(msg)
+                raise InputError(f"{place}: {name!r} {reason}; choose another name")
         if twice := [name for number, name in enumerate(names) if name in names[:number]]:
-            msg = f"{place}: {twice[0]} is there twice"
-            raise InputError(msg)
+            raise InputError(f"{place}: {twice[0]} is there twice")
     for name in parameters:
         if name in variables:
-            msg = f"parameters.{name}: it is a variable as well; choose another name for one of them"
-            raise InputError(msg)
+            raise InputError(f"parameters.{name}: it is a variable as well; choose another name for one of them")
         if hasattr(model, name):
-            msg = f"parameters.{name}: every model has something of this name already; choose another name"
-            raise InputError(msg)
+            raise InputError(f"parameters.{name}: every model has something of this name already; choose another name")
 
 
 def _reason(name: str, taken: Collection[str]) -> str | None:

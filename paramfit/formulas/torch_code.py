@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -17,36 +18,20 @@ __all__ = ["torch_function"]
 def torch_function(arguments: Sequence[Any], expressions: Sequence[Any]) -> Callable[..., list[Tensor | float]]:
     """A function of tensors that computes all the expressions, each common part once.
 
-    Args:
-        arguments: the symbols, in the order in which their tensors will be given.
-        expressions: of these symbols.
-
-    Returns:
-        A function that returns one tensor for each expression, or a float where it is a number.
+    It takes the tensors of ``arguments``, symbols, in their order, and returns one tensor for each expression, or a
+    float where it is a number.
     """
     exact = [sp.Float(float(one)) if one.is_Rational else one for one in expressions]
+    # Common subexpressions have names that no formula can use.
+    shared = partial(sp.cse, symbols=sp.numbered_symbols("_part", real=True), list=False)
     function: Callable[..., list[Tensor | float]] = sp.lambdify(
-        list(arguments), exact, modules=[dict(CALLS)], printer=_TorchCode(), cse=_shared, docstring_limit=0
+        list(arguments), exact, modules=[dict(CALLS)], printer=_TorchCode(), cse=shared, docstring_limit=0
     )
     return function
 
 
-def _shared(expressions: Sequence[Any]) -> Any:
-    """Common subexpressions under names that no formula can use."""
-    return sp.cse(expressions, symbols=sp.numbered_symbols("_part", real=True), list=False)
-
-
 class _TorchCode(PythonCodePrinter):  # type: ignore[misc]  # SymPy has no types
     """Arithmetic by torch's operators; numbers as float64 literals with all their digits."""
-
-    def _print_Float(self, expr: Any) -> str:
-        return self._literal(expr)
-
-    def _print_Rational(self, expr: Any) -> str:
-        return self._literal(expr)
-
-    def _print_Integer(self, expr: Any) -> str:
-        return str(expr) if abs(expr) < 2**31 else self._literal(expr)
 
     def _literal(self, expr: Any) -> str:
         try:
@@ -54,9 +39,13 @@ class _TorchCode(PythonCodePrinter):  # type: ignore[misc]  # SymPy has no types
         except OverflowError:
             value = math.inf
         if not math.isfinite(value):
-            msg = "formula: its numbers, multiplied, are too large for float64; choose other units"
-            raise InputError(msg)
+            raise InputError("formula: its numbers, multiplied, are too large for float64; choose other units")
         return repr(value)
+
+    _print_Float = _print_Rational = _literal
+
+    def _print_Integer(self, expr: Any) -> str:
+        return str(expr) if abs(expr) < 2**31 else self._literal(expr)
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         del rational
@@ -65,8 +54,7 @@ class _TorchCode(PythonCodePrinter):  # type: ignore[misc]  # SymPy has no types
             return f"1/{self.parenthesize(base, Power.precedence)}"
         return f"{self.parenthesize(base, Power.precedence)}**{self.parenthesize(exponent, Power.precedence)}"
 
-    def _print_Power(self, expr: Any) -> str:
-        return self._print_Pow(expr)
+    _print_Power = _print_Pow
 
     def _print_Total(self, expr: Any) -> str:
         first, *others = expr.args

@@ -5,9 +5,4 @@ from paramfit.gradients.autograd import AutogradGradient
 from paramfit.gradients.base import GradientRule
 from paramfit.gradients.numerical import NumericalGradient
 
-__all__ = [
-    "AnalyticGradient",
-    "AutogradGradient",
-    "GradientRule",
-    "NumericalGradient",
-]
+__all__ = ["AnalyticGradient", "AutogradGradient", "GradientRule", "NumericalGradient"]

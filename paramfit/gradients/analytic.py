@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,6 @@ from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
 __all__ = ["AnalyticGradient"]
-
-
-class _KnowsItsJacobian(Protocol):
-    def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]: ...
 
 
 class AnalyticGradient(GradientRule):
@@ -65,11 +61,10 @@ class AnalyticGradient(GradientRule):
 
     def _examine(self, model: nn.Module) -> None:
         if not callable(getattr(model, "jacobian", None)):
-            msg = (
+            raise InputError(
                 f"the analytic gradient rule needs {type(model).__name__}.jacobian(*inputs), a dictionary of the"
                 " prediction's derivative by each parameter; give it one, or use AutogradGradient or NumericalGradient"
             )
-            raise InputError(msg)
         self._names = ()
         self._has_arguments = isinstance(model, DistributionModel)
         self._checked = weakref.ref(model)
@@ -79,15 +74,14 @@ class AnalyticGradient(GradientRule):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         inputs, target, sigma, censoring = observations
         if censoring is not None:
-            msg = (
+            raise InputError(
                 f"data.censoring: the analytic rule has no score of {type(model).__name__} for censored observations;"
                 " use AutogradGradient, or a DistributionModel"
             )
-            raise InputError(msg)
         prediction = model(*inputs)
         loss = objective(prediction, target, sigma)
         derivative = objective.derivative(prediction, target, sigma)
-        columns = cast("_KnowsItsJacobian", model).jacobian(*inputs)
+        columns: dict[str, Tensor | float] = cast("Any", model).jacobian(*inputs)
         if not self._names:
             self._names = _trainable(model, columns)
         if len(columns) != len(self._names):
@@ -120,6 +114,5 @@ def _trainable(model: nn.Module, columns: dict[str, Tensor | float]) -> tuple[st
     """The names of the trainable parameters, each of which needs a column."""
     names = tuple(name for name, parameter in model.named_parameters() if parameter.requires_grad)
     if missing := [name for name in names if name not in columns]:
-        msg = f"{type(model).__name__}.jacobian has no column for the parameter {missing[0]}"
-        raise InputError(msg)
+        raise InputError(f"{type(model).__name__}.jacobian has no column for the parameter {missing[0]}")
     return names

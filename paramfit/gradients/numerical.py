@@ -26,8 +26,7 @@ class NumericalGradient(GradientRule):
 
     def __init__(self, delta: float = 0.1) -> None:
         if not delta > 0:
-            msg = f"delta: a finite difference needs a step above 0, but got {delta}"
-            raise InputError(msg)
+            raise InputError(f"delta: a finite difference needs a step above 0, but got {delta}")
         self.delta = delta
 
     @torch.no_grad()

@@ -16,13 +16,7 @@ _CONSTANTS = {"pi", "e"}
 
 
 class ArgumentFormula:
-    """One argument as a formula of variables and coefficients, with its exact derivatives.
-
-    Args:
-        argument: which one, for messages.
-        text: the formula.
-        variables: names of the inputs, in their order.
-        coefficients: names of all coefficients.
+    """One argument as a formula of variables and some of the coefficients, with its exact derivatives.
 
     Raises:
         InputError: if the formula cannot be read.
@@ -33,8 +27,7 @@ class ArgumentFormula:
             used = tuple(name for name in coefficients if name in _names(text))
             self._compiled = CompiledFormula(text, variables, used)
         except InputError as refusal:
-            msg = f"parameters.{argument}: {refusal}"
-            raise InputError(msg) from refusal
+            raise InputError(f"parameters.{argument}: {refusal}") from refusal
         self.text = text
         self.coefficients = used
 
@@ -62,16 +55,14 @@ def formula_variables(
         names += [name for name in _names(text) if name not in coefficients and name not in names]
     if given is None:
         if len(names) > 1:
-            msg = (
+            raise InputError(
                 f"variables: the formulas have the names {', '.join(names)} that are no coefficients; give those that"
                 " are inputs, in the order of the input columns"
             )
-            raise InputError(msg)
         return names
     for name in given:
         if isinstance(name, str) and name not in names:
-            msg = f"variables: no formula depends on {name}; leave it out of the variables (and the inputs)"
-            raise InputError(msg)
+            raise InputError(f"variables: no formula depends on {name}; leave it out of the variables (and the inputs)")
     return given
 
 

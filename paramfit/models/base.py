@@ -31,18 +31,12 @@ class Separated(NamedTuple):
 
     Every column is ``(n,)`` or one number for all rows; derivatives are by the ``nn.Parameter`` itself, so by the
     unconstrained number of a bounded parameter. What is not there is 0.
-
-    Attributes:
-        offset: phi_0.
-        basis: phi_j for each linear parameter.
-        offset_slopes: derivative of phi_0 by each other trainable parameter.
-        basis_slopes: derivative of phi_j by a_k, at ``(j, k)``.
     """
 
-    offset: Tensor | float
-    basis: dict[str, Tensor | float]
-    offset_slopes: dict[str, Tensor | float]
-    basis_slopes: dict[tuple[str, str], Tensor | float]
+    offset: Tensor | float  # phi_0
+    basis: dict[str, Tensor | float]  # phi_j for each linear parameter
+    offset_slopes: dict[str, Tensor | float]  # derivative of phi_0 by each other trainable parameter
+    basis_slopes: dict[tuple[str, str], Tensor | float]  # derivative of phi_j by a_k, at (j, k)
 
 
 class ParametricModel(nn.Module, ABC):
@@ -111,15 +105,18 @@ class ParametricModel(nn.Module, ABC):
     def check_count(self, inputs: Sequence[Tensor], owner: str) -> None:
         """Refuse another number of input columns than there are variables; ``owner`` begins the sentence: who has."""
         if len(inputs) != len(self.variables):
-            msg = (
+            raise InputError(
                 f"inputs: {owner} {len(self.variables)} variables ({', '.join(self.variables) or 'none'}), but the data"
                 f" have {len(inputs)} input columns"
             )
-            raise InputError(msg)
+
+    def _transform_slopes(self) -> dict[str, Tensor]:
+        """Derivative of each bounded parameter's value by its ``nn.Parameter``."""
+        return {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
 
     def by_unconstrained(self, columns: dict[str, Tensor | float]) -> dict[str, Tensor | float]:
         """Derivatives by the values as derivatives by the ``nn.Parameter``s: the chain rule's last factor."""
-        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        slopes = self._transform_slopes()
         return {name: column * slopes[name] if name in slopes else column for name, column in columns.items()}
 
     def linear_parameters(self) -> tuple[str, ...]:
@@ -166,20 +163,16 @@ class ParametricModel(nn.Module, ABC):
             The matrix M ``(p, p)``, float64, of the linear map ``theta_x = M theta_z`` in the order of
             ``named_parameters()``; None where the model cannot undo it.
         """
-        del shift, scale
         return None
 
     def sample_estimate(self, target: Tensor) -> dict[str, Tensor] | None:
         """Closed-form maximum-likelihood estimates from a sample ``(n,)``, where there are any."""
-        del target
         return None
 
 
 def natural_values(model: nn.Module, names: Sequence[str], parameters: Sequence[Tensor]) -> list[Tensor]:
     """Parameters as values within their bounds, where the model knows of bounds."""
     transforms = getattr(model, "transforms", {})
-    if not transforms:
-        return list(parameters)
     return [
         transforms[name](parameter.detach()) if name in transforms else parameter
         for name, parameter in zip(names, parameters, strict=True)
@@ -188,11 +181,8 @@ def natural_values(model: nn.Module, names: Sequence[str], parameters: Sequence[
 
 def unconstrained_values(model: nn.Module, name: str, values: Tensor) -> Tensor:
     """What a ``nn.Parameter`` is at these values of the parameter, of any shape; the inverse of ``natural_values``."""
-    transform = getattr(model, "transforms", {}).get(name)
-    if transform is None:
-        return values
-    unconstrained: Tensor = transform.inv(values)
-    return unconstrained
+    transforms: Mapping[str, Transform] = getattr(model, "transforms", {})
+    return transforms[name].inv(values) if name in transforms else values
 
 
 def specification_of(model: nn.Module, name: str) -> ParameterSpec:
@@ -203,10 +193,6 @@ def specification_of(model: nn.Module, name: str) -> ParameterSpec:
 
 def check_input_order(model: nn.Module, inputs: Sequence[str]) -> None:
     """Refuse input columns that have the variables' names, but another order: they are matched by position.
-
-    Args:
-        model: one with named variables; of any other nothing is known.
-        inputs: names of the input columns, in their order.
 
     Raises:
         InputError: naming both orders.
@@ -219,11 +205,10 @@ def check_input_order(model: nn.Module, inputs: Sequence[str]) -> None:
     """
     variables = model.variables if isinstance(model, ParametricModel) else ()
     if tuple(inputs) != variables and sorted(inputs) == sorted(variables):
-        msg = (
+        raise InputError(
             f"inputs: the columns are {', '.join(inputs)}, but the model's variables are {', '.join(variables)}, and"
             f" the first column is taken for the first variable; give inputs as [{', '.join(variables)}]"
         )
-        raise InputError(msg)
 
 
 def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Parameter:
@@ -234,20 +219,14 @@ def start_value(name: str, value: float | Tensor, dtype: torch.dtype) -> nn.Para
     """
     start = torch.as_tensor(value, dtype=dtype).clone()
     if not bool(torch.isfinite(start).all()):
-        msg = f"{name}: a start must be a finite number, but got {value!r}"
-        raise InputError(msg)
+        raise InputError(f"{name}: a start must be a finite number, but got {value!r}")
     return nn.Parameter(start)
 
 
 def broadcast_parameters(names: Sequence[str], parameters: Sequence[Tensor], trailing: int = 1) -> list[Tensor]:
     """Parameters with room for the observations behind their own leading dimensions.
 
-    Scalars are left as they are; a parameter ``(...)`` becomes ``(..., 1)``.
-
-    Args:
-        names: what the parameters are called.
-        parameters: of shapes that broadcast with each other.
-        trailing: dimensions of the input, whose place follows; 0 for a scalar input.
+    Scalars are left as they are; a parameter ``(...)`` becomes ``(..., 1)``, or has more ``trailing`` ones.
 
     Raises:
         InputError: if the shapes do not broadcast; the message names both.
@@ -257,10 +236,9 @@ def broadcast_parameters(names: Sequence[str], parameters: Sequence[Tensor], tra
     for (name, one), (other, another) in combinations(zip(names, parameters, strict=True), 2):
         common = zip(reversed(one.shape), reversed(another.shape), strict=False)  # the longer shape leads
         if any(1 != m != n != 1 for m, n in common):
-            msg = (
+            raise InputError(
                 f"shapes do not broadcast: {name} has {tuple(one.shape)} and {other} has {tuple(another.shape)};"
                 " sizes must be equal or 1, compared from the right"
             )
-            raise InputError(msg)
     room = (1,) * trailing
     return [parameter if parameter.ndim == 0 else parameter.reshape(parameter.shape + room) for parameter in parameters]

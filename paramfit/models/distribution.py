@@ -16,7 +16,7 @@ from paramfit.errors import InputError
 from paramfit.formulas.elementary import FUNCTIONS
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.argument_formula import ArgumentFormula, formula_variables
-from paramfit.models.base import ParametricModel, broadcast_parameters
+from paramfit.models.base import ParametricModel, broadcast_parameters, unconstrained_values
 from paramfit.models.import_path import imported
 from paramfit.parameters import ParameterSpec, dtype_named
 
@@ -101,14 +101,13 @@ class DistributionModel(ParametricModel):
         return {name: self._formulas[name].text if name in self._formulas else name for name in self.names}
 
     def _declare_argument(self, name: str, value: Any, dtype: torch.dtype) -> None:
-        given = ParameterSpec.of(name, value) if value is not None and not isinstance(value, Mapping) else None
-        mapping = dict(value) if isinstance(value, Mapping) else {}
-        if given is not None:
-            mapping = {"start": given.start}
+        if isinstance(value, Mapping):
+            mapping = dict(value)
+        else:
+            mapping = {} if value is None else {"start": ParameterSpec.of(name, value).start}
         if is_integer(self.kind, name):
             if mapping.get("start") is None or float(mapping["start"]) != int(float(mapping["start"])):
-                msg = f"parameters.{name}: it is an integer, which is not estimated; give its value"
-                raise InputError(msg)
+                raise InputError(f"parameters.{name}: it is an integer, which is not estimated; give its value")
             self.declare(name, {**mapping, "fixed": True}, dtype)
             return
         if mapping.get("fixed") in (True, "true"):
@@ -125,11 +124,11 @@ class DistributionModel(ParametricModel):
 
     def _declare_coefficient(self, name: str, value: Any, dtype: torch.dtype) -> None:
         if not any(name in formula.coefficients for formula in self._formulas.values()):
-            msg = f"coefficients.{name}: no formula depends on it, so that no data can tell it; leave it out"
-            raise InputError(msg)
+            raise InputError(
+                f"coefficients.{name}: no formula depends on it, so that no data can tell it; leave it out"
+            )
         if ParameterSpec.of(name, value).start is None:
-            msg = f"coefficients.{name}.start: a coefficient needs one, such as 0"
-            raise InputError(msg)
+            raise InputError(f"coefficients.{name}.start: a coefficient needs one, such as 0")
         self.declare(name, value, dtype)
 
     def begin_at(self, target: Tensor) -> None:
@@ -144,16 +143,16 @@ class DistributionModel(ParametricModel):
         if not self._startless:
             return
         if self._formulas:
-            msg = f"parameters.{self._startless[0]}.start: beside a formula it needs one; the moments are not its own"
-            raise InputError(msg)
+            raise InputError(
+                f"parameters.{self._startless[0]}.start: beside a formula it needs one; the moments are not its own"
+            )
         given = {name: self.natural(name).item() for name in self._plain if name not in self._startless}
         starts = moment_start(self.kind, self._startless, target.detach().to(torch.float64), given)
         for name in self._startless:
             spec = self.specifications[name]
             start = _within(starts[name], spec)
-            transform = self.transforms.get(name)
-            value = torch.tensor(start, dtype=torch.float64)
-            getattr(self, name).data.copy_(value if transform is None else transform.inv(value))
+            value = unconstrained_values(self, name, torch.tensor(start, dtype=torch.float64))
+            getattr(self, name).data.copy_(value)
             self.specifications = {**self.specifications, name: replace(spec, start=start)}
         self._startless = ()
 
@@ -185,17 +184,14 @@ class DistributionModel(ParametricModel):
 
     def argument_jacobian(self, *inputs: Tensor) -> dict[str, dict[str, Tensor | float]]:
         """Derivative of each argument by each trainable ``nn.Parameter`` it depends on."""
-        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        slopes = self._transform_slopes()
         jacobian: dict[str, dict[str, Tensor | float]] = {}
         for name in self.names:
             if name in self._formulas:
                 natural = {other: self.natural(other) for other in self.specifications}
-                columns = self._formulas[name].jacobian(inputs, natural)
-                jacobian[name] = {
-                    other: column * slopes[other] if other in slopes else column
-                    for other, column in columns.items()
-                    if not self.specifications[other].fixed
-                }
+                columns = self.by_unconstrained(self._formulas[name].jacobian(inputs, natural))
+                free = [other for other in columns if not self.specifications[other].fixed]
+                jacobian[name] = {other: columns[other] for other in free}
             else:
                 jacobian[name] = {} if self.specifications[name].fixed else {name: slopes.get(name, 1.0)}
         return jacobian
@@ -206,9 +202,9 @@ class DistributionModel(ParametricModel):
         Raises:
             InputError: always.
         """
-        del inputs
-        msg = f"model: {self.distribution_name} is a distribution, not a prediction; give it to MaximumLikelihood"
-        raise InputError(msg)
+        raise InputError(
+            f"model: {self.distribution_name} is a distribution, not a prediction; give it to MaximumLikelihood"
+        )
 
 
 def free_arguments(model: nn.Module) -> tuple[str, ...]:
@@ -225,8 +221,7 @@ def free_arguments(model: nn.Module) -> tuple[str, ...]:
 def _kind(given: str | type[Distribution]) -> type[Distribution]:
     kind = imported("distribution", given, "torch.distributions.Gamma") if isinstance(given, str) else given
     if not (isinstance(kind, type) and issubclass(kind, Distribution)):
-        msg = f"distribution: {given} is no class of torch.distributions.Distribution"
-        raise InputError(msg)
+        raise InputError(f"distribution: {given} is no class of torch.distributions.Distribution")
     return kind
 
 
@@ -246,15 +241,12 @@ def _check_arguments(kind: type[Distribution], given: tuple[str, ...]) -> None:
     takes = [name for name in parameters if name != "validate_args"]
     for name in given:
         if name not in takes:
-            msg = f"parameters.{name}: {kind.__name__} has no such argument; it takes {', '.join(takes)}"
-            raise InputError(msg)
+            raise InputError(f"parameters.{name}: {kind.__name__} has no such argument; it takes {', '.join(takes)}")
     for name in takes:
         if parameters[name].default is inspect.Parameter.empty and name not in given:
-            msg = f"parameters: {kind.__name__} needs {name}; give its start, a fixed value or a formula"
-            raise InputError(msg)
+            raise InputError(f"parameters: {kind.__name__} needs {name}; give its start, a fixed value or a formula")
     if {"probs", "logits"} <= set(takes) and len({"probs", "logits"} & set(given)) != 1:
-        msg = f"parameters: {kind.__name__} takes either probs or logits"
-        raise InputError(msg)
+        raise InputError(f"parameters: {kind.__name__} takes either probs or logits")
 
 
 def _inside(lower: Any, upper: Any) -> float:

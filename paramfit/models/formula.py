@@ -62,7 +62,17 @@ class FormulaModel(ParametricModel):
         self.names = as_names("parameters", parameters)
         check_names(self, self.variables, self.names, FUNCTIONS)
         self._compiled = CompiledFormula(formula, self.variables, self.names)
-        self._check_used()
+        used = self._compiled.names
+        for name in self.variables:
+            if name not in used:
+                raise InputError(
+                    f"variables: the formula does not depend on {name}; leave it out of the variables (and the inputs)"
+                )
+        for name in self.names:
+            if name not in used:
+                raise InputError(
+                    f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
+                )
         for name, given in zip(self.names, parameters.values(), strict=True):
             self.declare(name, given, dtype_named(dtype))
         self._linear = self._find_linear()
@@ -80,19 +90,6 @@ class FormulaModel(ParametricModel):
                 twin.__dict__[name] = value
         return twin
 
-    def _check_used(self) -> None:
-        names = self._compiled.names
-        for name in self.variables:
-            if name not in names:
-                msg = (
-                    f"variables: the formula does not depend on {name}; leave it out of the variables (and the inputs)"
-                )
-                raise InputError(msg)
-        for name in self.names:
-            if name not in names:
-                msg = f"parameters.{name}: the formula does not depend on it, so that no data can tell it; leave it out"
-                raise InputError(msg)
-
     def _find_linear(self) -> tuple[str, ...]:
         free = [name for name, spec in self.specifications.items() if not (spec.fixed or spec.bounded)]
         startless = [name for name in free if self.specifications[name].start is None]
@@ -102,8 +99,7 @@ class FormulaModel(ParametricModel):
                 together = self._compiled.linear([name], [name])
                 rivals = " and ".join(other for other in linear if other in startless)
                 why = f"it multiplies {rivals}, which has none either" if together else "it is not linear in it"
-                msg = f"parameters.{name}.start: the formula needs one, since {why}"
-                raise InputError(msg)
+                raise InputError(f"parameters.{name}.start: the formula needs one, since {why}")
         return linear
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -139,7 +135,7 @@ class FormulaModel(ParametricModel):
         )
         if not self.transforms:
             return apart
-        slopes = {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
+        slopes = self._transform_slopes()
         return apart._replace(
             offset_slopes={k: column * slopes.get(k, 1.0) for k, column in apart.offset_slopes.items()},
             basis_slopes={(j, k): column * slopes.get(k, 1.0) for (j, k), column in apart.basis_slopes.items()},
@@ -147,8 +143,6 @@ class FormulaModel(ParametricModel):
 
     def _values(self, inputs: tuple[Tensor, ...]) -> list[Tensor]:
         self.check_count(inputs, "the formula has")
-        parameters = self._parameters  # where getattr finds them too, in ten times the time
-        values: list[Any] = [parameters[name] for name in self.names]
-        if self.transforms:
-            values = [self.natural(name) for name in self.names]
+        parameters: dict[str, Any] = self._parameters  # where getattr finds them too, in ten times the time
+        values = [self.natural(name) if self.transforms else parameters[name] for name in self.names]
         return broadcast_parameters(self.names, values, inputs[0].ndim if inputs else 1)

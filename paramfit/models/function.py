@@ -6,18 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from paramfit.errors import InputError
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, broadcast_parameters
 from paramfit.models.import_path import imported
-from paramfit.models.tracing import check_followed
 from paramfit.parameters import dtype_named
 from paramfit.wording import nearest_names
 
-__all__ = ["FunctionModel"]
+__all__ = ["FunctionModel", "check_followed"]
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+# By these a number leaves torch; numpy and math call them too.
+_WAYS_OUT = {"__array__", "__complex__", "__float__", "__index__", "__int__", "item", "numpy", "tolist"}
 
 
 class FunctionModel(ParametricModel):
@@ -69,8 +71,7 @@ class FunctionModel(ParametricModel):
         self._check_arguments(list(arguments), needed)
         for name, start in given.items():
             if self.declare(name, start, dtype_named(dtype)).start is None:
-                msg = f"parameters.{name}.start: a function's parameter needs one"
-                raise InputError(msg)
+                raise InputError(f"parameters.{name}.start: a function's parameter needs one")
         self._is_followed = False  # known at the first call
 
     def _check_arguments(self, arguments: Sequence[str], needed: Sequence[str]) -> None:
@@ -78,15 +79,13 @@ class FunctionModel(ParametricModel):
             for name in names:
                 if name not in arguments:
                     hint = nearest_names(name, arguments, f"it takes {', '.join(arguments)}", most=1)
-                    msg = f"{place}: {self.function_name} has no argument {name}; {hint}"
-                    raise InputError(msg)
+                    raise InputError(f"{place}: {self.function_name} has no argument {name}; {hint}")
         for name in needed:
             if name not in self.variables:
-                msg = (
+                raise InputError(
                     f"parameters: {self.function_name} needs {name}, which has no default; name it among the parameters"
                     " or the variables"
                 )
-                raise InputError(msg)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The function at the inputs."""
@@ -107,11 +106,10 @@ class FunctionModel(ParametricModel):
                     one = torch.ones_like(values[number])
                     column = torch.func.jvp(of_one, (values[number],), (one,), strict=True)[1]
             except (RuntimeError, TypeError, NotImplementedError) as failure:
-                msg = (
+                raise InputError(
                     f"function: torch.func cannot differentiate {self.function_name} by {name}"
                     f" ({' '.join(str(failure).split())[:200]}); write it with torch's functions"
-                )
-                raise InputError(msg) from failure
+                ) from failure
             columns[name] = column.detach()
         return self.by_unconstrained(columns)
 
@@ -124,8 +122,7 @@ class FunctionModel(ParametricModel):
             self._is_followed = True
         prediction = self.function(**named, **dict(zip(self.names, values, strict=True)))
         if not isinstance(prediction, Tensor):
-            msg = f"function: {self.function_name} returned {type(prediction).__name__}, not a tensor"
-            raise InputError(msg)
+            raise InputError(f"function: {self.function_name} returned {type(prediction).__name__}, not a tensor")
         return prediction
 
 
@@ -133,8 +130,7 @@ def _function_at(path: str) -> Callable[..., Any]:
     """The function at an import path."""
     function: Any = imported("function", path, "decay.curve, for a function curve in decay.py")
     if not callable(function):
-        msg = f"function: {path} is of type {type(function).__name__}, which cannot be called"
-        raise InputError(msg)
+        raise InputError(f"function: {path} is of type {type(function).__name__}, which cannot be called")
     named: Callable[..., Any] = function
     return named
 
@@ -144,10 +140,50 @@ def _arguments(function: Callable[..., Any], called: str) -> dict[str, bool]:
     try:
         arguments = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as failure:
-        msg = f"function: {called} does not tell the names of its arguments; wrap it in a Python function that does"
-        raise InputError(msg) from failure
+        raise InputError(
+            f"function: {called} does not tell the names of its arguments; wrap it in a Python function that does"
+        ) from failure
     for argument in arguments:
         if argument.kind not in _NAMED:
-            msg = f"function: the arguments of {called} are told apart by name, but {str(argument)!r} has none to call"
-            raise InputError(msg)
+            raise InputError(
+                f"function: the arguments of {called} are told apart by name, but {str(argument)!r} has none to call"
+            )
     return {argument.name: argument.default is not inspect.Parameter.empty for argument in arguments}
+
+
+class _Left(Exception):
+    """A number that depends on a parameter has left torch."""
+
+
+class _Watch(TorchFunctionMode):
+    """Ends a call where a number that depends on a parameter is about to leave torch."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "") in _WAYS_OUT and isinstance(args[0], Tensor) and args[0].requires_grad:
+            raise _Left
+        return func(*args, **(kwargs or {}))
+
+
+def check_followed(function: Callable[..., Any], called: str, inputs: Mapping[str, Any], starts: Any) -> None:
+    """Call a function once, to see whether its derivatives by its parameters are what torch will take them for.
+
+    ``math.exp(-rate)`` is a plain number, for torch a constant: the derivative by ``rate`` would lack a term, and
+    nobody would be told.
+
+    Raises:
+        InputError: if a number that depends on a parameter leaves torch. Whatever else is wrong with the function is
+            not told: it is found out where it is used.
+    """
+    values = {name: torch.tensor(start, dtype=torch.float64, requires_grad=True) for name, start in starts.items()}
+    try:
+        with torch.enable_grad(), _Watch():
+            function(**inputs, **values)
+    except _Left:
+        raise InputError(
+            f"function: {called} makes a plain number of one that depends on a parameter (as math's and numpy's"
+            " functions do), and derivatives end there; write it with torch's functions, such as torch.exp"
+        ) from None
+    except Exception:  # whatever the user's function raises
+        return

@@ -42,8 +42,7 @@ class GaussianModel(ParametricModel):
     def __init__(self, location: float | dict[str, Any] = 1.0, scale: float = 1.0, dtype: str = "float64") -> None:
         super().__init__()
         if not scale > 0:
-            msg = f"scale: a standard deviation is above 0, but got {scale}"
-            raise InputError(msg)
+            raise InputError(f"scale: a standard deviation is above 0, but got {scale}")
         self.declare("location", location, dtype_named(dtype))
         self.register_buffer("scale", torch.tensor(scale, dtype=dtype_named(dtype)))
 
@@ -54,7 +53,6 @@ class GaussianModel(ParametricModel):
 
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """``d location / d location = 1`` for every observation."""
-        del inputs
         return self.by_unconstrained({"location": 1.0})
 
     def sample_estimate(self, target: Tensor) -> dict[str, Tensor] | None:

@@ -10,29 +10,21 @@ __all__ = ["imported"]
 
 
 def imported(place: str, path: str, example: str) -> Any:
-    """What an import path names.
-
-    Args:
-        place: the option that holds the path, for messages.
-        path: ``module.name``.
-        example: how a path looks, for the message that asks for one.
+    """What an import path ``module.name`` names; the place (an option) and the example of a path are for messages.
 
     Raises:
         InputError: if there is no such module, or nothing of that name in it.
     """
     module_name, _, name = path.rpartition(".")
     if not module_name:
-        msg = f"{place}: {path!r} is not a path such as {example}"
-        raise InputError(msg)
+        raise InputError(f"{place}: {path!r} is not a path such as {example}")
     try:
         module = import_module(module_name)
     except Exception as failure:  # whatever the user's module raises
         cause = " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
-        msg = f"{place}: the module {module_name} cannot be imported ({cause})"
-        raise InputError(msg) from failure
+        raise InputError(f"{place}: the module {module_name} cannot be imported ({cause})") from failure
     if not hasattr(module, name):
         callables = [key for key, value in vars(module).items() if callable(value)]
         hint = nearest_names(name, callables, f"a path looks like {example}", most=1)
-        msg = f"{place}: {module_name} has no {name!r}; {hint}"
-        raise InputError(msg)
+        raise InputError(f"{place}: {module_name} has no {name!r}; {hint}")
     return getattr(module, name)

@@ -43,16 +43,16 @@ class PolynomialModel(ParametricModel):
     def __init__(self, degree: int, parameters: Mapping[str, Any] | None = None, dtype: str = "float32") -> None:
         super().__init__()
         if degree < 0:
-            msg = f"degree: expected 0 or more, but got {degree}"
-            raise InputError(msg)
+            raise InputError(f"degree: expected 0 or more, but got {degree}")
         self.degree = degree
         self.names = tuple(f"coefficient_{power}" for power in range(degree + 1))
         given = dict(parameters or {})
         for name in self.names:
             self.declare(name, given.pop(name, 0.0), dtype_named(dtype))
         if given:
-            msg = f"parameters.{next(iter(given))}: a polynomial of degree {degree} has {', '.join(self.names)}"
-            raise InputError(msg)
+            raise InputError(
+                f"parameters.{next(iter(given))}: a polynomial of degree {degree} has {', '.join(self.names)}"
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """The polynomial at ``x``, by Horner's rule."""

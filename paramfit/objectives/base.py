@@ -41,16 +41,14 @@ class Objective(ABC):
         self, reduction: str = "mean", l1: float = 0.0, l2: float = 0.0, summation: Summation | None = None
     ) -> None:
         if reduction not in {"mean", "sum"}:
-            msg = f"reduction: expected mean or sum, but got {reduction!r}"
-            raise InputError(msg)
+            raise InputError(f"reduction: expected mean or sum, but got {reduction!r}")
         for name, weight in (("l1", l1), ("l2", l2)):
             if not (weight >= 0 and math.isfinite(weight)):
-                msg = f"{name}: a penalty's weight is 0 or more, but got {weight}"
-                raise InputError(msg)
+                raise InputError(f"{name}: a penalty's weight is 0 or more, but got {weight}")
         self.reduction = reduction
         self.l1 = l1
         self.l2 = l2
-        self.summation = summation if summation is not None else Pairwise()
+        self.summation = summation or Pairwise()
 
     @abstractmethod
     def per_observation(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
@@ -95,12 +93,10 @@ class Objective(ABC):
         Raises:
             InputError: unless the objective is a likelihood, which alone has one.
         """
-        del prediction, target, sigma, censoring
-        msg = (
+        raise InputError(
             f"data.censoring: {type(self).__name__} has no use for censored observations; use MaximumLikelihood, or"
             " leave such rows out"
         )
-        raise InputError(msg)
 
     def losses(
         self, prediction: Any, target: Tensor, sigma: Tensor | None = None, censoring: Censored | None = None
@@ -152,14 +148,12 @@ def check_shapes(prediction: Any, target: Tensor) -> None:
         InputError: if the last dimensions differ, or the prediction is a distribution.
     """
     if not isinstance(prediction, Tensor):
-        msg = (
+        raise InputError(
             f"objective: a residual needs a model that predicts a number, but got {type(prediction).__name__}; use"
             " NegativeLogLikelihood for a distribution"
         )
-        raise InputError(msg)
     if prediction.ndim and prediction.shape != target.shape and prediction.shape[-1:] != target.shape[-1:]:
-        msg = (
+        raise InputError(
             f"shapes do not match: the model's prediction has {tuple(prediction.shape)}, the target"
             f" {tuple(target.shape)}; the model must return one value for each observation"
         )
-        raise InputError(msg)

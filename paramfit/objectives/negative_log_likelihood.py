@@ -49,32 +49,24 @@ class NegativeLogLikelihood(Objective):
 
     def derivative(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The normal's negative score by its location, ``(location - target) / scale**2``."""
-        del sigma  # refused where the loss is computed
         if not isinstance(prediction, Normal):
-            msg = (
+            raise InputError(
                 f"the analytic rule knows the score of the normal distribution, not of {type(prediction).__name__};"
                 " use AutogradGradient, NumericalGradient, or a DistributionModel"
             )
-            raise InputError(msg)
         return (prediction.loc - target) / prediction.scale**2
 
 
 def _distribution(prediction: Any, sigma: Tensor | None) -> Distribution:
-    """The prediction, if it is one that a likelihood can be taken of.
-
-    Raises:
-        InputError: if it is no distribution, or there is a sigma.
-    """
+    """The prediction, if it is one that a likelihood can be taken of."""
     if sigma is not None:
-        msg = (
+        raise InputError(
             "data.sigma: the negative log-likelihood has a scale of its own and no use for known errors; leave"
             " sigma out, or use LeastSquares"
         )
-        raise InputError(msg)
     if not isinstance(prediction, Distribution):
-        msg = (
+        raise InputError(
             "the negative log-likelihood needs a model whose forward returns a torch.distributions.Distribution,"
             f" but got {type(prediction).__name__}; use SquaredError or AbsoluteError for a prediction"
         )
-        raise InputError(msg)
     return prediction

@@ -37,8 +37,7 @@ class RobustError(Objective, ABC):
 
     def __init__(self, scale: float = 1.0, reduction: str = "mean", l1: float = 0.0, l2: float = 0.0) -> None:
         if not 0 < scale < math.inf:
-            msg = f"scale: the residual beyond which an observation counts less is above 0, but got {scale}"
-            raise InputError(msg)
+            raise InputError(f"scale: the residual beyond which an observation counts less is above 0, but got {scale}")
         super().__init__(reduction, l1, l2)
         self.scale = scale
 

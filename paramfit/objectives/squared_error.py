@@ -35,8 +35,7 @@ class SquaredError(Objective):
 
     def __init__(self, reduction: str = "mean", summation: str = "pairwise", l1: float = 0.0, l2: float = 0.0) -> None:
         if summation not in _ORDERS:
-            msg = f"summation: expected one of {', '.join(_ORDERS)}, but got {summation!r}"
-            raise InputError(msg)
+            raise InputError(f"summation: expected one of {', '.join(_ORDERS)}, but got {summation!r}")
         super().__init__(reduction, l1, l2, _ORDERS[summation])
 
     def per_observation(self, prediction: Tensor, target: Tensor, sigma: Tensor | None = None) -> Tensor:

@@ -30,8 +30,7 @@ class BlockOptimizer(Optimizer):
         self, inner: Optimizer, updates_per_step: int = 1, after_update: Callable[[Any], bool] | None = None
     ) -> None:
         if updates_per_step < 1:
-            msg = f"updates_per_step: a block has at least one update, but got {updates_per_step}"
-            raise InputError(msg)
+            raise InputError(f"updates_per_step: a block has at least one update, but got {updates_per_step}")
         for group in inner.param_groups:
             group["updates_per_step"] = updates_per_step
         super().__init__(inner.param_groups, inner.defaults)

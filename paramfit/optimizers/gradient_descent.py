@@ -31,11 +31,9 @@ class GradientDescent(Optimizer):
 
     def __init__(self, params: Iterable[Tensor], lr: float, order: str = "together") -> None:
         if not lr > 0:
-            msg = f"lr: a learning rate is above 0, but got {lr}"
-            raise InputError(msg)
+            raise InputError(f"lr: a learning rate is above 0, but got {lr}")
         if order not in {"together", "one_at_a_time"}:
-            msg = f"order: expected together or one_at_a_time, but got {order!r}"
-            raise InputError(msg)
+            raise InputError(f"order: expected together or one_at_a_time, but got {order!r}")
         super().__init__(params, {"lr": lr, "order": order})
 
     @torch.no_grad()
@@ -49,8 +47,7 @@ class GradientDescent(Optimizer):
             The loss before the update.
         """
         if closure is None:
-            msg = "GradientDescent.step needs a closure that fills the gradients and returns the loss"
-            raise InputError(msg)
+            raise InputError("GradientDescent.step needs a closure that fills the gradients and returns the loss")
         return self.update(torch.enable_grad()(closure))  # as every torch optimizer does: it may call backward
 
     def update(self, closure: Callable[[], Any]) -> Any:

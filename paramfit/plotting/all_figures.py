@@ -15,10 +15,18 @@ from paramfit.distributions.support import support_of
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective
-from paramfit.observations import Observations
-from paramfit.plotting import density_figure, fit_figure, loss_surface_figure, scatter_figure
-from paramfit.plotting.least_squares_figures import bands_on, curve_figures, without_prediction_band
-from paramfit.plotting.likelihood_figures import distribution_figures, ladder_figures
+from paramfit.plotting.contour import contour_figure
+from paramfit.plotting.density import density_figure, histogram_figure
+from paramfit.plotting.fit import fit_figure, scatter_figure
+from paramfit.plotting.least_squares_figures import (
+    bands_on,
+    correlation_figures,
+    curve_figures,
+    without_prediction_band,
+)
+from paramfit.plotting.loss_surface import loss_surface_figure
+from paramfit.plotting.profile import profile_figure
+from paramfit.plotting.quantiles import quantile_figure, quantile_residual_figure, quantile_residuals
 from paramfit.results.record import Record
 
 __all__ = ["Descent", "fit_figures"]
@@ -50,14 +58,8 @@ def fit_figures(
 ) -> dict[str, Figure]:
     """The figures by the names of their files.
 
-    Args:
-        model: at the end of the fit; it is left as it is.
-        objective: what was minimised.
-        data: all rows.
-        descent: how the fit came there.
-        result: of the fit; without it there are no bands, residuals, correlations and quantiles.
-        ladder: its errors by other ways, for the profiles.
-        pairs: profiled deviances of pairs of parameters, for the contours.
+    The model, at the end of the fit, is left as it is. Without a result there are no bands, residuals, correlations and
+    quantiles; the ladder gives the profiles, and the profiled deviances of pairs of parameters the contours.
     """
     model = copy.deepcopy(model).cpu().eval()
     raw = data.raw
@@ -75,14 +77,12 @@ def fit_figures(
     if result is not None:
         figures |= curve_figures(result, data)
         if not diverged:
-            figures |= distribution_figures(model, result, data, title)
+            figures |= _distribution_figures(model, result, data, title)
         if ladder is not None:
-            figures |= ladder_figures(ladder, pairs, result, title)
+            figures |= _ladder_figures(ladder, pairs, result, title)
     if len(descent.path) > 1:
-        trained = data.every.rows(~data.held_out)
-        surface = loss_surface_figure(
-            model, objective, _in_precision_of(model, trained), torch.stack(descent.path), title
-        )
+        trained = data.every.rows(~data.held_out).to(next(model.parameters()).dtype)
+        surface = loss_surface_figure(model, objective, trained, torch.stack(descent.path), title)
         if surface is not None:
             figures["loss_surface"] = surface
     return figures
@@ -115,8 +115,40 @@ def _over_the_input(
     return figures
 
 
-def _in_precision_of(model: nn.Module, observations: Observations) -> Observations:
-    return observations.to(next(model.parameters()).dtype)
+def _distribution_figures(model: nn.Module, result: Record, data: DescribedData, title: str) -> dict[str, Figure]:
+    """Histogram and quantiles of a sample; of a regression the quantiles of its residuals; and the correlations."""
+    if result.likelihood is None:
+        return {}
+    raw, held_out = data.every, data.held_out
+    dtype = next(model.parameters()).dtype
+    with torch.no_grad():
+        fitted = model(*(x.to(dtype) for x in raw.inputs))
+    if not isinstance(fitted, Distribution):
+        return {}
+    figures, target = {}, raw.target.double()
+    if raw.inputs and raw.censoring is None:
+        figures["residual_quantiles"] = quantile_residual_figure(quantile_residuals(fitted, target), title, held_out)
+    elif raw.censoring is None:  # a bound has no place in a histogram or among quantiles
+        figures["histogram"] = histogram_figure(target, fitted, data.labels, title)
+        figures["quantiles"] = quantile_figure(target, fitted, data.columns.target, title, held_out)
+    return figures | correlation_figures(result)
+
+
+def _ladder_figures(ladder: Ladder, pairs: Sequence[PairProfile], result: Record, title: str) -> dict[str, Figure]:
+    """Profiles beside their parabolas, and contours of pairs."""
+    figures: dict[str, Figure] = {}
+    units = {name: estimate.unit for name, estimate in result.parameters.items()}
+    if ladder.profiles:
+        errors = {name: estimate.standard_error for name, estimate in result.parameters.items()}
+        profiles, statistics = list(ladder.profiles.values()), result.least_squares
+        if statistics is not None and statistics["sigma_is"] != "absolute":
+            figures["profile"] = profile_figure(profiles, errors, title, units, quantity="(RSS − RSS$_{min}$) / s²")
+        else:
+            figures["profile"] = profile_figure(profiles, errors, title, units)
+    if pairs and result.covariance is not None:
+        matrix = torch.tensor(result.covariance.matrix, dtype=torch.float64)
+        figures["contours"] = contour_figure(pairs, result.covariance.parameters, matrix, title, units)
+    return figures
 
 
 def _curve(model: nn.Module, data: DescribedData, grid: Tensor) -> tuple[Tensor | None, str]:

@@ -37,16 +37,11 @@ def contour_figure(
         \Delta^T C^{-1} \Delta
 
     The two profile traces are drawn in: along one, the second parameter is at its best for each value of the first,
-    along the other the first for each value of the second. They meet a contour where it turns. Of a model linear in
-    its parameters with normal errors the traces are straight and the contours are the ellipses.
+    along the other the first for each value of the second. They meet a contour where it turns. Of a model linear in its
+    parameters with normal errors the traces are straight and the contours are the ellipses.
 
-    Args:
-        pairs: the first parameter of each gives the column, the second the row; pairs among the first six names are
-            drawn, and the title says so.
-        names: of the parameters of the covariance.
-        covariance: plain, in the natural space, ``(p, p)``; None where there is none.
-        title: what was fitted.
-        units: by parameter.
+    The first parameter of a pair gives the column, the second the row; pairs among the first six names are drawn, and
+    the title says so. ``covariance`` ``(p, p)``, of the parameters ``names``, is plain and in the natural space.
 
     References:
         Douglas M. Bates and Donald G. Watts: Nonlinear Regression Analysis and Its Applications (1988), chapter 6.
@@ -57,9 +52,8 @@ def contour_figure(
     across, down = (list(dict.fromkeys(pair.names[k] for pair in shown)) for k in (0, 1))
     places = {(down.index(pair.names[1]), across.index(pair.names[0])): pair for pair in shown}
     single = len(shown) == 1
-    figure = new_figure(
-        6.0 if single else max(5.6, 0.8 + 2.5 * len(across)), 1.3 + (3.7 if single else 2.1) * len(down)
-    )
+    width = 6.0 if single else max(5.6, 0.8 + 2.5 * len(across))
+    figure = new_figure(width, 1.3 + (3.7 if single else 2.1) * len(down))
     panels = figure.subplots(len(down), len(across), squeeze=False, sharex="col", sharey="row")
     labels = {name: f"{name} ({unit})" for name, unit in (units or {}).items() if unit is not None}
     ellipses = False
@@ -78,13 +72,8 @@ def contour_figure(
             axes.set_ylabel(labels.get(pair.names[1], pair.names[1]), parse_math=False)
     cut = "" if len(shown) == len(pairs) else f": {len(shown)} of {len(pairs)} pairs"
     figure.suptitle(f"{title}{cut}", fontsize="medium")
-    figure.legend(
-        handles=_legend(sorted(shown[0].levels), ellipses),
-        loc="outside lower center",
-        ncols=2 if len(across) <= 2 else 3,
-        frameon=False,
-        fontsize="small",
-    )
+    handles, columns = _legend(sorted(shown[0].levels), ellipses), 2 if len(across) <= 2 else 3
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
     return figure
 
 
@@ -158,9 +147,8 @@ def _ellipse(center: tuple[float, float], covariance: Tensor, height: float) -> 
     """Where the quadratic form has the given height, ``(181, 2)``."""
     angle = np.linspace(0, 2 * np.pi, 181)
     factor = torch.linalg.cholesky(covariance).numpy()
-    edge: NDArray[np.float64] = (
-        np.asarray(center) + height**0.5 * np.stack([np.cos(angle), np.sin(angle)], 1) @ factor.T
-    )
+    circle = np.stack([np.cos(angle), np.sin(angle)], 1)
+    edge: NDArray[np.float64] = np.asarray(center) + height**0.5 * circle @ factor.T
     return edge
 
 

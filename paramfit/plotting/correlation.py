@@ -18,11 +18,9 @@ _DARK = 0.6  # from here on the cell is too dark for black digits
 
 
 def correlation_figure(names: Sequence[str], correlation: Tensor) -> Figure:
-    """The correlations of the estimates as a heat map from -1 to 1; what is not known is grey.
+    """The correlations ``(p, p)`` of the estimates as a heat map from -1 to 1; what is not known (NaN) is grey.
 
-    Args:
-        names: of the parameters; above 40 only every k-th is written.
-        correlation: ``(p, p)``; NaN where a parameter has no error.
+    Above 40 parameters only every k-th name is written.
     """
     p = len(names)
     side = min(max(1.8 + 0.55 * min(p, _MOST_NUMBERS) + 0.12 * max(0, p - _MOST_NUMBERS), 3.2), 11.0)

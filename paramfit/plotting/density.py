@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from paramfit.distributions import density_at, support_of
 from paramfit.distributions.cdf import unrolled
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import name_axes, new_figure
 
 __all__ = ["density_figure", "histogram_figure"]
 
@@ -35,17 +35,11 @@ class _Extent(NamedTuple):
 
 
 def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str], title: str) -> Figure:
-    """Kernel density of the sample (Gaussian kernels, Scott's rule) with the fitted density.
+    """Kernel density of the sample ``(n,)`` (Gaussian kernels, Scott's rule) with the fitted density, a continuous one.
 
-    A fit beside the sample widens the figure; of one far away the legend tells where it lies. For discrete
-    distributions see ``histogram_figure``.
-
-    Args:
-        sample: the observations ``(n,)``; above 20 000 every k-th is used, which the eye cannot tell. Of heavy tails
-            what lies more than 8 interquartile ranges outside the quartiles is left out, as in ``histogram_figure``.
-        fitted: the fitted distribution, of batch shape ``()`` or one that broadcasts; continuous.
-        labels: names of the axes.
-        title: what was fitted.
+    A fit beside the sample widens the figure; of one far away the legend tells where it lies. Above 20 000 observations
+    every k-th is used, which the eye cannot tell. Of heavy tails what lies more than 8 interquartile ranges outside the
+    quartiles is left out, as in ``histogram_figure``, which is for discrete distributions too.
 
     References:
         David W. Scott: Multivariate Density Estimation (1992).
@@ -70,7 +64,7 @@ def density_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str]
 
 
 def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, str], title: str) -> Figure:
-    r"""Histogram of the sample with the fitted density, or with the fitted probabilities where it is discrete.
+    r"""Histogram of the sample ``(n,)`` with the fitted density, or with the fitted probabilities where it is discrete.
 
     The bins of a continuous sample have the width of Freedman and Diaconis, from the sample's interquartile range,
 
@@ -79,13 +73,9 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
     and areas that sum to 1, values beyond the figure counted in. A discrete sample has a bar at each integer with the
     share of the sample; of more than 60 integers a bar stands for as many as that width says, and has their mean share.
 
-    Args:
-        sample: the observations ``(n,)``; of heavy tails what lies more than 8 interquartile ranges outside the
-            quartiles is left out of the figure, and the legend says how much. Angles of a von Mises distribution are
-            shown within half a turn of its location.
-        fitted: the fitted distribution, of batch shape ``()`` or ``(1,)``.
-        labels: names of the axes.
-        title: what was fitted.
+    Of heavy tails what lies more than 8 interquartile ranges outside the quartiles is left out of the figure, and the
+    legend says how much. Angles of a von Mises distribution are shown within half a turn of its location. The fitted
+    distribution has the batch shape ``()`` or ``(1,)``.
 
     References:
         David Freedman and Persi Diaconis: On the histogram as a density estimator: L2 theory (1981).
@@ -98,17 +88,11 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
     figure = new_figure()
     axes = figure.add_subplot()
     width = np.diff(edges)
-    gap = 0.8 if discrete and width[0] == 1 else 1.0  # bars of single integers stand apart
-    axes.bar(
-        (edges[:-1] + edges[1:]) / 2,
-        heights,
-        gap * width,
-        color="tab:blue",
-        alpha=0.35,
-        edgecolor="white",
-        linewidth=0.5 if len(heights) <= _MOST_DOTS else 0.0,
-        label=_sample_label(kept, values),
-    )
+    if discrete and width[0] == 1:
+        width = 0.8 * width  # bars of single integers stand apart
+    middle, label = (edges[:-1] + edges[1:]) / 2, _sample_label(kept, values)
+    rim = 0.5 if len(heights) <= _MOST_DOTS else 0.0
+    axes.bar(middle, heights, width, color="tab:blue", alpha=0.35, edgecolor="white", linewidth=rim, label=label)
     if discrete:
         _draw_masses(axes, _extent(float(kept.min()), float(kept.max()), fitted, "fitted probability"), fitted)
     else:
@@ -119,9 +103,7 @@ def histogram_figure(sample: Tensor, fitted: Distribution, labels: tuple[str, st
 
 
 def _finish(axes: Axes, labels: tuple[str, str], title: str) -> None:
-    axes.set_xlabel(labels[0], parse_math=False)
-    axes.set_ylabel(labels[1], parse_math=False)
-    axes.set_title(title)
+    name_axes(axes, *labels, title)
     top = axes.get_ylim()[1]
     axes.set_ylim(-0.01 * top, 1.25 * top)  # room for the legend above the peak
     axes.legend(loc="best", frameon=False)
@@ -142,17 +124,10 @@ def _draw_masses(axes: Axes, extent: _Extent, fitted: Distribution) -> None:
     integers = np.arange(low, min(math.ceil(extent.high), float(support.high)) + 1, dtype=np.float64)
     step = max(1, len(integers) // (10 * _MOST_BINS))
     integers = integers[::step]
-    few = len(integers) <= _MOST_DOTS
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.plot(
-        integers,
-        density_at(fitted, torch.from_numpy(integers)).numpy(),
-        "o-" if few else "-",
-        color="tab:orange",
-        markersize=4,
-        linewidth=0.8 if few else 1.5,
-        label=extent.label,
-    )
+    masses = density_at(fitted, torch.from_numpy(integers)).numpy()
+    line, width = ("o-", 0.8) if len(integers) <= _MOST_DOTS else ("-", 1.5)
+    axes.plot(integers, masses, line, color="tab:orange", markersize=4, linewidth=width, label=extent.label)
 
 
 def _without_far_tails(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,36 +6,22 @@ from torch import Tensor
 
 from paramfit.inference.bands import Bands
 from paramfit.observations import Censored
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import name_axes, new_figure
 from paramfit.plotting.points import draw_bounds, draw_points
 
 __all__ = ["fit_figure", "scatter_figure"]
 
 
 def scatter_figure(
-    x: Tensor,
-    y: Tensor,
-    labels: tuple[str, str],
-    validates: Tensor | None = None,
-    censoring: Censored | None = None,
+    x: Tensor, y: Tensor, labels: tuple[str, str], validates: Tensor | None = None, censoring: Censored | None = None
 ) -> Figure:
-    """The observations alone.
-
-    Args:
-        x: input ``(n,)``.
-        y: target ``(n,)``.
-        labels: names of the axes, with units.
-        validates: ``(n,)``, True for rows that were held out.
-        censoring: which targets are bounds.
-    """
+    """The observations alone, ``x`` and ``y`` ``(n,)``; ``validates`` is True for rows that were held out."""
     figure = new_figure()
     axes = figure.add_subplot()
     draw_points(axes, x, y, validates)
     if censoring is not None:
         draw_bounds(axes, x, y, censoring)
-    axes.set_xlabel(labels[0], parse_math=False)  # a column may be called "cost ($) of $x"
-    axes.set_ylabel(labels[1], parse_math=False)
-    axes.set_title(f"{len(x)} observations")
+    name_axes(axes, *labels, f"{len(x)} observations")
     if censoring is not None or (validates is not None and bool(validates.any())):
         axes.legend()
     return figure
@@ -55,21 +41,10 @@ def fit_figure(
     censoring: Censored | None = None,
     note: str | None = None,
 ) -> Figure:
-    """The observations with the fitted curve, and with its 95 % bands where they are given.
+    """The observations ``(n,)`` with the fitted curve ``(m,)``, and with its 95 % bands where they are given.
 
-    Args:
-        x: input ``(n,)``.
-        y: target ``(n,)``.
-        curve_x: where the curve is drawn ``(m,)``, in the unit of x.
-        curve_y: the prediction there ``(m,)``.
-        labels: names of the axes, with units.
-        title: what was fitted.
-        validates: ``(n,)``, True for rows that were held out.
-        bands: the bands at ``curve_x``.
-        sigma: known standard deviation of y ``(n,)``, drawn as error bars.
-        label: what the curve is called.
-        censoring: which targets are bounds.
-        note: what the legend should say besides.
+    ``validates`` ``(n,)`` is True for rows that were held out, ``sigma`` ``(n,)`` the known standard deviation of y,
+    drawn as error bars; the bands are those at ``curve_x``; ``note`` is what the legend should say besides.
     """
     figure = new_figure()
     axes = figure.add_subplot()
@@ -82,9 +57,7 @@ def fit_figure(
     if note is not None:
         axes.plot([], [], " ", label=note)
     axes.set_ylim(*_limits(y, bands, sigma))
-    axes.set_xlabel(labels[0], parse_math=False)
-    axes.set_ylabel(labels[1], parse_math=False)
-    axes.set_title(title)
+    name_axes(axes, *labels, title)
     axes.legend()
     return figure
 
@@ -105,12 +78,9 @@ def _limits(y: Tensor, bands: Bands | None, sigma: Tensor | None) -> tuple[float
     low, high = y.min().item(), y.max().item()
     spread = (high - low) or 4.0
     lowest, highest = low - 0.25 * spread, high + 0.25 * spread
-    reach: list[Tensor] = []
-    if sigma is not None:
-        reach += [y - sigma, y + sigma]
-    if bands is not None:
-        reach += [*bands.confidence, *(bands.prediction_band or ())]
-    for values in reach:
+    bars = () if sigma is None else (y - sigma, y + sigma)
+    edges = () if bands is None else (*bands.confidence, *(bands.prediction_band or ()))
+    for values in (*bars, *edges):
         finite = values[values.isfinite()]
         if len(finite):
             lowest = min(lowest, finite.min().item() - 0.05 * spread)

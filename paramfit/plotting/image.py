@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["new_figure", "pixels", "save_png"]
+__all__ = ["name_axes", "new_figure", "pixels", "save_png"]
 
 
 def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
@@ -17,6 +18,14 @@ def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def name_axes(axes: Axes, x: str, y: str, title: str | None = None) -> None:
+    """Label a panel without reading mathematics into its names: a column may be called "cost ($) of $x"."""
+    axes.set_xlabel(x, parse_math=False)
+    axes.set_ylabel(y, parse_math=False)
+    if title is not None:
+        axes.set_title(title)
 
 
 def pixels(figure: Figure) -> NDArray[np.uint8]:

@@ -1,7 +1,6 @@
 """Pictures of a least-squares fit that knows how uncertain it is."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,47 +13,38 @@ from paramfit.plotting import correlation_figure, observed_figure, residuals_fig
 from paramfit.plotting.residuals import residuals_by_input_figure
 from paramfit.results.record import Record
 
-__all__ = ["bands_on", "curve_figures", "without_prediction_band"]
+__all__ = ["bands_on", "correlation_figures", "curve_figures", "without_prediction_band"]
 
 _NORMAL = 1.4826  # 1 / Phi^-1(3/4): by it the median size of normal residuals is their standard deviation
 
 
-class _Residuals(NamedTuple):
-    """Residuals ``(n,)`` over the standard deviation of an observation, and what to call them."""
-
-    values: Tensor
-    label: str
-
-
 def curve_figures(result: Record, data: DescribedData) -> dict[str, Figure]:
-    """Residuals, correlations, and (for several inputs) residuals by input, and observed against fitted.
-
-    Args:
-        result: of the fit; without a curve there is no picture.
-        data: all rows.
-    """
+    """Residuals, and (for several inputs) residuals by input, and observed against fitted; none without a curve."""
     curve, raw, columns, held_out = result.curve, data.raw, data.columns, data.held_out
     if curve is None or result.least_squares is None:
         return {}
     figures: dict[str, Figure] = {}
     fitted = curve.at(data.every.inputs, raw.sigma).prediction.expand(raw.target.shape)
-    residuals = _standardized(curve, raw.target.double() - fitted, raw.sigma, ~held_out)
+    residuals, name = _standardized(curve, raw.target.double() - fitted, raw.sigma, ~held_out)
     if not raw.inputs:  # all fitted values are one
         x, label = torch.arange(raw.n, dtype=torch.float64), "row, from 0"
     elif len(raw.inputs) == 1:
         x, label = raw.inputs[0], data.labels.input
     else:
         x, label = fitted, f"fitted {columns.target}"
-    figures["residuals"] = residuals_figure(x, residuals.values, label, residuals.label, held_out)
+    figures["residuals"] = residuals_figure(x, residuals, label, name, held_out)
     if len(raw.inputs) > 1:
-        figures["residuals_by_input"] = residuals_by_input_figure(
-            raw.inputs, residuals.values, columns.inputs, residuals.label, held_out
-        )
+        figures["residuals_by_input"] = residuals_by_input_figure(raw.inputs, residuals, columns.inputs, name, held_out)
         figures["observed"] = observed_figure(fitted, raw.target.double(), columns.target, held_out)
-    if result.correlation is not None and len(result.correlation.parameters) > 1:
-        matrix = torch.tensor(result.correlation.matrix, dtype=torch.float64)
-        figures["correlation"] = correlation_figure(result.correlation.parameters, matrix)
-    return figures
+    return figures | correlation_figures(result)
+
+
+def correlation_figures(result: Record) -> dict[str, Figure]:
+    """The correlations, where there are any."""
+    if result.correlation is None or len(result.correlation.parameters) < 2:
+        return {}
+    matrix = torch.tensor(result.correlation.matrix, dtype=torch.float64)
+    return {"correlation": correlation_figure(result.correlation.parameters, matrix)}
 
 
 def bands_on(curve: FittedCurve, data: DescribedData, grid: Tensor) -> Bands:
@@ -66,12 +56,7 @@ def bands_on(curve: FittedCurve, data: DescribedData, grid: Tensor) -> Bands:
 
 
 def without_prediction_band(curve: FittedCurve, data: DescribedData) -> str | None:
-    """Why ``bands_on`` gives no prediction band, in a few words for a legend; None where it gives one.
-
-    Args:
-        curve: of the fit.
-        data: all rows.
-    """
+    """Why ``bands_on`` gives no prediction band, in a few words for a legend; None where it gives one."""
     sigma = data.raw.sigma
     if isinstance(curve, FittedMean):
         return None
@@ -82,8 +67,8 @@ def without_prediction_band(curve: FittedCurve, data: DescribedData) -> str | No
     return None
 
 
-def _standardized(curve: FittedCurve, residual: Tensor, sigma: Tensor | None, trained: Tensor) -> _Residuals:
-    """Residuals over the standard deviation of an observation.
+def _standardized(curve: FittedCurve, residual: Tensor, sigma: Tensor | None, trained: Tensor) -> tuple[Tensor, str]:
+    """Residuals ``(n,)`` over the standard deviation of an observation, and what to call them.
 
     Where outliers are no part of it and it is not known, it is 1.4826 times the median size of those that trained.
     """
@@ -96,4 +81,4 @@ def _standardized(curve: FittedCurve, residual: Tensor, sigma: Tensor | None, tr
     else:
         spread = _NORMAL * float(np.median(weighed[trained].abs().numpy()))
         label += f"\n(over {_NORMAL:g} times their median size)"
-    return _Residuals(weighed / spread if spread > 0 else torch.zeros_like(weighed), label)
+    return weighed / spread if spread > 0 else torch.zeros_like(weighed), label

@@ -19,20 +19,14 @@ _REFUSALS = (ArithmeticError, RuntimeError, TypeError, ValueError)
 
 
 def loss_on_grid(model: nn.Module, objective: Objective, observations: Observations, grid: dict[str, Tensor]) -> Tensor:
-    """The loss at every point of a grid of parameters.
+    """The loss at every point of a grid of parameters: its broadcast shape; NaN where model or objective refuse.
 
     A ``ParametricModel`` broadcasts: the whole grid is one call (or as few as memory allows). A ``FunctionModel``
     promises that only of elementwise functions, and any other model promises nothing: they are mapped over the points
     (``torch.vmap``), or called point by point where torch cannot map them, as those that decide by a parameter's value.
 
-    Args:
-        model: gives the prediction.
-        objective: gives the loss; its penalty is taken over the parameters of the grid.
-        observations: all observations.
-        grid: for each parameter its values, of shapes that broadcast with each other.
-
-    Returns:
-        The loss in the grid's broadcast shape; NaN where model or objective refuse the parameters.
+    The grid has for each parameter its values, of shapes that broadcast with each other; the objective's penalty is
+    taken over these.
     """
     broadcasts = isinstance(model, ParametricModel) and not isinstance(model, FunctionModel)
     with torch.no_grad():

@@ -30,20 +30,14 @@ _FEWEST_POINTS = 2  # even the worst explosion shows its first step
 def loss_surface_figure(
     model: nn.Module, objective: Objective, observations: Observations, path: Tensor, title: str
 ) -> Figure | None:
-    """The loss around the path of descent, with the path drawn in.
+    """The loss around the path of descent, with the path drawn in; None without one or two scalar parameters.
 
     A path that explodes is drawn up to where its loss has left the first one far behind; the title says so. A bounded
-    parameter is drawn by its value, not by its unconstrained number, and the surface ends before the bound.
+    parameter is drawn by its value, not by its unconstrained number, and the surface ends before the bound. None too
+    where there is nothing to draw, as from a start whose loss is not finite.
 
-    Args:
-        model: a model of one or two scalar parameters; others give None.
-        objective: gives the loss.
-        observations: all training observations, as the model sees them.
-        path: the trainable ``nn.Parameter``s after each recorded update, the start first, ``(k, p)``.
-        title: what was fitted.
-
-    Returns:
-        The figure; None where there is nothing to draw, as from a start whose loss is not finite.
+    ``path`` ``(k, p)`` holds the trainable ``nn.Parameter``s after each recorded update, the start first; the
+    observations are those that trained, as the model sees them.
     """
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     scalars = all(parameter.ndim == 0 for parameter in model.parameters() if parameter.requires_grad)
@@ -72,28 +66,18 @@ def loss_surface_figure(
         if not heights.count():
             return None
         levels = _levels(heights, along)
-        filled = axes.contourf(
-            ranges[0].numpy(),
-            ranges[1].numpy(),
-            np.ma.maximum(heights, levels[0]),  # the minimum itself has no logarithm
-            levels=levels,
-            norm=LogNorm(),
-            cmap="Blues_r",
-            extend="max" if heights.max() > levels[-1] else "neither",
-        )
+        x, y = (values.numpy() for values in ranges)
+        above = np.ma.maximum(heights, levels[0])  # the minimum itself has no logarithm
+        extend = "max" if heights.max() > levels[-1] else "neither"
+        filled = axes.contourf(x, y, above, levels=levels, norm=LogNorm(), cmap="Blues_r", extend=extend)
         figure.colorbar(
-            filled,
-            ax=axes,
-            label="loss above the lowest shown",
-            ticks=LogLocator(),
-            format=LogFormatterSciNotation(),
+            filled, ax=axes, label="loss above the lowest shown", ticks=LogLocator(), format=LogFormatterSciNotation()
         )
         axes.set_ylabel(_label(model, names[1]), parse_math=False)
         _draw_path(axes, path[:, 0], path[:, 1], whole)
         # Without a margin: beyond a bound there is nothing.
-        ends = [torch.cat(both).aminmax() for both in zip(ranges, path.unbind(1), strict=True)]
-        axes.set_xlim(ends[0].min.item(), ends[0].max.item())
-        axes.set_ylim(ends[1].min.item(), ends[1].max.item())
+        xlim, ylim = (torch.cat(both).aminmax() for both in zip(ranges, path.unbind(1), strict=True))
+        axes.set(xlim=[end.item() for end in xlim], ylim=[end.item() for end in ylim])
     axes.set_xlabel(_label(model, names[0]), parse_math=False)
     axes.set_title(title if whole else f"{title}: the first {shown} points")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)  # outside: the path may go anywhere

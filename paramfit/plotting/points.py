@@ -1,5 +1,7 @@
 """Observations as points: few enough for the eye and for the file."""
 
+from typing import Any
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.markers import CARETDOWNBASE, CARETUPBASE, MarkerStyle
@@ -18,12 +20,7 @@ _CROWD = 150  # above it points are small and translucent, so that lines and ban
 
 
 def parts(n: int, held_out: Tensor | None) -> dict[str, Tensor]:
-    """The rows by what they were used for, by their name in the legend.
-
-    Args:
-        n: how many rows there are.
-        held_out: ``(n,)``, True for rows that were held out.
-    """
+    """The rows ``(m,)`` of each part, by its name in the legend; ``held_out`` ``(n,)`` is True for rows held out."""
     if held_out is None or not bool(held_out.any()):
         return {"observations": torch.arange(n)}
     rows = {"training": (~held_out).nonzero().flatten(), "held out": held_out.nonzero().flatten()}
@@ -31,10 +28,9 @@ def parts(n: int, held_out: Tensor | None) -> dict[str, Tensor]:
 
 
 def shown_rows(*columns: Tensor) -> Tensor:
-    """Which rows are drawn, ``(m,)``: all of up to 2000, else a random choice, always the same, and the extremes.
+    """Which rows of columns ``(n,)`` are drawn, ``(m,)``: all of up to 2000.
 
-    Args:
-        columns: each ``(n,)``; of each the 3 smallest and the 3 largest values are drawn.
+    Else a random choice, always the same, and the 3 smallest and the 3 largest values of each column.
     """
     n = len(columns[0])
     if n <= _MOST_POINTS:
@@ -50,12 +46,7 @@ def shown_rows(*columns: Tensor) -> Tensor:
 def draw_points(axes: Axes, x: Tensor, y: Tensor, held_out: Tensor | None = None, sigma: Tensor | None = None) -> None:
     """The observations as points, held-out ones hollow; of very many a choice, which the legend tells.
 
-    Args:
-        axes: where to draw.
-        x: ``(n,)``.
-        y: ``(n,)``.
-        held_out: ``(n,)``, True for rows that were held out.
-        sigma: standard deviation of y, ``(n,)``, drawn as error bars.
+    ``x``, ``y``, ``held_out`` and ``sigma``, the standard deviation of y, drawn as error bars, are all ``(n,)``.
     """
     drawn = []
     for name, rows in parts(len(x), held_out).items():
@@ -64,40 +55,23 @@ def draw_points(axes: Axes, x: Tensor, y: Tensor, held_out: Tensor | None = None
         label = name if len(shown) == len(rows) else f"{name} ({len(shown)} of {len(rows)} drawn)"
         draw_dots(axes, x[shown], y[shown], name, label)
     if sigma is not None:
-        shown = torch.cat(drawn)
-        crowd = len(shown) > _CROWD
-        axes.errorbar(
-            x[shown].numpy(),
-            y[shown].numpy(),
-            yerr=sigma[shown].numpy(),
-            fmt="none",
-            ecolor=_COLOR,
-            elinewidth=0.5 if crowd else 1,
-            capsize=0 if crowd else 2,
-            alpha=0.15 if crowd else 0.6,
-            label="± sigma",
-            zorder=2,
-        )
+        at = torch.cat(drawn)
+        look: dict[str, Any] = {"elinewidth": 1, "capsize": 2, "alpha": 0.6}
+        if len(at) > _CROWD:
+            look = {"elinewidth": 0.5, "capsize": 0, "alpha": 0.15}
+        bars = (x[at].numpy(), y[at].numpy(), sigma[at].numpy())
+        axes.errorbar(*bars, fmt="none", ecolor=_COLOR, label="± sigma", zorder=2, **look)
 
 
 def draw_bounds(axes: Axes, x: Tensor, y: Tensor, censoring: Censored) -> None:
-    """What is known of censored observations: a caret up or down from a bound, a line along an interval.
-
-    Args:
-        axes: where the points are drawn.
-        x: ``(n,)``.
-        y: ``(n,)``: the values, or the bounds.
-        censoring: of each.
-    """
+    """What is known of censored observations ``(n,)``: a caret up or down from a bound, a line along an interval."""
     carets = {Censoring.RIGHT: (CARETUPBASE, "above"), Censoring.LEFT: (CARETDOWNBASE, "at most")}
     for kind, (caret, words) in carets.items():
         rows = (censoring.status == kind).nonzero().squeeze(1)
         if len(rows):
             shown = rows[shown_rows(x[rows], y[rows])]
-            label = f"{words} ({kind.name.lower()}-censored)"
-            axes.scatter(
-                x[shown].numpy(), y[shown].numpy(), marker=MarkerStyle(caret), s=70, color=_COLOR, label=label, zorder=3
-            )
+            label, marker = f"{words} ({kind.name.lower()}-censored)", MarkerStyle(caret)
+            axes.scatter(x[shown].numpy(), y[shown].numpy(), s=70, marker=marker, color=_COLOR, label=label, zorder=3)
     rows = (censoring.status == Censoring.INTERVAL).nonzero().squeeze(1)
     if len(rows):
         low, high = y[rows].numpy(), censoring.upper[rows].numpy()
@@ -106,15 +80,8 @@ def draw_bounds(axes: Axes, x: Tensor, y: Tensor, censoring: Censored) -> None:
 
 def draw_dots(axes: Axes, x: Tensor, y: Tensor, part: str, label: str) -> None:
     """One part's points, all of them; held-out ones hollow."""
-    crowd = len(x) > _CROWD
-    axes.scatter(
-        x.numpy(),
-        y.numpy(),
-        s=7 if crowd else 30,
-        facecolors="white" if part == "held out" else _COLOR,
-        edgecolors=_COLOR,
-        linewidths=0.6 if crowd else 1.2,
-        alpha=0.5 if crowd else 1.0,
-        label=label,
-        zorder=3,
-    )
+    look: dict[str, Any] = {"s": 30, "linewidths": 1.2, "alpha": 1.0}
+    if len(x) > _CROWD:
+        look = {"s": 7, "linewidths": 0.6, "alpha": 0.5}
+    inside = "white" if part == "held out" else _COLOR
+    axes.scatter(x.numpy(), y.numpy(), facecolors=inside, edgecolors=_COLOR, label=label, zorder=3, **look)

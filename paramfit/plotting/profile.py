@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -36,14 +37,8 @@ def profile_figure(
         \left( \frac{\theta_k - \hat\theta_k}{se_k} \right)^2
 
     Where the two part below the horizontal line, which is at 3.84 for 95 %, the plain interval is not that of the
-    likelihood.
-
-    Args:
-        profiles: one for each parameter; above 16 the first are drawn, and the title says so.
-        standard_errors: plain, in the natural space, by parameter; None or missing where there is none.
-        title: what was fitted.
-        units: by parameter.
-        quantity: what the deviance is, on the vertical axis; ``(RSS − RSS_min) / s²`` for least squares.
+    likelihood. Of more than 16 profiles the first are drawn, and the title says so. The standard errors are plain, in
+    the natural space. For least squares the ``quantity`` on the vertical axis is ``(RSS − RSS_min) / s²``.
 
     References:
         Douglas M. Bates and Donald G. Watts: Nonlinear Regression Analysis and Its Applications (1988), chapter 6.
@@ -54,11 +49,9 @@ def profile_figure(
     rows = math.ceil(len(shown) / columns)
     figure = new_figure(max(5.6, 3.1 * columns), 1.2 + (3.2 if rows == 1 else 2.5) * rows)
     panels = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
-    for place, axes in enumerate(panels):
-        if place >= len(shown):
-            axes.remove()
-            continue
-        profile = shown[place]
+    for unused in panels[len(shown) :]:
+        unused.remove()
+    for axes, profile in zip(panels, shown, strict=False):
         _draw(axes, profile, standard_errors.get(profile.name))
         unit = None if units is None else units.get(profile.name)
         axes.set_xlabel(profile.name if unit is None else f"{profile.name} ({unit})", parse_math=False)
@@ -69,13 +62,9 @@ def profile_figure(
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
+    abreast = 2 if columns == 1 else 3
     figure.legend(
-        handles.values(),
-        handles.keys(),
-        loc="outside lower center",
-        ncols=2 if columns == 1 else 3,
-        frameon=False,
-        fontsize="small",
+        handles.values(), handles.keys(), loc="outside lower center", ncols=abreast, frameon=False, fontsize="small"
     )
     return figure
 
@@ -89,36 +78,22 @@ def _draw(axes: Axes, profile: Profile, error: float | None) -> None:
         plain = (profile.estimate - profile.limit * error, profile.estimate + profile.limit * error)
     ends = (profile.lower, profile.upper)
     low, high = _limits(values[deviance <= _HEADROOM * threshold], profile.estimate, (*ends, *plain))
-    axes.axhline(
-        threshold, color="0.4", linewidth=0.8, linestyle=":", label=f"{100 * profile.level:.4g} %: {threshold:.3g}"
-    )
+    label = f"{100 * profile.level:.4g} %: {threshold:.3g}"
+    axes.axhline(threshold, color="0.4", linewidth=0.8, linestyle=":", label=label)
     if error is not None and plain[0] is not None:
         grid = np.linspace(low, high, _POINTS)
-        axes.plot(
-            grid,
-            ((grid - profile.estimate) / error) ** 2,
-            "--",
-            color="tab:orange",
-            label="parabola of the plain error",
-        )
+        parabola = ((grid - profile.estimate) / error) ** 2
+        axes.plot(grid, parabola, "--", color="tab:orange", label="parabola of the plain error")
         _draw_ends(axes, plain, threshold, "tab:orange", "s", "plain interval")
     axes.plot(values, deviance, color="tab:blue", label="profile", zorder=3)
     _draw_ends(axes, ends, threshold, "tab:blue", "o", "profile interval")
-    for end, side, place in ((profile.lower, "lower", 0.04), (profile.upper, "upper", 0.96)):
-        if not _is_drawn(end):
-            axes.text(
-                place,
-                0.96,
-                f"no {side} end",
-                transform=axes.transAxes,
-                ha="left" if side == "lower" else "right",
-                va="top",
-                color="tab:blue",
-                fontsize=8,
-            )
+    corner: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "color": "tab:blue", "fontsize": 8}
+    if not _finite([profile.lower]):
+        axes.text(0.04, 0.96, "no lower end", ha="left", **corner)
+    if not _finite([profile.upper]):
+        axes.text(0.96, 0.96, "no upper end", ha="right", **corner)
     axes.plot([profile.estimate], [0.0], "D", color="0.15", markersize=4, label="estimate", zorder=5, clip_on=False)
-    axes.set_xlim(low, high)
-    axes.set_ylim(0.0, _HEADROOM * threshold)
+    axes.set(xlim=(low, high), ylim=(0.0, _HEADROOM * threshold))
     axes.locator_params(axis="x", nbins=4)
 
 
@@ -136,19 +111,19 @@ def _curve(profile: Profile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _draw_ends(axes: Axes, ends: _Ends, height: float, color: str, marker: str, label: str) -> None:
     """Where an interval ends, with a stem down to the axis."""
-    finite = [end for end in ends if end is not None and math.isfinite(end)]
+    finite = _finite(ends)
     axes.vlines(finite, 0.0, height, color=color, linewidth=0.8, alpha=0.8)
     if finite:
         heights = [height] * len(finite)
         axes.plot(finite, heights, marker, color=color, markerfacecolor="white", markersize=5, label=label, zorder=4)
 
 
-def _is_drawn(end: float | None) -> bool:
-    return end is not None and math.isfinite(end)
+def _finite(ends: Sequence[float | None]) -> list[float]:
+    return [end for end in ends if end is not None and math.isfinite(end)]
 
 
 def _limits(shown: NDArray[np.float64], estimate: float, ends: Sequence[float | None]) -> tuple[float, float]:
     """What of the axis is shown: the profile below the top of the panel, and the ends of both intervals."""
-    points = [estimate, *shown.tolist(), *(end for end in ends if end is not None and math.isfinite(end))]
+    points = [estimate, *shown.tolist(), *_finite(ends)]
     margin = 0.06 * (max(points) - min(points)) or 1.0
     return min(points) - margin, max(points) + margin

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, Normal
 
 from paramfit.distributions.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
 from paramfit.distributions.support import support_of
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import name_axes, new_figure
 from paramfit.plotting.points import draw_dots, parts, shown_rows
 
 __all__ = ["quantile_figure", "quantile_residual_figure", "quantile_residuals"]
@@ -32,13 +32,6 @@ class _Points(NamedTuple):
     position: Tensor
 
 
-class _Band(NamedTuple):
-    """Where 95 % of samples have a point: its abscissa and the ends of the band, each ``(m,)``, in both panels."""
-
-    value: tuple[Tensor, Tensor, Tensor]
-    probability: tuple[Tensor, Tensor, Tensor]
-
-
 def quantile_figure(
     sample: Tensor, fitted: Distribution, label: str, title: str, held_out: Tensor | None = None
 ) -> Figure:
@@ -49,42 +42,27 @@ def quantile_figure(
 
     .. math:: F(Y_{(i)}) \sim \mathrm{Beta}(i,\, n + 1 - i)
 
-    It is the band of a distribution that is known: one fitted to the same sample follows it more closely, so that
-    fewer than one point in twenty should leave the band. The left panel shows the tails, the right one the middle.
+    It is the band of a distribution that is known: one fitted to the same sample follows it more closely, so that fewer
+    than one point in twenty should leave the band. The left panel shows the tails, the right one the middle.
 
     Of a discrete distribution each value is drawn once, at the middle of its ranks, against the mid-distribution
     function (linear between the integers); the band is then too wide rather than too narrow.
 
-    Args:
-        sample: the observations ``(n,)``; of very many a choice and the extremes are drawn.
-        fitted: the fitted distribution, of batch shape ``()`` or ``(1,)``.
-        label: name of the observations, with unit.
-        title: what was fitted.
-        held_out: ``(n,)``, True for rows that were held out; they have ranks of their own.
+    Of very many observations ``(n,)`` a choice and the extremes are drawn; held-out ones have ranks of their own. The
+    fitted distribution has the batch shape ``()`` or ``(1,)``.
 
     References:
         M. B. Wilk and R. Gnanadesikan: Probability plotting methods for the analysis of data (1968).
         Yanyuan Ma, Marc G. Genton and Emanuel Parzen: Asymptotic properties of sample quantiles of discrete
         distributions (2011).
     """
-    return _figure(
-        unrolled(fitted, sample.detach().double()),
-        fitted,
-        held_out,
-        (f"fitted quantile: {label}", f"observed: {label}"),
-        title,
-        f"sample = {type(fitted).__name__}",
-    )
+    labels = (f"fitted quantile: {label}", f"observed: {label}")
+    values = unrolled(fitted, sample.detach().double())
+    return _figure(values, fitted, held_out, labels, title, f"sample = {type(fitted).__name__}")
 
 
 def quantile_residual_figure(residuals: Tensor, title: str, held_out: Tensor | None = None) -> Figure:
-    """Two panels: quantile residuals of a regression against the standard normal distribution.
-
-    Args:
-        residuals: ``quantile_residuals`` of the fit, ``(n,)``.
-        title: what was fitted.
-        held_out: ``(n,)``, True for rows that were held out; they have ranks of their own.
-    """
+    """Two panels: ``quantile_residuals`` ``(n,)`` of a regression against the standard normal distribution."""
     normal = Normal(torch.zeros((), dtype=torch.float64), 1.0)
     labels = ("quantile of the normal distribution", "quantile residual")
     return _figure(residuals.detach().double(), normal, held_out, labels, title, "standard normal")
@@ -96,13 +74,9 @@ def quantile_residuals(fitted: Distribution, target: Tensor, seed: int = 0) -> T
     .. math:: r_i = \Phi^{-1}(u_i), \qquad u_i = F_i(y_i)
         \quad\text{or, discrete,}\quad u_i \sim \mathrm{Uniform}(F_i(y_i - 1),\, F_i(y_i))
 
-    Args:
-        fitted: of batch shape ``(n,)`` or one that broadcasts.
-        target: the observations, in the support, ``(n,)``.
-        seed: of the numbers by which residuals of discrete distributions are drawn; others use none.
-
-    Returns:
-        ``(n,)``, float64; an observation beyond what float64 can tell from probability 0 or 1 is put at -37 or 8.2.
+    The distribution has the batch shape ``(n,)`` or one that broadcasts; the seed is for discrete ones only. Of
+    ``(n,)`` observations in the support the residuals are ``(n,)``, float64; beyond what float64 can tell from
+    probability 0 or 1 they are -37 or 8.2.
 
     References:
         Peter K. Dunn and Gordon K. Smyth: Randomized quantile residuals (1996).
@@ -119,13 +93,13 @@ def _figure(
     sample: Tensor, fitted: Distribution, held_out: Tensor | None, labels: tuple[str, str], title: str, line: str
 ) -> Figure:
     """Both panels, with one legend for both."""
-    locate, band = (_discrete_points, _discrete_band) if support_of(fitted).discrete else (_points, _band)
+    locate = _discrete_points if support_of(fitted).discrete else _points
     panels = {name: locate(sample[rows], fitted) for name, rows in parts(len(sample), held_out).items()}
     figure = new_figure(9.0, 4.6)
     left, right = figure.subplots(1, 2)
     trained = sample if held_out is None or bool(held_out.all()) else sample[~held_out]
-    edges = band(len(trained), fitted, trained)
-    for axes, (x, low, high) in zip((left, right), edges, strict=True):
+    bands = _band(len(trained), fitted, trained)
+    for axes, (x, low, high) in zip((left, right), bands, strict=True):
         axes.fill_between(
             x.numpy(), low.numpy(), high.numpy(), color="tab:orange", alpha=0.2, linewidth=0, label="95 % band"
         )
@@ -134,12 +108,8 @@ def _figure(
         draw_dots(right, points.position, points.fitted_probability, name, name)
     _draw_diagonal(left, torch.cat([torch.cat([points.expected, points.observed]) for points in panels.values()]), line)
     _draw_diagonal(right, torch.tensor([0.0, 1.0]), line)
-    left.set_xlabel(labels[0], parse_math=False)
-    left.set_ylabel(labels[1], parse_math=False)
-    left.set_title("Quantiles")
-    right.set_xlabel("expected probability")
-    right.set_ylabel("fitted probability of the observed")
-    right.set_title("Probabilities")
+    name_axes(left, *labels, "Quantiles")
+    name_axes(right, "expected probability", "fitted probability of the observed", "Probabilities")
     right.set_aspect("equal")
     figure.suptitle(title, fontsize="medium")
     handles, names = left.get_legend_handles_labels()
@@ -154,8 +124,7 @@ def _draw_diagonal(axes: Axes, values: Tensor, label: str) -> None:
     margin = 0.04 * (high - low) or 1.0
     ends = (low - margin, high + margin)
     axes.plot(ends, ends, color="tab:orange", linewidth=1, label=label, zorder=4)
-    axes.set_xlim(*ends)
-    axes.set_ylim(*ends)
+    axes.set(xlim=ends, ylim=ends)
 
 
 def _points(sample: Tensor, fitted: Distribution) -> _Points:
@@ -175,19 +144,15 @@ def _discrete_points(sample: Tensor, fitted: Distribution) -> _Points:
     return _Points(observed, mid_quantile(fitted, position, sample), mid_cumulative(fitted, observed), position)
 
 
-def _band(n: int, fitted: Distribution, near: Tensor) -> _Band:
+def _band(n: int, fitted: Distribution, near: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Where 95 % of samples have a point: its abscissa and the ends of the band, each ``(m,)``, in both panels."""
     ranks = _ranks(n)
-    low, median, high = (_order_statistic(ranks, n, probability) for probability in (_TAIL, 0.5, 1 - _TAIL))
-    values = [quantile(fitted, probability, near) for probability in (median, low, high)]
-    return _Band((values[0], values[1], values[2]), (median, low, high))
-
-
-def _discrete_band(n: int, fitted: Distribution, near: Tensor) -> _Band:
-    ranks = _ranks(n)
-    low, high = (_order_statistic(ranks, n, probability) for probability in (_TAIL, 1 - _TAIL))
-    middle = (ranks - 0.5) / n
-    values = [mid_quantile(fitted, probability, near) for probability in (middle, low, high)]
-    return _Band((values[0], values[1], values[2]), (middle, low, high))
+    low, middle, high = (_order_statistic(ranks, n, probability) for probability in (_TAIL, 0.5, 1 - _TAIL))
+    inverse = quantile
+    if support_of(fitted).discrete:
+        middle, inverse = (ranks - 0.5) / n, mid_quantile
+    probabilities = [middle, low, high]
+    return [inverse(fitted, probability, near) for probability in probabilities], probabilities
 
 
 def _ranks(n: int) -> Tensor:
@@ -198,7 +163,5 @@ def _ranks(n: int) -> Tensor:
 
 def _order_statistic(rank: Tensor, n: int, probability: float) -> Tensor:
     """Quantile of the rank-th smallest of n uniform numbers."""
-    quantile = torch.from_numpy(
-        np.asarray(betaincinv(rank.double().numpy(), (n + 1 - rank).double().numpy(), probability))
-    )
-    return quantile.clamp(_NEAREST_TO_ZERO, _NEAREST_TO_ONE)
+    quantile = betaincinv(rank.double().numpy(), (n + 1 - rank).double().numpy(), probability)
+    return torch.from_numpy(np.asarray(quantile)).clamp(_NEAREST_TO_ZERO, _NEAREST_TO_ONE)

@@ -1,7 +1,7 @@
 """Residuals, and observed against fitted values."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from scipy.special import ndtri
 from torch import Tensor
 
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import name_axes, new_figure
 from paramfit.plotting.points import draw_dots, draw_points, parts, shown_rows
 
 __all__ = ["normal_quantiles", "observed_figure", "residuals_by_input_figure", "residuals_figure"]
@@ -27,16 +27,13 @@ def residuals_figure(
 ) -> Figure:
     """Two panels: the residuals where they fell, and their quantiles against those of the normal distribution.
 
-    On the left a good fit shows no pattern and about one point in twenty beyond the dashed lines at ±2; on the right
-    it follows the line, on which standard normal residuals would lie. With an outlier beyond ±10 the axis is
-    logarithmic beyond ±4, and says so.
+    On the left a good fit shows no pattern and about one point in twenty beyond the dashed lines at ±2; on the right it
+    follows the line, on which standard normal residuals would lie. With an outlier beyond ±10 the axis is logarithmic
+    beyond ±4, and says so.
 
-    Args:
-        x: the input; the fitted value for models of several inputs; or the row for those of none, ``(n,)``.
-        residuals: standardised: observed minus fitted, over the standard deviation of an observation, ``(n,)``.
-        label_of_x: name of x, with unit.
-        label_of_residual: name of the residuals.
-        held_out: ``(n,)``, True for rows that were held out; they have quantiles of their own.
+    All tensors are ``(n,)``: ``x`` is the input, or the fitted value for models of several inputs, or the row for those
+    of none; the residuals are observed minus fitted, over the standard deviation of an observation; ``held_out`` is
+    True for rows that were held out, which have quantiles of their own.
 
     References:
         M. B. Wilk and R. Gnanadesikan: Probability plotting methods for the analysis of data (1968).
@@ -46,8 +43,7 @@ def residuals_figure(
     _draw_residuals(left, x, residuals, label_of_x, held_out)
     left.set_title("Residuals")
     line = _draw_quantiles(right, residuals, held_out)
-    _scale([left, right], residuals)
-    _label([left], residuals, label_of_residual)
+    left.set_ylabel(label_of_residual + _scale([left, right], residuals), parse_math=False)
     figure.legend(  # outside: residuals may lie anywhere
         handles=[*left.get_legend_handles_labels()[0], line], loc="outside lower center", ncols=4, frameon=False
     )
@@ -61,29 +57,23 @@ def residuals_by_input_figure(
     label_of_residual: str,
     held_out: Tensor | None = None,
 ) -> Figure:
-    """One panel for each input, the first 12 of very many: the residuals where they fell.
+    """One panel for each input ``(n,)``, the first 12 of very many: standardised residuals ``(n,)`` where they fell.
 
     A pattern in one panel says on which input the model depends in another way than it should.
-
-    Args:
-        inputs: one tensor ``(n,)`` for each input column.
-        residuals: standardised: observed minus fitted, over the standard deviation of an observation, ``(n,)``.
-        labels: names of the inputs, with units.
-        label_of_residual: name of the residuals.
-        held_out: ``(n,)``, True for rows that were held out.
     """
     shown = min(len(inputs), _MOST_INPUTS)
     columns = min(shown, _COLUMNS)
     rows = math.ceil(shown / columns)
     figure = new_figure(max(6.4, 4.0 * columns), 1.0 + 3.2 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    drawn = list(panels.flat)[:shown]
-    for unused in list(panels.flat)[shown:]:
-        unused.remove()
+    drawn, unused = panels.flatten()[:shown], panels.flatten()[shown:]
+    for axes in unused:
+        axes.remove()
     for axes, x, label in zip(drawn, inputs, labels, strict=False):
         _draw_residuals(axes, x, residuals, label, held_out)
-    _scale(drawn, residuals)
-    _label(list(panels[:, 0]), residuals, label_of_residual)
+    scale = _scale(drawn, residuals)
+    for axes in panels[:, 0]:
+        axes.set_ylabel(label_of_residual + scale, parse_math=False)
     which = f"the first {shown} of {len(inputs)} inputs" if shown < len(inputs) else "each input"
     figure.suptitle(f"Residuals against {which}", fontsize="large")
     figure.legend(*drawn[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
@@ -115,15 +105,12 @@ def _draw_residuals(axes: Axes, x: Tensor, residuals: Tensor, label: str, held_o
     axes.set_xlabel(label, parse_math=False)
 
 
-def _has_far(residuals: Tensor) -> bool:
-    return bool((residuals[residuals.isfinite()].abs() > _FAR).any())
-
-
-def _scale(panels: Sequence[Axes], residuals: Tensor) -> None:
-    """Room for outliers that leaves the others theirs."""
-    if not _has_far(residuals):
-        return
-    ends = residuals[residuals.isfinite()].aminmax()
+def _scale(panels: Iterable[Axes], residuals: Tensor) -> str:
+    """Make room for outliers that leaves the others theirs; what the label then says of the axis."""
+    finite = residuals[residuals.isfinite()]
+    if not bool((finite.abs() > _FAR).any()):
+        return ""
+    ends = finite.aminmax()
     low, high = 2 * min(ends.min.item(), -_LINEAR), 2 * max(ends.max.item(), _LINEAR)
     decades = math.ceil(math.log10(max(-low, high)))
     steps = [10.0**power for power in range(1, decades, math.ceil(decades / 4))]
@@ -134,12 +121,7 @@ def _scale(panels: Sequence[Axes], residuals: Tensor) -> None:
         axes.set_ylim(low, high)
         axes.yaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
-
-
-def _label(panels: Sequence[Axes], residuals: Tensor, label: str) -> None:
-    scale = f"\n(logarithmic beyond ±{_LINEAR})" if _has_far(residuals) else ""
-    for axes in panels:
-        axes.set_ylabel(label + scale, parse_math=False)
+    return f"\n(logarithmic beyond ±{_LINEAR})"
 
 
 def _draw_quantiles(axes: Axes, residuals: Tensor, held_out: Tensor | None) -> Line2D:
@@ -158,14 +140,7 @@ def _draw_quantiles(axes: Axes, residuals: Tensor, held_out: Tensor | None) -> L
 
 
 def observed_figure(fitted: Tensor, target: Tensor, label: str, held_out: Tensor | None = None) -> Figure:
-    """Observed against fitted values; of a perfect fit every point lies on the identity line.
-
-    Args:
-        fitted: the prediction ``(n,)``.
-        target: what was observed ``(n,)``.
-        label: name of the target, with unit.
-        held_out: ``(n,)``, True for rows that were held out.
-    """
+    """Observed against fitted values, both ``(n,)``; of a perfect fit every point lies on the identity line."""
     figure = new_figure(5.2, 5.0)
     axes = figure.add_subplot()
     low, high = min(fitted.min().item(), target.min().item()), max(fitted.max().item(), target.max().item())
@@ -173,11 +148,7 @@ def observed_figure(fitted: Tensor, target: Tensor, label: str, held_out: Tensor
     ends = (low - margin, high + margin)
     axes.plot(ends, ends, color="tab:orange", label="observed = fitted", zorder=4)
     draw_points(axes, fitted, target, held_out)
-    axes.set_xlim(*ends)
-    axes.set_ylim(*ends)
-    axes.set_aspect("equal")
-    axes.set_xlabel(f"{label}: fitted", parse_math=False)
-    axes.set_ylabel(f"{label}: observed", parse_math=False)
-    axes.set_title("Observed against fitted")
+    axes.set(xlim=ends, ylim=ends, aspect="equal")
+    name_axes(axes, f"{label}: fitted", f"{label}: observed", "Observed against fitted")
     axes.legend()
     return figure

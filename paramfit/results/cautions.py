@@ -27,16 +27,7 @@ def cautions_about(
     statistics: LeastSquaresStatistics | None,
     specifications: Mapping[str, ParameterSpec] | None = None,
 ) -> list[Fact]:
-    """Facts for the report: what is wrong, by how much, and what to do.
-
-    Args:
-        names: the estimated parameters, in the order of the correlation.
-        estimates: all parameters.
-        errors: their uncertainty.
-        correlation: ``(p, p)``.
-        statistics: of least squares.
-        specifications: of the parameters that have any.
-    """
+    """Facts for the report: what is wrong, by how much, and what to do."""
     cautions = [
         Fact(FactKind.AT_BOUND, (name,), {"side": estimate.at_bound, "estimate": estimate.estimate})
         for name, estimate in estimates.items()

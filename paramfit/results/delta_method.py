@@ -45,15 +45,6 @@ def natural_estimates(
     r"""Estimates and errors within the parameters' bounds, by the delta method from the unconstrained numbers.
 
     .. math:: \theta = t(u), \qquad C_\theta = D C_u D, \qquad D = \mathrm{diag}(d\theta / du)
-
-    Args:
-        loss: the objective over the (normalised) training observations.
-        theta: the elements of the trainable ``nn.Parameter``s, ``(p,)``.
-        errors: their uncertainty.
-        normalization: shift and scale of each input column.
-        truth: true values in original units.
-        exact: the closed-form optimum, ``(p,)``.
-        gradient: derivative of the loss by theta, ``(p,)``.
     """
     values, covariance = theta, errors.covariance
     if getattr(loss.model, "transforms", None):

@@ -53,9 +53,9 @@ class Evidence:
 
     errors: Uncertainty
     distance: Distance
-    gradient: Tensor | None
-    updates_left: int | None
-    updates_left_reasons: tuple[Reason, ...]
+    gradient: Tensor | None = None
+    updates_left: int | None = None
+    updates_left_reasons: tuple[Reason, ...] = ()
     closed_form: Tensor | None = None
     statistics: LeastSquaresStatistics | None = None
     likelihood: LikelihoodStatistics | None = None
@@ -65,15 +65,7 @@ class Evidence:
 def descent_evidence(
     loss: LossFunction, theta: Tensor, optimizer: Optimizer, untrusted: Reason | None, *, absolute_sigma: bool
 ) -> Evidence:
-    """Of a descent, which may be anywhere: by the Hessian.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the final parameters, ``(p,)``.
-        optimizer: what made the updates.
-        untrusted: why errors would mean nothing.
-        absolute_sigma: whether known errors are absolute.
-    """
+    """Of a descent, which may be anywhere: by the Hessian."""
     if untrusted is None:
         untrusted = _why_not_differentiable(loss, theta)
     errors = uncertainty(loss, theta, absolute_sigma=absolute_sigma) if untrusted is None else without_errors(untrusted)
@@ -105,13 +97,6 @@ def least_squares_evidence(
     """Of least squares that was solved: the triangular factor of ``[J, e]`` says it all, for any number of rows.
 
     The distance to the optimum is that of the Gauss-Newton step.
-
-    Args:
-        loss: the objective over the training observations.
-        theta: the final parameters, ``(p,)``.
-        untrusted: why errors would mean nothing.
-        absolute_sigma: whether known errors are absolute.
-        factor: that factor, where the solver of a plain squared error has it.
     """
     observations, residual = loss.observations, None
     is_robust = not isinstance(loss.objective, SquaredError)
@@ -164,13 +149,7 @@ def least_squares_evidence(
 
 
 def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | None) -> Evidence:
-    """Of a likelihood that was solved: errors by the observed information.
-
-    Args:
-        loss: the negative log-likelihood over the training observations.
-        theta: the final parameters, ``(p,)``.
-        untrusted: why errors would mean nothing.
-    """
+    """Of a likelihood that was solved: errors by the observed information."""
     terms = LikelihoodTerms(loss.model, loss.objective)
     sums, kink = terms(loss.observations), terms.kink(loss.observations)
     if untrusted is None:

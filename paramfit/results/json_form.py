@@ -43,11 +43,6 @@ def to_plain(value: Any) -> Any:
 def from_plain(kind: Any, value: Any, place: str = "") -> Any:
     """The object of a type that ``to_plain`` has written.
 
-    Args:
-        kind: a dataclass, an enum, a number, text, or containers and unions of them.
-        value: plain data.
-        place: where they stand in the file.
-
     Raises:
         InputError: with words that follow the file's name: what is missing, or what cannot be.
     """
@@ -72,8 +67,7 @@ def value_from(source: Mapping[str, Any], key: str, kind: Any, place: str = "") 
         InputError: if the key is missing, or its value cannot be.
     """
     if key not in source:
-        msg = f"has no {_within(place, key)}, as files of an older version have not"
-        raise InputError(msg)
+        raise InputError(f"has no {_within(place, key)}, as files of an older version have not")
     return from_plain(kind, source[key], _within(place, key))
 
 
@@ -105,7 +99,7 @@ def _scalar(kind: Any, value: Any, place: str) -> Any:
     if kind is float:
         if isinstance(value, str) and value in _NOT_FINITE:
             return _NOT_FINITE[value]
-        _check(isinstance(value, int | float) and not isinstance(value, bool), place, value)
+        _check(isinstance(value, float) or (type(value) is int and abs(value) < 2**1023), place, value)
         return float(value)
     if issubclass(kind, Enum):
         _check(_may_be(kind, value), place, value)
@@ -157,5 +151,4 @@ def _check(holds: bool, place: str, value: Any) -> None:
     if not holds:
         shown = Repr()
         shown.maxstring = shown.maxother = _WIDTH
-        msg = f"says {shown.repr(value)} for {place}, which cannot be"
-        raise InputError(msg)
+        raise InputError(f"says {shown.repr(value)} for {place}, which cannot be")

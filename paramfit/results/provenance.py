@@ -19,6 +19,7 @@ from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.json_form import to_plain
 
 __all__ = [
+    "ONLY_FORMULAS",
     "BandRoot",
     "ModelDescription",
     "ObjectiveDescription",
@@ -29,6 +30,9 @@ __all__ = [
     "describe_objective",
     "describe_parameters",
 ]
+
+
+ONLY_FORMULAS = "only formulas can be read again; keep the result of fit, or predict by paramfit predict --ckpt_path"
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,7 @@ class ModelDescription:
             InputError: if formulas do not say all of it, or cannot be read.
         """
         if self.parameters is None:
-            msg = f"the file does not hold the model {self.path}, only formulas can be read again; fit again"
-            raise InputError(msg)
+            raise InputError(f"the file does not hold the model {self.path}, {ONLY_FORMULAS}")
         starts = {
             name: {"lower": spec.lower, "upper": spec.upper}
             if spec.fixed is None
@@ -110,8 +113,7 @@ class ModelDescription:
         package, _, name = (self.distribution or "").rpartition(".")
         # A file must not say what is imported.
         if package.partition(".")[0] not in {"torch", "paramfit"} or self.formulas is None:
-            msg = f"the file does not hold the distribution {self.distribution}; fit again"
-            raise InputError(msg)
+            raise InputError(f"the file does not hold the distribution {self.distribution}, {ONLY_FORMULAS}")
         path = f"torch.distributions.{name}" if package.startswith("torch.") else f"{package}.{name}"
         arguments = {
             argument: {

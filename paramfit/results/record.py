@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Protocol, get_type_hints
+from typing import Any, get_type_hints
 
 from paramfit.errors import InputError
 from paramfit.facts import FactKind, Reason, Status
@@ -12,7 +12,7 @@ from paramfit.inference.bands import FittedCurve
 from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
 from paramfit.results.fingerprint import Fingerprint
 from paramfit.results.json_form import to_plain, value_from
-from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Provenance
+from paramfit.results.provenance import BandRoot, ModelDescription, ObjectiveDescription, Origin, Provenance
 from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
 from paramfit.results.verdict import Verdict
 from paramfit.shown.words import sentence, sentences
@@ -90,18 +90,6 @@ class NamedMatrix:
         return to_plain(self)[key]
 
 
-class MadeOf(Protocol):
-    """What tells where a record comes from: an ``Origin`` in memory, or the ``Provenance`` that a file keeps."""
-
-    @property
-    def provenance(self) -> Provenance:
-        """Data, model and objective in plain data."""
-
-    @property
-    def curve(self) -> FittedCurve | None:
-        """The fitted curve with its bands."""
-
-
 @dataclass(frozen=True, eq=False)
 class Record:
     """What a fit found, how it ended, and how far it can be trusted. Written as ``estimates.json``.
@@ -162,7 +150,7 @@ class Record:
     likelihood: LikelihoodStatistics | None = None
     cautions: tuple[Reason, ...] = field(default=(), metadata={"words": "warnings"})
     errors_by_way: Ladder | None = None
-    made_of: MadeOf | None = field(default=None, repr=False)
+    made_of: Origin | Provenance | None = field(default=None, repr=False)
 
     @cached_property
     def reason(self) -> str:
@@ -269,7 +257,9 @@ class Record:
             words = value_from(facts, "ladder", _LadderFacts, "facts")
             free = {name: estimate.estimate for name, estimate in values["parameters"].items() if not estimate.fixed}
             ladder = _ladder(ladder, words, free)
-        return cls(**values, errors_by_way=ladder, made_of=_provenance(plain))
+        record = cls(**values, errors_by_way=ladder, made_of=_provenance(plain))
+        _check_parts(record)
+        return record
 
     def __eq__(self, other: object) -> bool:
         """Whether all facts are the same."""
@@ -321,6 +311,34 @@ class _LadderForm:
     rungs: Mapping[str, _RungForm]
 
 
+def _check_parts(record: Record) -> None:
+    """Refuse parts that do not belong together, and facts without the numbers that their words need.
+
+    Raises:
+        InputError: naming the part.
+    """
+    names, normalized = record.parameters.keys(), record.normalized_input
+    sound = {
+        "loss": {"train", "val"} <= record.loss.keys(),
+        "n_observations": {"train", "val"} <= record.n_observations.keys(),
+        "original_units": record.original_units is None or record.original_units.keys() == names,
+        "normalized_input": normalized is None or bool(normalized.pairs),
+    }
+    for name, matrix in {"covariance": record.covariance, "correlation": record.correlation}.items():
+        sizes = set() if matrix is None else {len(matrix.parameters), len(matrix.matrix), *map(len, matrix.matrix)}
+        sound[name] = matrix is None or (len(sizes) == 1 and set(matrix.parameters) <= names)
+    bands = None if record.provenance is None else record.provenance.bands
+    if bands is not None:
+        sound["bands"] = len(bands.root) == len(bands.theta) and len({*map(len, bands.root)}) <= 1
+    for name, is_sound in sound.items():
+        if not is_sound:
+            raise InputError(f"has {name} that does not go with the rest")
+    try:
+        record.to_plain()
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as wrong:
+        raise InputError(f"has facts without the numbers that their words need ({wrong!r:.60})") from wrong
+
+
 def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
     """Data, model and objective, where the file tells them."""
     digests = value_from(plain, "fingerprint", str | None)
@@ -333,15 +351,13 @@ def _provenance(plain: Mapping[str, Any]) -> Provenance | None:
     try:
         fingerprint = Fingerprint.read(digests)
     except ValueError:
-        msg = f"says {digests!r:.40} for fingerprint, which cannot be"
-        raise InputError(msg) from None
+        raise InputError(f"says {digests!r:.40} for fingerprint, which cannot be") from None
     return Provenance(fingerprint, model, objective, value_from(plain, "bands", BandRoot | None))
 
 
 def _ladder(form: _LadderForm, facts: _LadderFacts, estimates: dict[str, float]) -> Ladder:
     if list(form.rungs) != list(facts.rungs):
-        msg = "has other rungs in ladder than in facts.ladder"
-        raise InputError(msg)
+        raise InputError("has other rungs in ladder than in facts.ladder")
     rungs = tuple(
         Rung(name, _maybe(rung.standard_errors), dict(rung.intervals_95), words.method, words.reasons)
         for (name, rung), words in zip(form.rungs.items(), facts.rungs.values(), strict=True)

@@ -10,7 +10,7 @@ from paramfit.facts import Status
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.results.record import Estimate, NormalizedInput, Record
 from paramfit.shown.digits import value_as_with_error, with_error
-from paramfit.shown.tables import table_of_parameters
+from paramfit.shown.tables import table_of_facts, table_of_parameters
 from paramfit.shown.words import opening
 
 __all__ = ["fit_report", "print_report"]
@@ -35,8 +35,11 @@ def fit_report(result: Record) -> RenderableType:
 
 
 def _is_unfinished(result: Record) -> bool:
+    """Whether there are errors, but of a point that is no optimum."""
+    if result.is_solved:
+        return result.status is not Status.CONVERGED and result.covariance is not None
     distance = result.distance_to_optimum_in_standard_errors
-    return not result.is_solved and distance is not None and distance >= CONVERGED_BELOW
+    return distance is not None and distance >= CONVERGED_BELOW
 
 
 def _headline(result: Record) -> Text:
@@ -116,9 +119,7 @@ def _interval(estimate: Estimate, *, rounded: bool) -> str:
 
 
 def _statistics(result: Record) -> Table:
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
-    rows.add_column()
+    rows = table_of_facts()
     counts = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
     freedom = "" if result.least_squares is None else f"; {result.least_squares.degrees_of_freedom} degrees of freedom"
     rows.add_row("observations", f"{counts}{freedom}{_censored(result)}")

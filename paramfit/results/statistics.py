@@ -23,7 +23,7 @@ __all__ = [
     "likelihood_statistics",
 ]
 
-_CRITERIA = ("aic", "aicc", "bic")
+_CRITERIA = ("log_likelihood", "aic", "aicc", "bic")
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of the target's length
 
 
@@ -39,6 +39,7 @@ class InformationCriteria:
     r"""Criteria that weigh how well a model fits against how many parameters it took.
 
     Attributes:
+        log_likelihood: :math:`\ln L`.
         aic: Akaike's criterion, :math:`2k - 2 \ln L`.
         aicc: the same, corrected for few observations; None for :math:`n \le k + 1`.
         bic: Schwarz's criterion, :math:`k \ln n - 2 \ln L`.
@@ -47,6 +48,7 @@ class InformationCriteria:
         Kenneth Burnham, David Anderson: Model Selection and Multimodel Inference (2002), chapter 2.
     """
 
+    log_likelihood: float
     aic: float
     aicc: float | None
     bic: float
@@ -56,7 +58,7 @@ def information_criteria(log_likelihood: float, n: int, k: int) -> InformationCr
     """The criteria of ``k`` parameters estimated from ``n`` observations."""
     aic = 2 * k - 2 * log_likelihood
     aicc = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else None
-    return InformationCriteria(aic, aicc, k * math.log(n) - 2 * log_likelihood)
+    return InformationCriteria(log_likelihood, aic, aicc, k * math.log(n) - 2 * log_likelihood)
 
 
 class _ByKey(Mapping[str, Any]):
@@ -177,7 +179,6 @@ def least_squares_statistics(
         chi_square=rss if sigma_is_known else None,
         chi_square_probability=float(chdtrc(freedom, rss)) if sigma_is_known and freedom > 0 else None,
         r_squared=1 - rss / spread if spread > 0 else None,
-        log_likelihood=likelihood if has_likelihood else None,
         sigma_is=None if sigma is None else SigmaIs.ABSOLUTE if absolute_sigma else SigmaIs.RELATIVE,
         **criteria,
     )
@@ -190,5 +191,4 @@ def likelihood_statistics(
     status = [] if censoring is None else censoring.status.tolist()
     counts = {kind.name.lower(): status.count(kind) for kind in Censoring if kind is not Censoring.OBSERVED}
     censored = {kind: count for kind, count in counts.items() if count}
-    criteria = information_criteria(log_likelihood, n, k)
-    return LikelihoodStatistics(log_likelihood, k, criteria.aic, criteria.aicc, criteria.bic, censored)
+    return LikelihoodStatistics(n_parameters=k, censored=censored, **vars(information_criteria(log_likelihood, n, k)))

@@ -9,53 +9,37 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramfit.facts import Fact, FactKind, Reason
-from paramfit.inference.bands import FittedCurve
 from paramfit.inference.convergence import Distance
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.uncertainty import Uncertainty, without_errors
+from paramfit.inference.uncertainty import without_errors
 from paramfit.linalg.lapack import Array
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.results.cautions import cautions_about
 from paramfit.results.delta_method import natural_estimates
-from paramfit.results.evidence import descent_evidence, least_squares_evidence, likelihood_evidence
+from paramfit.results.evidence import Evidence, descent_evidence, least_squares_evidence, likelihood_evidence
 from paramfit.results.record import Estimate
-from paramfit.results.statistics import LeastSquaresStatistics, LikelihoodStatistics
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton import Newton
 
 __all__ = ["Summary", "correlations", "summarise"]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What the final parameters say.
+@dataclass(frozen=True, kw_only=True)
+class Summary(Evidence):
+    """What the final parameters say: the evidence, and the estimates by name.
 
     Attributes:
         parameters: the estimates, on the input as the model saw it.
         original_units: the estimates on the raw input; None where the model cannot undo the normalisation.
-        distance: distance to the optimum.
-        updates_left: updates that are missing to convergence, or None.
-        updates_left_reasons: why that is None.
-        errors: covariance and what it rests on.
         correlation: correlations of the estimated parameters, ``(p, p)``; None where there is no covariance.
         covariance: of the estimated parameters within their bounds, ``(p, p)``; None where there is none.
-        statistics: of least squares.
-        likelihood: criteria of maximum likelihood.
-        curve: the fitted curve with its bands, of least squares; the fitted mean with its band, of a likelihood.
         cautions: what to be careful about.
     """
 
     parameters: dict[str, Estimate]
-    original_units: dict[str, Estimate] | None
-    distance: Distance
-    updates_left: int | None
-    updates_left_reasons: tuple[Reason, ...]
-    errors: Uncertainty
+    original_units: dict[str, Estimate] | None = None
     correlation: Tensor | None = None
     covariance: Tensor | None = None
-    statistics: LeastSquaresStatistics | None = None
-    likelihood: LikelihoodStatistics | None = None
-    curve: FittedCurve | None = None
     cautions: tuple[Reason, ...] = ()
 
 
@@ -98,27 +82,15 @@ def summarise(
     if evidence.statistics is not None or evidence.likelihood is not None:
         specs = getattr(loss.model, "specifications", None)
         cautions = cautions_about(loss.names, natural.parameters, errors, correlation, evidence.statistics, specs)
-    return Summary(
-        natural.parameters,
-        natural.original_units,
-        evidence.distance,
-        evidence.updates_left,
-        evidence.updates_left_reasons,
-        errors,
-        correlation=correlation,
-        covariance=natural.covariance,
-        statistics=evidence.statistics,
-        likelihood=evidence.likelihood,
-        curve=evidence.curve,
-        cautions=tuple(cautions),
-    )
+    return Summary(**vars(evidence), **vars(natural), correlation=correlation, cautions=tuple(cautions))
 
 
 def _nothing_finite(loss: LossFunction) -> Summary:
     """What is left to say where the parameters are not finite."""
     nothing = without_errors(Fact(FactKind.ESTIMATES_NOT_FINITE))
     estimates = {name: Estimate(value) for name, value in zip(loss.names, loss.theta.tolist(), strict=True)}
-    return Summary(estimates, None, Distance(None, reasons=nothing.reasons), None, nothing.reasons, nothing)
+    distance = Distance(None, reasons=nothing.reasons)
+    return Summary(errors=nothing, distance=distance, updates_left_reasons=nothing.reasons, parameters=estimates)
 
 
 def correlations(covariance: Tensor | None) -> Tensor | None:

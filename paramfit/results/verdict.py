@@ -53,9 +53,6 @@ def fit_verdict(curve: Sequence[CurvePoint]) -> FitVerdict:
     last quarter of the updates, while the training loss fell. Underfitting: at the end both still fall (by more than
     2 % each over the last quarter), or the training loss never fell by 5 %: more updates, a better learning rate or a
     richer model would help. Neither otherwise.
-
-    Args:
-        curve: points in the order of the updates, the first before any update; at least four.
     """
     if len(curve) < _FEWEST_POINTS:
         numbers = {"least": _FEWEST_POINTS, "points": len(curve)}

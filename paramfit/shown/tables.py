@@ -1,18 +1,35 @@
-"""How results are shown: the frame of all tables, and what a notebook shows of them."""
+"""How results are shown: the frames of all tables, and what a notebook shows of them."""
 
 import io
+from typing import Any
 
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["as_html", "table_of_parameters"]
+__all__ = ["LiteralTable", "as_html", "table_of_facts", "table_of_parameters"]
+
+
+class LiteralTable(Table):
+    """A table that shows every cell to the letter.
+
+    Names and units are the user's: ``[m/s]`` is no markup, and what cannot be printed is a space.
+    """
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row of text or of renderables."""
+        super().add_row(*(_literal(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
+def _literal(cell: str) -> Text:
+    return Text("".join(letter if letter.isprintable() else " " for letter in cell))
 
 
 def table_of_parameters(title: str) -> Table:
     """A table without rows yet, whose first column names the parameters."""
-    table = Table(
-        title=title,
+    table = LiteralTable(
+        title=Text(title),
         title_justify="left",
         title_style="italic",
         box=box.SIMPLE_HEAD,
@@ -21,6 +38,16 @@ def table_of_parameters(title: str) -> Table:
     )
     table.add_column("parameter", no_wrap=True)
     return table
+
+
+def table_of_facts() -> Table:
+    """Rows of a name, dim, and what is to be said of it."""
+    rows = LiteralTable(
+        box=None, padding=(0, 2), collapse_padding=True, show_header=False, show_edge=False, pad_edge=False
+    )
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+    return rows
 
 
 def as_html(shown: RenderableType, width: int = 100) -> str:

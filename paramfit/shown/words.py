@@ -27,7 +27,9 @@ def sentence(fact: Reason) -> str:
         first = fact.parameters[0] if fact.parameters else ""
         second = fact.parameters[1] if len(fact.parameters) > 1 else ""
         cause = "" if fact.cause is None else sentence(fact.cause)
-        said = words.format(first=first, second=second, cause=cause, **fact.numbers)
+        moved = _moved(fact) if "shares" in fact.numbers else ""
+        names = ", ".join(fact.parameters)
+        said = words.format(first=first, second=second, names=names, moved=moved, cause=cause, **fact.numbers)
     if fact.cure is None:
         return said
     if fact.cure.kind in _OF_A_DIVERGENCE:
@@ -76,14 +78,6 @@ def _without_influence(fact: Fact) -> str:
     several = len(fact.parameters) > 1
     which = f"{_listed(fact.parameters)} {'are' if several else 'is'}"
     return f"{which} where no prediction depends on {'them' if several else 'it'}; give other starts."
-
-
-def _not_a_maximum(fact: Fact) -> str:
-    value: Any = fact.numbers["eigenvalue"]
-    return (
-        f"the Hessian is not positive definite at the estimate (smallest eigenvalue {value:.2g} of the scaled one):"
-        f" along {_moved(fact)} the likelihood does not fall, so that this is no maximum"
-    )
 
 
 def _not_positive_definite(fact: Fact) -> str:
@@ -135,35 +129,6 @@ def _correlation(fact: Fact) -> str:
     return f"{first} and {second} cannot be told apart: correlation {digits.replace('-', '−')}"
 
 
-def _over_bound(fact: Fact) -> str:
-    bound: Any = fact.numbers["bound"]
-    return (
-        f"{fact.parameters[0]}: its interval reaches over its {fact.numbers['side']} bound {bound:g},"
-        " so that the parabola is a poor picture there; the profile likelihood keeps to the bound (--ladder.enabled"
-        " true, or paramfit.ladder)"
-    )
-
-
-def _above_sigma(fact: Fact) -> str:
-    probability: Any = fact.numbers["probability"]
-    return (
-        f"the residuals are larger than sigma allows ({_chi_square(fact)}, probability {probability:.2g}): the curve is"
-        " not the data's, or sigma is too small; sigma_is: relative takes the errors from the residuals"
-    )
-
-
-def _below_sigma(fact: Fact) -> str:
-    return (
-        f"the residuals are smaller than sigma allows ({_chi_square(fact)}): sigma is too large; sigma_is: relative"
-        " takes the errors from the residuals"
-    )
-
-
-def _chi_square(fact: Fact) -> str:
-    numbers: Any = fact.numbers
-    return f"chi-square {numbers['chi_square']:.4g} for {numbers['freedom']} degrees of freedom"
-
-
 def _distance_left(fact: Fact) -> str:
     distance: Any = fact.numbers.get("distance")
     where = (
@@ -213,17 +178,6 @@ def _ends_apart(fact: Fact) -> str:
     return (
         f"{fact.parameters[0]}: the {numbers['side']} end of its interval is {end} by the {numbers['rung']} and"
         f" {other} by the {numbers['plain']}, {numbers['apart']:.2f} of that one's width apart"
-    )
-
-
-def _under_the_smaller(fact: Fact) -> str:
-    names = ", ".join(fact.parameters)
-    if fact.kind is _K.CONSERVATIVE_AT_BOUND:
-        sits = f"under the smaller model {names} of the larger sits at a bound"
-        return f"{sits}, so that the probability is conservative (too large)"
-    return (
-        f"under the smaller model nothing determines {names} of the larger, so that the statistic does not follow its"
-        " distribution; trust the criteria instead"
     )
 
 
@@ -342,7 +296,10 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the log-density has a kink in {kink}, so that no curvature tells an error, and the expected information is"
         " known of a DistributionModel without censored observations only"
     ),
-    _K.NOT_A_MAXIMUM: _not_a_maximum,
+    _K.NOT_A_MAXIMUM: (
+        "the Hessian is not positive definite at the estimate (smallest eigenvalue {eigenvalue:.2g} of the scaled one):"
+        " along {moved} the likelihood does not fall, so that this is no maximum"
+    ),
     _K.NOT_POSITIVE_DEFINITE: _not_positive_definite,
     _K.HESSIAN_INDEFINITE: "the Hessian is not positive definite",
     _K.ALL_AT_BOUND: "every parameter sits at its bound",
@@ -378,9 +335,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.FISHER_INFORMATION: "inverse Fisher information, normal distribution",
     _K.HETEROSCEDASTICITY_CONSISTENT: _hc0,
     _K.OUTER_PRODUCTS_OF_SCORES: "B^-1 M B^-1, B the Hessian and M the sum of outer products of the scores",
-    _K.PROFILE_LIKELIHOOD: (
-        "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2"
-    ),
+    _K.PROFILE_LIKELIHOOD: "where the likelihood, the others at their best, is lower by the quantile of chi-square / 2",
     _K.PROFILE_RSS: _by_rss,
     _K.PERCENTILES: "quantiles of {resamples} resamples of the observations, seed {seed}",
     _K.BCA_QUANTILES: (
@@ -407,11 +362,21 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "{first} sits at its {side} bound (estimate {estimate:.6g}): an error there means nothing, and all other errors"
         " take it as fixed; fix it, or widen the bound if you gave it"
     ),
-    _K.INTERVAL_OVER_BOUND: _over_bound,
+    _K.INTERVAL_OVER_BOUND: (
+        "{first}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture there;"
+        " the profile likelihood keeps to the bound (--ladder.enabled true, or paramfit.ladder)"
+    ),
     _K.STRONG_CORRELATION: _correlation,
     _K.MORE_STRONG_CORRELATIONS: "and {pairs} more such pairs; the curve is sound, its parameters are not",
-    _K.RESIDUALS_ABOVE_SIGMA: _above_sigma,
-    _K.RESIDUALS_BELOW_SIGMA: _below_sigma,
+    _K.RESIDUALS_ABOVE_SIGMA: (
+        "the residuals are larger than sigma allows (chi-square {chi_square:.4g} for {freedom} degrees of freedom,"
+        " probability {probability:.2g}): the curve is not the data's, or sigma is too small; sigma_is: relative takes"
+        " the errors from the residuals"
+    ),
+    _K.RESIDUALS_BELOW_SIGMA: (
+        "the residuals are smaller than sigma allows (chi-square {chi_square:.4g} for {freedom} degrees of freedom):"
+        " sigma is too large; sigma_is: relative takes the errors from the residuals"
+    ),
     _K.WORSE_THAN_CONSTANT: (
         "R² is {r_squared:.3g}: the curve fits worse than a constant would; look at the figure, and give other starts"
     ),
@@ -419,9 +384,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
     ),
-    _K.HELD_AT_BOUND: (
-        "{first} sits at its bound: an error there means nothing, and all other errors take it as fixed"
-    ),
+    _K.HELD_AT_BOUND: "{first} sits at its bound: an error there means nothing, and all other errors take it as fixed",
     _K.NOT_CONVERGED: "the fit has not converged ({status}), so that no error here can be trusted: {cause}",
     _K.OPEN_INTERVAL: _open_interval,
     _K.ENDS_APART: _ends_apart,
@@ -449,17 +412,21 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.OF_THE_BOOTSTRAP: "bootstrap: {cause}",
     _K.RUN_NOT_CONVERGED: "{run} has not converged ({ended}): its likelihood is not the largest",
     _K.RUN_AT_BOUND: "{run}: {first} is at its {side} bound and not counted",
-    _K.OTHER_INPUTS: (
-        "{run} and {other} have the same target but other inputs, which are taken to be of the same rows"
-    ),
+    _K.OTHER_INPUTS: "{run} and {other} have the same target but other inputs, which are taken to be of the same rows",
     _K.ERRORS_OF_OTHER_KINDS: "no test: their errors are of different kinds",
     _K.NOT_NESTED: "not nested (not found)",
     _K.NO_FREEDOM_LEFT: "no test: no degree of freedom is left",
     _K.LARGER_FITS_WORSE: (
         "no test: {run} fits worse than what it contains, so it is not at its best; give it other starts"
     ),
-    _K.CONSERVATIVE_AT_BOUND: _under_the_smaller,
-    _K.UNDETERMINED_UNDER_SMALLER: _under_the_smaller,
+    _K.CONSERVATIVE_AT_BOUND: (
+        "under the smaller model {names} of the larger sits at a bound, so that the probability is conservative (too"
+        " large)"
+    ),
+    _K.UNDETERMINED_UNDER_SMALLER: (
+        "under the smaller model nothing determines {names} of the larger, so that the statistic does not follow its"
+        " distribution; trust the criteria instead"
+    ),
     _K.RATE_BELOW: _cure_of_divergence,
     _K.SMALLER_RATE_OR_START: _cure_of_divergence,
     _K.SCALE_INPUT: _cure_of_divergence,

@@ -44,10 +44,10 @@ def test_comparison_is_that_of_python(runs, capsys):
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["report"], "error: the following arguments are required: RUN"),
-    (["report", "nowhere"], "error: there is no estimates.json in nowhere"),
+    (["report", "nowhere"], "error: there is no nowhere; give the folder version_N"),
     (["report", "degree_1", "degree_2"], "error: unrecognized arguments: degree_2"),
     (["compare", "degree_1"], "error: runs: a comparison needs at least two, but got 1"),
-    (["compare", "degree_1", "nowhere"], "error: nowhere: there is no estimates.json in nowhere"),
+    (["compare", "degree_1", "nowhere"], "error: nowhere: there is no nowhere; give"),
 ], ids=["nothing", "no run", "too many", "one run", "no second run"])  # fmt: skip
 def test_mistake_is_one_error_line(arguments, words, runs, capsys):
     assert Path(runs[0]).is_dir()

@@ -253,7 +253,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a result": (LINE, "expected a list or a mapping"),
     "text": ("runs", "expected a list or a mapping"),
     "something else": ([LINE, 3], "run 2: expected a FitResult or a run directory, but got int"),
-    "no such folder": ([LINE, "nowhere/version_0"], "there is no estimates.json in nowhere/version_0"),
+    "no such folder": ([LINE, "nowhere/version_0"], "there is no nowhere/version_0; give the folder version_N"),
 }
 
 
@@ -285,7 +285,7 @@ DAMAGED: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
     "number for text": (("fingerprint",), 7, "says 7 for fingerprint"),
     "empty model": (("model",), {}, "has no model.class"),
     "empty objective": (("objective",), {}, "has no objective.class"),
-    "empty parameters": (("parameters",), {}, "it has no parameters.coefficient_0"),
+    "empty parameters": (("parameters",), {}, "has original_units that does not go with the rest"),
     "estimate": (("parameters", "coefficient_1", "estimate"), "big", "says 'big' for parameters.coeff"),
     "count": (("n_observations",), 5, "says 5 for n_observations"),
     "variables": (("model", "variables", 0), [], r"says \[\] for model.variables\[0\]"),

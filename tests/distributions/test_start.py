@@ -9,7 +9,7 @@ from torch.distributions import Normal
 
 from paramfit import InputError
 from paramfit.distributions import argument_bounds, moment_start
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Sample
 from tests.distributions.families import ROWS
 
 

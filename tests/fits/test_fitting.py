@@ -279,3 +279,17 @@ def test_parameter_too_many_does_not_make_a_fit_fail():
 def test_what_is_no_model_is_refused_with_what_to_give(given, words):
     with pytest.raises(InputError, match=words):
         fit(given, ([1.0, 2.0, 3.0], [1.0, 2.0, 2.5]))
+
+
+@pytest.mark.parametrize("shape", [(30, 1), (), (1,)], ids=str)
+def test_prediction_of_another_shape_is_refused(shape):
+    class Shaped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.level = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.level * torch.ones(shape, dtype=torch.float64)
+
+    with pytest.raises(InputError, match="shapes do not match: the model's prediction has"):
+        fit(Shaped(), (X, Y))

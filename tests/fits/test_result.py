@@ -140,8 +140,8 @@ print([name for name in sys.modules if name.partition(".")[0] == "lightning"])
 
 
 REFUSED = {
-    "no folder": ("nowhere/version_0", "there is no estimates.json in nowhere/version_0"),
-    "no file": ("estimates.json", "there is no file estimates.json"),
+    "no folder": ("nowhere/version_0", "there is no nowhere/version_0; give the folder"),
+    "no file": ("estimates.json", "there is no estimates.json; give the folder"),
     "cut off": ("cut.json", "cut.json cannot be read"),
     "deep": ("deep.json", "deep.json cannot be read"),
     "a list": ("list.json", "list.json does not hold a result; fit again"),

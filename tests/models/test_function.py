@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit import FormulaModel, FunctionModel, InputError
+from paramfit.models.function import check_followed
 from paramfit.models.import_path import imported
-from paramfit.models.tracing import check_followed
 
 X = torch.linspace(0.5, 4.0, 8, dtype=torch.float64)
 

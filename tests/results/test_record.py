@@ -23,7 +23,7 @@ PROMISED = {
 
 
 def with_weight(weight: Estimate) -> Record:
-    return replace(LESSON, parameters={"weight": weight}, loss={"train": 1 / 3, "val": None})
+    return replace(LESSON, parameters={"weight": weight}, original_units=None, loss={"train": 1 / 3, "val": None})
 
 
 def read(text: str) -> Record:
@@ -132,6 +132,10 @@ BROKEN: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
     "list for a mapping": (("loss",), [], r"says \[\] for loss"),
     "short row": (("parameters", "b1", "interval_95"), [1.0], "for parameters.b1.interval_95"),
     "kind": (("facts", "reason"), {"kind": "luck"}, "says 'luck' for facts.reason.kind"),
+    "no numbers for the words": (("facts", "uncertainty", "numbers"), {}, "has facts without the numbers"),
+    "short matrix": (("correlation", "matrix"), [[1.0]], "has correlation that does not go with the rest"),
+    "no counts": (("n_observations",), {}, "has n_observations that does not go with the rest"),
+    "huge": (("parameters", "b1", "estimate"), 10**400, "for parameters.b1.estimate, which cannot be"),
     "word in a matrix": (("correlation", "matrix", 0, 1), "x", r"says 'x' for correlation.matrix\[0\]\[1\]"),
 }
 

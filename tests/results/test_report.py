@@ -171,3 +171,22 @@ def test_report_fits_into_eighty_columns_and_a_file_is_not_cut_there():
     out = io.StringIO()
     print_report(fit_report(LESSON), Console(file=out))
     assert "…" not in out.getvalue()
+
+
+def test_names_and_units_are_shown_to_the_letter():
+    estimates = {
+        "[/day]": Estimate(1.5, 0.1, (1.3, 1.7), unit="[m/s]"),
+        "[bold]b[/bold]": Estimate(2.0, unit="a\nb\x1b"),
+    }
+    record = replace(CURVE, parameters=estimates, correlation=None, cautions=("[/q] is odd",), task="[/red]")
+    text = printed(record)
+    for words in ("[/day]", "[m/s]", "[bold]b[/bold]", "a b", "warning: [/q] is odd", "[/red]: converged"):
+        assert words in text
+    assert "\x1b" not in text
+
+
+def test_solved_fit_that_has_not_converged_has_six_digits():
+    covariance = NamedMatrix(("b1",), ((7.0,),))
+    text = printed(replace(CURVE, status=Status.LIMIT_REACHED, covariance=covariance))
+    assert "238.942 ± 2.70701" in text
+    assert "those of an unfinished fit" in text

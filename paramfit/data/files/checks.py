@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -102,22 +102,18 @@ def positions_of(path: str, names: Sequence[str], header: Sequence[str], where: 
 def complete_rows(
     path: str, request: ColumnRequest, values: NDArray[np.float64], place: Callable[[int], str]
 ) -> TableColumns:
-    """The rows that have a usable value in every column.
+    """The rows that have a usable value in every column, of ``values`` ``(columns, rows)``.
 
-    Args:
-        path: the file, as messages name it.
-        request: what was asked for.
-        values: ``(columns, rows)``, NaN where a value is missing; words as numbers of ``Censoring``.
-        place: where the user finds a row, such as ``line 7``, by its number from 0.
+    NaN is a missing value, and words are numbers of ``Censoring``; ``place`` tells where the user finds a row, such as
+    ``line 7``, by its number from 0.
 
     Raises:
-        InputError: naming file, row and column, for a value that is missing, infinite or beyond the precision, and
-            for a standard deviation that is not above 0, and for an interval without room.
+        InputError: naming file, row and column, for a value that is missing, infinite or beyond the precision, for a
+            standard deviation that is not above 0, and for an interval without room.
     """
     n_read = int(values.shape[1])
     if n_read == 0:
-        msg = f"{printable(path)}: there is a header, but no row below it"
-        raise InputError(msg)
+        raise InputError(f"{printable(path)}: there is a header, but no row below it")
     rows, missing = np.arange(n_read), {}
     values = _without_idle_ends(request, values)
     unusable = ~np.isfinite(values)
@@ -145,11 +141,12 @@ def complete_rows(
         is_sigma = np.array([[name == request.sigma] for name in request.names])
         refuse(is_sigma & ~(held > 0), _why_no_sigma)
     if request.censoring is not None:
-        status, lower, upper = _ends(request.names, request.censoring, held)
-        without_room = (status == Censoring.INTERVAL) & ~(upper > lower)
-        name = request.censoring.upper or request.censoring.status
-        is_end = np.array([[other == name] for other in request.names])
-        refuse(is_end & without_room, _why_no_interval if request.censoring.upper else _why_no_ends)
+        status, target, upper = request.censoring
+        at = {name: held[row] for row, name in enumerate(request.names)}
+        # Without a column of upper ends no interval has room.
+        without_room = (at[status] == Censoring.INTERVAL) & ~(at[upper or target] > at[target])
+        is_end = np.array([[name == (upper or status)] for name in request.names])
+        refuse(is_end & without_room, _why_no_interval if upper else _why_no_ends)
     return TableColumns(values, n_read, missing)
 
 
@@ -162,14 +159,6 @@ def _without_idle_ends(request: ColumnRequest, values: NDArray[np.float64]) -> N
     values = values.copy()
     values[names.index(request.censoring.upper), idle] = 0.0
     return values
-
-
-def _ends(
-    names: Sequence[str], columns: CensoredColumns, values: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Status, lower and upper end of each row; no end is above another where there is no column of upper ones."""
-    status, lower = values[names.index(columns.status)], values[names.index(columns.target)]
-    return status, lower, lower if columns.upper is None else values[names.index(columns.upper)]
 
 
 def _why_no_interval(value: float) -> str:

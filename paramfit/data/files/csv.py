@@ -28,31 +28,24 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators: str = ",") -> TableColumns:
-    """Read columns by name from the bytes of a CSV file.
+    """Read columns by name from the bytes of a CSV file: UTF-8, with or without a byte order mark.
 
-    The first line that is not blank holds the names; blank lines are skipped. pyarrow reads the cells; only where it
-    cannot does a slower reader of ours go through the lines, to say which one is wrong (or that none is).
-
-    Args:
-        path: the file, as messages name it.
-        content: its bytes: UTF-8, with or without a byte order mark.
-        request: the columns.
-        separators: what may stand between cells; the first of them that the header holds does.
+    The first line that is not blank holds the names; blank lines are skipped. The first of ``separators`` that the
+    header holds stands between cells. pyarrow reads the cells; only where it cannot does a slower reader of ours go
+    through the lines, to say which one is wrong (or that none is).
 
     Raises:
         InputError: naming file, line and column, for whatever cannot be read.
     """
     if content.startswith(_UTF16):
-        msg = f"{printable(path)}: the text is UTF-16; save it as UTF-8"
-        raise InputError(msg)
+        raise InputError(f"{printable(path)}: the text is UTF-16; save it as UTF-8")
     header, skipped, separator = _header(path, content, separators)
     try:
         places = positions_of(path, request.names, header, " in the header")
     except InputError as error:
-        if _is_text("".join(header)):
-            raise
-        msg = f"{error} (the header is not UTF-8: save the file as UTF-8)"
-        raise type(error)(msg) from None
+        if not any("\udc80" <= character <= "\udcff" for character in "".join(header)):
+            raise  # all of it was UTF-8
+        raise type(error)(f"{error} (the header is not UTF-8: save the file as UTF-8)") from None
     words = [name == request.words for name in request.names]
     values = _quick(content, separator, len(header), skipped, places, words)
     if values is None:
@@ -74,22 +67,15 @@ def _header(path: str, content: bytes, separators: str) -> tuple[list[str], int,
     try:
         header = next((cells for cells in reader if cells), None)
     except csv.Error as error:
-        msg = f"{printable(path)}: the header cannot be read ({error})"
-        raise InputError(msg) from None
+        raise InputError(f"{printable(path)}: the header cannot be read ({error})") from None
     if header is None:
-        msg = f"{printable(path)}: the file is empty; its first line has to hold the names of the columns"
-        raise InputError(msg)
+        raise InputError(f"{printable(path)}: the file is empty; its first line has to hold the names of the columns")
     return header, reader.line_num, separator
 
 
 def _lines_of(content: bytes) -> io.TextIOWrapper:
     """The text; bytes that are not UTF-8 stay, for they do not matter in a column that nobody asked for."""
     return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _is_text(text: str) -> bool:
-    """Whether all of it was UTF-8."""
-    return not any("\udc80" <= character <= "\udcff" for character in text)
 
 
 def _quick(
@@ -124,27 +110,21 @@ def _quick(
 def _careful(
     path: str, content: bytes, separator: str, request: ColumnRequest, places: list[int]
 ) -> NDArray[np.float64]:
-    """The columns line by line.
-
-    Raises:
-        InputError: naming the first line that cannot be read.
-    """
+    """The columns line by line; refuses the first line that cannot be read."""
     records = _records(path, content, separator)
     _, header = next(records)
     rows: list[list[float]] = []
     for line, cells in records:
         if len(cells) != len(header):
             counts = f"{len(cells)}, not {len(header)}"
-            msg = f"{printable(path)}: line {line} differs from the header in its number of cells: {counts}"
-            raise InputError(msg)
+            raise InputError(f"{printable(path)}: line {line} differs from the header in its number of cells: {counts}")
         numbers = []
         for name, place in zip(request.names, places, strict=True):
             cell = cells[place].strip()
             number = status_of_word(cell) if name == request.words else _number(cell)
             if number is None:
                 complaint = complaint_about_word(cell) if name == request.words else _complaint(cells[place])
-                msg = f"{printable(path)}: line {line}, column {quoted(name)}: {complaint}"
-                raise InputError(msg)
+                raise InputError(f"{printable(path)}: line {line}, column {quoted(name)}: {complaint}")
             numbers.append(number)
         rows.append(numbers)
     return np.array(rows, dtype=np.float64).reshape(-1, len(places)).T

@@ -20,11 +20,6 @@ def columns_of_parquet(path: str, content: bytes, request: ColumnRequest) -> Tab
 
     Integers, floating-point numbers and decimals are numbers; a null is a missing value. Rows count from 0.
 
-    Args:
-        path: the file, as messages name it.
-        content: its bytes.
-        request: the columns.
-
     Raises:
         InputError: naming file, row and column, for whatever cannot be read.
     """
@@ -38,8 +33,7 @@ def columns_of_parquet(path: str, content: bytes, request: ColumnRequest) -> Tab
         kind = file.schema_arrow.field(place).type
         if name == request.words:
             if not _holds_words(kind):
-                msg = f"{printable(path)}: column {quoted(name)} holds {kind}, not words: {KNOWN_WORDS}"
-                raise InputError(msg)
+                raise InputError(f"{printable(path)}: column {quoted(name)} holds {kind}, not words: {KNOWN_WORDS}")
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
             msg = f"{printable(path)}: column {quoted(name)} holds {kind}, not numbers; convert it before the fit"
             raise InputError(msg)

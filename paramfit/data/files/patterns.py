@@ -11,37 +11,29 @@ __all__ = ["table_file", "table_files"]
 
 
 def table_file(pattern: str, option: str) -> str:
-    """The one file that is meant.
-
-    Args:
-        pattern: as of ``table_files``.
-        option: what the user gave it to, for messages.
+    """The one file that is meant by a pattern; messages name the ``option`` that it was given to.
 
     Raises:
         InputError: as ``table_files``, and if there are several.
     """
     files = table_files(pattern, option)
     if len(files) > 1:
-        msg = f"{option}: {len(files)} files match {printable(pattern)}; give one of them"
-        raise InputError(msg)
+        raise InputError(f"{option}: {len(files)} files match {printable(pattern)}; give one of them")
     return files[0]
 
 
 def table_files(patterns: str | Sequence[str], option: str = "path") -> list[str]:
     """The files that are meant, in the order of the patterns, those of one pattern sorted by name.
 
-    Args:
-        patterns: a path, a glob such as ``data/**/*.csv`` (``**``: any depth of folders), or several of them. A file
-            that has exactly this name is meant even where the name looks like a pattern; ``~`` is the home folder.
-        option: what the user gave them to, for messages.
+    A pattern is a path or a glob such as ``data/**/*.csv`` (``**``: any depth of folders). A file that has exactly this
+    name is meant even where the name looks like a pattern; ``~`` is the home folder. Messages name the ``option``.
 
     Raises:
         InputError: if nothing is there, if it is a folder, or if a file is meant twice.
     """
     given = [patterns] if isinstance(patterns, str | os.PathLike) else list(patterns)
     if not given:
-        msg = f"{option}: give at least one file"
-        raise InputError(msg)
+        raise InputError(f"{option}: give at least one file")
     files = [file for pattern in given for file in _meant(os.path.expanduser(os.fspath(pattern)), option)]
     real_paths: set[str] = set()
     for file in files:
@@ -60,8 +52,7 @@ def _meant(pattern: str, option: str) -> list[str]:
     if os.path.isfile(pattern):
         return [pattern]
     if os.path.exists(pattern):
-        msg = f"{option}: {printable(pattern)} is not a regular file"
-        raise InputError(msg)
+        raise InputError(f"{option}: {printable(pattern)} is not a regular file")
     if glob.has_magic(pattern):
         matching = sorted(file for file in glob.glob(pattern, recursive=True) if os.path.isfile(file))
         if matching:

@@ -32,10 +32,6 @@ def read_table(path: str, request: ColumnRequest) -> TableColumns:
     The suffix says the format: ``.csv``, ``.tsv`` and ``.txt`` (UTF-8 text with a header, cells separated by comma,
     semicolon or tab; also compressed, ``.csv.gz``), ``.parquet`` and ``.pq``.
 
-    Args:
-        path: the file.
-        request: the columns.
-
     Raises:
         InputError: naming file, column and row (the line of a text file, the row from 0 of a Parquet file), for
             whatever cannot be read or used.
@@ -55,6 +51,5 @@ def read_table(path: str, request: ColumnRequest) -> TableColumns:
     except (OSError, EOFError, zlib.error) as error:
         number = getattr(error, "errno", None)
         reason = "it is no gzip file, or a damaged one" if number is None else os.strerror(number)
-        msg = f"{printable(path)}: the file cannot be read ({reason})"
-        raise InputError(msg) from None
+        raise InputError(f"{printable(path)}: the file cannot be read ({reason})") from None
     return reader(path, content, request)

@@ -24,42 +24,32 @@ def _write_csv(table: pa.Table, path: Path) -> None:
         pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
 
 
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    pa.parquet.write_table(table, path)
-
-
 #: What writes each format; its name is the file's suffix.
-FORMATS: Mapping[str, Callable[[pa.Table, Path], None]] = {"csv": _write_csv, "parquet": _write_parquet}
+FORMATS: Mapping[str, Callable[[pa.Table, Path], None]] = {"csv": _write_csv, "parquet": pa.parquet.write_table}
 
 
 def checked_format(name: str, given: str) -> str:
-    """The format, if it is one that can be written.
-
-    Args:
-        name: the option that gave it.
-        given: the format.
+    """The format, if it is one that can be written; the message names the option that gave it.
 
     Raises:
         InputError: if it is not.
     """
     if given not in FORMATS:
-        msg = f"{name}: expected {' or '.join(FORMATS)}, but got {given!r}"
-        raise InputError(msg)
+        raise InputError(f"{name}: expected {' or '.join(FORMATS)}, but got {given!r}")
     return given
 
 
 def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
-    """Write columns of equal length, whole or not at all; its suffix says in which format.
+    """Write columns of equal length ``(n,)``, whole or not at all, and return where; the suffix says in which format.
 
-    Args:
-        columns: name and values of each column, ``(n,)``: numbers, or text without commas and quotes.
-        path: where to write. A file that is there already is kept: the new one is then called ``name_1``, and so on.
-
-    Returns:
-        The file that was written.
+    They are numbers, or text without commas and quotes. A file that is there already is kept: the new one is then
+    called ``name_1``, and so on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path = _free(path)
+    asked, number = path, 0
+    while path.exists():
+        number += 1
+        path = asked.with_stem(f"{asked.stem}_{number}")
     unfinished = path.with_name(f"{path.name}.part")
     write = FORMATS[path.suffix.removeprefix(".")]
     try:
@@ -69,11 +59,3 @@ def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
         raise
     os.replace(unfinished, path)
     return path
-
-
-def _free(path: Path) -> Path:
-    free, number = path, 0
-    while free.exists():
-        number += 1
-        free = path.with_stem(f"{path.stem}_{number}")
-    return free

@@ -1,15 +1,12 @@
 """Distributions on an interval: beta, Kumaraswamy's and the uniform one; and F, the ratio of a beta to its rest."""
 
-import math
-
 import scipy.special
 import torch
 from torch import Tensor
 from torch.distributions import Beta, FisherSnedecor, Kumaraswamy, Uniform
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import by_scipy, log1mexp, trigamma
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
+from paramfit.distributions.special import by_scipy, tails_of_hazard, trigamma
 
 __all__ = ["FAMILIES"]
 
@@ -23,8 +20,7 @@ def _score(distribution: Beta, target: Tensor) -> Slopes:
     }
 
 
-def _curvature(distribution: Beta, target: Tensor) -> Entries:
-    del target
+def _information(distribution: Beta) -> Entries:
     one, zero = distribution.concentration1, distribution.concentration0
     both = trigamma(one + zero)
     return {
@@ -34,38 +30,29 @@ def _curvature(distribution: Beta, target: Tensor) -> Entries:
     }
 
 
-def _cdf(distribution: Beta, value: Tensor) -> Tensor:
-    return by_scipy(scipy.special.betainc, distribution.concentration1, distribution.concentration0, value)
-
-
 def _start(sample: Sample, given: Given) -> Starts:
-    del given
-
     def both() -> float:
         return sample.mean() * (1 - sample.mean()) / sample.variance() - 1
 
-    return {
-        "concentration1": lambda: sample.mean() * both(),
-        "concentration0": lambda: (1 - sample.mean()) * both(),
-    }
-
-
-def _kumaraswamy_tails(distribution: Kumaraswamy, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = -distribution.concentration0 * torch.log1p(-(value**distribution.concentration1))
-    return log1mexp(hazard), -hazard
+    return {"concentration1": lambda: sample.mean() * both(), "concentration0": lambda: (1 - sample.mean()) * both()}
 
 
 FAMILIES = (
     Family(
         Beta,
         score=_score,
-        curvature=_curvature,
-        information=lambda beta: _curvature(beta, torch.tensor(math.nan)),  # it does not depend on the observation
-        cdf=_cdf,
+        curvature=lambda beta, _: _information(beta),
+        information=_information,
+        cdf=lambda beta, value: by_scipy(scipy.special.betainc, beta.concentration1, beta.concentration0, value),
         start=_start,
         open_support=True,
     ),
-    Family(Kumaraswamy, tails=_kumaraswamy_tails, start=_start, open_support=True),
+    Family(
+        Kumaraswamy,
+        tails=lambda made, y: tails_of_hazard(-made.concentration0 * torch.log1p(-(y**made.concentration1))),
+        start=_start,
+        open_support=True,
+    ),
     Family(Uniform, edges={"low": "smallest", "high": "largest"}),
     Family(FisherSnedecor, cdf=lambda f, value: by_scipy(scipy.special.fdtr, f.df1, f.df2, value)),
 )

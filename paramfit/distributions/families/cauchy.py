@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Cauchy, HalfCauchy
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import log_of
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
+from paramfit.distributions.special import tails_of_probabilities
 
 __all__ = ["FAMILIES"]
 
@@ -47,19 +46,15 @@ def _information(distribution: Cauchy) -> Entries:
 def _tails(distribution: Cauchy, value: Tensor) -> tuple[Tensor, Tensor]:
     z = (value - distribution.loc) / distribution.scale
     one = torch.ones_like(z)
-    below, above = torch.atan2(one, -z) / math.pi, torch.atan2(one, z) / math.pi
-    return log_of(below, above), log_of(above, below)
+    return tails_of_probabilities(torch.atan2(one, -z) / math.pi, torch.atan2(one, z) / math.pi)
 
 
 def _half_tails(distribution: HalfCauchy, value: Tensor) -> tuple[Tensor, Tensor]:
     z = value / distribution.scale
-    below, above = 2 / math.pi * torch.atan(z), 2 / math.pi * torch.atan2(torch.ones_like(z), z)
-    return log_of(below, above), log_of(above, below)
+    return tails_of_probabilities(2 / math.pi * torch.atan(z), 2 / math.pi * torch.atan2(torch.ones_like(z), z))
 
 
 def _half_start(sample: Sample, given: Given) -> Starts:
-    del given
-
     def scale() -> float:
         sample.must_not_be_zero()
         return sample.quantile(0.5) or sample.mean()

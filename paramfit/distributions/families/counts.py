@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Binomial, ContinuousBernoulli, Geometric, NegativeBinomial, Poisson
 from torch.nn.functional import softplus
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
 from paramfit.distributions.special import by_scipy, trigamma
 
 __all__ = ["FAMILIES"]
@@ -18,40 +17,34 @@ __all__ = ["FAMILIES"]
 Trials = Bernoulli | Binomial | Geometric | NegativeBinomial
 
 
-def _score(distribution: Bernoulli | Binomial, target: Tensor, count: Tensor | float) -> Slopes:
-    def by_probs() -> Tensor:
-        probs = distribution.probs
-        return (target - count * probs) / (probs * (1 - probs))
-
-    return {"probs": by_probs, "logits": lambda: target - count * distribution.probs}
+# torch computes probs from logits, or logits from probs, when asked: so only inside of what computes an entry.
 
 
-def _curvature(distribution: Trials, successes: Tensor, failures: Tensor) -> Entries:
+def _score(trials: Bernoulli | Binomial, target: Tensor, count: Tensor | float) -> Slopes:
+    return {
+        "probs": lambda: (target - count * trials.probs) / (trials.probs * (1 - trials.probs)),
+        "logits": lambda: target - count * trials.probs,
+    }
+
+
+def _curvature(trials: Trials, successes: Tensor, failures: Tensor) -> Entries:
     """Of ``successes * log probs + failures * log(1 - probs)``."""
-
-    def by_probs_twice() -> Tensor:
-        probs = distribution.probs
-        value: Tensor = successes / probs**2 + failures / (1 - probs) ** 2
-        return value
-
-    def by_logits_twice() -> Tensor:
-        logits = distribution.logits
-        value: Tensor = (successes + failures) * (logits.sigmoid() * (-logits).sigmoid())
-        return value
-
-    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): by_logits_twice}
+    return {
+        ("probs", "probs"): lambda: successes / trials.probs**2 + failures / (1 - trials.probs) ** 2,
+        ("logits", "logits"): lambda: (successes + failures) * _spread(trials.logits),
+    }
 
 
-def _information(distribution: Bernoulli | Binomial, count: Tensor | float) -> Entries:
-    def by_probs_twice() -> Tensor:
-        probs = distribution.probs
-        return count / (probs * (1 - probs))
+def _information(trials: Bernoulli | Binomial, count: Tensor | float) -> Entries:
+    return {
+        ("probs", "probs"): lambda: count / (trials.probs * (1 - trials.probs)),
+        ("logits", "logits"): lambda: count * _spread(trials.logits),
+    }
 
-    def by_logits_twice() -> Tensor:
-        logits = distribution.logits
-        return count * (logits.sigmoid() * (-logits).sigmoid())
 
-    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): by_logits_twice}
+def _spread(logits: Tensor) -> Tensor:
+    """The variance of one trial, with all digits at both ends."""
+    return logits.sigmoid() * (-logits).sigmoid()
 
 
 def _share(successes: float, trials: float) -> float:
@@ -70,7 +63,6 @@ def _probability(share: Callable[[], float]) -> Starts:
 
 
 def _bernoulli_start(sample: Sample, given: Given) -> Starts:
-    del given
     return _probability(lambda: _share(sample.y.sum().item(), sample.n))
 
 
@@ -86,42 +78,22 @@ def _binomial_start(sample: Sample, given: Given) -> Starts:
     return _probability(lambda: _share(sample.y.sum().item(), sample.n * given["total_count"]))
 
 
-def _geometric_score(distribution: Geometric, target: Tensor) -> Slopes:
-    def by_probs() -> Tensor:
-        probs = distribution.probs
-        return 1 / probs - target / (1 - probs)
-
-    def by_logits() -> Tensor:
-        logits = distribution.logits
-        return (-logits).sigmoid() - target * logits.sigmoid()
-
-    return {"probs": by_probs, "logits": by_logits}
+def _geometric_score(geometric: Geometric, target: Tensor) -> Slopes:
+    return {
+        "probs": lambda: 1 / geometric.probs - target / (1 - geometric.probs),
+        "logits": lambda: (-geometric.logits).sigmoid() - target * geometric.logits.sigmoid(),
+    }
 
 
-def _geometric_information(distribution: Geometric) -> Entries:
-    def by_probs_twice() -> Tensor:
-        probs = distribution.probs
-        value: Tensor = 1 / (probs**2 * (1 - probs))
-        return value
-
-    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): lambda: (-distribution.logits).sigmoid()}
-
-
-def _geometric_start(sample: Sample, given: Given) -> Starts:
-    del given
-    return _probability(lambda: _share(sample.n, sample.n + sample.y.sum().item()))
+def _geometric_information(geometric: Geometric) -> Entries:
+    return {
+        ("probs", "probs"): lambda: 1 / (geometric.probs**2 * (1 - geometric.probs)),
+        ("logits", "logits"): lambda: (-geometric.logits).sigmoid(),
+    }
 
 
 def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> Slopes:
     count = distribution.total_count
-
-    def by_probs() -> Tensor:
-        probs = distribution.probs
-        return target / probs - count / (1 - probs)
-
-    def by_logits() -> Tensor:
-        logits = distribution.logits
-        return target * (-logits).sigmoid() - count * logits.sigmoid()
 
     def by_count() -> Tensor:
         # log(1 - probs), written with the argument that was given so that neither end loses its digits.
@@ -129,7 +101,11 @@ def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> 
         failure = torch.log1p(-distribution.probs) if given_probs else -softplus(distribution.logits)
         return failure + torch.digamma(count + target) - torch.digamma(count)
 
-    return {"total_count": by_count, "probs": by_probs, "logits": by_logits}
+    return {
+        "total_count": by_count,
+        "probs": lambda: target / distribution.probs - count / (1 - distribution.probs),
+        "logits": lambda: target * (-distribution.logits).sigmoid() - count * distribution.logits.sigmoid(),
+    }
 
 
 def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor) -> Entries:
@@ -144,16 +120,10 @@ def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor)
 
 def _negative_binomial_information(distribution: NegativeBinomial) -> Entries:
     count = distribution.total_count
-
-    def by_probs_twice() -> Tensor:
-        probs = distribution.probs
-        return count / (probs * (1 - probs) ** 2)
-
-    return {("probs", "probs"): by_probs_twice, ("logits", "logits"): lambda: count * distribution.logits.sigmoid()}
-
-
-def _negative_binomial_cdf(distribution: NegativeBinomial, value: Tensor) -> Tensor:
-    return by_scipy(scipy.special.betainc, distribution.total_count, value.floor() + 1, 1 - distribution.probs)
+    return {
+        ("probs", "probs"): lambda: count / (distribution.probs * (1 - distribution.probs) ** 2),
+        ("logits", "logits"): lambda: count * distribution.logits.sigmoid(),
+    }
 
 
 def _negative_binomial_start(sample: Sample, given: Given) -> Starts:
@@ -203,14 +173,14 @@ FAMILIES = (
         curvature=lambda geometric, target: _curvature(geometric, torch.ones_like(target), target),
         information=_geometric_information,
         cdf=lambda geometric, value: -torch.expm1((value.floor() + 1) * torch.log1p(-geometric.probs)),
-        start=_geometric_start,
+        start=lambda sample, _: _probability(lambda: _share(sample.n, sample.n + sample.y.sum().item())),
     ),
     Family(
         NegativeBinomial,
         score=_negative_binomial_score,
         curvature=_negative_binomial_curvature,
         information=_negative_binomial_information,
-        cdf=_negative_binomial_cdf,
+        cdf=lambda made, y: by_scipy(scipy.special.betainc, made.total_count, y.floor() + 1, 1 - made.probs),
         start=_negative_binomial_start,
     ),
 )

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Gumbel, Weibull
 
-from paramfit.distributions.family import Entries, Family, Given, SampleSums, Slopes, Starts
-from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import log1mexp
+from paramfit.distributions.family import Entries, Family, Given, Sample, SampleSums, Slopes, Starts
+from paramfit.distributions.special import tails_of_hazard
 
 __all__ = ["FAMILIES"]
 
@@ -41,11 +40,6 @@ def _gumbel_information(distribution: Gumbel) -> Entries:
         ("loc", "scale"): lambda: (_EULER - 1) / scale**2,
         ("scale", "scale"): lambda: _EXTREME / scale**2,
     }
-
-
-def _gumbel_tails(distribution: Gumbel, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = torch.exp((distribution.loc - value) / distribution.scale)
-    return -hazard, log1mexp(hazard)
 
 
 def _gumbel_start(sample: Sample, given: Given) -> Starts:
@@ -95,16 +89,8 @@ def _weibull_sums(distribution: Weibull, target: Tensor) -> SampleSums:
     logs, powers = log_ratio.sum(), power.sum()
     return SampleSums(
         (concentration - 1) * logs - powers + n * (concentration / scale).log(),
-        {
-            "scale": concentration / scale * (powers - n),
-            "concentration": n / concentration + logs - log_ratio @ power,
-        },
+        {"scale": concentration / scale * (powers - n), "concentration": n / concentration + logs - log_ratio @ power},
     )
-
-
-def _weibull_tails(distribution: Weibull, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = (value / distribution.scale) ** distribution.concentration
-    return log1mexp(hazard), -hazard
 
 
 def _weibull_start(sample: Sample, given: Given) -> Starts:
@@ -126,7 +112,8 @@ FAMILIES = (
         score=_gumbel_score,
         curvature=_gumbel_curvature,
         information=_gumbel_information,
-        tails=_gumbel_tails,
+        # The exponential of a negative hazard is the probability below, not above.
+        tails=lambda gumbel, value: tails_of_hazard(torch.exp((gumbel.loc - value) / gumbel.scale))[::-1],
         start=_gumbel_start,
     ),
     Family(
@@ -135,7 +122,7 @@ FAMILIES = (
         curvature=_weibull_curvature,
         information=_weibull_information,
         sums=_weibull_sums,
-        tails=_weibull_tails,
+        tails=lambda weibull, value: tails_of_hazard((value / weibull.scale) ** weibull.concentration),
         start=_weibull_start,
     ),
 )

@@ -6,14 +6,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Chi2, Distribution, Exponential, Gamma, InverseGamma
 
-from paramfit.distributions.family import Entries, Family, Given, SampleSums, Slopes, Starts, no_derivative
-from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import log1mexp, log_of, lower_gamma, trigamma, upper_gamma
+from paramfit.distributions.family import Entries, Family, Given, Sample, SampleSums, Slopes, Starts, no_derivative
+from paramfit.distributions.special import lower_gamma, tails_of_hazard, tails_of_probabilities, trigamma, upper_gamma
 from paramfit.errors import InputError
 
 __all__ = ["FAMILIES"]
-
-_NO_TARGET = torch.tensor(math.nan)  # the curvatures here do not depend on the observation, so they are expected ones
 
 
 def _gamma_score(distribution: Gamma, target: Tensor) -> Slopes:
@@ -24,8 +21,8 @@ def _gamma_score(distribution: Gamma, target: Tensor) -> Slopes:
     }
 
 
-def _curvature(distribution: Gamma | InverseGamma, target: Tensor) -> Entries:
-    del target
+def _information(distribution: Gamma | InverseGamma) -> Entries:
+    """The curvature of every observation too."""
     return {
         ("concentration", "concentration"): lambda: trigamma(distribution.concentration),
         ("concentration", "rate"): lambda: -1 / distribution.rate,
@@ -50,12 +47,7 @@ def _tails(distribution: Distribution, argument: str, shape: Tensor, x: Tensor) 
     """By both incomplete gamma functions of ``x``, of which neither has a derivative by the shape."""
     if shape.requires_grad:
         raise InputError(no_derivative(type(distribution), argument))
-    below, above = lower_gamma(shape, x), upper_gamma(shape, x)
-    return log_of(below, above), log_of(above, below)
-
-
-def _gamma_tails(distribution: Gamma, value: Tensor) -> tuple[Tensor, Tensor]:
-    return _tails(distribution, "concentration", distribution.concentration, distribution.rate * value)
+    return tails_of_probabilities(lower_gamma(shape, x), upper_gamma(shape, x))
 
 
 def _gamma_start(sample: Sample, given: Given) -> Starts:
@@ -85,50 +77,31 @@ def _inverse_score(distribution: InverseGamma, target: Tensor) -> Slopes:
     }
 
 
-def _inverse_tails(distribution: InverseGamma, value: Tensor) -> tuple[Tensor, Tensor]:
-    above, below = _tails(distribution, "concentration", distribution.concentration, distribution.rate / value)
-    return below, above
-
-
-def _chi2_curvature(distribution: Chi2, target: Tensor) -> Entries:
-    del target
-    return {("df", "df"): lambda: trigamma(distribution.df / 2) / 4}
-
-
-def _exponential_curvature(distribution: Exponential, target: Tensor) -> Entries:
-    del target
-    return {("rate", "rate"): lambda: 1 / distribution.rate**2}
-
-
-def _exponential_tails(distribution: Exponential, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = distribution.rate * value
-    return log1mexp(hazard), -hazard
-
-
 FAMILIES = (
     Family(
         Gamma,
         score=_gamma_score,
-        curvature=_curvature,
-        information=lambda gamma: _curvature(gamma, _NO_TARGET),
+        curvature=lambda gamma, _: _information(gamma),
+        information=_information,
         sums=_gamma_sums,
-        tails=_gamma_tails,
+        tails=lambda gamma, value: _tails(gamma, "concentration", gamma.concentration, gamma.rate * value),
         start=_gamma_start,
         open_support=True,
     ),
     Family(
         InverseGamma,
         score=_inverse_score,
-        curvature=_curvature,
-        information=lambda inverse: _curvature(inverse, _NO_TARGET),
-        tails=_inverse_tails,
+        curvature=lambda inverse, _: _information(inverse),
+        information=_information,
+        # What is above the value has its reciprocal below.
+        tails=lambda inverse, y: _tails(inverse, "concentration", inverse.concentration, inverse.rate / y)[::-1],
         start=lambda sample, given: _gamma_start(sample.of(1 / sample.y), given),
     ),
     Family(
         Chi2,
         score=lambda chi2, target: {"df": lambda: ((target / 2).log() - torch.digamma(chi2.df / 2)) / 2},
-        curvature=_chi2_curvature,
-        information=lambda chi2: _chi2_curvature(chi2, _NO_TARGET),
+        curvature=lambda chi2, _: {("df", "df"): lambda: trigamma(chi2.df / 2) / 4},
+        information=lambda chi2: {("df", "df"): lambda: trigamma(chi2.df / 2) / 4},
         tails=lambda chi2, value: _tails(chi2, "df", chi2.concentration, value / 2),
         start=lambda sample, _: {"df": sample.mean},
         open_support=True,
@@ -136,9 +109,9 @@ FAMILIES = (
     Family(
         Exponential,
         score=lambda exponential, target: {"rate": lambda: 1 / exponential.rate - target},
-        curvature=_exponential_curvature,
-        information=lambda exponential: _exponential_curvature(exponential, _NO_TARGET),
-        tails=_exponential_tails,
+        curvature=lambda exponential, _: {("rate", "rate"): lambda: 1 / exponential.rate**2},
+        information=lambda exponential: {("rate", "rate"): lambda: 1 / exponential.rate**2},
+        tails=lambda exponential, value: tails_of_hazard(exponential.rate * value),
         start=lambda sample, _: {"rate": sample.rate},
     ),
 )

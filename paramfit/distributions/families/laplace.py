@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Laplace
 
-from paramfit.distributions.family import Entries, Family, Given, Majorised, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Majorised, Sample, Slopes, Starts
 
 __all__ = ["FAMILIES"]
 

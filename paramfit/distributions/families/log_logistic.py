@@ -9,8 +9,7 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
 
 __all__ = ["FAMILIES", "LogLogistic"]
 
@@ -137,12 +136,8 @@ def _tails(distribution: LogLogistic, value: Tensor) -> tuple[Tensor, Tensor]:
 
 def _start(sample: Sample, given: Given) -> Starts:
     """By the moments of the logarithm, whose variance is that of the logistic distribution."""
-    del given
     logs = sample.of(sample.y.log())
-    return {
-        "scale": lambda: math.exp(logs.mean()),
-        "shape": lambda: math.pi / math.sqrt(3 * logs.variance()),
-    }
+    return {"scale": lambda: math.exp(logs.mean()), "shape": lambda: math.pi / math.sqrt(3 * logs.variance())}
 
 
 FAMILIES = (

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import HalfNormal, LogNormal, Normal
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
 from paramfit.distributions.special import log_ndtr, log_of
 
 __all__ = ["FAMILIES"]
@@ -52,16 +51,6 @@ def _of_logarithm(distribution: LogNormal) -> Normal:
     return Normal(distribution.loc, distribution.scale, validate_args=False)
 
 
-def _half_score(distribution: HalfNormal, target: Tensor) -> Slopes:
-    scale = distribution.scale
-    return {"scale": lambda: ((target / scale) ** 2 - 1) / scale}
-
-
-def _half_curvature(distribution: HalfNormal, target: Tensor) -> Entries:
-    scale = distribution.scale
-    return {("scale", "scale"): lambda: (3 * (target / scale) ** 2 - 1) / scale**2}
-
-
 def _half_tails(distribution: HalfNormal, value: Tensor) -> tuple[Tensor, Tensor]:
     z = value / distribution.scale
     return log_of(torch.erf(z / math.sqrt(2)), torch.erfc(z / math.sqrt(2))), math.log(2) + log_ndtr(-z)
@@ -79,9 +68,9 @@ FAMILIES = (
     ),
     Family(
         HalfNormal,
-        score=_half_score,
-        curvature=_half_curvature,
-        information=lambda distribution: {("scale", "scale"): lambda: 2 / distribution.scale**2},
+        score=lambda half, y: {"scale": lambda: ((y / half.scale) ** 2 - 1) / half.scale},
+        curvature=lambda half, y: {("scale", "scale"): lambda: (3 * (y / half.scale) ** 2 - 1) / half.scale**2},
+        information=lambda half: {("scale", "scale"): lambda: 2 / half.scale**2},
         tails=_half_tails,
         start=lambda sample, _: {"scale": sample.root_mean_square},
     ),

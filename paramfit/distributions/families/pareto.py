@@ -6,32 +6,19 @@ import torch
 from torch import Tensor
 from torch.distributions import GeneralizedPareto, Pareto
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import log1mexp, log1p_ratio
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
+from paramfit.distributions.special import log1p_ratio, tails_of_hazard
 
 __all__ = ["FAMILIES"]
 
 
-def _curvature(distribution: Pareto) -> Entries:
-    return {("alpha", "alpha"): lambda: 1 / distribution.alpha**2}
-
-
-def _tails(distribution: Pareto, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = distribution.alpha * (value / distribution.scale).log()
-    return log1mexp(hazard), -hazard
-
-
 def _start(sample: Sample, given: Given) -> Starts:
-    if "scale" not in given:
-        return {}
-    return {"alpha": sample.of((sample.y / given["scale"]).log()).rate}
+    return {"alpha": sample.of((sample.y / given["scale"]).log()).rate} if "scale" in given else {}
 
 
 # torch compares the generalised Pareto's concentration with a zero in single precision, which raises in double, and
 # takes what is close to it for the exponential distribution. Here the concentration k passes through 0 smoothly: with
 # the excess z over loc in units of the scale, log S = -log(1 + k z) / k is -z times log1p_ratio(k z).
-
 
 _REGULAR_FROM = -0.5  # below, the density ends so sharply that estimates are not normal, nor errors those by curvature
 
@@ -91,11 +78,6 @@ def _generalized_information(distribution: GeneralizedPareto) -> Entries:
     }
 
 
-def _generalized_tails(distribution: GeneralizedPareto, value: Tensor) -> tuple[Tensor, Tensor]:
-    hazard = _generalized_hazard(distribution, value)
-    return log1mexp(hazard), -hazard
-
-
 _MOST_K, _LEAST_K = 0.9, -0.4  # of a start: probability-weighted moments never say more than 1, and see the bound
 
 
@@ -128,9 +110,9 @@ FAMILIES = (
     Family(
         Pareto,
         score=lambda pareto, target: {"alpha": lambda: 1 / pareto.alpha - (target / pareto.scale).log()},
-        curvature=lambda pareto, _: _curvature(pareto),
-        information=_curvature,
-        tails=_tails,
+        curvature=lambda pareto, _: {("alpha", "alpha"): lambda: 1 / pareto.alpha**2},
+        information=lambda pareto: {("alpha", "alpha"): lambda: 1 / pareto.alpha**2},
+        tails=lambda pareto, value: tails_of_hazard(pareto.alpha * (value / pareto.scale).log()),
         start=_start,
         edges={"scale": "smallest"},
     ),
@@ -140,7 +122,7 @@ FAMILIES = (
         score=_generalized_score,
         curvature=_generalized_curvature,
         information=_generalized_information,
-        tails=_generalized_tails,
+        tails=lambda pareto, value: tails_of_hazard(_generalized_hazard(pareto, value)),
         cdf=lambda pareto, value: -torch.expm1(-_generalized_hazard(pareto, value)),
         start=_generalized_start,
         edges={"loc": "smallest"},

@@ -7,14 +7,8 @@ import torch
 from torch import Tensor
 from torch.distributions import StudentT
 
-from paramfit.distributions.family import Entries, Family, Given, Slopes, Starts
-from paramfit.distributions.sample import Sample
-from paramfit.distributions.special import (
-    by_scipy,
-    log_gamma_ratio,
-    log_gamma_ratio_curvature,
-    log_gamma_ratio_slope,
-)
+from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
+from paramfit.distributions.special import by_scipy, log_gamma_ratio, log_gamma_ratio_curvature, log_gamma_ratio_slope
 
 __all__ = ["FAMILIES"]
 
@@ -91,17 +85,11 @@ def _information(distribution: StudentT) -> Entries:
     }
 
 
-def _cdf(distribution: StudentT, value: Tensor) -> Tensor:
-    return by_scipy(scipy.special.stdtr, distribution.df, (value - distribution.loc) / distribution.scale)
-
-
 _QUARTILE = 0.7267  # with 5 degrees of freedom
 _MOST_DF, _LEAST_DF = 30.0, 3.0  # of a start: beyond, the sample's kurtosis says little
 
 
 def _start(sample: Sample, given: Given) -> Starts:
-    del given
-
     def df() -> float:
         z = (sample.y - sample.mean()) / math.sqrt(sample.variance())
         excess = z.square().square().mean().item() - 3  # 6 / (df - 4) in expectation
@@ -117,8 +105,8 @@ FAMILIES = (
         score=_score,
         curvature=_curvature,
         information=_information,
-        cdf=_cdf,
-        median=lambda distribution: distribution.loc,
+        cdf=lambda t, value: by_scipy(scipy.special.stdtr, t.df, (value - t.loc) / t.scale),
+        median=lambda t: t.loc,
         start=_start,
     ),
 )

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import VonMises
 
-from paramfit.distributions.family import Entries, Family, Given, Starts
-from paramfit.distributions.sample import Sample
+from paramfit.distributions.family import Entries, Family, Given, Sample, Starts
 from paramfit.distributions.special import by_scipy
 
 __all__ = ["FAMILIES"]

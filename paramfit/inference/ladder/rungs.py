@@ -12,7 +12,7 @@ from rich.text import Text
 from paramfit.facts import Reason
 from paramfit.inference.profile.profiles import Profile
 from paramfit.shown.digits import value_as_with_error
-from paramfit.shown.tables import as_html, table_of_parameters
+from paramfit.shown.tables import as_html, table_of_facts, table_of_parameters
 from paramfit.shown.words import sentence, sentences
 
 __all__ = ["Interval", "Ladder", "Rung", "ladder_report"]
@@ -169,9 +169,7 @@ def _interval(rung: Rung, name: str, scale: float | None) -> str:
 
 def _methods(rungs: Iterable[Rung]) -> Table:
     """What each rung is, or why there is none."""
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
-    rows.add_column()
+    rows = table_of_facts()
     for rung in rungs:
         rows.add_row(rung.name, sentence(rung.method) + (f": {sentences(rung.reasons)}" if rung.reasons else ""))
     return rows
