@@ -7,8 +7,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from paramfit.callbacks.run import data_of, mean_loss, run_directory, task_of
-from paramfit.errors import InputError
+from paramfit.callbacks.run import data_of, mean_loss, refuse_below_one, run_directory, task_of
 from paramfit.tasks.updates import Update
 
 __all__ = ["FitCheckpoint"]
@@ -34,9 +33,7 @@ class FitCheckpoint(Checkpoint):
 
     def __init__(self, every_n_updates: int | None = None) -> None:
         super().__init__()
-        if every_n_updates is not None and every_n_updates < 1:
-            msg = f"checkpoint.every_n_updates: expected at least 1, but got {every_n_updates}"
-            raise InputError(msg)
+        refuse_below_one("checkpoint.every_n_updates", every_n_updates)
         self.every_n_updates = every_n_updates
         self.best_loss: float | None = None
         self._folder: Path | None = None
@@ -64,7 +61,6 @@ class FitCheckpoint(Checkpoint):
 
     def on_update(self, update: Update) -> None:
         """A checkpoint is due; it is written between blocks, where the state is whole."""
-        del update
         self._is_due = True
 
     def on_train_batch_end(

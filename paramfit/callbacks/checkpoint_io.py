@@ -18,7 +18,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
         """Write the checkpoint whole or not at all."""
-        del storage_options
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(".ckpt.part")
@@ -33,25 +32,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise
 
     def load_checkpoint(self, path: _PATH, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Read a checkpoint of plain tensors and values.
-
-        Raises:
-            InputError: if the file is missing, damaged or no checkpoint.
-        """
-        del args, kwargs
+        """Read a checkpoint of plain tensors and values; refuse a file that is missing, damaged or no checkpoint."""
         if not Path(path).is_file():
-            msg = f"ckpt_path: there is no file {path}"
-            raise InputError(msg)
+            raise InputError(f"ckpt_path: there is no file {path}")
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as damage:  # whatever unpickling a damaged file raises: there is no common base
-            msg = f"ckpt_path: {path} is damaged or no checkpoint ({_first_line(damage)})"
-            raise InputError(msg) from damage
+            first_line = (str(damage).strip().splitlines() or [type(damage).__name__])[0][:120]
+            raise InputError(f"ckpt_path: {path} is damaged or no checkpoint ({first_line})") from damage
         if not isinstance(checkpoint, dict) or not {"paramfit", "state_dict", "loops"} <= checkpoint.keys():
-            msg = f"ckpt_path: {path} was not made by paramfit; give a checkpoints/*.ckpt of one of its runs"
-            raise InputError(msg)
+            raise InputError(
+                f"ckpt_path: {path} was not made by paramfit; give a checkpoints/*.ckpt of one of its runs"
+            )
         return checkpoint
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__

@@ -30,8 +30,7 @@ class DivergenceDetection(Callback):
 
     def __init__(self, enabled: bool = True, growth_factor: float | None = 1e6) -> None:
         if growth_factor is not None and not growth_factor > 1:
-            msg = f"divergence.growth_factor: expected a number above 1, or null, but got {growth_factor}"
-            raise InputError(msg)
+            raise InputError(f"divergence.growth_factor: expected a number above 1, or null, but got {growth_factor}")
         self.enabled = enabled
         self.growth_factor = growth_factor
         self._first: float | None = None
@@ -42,7 +41,6 @@ class DivergenceDetection(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the updates."""
-        del trainer
         self._task = task = task_of(pl_module)
         self._names, self._before = task.names, []
         self._stride = 1 if 0 < task.planned_updates <= _SHORT_RUN else _STRIDE_OF_LONG_RUNS
@@ -74,8 +72,7 @@ class DivergenceDetection(Callback):
         if self.growth_factor is not None and update.loss > self.growth_factor * abs(self._first) > 0:
             return Fact(FactKind.LOSS_GREW, numbers={**numbers, "threshold": self.growth_factor})
         before, self._before = self._before, [parameter.detach().clone() for parameter in update.parameters]
-        unchanged = bool(before) and all(map(torch.equal, before, self._before))
-        if unchanged and update.loss > self._first:
+        if before and all(map(torch.equal, before, self._before)) and update.loss > self._first:
             return Fact(FactKind.FROZEN, numbers=numbers)
         return None
 

@@ -1,18 +1,11 @@
 """Examining a descent before it begins."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.optim import Optimizer
 
-from paramfit.callbacks.run import (
-    Examination,
-    data_of,
-    inner_optimizer_of,
-    loss_function_of,
-    mean_loss,
-    run_of,
-    task_of,
-)
+from paramfit.callbacks.run import Examination, data_of, loss_function_of, mean_loss, optimizer_of, run_of, task_of
 from paramfit.facts import Fact, FactKind
-from paramfit.inference.descent_stability import cure_of_divergence, stability
+from paramfit.inference.descent_stability import Stability, cure_of_divergence, stability
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
 from paramfit.results.verdict import CurvePoint
@@ -20,14 +13,9 @@ from paramfit.shown.words import sentence
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton import Newton
 
-__all__ = ["Doctor", "findings"]
+__all__ = ["Doctor"]
 
 _MOST_GRADIENTS_COMPARED = 8
-
-
-def _share(ratio: float) -> str:
-    """``30 % of it``, or ``29 times as much``."""
-    return f"{100 * ratio:.2g} % of it" if ratio <= 1 else f"{ratio:.3g} times as much"
 
 
 class Doctor(Callback):
@@ -45,11 +33,11 @@ class Doctor(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Examine the start, and say what was found."""
-        data, run = data_of(trainer), run_of(trainer)
-        self.examination = run.examination = examination = Examination()
+        data = data_of(trainer)
+        self.examination = run_of(trainer).examination = examination = Examination()
         if not self.enabled or data is None:
             return
-        optimizer = inner_optimizer_of(trainer)
+        optimizer = optimizer_of(trainer)
         if isinstance(optimizer, LevenbergMarquardt | Newton):
             solved = "least squares" if isinstance(optimizer, LevenbergMarquardt) else "the likelihood"
             examination.missing = Fact(FactKind.NO_LEARNING_RATE, numbers={"what": solved})
@@ -58,12 +46,11 @@ class Doctor(Callback):
         try:
             examination.stability = stability(start, optimizer)
         except RuntimeError as failure:
-            print(
-                f"doctor: not examined, since autograd cannot differentiate the model ({str(failure).splitlines()[0]})"
-            )
+            reason = str(failure).splitlines()[0]
+            print(f"doctor: not examined, since autograd cannot differentiate the model ({reason})")
             return
-        examination.start, examination.optimizer = start, optimizer
-        for line in findings(examination):
+        examination.start = start
+        for line in _findings(start, examination.stability, optimizer):
             print(f"doctor: {line}")
         if data.validation.n:
             losses = mean_loss(pl_module, data.train), mean_loss(pl_module, data.validation)
@@ -80,17 +67,16 @@ class Doctor(Callback):
             examination.curve.append(CurvePoint(updates, mean_loss(pl_module, data.train), held_out.item()))
 
 
-def findings(examination: Examination) -> list[str]:
+def _findings(start: LossFunction, stable: Stability, optimizer: Optimizer) -> list[str]:
     """What the examination of the start found, one line each."""
-    start, stable, optimizer = examination.start, examination.stability, examination.optimizer
-    if start is None or stable is None or optimizer is None:
-        return []
     lines = []
     rate, limit = optimizer.param_groups[0]["lr"], stable.learning_rate_limit
     if limit is None:
         lines.append(f"largest stable learning rate: none ({sentence(stable.limit_reason or '')})")
     else:
-        lines.append(f"largest stable learning rate {limit:.5g}; {rate:g} is {_share(rate / limit)}")
+        ratio = rate / limit
+        share = f"{100 * ratio:.2g} % of it" if ratio <= 1 else f"{ratio:.3g} times as much"
+        lines.append(f"largest stable learning rate {limit:.5g}; {rate:g} is {share}")
     if stable.condition_number is None:
         lines.append(f"condition number: none ({sentence(stable.condition_reason or '')})")
     else:

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
-from torch import Tensor
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
@@ -36,35 +35,22 @@ class FitEarlyStopping(EarlyStopping):
         self, monitor: str = "val/loss", patience: int | None = None, min_delta: float = 0.0, mode: str = "min"
     ) -> None:
         if patience is not None and patience < 1:
-            msg = f"early_stopping.patience: expected at least 1 validation, or null, but got {patience}"
-            raise InputError(msg)
+            raise InputError(f"early_stopping.patience: expected at least 1 validation, or null, but got {patience}")
         if mode not in {"min", "max"}:
-            msg = f"early_stopping.mode: expected min or max, but got {mode!r}"
-            raise InputError(msg)
+            raise InputError(f"early_stopping.mode: expected min or max, but got {mode!r}")
         super().__init__(
-            monitor=monitor,
-            patience=patience or 1,
-            min_delta=min_delta,
-            mode=mode,
-            check_finite=False,
-            check_on_train_epoch_end=False,
+            monitor, min_delta, patience or 1, mode=mode, check_finite=False, check_on_train_epoch_end=False
         )
         self.enabled = patience is not None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse to wait for what will never come.
-
-        Raises:
-            InputError: if the metric needs validation data and there are none.
-        """
-        del pl_module
+        """Refuse to wait for a metric that will never come."""
         data = data_of(trainer)
         if self.enabled and data is not None and not data.validation.n:
-            msg = (
+            raise InputError(
                 f"early_stopping.monitor: {self.monitor} needs validation data, but no row is held out; give"
                 " --data.validation_fraction 0.2, or leave --early_stopping.patience out"
             )
-            raise InputError(msg)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the metric, and say why the fit stops."""
@@ -73,24 +59,21 @@ class FitEarlyStopping(EarlyStopping):
         value = trainer.callback_metrics.get(self.monitor)
         if value is None:
             metrics = ", ".join(sorted(trainer.callback_metrics)) or "none"
-            msg = f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}"
-            raise InputError(msg)
+            raise InputError(f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}")
         if not bool(torch.isfinite(value)):
             return
         should_stop, _ = self._evaluate_stopping_criteria(value)
         if should_stop:
-            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, self._reason(value)))
-
-    def _reason(self, value: Tensor) -> Fact:
-        numbers = {
-            "monitor": self.monitor,
-            "value": value.item(),
-            "best": self.best_score.item(),
-            "min_delta": self.min_delta,
-            "validations": self.wait_count,
-            "patience": self.patience,
-        }
-        return Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)
+            numbers = {
+                "monitor": self.monitor,
+                "value": value.item(),
+                "best": self.best_score.item(),
+                "min_delta": self.min_delta,
+                "validations": self.wait_count,
+                "patience": self.patience,
+            }
+            reason = Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)
+            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, reason))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with the configured patience."""

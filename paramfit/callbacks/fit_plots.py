@@ -48,9 +48,8 @@ class FitPlots(Callback):
         """Listen to the updates, to know the path."""
         task = task_of(pl_module)
         scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
-        if not self.enabled or run_directory(trainer) is None or data_of(trainer) is None:
-            return
-        if not scalars or len(task.names) > 2:
+        drawn = self.enabled and run_directory(trainer) is not None and data_of(trainer) is not None
+        if not drawn or not scalars or len(task.names) > 2:
             return
         self._stride = max(1, (task.planned_updates or _UNLIMITED) // _POINTS_OF_PATH)
         self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]
@@ -70,9 +69,8 @@ class FitPlots(Callback):
         if not self.enabled or data is None or folder is None:
             return
         task, run = task_of(pl_module), run_of(trainer)
-        history = Descent(
-            task.updates, tuple(self._path), task.stop is not None and task.stop.status is Status.DIVERGED
-        )
+        diverged = task.stop is not None and task.stop.status is Status.DIVERGED
+        history = Descent(task.updates, tuple(self._path), diverged)
         figures = fit_figures(task.model, task.objective, data.described, history, run.result, run.ladder, run.pairs)
         for name, figure in figures.items():
             save_png(figure, folder / "figures" / f"{name}.png")

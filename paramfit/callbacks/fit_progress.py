@@ -7,11 +7,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from torch import nn
 
 from paramfit.callbacks.run import task_of
 from paramfit.models.base import natural_values
-from paramfit.tasks.updates import Update, parameter_values
+from paramfit.tasks.updates import EstimationTaskLike, Update, parameter_values
 
 __all__ = ["FitProgress"]
 
@@ -33,8 +32,7 @@ class FitProgress(ProgressBar):
         self.console = console
         self._bar: Progress | None = None
         self._row = TaskID(0)
-        self._names: tuple[str, ...] = ()
-        self._model = nn.Module()
+        self._task: EstimationTaskLike | None = None
         self._stride = 1
         self._last = 0
         self._finite = True
@@ -56,8 +54,7 @@ class FitProgress(ProgressBar):
         console = self.console or Console(stderr=True)
         if not self._enabled or not console.is_terminal:
             return
-        task = task_of(pl_module)
-        self._names, self._model = task.names, task.model
+        self._task = task = task_of(pl_module)
         self._bar = Progress(
             TextColumn("update"),
             MofNCompleteColumn(),
@@ -86,20 +83,18 @@ class FitProgress(ProgressBar):
         if update.number == self._last or left_finite:
             self._finite = not left_finite
             self._draw(update)
-            return
-        if passed < _SECONDS_BETWEEN:
-            if passed < _SECONDS_BETWEEN / 20:
-                self._stride = min(2 * self._stride, 1000)
-            return
-        self._stride = max(1, (update.number - self._drawn_at) // 10)
-        self._drawn, self._drawn_at = now, update.number
-        self._draw(update)
+        elif passed >= _SECONDS_BETWEEN:
+            self._stride = max(1, (update.number - self._drawn_at) // 10)
+            self._drawn, self._drawn_at = now, update.number
+            self._draw(update)
+        elif passed < _SECONDS_BETWEEN / 20:
+            self._stride = min(2 * self._stride, 1000)
 
     def _draw(self, update: Update) -> None:
-        if self._bar is None:
+        if self._bar is None or self._task is None:
             return
-        natural = natural_values(self._model, self._names, update.parameters)
-        values = list(parameter_values(self._names, natural).items())[:_MOST_PARAMETERS]
+        natural = natural_values(self._task.model, self._task.names, update.parameters)
+        values = list(parameter_values(self._task.names, natural).items())[:_MOST_PARAMETERS]
         shown = [f"loss {update.loss:.6g}", *(f"{name} {value:.5g}" for name, value in values)]
         self._bar.update(self._row, completed=update.number, values="  ".join(shown), refresh=True)
 

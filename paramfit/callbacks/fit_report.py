@@ -9,9 +9,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from paramfit.callbacks.run import (
     Examination,
     data_of,
-    inner_optimizer_of,
     loss_function_of,
     mean_loss,
+    optimizer_of,
     run_directory,
     run_of,
     task_of,
@@ -20,6 +20,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
+from paramfit.inference.descent_stability import cure_of_divergence
 from paramfit.results.provenance import Origin
 from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report
@@ -66,21 +67,16 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     task, examination = task_of(module), run_of(trainer).examination
     diverged = task.stop is not None and task.stop.status is Status.DIVERGED
     loss = loss_function_of(module, data.train)
+    optimizer, start = optimizer_of(trainer), examination.start
+    untrusted = Fact(FactKind.DIVERGED) if diverged else None
     summary = summarise(
-        loss,
-        inner_optimizer_of(trainer),
-        data.statistics,
-        data.truth,
-        untrusted=Fact(FactKind.DIVERGED) if diverged else None,
-        absolute_sigma=data.absolute_sigma,
+        loss, optimizer, data.statistics, data.truth, untrusted=untrusted, absolute_sigma=data.absolute_sigma
     )
-    losses = {
-        "train": mean_loss(module, data.train),
-        "val": mean_loss(module, data.validation) if data.validation.n else None,
-    }
+    held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
+    losses = {"train": mean_loss(module, data.train), "val": held_out_loss}
     stop = _how_it_ended(task, summary, losses["train"], planned)
-    if stop.status is Status.DIVERGED and isinstance(stop.reason, Fact):
-        stop = Stop(stop.status, replace(stop.reason, cure=examination.cure()))
+    if stop.status is Status.DIVERGED and isinstance(stop.reason, Fact) and start is not None:
+        stop = Stop(stop.status, replace(stop.reason, cure=cure_of_divergence(start, optimizer)))
     verdict = fit_verdict(examination.curve)
     stability = examination.stability
     assert data.split is not None  # the fit is over

@@ -30,13 +30,11 @@ class GracefulStop(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take over both signals, from Lightning too."""
-        del trainer, pl_module
         self._received = None
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._receive) for number in _STOPS}
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        del frame
         self._received = signal.Signals(number)
         for each in _STOPS:
             signal.signal(each, signal.default_int_handler if each is signal.SIGINT else signal.SIG_DFL)
@@ -51,21 +49,15 @@ class GracefulStop(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop at the end of an epoch, after the validation that belongs to it."""
-        del trainer
         if self._received is not None:
             task_of(pl_module).request_stop(_STOPS[self._received])
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the signals back."""
-        del trainer, pl_module
-        self._give_back()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Give the signals back."""
-        del trainer, pl_module, exception
-        self._give_back()
-
-    def _give_back(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the signals back."""
+        self.on_train_end(trainer, pl_module)

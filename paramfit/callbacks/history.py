@@ -7,8 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
-from paramfit.callbacks.run import task_of
-from paramfit.errors import InputError
+from paramfit.callbacks.run import refuse_below_one, task_of
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import Update, parameter_values
 
@@ -16,6 +15,7 @@ __all__ = ["FitHistory"]
 
 _UPDATES_RECORDED_ONE_BY_ONE = 1000
 _ROWS_IN_MEMORY = 500
+_CURVES = {"loss": ["train/loss", "val/loss"], "parameters": ["parameter/.*"], "gradients": ["gradient/.*"]}
 
 
 class _Row(NamedTuple):
@@ -40,9 +40,7 @@ class FitHistory(Callback):
     """
 
     def __init__(self, every: int | None = None) -> None:
-        if every is not None and every < 1:
-            msg = f"history.every: expected at least 1, but got {every}"
-            raise InputError(msg)
+        refuse_below_one("history.every", every)
         self.every = every
         self._stride = 1
         self._names: tuple[str, ...] = ()
@@ -56,27 +54,15 @@ class FitHistory(Callback):
         self._names, self._model = task.names, task.model
         self._loggers = list(trainer.loggers)
         self._rows = []
-        planned = task.planned_updates
-        by_length = (
-            1
-            if 0 < planned <= _UPDATES_RECORDED_ONE_BY_ONE
-            else max(1, int(getattr(trainer, "log_every_n_steps", 0) or 1))
-        )
-        self._stride = self.every or by_length
+        is_short = 0 < task.planned_updates <= _UPDATES_RECORDED_ONE_BY_ONE
+        self._stride = self.every or (1 if is_short else max(1, int(getattr(trainer, "log_every_n_steps", 0) or 1)))
         if not self._loggers:
             return
         task.listeners.append(self)
         for logger in self._loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_custom_scalars(
-                    {
-                        "fit": {
-                            "loss": ["Multiline", ["train/loss", "val/loss"]],
-                            "parameters": ["Multiline", ["parameter/.*"]],
-                            "gradients": ["Multiline", ["gradient/.*"]],
-                        }
-                    }
-                )
+                page = {title: ["Multiline", tags] for title, tags in _CURVES.items()}
+                logger.experiment.add_custom_scalars({"fit": page})
 
     def next_update(self, after: int) -> int:
         """The first update, and every so many."""
@@ -84,16 +70,11 @@ class FitHistory(Callback):
 
     def on_update(self, update: Update) -> None:
         """Keep one row."""
-        values = {"train/loss": update.loss}
         natural = natural_values(self._model, self._names, update.parameters)
-        for name, value in parameter_values(self._names, natural).items():
-            values[f"parameter/{name}"] = value
-        slopes = [parameter.grad for parameter in update.parameters]
-        slopes_by_name = [(name, slope) for name, slope in zip(self._names, slopes, strict=True) if slope is not None]
-        for name, value in parameter_values(
-            [name for name, _ in slopes_by_name], [slope for _, slope in slopes_by_name]
-        ).items():
-            values[f"gradient/{name}"] = value
+        gradients = [parameter.grad for parameter in update.parameters]
+        values = {"train/loss": update.loss}
+        for kind, tensors in (("parameter", natural), ("gradient", gradients)):
+            values |= {f"{kind}/{name}": value for name, value in parameter_values(self._names, tensors).items()}
         self._keep(update.number, values)
 
     def _keep(self, update: int, values: dict[str, float]) -> None:
@@ -110,12 +91,10 @@ class FitHistory(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is left."""
-        del trainer, pl_module
         self._write()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Lose nothing."""
-        del trainer, pl_module, exception
         self._write()
 
     def _write(self) -> None:

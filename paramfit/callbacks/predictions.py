@@ -1,6 +1,7 @@
 """What ``paramfit predict`` writes."""
 
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,7 @@ class PredictionsFile(Callback):
         self._batches: list[Tensor] = []
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the last predictions, and see whether there is a mean to predict.
-
-        Raises:
-            InputError: for a distribution that does not tell it.
-        """
+        """Forget the last predictions, and refuse a distribution that does not tell its mean."""
         self._batches = []
         data = data_of(trainer)
         prediction = None if data is None else _prediction(pl_module, data.every.inputs)
@@ -79,7 +76,6 @@ class PredictionsFile(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep one batch of predictions."""
-        del trainer, pl_module, batch, batch_idx, dataloader_idx
         self._batches.append(outputs.cpu())
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -97,9 +93,9 @@ class PredictionsFile(Callback):
         if self.at is not None:
             table = _table_at(self.at, data, curve, pl_module)
         elif curve is None:
-            table = _table(data, _point(predicted if finite else _prediction(pl_module, data.every.inputs)))
+            table = _table_of_data(data, _point(predicted if finite else _prediction(pl_module, data.every.inputs)))
         else:
-            table = _table(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))
+            table = _table_of_data(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))
         self.path = write_table(table, folder / f"predictions.{self.format}")
         print(f"predictions: {self.path}")
 
@@ -113,11 +109,7 @@ def _prediction(module: LightningModule, inputs: Sequence[Tensor]) -> Tensor | D
 
 
 def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
-    """One number for each row by the name of its column: the mean, or the median where no mean is finite.
-
-    Raises:
-        InputError: for a distribution that tells neither.
-    """
+    """One number for each row by the name of its column: the mean, or the median where no mean is finite."""
     if not isinstance(prediction, Distribution):
         return {"prediction": prediction}
     name, mean = type(prediction).__name__, predicted_mean(prediction)
@@ -125,11 +117,10 @@ def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
         return {"prediction": mean}
     median = median_of(prediction)
     if median is None:
-        msg = (
+        raise InputError(
             f"predict: {name} has no finite mean at these parameters, and no icdf to tell its median; derive a class"
             " from it that has one"
         )
-        raise InputError(msg)
     print(f"predictions: {name} has no finite mean here, so that a column median stands in the place of prediction")
     return {"median": median}
 
@@ -143,18 +134,22 @@ def _columns(bands: Bands) -> dict[str, Tensor]:
     return columns
 
 
-def _table(data: EstimationDataModule, predicted: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
-    """All columns of the file in their order."""
+def _table(measured: dict[str, Tensor], predicted: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Row numbers, what was measured, and what is predicted; a name of ours that the data have taken gets a number."""
+    rows = len(next(iter(measured.values())))
+    table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(rows)}
+    table |= {name: column.numpy() for name, column in measured.items()}
+    return table | {_free(name, measured): column.expand(rows).numpy() for name, column in predicted.items()}
+
+
+def _table_of_data(data: EstimationDataModule, predicted: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """All columns of the file for the rows of the data."""
     raw, names = data.raw, data.columns
-    measured = {name: column.numpy() for name, column in zip(names.inputs, raw.inputs, strict=True)}
-    measured[names.target] = raw.target.numpy()
+    measured = {**dict(zip(names.inputs, raw.inputs, strict=True)), names.target: raw.target}
     part = np.full(raw.n, "train")
     if data.split is not None:
         part[data.split.validation.numpy()] = "val"
-    table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(raw.n), **measured}
-    for name, column in predicted.items():
-        table[_free(name, measured)] = column.expand(raw.n).numpy()
-    return {**table, _free("part", measured): part}
+    return {**_table(measured, predicted), _free("part", measured): part}
 
 
 def _table_at(
@@ -163,8 +158,7 @@ def _table_at(
     """All columns of the file for inputs of another table."""
     names = data.columns
     if not names.inputs:
-        msg = "predictions.at: the data have no input column, so there is nothing to predict at"
-        raise InputError(msg)
+        raise InputError("predictions.at: the data have no input column, so there is nothing to predict at")
     read = _read_at(path, names.inputs, None if curve is None else names.sigma)
     columns = torch.from_numpy(read.values)
     given = columns[: len(names.inputs)]
@@ -173,31 +167,23 @@ def _table_at(
         predicted = _point(_prediction(module, inputs))
     else:
         predicted = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
-    measured = {name: column.numpy() for name, column in zip(names.inputs, given, strict=True)}
-    table: dict[str, NDArray[Any]] = {_free("row", measured): np.arange(columns.shape[1]), **measured}
-    for name, column in predicted.items():
-        table[_free(name, measured)] = column.expand(columns.shape[1]).numpy()
-    return table
+    return _table(dict(zip(names.inputs, given, strict=True)), predicted)
 
 
 def _read_at(path: str, inputs: tuple[str, ...], sigma: str | None) -> TableColumns:
     """The inputs of another table, and its sigma where it has one."""
-    if sigma is not None:
-        try:
-            return read_table(path, ColumnRequest((*inputs, sigma), sigma))
-        except MissingColumn:
-            columns = read_table(path, ColumnRequest(inputs))  # which refuses, if it is an input that is missing
-            print(
-                f"predictions.at: {path} has no column {sigma!r} with the errors of new observations, so no"
-                " prediction_low and prediction_high are written"
-            )
-            return columns
-    return read_table(path, ColumnRequest(inputs))
+    if sigma is None:
+        return read_table(path, ColumnRequest(inputs))
+    try:
+        return read_table(path, ColumnRequest((*inputs, sigma), sigma))
+    except MissingColumn:
+        columns = read_table(path, ColumnRequest(inputs))  # which refuses, if it is an input that is missing
+        print(
+            f"predictions.at: {path} has no column {sigma!r} with the errors of new observations, so no"
+            " prediction_low and prediction_high are written"
+        )
+        return columns
 
 
-def _free(name: str, taken: dict[str, NDArray[Any]]) -> str:
-    free, number = name, 0
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free
+def _free(name: str, taken: dict[str, Tensor]) -> str:
+    return next(free for free in chain([name], (f"{name}_{number}" for number in count(1))) if free not in taken)

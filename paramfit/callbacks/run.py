@@ -13,11 +13,10 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
 from paramfit.fits.result import FitResult
-from paramfit.inference.descent_stability import Stability, cure_of_divergence
+from paramfit.inference.descent_stability import Stability
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.profiles import PairProfile
-from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.results.verdict import CurvePoint
@@ -27,9 +26,10 @@ __all__ = [
     "Examination",
     "Run",
     "data_of",
-    "inner_optimizer_of",
     "loss_function_of",
     "mean_loss",
+    "optimizer_of",
+    "refuse_below_one",
     "run_directory",
     "run_of",
     "task_of",
@@ -38,44 +38,22 @@ __all__ = [
 
 @dataclass
 class Examination:
-    """What the doctor knows of a descent.
+    """What the doctor knows of a descent."""
 
-    Attributes:
-        start: the objective before the first update; None where it was not examined.
-        optimizer: what makes the updates.
-        stability: of the start.
-        missing: why there is no stability.
-        curve: training and validation loss on the way.
-    """
-
-    start: LossFunction | None = None
-    optimizer: Optimizer | None = None
-    stability: Stability | None = None
-    missing: Fact = field(default_factory=lambda: Fact(FactKind.NOT_EXAMINED))
+    start: LossFunction | None = None  # the objective before the first update; None where it was not examined
+    stability: Stability | None = None  # of the start
+    missing: Fact = field(default_factory=lambda: Fact(FactKind.NOT_EXAMINED))  # why there is no stability
     curve: list[CurvePoint] = field(default_factory=list)
-
-    def cure(self) -> Fact | None:
-        """What would cure a divergence; None where the start was not examined."""
-        if self.start is None or self.optimizer is None:
-            return None
-        return cure_of_divergence(self.start, self.optimizer)
 
 
 @dataclass
 class Run:
-    """One fit: callbacks write what they find here, and read it here.
-
-    Attributes:
-        examination: of the start and of the two curves.
-        result: at the end of the fit.
-        ladder: its errors by other ways, where they were asked for.
-        pairs: profiled deviances of pairs of parameters, for contours.
-    """
+    """One fit: callbacks write what they find here, and read it here."""
 
     examination: Examination = field(default_factory=Examination)
-    result: FitResult | None = None
-    ladder: Ladder | None = None
-    pairs: list[PairProfile] = field(default_factory=list)
+    result: FitResult | None = None  # at the end of the fit
+    ladder: Ladder | None = None  # errors by other ways, where they were asked for
+    pairs: list[PairProfile] = field(default_factory=list)  # profiled deviances of pairs of parameters, for contours
 
 
 _RUNS: WeakKeyDictionary[Trainer, Run] = WeakKeyDictionary()
@@ -87,18 +65,19 @@ def run_of(trainer: Trainer) -> Run:
 
 
 def task_of(module: LightningModule) -> EstimationTaskLike:
-    """The task, as callbacks know it.
-
-    Raises:
-        InputError: if the module tells nothing about its updates.
-    """
+    """The task, as callbacks know it; a module that tells nothing about its updates is refused."""
     if not isinstance(module, EstimationTaskLike):
-        msg = (
+        raise InputError(
             f"model: {type(module).__name__} is not a task of paramfit; give it to Regression, MaximumLikelihood or"
             " HandWrittenDescent as their model, or derive it from paramfit.tasks.EstimationTask"
         )
-        raise InputError(msg)
     return module
+
+
+def refuse_below_one(option: str, number: int | None) -> None:
+    """Refuse a number that must be at least 1, where it is given."""
+    if number is not None and number < 1:
+        raise InputError(f"{option}: expected at least 1, but got {number}")
 
 
 def data_of(trainer: Trainer) -> EstimationDataModule | None:
@@ -107,7 +86,7 @@ def data_of(trainer: Trainer) -> EstimationDataModule | None:
     return data if isinstance(data, EstimationDataModule) else None
 
 
-def inner_optimizer_of(trainer: Trainer) -> Optimizer:
+def optimizer_of(trainer: Trainer) -> Optimizer:
     """The optimizer that makes the updates, without the block around it."""
     optimizer = trainer.optimizers[0]
     return optimizer.inner if isinstance(optimizer, BlockOptimizer) else optimizer
@@ -130,13 +109,12 @@ def mean_loss(module: LightningModule, observations: Observations) -> float:
     """The objective over some observations at the present parameters, in the fit's own precision, without penalty."""
     task = task_of(module)
     moved = observations.to(next(task.model.parameters()))
-    objective: Objective = task.objective
     # Watching must not change the fit: dropout would draw from the global random state, batch norm would learn.
     training = [part for part in task.model.modules() if part.training]
     task.model.eval()
     try:
         with torch.no_grad():
-            return objective(task.model(*moved.inputs), *moved.measured).item()
+            return task.objective(task.model(*moved.inputs), *moved.measured).item()
     except InputError:
         raise
     except ValueError:

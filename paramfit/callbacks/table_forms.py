@@ -2,13 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, task_of
+from paramfit.callbacks.run import data_of, loss_function_of, mean_loss, refuse_below_one, task_of
 from paramfit.errors import InputError
 from paramfit.inference.convergence import closed_form
 from paramfit.tasks.updates import Update
@@ -22,29 +23,25 @@ _ELLIPSES = (4, 12, 101)
 class TableForm(ABC):
     """Which updates are told, and how. An update is what the lessons call an epoch."""
 
-    def header(self) -> str | None:
-        """The line above the table."""
-        return None
+    #: The line above the table.
+    header: str | None = None
+
+    def prepare(self, trainer: Trainer, module: LightningModule) -> None:  # noqa: B027  # most forms need no look
+        """Look at the run before the first update."""
 
     @abstractmethod
     def next_update(self, after: int) -> int:
         """The first update later than ``after`` that is told."""
 
-    def prepare(self, trainer: Trainer, module: LightningModule) -> None:
-        """Look at the run before the first update."""
-        del trainer, module
-
     @abstractmethod
     def lines(self, update: Update) -> str | None:
         """What is told of one update."""
 
-
-def _next_of(numbers: Sequence[int], after: int) -> int:
-    return min((number for number in numbers if number > after), default=2**62)
-
-
-def _first_three_then_every(distance: int, after: int) -> int:
-    return after + 1 if after < 3 else (after // distance + 1) * distance
+    def on_update(self, update: Update) -> None:
+        """Print what is told of one update."""
+        lines = self.lines(update)
+        if lines is not None:
+            print(lines)
 
 
 def _as_printed(tensors: Sequence[Tensor]) -> str:
@@ -68,7 +65,7 @@ class GradientLines(TableForm):
 
     def next_update(self, after: int) -> int:
         """The chosen updates."""
-        return min(_next_of(self.at, after), _next_of(self.ellipsis_at, after))
+        return min((number for number in self.at + self.ellipsis_at if number > after), default=2**62)
 
     def lines(self, update: Update) -> str | None:
         """Three lines, or three dots."""
@@ -92,7 +89,8 @@ class LossLines(TableForm):
     """
 
     def __init__(self, every: int = 500) -> None:
-        self.every = _at_least_one(every)
+        refuse_below_one("epoch_table.form.every", every)
+        self.every = every
 
     def next_update(self, after: int) -> int:
         """Every so many."""
@@ -111,10 +109,10 @@ class ValidationLines(TableForm):
     """
 
     def __init__(self, every: int = 500) -> None:
-        self.every = _at_least_one(every)
-        self._module: LightningModule | None = None
-        self._trainer: Trainer | None = None
-        self._told_at: tuple[int, float] = (0, float("nan"))
+        refuse_below_one("epoch_table.form.every", every)
+        self.every = every
+        self._validation_loss: Callable[[], float] = lambda: math.nan
+        self._measured = (0, math.nan)  # after which update, and the loss then
 
     def prepare(self, trainer: Trainer, module: LightningModule) -> None:
         """Measure the validation loss before the next update.
@@ -124,30 +122,26 @@ class ValidationLines(TableForm):
         """
         data = data_of(trainer)
         if data is None or not data.validation.n:
-            msg = (
+            raise InputError(
                 "epoch_table.form: ValidationLines needs validation data, but no row is held out; give"
                 " --data.validation_fraction 0.2, or another form"
             )
-            raise InputError(msg)
-        self._module, self._trainer = module, trainer
-        updates = task_of(module).updates
-        self._told_at = (updates, mean_loss(module, data.validation))
+        self._validation_loss = partial(mean_loss, module, data.validation)
+        self._measured = (task_of(module).updates, self._validation_loss())
 
     def next_update(self, after: int) -> int:
         """The first three and every so many; and the one before each, at whose end the loss is measured."""
-        by_stride = _first_three_then_every(self.every, after)
+        by_stride = after + 1 if after < 3 else (after // self.every + 1) * self.every
         return by_stride if by_stride == after + 1 else by_stride - 1
 
     def lines(self, update: Update) -> str | None:
         """One line at the updates that are told."""
-        before, validation = self._told_at
-        data = data_of(self._trainer) if self._trainer is not None else None
-        if data is not None and self._module is not None:
-            self._told_at = (update.number, mean_loss(self._module, data.validation))
+        before, validation = self._measured
+        self._measured = (update.number, self._validation_loss())
         if update.number > 3 and update.number % self.every:
             return None
         if before != update.number - 1:
-            validation = float("nan")
+            validation = math.nan
         return f"Epoch {update.number:d}, Training loss: {update.loss:.4f}, Validation loss: {validation:.4f}"
 
 
@@ -160,15 +154,13 @@ class EstimateRows(TableForm):
         every: distance between the updates that are told.
     """
 
-    def __init__(self, every: int = 500) -> None:
-        self.every = _at_least_one(every)
-        self._module: LightningModule | None = None
-        self._trainer: Trainer | None = None
-        self._target = float("nan")
+    header = "{} {:>24} {:>15} {:>15}".format("step", "loss", "estimate", "diff. target")
 
-    def header(self) -> str:
-        """The names of the columns."""
-        return "{} {:>24} {:>15} {:>15}".format("step", "loss", "estimate", "diff. target")
+    def __init__(self, every: int = 500) -> None:
+        refuse_below_one("epoch_table.form.every", every)
+        self.every = every
+        self._loss_after: Callable[[], float] | None = None
+        self._target = math.nan
 
     def prepare(self, trainer: Trainer, module: LightningModule) -> None:
         """Find the closed-form estimate.
@@ -176,16 +168,17 @@ class EstimateRows(TableForm):
         Raises:
             InputError: if the model has more than one parameter.
         """
-        self._module, self._trainer = module, trainer
         data = data_of(trainer)
         if data is None:
             return
         loss = loss_function_of(module, data.train)
         if loss.p != 1:
-            msg = f"epoch_table.form: EstimateRows is for models of one parameter, not of {loss.p}; try GradientLines"
-            raise InputError(msg)
+            raise InputError(
+                f"epoch_table.form: EstimateRows is for models of one parameter, not of {loss.p}; try GradientLines"
+            )
         exact = closed_form(loss)
-        self._target = float("nan") if exact is None else exact.item()
+        self._target = math.nan if exact is None else exact.item()
+        self._loss_after = partial(mean_loss, module, data.train)
 
     def next_update(self, after: int) -> int:
         """Every so many."""
@@ -193,17 +186,9 @@ class EstimateRows(TableForm):
 
     def lines(self, update: Update) -> str:
         """One row."""
-        data = data_of(self._trainer) if self._trainer is not None else None
-        loss = update.loss if data is None or self._module is None else mean_loss(self._module, data.train)
+        loss = update.loss if self._loss_after is None else self._loss_after()
         estimate = update.parameters[0].item()
         return f"{update.number:5d} {loss:24.3f} {estimate:15.5f} {estimate - self._target:15.5f}"
-
-
-def _at_least_one(every: int) -> int:
-    if every < 1:
-        msg = f"epoch_table.form.every: expected at least 1, but got {every}"
-        raise InputError(msg)
-    return every
 
 
 class EpochTable(Callback):
@@ -218,21 +203,10 @@ class EpochTable(Callback):
         self.form = form
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the header, and listen."""
+        """Print the header, and let the form listen."""
         if self.form is None:
             return
         self.form.prepare(trainer, pl_module)
-        task_of(pl_module).listeners.append(self)
-        header = self.form.header()
-        if header is not None:
-            print(header)
-
-    def next_update(self, after: int) -> int:
-        """What the form wants to tell."""
-        return 2**62 if self.form is None else self.form.next_update(after)
-
-    def on_update(self, update: Update) -> None:
-        """Print what the form says."""
-        lines = None if self.form is None else self.form.lines(update)
-        if lines is not None:
-            print(lines)
+        task_of(pl_module).listeners.append(self.form)
+        if self.form.header is not None:
+            print(self.form.header)

@@ -38,11 +38,9 @@ class UncertaintyLadder(Callback):
         self, enabled: bool = False, profile: bool = True, contours: bool = True, bootstrap: int = 0, seed: int = 0
     ) -> None:
         if bootstrap < 0:
-            msg = f"ladder.bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}"
-            raise InputError(msg)
+            raise InputError(f"ladder.bootstrap: expected a number of resamples, 0 or more, but got {bootstrap}")
         if not 0 <= seed < 2**63:
-            msg = f"ladder.seed: expected a number from 0 to 2^63 - 1, but got {seed}"
-            raise InputError(msg)
+            raise InputError(f"ladder.seed: expected a number from 0 to 2^63 - 1, but got {seed}")
         self.enabled = enabled
         self.profile = profile
         self.contours = contours
@@ -50,11 +48,7 @@ class UncertaintyLadder(Callback):
         self.seed = seed
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what has no ladder before it is fitted.
-
-        Raises:
-            InputError: for a penalty, or an objective that is no likelihood.
-        """
+        """Refuse what has no ladder, a penalty or an objective that is no likelihood, before it is fitted."""
         run = run_of(trainer)
         run.ladder, run.pairs = None, []
         if self.enabled:
@@ -62,7 +56,6 @@ class UncertaintyLadder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Climb, print, write."""
-        del pl_module
         run = run_of(trainer)
         if not self.enabled or run.result is None or run.result.status is Status.DIVERGED:
             return

@@ -42,11 +42,8 @@ def input_error_in(error: BaseException) -> InputError | None:
 def explained(error: BaseException, option_names: Iterable[str] = (), files: Sequence[str] = ()) -> str:
     """The innermost message of an error with its dotted option and a remedy, on one line.
 
-    Args:
-        error: what was raised.
-        option_names: dotted names of all options, to find the nearest of a misspelt one, and of what an ``InputError``
-            that names an option without its dots is about.
-        files: configuration files that were given.
+    The dotted ``option_names`` give the nearest of a misspelt one, and what an ``InputError`` that names an option
+    without its dots is about; ``files`` are the configuration files that were given.
     """
     options = [name.replace(".init_args.", ".") for name in option_names]
     own = input_error_in(error)
@@ -58,7 +55,8 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
     if isinstance(innermost, YAMLError):
         return _one_line(f"config: {', '.join(files)} is not valid YAML: {text}")
     if "File does not exist" in str(error) or "File does not exist" in text:
-        return f"config: there is no file {_quoted(str(error)) or ', '.join(files)}; configs/ has one for each lesson"
+        quoted = re.search(r"'([^']+)'", str(error))
+        return f"config: there is no file {quoted[1] if quoted else ', '.join(files)}; configs/ has one for each lesson"
     if match := _NOT_ACCEPTED.search(text):
         name = next(group for group in match.groups() if group).removesuffix(".class_path")
         return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
@@ -131,11 +129,6 @@ def _with_dots(message: str, options: Sequence[str]) -> str:
     if len(meant) > 1:  # what callbacks refuse has its dots already
         meant = {option for option in meant if option.startswith(("data.", "model."))}
     return f"{meant.pop()}{colon}{rest}" if colon and len(meant) == 1 and " " not in name else message
-
-
-def _quoted(text: str) -> str:
-    match = re.search(r"'([^']+)'", text)
-    return match[1] if match else ""
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -17,21 +17,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 # Imported for their names: a class_path may be short for any class that is imported.
 from paramfit import callbacks, gradients, models, objectives, tasks
-from paramfit.callbacks import (
-    AtomicCheckpointIO,
-    DivergenceDetection,
-    Doctor,
-    EpochTable,
-    FitCheckpoint,
-    FitEarlyStopping,
-    FitHistory,
-    FitPlots,
-    FitProgress,
-    FitReport,
-    GracefulStop,
-    PredictionsFile,
-    UncertaintyLadder,
-)
+from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
+from paramfit.callbacks.run import run_directory
 from paramfit.cli.config_file import ConfigFile, ConfigParser
 from paramfit.cli.error_line import explained, input_error_in
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, remove_run, silence_lightning
@@ -46,12 +33,10 @@ from paramfit.tasks import EstimationTask, try_model
 
 __all__ = ["FitCLI", "run"]
 
-_ = (callbacks, gaussian, gradients, models, normalization, objectives, table, tasks, thermometer)
+_ = (gaussian, gradients, models, normalization, objectives, table, tasks, thermometer)
 
 _MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
-
 _VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
-
 _EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
 
 
@@ -86,70 +71,56 @@ class FitCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Our callbacks, each configurable under its own key."""
-        parser.add_argument(
-            "--name", type=str | None, default=None, help="Folder of the run under lightning_logs; the config's name."
-        )
+        name = "Folder of the run under lightning_logs; the config's name."
+        parser.add_argument("--name", type=str | None, default=None, help=name)
         for callback, key in (
-            (FitHistory, "history"),
-            (DivergenceDetection, "divergence"),
-            (FitEarlyStopping, "early_stopping"),
-            (Doctor, "doctor"),
-            (EpochTable, "epoch_table"),
+            (callbacks.FitHistory, "history"),
+            (callbacks.DivergenceDetection, "divergence"),
+            (callbacks.FitEarlyStopping, "early_stopping"),
+            (callbacks.Doctor, "doctor"),
+            (callbacks.EpochTable, "epoch_table"),
             (FitReport, "report"),  # before the plots: a figure that fails must not cost the result
-            (UncertaintyLadder, "ladder"),
-            (FitPlots, "plots"),
+            (callbacks.UncertaintyLadder, "ladder"),
+            (callbacks.FitPlots, "plots"),
             (FitCheckpoint, "checkpoint"),
         ):
             parser.add_lightning_class_args(callback, key)
         if self._command == "predict":
-            parser.add_argument(
-                "--predictions.format", type=str, default="csv", help="Kind of file that is written: csv or parquet."
-            )
-            parser.add_argument(
-                "--predictions.at",
-                type=str | None,
-                default=None,
-                help="Table (CSV or Parquet) of the inputs to predict for; those of the data where it is not given.",
-            )
+            kind = "Kind of file that is written: csv or parquet."
+            parser.add_argument("--predictions.format", type=str, default="csv", help=kind)
+            at = "Table (CSV or Parquet) of the inputs to predict for; those of the data where it is not given."
+            parser.add_argument("--predictions.at", type=str | None, default=None, help=at)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse without Lightning's warning about arguments given from Python."""
+        files = _config_files(args)
         try:
             self.config = parser.parse_args(args)
         except UnicodeDecodeError as wrong:
-            msg = f"config: {', '.join(_config_files(args))} is not a text file in UTF-8 ({wrong.reason})"
-            raise InputError(msg) from wrong
+            raise InputError(f"config: {', '.join(files)} is not a text file in UTF-8 ({wrong.reason})") from wrong
         except ArgumentError as wrong:
             options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
-            raise InputError(explained(wrong, options, _config_files(args))) from wrong
+            raise InputError(explained(wrong, options, files)) from wrong
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration alone: the checkpoint's own would override what the user says."""
 
     @property
     def _options(self) -> Namespace:
-        options: Namespace = self.config[self._command]
-        return options
+        return cast("Namespace", self.config[self._command])
 
     def before_instantiate_classes(self) -> None:
         """Give the run its name."""
         options = self._options
-        given_name = options.get("name")
-        if given_name is not None and (
-            not given_name or ".." in Path(given_name).parts or Path(given_name).is_absolute()
-        ):
-            msg = f"name: expected a folder under lightning_logs, but got {given_name!r}"
-            raise InputError(msg)
-        if given_name is None:
+        name = options.get("name")
+        if name is not None and (not name or ".." in Path(name).parts or Path(name).is_absolute()):
+            raise InputError(f"name: expected a folder under lightning_logs, but got {name!r}")
+        if name is None:
             given = [str(path) for path in options.get("config") or []]
             options["name"] = Path(given[-1]).stem if given else options["model"]["class_path"].rsplit(".", 1)[-1]
 
     def instantiate_classes(self) -> None:
-        """Build task, data and trainer.
-
-        Raises:
-            InputError: if one of them refuses what it was given.
-        """
+        """Build task, data and trainer; what they refuse becomes one line."""
         try:
             super().instantiate_classes()
         except Exception as wrong:
@@ -170,13 +141,14 @@ class FitCLI(LightningCLI):
                 settings["logger"] = self._new_logger()
             return super().instantiate_trainer(**settings)
         config = {**given, **settings, "logger": False, "enable_checkpointing": False}
-        extra: list[Callback] = []
+        config["callbacks"] = _as_list(config.get("callbacks"))
         if self._command == "predict":
             asked = self._options["predictions"]
-            at = asked["at"]
-            table = None if at is None else table_file(at, "predictions.at")
-            extra = [PredictionsFile(self._folder_of_predictions(), asked["format"], table)]
-        config["callbacks"] = [*_as_list(config.get("callbacks")), *extra]
+            at = None if asked["at"] is None else table_file(asked["at"], "predictions.at")
+            checkpoint = self._checkpoint()
+            of_run = checkpoint is not None and checkpoint.parent.name == "checkpoints"
+            folder = checkpoint.parents[1] if checkpoint and of_run else Path(self._new_logger().log_dir)
+            config["callbacks"].append(callbacks.PredictionsFile(folder, asked["format"], at))
         if not _has_progress_bar(config):
             config["enable_progress_bar"] = False
         return self._checked_trainer(config)
@@ -185,26 +157,21 @@ class FitCLI(LightningCLI):
     def _checked_trainer(config: dict[str, Any]) -> Trainer:
         for option in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"):
             if config.get(option) == 0:
-                msg = f"trainer.{option}: expected at least 1, but got 0"
-                raise InputError(msg)
+                raise InputError(f"trainer.{option}: expected at least 1, but got 0")
         try:
             return Trainer(**config)
         except (ValueError, TypeError, MisconfigurationException) as wrong:
-            msg = f"trainer: {wrong}"
-            raise InputError(msg) from wrong
+            raise InputError(f"trainer: {wrong}") from wrong
 
-    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        chosen: list[Callback] = [GracefulStop(), *callbacks]
+    def _instantiate_trainer(self, config: dict[str, Any], ours: list[Callback]) -> Trainer:
+        chosen: list[Callback] = [callbacks.GracefulStop(), *ours]
         if config.get("enable_progress_bar") is not False and not _has_progress_bar(config):
-            chosen.append(FitProgress())
+            chosen.append(callbacks.FitProgress())
         if config.get("enable_checkpointing") is False:
             chosen = [callback for callback in chosen if not isinstance(callback, FitCheckpoint)]
         self.report = next(callback for callback in chosen if isinstance(callback, FitReport))
-        config["callbacks"] = [
-            *_as_list(config.get("callbacks")),
-            *chosen,
-            ConfigFile(self._parser(self._command), self._options),
-        ]
+        kept = ConfigFile(self._parser(self._command), self._options)
+        config["callbacks"] = [*_as_list(config.get("callbacks")), *chosen, kept]
         return self._checked_trainer(config)
 
     def _root(self) -> Path:
@@ -213,46 +180,31 @@ class FitCLI(LightningCLI):
     def _new_logger(self) -> TensorBoardLogger:
         return TensorBoardLogger(self._root(), name=self._options["name"], default_hp_metric=False, max_queue=1000)
 
-    def _folder_of_predictions(self) -> Path:
-        checkpoint = self._checkpoint()
-        if checkpoint is not None and checkpoint.parent.name == "checkpoints":
-            return checkpoint.parent.parent
-        return Path(self._new_logger().log_dir)
-
     def _checkpoint(self) -> Path | None:
-        """The file that ``--ckpt_path`` means.
-
-        Raises:
-            InputError: if there is none.
-        """
+        """The file that ``--ckpt_path`` means."""
         given = self._options.get("ckpt_path")
         if given is None:
             return None
         if given in ("last", "best"):
             return self._latest(f"{given}.ckpt")
         if not Path(given).is_file():
-            msg = f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
-            raise InputError(msg)
+            raise InputError(
+                f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
+            )
         return Path(given)
 
     def _latest(self, file: str) -> Path:
-        """The checkpoint of the run whose configuration was given, or that of the newest run of this name.
-
-        Raises:
-            InputError: if there is none.
-        """
+        """The checkpoint of the run whose configuration was given, or that of the newest run of this name."""
         own = [run for path in self._options.get("config") or [] if (run := _run_of(Path(str(path)))) is not None]
-        folder = own[-1] if own else self._root() / self._options["name"]
+        folder: Path = own[-1] if own else self._root() / self._options["name"]
         pattern = f"checkpoints/{file}" if own else f"version_*/checkpoints/{file}"
         checkpoints = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
         if not checkpoints:
-            msg = (
+            raise InputError(
                 f"ckpt_path: there is no {file} under {folder}; run the fit first, or give a file"
                 f" (--ckpt_path RUN/checkpoints/{file})"
             )
-            raise InputError(msg)
-        newest: Path = checkpoints[-1]
-        return newest
+        return checkpoints[-1]
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         checkpoint = self._checkpoint()
@@ -260,27 +212,18 @@ class FitCLI(LightningCLI):
         return {**arguments, "ckpt_path": None if checkpoint is None else str(checkpoint)}
 
     def before_fit(self) -> None:
-        """Try everything that can be wrong before a run directory exists.
-
-        Raises:
-            InputError: if something is.
-        """
+        """Try everything that can be wrong before a run directory exists."""
         checkpoint = self._checkpoint()
         if checkpoint is not None:
             self._made_before = int(AtomicCheckpointIO().load_checkpoint(checkpoint)["paramfit"]["updates"])
         self._try_model_on_data("fit")
         self.model.configure_optimizers()
         if self.trainer.world_size > 1:  # before Lightning starts the other processes
-            msg = f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for"
-            raise InputError(msg)
+            raise InputError(f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for")
         self._claim_run_directory()
 
     def _claim_run_directory(self) -> None:
-        """Make the run directory, so that of two runs begun together each has its own.
-
-        Raises:
-            InputError: if it exists already, or cannot be made.
-        """
+        """Make the run directory, so that of two runs begun together each has its own."""
         folder = self.run_directory
         while folder is not None:
             try:
@@ -291,28 +234,27 @@ class FitCLI(LightningCLI):
                     self.trainer.logger = self._new_logger()  # whose version is the next
                 folder = self.run_directory
                 if folder == before:
-                    msg = f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
-                    raise InputError(msg) from taken
+                    raise InputError(
+                        f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
+                    ) from taken
             except OSError as refused:
-                msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
-                raise InputError(msg) from refused
+                raise InputError(
+                    f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
+                ) from refused
             else:
                 return
 
     def before_validate(self) -> None:
         """Try the model on the data, with the parameters of a fit.
 
-        Raises:
-            InputError: if model and data do not belong together, or if no fit is named and starts are not asked for:
-                the loss at the start tells something of a descent, a prediction from starts tells nothing.
+        The loss at the start tells something of a descent; a prediction from starts, which tells nothing, is refused.
         """
         if self._checkpoint() is None:
             if self._command != "validate" or self.model.is_solved:
-                msg = (
+                raise InputError(
                     f"ckpt_path: {self._command} needs a fit, and would take the starting values for one; give"
                     " --ckpt_path last, or --config RUN/config.yaml --ckpt_path best"
                 )
-                raise InputError(msg)
             print("No --ckpt_path is given: evaluated at the starting values, which are no fit.")
         self._try_model_on_data("validate")
 
@@ -324,17 +266,14 @@ class FitCLI(LightningCLI):
             self.datamodule.setup(stage)
             check_input_order(self.model.model, self.datamodule.columns.inputs)
         except InputError as wrong:  # of an option that could only be judged with the data
-            options = self._options.keys(branches=True)
-            names = [name for name in options if name.startswith("data.")]
+            names = [name for name in self._options.keys(branches=True) if name.startswith("data.")]
             raise InputError(explained(wrong, names)) from wrong
         try_model(self.model, self.datamodule.every)  # in the table's order: a wrong row is told by its number
 
     @property
     def run_directory(self) -> Path | None:
         """Where this run's files go, if it has a logger."""
-        if self.trainer.logger is None or getattr(self.trainer, "fast_dev_run", False) or self.trainer.log_dir is None:
-            return None
-        return Path(self.trainer.log_dir)
+        return run_directory(self.trainer)
 
     def fit(self, **arguments: Any) -> None:
         """Fit; where the input turns out to be wrong, leave nothing behind."""
@@ -342,31 +281,29 @@ class FitCLI(LightningCLI):
         try:
             self.trainer.fit(**arguments)
             if self.model.updates == self._made_before and self.model.stop is None:
-                msg = (
+                raise InputError(
                     "there is nothing to do: no update was made; give a larger --trainer.max_epochs (a resumed fit"
                     " counts those of its checkpoint), and --trainer.limit_train_batches above 0"
                 )
-                raise InputError(msg)
         except BrokenPipeError:
             raise
         except OSError as refused:
-            msg = f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
-            raise InputError(msg) from refused
+            raise InputError(
+                f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
+            ) from refused
         except (ValueError, RuntimeError) as refused:
             self._remove(folder)
             if isinstance(refused, InputError) or not raised_by_lightning(refused):
                 raise
-            msg = f"trainer: {refused}"
-            raise InputError(msg) from refused
+            raise InputError(f"trainer: {refused}") from refused
         except BaseException:
             self._remove(folder)
             raise
 
     def _remove(self, folder: Path | None) -> None:
         """Leave no run directory behind, unless updates would be lost with it."""
-        if self.model.updates - self._made_before > self.model.updates_per_step:
-            return
-        if folder is not None and folder.is_dir():
+        lost = self.model.updates - self._made_before
+        if lost <= self.model.updates_per_step and folder is not None and folder.is_dir():
             remove_run(folder, self.trainer.loggers)
 
 
@@ -398,9 +335,8 @@ def _has_progress_bar(config: dict[str, Any]) -> bool:
 
 
 def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+    given = [] if value is None else value
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -46,7 +46,6 @@ EXIT_CODES = {
     1: "anything else: a bug",
 }
 
-
 _READER_GONE = 128 + 13  # as a shell reports SIGPIPE
 
 
@@ -77,14 +76,7 @@ start here:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        args: what follows ``paramfit``; the process's own arguments where it is not given.
-
-    Returns:
-        The exit code.
-    """
+    """Run the command line on ``args``, or on the process's own arguments, for its exit code."""
     arguments = list(sys.argv[1:] if args is None else args)
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(HELP, end="")

@@ -37,18 +37,14 @@ def remove_run(folder: Path, loggers: Sequence[Logger]) -> None:
     for logger in loggers:
         logger.finalize("failed")
     shutil.rmtree(folder)
-    _remove_if_empty(folder.parent, folder.parent.parent)
+    for above in (folder.parent, folder.parent.parent):
+        if above.is_dir() and not any(above.iterdir()):
+            above.rmdir()
 
 
 def raised_by_lightning(error: BaseException) -> bool:
     """Whether Lightning itself refused something: a Trainer option, or a callback of its own."""
     return f"{os.sep}lightning{os.sep}" in traceback.extract_tb(error.__traceback__)[-1].filename
-
-
-def _remove_if_empty(*folders: Path) -> None:
-    for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 _NOTHING = nullcontext()
@@ -62,5 +58,4 @@ class NoProfiler(PassThroughProfiler):
 
     def profile(self, action_name: str) -> AbstractContextManager[Any]:  # type: ignore[override]  # a generator there
         """Do nothing around an action."""
-        del action_name
         return _NOTHING

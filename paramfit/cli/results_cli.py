@@ -23,11 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one of the commands.
-
-    Returns:
-        The exit code.
-    """
+    """Run one of the commands, for its exit code."""
     command, *rest = arguments
     parser = _Parser(prog=f"paramfit {command}", allow_abbrev=False)
     if command == "report":

@@ -1,19 +1,90 @@
 """Tasks that Lightning optimises: loss, backward, optimizer step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
 import torch
-from lightning.pytorch.cli import ReduceLROnPlateau
-from torch import Tensor
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from torch import Tensor, nn
+from torch.optim import SGD
 
+from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.tasks.accumulation import AccumulationWindow
+from paramfit.passes.descent_losses import DescentLosses, DescentSums
 from paramfit.tasks.base import EstimationTask
 
-__all__ = ["AutomaticTask"]
+__all__ = ["AutomaticTask", "Regression"]
+
+
+class AccumulationWindow:
+    """The batches between two updates, whose losses are added up and divided once.
+
+    A mean over unequal batches is not the mean of their means. Each batch therefore gives its plain sum to autograd;
+    when the last batch is in, the accumulated gradient is divided by the count of all observations, and the penalty,
+    which belongs to no batch, is added once. Lightning divides each loss by the number of ``batches`` that it
+    accumulates, which is undone here.
+    """
+
+    def __init__(self, losses: DescentLosses, parameters: Sequence[nn.Parameter], batches: int) -> None:
+        self.losses = losses
+        self.parameters = parameters
+        self.batches = batches
+        self._window: dict[int, Observations] = {}
+        self._sums: DescentSums | None = None
+
+    def total(self, observations: Observations, batch_idx: int) -> Tensor:
+        """The sum of one batch's losses, scaled so that Lightning's division leaves the sum."""
+        if batch_idx % self.batches == 0:
+            self._window, self._sums = {}, None
+        self._window[batch_idx] = observations  # a line search comes back with the same batch
+        return self._total_of(observations) * self.batches
+
+    def _total_of(self, observations: Observations) -> Tensor:
+        """The sum of one batch's losses, which the sums of the window hold afterwards, without their gradient."""
+        sums = self.losses(observations)
+        self._sums = sums.detached() if self._sums is None else self._sums + sums.detached()
+        return sums.total
+
+    @property
+    def loss(self) -> Tensor:
+        """The objective over the batches so far, with its penalty, ``()``; it tracks no gradient."""
+        assert self._sums is not None  # asked for after a batch
+        with torch.no_grad():
+            return self._sums.loss(self.losses.objective, self.parameters)
+
+    def closure(self, last_batch: Callable[[], object]) -> Callable[[], Tensor]:
+        """The closure of one update over the whole window; ``last_batch`` adds the gradient of its last batch.
+
+        The gradients of all batches but the last are there already. A line search evaluates anew at other parameters:
+        then the earlier batches, which are kept, are evaluated anew as well, so that loss and gradient agree.
+        """
+        earlier = list(self._window.values())
+        objective = self.losses.objective
+        first = True
+
+        def evaluate() -> Tensor:
+            nonlocal first
+            if not first:  # at other parameters: the batches before the last anew
+                for parameter in self.parameters:
+                    parameter.grad = None
+                self._sums = None
+                with torch.enable_grad():
+                    for observations in earlier:
+                        self._total_of(observations).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            first = False
+            last_batch()
+            assert self._sums is not None  # the last batch is in it
+            with torch.no_grad():
+                for parameter in self.parameters:
+                    if parameter.grad is not None:
+                        parameter.grad = objective.finish(parameter.grad, self._sums.n)
+                        if objective.penalised:
+                            parameter.grad = parameter.grad + objective.penalty_gradient(parameter)
+            return self.loss
+
+        return evaluate
 
 
 class AutomaticTask(EstimationTask):
@@ -64,3 +135,33 @@ class AutomaticTask(EstimationTask):
             loss = self.loss(self._batch)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss.detach()
+
+
+class Regression(AutomaticTask):
+    r"""Any model whose forward returns one prediction for each observation, by any torch optimizer.
+
+    .. math:: \hat\theta = \arg\min_\theta L(f_\theta(x), y)
+
+    Args:
+        model: the user's model; ``forward(*inputs)`` takes one tensor ``(n,)`` for each input column and returns
+            ``(n,)``.
+        objective: the loss; the mean squared error where it is not given.
+        optimizer: a ``torch.optim`` optimizer; SGD with a learning rate of 0.01 where it is not given.
+        scheduler: a learning-rate scheduler, stepped once per training step.
+        updates_per_step: updates that a training step makes on its batch.
+
+    Raises:
+        InputError: for a model without trainable parameters or a block without updates.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective | None = None,
+        optimizer: OptimizerCallable = lambda parameters: SGD(parameters, lr=1e-2),
+        scheduler: LRSchedulerCallable | None = None,
+        updates_per_step: int = 1,
+    ) -> None:
+        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
+        # By value: of a subclass, the command line hands on its own arguments alone.
+        self.save_hyperparameters({"updates_per_step": updates_per_step}, logger=False)

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -62,8 +62,7 @@ class EstimationTask(LightningModule, ABC):
     ) -> None:
         super().__init__()
         if updates_per_step < 1:
-            msg = f"updates_per_step: a block has at least one update, but got {updates_per_step}"
-            raise InputError(msg)
+            raise InputError(f"updates_per_step: a block has at least one update, but got {updates_per_step}")
         self.model = model
         self.objective = objective
         self.make_optimizer = optimizer
@@ -108,6 +107,12 @@ class EstimationTask(LightningModule, ABC):
             return int(steps) // max(1, int(self.trainer.num_training_batches))
         return int(steps) * self.updates_per_step
 
+    @property
+    def own_data(self) -> EstimationDataModule | None:
+        """The run's data module, where it is one of ours."""
+        data = getattr(self.trainer, "datamodule", None)
+        return data if isinstance(data, EstimationDataModule) else None
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; that which Lightning sets around each of its hooks without looking for parameters in it."""
         if name == "_current_fx_name":
@@ -126,8 +131,7 @@ class EstimationTask(LightningModule, ABC):
             prediction = predicted_mean(prediction)
         if prediction.ndim:
             check_shapes(prediction, observations.target)
-        values: Tensor = prediction.expand(observations.target.shape)
-        return values
+        return cast("Tensor", prediction.expand(observations.target.shape))
 
     def loss_function(self, observations: Observations) -> LossFunction:
         """The objective over some observations as a function of the parameters."""
@@ -172,16 +176,14 @@ class EstimationTask(LightningModule, ABC):
         try:
             scheduler = self.make_scheduler(block)
         except (ValueError, TypeError) as refusal:
-            msg = f"model.scheduler: {refusal}"
-            raise InputError(msg) from refusal
+            raise InputError(f"model.scheduler: {refusal}") from refusal
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             monitor = getattr(scheduler, "monitor", None)
             if monitor is None or (monitor != "train/loss" and not monitor.startswith("val/")):
-                msg = (
+                raise InputError(
                     "model.scheduler: give lightning.pytorch.cli.ReduceLROnPlateau with monitor train/loss or val/loss,"
                     f" but got {type(scheduler).__module__}.{type(scheduler).__name__} with monitor {monitor}"
                 )
-                raise InputError(msg)
         settings: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
         if isinstance(scheduler, ReduceLROnPlateau) and self.automatic_optimization:
             settings |= {"monitor": scheduler.monitor, "strict": False}
@@ -192,41 +194,36 @@ class EstimationTask(LightningModule, ABC):
         try:
             optimizer = self.make_optimizer(self._trainable)
         except (ValueError, TypeError) as refusal:
-            msg = f"model.optimizer: {refusal}"
-            raise InputError(msg) from refusal
+            raise InputError(f"model.optimizer: {refusal}") from refusal
         self._check_kind(optimizer)
         for group in optimizer.param_groups:
             if "lr" in group and not group["lr"] > 0:
-                msg = f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}"
-                raise InputError(msg)
+                raise InputError(f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}")
             for option, value in group.items():
                 if isinstance(value, float) and not math.isfinite(value):
-                    msg = f"model.optimizer.{option}: expected a finite number, but got {value}"
-                    raise InputError(msg)
+                    raise InputError(f"model.optimizer.{option}: expected a finite number, but got {value}")
         return optimizer
 
     def _check_kind(self, optimizer: torch.optim.Optimizer) -> None:
         """Refuse a solver that is another task's, and for a task that only a solver can do, any other optimizer."""
         if isinstance(optimizer, SolverOptimizer) and not (self.solver and isinstance(optimizer, self.solver)):
-            msg = (
+            raise InputError(
                 f"model.optimizer: {type(self).__name__} takes any torch optimizer but {type(optimizer).__name__}; give"
                 f" that one to {optimizer.task}"
             )
-            raise InputError(msg)
         if self.is_solved and self.solver is not None and not isinstance(optimizer, self.solver):
-            msg = (
+            raise InputError(
                 f"model.optimizer: {type(self).__name__} takes {self.solver.__name__}, but got"
                 f" {type(optimizer).__name__}; give that one to Regression"
             )
-            raise InputError(msg)
 
     def setup(self, stage: str) -> None:
         """Forget the last fit's listeners and its end; let the model find the starts that its sample gives."""
         if stage == "fit":
             self.log_of_updates.listeners = []
             self.log_of_updates.stop = None
-            data = getattr(self.trainer, "datamodule", None)
-            if isinstance(self.model, DistributionModel) and isinstance(data, EstimationDataModule):
+            data = self.own_data
+            if isinstance(self.model, DistributionModel) and data is not None:
                 self.model.begin_at(stand_ins(data.train))
 
     def on_fit_start(self) -> None:
@@ -238,22 +235,19 @@ class EstimationTask(LightningModule, ABC):
         """
         trainer = self.trainer
         if trainer.world_size > 1:
-            msg = f"trainer.devices: one process is supported, but {trainer.world_size} were asked for"
-            raise InputError(msg)
+            raise InputError(f"trainer.devices: one process is supported, but {trainer.world_size} were asked for")
         if "16" in str(trainer.precision):
-            msg = (
+            raise InputError(
                 f"trainer.precision: estimates in half precision ({trainer.precision}) would mean nothing; leave it"
                 " out, or give 64-true"
             )
-            raise InputError(msg)
         if trainer.accumulate_grad_batches > 1 and self.updates_per_step > 1:
-            msg = (
+            raise InputError(
                 "trainer.accumulate_grad_batches and updates_per_step exclude each other: a block repeats one batch,"
                 " accumulation joins several; set one of them to 1"
             )
-            raise InputError(msg)
-        data = getattr(trainer, "datamodule", None)
-        if isinstance(data, EstimationDataModule):
+        data = self.own_data
+        if data is not None:
             check_units(self.model, data)
             check_input_order(self.model, data.columns.inputs)
 
@@ -277,8 +271,7 @@ class EstimationTask(LightningModule, ABC):
             InputError: if the loader gave something else.
         """
         if not isinstance(batch, Observations):
-            msg = f"data: expected batches of paramfit's Observations, but got {type(batch).__name__}"
-            raise InputError(msg)
+            raise InputError(f"data: expected batches of paramfit's Observations, but got {type(batch).__name__}")
         dtype = self._trainable[0].dtype
         return batch if batch.target.dtype == dtype else batch.to(dtype)
 

@@ -63,32 +63,24 @@ def _options(task: _Marked, group: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: bool) -> None:
-    """Refuse a checkpoint that would be loaded wrongly.
+    """Refuse a checkpoint that is foreign, of another version or model, or of one with other bounds.
 
-    Args:
-        task: the configured task.
-        checkpoint: what ``torch.load`` gave.
-        resuming: whether the fit goes on from it; then the way updates are made must be the same too.
-
-    Raises:
-        InputError: if the checkpoint is foreign, of another version or model or one with other bounds, or (resuming) of
-            another optimizer, learning rate or block size.
+    Where a fit is ``resuming`` from it, optimizer, learning rate and block size must be the same too.
     """
     mark = checkpoint.get("paramfit")
     if not isinstance(mark, dict):
-        msg = "ckpt_path: the checkpoint was not made by paramfit"
-        raise InputError(msg)
+        raise InputError("ckpt_path: the checkpoint was not made by paramfit")
     if mark.get("format") != _FORMAT:
-        msg = "ckpt_path: the checkpoint was written by another version of paramfit and cannot be read; fit again"
-        raise InputError(msg)
+        raise InputError(
+            "ckpt_path: the checkpoint was written by another version of paramfit and cannot be read; fit again"
+        )
     theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     ours = {name: tuple(value.shape) for name, value in task.state_dict().items()}
     if theirs != ours:
-        msg = (
+        raise InputError(
             f"ckpt_path: the checkpoint is of another model: it has {_listed(theirs)}, the configuration"
             f" {_listed(ours)}; give --model as it was in that run's config.yaml"
         )
-        raise InputError(msg)
     check_identity(mark["model"], task.model)
     if resuming:
         _check_optimizer(task, mark)
@@ -97,21 +89,19 @@ def check_checkpoint(task: _Marked, checkpoint: dict[str, Any], *, resuming: boo
 def _check_optimizer(task: _Marked, mark: dict[str, Any]) -> None:
     optimizer = task.inner_optimizer()
     if mark["optimizer"] != type(optimizer).__name__:
-        msg = (
+        raise InputError(
             f"model.optimizer: the checkpoint was made with {mark['optimizer']}, the configuration names"
             f" {type(optimizer).__name__}; resume with the former, or start anew without --ckpt_path"
         )
-        raise InputError(msg)
     for group, saved in zip(optimizer.param_groups, mark["options"], strict=True):
         for key, value in _options(task, group).items():
             before = saved.get(key)
             if before != value and not (isinstance(value, list | tuple) and list(before or []) == list(value)):
                 option = "model.updates_per_step" if key == "updates_per_step" else f"model.optimizer.{key}"
-                msg = (
+                raise InputError(
                     f"{option}: the checkpoint was made with {before}, the configuration says {value}, and a resumed"
                     f" fit keeps the former; give --{option} {before}, or start anew without --ckpt_path"
                 )
-                raise InputError(msg)
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
@@ -119,58 +109,41 @@ def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
 
 
 def check_units(model: nn.Module, data: EstimationDataModule) -> None:
-    """Refuse to fit a formula or a function, which is meant in the data's own units, on normalised inputs.
+    """Refuse to fit a formula or a function, which is meant in the data's own units, on inputs it cannot unscale.
 
-    Args:
-        model: polynomials and lines, whose estimates are brought back to the data's units, may be normalised; so may a
-            module of which nobody knows what its inputs mean.
-        data: read, and with its statistics.
-
-    Raises:
-        InputError: if an input is shifted or scaled, and the formula or the function cannot undo it.
+    Polynomials and lines, whose estimates are brought back to the data's units, may have normalised inputs; so may a
+    module of which nobody knows what its inputs mean.
     """
     if not isinstance(model, FormulaModel | FunctionModel | DistributionModel):
         return
     for shift, scale in data.statistics:
         if (shift, scale) != _AS_IT_IS and model.original_units(shift, scale) is None:
             kind = "function" if isinstance(model, FunctionModel) else "formula"
-            msg = (
+            raise InputError(
                 f"data.normalization: the {kind} is meant in the data's own units, but would be fitted on"
                 f" (input - {shift:g}) * {scale:g}; leave it out, or write the scale into the {kind}"
             )
-            raise InputError(msg)
 
 
 def described(model: nn.Module) -> dict[str, Any]:
     """A model in plain data: what its ``nn.Parameter``s, which are unconstrained numbers, need to mean something.
 
-    Returns:
-        What ``describe_model`` tells; of a ``FunctionModel`` also ``function``, the path of its function (None where
-        it has none), and ``variables``; of all that declare parameters ``parameters``: for each name its value where
-        it is ``fixed``, and its bounds ``lower`` and ``upper``. Starts and units are left out: they change no meaning.
+    Starts and units are left out: they change no meaning.
     """
     description = describe_model(model).as_plain()
     if isinstance(model, FunctionModel):
-        description |= {"function": _path_of(model.function), "variables": list(model.variables)}
+        name = getattr(model.function, "__qualname__", None)
+        path = None if name is None else f"{model.function.__module__}.{name}"
+        description |= {"function": path, "variables": list(model.variables)}
     if isinstance(model, ParametricModel):
         description["parameters"] = to_plain(describe_parameters(model))
     return description
 
 
-def _path_of(function: Any) -> str | None:
-    name = getattr(function, "__qualname__", None)
-    return None if name is None else f"{function.__module__}.{name}"
-
-
 def check_identity(fitted: Mapping[str, Any], model: nn.Module) -> None:
-    """Refuse a model by which a checkpoint's numbers would be decoded wrongly.
+    """Refuse a model by which a checkpoint's numbers would be decoded wrongly, naming the first difference.
 
-    Args:
-        fitted: what ``described`` told of the model that was fitted.
-        model: the configured one.
-
-    Raises:
-        InputError: naming the first difference, and what it was in the fit.
+    ``fitted`` is what ``described`` told of the model that was fitted.
     """
     ours = described(model)
     for entry, called in _ENTRIES.items():
@@ -189,14 +162,10 @@ def _is_same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
     if not isinstance(one, str):
         return bool(one == other)
-    first, second = _normal(one), _normal(other)
+    first, second = ("".join(text.replace("^", "**").split()) for text in (one, other))
     if first.startswith(_OF_NO_MODULE) or second.startswith(_OF_NO_MODULE):
         return first.rpartition(".")[2] == second.rpartition(".")[2]
     return first == second
-
-
-def _normal(text: str) -> str:
-    return "".join(text.replace("^", "**").split())
 
 
 def _in_words(entry: Any) -> str:
@@ -212,8 +181,7 @@ def _limits(spec: Mapping[str, Any]) -> str:
 
 
 def _refuse(before: str, now: str) -> None:
-    msg = (
+    raise InputError(
         f"ckpt_path: {before}, this configuration has {now}: the checkpoint's numbers would mean something else; give"
         " --config RUN/config.yaml, as it is in that run's directory"
     )
-    raise InputError(msg)

@@ -62,11 +62,7 @@ class LeastSquares(SolvedTask):
         self._tested = 0
 
     def on_fit_start(self) -> None:
-        """Refuse data that least squares cannot use.
-
-        Raises:
-            InputError: for jitter or too few observations.
-        """
+        """Refuse data that least squares cannot use: with jitter, or with too few observations."""
         super().on_fit_start()
         data = self.own_data
         if data is not None:
@@ -83,14 +79,9 @@ class LeastSquares(SolvedTask):
         return total
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
-        """The fitted curve with its bands, from the training rows; None where there are no errors.
-
-        Args:
-            data: read, and with its split.
-        """
+        """The fitted curve with its bands, from the training rows of split data; None where there are no errors."""
         loss = self.loss_function(data.train)
-        summary = summarise(loss, None, data.statistics, None, absolute_sigma=data.absolute_sigma)
-        return summary.curve
+        return summarise(loss, None, data.statistics, None, absolute_sigma=data.absolute_sigma).curve
 
     def on_test_start(self) -> None:
         """Find the prediction band that held-out rows are compared with."""

@@ -43,9 +43,8 @@ class ThermometerRegression(AutomaticTask):
         updates_per_step: int = 1,
         dtype: str = "float32",
     ) -> None:
-        super().__init__(
-            LinearModel(weight, bias, dtype), objective or SquaredError(), optimizer, scheduler, updates_per_step
-        )
+        model = LinearModel(weight, bias, dtype)
+        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
         self.save_hyperparameters("weight", "bias", "updates_per_step", "dtype", logger=False)
 
 
@@ -80,11 +79,6 @@ class GaussianLocation(AutomaticTask):
         updates_per_step: int = 1,
         dtype: str = "float64",
     ) -> None:
-        super().__init__(
-            GaussianModel(location, scale, dtype),
-            objective or NegativeLogLikelihood(),
-            optimizer,
-            scheduler,
-            updates_per_step,
-        )
+        model = GaussianModel(location, scale, dtype)
+        super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
         self.save_hyperparameters("location", "scale", "updates_per_step", "dtype", logger=False)

@@ -59,13 +59,11 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         updates_per_step: int = 1,
         dtype: str = "float64",
     ) -> None:
-        super().__init__(
-            model.to(dtype_named(dtype)), objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step
-        )
+        model = model.to(dtype_named(dtype))
+        super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
         if isinstance(self.inner_optimizer(), Newton):
-            terms = LikelihoodTerms(self.model, self.objective)
-            self.solved_by(UnfinishedEpoch(terms, (LikelihoodSums,)))
+            self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums,)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
         """Fill the gradients."""
@@ -73,11 +71,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         return total
 
     def on_fit_start(self) -> None:
-        """Refuse data that the distribution or the solver cannot use.
-
-        Raises:
-            InputError: for an observation outside the support; with Newton for jitter.
-        """
+        """Refuse data outside the distribution's support, and with Newton jitter."""
         super().on_fit_start()
         data = self.own_data
         if data is not None:
@@ -88,11 +82,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
                 check_observations(prediction, every, free_arguments(self.model))
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:
-        """The mean of the fitted distribution with its band, from the training rows; None where there are no errors.
-
-        Args:
-            data: read, and with its split.
-        """
+        """The fitted mean with its band, from the training rows of split data; None where there are no errors."""
         # Predictions are made in inference mode, in which nothing can be differentiated, and whose tensors cannot be.
         with torch.inference_mode(False), torch.enable_grad():
             copied = data.train.rows(torch.arange(data.train.n))

@@ -19,29 +19,16 @@ class HeldOutMetrics:
 
     Regression gives ``mse`` and ``mae``, a likelihood ``nll``, the mean negative log-likelihood of an observation;
     both give ``loss``, the objective without its penalty. NaN stays NaN.
-
-    Args:
-        objective: the task's objective.
     """
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
-        self.is_likelihood = isinstance(objective, NegativeLogLikelihood)
-        self._metrics = MetricCollection(self._metrics_of_the_field(), compute_groups=False)
+        metrics: dict[str, Metric | MetricCollection] = {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
+        if isinstance(objective, NegativeLogLikelihood):
+            metrics = {"nll": MeanMetric(nan_strategy="disable")}
+        self._metrics = MetricCollection(metrics, compute_groups=False)
         self._total: Tensor | None = None
         self._count = 0
-
-    def _metrics_of_the_field(self) -> dict[str, Metric | MetricCollection]:
-        if self.is_likelihood:
-            return {"nll": MeanMetric(nan_strategy="disable")}
-        return {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
-
-    def reset(self, like: Tensor) -> None:
-        """Start anew, in the precision and on the device of ``like``."""
-        self._metrics.to(like.device)
-        self._metrics.set_dtype(like.dtype)
-        self._metrics.reset()
-        self._total, self._count = None, 0
 
     @torch.no_grad()
     def update(
@@ -49,14 +36,16 @@ class HeldOutMetrics:
     ) -> None:
         """Take in one batch."""
         if self._total is None:
-            self.reset(target)
+            self._metrics.to(target.device)
+            self._metrics.set_dtype(target.dtype)
+            self._metrics.reset()
+            self._count = 0
         values = self.objective.losses(prediction, target, sigma, censoring)
         if values.shape != target.shape:
-            msg = (
+            raise InputError(
                 f"shapes do not match: the model gives {tuple(values.shape)} losses for a target of"
                 f" {tuple(target.shape)}; the model must return one value for each observation"
             )
-            raise InputError(msg)
         total = self.objective.summation.add_up(values)
         self._total = total if self._total is None else self._total + total
         self._count += target.shape[-1]
@@ -69,7 +58,6 @@ class HeldOutMetrics:
         """The metrics over all batches since the last call, and start anew; empty if there was none."""
         if self._total is None:
             return {}
-        values: dict[str, Tensor] = {"loss": self.objective.finish(self._total, self._count)}
-        values.update(self._metrics.compute())
+        values = {"loss": self.objective.finish(self._total, self._count), **self._metrics.compute()}
         self._total = None
         return values

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 import torch
 from lightning.pytorch import Callback
 
-from paramfit.data.base import EstimationDataModule
 from paramfit.errors import InputError
 from paramfit.fits.ending import how_it_ended
 from paramfit.observations import Observations
@@ -19,17 +18,11 @@ from paramfit.tasks.updates import refuse_automatic_options
 
 __all__ = ["SolvedTask", "UnfinishedEpoch"]
 
-
 S = TypeVar("S", bound=Sums)
 
 
 class UnfinishedEpoch(Generic[S]):
-    """The sums of the batches of an epoch so far, all at one trial point.
-
-    Args:
-        pass_: what is summed up.
-        kinds: the dataclasses that the sums are made of.
-    """
+    """The sums of the batches of an epoch so far, all at one trial point; ``kinds`` are the dataclasses in them."""
 
     def __init__(self, pass_: Pass[S], kinds: tuple[type, ...]) -> None:
         self.pass_ = pass_
@@ -42,13 +35,7 @@ class UnfinishedEpoch(Generic[S]):
         self._sums, self._resumed = self._resumed, None
 
     def with_batch(self, observations: Observations, state: Any, *, is_last: bool) -> S:
-        """The sums with those of one more batch, at the parameters as they are; the last ends the epoch.
-
-        Args:
-            observations: the batch.
-            state: of the solver that asks for them.
-            is_last: whether no batch follows in this epoch.
-        """
+        """The sums with those of one more batch, at the parameters as they are; the last ends the epoch."""
         look = self.pass_.at_start if isinstance(state, Start) else self.pass_
         here = look(observations, expected=state.expected)
         sums: S = here if self._sums is None else self._sums + here
@@ -84,24 +71,14 @@ class SolvedTask(EstimationTask, ABC):
 
     @abstractmethod
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
-        """Refine what the solver has reached, and fill the gradients.
+        """Refine what the solver has reached, and fill the gradients; the summed loss where the parameters are then.
 
-        Args:
-            solver: at its best point.
-            observations: the epoch's last batch.
-            sums: of the epoch.
-            total: the summed loss at the best point.
-
-        Returns:
-            The summed loss where the parameters are then.
+        ``observations`` is the epoch's last batch, ``sums`` are those of the epoch, ``total`` is the summed loss at the
+        solver's best point.
         """
 
     def configure_callbacks(self) -> list[Callback]:
-        """Refuse what a solver has no use for: in the hook before Lightning's own, terser, checks.
-
-        Raises:
-            InputError: for accumulation, clipping, 16-bit precision or blocks.
-        """
+        """Refuse what a solver has no use for: in the hook before Lightning's own, terser, checks."""
         if not self.is_solved:
             return []
         refuse_automatic_options(
@@ -114,39 +91,26 @@ class SolvedTask(EstimationTask, ABC):
             },
         )
         if self.updates_per_step > 1:
-            msg = (
+            raise InputError(
                 f"model.updates_per_step: {self.who} makes one update of each pass over the data, not"
                 f" {self.updates_per_step}; leave it out, or give a torch optimizer"
             )
-            raise InputError(msg)
         return []
 
     def on_fit_start(self) -> None:
-        """Begin, or go on with, an epoch; refuse data that change from one update to the next.
-
-        Raises:
-            InputError: for jitter, or a shuffled part of the batches.
-        """
+        """Begin, or go on with, an epoch; refuse data that change from one update to the next."""
         super().on_fit_start()
         if self.epoch is None:
             return
         self.epoch.begin()
         data = self.own_data
         if data is not None and data.jitter:
-            msg = f"data.jitter: {self.who} needs the same rows at every update; leave it out"
-            raise InputError(msg)
+            raise InputError(f"data.jitter: {self.who} needs the same rows at every update; leave it out")
         if data is not None and data.shuffle and self.trainer.limit_train_batches not in (1, 1.0, None):
-            msg = (
+            raise InputError(
                 f"trainer.limit_train_batches: {self.who} needs the same rows at every update, but data.shuffle gives"
                 " others to each; leave one of them out"
             )
-            raise InputError(msg)
-
-    @property
-    def own_data(self) -> EstimationDataModule | None:
-        """The run's data module, where it is one of ours."""
-        data = getattr(self.trainer, "datamodule", None)
-        return data if isinstance(data, EstimationDataModule) else None
 
     def training_step(self, observations: Observations, batch_idx: int) -> Any:
         """Sum up one batch at the trial point; with the last batch of the epoch, judge it."""
@@ -175,11 +139,7 @@ class SolvedTask(EstimationTask, ABC):
             checkpoint["paramfit"]["sums"] = self.epoch.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the unfinished epoch.
-
-        Raises:
-            InputError: if the checkpoint is not of this task.
-        """
+        """Go on with the unfinished epoch."""
         super().on_load_checkpoint(checkpoint)
         if self.epoch is not None:
             self.epoch.load_state_dict(checkpoint["paramfit"].get("sums"))

@@ -19,16 +19,13 @@ __all__ = ["try_model"]
 def try_model(task: EstimationTask, observations: Observations) -> None:
     """Evaluate a copy of the model once, so that a model that does not fit its data is found out before the fit.
 
-    Args:
-        task: its model, as it starts.
-        observations: what it will see.
-
     Raises:
         InputError: if ``forward`` fails or returns no prediction for each observation, if the observations are outside
             a distribution's support, or if autograd, where the task needs it, cannot follow the model.
     """
     model = copy.deepcopy(task.model).eval()
     name = type(model).__name__
+    forward = f"model: {name}.forward"
     observations = task.in_precision(observations)
     shapes = ", ".join(str(tuple(column.shape)) for column in observations.inputs) or "no input"
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -37,11 +34,9 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
         except InputError:
             raise
         except Exception as failure:  # whatever the user's model raises
-            msg = f"model: {name}.forward failed on inputs of shapes {shapes}: {_in_one_line(failure)}"
-            raise InputError(msg) from failure
+            raise InputError(f"{forward} failed on inputs of shapes {shapes}: {_in_one_line(failure)}") from failure
         if not isinstance(prediction, Tensor | Distribution):
-            msg = f"model: {name}.forward returned {type(prediction).__name__}, not a tensor or a distribution"
-            raise InputError(msg)
+            raise InputError(f"{forward} returned {type(prediction).__name__}, not a tensor or a distribution")
         if isinstance(prediction, Distribution):
             check_observations(prediction, observations, free_arguments(model))
         try:
@@ -49,26 +44,24 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
         except InputError:
             raise
         except (ValueError, RuntimeError, TypeError) as failure:
-            msg = f"model: {name} and the observations do not belong together: {_in_one_line(failure)}"
-            raise InputError(msg) from failure
+            raise InputError(
+                f"model: {name} and the observations do not belong together: {_in_one_line(failure)}"
+            ) from failure
     if isinstance(prediction, Tensor) and not prediction.ndim and observations.inputs:
-        msg = (
+        raise InputError(
             f"shapes do not match: {name} gives one value for all {observations.n} observations; it must give one for"
             " each"
         )
-        raise InputError(msg)
     if losses.shape != observations.target.shape:
-        msg = (
+        raise InputError(
             f"shapes do not match: {name} gives {tuple(losses.shape)} losses for a target of"
             f" {tuple(observations.target.shape)}; the model must return one value for each observation"
         )
-        raise InputError(msg)
     if task.automatic_optimization and not losses.requires_grad:
-        msg = (
+        raise InputError(
             f"model: autograd cannot follow {name}.forward to its parameters (detached, integer or NumPy values?);"
             " HandWrittenDescent with NumericalGradient needs no autograd"
         )
-        raise InputError(msg)
 
 
 def _in_one_line(failure: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from lightning.pytorch import Trainer
@@ -23,16 +24,11 @@ __all__ = [
 
 
 class Update(NamedTuple):
-    """One change of the parameters, told right after it.
+    """One change of the parameters, told right after it."""
 
-    Attributes:
-        number: 1 for the first.
-        loss: the loss before the update.
-        parameters: the live parameters after it; their ``grad`` is the gradient used in it. Clone what you keep.
-    """
-
-    number: int
-    loss: float
+    number: int  # 1 for the first
+    loss: float  # before the update
+    #: The live parameters after it; their ``grad`` is the gradient used in it. Clone what you keep.
     parameters: Sequence[nn.Parameter]
 
 
@@ -48,30 +44,15 @@ class UpdateListener(Protocol):
 
 @runtime_checkable
 class EstimationTaskLike(Protocol):
-    """What callbacks rely on in a task."""
+    """What callbacks rely on in a task; none of the attributes is theirs to set."""
 
     model: nn.Module
     objective: Objective
-
-    @property
-    def updates(self) -> int:
-        """Updates made so far."""
-
-    @property
-    def stop(self) -> Stop | None:
-        """Why the fit ended before its last update, if it did."""
-
-    @property
-    def listeners(self) -> list[UpdateListener]:
-        """Who is told of updates."""
-
-    @property
-    def planned_updates(self) -> int:
-        """How many updates the run makes if nothing stops it; 0 where that is not known."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the trainable parameters, in the order of ``Update.parameters``."""
+    updates: int  # made so far
+    stop: Stop | None  # why the fit ended before its last update, if it did
+    listeners: list[UpdateListener]  # who is told of updates
+    planned_updates: int  # how many the run makes if nothing stops it; 0 where that is not known
+    names: tuple[str, ...]  # of the trainable parameters, in the order of ``Update.parameters``
 
     def request_stop(self, stop: Stop) -> None:
         """End the fit after this update, whatever ``min_epochs`` says."""
@@ -79,35 +60,27 @@ class EstimationTaskLike(Protocol):
 
 def all_finite(tensors: Sequence[Tensor | None]) -> bool:
     """Whether every element of every tensor is a finite number."""
-    for tensor in tensors:
-        if tensor is None:
-            continue
-        if tensor.ndim == 0:
-            if not math.isfinite(tensor.item()):
-                return False
-        elif not bool(tensor.isfinite().all()):
-            return False
-    return True
+    present = (tensor for tensor in tensors if tensor is not None)
+    return all(math.isfinite(t.item()) if t.ndim == 0 else bool(t.isfinite().all()) for t in present)
 
 
-def parameter_values(names: Sequence[str], tensors: Sequence[Tensor], most: int = 32) -> dict[str, float]:
+def parameter_values(names: Sequence[str], tensors: Sequence[Tensor | None], most: int = 32) -> dict[str, float]:
     """Every element of the tensors as a float: ``weight`` for a scalar, ``weight[2]`` or ``weight[0,1]`` otherwise.
 
-    A tensor of more than ``most`` elements is told by its Euclidean norm, ``norm(weight)``.
+    A tensor of more than ``most`` elements is told by its Euclidean norm, ``norm(weight)``; None is left out.
     """
     values: dict[str, float] = {}
     for name, tensor in zip(names, tensors, strict=True):
+        if tensor is None:
+            continue
         if tensor.ndim == 0:
             values[name] = tensor.item()
         elif tensor.numel() > most:
             values[f"norm({name})"] = tensor.norm().item()
         else:
-            for index in range(tensor.numel()):
-                place, rest = [], index
-                for size in reversed(tensor.shape):
-                    rest, here = divmod(rest, size)
-                    place.append(str(here))
-                values[f"{name}[{','.join(reversed(place))}]"] = tensor.reshape(-1)[index].item()
+            places = product(*map(range, tensor.shape))
+            for place, value in zip(places, tensor.reshape(-1).tolist(), strict=True):
+                values[f"{name}[{','.join(map(str, place))}]"] = value
     return values
 
 
@@ -116,9 +89,6 @@ class UpdateLog:
 
     Not part of the task itself, since setting an attribute of an ``nn.Module`` costs as much as the arithmetic of a
     small update.
-
-    Args:
-        parameters: the trainable parameters.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -149,13 +119,7 @@ class UpdateLog:
 def refuse_automatic_options(trainer: Trainer, knows_nothing: str, instead: dict[str, str]) -> None:
     """Refuse accumulation, clipping and 16-bit precision in a task that computes its updates itself.
 
-    Args:
-        trainer: as it was configured.
-        knows_nothing: who has no use for them, the message's subject.
-        instead: for each of the options what to do.
-
-    Raises:
-        InputError: if one of them is on.
+    The message begins with who ``knows_nothing`` of the option, and ends with what to do ``instead``.
     """
     for option, is_on in (
         ("accumulate_grad_batches", trainer.accumulate_grad_batches > 1),
@@ -163,5 +127,4 @@ def refuse_automatic_options(trainer: Trainer, knows_nothing: str, instead: dict
         ("precision", "16" in str(trainer.precision)),
     ):
         if is_on:
-            msg = f"trainer.{option}: {knows_nothing} nothing of it; {instead[option]}"
-            raise InputError(msg)
+            raise InputError(f"trainer.{option}: {knows_nothing} nothing of it; {instead[option]}")
