@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -21,7 +22,6 @@ from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.descent_stability import cure_of_divergence
-from paramfit.results.provenance import Origin
 from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
@@ -80,7 +80,6 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     verdict = fit_verdict(examination.curve)
     stability = examination.stability
     assert data.split is not None  # the fit is over
-    origin = Origin(loss.model, loss.objective, data.raw.rows(data.split.train), data=data.described)
     return record_of(
         type(module).__name__,
         stop,
@@ -89,7 +88,8 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         losses,
         data.validation.n,
         summary,
-        origin,
+        data.raw.rows(data.split.train),
+        partial(getattr, data, "described"),
         # A sample has no inputs to normalise.
         normalized_input=NormalizedInput.of(data.statistics) if data.normalization and data.statistics else None,
         learning_rate_limit=None if stability is None else stability.learning_rate_limit,

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -33,7 +34,6 @@ from paramfit.observations import Observations
 from paramfit.passes.base import refuse_shapes
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.results.provenance import Origin
 from paramfit.results.statistics import SigmaIs
 from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.gauss_newton import GaussNewton
@@ -212,11 +212,16 @@ def _by_likelihood(
 
 def _result(task: str, stop: Stop, steps: int, loss: LossFunction, summary: Summary, columns: Columns) -> FitResult:
     observations = loss.observations
-    labels = Labels(", ".join(columns.inputs), columns.target)
-    data = DescribedData(observations, columns, labels, (), torch.zeros(loss.n, dtype=torch.bool))
-    origin = Origin(loss.model, loss.objective, observations, data=data)
     losses = {"train": _loss(loss, summary), "val": None}
-    return record_of(task, stop, steps, loss, losses, 0, summary, origin)
+    return record_of(
+        task, stop, steps, loss, losses, 0, summary, observations, partial(_described, observations, columns)
+    )
+
+
+def _described(observations: Observations, columns: Columns) -> DescribedData:
+    """All rows, of which each has trained."""
+    labels = Labels(", ".join(columns.inputs), columns.target)
+    return DescribedData(observations, columns, labels, (), torch.zeros(observations.n, dtype=torch.bool))
 
 
 def _loss(loss: LossFunction, summary: Summary) -> float:

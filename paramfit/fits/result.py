@@ -13,6 +13,7 @@ import torch
 from rich.console import Console, RenderableType
 from torch import Tensor
 
+from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Stop
 from paramfit.fits.uncertainty_ladder import ladder
@@ -20,6 +21,7 @@ from paramfit.inference.bands import Bands
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
+from paramfit.observations import Observations
 from paramfit.results.provenance import ONLY_FORMULAS, Origin
 from paramfit.results.record import NamedMatrix, Record
 from paramfit.results.report import fit_report
@@ -144,7 +146,7 @@ class FitResult(Record):
 
         if self.origin is None or self.origin.data is None:
             raise InputError("figures: the result was read from a file, without its data; fit again")
-        drawn = fit_figures(self.origin.model, self.origin.objective, self.origin.data, Descent(self.updates), self)
+        drawn = fit_figures(self.origin.model, self.origin.objective, self.origin.data(), Descent(self.updates), self)
         files = {name: Path(folder) / f"{name}.png" for name in drawn}
         for name, figure in drawn.items():
             save_png(figure, files[name])
@@ -171,7 +173,8 @@ def record_of(
     losses: Mapping[str, float | None],
     n_validation: int,
     summary: Summary,
-    origin: Origin,
+    observations: Observations,
+    data: Callable[[], DescribedData],
     **more: Any,
 ) -> FitResult:
     """The result of a fit from what is known of it at its end."""
@@ -202,7 +205,7 @@ def record_of(
         least_squares=summary.statistics,
         likelihood=summary.likelihood,
         cautions=summary.cautions,
-        made_of=replace(origin, curve=summary.curve),
+        made_of=Origin(loss.model, loss.objective, observations, summary.curve, data),
         **more,
     )
 

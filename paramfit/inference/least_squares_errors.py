@@ -1,7 +1,7 @@
 """How uncertain the estimates are."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -102,9 +102,7 @@ def least_squares_uncertainty(
     if at_bound:
         information = without_parameters(factor, loss.names, at_bound, least)
         scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
-    information = replace(information, root=scale.spread * information.root)
-    errors = with_errors(information, scale.quantile, scale.method, at_bound)
-    return replace(errors, noise=scale.noise, spread=scale.spread)
+    return with_errors(information, scale.quantile, scale.method, at_bound, noise=scale.noise, spread=scale.spread)
 
 
 class _Scale(NamedTuple):
@@ -146,7 +144,9 @@ def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:
         return np.asarray(rounding / np.maximum(theta.abs().numpy(), 1.0))
     # In what the prediction is linear can grow until it is seen: a value of 0 says nothing of its influence.
     linear = model.linear_parameters()
-    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).tolist()
+    values, slopes = loss.natural(theta).tolist(), [1.0] * len(theta)
+    if model.transforms:
+        slopes = loss.slopes(theta).tolist()
     return np.array(
         [
             0.0 if name in linear else rounding * abs(slope) * _one_over_size(value, model.specifications.get(name))

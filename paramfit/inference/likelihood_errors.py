@@ -59,7 +59,7 @@ def likelihood_uncertainty(
     undetermined = {k: _in_a_likelihood(why) for k, why in inverse.undetermined.items()}
     directions = tuple(map(_in_a_likelihood, inverse.directions))
     inverse = replace(inverse, undetermined=undetermined, directions=directions)
-    return replace(with_errors(inverse, quantile, method, bound), kink=kink)
+    return with_errors(inverse, quantile, method, bound, kink=kink)
 
 
 def _in_a_likelihood(fact: Fact) -> Fact:

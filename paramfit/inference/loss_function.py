@@ -15,8 +15,12 @@ __all__ = ["LossFunction", "element_names", "trainable_parameters"]
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
     """A name for each element of the trainable parameters: ``weight``, or ``weight[0,1]`` where it is not a scalar."""
+    return _element_names(trainable_parameters(model))
+
+
+def _element_names(parameters: dict[str, nn.Parameter]) -> tuple[str, ...]:
     names: list[str] = []
-    for name, parameter in trainable_parameters(model).items():
+    for name, parameter in parameters.items():
         if parameter.ndim == 0:
             names.append(name)
             continue
@@ -53,7 +57,7 @@ class LossFunction:
     def _hold(self, model: nn.Module, objective: Objective, observations: Observations) -> None:
         self.model, self.objective, self.observations = model, objective, observations
         self._trainable = trainable_parameters(model)
-        self.names = element_names(model)
+        self.names = _element_names(self._trainable)
 
     @property
     def n(self) -> int:

@@ -43,9 +43,17 @@ def without_errors(*reasons: Reason) -> Uncertainty:
     return Uncertainty(None, reasons, math.nan, Fact(FactKind.NO_METHOD))
 
 
-def with_errors(inverse: InverseInformation, quantile: float, method: Fact, at_bound: Sequence[int]) -> Uncertainty:
+def with_errors(
+    inverse: InverseInformation,
+    quantile: float,
+    method: Fact,
+    at_bound: Sequence[int],
+    spread: float = 1.0,
+    noise: float | None = None,
+    kink: str | None = None,
+) -> Uncertainty:
     """The errors that an inverse information gives; no covariance where it determines no parameter."""
-    root, undetermined = inverse.root, inverse.undetermined
+    root, undetermined = spread * inverse.root, inverse.undetermined
     return Uncertainty(
         covariance=None if len(undetermined) == len(root) else torch.from_numpy(root @ root.T),
         reasons=without_repetition(list(undetermined.values())),
@@ -55,6 +63,9 @@ def with_errors(inverse: InverseInformation, quantile: float, method: Fact, at_b
         undetermined=undetermined,
         at_bound=tuple(at_bound),
         directions=inverse.directions,
+        spread=spread,
+        noise=noise,
+        kink=kink,
     )
 
 

@@ -80,7 +80,7 @@ class ResidualRows(Pass[ResidualSums]):
     def at_start(self, observations: Observations, *, expected: bool = False) -> ResidualSums:
         """The sums at the start, finite as those of every pass, which know how long the target is."""
         target = observations.target if observations.sigma is None else observations.target / observations.sigma
-        return replace(super().at_start(observations, expected=expected), target=target.square().sum().item())
+        return super().at_start(observations, expected=expected).changed(target=target.square().sum().item())
 
     def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
         """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""

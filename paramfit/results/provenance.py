@@ -1,6 +1,6 @@
 """What a result was made of: kept with it in memory, and described in plain data in its file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -212,14 +212,14 @@ class Origin:
         objective: what was minimised.
         observations: that trained, raw (not normalised), in the order of the table.
         curve: the fitted curve with its bands, where the parameters have errors.
-        data: all rows with their names, for figures.
+        data: gives all rows with their names, for figures.
     """
 
     model: nn.Module
     objective: Objective
     observations: Observations
     curve: FittedCurve | None = None
-    data: DescribedData | None = None
+    data: Callable[[], DescribedData] | None = None
 
     @cached_property
     def provenance(self) -> Provenance:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -153,32 +153,30 @@ class GaussNewton:
             accepted = gain > _LEAST_GAIN
             refusals = 0
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
-        judged = replace(state, damping=damping, growth=growth, refusals=refusals)
+        judged = {"damping": damping, "growth": growth, "refusals": refusals}
         if accepted and point is not None:
             theta = _with_linear(trial, state.layout, point)
-            steps = steps or _steps_from(state, point, theta)
-            return self._reached(replace(judged, theta=theta, steps=steps))
-        ended = damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
-        return self._ended_at_rounding(judged) if ended else judged
+            return self._reached(state, theta, steps or _steps_from(state, point, theta), **judged)
+        refused, ended = state.changed(**judged), damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
+        return self._ended_at_rounding(refused) if ended else refused
 
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
         layout, theta = sums.layout, _with_linear(start, sums.layout, point)
         steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
         size_of_target = math.sqrt(sums.target)
-        return self._reached(
-            GaussNewtonState(theta, start.copy(), layout, steps, Standing(Finding.LINEAR), size_of_target, self.damping)
-        )
+        linear = Standing(Finding.LINEAR)
+        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, size_of_target, self.damping)
+        return self._reached(state, theta, steps) if layout.nonlinear else state
 
-    def _reached(self, state: GaussNewtonState) -> GaussNewtonState:
+    def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: float) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
-        layout, standing = state.layout, Standing(Finding.LINEAR)
-        if layout.nonlinear:
-            standing = self.standing_at(state.steps, state.theta[layout.nonlinear_places], state.size_of_target)
+        layout = state.layout
+        standing = self.standing_at(steps, theta[layout.nonlinear_places], state.size_of_target)
         if standing.places:
-            standing = replace(standing, places=tuple(layout.nonlinear[number] for number in standing.places))
-        if standing.converged:
-            standing = _out_of_sight(state) or standing
-        return replace(state, standing=standing)
+            standing = standing.changed(places=tuple(layout.nonlinear[number] for number in standing.places))
+        reached = state.changed(theta=theta, steps=steps, standing=standing, **judged)
+        away = _out_of_sight(reached) if standing.converged else None
+        return reached if away is None else reached.changed(standing=away)
 
     def standing_at(self, steps: DampedStep, theta: Array, size_of_target: float) -> Standing:
         """Whether a point is a minimum, by orthogonality, by the step that is left, or by a loss that is rounding.
@@ -210,7 +208,7 @@ class GaussNewton:
         standing = Standing(Finding.NO_DESCENT, offset, near)
         if offset <= near:
             standing = _out_of_sight(state) or Standing(Finding.OFFSET_AT_ROUNDING, offset)
-        return replace(state, standing=standing)
+        return state.changed(standing=standing)
 
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
         r"""The state with its last digits won, once the step that is left is small; see ``Polishing``.
@@ -232,14 +230,14 @@ class GaussNewton:
                 return state
             begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)
             best, _ = solve(polishing, begun, look, MOST_POLISHING_STEPS)
-        moved = replace(state, theta=best.theta)
+        moved = state.changed(theta=best.theta)
         if converged:
             return moved
         offset = best.left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
         if offset > self.orthogonality:
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        return replace(moved, standing=standing)
+        return moved.changed(standing=standing)
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -81,19 +81,19 @@ class LineSearch(ABC):
             return LineSearchState(state.trial, sums, taken=taken, ended=taken == _MOST_STEPS)
         share = state.share / 2
         if share < 0.5 ** (_MOST_HALVINGS - 1):
-            return replace(state, ended=True, is_minimum=state.promised <= _NEARLY)
-        return replace(state, share=share)
+            return state.changed(ended=True, is_minimum=state.promised <= _NEARLY)
+        return state.changed(share=share)
 
     def _begun(self, state: LineSearchState, sums: ResidualSums | LikelihoodSums | float) -> LineSearchState:
         """The state with a step, or at its end."""
         direction = None if isinstance(sums, float) else self.direction(sums)
         if direction is None:
-            return replace(state, ended=True)
+            return state.changed(ended=True)
         if direction.promised <= _ENOUGH:
-            return replace(state, ended=True, is_minimum=True)
+            return state.changed(ended=True, is_minimum=True)
         step = np.zeros_like(state.theta)
         step[list(self.free)] = direction.step
-        return replace(state, step=step, promised=direction.promised)
+        return state.changed(step=step, promised=direction.promised)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -169,12 +169,12 @@ class NewtonRaphson:
             creeping = state.creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
             damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
-            taken = replace(self._taken(state, trial, sums), damping=damping, creeping=creeping)
+            taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
         if unseen or state.damping > _MOST_DAMPING:
             return _ended_at_rounding(state)
         shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
-        return replace(state, damping=shorter)
+        return state.changed(damping=shorter)
 
     def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
         steps = NewtonStep(sums.gradient, sums.curvature)
@@ -194,8 +194,8 @@ class NewtonRaphson:
         elif switched and not expected and math.isinf(distance):
             expected = True
         sharpest = np.maximum(state.sharpest, np.abs(sums.curvature.diagonal()))
-        reached = replace(state, theta=trial, sums=sums, sharpest=sharpest, standing=self._standing(distance))
-        return replace(reached, expected=expected, distance=distance, switched=switched)
+        reached = state.changed(theta=trial, sums=sums, sharpest=sharpest, standing=self._standing(distance))
+        return reached.changed(expected=expected, distance=distance, switched=switched)
 
     def _standing(self, distance: float) -> Standing:
         if distance <= self.tolerance:
@@ -218,4 +218,4 @@ def _ended_at_rounding(state: NewtonState) -> NewtonState:
         standing = Standing(Finding.NO_MINIMUM, distance)
     else:
         standing = Standing(Finding.NO_DESCENT_BY_DISTANCE, distance, _NEAR)
-    return replace(state, standing=standing)
+    return state.changed(standing=standing)

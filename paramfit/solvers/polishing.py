@@ -1,7 +1,7 @@
 """The last digits of a least-squares fit."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ class Polishing(Value):
         if not len(state.force):
             return self._proposed(state.theta, left, force, state.gain, 1.0, _REACH * left)
         if not left < state.left:
-            return replace(state, trial=None)
+            return state.changed(trial=None)
         gain, move, lost = state.gain, state.gain @ state.force, state.force - force
         learned = gain @ lost
         weight = move @ learned

@@ -35,6 +35,8 @@ class Finding(Enum):
     NO_DESCENT_BY_DISTANCE = "no descent, distance"
     NO_MINIMUM = "flat or curved down"
 
+    __hash__ = object.__hash__  # members are single; Enum would hash their names
+
 
 _UNFINISHED = frozenset({Finding.OFFSET_LEFT, Finding.DISTANCE_LEFT})
 _MINIMUM = frozenset(

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,16 @@ _KIND = "kind"
 
 class Value:
     """Base of frozen dataclasses (``eq=False``) that hold arrays: equal where their fields are, bit for bit."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def changed(self, **values: Any) -> Self:
+        """The same with other values: what ``dataclasses.replace`` gives, in a fraction of its time."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, **values)
+        for derived in other.__dict__.keys() - self.__dataclass_fields__.keys():  # cached of the former
+            del other.__dict__[derived]
+        return other
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is of the same class with the same fields; NaN is equal to NaN."""
