@@ -30,6 +30,8 @@ from paramfit.shown.tables import as_html
 
 __all__ = ["FitResult", "columns_of", "load", "record_of"]
 
+_NUMERIC = "biuf"  # numpy's kinds: truth values, signed and unsigned integers, floating-point numbers
+_FILE = "estimates.json"
 _WIDTH = 110
 
 
@@ -76,7 +78,7 @@ class FitResult(Record):
         """
         file = Path(path)
         if file.is_dir() or not file.suffix:
-            file /= "estimates.json"
+            file /= _FILE
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_name(f"{file.name}.part")
         unfinished.write_text(self.to_json(), encoding="utf-8")
@@ -227,9 +229,6 @@ def _no_curve(record: Record) -> str:
     return "it is no least-squares fit"
 
 
-_NUMERIC = "biuf"  # numpy's kinds: truth values, signed and unsigned integers, floating-point numbers
-
-
 def columns_of(inputs: Sequence[Any], sigma: Any = None) -> tuple[tuple[Tensor, ...], Tensor | None]:
     """The columns to predict at, and the noise of new observations there, in float64.
 
@@ -275,9 +274,6 @@ def _column(name: str, given: Any) -> Tensor:
             f"predict: {name} has the shape {array.shape}; give one row (n,) for each input column, as predict(x1, x2)"
         )
     return torch.from_numpy(array.astype(np.float64).reshape(-1))
-
-
-_FILE = "estimates.json"
 
 
 def load(path: str | Path) -> FitResult:

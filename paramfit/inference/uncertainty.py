@@ -17,6 +17,9 @@ from paramfit.parameters import ParameterSpec
 
 __all__ = ["Uncertainty", "parameters_at_bound", "with_errors", "without_errors", "without_parameters"]
 
+_FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
+_NEAR = 1e-3  # of the way from the start to the bound: farther off a parameter has lost its influence, not its room
+
 
 @dataclass(frozen=True)
 class Uncertainty:
@@ -67,10 +70,6 @@ def with_errors(
         noise=noise,
         kink=kink,
     )
-
-
-_FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
-_NEAR = 1e-3  # of the way from the start to the bound: farther off a parameter has lost its influence, not its room
 
 
 def without_parameters(

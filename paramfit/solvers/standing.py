@@ -12,6 +12,10 @@ from paramfit.solvers.value import Value
 
 __all__ = ["Finding", "Standing", "divergent_parameter", "least_relative_error"]
 
+_FAR = 100.0  # times the start
+_UNKNOWN = 1e3  # times the value
+_EPS = float(np.finfo(np.float64).eps)
+
 
 class Finding(Enum):
     """What a solver sees from its best point."""
@@ -77,11 +81,6 @@ class Standing(Value):
     def ended(self) -> bool:
         """Whether more steps would change nothing."""
         return self.finding not in _UNFINISHED
-
-
-_FAR = 100.0  # times the start
-_UNKNOWN = 1e3  # times the value
-_EPS = float(np.finfo(np.float64).eps)
 
 
 def least_relative_error(factor: Array, n: int, values: Array, starts: Array) -> float:
