@@ -1,6 +1,5 @@
 """The result of a fit: its record, with model and data at hand as long as they are in memory."""
 
-import io
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from torch import Tensor
 
 from paramfit.data.columns import DescribedData
@@ -26,7 +25,7 @@ from paramfit.results.provenance import ONLY_FORMULAS, Origin
 from paramfit.results.record import NamedMatrix, Record
 from paramfit.results.report import fit_report
 from paramfit.results.summary import Summary
-from paramfit.shown.tables import as_html
+from paramfit.shown.tables import as_html, as_text
 
 __all__ = ["FitResult", "columns_of", "load", "record_of"]
 
@@ -63,9 +62,11 @@ class FitResult(Record):
         Args:
             width: of a line, in characters.
         """
-        console = Console(file=io.StringIO(), width=width, record=True)
-        console.print(fit_report(self))
-        return console.export_text()
+        return as_text(self, width)
+
+    def __str__(self) -> str:
+        """The report, for Python's ``print``."""
+        return self.report()
 
     def save(self, path: str | Path) -> Path:
         """Write the record as JSON, whole or not at all.

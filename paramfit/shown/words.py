@@ -62,7 +62,7 @@ def _moved(fact: Fact) -> str:
         return fact.parameters[0]
     shares: Any = fact.numbers["shares"]
     pairs = zip(shares, fact.parameters, strict=True)
-    return " ".join(f"{share:+.3g} {name}".replace("-", "−") for share, name in pairs)
+    return " ".join(f"{share:+.3g}".replace("-", "−") + f" {name}" for share, name in pairs)
 
 
 def _inseparable(fact: Fact) -> str:
