@@ -14,9 +14,10 @@ from torch import Tensor
 
 from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Stop
+from paramfit.facts import Fact, FactKind, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
+from paramfit.inference.lack_of_fit import lack_of_fit
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
@@ -181,6 +182,9 @@ def record_of(
     **more: Any,
 ) -> FitResult:
     """The result of a fit from what is known of it at its end."""
+    cautions = summary.cautions
+    if stop.status is Status.CONVERGED:
+        cautions += lack_of_fit(loss, None if summary.residual is None else summary.residual.numpy())
     reasons = {
         "standard_error": summary.errors.reasons,
         "distance_to_optimum_in_standard_errors": summary.distance.reasons,
@@ -207,7 +211,7 @@ def record_of(
         correlation=_matrix(loss.names, summary.correlation, summary.errors),
         least_squares=summary.statistics,
         likelihood=summary.likelihood,
-        cautions=summary.cautions,
+        cautions=cautions,
         made_of=Origin(loss.model, loss.objective, observations, summary.curve, data),
         **more,
     )
