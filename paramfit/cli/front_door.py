@@ -1,10 +1,12 @@
 """The command line's front door: help, version and exit codes, without waiting for torch."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from paramfit import __version__
+from paramfit.cli.error_line import print_error
 
 __all__ = ["COMMANDS", "HELP", "OPTIONS", "main"]
 
@@ -85,12 +87,15 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"paramfit {__version__}")
         return 0
     if arguments[0] not in COMMANDS:
-        print(f"error: {arguments[0]!r} is no command; use one of: {', '.join(COMMANDS)}", file=sys.stderr)
+        print_error(f"{arguments[0]!r} is no command; use one of: {', '.join(COMMANDS)}")
         return 2
     # A console script does not see the working directory, where the user's own model file is. At the end, so that a
     # file there cannot take the place of an installed package.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for a terminal that has not every letter
     try:
         if arguments[0] in {"report", "compare"}:
             from paramfit.cli.results_cli import run
@@ -105,3 +110,8 @@ def main(args: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone, such as head; what Python would still print at its end goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_GONE
+    except (OSError, MemoryError) as refused:  # a file or the machine, and no bug
+        place = getattr(refused, "filename", None)
+        reason = getattr(refused, "strerror", None) or str(refused) or "there is not enough memory"
+        print_error(reason if place is None else f"{place}: {reason}")
+        return 2
