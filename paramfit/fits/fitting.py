@@ -110,6 +110,8 @@ def fit(
     if isinstance(inputs, list | tuple):
         check_input_order(model, inputs)
     observations, columns = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
+    if sigma_is == SigmaIs.RELATIVE and observations.sigma is None:
+        raise InputError("sigma_is: relative says how sigma is meant, but there is no sigma; give it, too")
     fitted = _copied(model)
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
