@@ -110,6 +110,7 @@ class FactKind(StrEnum):
     # What to be careful about.
     AT_BOUND = "at_bound"
     INTERVAL_OVER_BOUND = "interval_over_bound"
+    STARTS_MOVED_APART = "starts_moved_apart"
     STRONG_CORRELATION = "strong_correlation"
     MORE_STRONG_CORRELATIONS = "more_strong_correlations"
     RESIDUALS_ABOVE_SIGMA = "residuals_above_sigma"
@@ -155,6 +156,7 @@ class FactKind(StrEnum):
     OTHERS_NOT_ALIKE = "others_not_alike"
     NO_ERROR_HOLDS = "no_error_holds"
     SADDLE = "saddle"
+    OTHER_STARTS = "other_starts"
     FIX_ONE = "fix_one"
     CENTRE_OR_MEASURE_ELSEWHERE = "centre_or_measure_elsewhere"
     FIX_OR_RESTART = "fix_or_restart"

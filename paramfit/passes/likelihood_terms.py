@@ -24,6 +24,7 @@ from paramfit.distributions import (
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
+from paramfit.models.base import boxes_of
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
 from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces, refuse_shapes
@@ -79,6 +80,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         super().__init__(model, objective)
         self._majorised = MajorisedLikelihood(objective)
         self._places = {name: place for place, name in enumerate(self.shapes)}
+        self._boxes = boxes_of(model, tuple(self.shapes))
         self._bounded = tuple(self._places[name] for name in getattr(model, "transforms", {}) if name in self._places)
 
     @torch.no_grad()
@@ -128,7 +130,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             raise
         except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
             slopes, curved = np.full(self.p, math.nan), np.full((self.p, self.p), math.nan)
-            return LikelihoodSums(math.inf, slopes, curved, part.n, self._bounded)
+            return LikelihoodSums(math.inf, slopes, curved, part.n, self._bounded, self._boxes)
 
     def _by_arguments(
         self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool
@@ -151,7 +153,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
                 matrix[np.ix_(places[name], places[other])] += product
         if by_argument.exact:
             matrix -= self._bent(model, part, by_argument, arguments)
-        return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)
+        return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _by_row(
         self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
@@ -209,7 +211,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
             matrix = np.array([_derivative(slope, theta).cpu().numpy() for slope in gradient])
         slopes = gradient.detach().cpu().numpy()
-        return LikelihoodSums(loss.item(), slopes, (matrix + matrix.T) / 2, part.n, self._bounded)
+        return LikelihoodSums(loss.item(), slopes, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _theta(self) -> Tensor:
         return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])

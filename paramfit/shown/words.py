@@ -90,6 +90,16 @@ def _not_positive_definite(fact: Fact) -> str:
     )
 
 
+def _moved_apart(fact: Fact) -> str:
+    """Which equal starts were moved where."""
+    starts = fact.numbers["starts"]
+    assert isinstance(starts, tuple)
+    return (
+        f"{_listed(fact.parameters)} start at equal values where the model cannot tell them from each other, so that no"
+        f" step would part them: the fit began with them moved apart, at {_listed([f'{start:.6g}' for start in starts])}"
+    )
+
+
 def _by_method(fact: Fact) -> str:
     """What errors rest on, with the weights and the delta method where there are any."""
     numbers = fact.numbers
@@ -360,8 +370,10 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     ),
     _K.AT_BOUND: (
         "{first} sits at its {side} bound (estimate {estimate:.6g}): an error there means nothing, and all other errors"
-        " take it as fixed; fix it, or widen the bound if you gave it"
+        " take it as fixed; the profile likelihood gives its one-sided interval (--ladder.enabled true, or"
+        " paramfit.ladder); fix it, or widen the bound if you gave it"
     ),
+    _K.STARTS_MOVED_APART: _moved_apart,
     _K.INTERVAL_OVER_BOUND: (
         "{first}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture there;"
         " the profile likelihood keeps to the bound (--ladder.enabled true, or paramfit.ladder)"
@@ -394,7 +406,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " parameters or the steps did not converge; they are left out, which makes errors too small"
     ),
     _K.NO_END_BEFORE_BOUND: (
-        "{first}: its interval has no {side} end: at its bound {value:g} the deviance is {deviance:.3g}, below"
+        "{first}: the {side} end of its interval is its bound {value:g}, where the deviance is {deviance:.3g}, below"
         " {limit:.3g}"
     ),
     _K.NO_END_WHERE_FLAT: (
@@ -432,6 +444,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.SCALE_INPUT: _cure_of_divergence,
     _K.HALF_OF_LIMIT: _cure_of_divergence,
     **_MEANINGS,
+    _K.OTHER_STARTS: "give them different starts",
     _K.FIX_ONE: "fix one of them (fixed: true), or leave it out",
     _K.CENTRE_OR_MEASURE_ELSEWHERE: (
         "fix one of them (fixed: true), count an input from the middle of its values, or measure where they act"

@@ -74,11 +74,20 @@ class NewtonState(Value):
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the quadratic model promises there."""
         step, promised = self.steps.step(self.damping)
+        share = 1.0
         if self.sums.bounded:
             far = float(np.abs(step[list(self.sums.bounded)]).max())
             if far > _MOST_STRETCH:
-                step, promised = self.steps.step(self.damping, _MOST_STRETCH / far)
-        return self.theta + step, promised
+                share = _MOST_STRETCH / far
+                step, promised = self.steps.step(self.damping, share)
+        if not self.sums.boxes:
+            return self.theta + step, promised
+        lower, upper = np.array(self.sums.boxes).T
+        low, high = lower - self.theta, upper - self.theta
+        step, promised = self.steps.step_in_box(self.damping, low, high, share)
+        # To the last digit: what has gone all the way to a bound is the bound.
+        there = np.where(step <= low, lower, np.where(step >= high, upper, self.theta + step))
+        return np.clip(there, lower, upper), promised
 
     @property
     def trial(self) -> Array:
@@ -161,7 +170,7 @@ class NewtonRaphson:
         least = _UNSEEN * max(1.0, abs(state.loss))
         unseen = abs(promised) <= least
         if unseen:
-            accepted = finite and NewtonStep(sums.gradient, sums.curvature).distance < state.distance
+            accepted = finite and _distance(sums, trial) < state.distance
         else:
             accepted = gain > _LEAST_GAIN
         if accepted:
@@ -177,8 +186,7 @@ class NewtonRaphson:
         return state.changed(damping=shorter)
 
     def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
-        steps = NewtonStep(sums.gradient, sums.curvature)
-        errors, distance = steps.errors, steps.distance
+        errors, distance = NewtonStep(sums.gradient, sums.curvature).errors, _distance(sums, theta)
         sharpest, standing = np.abs(sums.curvature.diagonal()), self._standing(distance)
         return NewtonState(
             theta.copy(), theta.copy(), sums, sharpest, errors, standing, self.expected, self.damping, distance
@@ -186,7 +194,7 @@ class NewtonRaphson:
 
     def _taken(self, state: NewtonState, trial: Array, sums: LikelihoodSums) -> NewtonState:
         """The state at a trial that was taken, with how the search stands there."""
-        distance = NewtonStep(sums.gradient, sums.curvature).distance
+        distance = _distance(sums, trial)
         expected, switched = state.expected, state.switched
         # The Hessian where scoring crawls near the end, and scoring again where the Hessian is no help.
         if expected and not switched and distance < _CLOSE and distance > _CRAWLING * state.distance:
@@ -201,6 +209,17 @@ class NewtonRaphson:
         if distance <= self.tolerance:
             return Standing(Finding.DISTANCE_SMALL, distance, self.tolerance)
         return Standing(Finding.DISTANCE_LEFT, distance)
+
+
+def _distance(sums: LikelihoodSums, theta: Array) -> float:
+    """How far the minimum is in standard errors, with those held that are on a bound and want beyond."""
+    if not sums.boxes:
+        return NewtonStep(sums.gradient, sums.curvature).distance
+    lower, upper = np.array(sums.boxes).T
+    held = (theta <= lower) & (sums.gradient > 0) | (theta >= upper) & (sums.gradient < 0)
+    if held.all():
+        return 0.0
+    return NewtonStep(sums.gradient[~held], sums.curvature[np.ix_(~held, ~held)]).distance
 
 
 def _share_by_loss(rise: float, promised: float) -> float:
