@@ -102,9 +102,7 @@ def parameters_at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[
         errors = np.sqrt(np.square(root).sum(axis=1))
         for name in model.transforms:
             k = numbers[name]
-            if not slopes[k] > 0 or (
-                errors[k] > _FAR_OUT and _is_near_a_bound(values[k], model.specifications[name])
-            ):
+            if not slopes[k] > 0 or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], model.specifications[name])):
                 at_bound.append(k)
     return sorted(at_bound)
 

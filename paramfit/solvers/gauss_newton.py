@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
+from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
 from paramfit.solvers.projection import Linearization, linearization, thrown_away, unprojected
-from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.standing import Finding, Standing, divergent_parameter, least_relative_error
 from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.solvers.value import Value
@@ -196,8 +196,10 @@ class GaussNewton:
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
         layout, theta = sums.layout, _with_linear(start, sums.layout, point)
         if thrown_away(sums, start):
-            # The first step is made in all parameters, from the starts that were given.
-            (point, layout), theta = unprojected(sums, start), start.copy()
+            # The first step is made in all parameters, from the starts that were given, if any leads away from them.
+            joint, joint_layout = unprojected(sums, start)
+            if (joint.factor[:, :-1].T @ joint.factor[:, -1]).any():
+                point, layout, theta = joint, joint_layout, start.copy()
         steps = DampedStep(point, None, _held(layout, theta, point))
         size_of_target = math.sqrt(sums.target)
         linear = Standing(Finding.LINEAR)
@@ -283,7 +285,11 @@ class GaussNewton:
         moved = state.changed(theta=best.theta)
         if converged:
             return moved
-        offset = best.left / math.sqrt(len(places)) / residual * math.sqrt(max(1, state.n - layout.p)) if residual > 0 else math.inf
+        offset = (
+            best.left / math.sqrt(len(places)) / residual * math.sqrt(max(1, state.n - layout.p))
+            if residual > 0
+            else math.inf
+        )
         if offset > self.orthogonality:
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
