@@ -118,9 +118,9 @@ class DistributionModel(ParametricModel):
         self._edges[name] = {bound for bound in (lower, upper) if bound is not None}
         if mapping.get("start") in self._edges[name]:
             raise InputError(
-                f"parameters.{name}.start: {mapping['start']:g} is on the edge of what {self.kind.__name__} takes (lower"
-                f" {-math.inf if lower is None else lower:g}, upper {math.inf if upper is None else upper:g}); give a"
-                " start between them"
+                f"parameters.{name}.start: {mapping['start']:g} is on the edge of what {self.kind.__name__} takes"
+                f" (lower {-math.inf if lower is None else lower:g}, upper {math.inf if upper is None else upper:g});"
+                " give a start between them"
             )
         for key, bound, narrower in (("lower", lower, max), ("upper", upper, min)):
             if bound is not None:

@@ -18,7 +18,7 @@ def moved_apart(layout: Layout, point: Linearization, start: Array) -> tuple[Arr
 
     Where two nonlinear parameters have the same start and the same column in the Jacobian, as the rates of two
     exponentials with equal amplitudes, every step moves them alike: the descent ends at a saddle, or on it has two
-    columns of which only the sum counts, and amplitudes of :math:`10^9` and :math:`-10^9`. The g members of such a group
+    columns of which only the sum counts, and amplitudes of :math:`10^9` and :math:`-10^9`. The members of such a group
     go to :math:`\theta + d\, t_i`, with t from -1 to 1 in equal steps, in the order of the parameters, and
 
     .. math:: d = \min\Big(\frac{|\theta|}{10}, \frac{|e|}{2 |J_k|}\Big)

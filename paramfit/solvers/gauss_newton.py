@@ -54,6 +54,7 @@ class GaussNewtonState(Value):
     apart: Array | None = None  # the start with these moved apart, (p,), as long as it has not been looked at
 
     expected: ClassVar[bool] = True
+    slacks: ClassVar[bool] = False
 
     @property
     def ended(self) -> bool:

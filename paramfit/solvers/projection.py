@@ -22,8 +22,8 @@ class Linearization(Value):
     """The least-squares problem seen from one point."""
 
     linear: Array  # the exact values of the linear parameters there, (q,)
-    # Triangular factor of [Phi, J, e], (f + m + 1, f + m + 1): derivatives by the linear parameters that are not held at
-    # a bound, then by the nonlinear ones, and the residual e = target - prediction.
+    # Triangular factor of [Phi, J, e], (f + m + 1, f + m + 1): derivatives by the f linear parameters that are not held
+    # at a bound, then by the nonlinear ones, and the residual e = target - prediction.
     factor: Array
     # How the space of Phi turns with the nonlinear parameters, (f, m): further rows of the projected problem's
     # Jacobian, in which it has no residual.
@@ -74,8 +74,8 @@ def linearization(sums: ResidualSums) -> Linearization:
     r"""Solve for the linear parameters and put their values in.
 
     With :math:`f = \phi_0 + \Phi c` and R the factor of :math:`[\Phi, \partial\phi_j / \partial a_k, y - \phi_0]`, c
-    minimises :math:`|y - \phi_0 - \Phi c|` within its bounds, and the columns of :math:`\partial f / \partial a` and of the residual are
-    combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
+    minimises :math:`|y - \phi_0 - \Phi c|` within its bounds, and the columns of :math:`\partial f / \partial a` and
+    of the residual are combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
     \phi_0)` has the Jacobian
 
     .. math:: -(I - \Phi\Phi^+) \frac{\partial f}{\partial a_k} - (\Phi^+)^T \Big(\frac{\partial\Phi}{\partial

@@ -11,7 +11,7 @@ from torch import Tensor
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.solvers.value import Value
 
-__all__ = ["Layout", "LikelihoodSums", "ResidualSums"]
+__all__ = ["BarrierSums", "Layout", "LikelihoodSums", "ResidualSums"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,32 @@ class ResidualSums(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class BarrierSums(Value):
+    r"""The logarithmic barrier of the rooms s that rows have to the ends of what their distribution allows.
+
+    .. math:: B = -\sum_i \log s_i
+    """
+
+    value: float  # B; infinite where a row that moves has no room
+    gradient: Array  # its derivative by theta, (p,)
+    curvature: Array  # its second derivatives, (p, p)
+    normals: Array  # the part of them without those of the rooms themselves, the sum of a a^T / s^2, (p, p)
+
+    def __add__(self, other: "BarrierSums") -> "BarrierSums":
+        """The sums of the rows of both."""
+        return BarrierSums(
+            self.value + other.value,
+            self.gradient + other.gradient,
+            self.curvature + other.curvature,
+            self.normals + other.normals,
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every row that moves has room."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.curvature).all())
+
+
+@dataclass(frozen=True, eq=False)
 class LikelihoodSums(Value):
     """Sums over some rows; those of other batches, and of other processes, are added by ``+``."""
 
@@ -113,12 +139,15 @@ class LikelihoodSums(Value):
     bounded: tuple[int, ...] = ()  # places in theta of unconstrained numbers of bounded parameters, such as logarithms
     # Lower and upper bound of each element of theta, infinite where there is none. Empty where none has any.
     boxes: tuple[tuple[float, float], ...] = ()
+    outside: bool = False  # whether an argument of a row is outside what its distribution allows
+    barrier: BarrierSums | None = None  # where it was asked for
 
     def __add__(self, other: "LikelihoodSums") -> "LikelihoodSums":
         """The sums of the rows of both."""
         gradient, curvature = self.gradient + other.gradient, self.curvature + other.curvature
-        n = self.n + other.n
-        return LikelihoodSums(self.loss + other.loss, gradient, curvature, n, self.bounded, self.boxes)
+        barrier = None if self.barrier is None or other.barrier is None else self.barrier + other.barrier
+        loss, n, outside = self.loss + other.loss, self.n + other.n, self.outside or other.outside
+        return LikelihoodSums(loss, gradient, curvature, n, self.bounded, self.boxes, outside, barrier)
 
     def is_finite(self) -> bool:
         """Whether every row was."""
