@@ -26,8 +26,8 @@ MOST_LOOKED_AT = 2000
 
 _MOST_PARAMETERS = 12  # of more, a look at random says nothing
 _MOST_SCANNED = 160  # rows, for the first look at all starts
-_SCANNED, _REFINED, _KEPT = 1000, 40, 8  # starts: looked at, improved by a few steps, improved by more
-_FIRST_STEPS, _LAST_STEPS = 6, 14
+_SCANNED, _REFINED, _KEPT = 800, 24, 6  # starts: looked at, improved by a few steps, improved by more
+_FIRST_STEPS, _LAST_STEPS = 5, 10
 _MOST_ELEMENTS = 1_000_000  # of one call's predictions: 8 MB
 _SEED = 20
 _PROBES = 6  # starts at which it is seen in which parameters the curve is a straight line
