@@ -285,7 +285,9 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.CLOSE_TO_OPTIMUM: _close,
     _K.ALL_UPDATES_MADE: _distance_left,
     _K.TRAINER_STOPPED: _distance_left,
-    _K.NOT_FINITE_AT_END: "loss or parameters are not finite at the end",
+    _K.NOT_FINITE_AT_END: lambda fact: (
+        f"loss or parameters are not finite at the end{'' if fact.cause is None else f': {sentence(fact.cause)}'}"
+    ),
     _K.NO_IMPROVEMENT: _no_improvement,
     _K.CTRL_C: "Ctrl-C; --ckpt_path last goes on from here",
     _K.SIGTERM: "SIGTERM; --ckpt_path last goes on from here",
@@ -304,8 +306,8 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     ),
     _K.OUTSIDE_DOMAIN: _outside_domain,
     _K.LEFT_DOMAIN: (
-        "after update {update} there is no likelihood: {cause}; a smaller learning rate, another start or a formula"
-        " that stays inside (exp(...) for what is above 0) keeps it in"
+        "at update {update} there is no likelihood: {cause}; Newton, without another optimizer, stays inside, and so"
+        " does a formula such as exp(...) for what is above 0"
     ),
     _K.ITERATIONS_USED_UP: "not converged in {steps} iterations: {cause}.",
     _K.RELATIVE_OFFSET_LEFT: "the step that is left is {value:.1e} standard errors (relative offset)",
