@@ -25,6 +25,8 @@ _KINDS = {
     Finding.DISTANCE_SMALL: FactKind.DISTANCE_SMALL,
     Finding.OFFSET_AT_ROUNDING: FactKind.RELATIVE_OFFSET_AT_ROUNDING,
     Finding.DISTANCE_AT_ROUNDING: FactKind.DISTANCE_AT_ROUNDING,
+    Finding.ON_EDGE: FactKind.ON_EDGE_OF_DOMAIN,
+    Finding.ENDLESS_AT_EDGE: FactKind.ENDLESS_AT_EDGE,
     Finding.NO_INFLUENCE: FactKind.WITHOUT_INFLUENCE,
     Finding.DIVERGENT: FactKind.RUN_OFF,
     Finding.UNDETERMINED: FactKind.NOTHING_DETERMINED,
@@ -46,7 +48,7 @@ def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps:
     if not standing.ended:
         used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))
         return Stop(Status.LIMIT_REACHED, used_up)
-    if isinstance(state, NewtonState):
+    if isinstance(state, NewtonState) and not state.at_edge:
         divergent = _divergent(state, model)
         if divergent is not None:
             return Stop(Status.STALLED, divergent)

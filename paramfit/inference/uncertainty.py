@@ -34,6 +34,7 @@ class Uncertainty:
     undetermined: dict[int, Fact] = field(default_factory=dict)  # for each parameter without error, by its number, why
     at_bound: tuple[int, ...] = ()  # numbers of the parameters that sit at a bound, taken as fixed by the other errors
     directions: tuple[Fact, ...] = ()  # what the observations cannot tell apart
+    edge: tuple[Fact, ...] = ()  # arguments on the edge of what their distribution allows: errors are those along it
     # Standard deviation of one new observation, or its factor on sigma; None: sigma is that itself; NaN: not known.
     noise: float | None = None
     spread: float = 1.0  # the factor on (J^T J)^-1's root

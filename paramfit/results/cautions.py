@@ -33,6 +33,7 @@ def cautions_about(
         for name, estimate in estimates.items()
         if estimate.at_bound is not None
     ]
+    cautions += errors.edge
     cautions += _over_bounds(estimates, specifications or {})
     cautions += [replace(direction, cure=_cure(direction)) for direction in errors.directions]
     cautions += _strong_correlations(names, correlation)

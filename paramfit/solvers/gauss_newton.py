@@ -53,6 +53,7 @@ class GaussNewtonState(Value):
     refusals: int = 0  # trials in a row that were not taken though no loss could tell
 
     expected: ClassVar[bool] = True
+    slacks: ClassVar[bool] = False
 
     @property
     def ended(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.damping import gain_ratio
+from paramfit.solvers.interior_point import Ending, InteriorPoint, InteriorState
 from paramfit.solvers.loop import Start
 from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.standing import Finding, Standing
@@ -36,6 +37,8 @@ _GROWN = 2.0  # of a logarithm: sevenfold
 _ENDLESS = 30.0  # a logarithm with so large an error: from there the loss changes by less than 1e-3 up to infinity
 _WORSE = 3.0  # times the error at the start: a parameter too many has had it there, too
 _ASTRAY = 5.0  # standard errors of all others from where they would settle: a bad start has led them there
+_MOST_OUTSIDE = 4  # trials outside the domain: an overshoot or two are nothing, but a maximum on the edge calls for more
+_MOST_SEARCHES = 3  # from the inside
 _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 
 
@@ -54,6 +57,19 @@ class NewtonState(Value):
     distance: float  # from the minimum, in standard errors
     switched: bool = False  # whether the Hessian has taken over once
     creeping: int = 0  # steps in a row that won nothing of what they promised
+    outside: int = 0  # trials outside what the distribution allows
+    searches: int = 0  # from the inside, so far
+    interior: InteriorState | None = None  # the one that goes on, or has found the edge
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the best point is on the edge of what the distribution allows."""
+        return self.interior is not None and self.interior.ending is Ending.ON_EDGE
+
+    @property
+    def slacks(self) -> bool:
+        """Whether the room of the distribution's arguments is wanted at the next trial."""
+        return self.interior is not None and self.interior.slacks
 
     @property
     def ended(self) -> bool:
@@ -83,6 +99,8 @@ class NewtonState(Value):
     @property
     def trial(self) -> Array:
         """Where to look next, ``(p,)``; the best point at the end."""
+        if self.interior is not None and not self.ended:
+            return self.interior.trial
         return self.theta if self.ended else self.proposal[0]
 
     def divergent(self, logarithms: Collection[int] = ()) -> list[int]:
@@ -155,6 +173,8 @@ class NewtonRaphson:
             return self._begun(state.theta, sums)
         if state.ended:
             return state
+        if state.interior is not None:
+            return self._from_inside(state, state.interior, sums)
         trial, promised = state.proposal
         after = sums.loss if finite else math.inf
         gain = gain_ratio(state.loss, after, promised)
@@ -171,10 +191,41 @@ class NewtonRaphson:
             damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
             taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
-        if unseen or state.damping > _MOST_DAMPING:
+        if sums.outside:
+            state = state.changed(outside=state.outside + 1)
+        ends = unseen or state.damping > _MOST_DAMPING
+        if state.outside >= (1 if ends else _MOST_OUTSIDE) and state.searches < _MOST_SEARCHES:
+            return self._turned_inside(state)
+        if ends:
             return _ended_at_rounding(state)
         shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
         return state.changed(damping=shorter)
+
+    def _turned_inside(self, state: NewtonState) -> NewtonState:
+        """The state of a search whose way is barred by the edge of what the distribution allows."""
+        sharpest = np.where(state.sharpest > 0, state.sharpest, 1.0)
+        interior = InteriorPoint().start(state.theta, 1 / np.sqrt(sharpest), tuple(range(len(state.theta))))
+        return state.changed(interior=interior, expected=False, searches=state.searches + 1)
+
+    def _from_inside(self, state: NewtonState, interior: InteriorState, sums: LikelihoodSums) -> NewtonState:
+        """The state after a look at a trial of the search from the inside."""
+        after = InteriorPoint().advance(interior, sums)
+        if after.ending is Ending.NOT_BEGUN or after.sums is None:
+            return _ended_at_rounding(state.changed(interior=None))
+        reached = state.changed(interior=after, theta=after.theta, sums=after.sums)
+        if after.ending is Ending.INSIDE:
+            distance = NewtonStep(after.sums.gradient, after.sums.curvature).distance
+            standing = self._standing(distance)
+            return reached.changed(
+                interior=None, outside=0, damping=self.damping, distance=distance, standing=standing, switched=True
+            )
+        if after.ending is Ending.ENDLESS:
+            return reached.changed(standing=Standing(Finding.ENDLESS_AT_EDGE))
+        if after.ending is Ending.ON_EDGE:
+            distance = after.distance_along_edge
+            finding = Finding.ON_EDGE if distance <= _NEAR else Finding.NO_MINIMUM
+            return reached.changed(distance=distance, standing=Standing(finding, distance))
+        return reached.changed(distance=after.decrement, standing=Standing(Finding.DISTANCE_LEFT, after.decrement))
 
     def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
         steps = NewtonStep(sums.gradient, sums.curvature)

@@ -123,6 +123,8 @@ class _Climber:
         if self.least_squares:
             return self._rung(EXPECTED, self.errors.covariance, self.errors.method, self.errors.reasons)
         method = Fact(FactKind.FISHER_INFORMATION)
+        if self.errors.edge:
+            return Rung(EXPECTED, None, {}, method, (Fact(FactKind.NOT_ON_AN_EDGE),))
         if information is None:
             return Rung(EXPECTED, None, {}, method, (Fact(FactKind.NO_CLOSED_FORM),))
         covariance, reason = covariance_of(information, self.loss.names, self.held, "Fisher information")
@@ -137,6 +139,8 @@ class _Climber:
             method = Fact(FactKind.HETEROSCEDASTICITY_CONSISTENT, numbers={"weighted": weighted})
         else:
             method = Fact(FactKind.OUTER_PRODUCTS_OF_SCORES)
+        if self.errors.edge:
+            return Rung(SANDWICH, None, {}, method, (Fact(FactKind.NOT_ON_AN_EDGE),))
         if self.errors.covariance is None:
             return Rung(SANDWICH, None, {}, method, self.errors.reasons)
         covariance = sandwich_covariance(self.loss, self.theta, held=self.held)
@@ -168,6 +172,8 @@ class _Climber:
         """The scatter of fits to resampled observations."""
         if self.errors.kink is not None:
             return self._not_resampled(Fact(FactKind.NO_RESAMPLES_AT_KINK, numbers={"kink": self.errors.kink}))
+        if self.errors.edge:
+            return self._not_resampled(Fact(FactKind.NOT_ON_AN_EDGE))
         from paramfit.inference.bootstrap.resamples import bootstrap
 
         try:
