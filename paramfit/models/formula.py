@@ -108,7 +108,7 @@ class FormulaModel(ParametricModel):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The formula at the inputs."""
-        value: Tensor = self._compiled.value(*inputs, *self._values(inputs))[0]  # type: ignore[assignment]
+        value: Tensor = self._compiled.value(*inputs, *self._values(inputs))  # type: ignore[assignment]
         return value
 
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
