@@ -115,6 +115,8 @@ class FactKind(StrEnum):
     RESIDUALS_ABOVE_SIGMA = "residuals_above_sigma"
     RESIDUALS_BELOW_SIGMA = "residuals_below_sigma"
     WORSE_THAN_CONSTANT = "worse_than_constant"
+    BETTER_MINIMUM = "better_minimum"
+    SYSTEMATIC_RESIDUALS = "systematic_residuals"
     AS_MANY_PARAMETERS = "as_many_parameters"
 
     # What the ladder adds.
@@ -156,6 +158,8 @@ class FactKind(StrEnum):
     NO_ERROR_HOLDS = "no_error_holds"
     SADDLE = "saddle"
     FIX_ONE = "fix_one"
+    START_NEARER = "start_nearer"
+    MODEL_OR_START = "model_or_start"
     CENTRE_OR_MEASURE_ELSEWHERE = "centre_or_measure_elsewhere"
     FIX_OR_RESTART = "fix_or_restart"
 

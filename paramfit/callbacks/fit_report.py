@@ -26,6 +26,7 @@ from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
+from paramfit.shown.text import say
 from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport"]
@@ -60,7 +61,7 @@ class FitReport(Callback):
         if self.enabled:
             print_report(self.result)
             if folder is not None:
-                print(f"run directory: {folder}")
+                say(f"run directory: {folder}")
 
 
 def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule, planned: int) -> FitResult:

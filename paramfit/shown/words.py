@@ -62,7 +62,7 @@ def _moved(fact: Fact) -> str:
         return fact.parameters[0]
     shares: Any = fact.numbers["shares"]
     pairs = zip(shares, fact.parameters, strict=True)
-    return " ".join(f"{share:+.3g} {name}".replace("-", "−") for share, name in pairs)
+    return " ".join(f"{share:+.3g}".replace("-", "−") + f" {name}" for share, name in pairs)
 
 
 def _inseparable(fact: Fact) -> str:
@@ -178,6 +178,17 @@ def _ends_apart(fact: Fact) -> str:
     return (
         f"{fact.parameters[0]}: the {numbers['side']} end of its interval is {end} by the {numbers['rung']} and"
         f" {other} by the {numbers['plain']}, {numbers['apart']:.2f} of that one's width apart"
+    )
+
+
+def _better_minimum(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    starts = " and ".join(f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True))
+    z = f"{numbers['z']:.2g}".replace("-", "−")
+    return (
+        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"
+        f" {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but {numbers['better_loss']:.4g} was seen"
+        f" near {starts}"
     )
 
 
@@ -380,6 +391,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.WORSE_THAN_CONSTANT: (
         "R² is {r_squared:.3g}: the curve fits worse than a constant would; look at the figure, and give other starts"
     ),
+    _K.BETTER_MINIMUM: _better_minimum,
+    _K.SYSTEMATIC_RESIDUALS: (
+        "the residuals hang together along {input}: {runs} runs of one sign where {expected:.0f} would be expected"
+        " (probability {probability:.1e}, R² {r_squared:.3g})"
+    ),
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
@@ -432,6 +448,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.SCALE_INPUT: _cure_of_divergence,
     _K.HALF_OF_LIMIT: _cure_of_divergence,
     **_MEANINGS,
+    _K.START_NEARER: "give other starts, nearer to these",
+    _K.MODEL_OR_START: (
+        "the model lacks something there, the errors depend on each other, or the fit sits in a local minimum; look at"
+        " the figure, and try other starts"
+    ),
     _K.FIX_ONE: "fix one of them (fixed: true), or leave it out",
     _K.CENTRE_OR_MEASURE_ELSEWHERE: (
         "fix one of them (fixed: true), count an input from the middle of its values, or measure where they act"
