@@ -24,7 +24,7 @@ _TRUSTED = 0.5  # a gain from which the quadratic model is believed
 _SHORTEST, _LONGEST = 0.1, 0.5  # part of a step that failed
 _MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
 _MOST_DAMPING = 1e16
-_LEAST_DAMPING = 1e-10
+_LEAST_DAMPING = 1e-14  # below the weakest curvature that is no rounding, or a step along it would come to nothing
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
 _UNSEEN = 1e-13  # a promised decrease so small a part of the loss, or of 1, is lost in its rounding, or means nothing
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
@@ -196,11 +196,13 @@ class NewtonRaphson:
             creeps = state.loss - sums.loss <= least and not unseen
             creeping = state.creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
-            damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
+            damping = _LEAST_DAMPING if unseen else max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
             taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
         if sums.outside:
             state = state.changed(outside=state.outside + 1)
+        elif unseen and state.damping > _LEAST_DAMPING:  # which may be all that keeps the step from being seen
+            return state.changed(damping=_LEAST_DAMPING)
         ends = unseen or state.damping > _MOST_DAMPING
         if state.outside >= (1 if ends else _MOST_OUTSIDE) and state.searches < _MOST_SEARCHES:
             return self._turned_inside(state)
