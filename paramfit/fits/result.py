@@ -14,7 +14,7 @@ from torch import Tensor
 
 from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Status, Stop
+from paramfit.facts import Fact, FactKind, Reason, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
 from paramfit.inference.lack_of_fit import lack_of_fit
@@ -211,9 +211,25 @@ def record_of(
         correlation=_matrix(loss.names, summary.correlation, summary.errors),
         least_squares=summary.statistics,
         likelihood=summary.likelihood,
-        cautions=cautions,
+        cautions=_meaningful(cautions, stop),
         made_of=Origin(loss.model, loss.objective, observations, summary.curve, data),
         **more,
+    )
+
+
+def _meaningful(cautions: Sequence[Reason], stop: Stop) -> tuple[Reason, ...]:
+    """Without what a fit that has stalled cannot say: an interval there is none, nor is where a run-off was going."""
+    if stop.status is not Status.STALLED:
+        return tuple(cautions)
+    lost = set() if isinstance(stop.reason, str) else set(stop.reason.parameters)
+    return tuple(
+        caution
+        for caution in cautions
+        if isinstance(caution, str)
+        or not (
+            caution.kind is FactKind.INTERVAL_OVER_BOUND
+            or (caution.kind is FactKind.AT_BOUND and lost & {*caution.parameters})
+        )
     )
 
 

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number
-from paramfit.inference.domain_edge import DomainEdge, domain_edge
+from paramfit.inference.edge_of_domain import DomainEdge, domain_edge
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, with_errors, without_parameters

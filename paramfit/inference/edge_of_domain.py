@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from paramfit.distributions.domain import Room
+from paramfit.distributions.domain import Room, outside_fact, refused_fact
 from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array
 from paramfit.passes.barrier import movable_rooms, slopes_of_rooms
 
-__all__ = ["DomainEdge", "domain_edge"]
+__all__ = ["DomainEdge", "domain_edge", "outside_domain"]
 
 _NEAR = 1e-4  # of the largest room of an argument: what has more is not looked at
 _AT_EDGE = 1e-5  # of a standard error: no room at all
@@ -68,6 +68,18 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
             facts.append(_fact(next(iter(rooms_at(theta))), active, loss))
             normals.append(np.unique(slopes[active] * scale, axis=0))
     return DomainEdge(tuple(facts), np.concatenate(normals), scale) if facts else None
+
+
+def outside_domain(loss: LossFunction) -> Fact | None:
+    """Which argument is outside what its distribution allows at the parameters as they are."""
+    with torch.no_grad():
+        try:
+            prediction = loss.prediction(loss.theta)
+        except ValueError as error:
+            return refused_fact(error, loss.observations.inputs)
+    if not isinstance(prediction, Distribution):
+        return None
+    return outside_fact(prediction, inputs=loss.observations.inputs)
 
 
 def _is_near(room: Room) -> bool:
