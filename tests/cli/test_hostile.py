@@ -235,6 +235,10 @@ def places(entries: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place for key, value in inner for place in ((*before, key), *places(value, (*before, key)))]
 
 
+def _are_equal(one: Any, other: Any) -> bool:
+    return not isinstance(one, torch.Tensor) and not isinstance(other, torch.Tensor) and one == other
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_checkpoint_with_any_entry_altered_is_refused_or_means_the_same():
@@ -247,12 +251,12 @@ def test_a_checkpoint_with_any_entry_altered_is_refused_or_means_the_same():
         before = entries
         for key in place:
             before = before[key]
-        if place == ("paramfit_checksum",) or str(before) == str(value):
-            continue
+        if place == ("paramfit_checksum",) or _are_equal(before, value):
+            continue  # nothing that anyone reads
         altered(entries, place, value)
         torch.save(entries, "altered.ckpt")
         with pytest.raises(InputError, match=r"altered\.ckpt was (changed after|not made)"):
-            AtomicCheckpointIO().load_checkpoint("altered.ckpt")
+            pytest.fail(f"{place}: {AtomicCheckpointIO().load_checkpoint('altered.ckpt')}")
     for command in ("fit", "validate", "test", "predict"):
         end = ended([command, *line, "--ckpt_path", "altered.ckpt", "--trainer.max_epochs", "31"])
         assert (end.code, end.is_clean) == (2, True), end
