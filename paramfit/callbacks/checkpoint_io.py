@@ -1,6 +1,6 @@
 """Checkpoints that are whole or not there."""
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
+from paramfit.atomic_files import whole_file
 from paramfit.errors import InputError
 
 __all__ = ["AtomicCheckpointIO"]
@@ -18,18 +19,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
         """Write the checkpoint whole or not at all."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_suffix(".ckpt.part")
-        try:
-            with unfinished.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, target)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        content = io.BytesIO()  # torch makes an error of its own of a disk that is full
+        torch.save(checkpoint, content)
+        with whole_file(Path(path)) as file:
+            file.write(content.getbuffer())
 
     def load_checkpoint(self, path: _PATH, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read a checkpoint of plain tensors and values; refuse a file that is missing, damaged or no checkpoint."""

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
-from paramfit.callbacks.run import refuse_below_one, task_of
+from paramfit.callbacks.run import FileWriting, refuse_below_one, task_of
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import Update, parameter_values
 
@@ -24,7 +24,7 @@ class _Row(NamedTuple):
     values: dict[str, float]
 
 
-class FitHistory(Callback):
+class FitHistory(FileWriting, Callback):
     """Loss, parameters and gradients over the updates.
 
     Tags: ``train/loss``, ``val/loss`` (and the other held-out metrics), ``parameter/<name>``, ``gradient/<name>``;

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from rich.console import Console, RenderableType
 from torch import Tensor
 
+from paramfit.atomic_files import whole_file
 from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Stop
@@ -79,10 +79,9 @@ class FitResult(Record):
         file = Path(path)
         if file.is_dir() or not file.suffix:
             file /= _FILE
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f"{file.name}.part")
-        unfinished.write_text(self.to_json(), encoding="utf-8")
-        os.replace(unfinished, file)
+        text = self.to_json().encode()
+        with whole_file(file) as unfinished:
+            unfinished.write(text)
         return file
 
     def predict(self, *inputs: Any, sigma: Any = None) -> Bands:

@@ -1,7 +1,6 @@
 """Figures as pixels and as files."""
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from paramfit.atomic_files import whole_file
 
 __all__ = ["name_axes", "new_figure", "pixels", "save_png"]
 
@@ -41,7 +42,5 @@ def save_png(figure: Figure, path: Path) -> None:
     """Write the figure whole or not at all."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".png.part")
-    unfinished.write_bytes(buffer.getvalue())
-    os.replace(unfinished, path)
+    with whole_file(path) as file:
+        file.write(buffer.getvalue())
