@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from paramfit.callbacks.run import FileWriting, data_of, mean_loss, refuse_below_one, run_directory, task_of
+from paramfit.callbacks.run import FileWriting, data_of, mean_loss, refuse_below_one, run_directory, run_of, task_of
 from paramfit.tasks.updates import Update
 
 __all__ = ["FitCheckpoint"]
@@ -112,7 +112,7 @@ class FitCheckpoint(FileWriting, Checkpoint):
     def _keep_if_best(self, trainer: Trainer, loss: float) -> None:
         if self._folder is None or not math.isfinite(loss) or (self.best_loss is not None and loss >= self.best_loss):
             return
-        with self.writing(trainer):
+        with run_of(trainer).writing():
             trainer.save_checkpoint(self._folder / "best.ckpt")
             self.best_loss = loss
 
@@ -120,5 +120,5 @@ class FitCheckpoint(FileWriting, Checkpoint):
         self._is_due = False
         if not self._sealed and self._folder is not None:
             self._has_saved = True
-            with self.writing(trainer):
+            with run_of(trainer).writing():
                 trainer.save_checkpoint(self._folder / "last.ckpt")

@@ -61,7 +61,7 @@ class FitReport(FileWriting, Callback):
         self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)
         folder = run_directory(trainer)
         if folder is not None:
-            with self.writing(trainer):
+            with run_of(trainer).writing():
                 self.result.save(folder / "estimates.json")
         if self.enabled:
             print_report(self.result)

@@ -59,6 +59,14 @@ class Run:
     pairs: list[PairProfile] = field(default_factory=list)  # profiled deviances of pairs of parameters, for contours
     unwritten: OSError | None = None  # the first write that failed
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Go on where a file cannot be written: it must not cost the fit, and is told at its end."""
+        try:
+            yield
+        except OSError as unwritten:
+            self.unwritten = self.unwritten or unwritten
+
 
 _RUNS: WeakKeyDictionary[Trainer, Run] = WeakKeyDictionary()
 
@@ -69,19 +77,10 @@ def run_of(trainer: Trainer) -> Run:
 
 
 class FileWriting:
-    """A callback that writes files: a write that fails does not cost the fit, and is raised when all is done."""
-
-    @contextmanager
-    def writing(self, trainer: Trainer) -> Iterator[None]:
-        """Go on where the file cannot be written."""
-        run = run_of(trainer)
-        try:
-            yield
-        except OSError as unwritten:
-            run.unwritten = run.unwritten or unwritten
+    """A callback that writes files: what could not be written is raised when all else is done."""
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Raise what was refused.
+        """End the fit.
 
         Raises:
             OSError: the first write that failed.

@@ -64,7 +64,7 @@ class UncertaintyLadder(FileWriting, Callback):
         run.result = run.result.with_ladder(run.ladder)
         folder = run_directory(trainer)
         if folder is not None:
-            with self.writing(trainer):
+            with run.writing():
                 run.result.save(folder / "estimates.json")
         print_report(run.ladder)
 

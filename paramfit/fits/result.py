@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -137,20 +138,23 @@ class FitResult(Record):
             folder: where to; it is made if it is not there.
 
         Returns:
-            The files by the names of the figures.
+            The files by the names of the figures. One that cannot be drawn is left out, with a warning.
 
         Raises:
             InputError: for a loaded result, which has no data.
         """
-        from paramfit.plotting import save_png
         from paramfit.plotting.all_figures import Descent, fit_figures
 
         if self.origin is None or self.origin.data is None:
             raise InputError("figures: the result was read from a file, without its data; fit again")
         drawn = fit_figures(self.origin.model, self.origin.objective, self.origin.data(), Descent(self.updates), self)
-        files = {name: Path(folder) / f"{name}.png" for name in drawn}
-        for name, figure in drawn.items():
-            save_png(figure, files[name])
+        files = {}
+        for name, picture in drawn.pictures():
+            files[name] = Path(folder) / f"{name}.png"
+            with whole_file(files[name]) as file:
+                file.write(picture.png)
+        for name, reason in drawn.left_out.items():
+            warnings.warn(f"figures: {name} is left out ({reason})", stacklevel=2)
         return files
 
     def with_ladder(self, errors: Ladder) -> "FitResult":
