@@ -30,13 +30,13 @@ class HalfWritten:
         self.step(f"write {self.name}")
         self.file.write(content[half:])
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # noqa: D105
         return getattr(self.file, name)
 
-    def __enter__(self) -> "HalfWritten":
+    def __enter__(self) -> "HalfWritten":  # noqa: D105
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, *raised: object) -> None:  # noqa: D105
         self.file.close()
 
 

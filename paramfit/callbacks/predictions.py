@@ -100,9 +100,8 @@ class PredictionsFile(Callback):
         try:
             self.path = write_table(table, file)
         except OSError as unwritten:
-            raise InputError(
-                f"predictions: {file} cannot be written ({unwritten.strerror or unwritten})"
-            ) from unwritten
+            reason = unwritten.strerror or unwritten
+            raise InputError(f"predictions: {file} cannot be written ({reason})") from unwritten
         print(f"predictions: {self.path}")
 
 
