@@ -4,10 +4,12 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 __all__ = ["RunFolder"]
 
+_ATTEMPTS = 100  # another run that was alone in a folder above may remove it just now
 _RESULTS = ("checkpoints/*.ckpt", "estimates.json")
 
 
@@ -31,16 +33,18 @@ class RunFolder:
             OSError: if it cannot be made.
         """
         above: list[Path] = []
-        while True:
+        for attempt in count(1):
             try:
                 path.mkdir()
             except FileExistsError:
                 return None
             except FileNotFoundError:
-                if not _make_parents(path, above):
+                if attempt == _ATTEMPTS:
                     raise
+                _make_parents(path, above)
             else:
-                return cls(path, tuple(above))
+                break
+        return cls(path, tuple(above))
 
     def remove(self) -> None:
         """Remove the directory and the folders made for it, unless it holds a checkpoint or a result."""
@@ -52,20 +56,10 @@ class RunFolder:
                 folder.rmdir()
 
 
-def _make_parents(path: Path, made: list[Path]) -> bool:
-    """Make the folders that are missing above a path, and put them in front of ``made``; whether any was missing.
-
-    Another run that was alone in one of them may remove it again.
-    """
+def _make_parents(path: Path, made: list[Path]) -> None:
+    """Make the folders that are missing above a path, and put them in front of ``made``."""
     missing = [folder for folder in path.parents if not os.path.lexists(folder)]
     for folder in reversed(missing):
-        try:
+        with suppress(FileExistsError, FileNotFoundError):
             folder.mkdir()
-        except FileExistsError:
-            continue
-        except FileNotFoundError:
-            if os.path.lexists(folder.parent):
-                raise
-            break
-        made.insert(0, folder)
-    return bool(missing)
+            made.insert(0, folder)
