@@ -11,6 +11,7 @@ from paramfit.atomic_files import whole_file
 from paramfit.callbacks.run import FileWriting, data_of, run_directory, run_of, task_of
 from paramfit.facts import Status
 from paramfit.plotting.all_figures import Descent, fit_figures
+from paramfit.shown.text import say
 from paramfit.tasks.updates import Update
 
 __all__ = ["FitPlots"]
@@ -102,7 +103,7 @@ class FitPlots(FileWriting, Callback):
                 if isinstance(logger, TensorBoardLogger):
                     logger.experiment.add_image(f"figures/{name}", picture.pixels, task.updates, dataformats="HWC")
         for name, reason in figures.left_out.items():
-            print(f"figure {name} is left out: {reason}")
+            say(f"figure {name} is left out: {reason}")
 
 
 def _point(parameters: Sequence[Tensor]) -> Tensor:

@@ -10,6 +10,7 @@ from torch import nn
 from paramfit.callbacks.run import FileWriting, Run, refuse_below_one, run_of, task_of
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import Update, parameter_values
+from paramfit.wording import visible
 
 __all__ = ["FitHistory"]
 
@@ -75,7 +76,9 @@ class FitHistory(FileWriting, Callback):
         gradients = [parameter.grad for parameter in update.parameters]
         values = {"train/loss": update.loss}
         for kind, tensors in (("parameter", natural), ("gradient", gradients)):
-            values |= {f"{kind}/{name}": value for name, value in parameter_values(self._names, tensors).items()}
+            values |= {
+                f"{kind}/{visible(name)}": value for name, value in parameter_values(self._names, tensors).items()
+            }
         self._keep(update.number, values)
 
     def _keep(self, update: int, values: dict[str, float]) -> None:
