@@ -87,7 +87,8 @@ def _checksum(entries: Mapping[str, Any]) -> str:
         if isinstance(value, Tensor):
             plain = value.detach().cpu().contiguous()
             digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
-            digest.update(plain.reshape(-1).view(torch.uint8).numpy())
+            if plain.numel():  # a view as bytes asks for strides that a tensor without elements need not have
+                digest.update(plain.reshape(-1).view(torch.uint8).numpy())
         elif isinstance(value, Mapping):
             digest.update(f"mapping {len(value)}".encode())
             pending += [part for pair in value.items() for part in pair]
