@@ -18,16 +18,18 @@ from paramfit.models import FunctionModel, ParametricModel
 from paramfit.models.base import natural_values, unconstrained_values
 from paramfit.objectives import Objective, RobustError
 from paramfit.observations import Observations
+from paramfit.torch_overhead import one_thread
 
-__all__ = ["BetterPoint", "MOST_LOOKED_AT", "look_from_other_starts", "seen_rows"]
+__all__ = ["MOST_LOOKED_AT", "BetterPoint", "look_from_other_starts", "seen_rows"]
 
 MOST_LOOKED_AT = 2000
 """Rows, drawn at random of more: of a difference that is worth a word they show enough."""
 
 _MOST_PARAMETERS = 12  # of more, a look at random says nothing
 _MOST_SCANNED = 100  # rows, for the first look at all starts
-_SCANNED, _REFINED, _KEPT = 800, 24, 6  # starts: looked at, improved by a few steps, improved by more
-_FIRST_STEPS, _LAST_STEPS = 5, 10
+_SCANNED, _REFINED, _KEPT = 800, 20, 5  # starts: looked at, improved by a few steps, improved by more
+_SCANNED_SLOWLY = 200  # starts of a model that is mapped over them, whatever it is made of
+_FIRST_STEPS, _LAST_STEPS = 5, 8
 _MOST_ELEMENTS = 1_000_000  # of one call's predictions: 8 MB
 _SEED = 20
 _PROBES = 6  # starts at which it is seen in which parameters the curve is a straight line
@@ -84,9 +86,10 @@ def look_from_other_starts(
     if n <= p + _SPIKE:
         return None
     try:
-        estimates = np.array([float(value) for value in natural_values(model, names, [one.detach() for one in trainable.values()])])
+        unconstrained = [parameter.detach() for parameter in trainable.values()]
+        estimates = torch.stack(natural_values(model, names, unconstrained)).numpy()
         trials = trial_values(model, names, estimates, observations, residual)
-        with torch.no_grad(), np.errstate(all="ignore"):
+        with torch.no_grad(), one_thread(), np.errstate(all="ignore"):
             points = _Search(model, names, objective, trials).best(observations)
     except _REFUSALS:
         return None  # a model that can only be called by itself, and not at many points at once
@@ -122,6 +125,7 @@ class _Solved(NamedTuple):
     values: Array  # (K, p)
     loss: Array  # (K,)
     residual: Array  # over sigma and, under a robust objective, times the root of its weight, (K, n)
+    curve: Array  # the predictions, (K, n)
     basis: list[Array]  # orthonormal columns of the linear parameters, each (K, n)
     weight: Array | None  # the root of each row's weight, (K, n)
 
@@ -138,11 +142,11 @@ class _Search:
     def best(self, observations: Observations) -> list[tuple[Array, Array]]:
         """The best points ``(p,)``, the best first, and the loss of each row there ``(n,)``."""
         random = np.random.default_rng(_SEED)
-        points = self.trials.combinations(random, _SCANNED)
+        points = self.trials.combinations(random, _SCANNED if self._broadcasts else _SCANNED_SLOWLY)
         few = observations
         if few.n > _MOST_SCANNED:
             few = few.rows(torch.from_numpy(np.sort(random.choice(few.n, _MOST_SCANNED, replace=False))))
-        linear = self._linear(points[: _PROBES], few)
+        linear = self._linear(points[:_PROBES], few)
         others = [number for number in range(len(self.names)) if number not in linear]
         if not others:
             return []
@@ -155,22 +159,26 @@ class _Search:
         losses = _losses(self.objective, _over_sigma(observations.target.numpy() - curves, observations))
         return [(point, rows) for point, rows in zip(points, losses, strict=True) if np.isfinite(rows).all()]
 
+    @property
+    def _broadcasts(self) -> bool:
+        """Whether the model promises to take parameters with a leading dimension."""
+        return isinstance(self.model, ParametricModel) and not isinstance(self.model, FunctionModel)
+
     def _curves(self, values: Array, observations: Observations) -> Array:
         """The predictions at points ``(K, p)``: ``(K, n)``."""
         points = {
             name: unconstrained_values(self.model, name, torch.from_numpy(np.ascontiguousarray(values[:, number])))
             for number, name in enumerate(self.names)
         }
-        together = isinstance(self.model, ParametricModel) and not isinstance(self.model, FunctionModel)
         at_once = max(1, _MOST_ELEMENTS // observations.n)
         parts = []
         for first in range(0, len(values), at_once):
             part = {name: column[first : first + at_once] for name, column in points.items()}
-            parts.append(self._called(part, observations.inputs, together))
+            parts.append(self._called(part, observations.inputs))
         return np.concatenate([part.expand(-1, observations.n).numpy() for part in parts])
 
-    def _called(self, points: dict[str, Tensor], inputs: tuple[Tensor, ...], together: bool) -> Tensor:
-        if together:
+    def _called(self, points: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        if self._broadcasts:
             curves: Tensor = functional_call(self.model, points, inputs)
             return curves
         with warnings.catch_warnings():
@@ -202,7 +210,9 @@ class _Search:
                 linear.append(j)
         return sorted(linear)
 
-    def _solved(self, points: Array, linear: Sequence[int], observations: Observations, weight: Array | None) -> _Solved:
+    def _solved(
+        self, points: Array, linear: Sequence[int], observations: Observations, weight: Array | None
+    ) -> _Solved:
         """The points with their linear parameters solved for, and the losses there."""
         count, q = len(points), len(linear)
         lengths = self.trials.steps(points)
@@ -215,18 +225,19 @@ class _Search:
         if weight is not None:
             residual, columns = residual * weight, [column * weight for column in columns]
         residual, shares, basis = _projected(columns, residual)
-        values = points.copy()
+        values, curve = points.copy(), curves[0]
         for place, j in enumerate(linear):
             values[:, j] += shares[place] * lengths[:, j]
+            curve = curve + shares[place][:, None] * (curves[place + 1] - curves[0])
         inside = self.trials.within(values)
         if not isinstance(self.objective, RobustError):
             loss = np.where(inside, np.square(residual).sum(axis=1), np.inf)
-            return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, basis, None)
+            return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, curve, basis, None)
         plain = residual if weight is None else residual / weight
         z = np.square(plain / self.objective.scale)
         rho, first, _ = (part.numpy() for part in self.objective.rho(torch.from_numpy(z)))
         loss = np.where(inside, self.objective.scale**2 * rho.sum(axis=1), np.inf)
-        return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, basis, np.sqrt(first))
+        return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, curve, basis, np.sqrt(first))
 
     def _improved(
         self, points: Array, linear: Sequence[int], others: Sequence[int], observations: Observations, steps: int
@@ -248,13 +259,13 @@ class _Search:
     def _step(self, solved: _Solved, others: Sequence[int], observations: Observations, damping: Array) -> Array:
         count, m = len(solved.values), len(others)
         lengths = self.trials.steps(solved.values) * _DIFFERENCE
-        at = np.repeat(solved.values[None], m + 1, axis=0)
-        for place, k in enumerate(others, start=1):
+        at = np.repeat(solved.values[None], m, axis=0)
+        for place, k in enumerate(others):
             at[place, :, k] += lengths[:, k]
-        curves = self._curves(at.reshape(-1, at.shape[2]), observations).reshape(m + 1, count, -1)
+        curves = self._curves(at.reshape(-1, at.shape[2]), observations).reshape(m, count, -1)
         jacobian = np.empty((count, curves.shape[2], m))
         for place, k in enumerate(others):
-            column = _over_sigma(curves[place + 1] - curves[0], observations) / lengths[:, k, None]
+            column = _over_sigma(curves[place] - solved.curve, observations) / lengths[:, k, None]
             if solved.weight is not None:
                 column = column * solved.weight
             jacobian[:, :, place] = _without(column, solved.basis)
@@ -325,6 +336,7 @@ def _chosen(better: Array, after: _Solved, before: _Solved) -> _Solved:
         choose(after.values, before.values),
         np.where(better, after.loss, before.loss),
         choose(after.residual, before.residual),
+        choose(after.curve, before.curve),
         [choose(new, old) for new, old in zip(after.basis, before.basis, strict=True)],
         None if after.weight is None or before.weight is None else choose(after.weight, before.weight),
     )
