@@ -15,7 +15,7 @@ from paramfit.models import ParametricModel
 from paramfit.objectives import RobustError, SquaredError
 from paramfit.observations import Observations
 
-__all__ = ["Runs", "lack_of_fit", "runs_of_signs"]
+__all__ = ["Runs", "misfit", "runs_of_signs"]
 
 _MUCH_LEFT = 0.1  # of the variance: a fit that leaves more may have a better one beside it
 _SERIAL = 2.0  # standard errors of the products of neighbours: beyond, a look is worth its while
@@ -82,7 +82,7 @@ def _log_choose(n: int, k: Array) -> Array:
     return logs
 
 
-def lack_of_fit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...]:
+def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...]:
     r"""What there is to say of a least-squares fit that has converged, of a model that is not linear; mostly nothing.
 
     Looked at first are R² and, along each input, the products of neighbouring residuals
@@ -165,7 +165,7 @@ def _order(column: Array) -> Array:
 
 
 def _products(rows: Array) -> float:
-    """The sum of the products of neighbours over its standard deviation; see ``lack_of_fit``."""
+    """The sum of the products of neighbours over its standard deviation; see ``misfit``."""
     products = rows[1:] * rows[:-1]
     squared = float(products @ products)
     return float(products.sum()) / math.sqrt(squared) if squared > 0 else 0.0

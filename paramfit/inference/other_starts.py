@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit.errors import InputError
-from paramfit.inference.trial_values import TrialValues, trial_values
+from paramfit.inference.trial_values import TrialValues, values_to_try
 from paramfit.linalg.lapack import Array
 from paramfit.models import FunctionModel, ParametricModel
 from paramfit.models.base import natural_values, unconstrained_values
@@ -88,7 +88,7 @@ def look_from_other_starts(
     try:
         unconstrained = [parameter.detach() for parameter in trainable.values()]
         estimates = torch.stack(natural_values(model, names, unconstrained)).numpy()
-        trials = trial_values(model, names, estimates, observations, residual)
+        trials = values_to_try(model, names, estimates, observations, residual)
         with torch.no_grad(), one_thread(), np.errstate(all="ignore"):
             points = _Search(model, names, objective, trials).best(observations)
     except _REFUSALS:

@@ -12,7 +12,7 @@ from paramfit.linalg.lapack import Array
 from paramfit.models.base import specification_of
 from paramfit.observations import Observations
 
-__all__ = ["TrialValues", "trial_values"]
+__all__ = ["TrialValues", "values_to_try"]
 
 _MOST_INPUTS = 3  # columns whose places and extents are tried
 _QUANTILES = np.linspace(0.02, 0.98, 9)
@@ -74,7 +74,7 @@ class TrialValues:
         return np.minimum(np.maximum(points, self.lower), self.upper)
 
 
-def trial_values(
+def values_to_try(
     model: nn.Module, names: Sequence[str], estimates: Array, observations: Observations, residual: Array
 ) -> TrialValues:
     """What to try: places, extents, rates and frequencies of the data, and multiples of starts and estimates.
