@@ -37,6 +37,7 @@ _STRAIGHT = 1e-9  # of the largest prediction
 _DIFFERENCE = 1e-7  # of a parameter, for its derivative: half the digits
 _DEPENDENT = 1e-9  # of a column's length: what is left of it after projection is rounding
 _FEWER_DAMPED, _MORE_DAMPED, _FIRST_DAMPING = 0.2, 4.0, 1e-2
+_ALIKE = 1 + 1e-6  # times the least loss
 _SPIKE = 2  # rows that may not carry the improvement alone: a spike on two outliers is no better minimum
 _PROBABILITY = 1e-2  # that noise alone improves a fit so much at one of n places
 _REFUSALS = (InputError, ValueError, RuntimeError, TypeError, NotImplementedError)
@@ -94,10 +95,13 @@ def look_from_other_starts(
     except _REFUSALS:
         return None  # a model that can only be called by itself, and not at many points at once
     at_fit = _losses(objective, residual)
-    for values, losses in points:
-        if _is_significant(at_fit, losses, p):
-            return BetterPoint(dict(zip(names, values.tolist(), strict=True)), float(losses.sum()), float(at_fit.sum()))
-    return None
+    better = [(values, float(losses.sum())) for values, losses in points if _is_significant(at_fit, losses, p)]
+    if not better:
+        return None
+    alike = [(values, loss) for values, loss in better if loss <= better[0][1] * _ALIKE]
+    # A width below 0 gives the same curve, and so does a phase beyond a turn: the least surprising is named.
+    values, loss = min(alike, key=lambda point: ((point[0] * trials.starts < 0).sum(), np.abs(point[0]).sum()))
+    return BetterPoint(dict(zip(names, values.tolist(), strict=True)), loss, float(at_fit.sum()))
 
 
 def _losses(objective: Objective, residual: Array) -> Array:
