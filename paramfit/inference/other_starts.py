@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from scipy.special import betainc
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from paramfit.distributions.center import predicted_mean
 from paramfit.errors import InputError
 from paramfit.inference.trial_values import TrialValues, values_to_try
 from paramfit.linalg.lapack import Array
@@ -46,7 +47,7 @@ _REFUSALS = (InputError, ValueError, RuntimeError, TypeError, NotImplementedErro
 class BetterPoint(NamedTuple):
     """Where a fit that is significantly better was seen."""
 
-    values: dict[str, float]  # within bounds, by name
+    values: dict[str, float]  # of parameters that differ from their estimates, within bounds, by name
     loss: float  # the sum of the losses there, over the rows that were looked at
     loss_at_fit: float  # the same at the estimates
 
@@ -101,7 +102,8 @@ def look_from_other_starts(
     alike = [(values, loss) for values, loss in better if loss <= better[0][1] * _ALIKE]
     # A width below 0 gives the same curve, and so does a phase beyond a turn: the least surprising is named.
     values, loss = min(alike, key=lambda point: ((point[0] * trials.starts < 0).sum(), np.abs(point[0]).sum()))
-    return BetterPoint(dict(zip(names, values.tolist(), strict=True)), loss, float(at_fit.sum()))
+    moved = {name: value for name, value, at in zip(names, values.tolist(), estimates, strict=True) if value != at}
+    return BetterPoint(moved, loss, float(at_fit.sum()))
 
 
 def _losses(objective: Objective, residual: Array) -> Array:
@@ -150,7 +152,8 @@ class _Search:
         few = observations
         if few.n > _MOST_SCANNED:
             few = few.rows(torch.from_numpy(np.sort(random.choice(few.n, _MOST_SCANNED, replace=False))))
-        linear = self._linear(points[:_PROBES], few)
+        linear, idle = self._linear(points[:_PROBES], few)
+        points[:, idle] = self.trials.estimates[idle]
         others = [number for number in range(len(self.names)) if number not in linear]
         if not others:
             return []
@@ -183,15 +186,16 @@ class _Search:
 
     def _called(self, points: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
         if self._broadcasts:
-            curves: Tensor = functional_call(self.model, points, inputs)
+            called: Any = functional_call(self.model, points, inputs)
+            curves: Tensor = called if isinstance(called, Tensor) else predicted_mean(called)
             return curves
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop")
             mapped: Tensor = torch.vmap(lambda point: functional_call(self.model, point, inputs))(points)
         return mapped
 
-    def _linear(self, points: Array, observations: Observations) -> list[int]:
-        """Numbers of parameters in which, all at once, the curve is a straight line at every probe."""
+    def _linear(self, points: Array, observations: Observations) -> tuple[list[int], list[int]]:
+        """Numbers of parameters in which, all at once, the curve is a straight line; of those that never move it."""
         p = len(self.names)
         lengths = self.trials.steps(points)  # (K, p), within bounds
         pairs = [(j, k) for j in range(p) for k in range(j)]
@@ -212,7 +216,7 @@ class _Search:
         for j in sorted(range(p), key=lambda j: self.names[j] not in declared):
             if straight[j] and all(apart[max(j, k), min(j, k)] for k in linear):
                 linear.append(j)
-        return sorted(linear)
+        return sorted(linear), [j for j in range(p) if (whole[j] == middle).all()]
 
     def _solved(
         self, points: Array, linear: Sequence[int], observations: Observations, weight: Array | None

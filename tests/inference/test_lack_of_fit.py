@@ -177,6 +177,32 @@ def test_every_model_and_objective_is_looked_at(model, objective):
         assert starts["place"] == pytest.approx(0.25, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("distribution", "arguments", "sample"),
+    [
+        ("Normal", {"loc": "{}", "scale": 1.0}, lambda random, mean: random.normal(mean, 0.3)),
+        ("Laplace", {"loc": "{}", "scale": 1.0}, lambda random, mean: random.laplace(mean, 0.3)),
+        ("Poisson", {"rate": "exp({})"}, lambda random, mean: random.poisson(np.exp(mean))),
+    ],
+)
+def test_a_likelihood_is_looked_at_by_its_mean(distribution, arguments, sample):
+    random = np.random.default_rng(9)
+    x = np.linspace(0, 1, 80)
+    y = sample(random, 1 + 3 * np.exp(-0.5 * ((x - 0.2) / 0.04) ** 2))
+    formula = {
+        name: text.format("A*exp(-0.5*((x-m)/s)^2)+c") if isinstance(text, str) else text
+        for name, text in arguments.items()
+    }
+
+    def fitted(place: float) -> paramfit.FitResult:
+        starts = {"A": 1.0, "m": place, "s": 0.05, "c": 1.0}
+        return fit(paramfit.DistributionModel(f"torch.distributions.{distribution}", formula, starts), (x, y))
+
+    (caution,) = said(fitted(0.8))
+    assert dict(zip(caution.parameters, caution.numbers["starts"], strict=True))["m"] == pytest.approx(0.2, abs=0.02)
+    assert not said(fitted(0.21))
+
+
 def test_a_wrong_model_is_systematic_and_no_other_minimum_is_claimed():
     x = np.linspace(0, 3, 80)
     y = np.exp(-x) + 0.4 * x + 0.01 * np.random.default_rng(4).normal(size=80)
