@@ -68,8 +68,8 @@ class TrialValues:
 
     def within(self, points: Array) -> Array:
         """Whether each point is finite and within all bounds, ``(K,)``."""
-        inside: Array = ((points >= self.lower) & (points <= self.upper) & np.isfinite(points)).all(axis=1)
-        return inside
+        inside = ((points >= self.lower) & (points <= self.upper) & np.isfinite(points)).all(axis=1)
+        return np.asarray(inside)
 
     def clipped(self, points: Array) -> Array:
         """The points, moved within the bounds."""
