@@ -95,9 +95,7 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
     return losses
 
 
-def outside_fact(
-    distribution: Distribution, *, open_ends: bool = False, inputs: Sequence[Tensor] = ()
-) -> Fact | None:
+def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs: Sequence[Tensor] = ()) -> Fact | None:
     """The first argument that is outside its constraint, with its value and row; None where all are inside.
 
     The ``inputs`` ``(n,)`` of the row are told with it.

@@ -18,7 +18,7 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Reason, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
-from paramfit.inference.lack_of_fit import lack_of_fit
+from paramfit.inference.lack_of_fit import misfit
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
@@ -187,7 +187,7 @@ def record_of(
     """The result of a fit from what is known of it at its end."""
     cautions = summary.cautions
     if stop.status is Status.CONVERGED:
-        cautions += lack_of_fit(loss, None if summary.residual is None else summary.residual.numpy())
+        cautions += misfit(loss, None if summary.residual is None else summary.residual.numpy())
     reasons = {
         "standard_error": summary.errors.reasons,
         "distance_to_optimum_in_standard_errors": summary.distance.reasons,
