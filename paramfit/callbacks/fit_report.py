@@ -77,7 +77,12 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
     losses = {"train": mean_loss(module, data.train), "val": held_out_loss}
     stop = _how_it_ended(task, summary, loss, losses["train"], planned)
-    if stop.status is Status.DIVERGED and isinstance(stop.reason, Fact) and start is not None and not _left(stop.reason):
+    if (
+        stop.status is Status.DIVERGED
+        and isinstance(stop.reason, Fact)
+        and start is not None
+        and not _left(stop.reason)
+    ):
         stop = Stop(stop.status, replace(stop.reason, cure=cure_of_divergence(start, optimizer)))
     verdict = fit_verdict(examination.curve)
     stability = examination.stability

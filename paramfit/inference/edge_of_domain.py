@@ -1,5 +1,6 @@
 """The rows in which an argument of the fitted distribution is on the edge of what it may be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = ["DomainEdge", "domain_edge", "outside_domain"]
 
 _NEAR = 1e-4  # of the largest room of an argument: what has more is not looked at
 _AT_EDGE = 1e-5  # of a standard error: no room at all
+_BEYOND = 1e-6  # of a standard error: a little further
 _HELD = 1e-8  # of a standard error: so little freedom is none
 
 
@@ -64,10 +66,26 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
         slack, slopes, _, _ = slopes_of_rooms(rooms_at, theta, loss.n)
         sizes = np.linalg.norm(slopes * scale, axis=1)
         active = (sizes > 0) & (slack <= _AT_EDGE * sizes)
-        if active.any():
+        if active.any() and _is_crossed(rooms_at, theta, slack, slopes, scale):
             facts.append(_fact(next(iter(rooms_at(theta))), active, loss))
             normals.append(np.unique(slopes[active] * scale, axis=0))
     return DomainEdge(tuple(facts), np.concatenate(normals), scale) if facts else None
+
+
+def _is_crossed(
+    rooms_at: Callable[[Tensor], list[Room]], theta: Tensor, slack: Array, slopes: Array, scale: Array
+) -> bool:
+    """Whether a little further on the nearest row is beyond the edge: that of an exponential only ever draws nearer."""
+    sizes = np.linalg.norm(slopes * scale, axis=1)
+    row = int(np.where(sizes > 0, slack / np.where(sizes > 0, sizes, 1.0), np.inf).argmin())
+    beyond = max(2 * slack[row], _BEYOND * sizes[row])
+    step = -beyond * slopes[row] * scale**2 / sizes[row] ** 2
+    try:
+        with torch.no_grad():
+            moved = rooms_at(theta + torch.from_numpy(step))
+    except ValueError:  # a distribution that checks its arguments is not made outside
+        return True
+    return any(bool((room.slack < 0).any()) for room in moved)
 
 
 def outside_domain(loss: LossFunction) -> Fact | None:
