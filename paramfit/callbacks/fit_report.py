@@ -19,6 +19,7 @@ from paramfit.callbacks.run import (
 )
 from paramfit.data.base import EstimationDataModule
 from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
+from paramfit.fits.ending import how_it_began
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.descent_stability import cure_of_divergence
@@ -28,6 +29,7 @@ from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
+from paramfit.shown.text import say
 from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport"]
@@ -62,7 +64,7 @@ class FitReport(Callback):
         if self.enabled:
             print_report(self.result)
             if folder is not None:
-                print(f"run directory: {folder}")
+                say(f"run directory: {folder}")
 
 
 def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule, planned: int) -> FitResult:
@@ -72,7 +74,13 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     optimizer, start = optimizer_of(trainer), examination.start
     untrusted = Fact(FactKind.DIVERGED) if diverged else None
     summary = summarise(
-        loss, optimizer, data.statistics, data.truth, untrusted=untrusted, absolute_sigma=data.absolute_sigma
+        loss,
+        optimizer,
+        data.statistics,
+        data.truth,
+        untrusted=untrusted,
+        absolute_sigma=data.absolute_sigma,
+        began=how_it_began(getattr(optimizer, "reached", None), task.model),
     )
     held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
     losses = {"train": mean_loss(module, data.train), "val": held_out_loss}

@@ -49,6 +49,7 @@ class Evidence:
         statistics: of least squares.
         likelihood: criteria of maximum likelihood.
         curve: the fitted curve, or mean, with its bands.
+        residual: of each row, over sigma, ``(n,)``, where least squares looked at the rows once more.
     """
 
     errors: Uncertainty
@@ -60,6 +61,7 @@ class Evidence:
     statistics: LeastSquaresStatistics | None = None
     likelihood: LikelihoodStatistics | None = None
     curve: FittedCurve | None = None
+    residual: Tensor | None = None
 
 
 def descent_evidence(
@@ -145,6 +147,7 @@ def least_squares_evidence(
             is_robust=is_robust,
         ),
         curve=curve,
+        residual=residual,
     )
 
 

@@ -62,7 +62,7 @@ def _moved(fact: Fact) -> str:
         return fact.parameters[0]
     shares: Any = fact.numbers["shares"]
     pairs = zip(shares, fact.parameters, strict=True)
-    return " ".join(f"{share:+.3g} {name}".replace("-", "−") for share, name in pairs)
+    return " ".join(f"{share:+.3g}".replace("-", "−") + f" {name}" for share, name in pairs)
 
 
 def _inseparable(fact: Fact) -> str:
@@ -87,6 +87,17 @@ def _not_positive_definite(fact: Fact) -> str:
     return (
         f"the {word} is not positive definite at the estimate: along {_moved(fact)} the loss {curves} (eigenvalue"
         f" {value:.2g} of the scaled {word}, the largest is {numbers['largest']:.2g})"
+    )
+
+
+def _moved_apart(fact: Fact) -> str:
+    """Which equal starts were moved where."""
+    starts = fact.numbers["starts"]
+    assert isinstance(starts, tuple)
+    moved = _listed([f"{start:.6g}" for start in starts])
+    return (
+        f"{_listed(fact.parameters)} start at equal values where the model cannot tell them from each other, so that no"
+        f" step would part them: the fit began with them moved apart, at {moved}"
     )
 
 
@@ -178,6 +189,17 @@ def _ends_apart(fact: Fact) -> str:
     return (
         f"{fact.parameters[0]}: the {numbers['side']} end of its interval is {end} by the {numbers['rung']} and"
         f" {other} by the {numbers['plain']}, {numbers['apart']:.2f} of that one's width apart"
+    )
+
+
+def _better_minimum(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    starts = " and ".join(f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True))
+    z = f"{numbers['z']:.2g}".replace("-", "−")
+    return (
+        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"
+        f" {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but {numbers['better_loss']:.4g} was seen"
+        f" near {starts}"
     )
 
 
@@ -408,8 +430,10 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     ),
     _K.AT_BOUND: (
         "{first} sits at its {side} bound (estimate {estimate:.6g}): an error there means nothing, and all other errors"
-        " take it as fixed; fix it, or widen the bound if you gave it"
+        " take it as fixed; the profile likelihood gives its one-sided interval (--ladder.enabled true, or"
+        " paramfit.ladder); fix it, or widen the bound if you gave it"
     ),
+    _K.STARTS_MOVED_APART: _moved_apart,
     _K.ARGUMENT_AT_EDGE: _argument_at_edge,
     _K.INTERVAL_OVER_BOUND: (
         "{first}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture there;"
@@ -429,6 +453,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.WORSE_THAN_CONSTANT: (
         "R² is {r_squared:.3g}: the curve fits worse than a constant would; look at the figure, and give other starts"
     ),
+    _K.BETTER_MINIMUM: _better_minimum,
+    _K.SYSTEMATIC_RESIDUALS: (
+        "the residuals hang together along {input}: {runs} runs of one sign where {expected:.0f} would be expected"
+        " (probability {probability:.1e}, R² {r_squared:.3g})"
+    ),
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
@@ -443,7 +472,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " parameters or the steps did not converge; they are left out, which makes errors too small"
     ),
     _K.NO_END_BEFORE_BOUND: (
-        "{first}: its interval has no {side} end: at its bound {value:g} the deviance is {deviance:.3g}, below"
+        "{first}: the {side} end of its interval is its bound {value:g}, where the deviance is {deviance:.3g}, below"
         " {limit:.3g}"
     ),
     _K.NO_END_WHERE_FLAT: (
@@ -481,6 +510,12 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.SCALE_INPUT: _cure_of_divergence,
     _K.HALF_OF_LIMIT: _cure_of_divergence,
     **_MEANINGS,
+    _K.OTHER_STARTS: "give them different starts",
+    _K.START_NEARER: "give other starts, nearer to these",
+    _K.MODEL_OR_START: (
+        "the model lacks something there, the errors depend on each other, or the fit sits in a local minimum; look at"
+        " the figure, and try other starts"
+    ),
     _K.FIX_ONE: "fix one of them (fixed: true), or leave it out",
     _K.CENTRE_OR_MEASURE_ELSEWHERE: (
         "fix one of them (fixed: true), count an input from the middle of its values, or measure where they act"

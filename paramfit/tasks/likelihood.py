@@ -12,6 +12,7 @@ from paramfit.distributions import check_observations
 from paramfit.distributions.domain import unchecked
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.parameters import dtype_named
@@ -64,6 +65,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
         if isinstance(self.inner_optimizer(), Newton):
+            leave_bounds_to_solver(self.model)
             self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:

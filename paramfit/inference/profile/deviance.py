@@ -18,6 +18,8 @@ from paramfit.errors import InputError
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import ScaledColumns
+from paramfit.models import ParametricModel
+from paramfit.models.base import boxes_of
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.passes.barrier import movable_rooms, slopes_of_rooms
 from paramfit.passes.base import Pass
@@ -47,13 +49,16 @@ class ConstrainedMinimum(NamedTuple):
 class Deviance(ABC):
     r"""The deviance ``D(theta) = 2 (l_max - l(theta))`` around the optimum of a loss, and its constrained minima.
 
-    ``held`` parameters stay where they are throughout, as those that sit at a bound. ``pass_`` sums up the derivatives
-    of the loss, over a model of its own.
+    ``held`` parameters are at a bound: those that are there by a transform stay throughout, all others may leave it
+    where that is better. ``pass_`` sums up the derivatives of the loss, over a model of its own.
     """
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int], pass_: Pass[Any]) -> None:
         self.loss, self.theta = loss, theta.detach().clone()
-        self.held = frozenset(held)
+        self.at_bound = frozenset(held)
+        self.boxes = boxes_of(loss.model, loss.names)
+        kept = loss.model.boxes if isinstance(loss.model, ParametricModel) else {}
+        self.held = frozenset(k for k in held if loss.names[k] not in kept)
         self._reference = self._losses(self.theta)
         self.scale = 2.0
         self._pass = pass_
@@ -84,6 +89,10 @@ class Deviance(ABC):
     @abstractmethod
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """The search for the minimum over the free parameters."""
+
+    @abstractmethod
+    def slope_and_curvature(self, k: int) -> tuple[float, float]:
+        """Of half the deviance along one parameter at the optimum: not 0 and 0, or it could not be followed."""
 
     def minimise(self, start: Tensor, held: Sequence[int]) -> ConstrainedMinimum:
         """The minimum over all but the ``held`` parameters, from ``start`` ``(p,)``."""
@@ -165,7 +174,12 @@ class _OfLikelihood(Deviance):
 
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """Newton's."""
-        return NewtonSearch(free)
+        return NewtonSearch(free, self.boxes)
+
+    def slope_and_curvature(self, k: int) -> tuple[float, float]:
+        """By the Hessian."""
+        sums = self.sums(self.theta.numpy())
+        return abs(float(sums.gradient[k])), abs(float(sums.curvature[k, k]))
 
     def limit(self, level: float) -> float:
         """By the normal distribution: Wilks' theorem."""
@@ -186,7 +200,7 @@ class _OfLeastSquares(Deviance):
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int], *, absolute_sigma: bool) -> None:
         super().__init__(loss, theta, held, ResidualRows(copy.deepcopy(loss.model), SquaredError(), separate=False))
         self._sigma_is_absolute = loss.observations.sigma is not None and absolute_sigma
-        free = [k for k in range(loss.p) if k not in self.held]
+        free = [k for k in range(loss.p) if k not in self.at_bound]
         self._freedom = loss.n - int(ScaledColumns.of(self.sums(theta.numpy()).factor[:, free]).strong().sum())
         self.scale = 1.0
         if self._sigma_is_absolute:
@@ -200,7 +214,13 @@ class _OfLeastSquares(Deviance):
 
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """Gauss's and Newton's."""
-        return GaussNewtonSearch(free, self.scale)
+        return GaussNewtonSearch(free, self.boxes, self.scale)
+
+    def slope_and_curvature(self, k: int) -> tuple[float, float]:
+        """By the triangular factor."""
+        factor = self.sums(self.theta.numpy()).factor
+        column, residual = factor[:, k], factor[:, -1]
+        return self.scale * abs(float(column @ residual)), self.scale * float(column @ column)
 
     def limit(self, level: float) -> float:
         """By Student's t, or by the normal distribution where sigma is known."""
