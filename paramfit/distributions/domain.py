@@ -85,7 +85,8 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
 
     An end itself belongs to it, whether torch counts it in or not: there the likelihood says whether it is finite.
     """
-    plain = _plain_ends(type(distribution))
+    kind: Any = type(distribution)
+    plain = _plain_ends(kind)
     if plain is None:
         pairs = [(room.slack, room.trailing) for room in rooms(distribution)]
         masks = [_by_row(slack < 0, trailing) for slack, trailing in pairs]
@@ -204,8 +205,10 @@ def refuse_rows(distribution: Distribution | ValueError, inputs: Sequence[Tensor
     Raises:
         InputError: naming argument, value and row.
     """
-    is_error = isinstance(distribution, ValueError)
-    fact = refused_fact(distribution, inputs) if is_error else outside_fact(distribution, inputs=inputs)
+    if isinstance(distribution, ValueError):
+        fact = refused_fact(distribution, inputs)
+    else:
+        fact = outside_fact(distribution, inputs=inputs)
     if fact is not None:
         raise InputError(
             f"model: {sentence(fact)}: the fitted model has no distribution there; leave such rows out, or fit a"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ class DomainEdge:
 def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> DomainEdge | None:
     """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near."""
     with torch.no_grad():
-        prediction = loss.prediction(theta)
+        prediction: Any = loss.prediction(theta)
     if not isinstance(prediction, Distribution):
         return None
     near = [(room.argument, room.below) for room in movable_rooms(loss.model, prediction) if _is_near(room)]
@@ -60,7 +61,7 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
     for key in dict.fromkeys(near):
 
         def rooms_at(point: Tensor, key: tuple[str, bool] = key) -> list[Room]:
-            made: Distribution = loss.prediction(point)  # type: ignore[assignment]  # a distribution here
+            made: Any = loss.prediction(point)
             return [room for room in movable_rooms(loss.model, made) if (room.argument, room.below) == key]
 
         slack, slopes, _, _ = slopes_of_rooms(rooms_at, theta, loss.n)
@@ -92,7 +93,7 @@ def outside_domain(loss: LossFunction) -> Fact | None:
     """Which argument is outside what its distribution allows at the parameters as they are."""
     with torch.no_grad():
         try:
-            prediction = loss.prediction(loss.theta)
+            prediction: Any = loss.prediction(loss.theta)
         except ValueError as error:
             return refused_fact(error, loss.observations.inputs)
     if not isinstance(prediction, Distribution):

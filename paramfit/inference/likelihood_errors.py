@@ -91,7 +91,7 @@ def _along_edge(
             reason = Fact(FactKind.NOT_A_MAXIMUM, moving, numbers)
             return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
         root = along @ (scaled.vectors / np.sqrt(scaled.values) / scaled.size[:, None])
-        root[~moves] = 0.0
+        root[np.logical_not(moves)] = 0.0
     return with_errors(InverseInformation(root, undetermined, ()), quantile, method, bound)
 
 
