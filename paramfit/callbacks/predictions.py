@@ -18,6 +18,7 @@ from paramfit.data.files.checks import ColumnRequest, MissingColumn, TableColumn
 from paramfit.data.files.reader import read_table
 from paramfit.data.files.writer import checked_format, write_table
 from paramfit.distributions.center import median_of, predicted_mean
+from paramfit.distributions.domain import refuse_rows, unchecked
 from paramfit.errors import InputError
 from paramfit.inference.bands import Bands, FittedCurve
 from paramfit.shown.text import say
@@ -107,10 +108,20 @@ class PredictionsFile(Callback):
 
 
 def _prediction(module: LightningModule, inputs: Sequence[Tensor]) -> Tensor | Distribution:
-    """What the model says at inputs as it knows them."""
+    """What the model says at inputs as it knows them.
+
+    Raises:
+        InputError: for a row for which it has no distribution.
+    """
     dtype = next(module.parameters()).dtype
-    with torch.no_grad():
-        prediction: Tensor | Distribution = task_of(module).model(*(x.to(dtype) for x in inputs))
+    with torch.no_grad(), unchecked():
+        try:
+            prediction: Tensor | Distribution = task_of(module).model(*(x.to(dtype) for x in inputs))
+        except ValueError as error:
+            refuse_rows(error, inputs)
+            raise
+    if isinstance(prediction, Distribution):
+        refuse_rows(prediction, inputs)
     return prediction
 
 
@@ -172,6 +183,7 @@ def _table_at(
     if curve is None:
         predicted = _point(_prediction(module, inputs))
     else:
+        curve.refuse_rows(inputs)
         predicted = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
     return _table(dict(zip(names.inputs, given, strict=True)), predicted)
 

@@ -95,7 +95,8 @@ class FitResult(Record):
             sigma: standard deviation of a new observation at each row (or one for all), where the fit had a sigma.
 
         Raises:
-            InputError: if the fit has no errors, for another number of inputs, for columns of unequal lengths, for
+            InputError: if the fit has no errors, for another number of inputs, for rows in which an argument of the
+                distribution is outside what it allows, for columns of unequal lengths, for
                 what is no row of numbers, and for a loaded result whose model no formulas say.
         """
         if self.curve is None:
@@ -108,6 +109,7 @@ class FitResult(Record):
                 raise InputError(f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}")
             columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
         try:
+            self.curve.refuse_rows(columns)
             return self.curve.at(columns, spread)
         except TypeError as wrong:
             raise InputError(f"predict: the model takes other inputs than {len(columns)} columns ({wrong})") from wrong

@@ -216,8 +216,8 @@ def _outside_domain(fact: Fact) -> str:
     where = "" if row is None else f" in row {row}{_at(numbers)}"
     others = f" ({rows} rows are)" if row is not None and rows > 1 else ""
     return (
-        f"{numbers['argument']} is {numbers['value']:.6g}{where}{others}, outside what {numbers['distribution']} allows,"
-        f" {numbers['allowed']}"
+        f"{numbers['argument']} is {numbers['value']:.6g}{where}{others}, outside what {numbers['distribution']}"
+        f" allows, {numbers['allowed']}"
     )
 
 
@@ -230,8 +230,8 @@ def _argument_at_edge(fact: Fact) -> str:
     side = "least" if numbers["below"] else "largest"
     return (
         f"the maximum is on the edge of the domain: {argument} is {numbers['end']:g}{where}, the {side} that"
-        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond the"
-        " edge there is no likelihood"
+        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond"
+        " the edge there is no likelihood"
     )
 
 

@@ -14,7 +14,14 @@ from torch.distributions import Distribution
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
 from paramfit.distributions.center import predicted_mean
-from paramfit.distributions.domain import OutsideDomain, outside_fact, refuse_outside, refused_fact
+from paramfit.distributions.domain import (
+    OutsideDomain,
+    outside_fact,
+    refuse_outside,
+    refuse_rows,
+    refused_fact,
+    unchecked,
+)
 from paramfit.errors import InputError
 from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
@@ -127,7 +134,8 @@ class EstimationTask(LightningModule, ABC):
 
     def predicted(self, observations: Observations) -> Tensor:
         """One value for each observation ``(n,)``: the prediction, or the mean of the predicted distribution."""
-        prediction = self.model(*observations.inputs)
+        with unchecked():
+            prediction = self.model(*observations.inputs)
         if isinstance(prediction, Distribution):
             prediction = predicted_mean(prediction)
         if prediction.ndim:
@@ -310,7 +318,12 @@ class EstimationTask(LightningModule, ABC):
 
     def _evaluate(self, batch: Any) -> None:
         observations = self.in_precision(batch)
-        self.metrics.update(self.model(*observations.inputs), *observations.measured)
+        with unchecked():  # a held-out row may be outside what a distribution allows: its loss is infinite
+            try:
+                self.metrics.update(self.model(*observations.inputs), *observations.measured)
+            except ValueError as outside:
+                refuse_rows(outside, observations.inputs)
+                raise
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""
