@@ -17,7 +17,7 @@ from paramfit.distributions.center import predicted_mean
 from paramfit.errors import InputError
 from paramfit.facts import Stop
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import DistributionModel, check_input_order
+from paramfit.models import DistributionModel, match_columns
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
@@ -249,7 +249,7 @@ class EstimationTask(LightningModule, ABC):
         data = self.own_data
         if data is not None:
             check_units(self.model, data)
-            check_input_order(self.model, data.columns.inputs)
+            match_columns(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
         """Ask the listeners what they want to hear."""
