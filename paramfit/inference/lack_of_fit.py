@@ -70,7 +70,9 @@ def runs_of_signs(residual: Array) -> Runs:
     half = np.arange(1, runs // 2 + 1)  # runs of each sign
     even = _log_choose(plus - 1, half - 1) + _log_choose(minus - 1, half - 1) + math.log(2)
     half = np.arange(1, (runs - 1) // 2 + 1)
-    odd = [_log_choose(plus - 1, half - one) + _log_choose(minus - 1, half - other) for one, other in ((0, 1), (1, 0))]
+    odd = [
+        _log_choose(plus - 1, half - one) + _log_choose(minus - 1, half - other) for one, other in ((0, 1), (1, 0))
+    ]
     ways = np.exp(np.concatenate([even, *odd]) - _log_choose(n, np.array([plus])))
     return Runs(runs, expected, z, min(1.0, float(ways.sum())))
 

@@ -19,7 +19,7 @@ from paramfit.models.base import natural_values, unconstrained_values
 from paramfit.objectives import Objective, RobustError
 from paramfit.observations import Observations
 
-__all__ = ["MOST_LOOKED_AT", "BetterPoint", "look_from_other_starts", "seen_rows"]
+__all__ = ["BetterPoint", "MOST_LOOKED_AT", "look_from_other_starts", "seen_rows"]
 
 MOST_LOOKED_AT = 2000
 """Rows, drawn at random of more: of a difference that is worth a word they show enough."""
@@ -85,9 +85,7 @@ def look_from_other_starts(
     if n <= p + _SPIKE:
         return None
     try:
-        estimates = np.array(
-            [float(value) for value in natural_values(model, names, [one.detach() for one in trainable.values()])]
-        )
+        estimates = np.array([float(value) for value in natural_values(model, names, [one.detach() for one in trainable.values()])])
         trials = trial_values(model, names, estimates, observations, residual)
         with torch.no_grad(), np.errstate(all="ignore"):
             best = _Search(model, names, objective, trials).best(observations)
@@ -147,7 +145,7 @@ class _Search:
         few = observations
         if few.n > _MOST_SCANNED:
             few = few.rows(torch.from_numpy(np.sort(random.choice(few.n, _MOST_SCANNED, replace=False))))
-        linear = self._linear(points[:_PROBES], few)
+        linear = self._linear(points[: _PROBES], few)
         others = [number for number in range(len(self.names)) if number not in linear]
         if not others:
             return None
@@ -207,9 +205,7 @@ class _Search:
                 linear.append(j)
         return sorted(linear)
 
-    def _solved(
-        self, points: Array, linear: Sequence[int], observations: Observations, weight: Array | None
-    ) -> _Solved:
+    def _solved(self, points: Array, linear: Sequence[int], observations: Observations, weight: Array | None) -> _Solved:
         """The points with their linear parameters solved for, and the losses there."""
         count, q = len(points), len(linear)
         lengths = self.trials.steps(points)

@@ -183,9 +183,7 @@ def _ends_apart(fact: Fact) -> str:
 
 def _better_minimum(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    starts = " and ".join(
-        f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True)
-    )
+    starts = " and ".join(f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True))
     z = f"{numbers['z']:.2g}".replace("-", "−")
     return (
         f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"

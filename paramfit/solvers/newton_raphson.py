@@ -37,9 +37,7 @@ _GROWN = 2.0  # of a logarithm: sevenfold
 _ENDLESS = 30.0  # a logarithm with so large an error: from there the loss changes by less than 1e-3 up to infinity
 _WORSE = 3.0  # times the error at the start: a parameter too many has had it there, too
 _ASTRAY = 5.0  # standard errors of all others from where they would settle: a bad start has led them there
-_MOST_OUTSIDE = (
-    4  # trials outside the domain: an overshoot or two are nothing, but a maximum on the edge calls for more
-)
+_MOST_OUTSIDE = 4  # trials outside the domain: an overshoot or two are nothing, but a maximum on the edge calls for more
 _MOST_SEARCHES = 3  # from the inside
 _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 
