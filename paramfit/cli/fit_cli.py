@@ -30,7 +30,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.data.files.patterns import table_file
 from paramfit.errors import InputError
 from paramfit.facts import Status
-from paramfit.models import check_input_order
+from paramfit.models import match_columns
 from paramfit.parameters import ParameterSpec
 from paramfit.tasks import EstimationTask, try_model
 
@@ -285,7 +285,7 @@ class FitCLI(LightningCLI):
         try:
             self.datamodule.prepare_data()
             self.datamodule.setup(stage)
-            check_input_order(self.model.model, self.datamodule.columns.inputs)
+            match_columns(self.model.model, self.datamodule.columns.inputs)
         except InputError as wrong:  # of an option that could only be judged with the data
             names = [name for name in self._options.keys(branches=True) if name.startswith("data.")]
             raise InputError(explained(wrong, names)) from wrong
