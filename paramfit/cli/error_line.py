@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from yaml import YAMLError
 
 import paramfit
 from paramfit.errors import InputError
 from paramfit.wording import nearest_names, visible
 
-__all__ = ["explained", "input_error_in", "print_error"]
+__all__ = ["explained", "foreign_refusal", "input_error_in", "print_error"]
 
 _LONGEST = 1000  # characters of a line, whatever the length of what the user gave
 
@@ -34,7 +35,7 @@ def print_error(message: str) -> None:
     line = visible(_one_line(message))
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
-    print(f"error: {line}", file=sys.stderr)
+    print(f"error: {line}", file=sys.stderr, flush=True)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -47,6 +48,19 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def input_error_in(error: BaseException) -> InputError | None:
     """The ``InputError`` that other libraries have wrapped into errors of their own, if there is one."""
     return next((inner for inner in _chain(error) if isinstance(inner, InputError)), None)
+
+
+def foreign_refusal(error: BaseException) -> str | None:
+    """What a class of Lightning, or of a library that is missing, says against its arguments; None for any other error.
+
+    An error in the user's own class is not one: its traceback says where it is.
+    """
+    *_, innermost = _chain(error)
+    classes = re.findall(r"Problem with given class_path '([^']+)'", "\n".join(map(str, _chain(error))))
+    if not classes:
+        return None
+    is_foreign = isinstance(innermost, ImportError | MisconfigurationException) or classes[-1].startswith("lightning.")
+    return _one_line(f"{classes[-1]}: {innermost}") if is_foreign else None
 
 
 def explained(error: BaseException, option_names: Iterable[str] = (), files: Sequence[str] = ()) -> str:
