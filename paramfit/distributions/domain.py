@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,18 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
 from paramfit.shown.words import sentence
 
-__all__ = ["OutsideDomain", "Room", "infinite_outside", "outside_fact", "refuse_outside", "refused_fact", "rooms"]
+__all__ = [
+    "OutsideDomain",
+    "Room",
+    "infinite_outside",
+    "outside_fact",
+    "outside_rows",
+    "refuse_outside",
+    "refuse_rows",
+    "refused_fact",
+    "rooms",
+    "unchecked",
+]
 
 
 class Room(NamedTuple):
@@ -74,7 +85,8 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
 
     An end itself belongs to it, whether torch counts it in or not: there the likelihood says whether it is finite.
     """
-    plain = _plain_ends(type(distribution))
+    kind: Any = type(distribution)
+    plain = _plain_ends(kind)
     if plain is None:
         pairs = [(room.slack, room.trailing) for room in rooms(distribution)]
         masks = [_by_row(slack < 0, trailing) for slack, trailing in pairs]
@@ -96,8 +108,10 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
     return losses
 
 
-def outside_fact(distribution: Distribution, *, open_ends: bool = False) -> Fact | None:
+def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs: Sequence[Tensor] = ()) -> Fact | None:
     """The first argument that is outside its constraint, with its value and row; None where all are inside.
+
+    The ``inputs`` ``(n,)`` of the row are told with it.
 
     With ``open_ends`` an end that torch does not count in is outside, and so is what is no whole number where it has
     to be one.
@@ -117,12 +131,14 @@ def outside_fact(distribution: Distribution, *, open_ends: bool = False) -> Fact
         first = mask.nonzero()[0]
         place = mask.ndim - 1 - trailing
         rows = _by_row(mask, trailing)
+        row = int(first[place]) if place >= 0 and value.shape[place] > 1 else None
         return Fact(
             FactKind.OUTSIDE_DOMAIN,
             numbers={
                 "argument": name,
                 "value": value[tuple(first)].item(),
-                "row": int(first[place]) if place >= 0 and value.shape[place] > 1 else None,
+                "row": row,
+                "inputs": () if row is None else tuple(column[row].item() for column in inputs),
                 "rows": int(rows.sum()),
                 "distribution": type(owner).__name__,
                 "allowed": _in_words(base, low, high),
@@ -131,20 +147,31 @@ def outside_fact(distribution: Distribution, *, open_ends: bool = False) -> Fact
     return None
 
 
-def refused_fact(error: BaseException) -> Fact | None:
+def refused_fact(error: BaseException, inputs: Sequence[Tensor] = ()) -> Fact | None:
     """The same of a distribution that checks its arguments itself, by the error that it raised."""
     trace = error.__traceback__
     while trace is not None:
         owner = trace.tb_frame.f_locals.get("self")
         if isinstance(owner, Distribution) and trace.tb_frame.f_code.co_name == "__init__":
             try:
-                fact = outside_fact(owner, open_ends=True)
+                fact = outside_fact(owner, open_ends=True, inputs=inputs)
             except AttributeError:  # it is not made far enough
                 fact = None
             if fact is not None:
                 return fact
         trace = trace.tb_next
     return None
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Distributions are made without torch's check of their arguments, which costs a message for each refusal."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
 
 
 def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Tensor] = ()) -> None:
@@ -161,17 +188,37 @@ def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Ten
         paramfit.errors.InputError: model: rate is -2 in row 1, outside what Poisson allows, ...
     """
     if isinstance(distribution, ValueError):
-        fact = refused_fact(distribution)
+        fact = distribution.fact if isinstance(distribution, OutsideDomain) else refused_fact(distribution, inputs)
     else:
-        fact = outside_fact(distribution, open_ends=True)
+        fact = outside_fact(distribution, open_ends=True, inputs=inputs)
     if fact is not None:
-        name, row = fact.numbers["argument"], fact.numbers["row"]
-        if isinstance(row, int) and inputs:
-            fact = replace(fact, numbers={**fact.numbers, "inputs": tuple(column[row].item() for column in inputs)})
+        name = fact.numbers["argument"]
         raise InputError(
             f"model: {sentence(fact)}: no fit starts there; give starts with which {name} is inside, or a formula that"
             " stays inside, such as exp(...) for what is above 0"
         )
+
+
+def refuse_rows(distribution: Distribution | ValueError, inputs: Sequence[Tensor] = ()) -> None:
+    """Refuse rows for which a fitted model has no distribution, as ``refuse_outside`` does at a start.
+
+    Raises:
+        InputError: naming argument, value and row.
+    """
+    if isinstance(distribution, ValueError):
+        fact = refused_fact(distribution, inputs)
+    else:
+        fact = outside_fact(distribution, inputs=inputs)
+    if fact is not None:
+        raise InputError(
+            f"model: {sentence(fact)}: the fitted model has no distribution there; leave such rows out, or fit a"
+            " formula that stays inside, such as exp(...) for what is above 0"
+        )
+
+
+def outside_rows(distribution: Distribution, n: int) -> Tensor:
+    """In which of n rows an argument is outside, ``(n,)``."""
+    return infinite_outside(distribution, torch.zeros(n)).isinf()
 
 
 def _constrained(distribution: Distribution, trailing: int = 0) -> Iterator[_Constrained]:

@@ -1,6 +1,7 @@
 """How a solver ended, as facts of a result."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from paramfit.solvers.gauss_newton import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing
 
-__all__ = ["fact_of", "how_it_ended"]
+__all__ = ["fact_of", "how_it_began", "how_it_ended"]
 
 Natural = Callable[[int, float], float]
 _KINDS = {
@@ -40,6 +41,16 @@ def fact_of(standing: Standing, names: Sequence[str] = (), **more: Number) -> Fa
     """How a search stands, as a fact."""
     numbers: dict[str, Number] = {"value": standing.value, "threshold": standing.threshold, **more}
     return Fact(_KINDS[standing.finding], tuple(names), numbers)
+
+
+def how_it_began(state: Any, model: nn.Module) -> tuple[Fact, ...]:
+    """What a solver did with the start that was given: nothing, or it moved equal components apart."""
+    if not isinstance(state, GaussNewtonState) or not state.alike:
+        return ()
+    names = element_names(model)
+    starts = tuple(state.start[list(state.alike)].tolist())
+    about = tuple(names[place] for place in state.alike)
+    return (Fact(FactKind.STARTS_MOVED_APART, about, {"starts": starts}, cure=Fact(FactKind.OTHER_STARTS)),)
 
 
 def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps: int) -> Stop:

@@ -148,12 +148,12 @@ class ParametricModel(nn.Module, ABC):
         return {name: column * slopes[name] if name in slopes else column for name, column in columns.items()}
 
     def linear_parameters(self) -> tuple[str, ...]:
-        """Free, unbounded parameters in which the prediction is linear while all others are held.
+        """Free parameters in which the prediction is linear while all others are held.
 
-        They need no start: least squares solves for them exactly. Their mixed second derivatives all vanish, so that
-        of two factors of a product there is one.
+        Least squares solves for them exactly, within bounds that are left to it; those that hold by a transform are not
+        linear. Their mixed second derivatives all vanish, so that of two factors of a product there is one.
         """
-        if not self.linear_in_parameters:
+        if not type(self).linear_in_parameters or self.transforms:
             return ()
         return tuple(name for name, parameter in self.named_parameters() if parameter.requires_grad)
 
@@ -207,7 +207,7 @@ def _unconstrained_start(spec: ParameterSpec) -> Tensor:
 
 def leave_bounds_to_solver(model: nn.Module) -> None:
     """Have a model that knows of bounds leave them to a solver (``ParametricModel.leave_bounds_to_solver``)."""
-    if isinstance(model, ParametricModel) and model.transforms:
+    if isinstance(model, ParametricModel) and model.transforms and all(not p.ndim for p in model.parameters()):
         model.leave_bounds_to_solver()
 
 

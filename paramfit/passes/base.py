@@ -104,7 +104,6 @@ class Pass(ABC, Generic[S]):
                 f" first in row {row} (input {at}); {self.remedy}"
             )
 
-
     def _refuse_outside(self, observations: Observations) -> None:
         """Refuse arguments of a distribution that are outside what it allows, where there are such."""
 

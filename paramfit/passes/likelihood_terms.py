@@ -26,6 +26,7 @@ from paramfit.distributions.domain import Room, infinite_outside, outside_fact, 
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
+from paramfit.models.base import boxes_of
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
 from paramfit.passes.barrier import barrier_sums, movable_rooms
@@ -82,6 +83,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         super().__init__(model, objective)
         self._majorised = MajorisedLikelihood(objective)
         self._places = {name: place for place, name in enumerate(self.shapes)}
+        self._boxes = boxes_of(model, tuple(self.shapes))
         self._bounded = tuple(self._places[name] for name in getattr(model, "transforms", {}) if name in self._places)
 
     @torch.no_grad()
@@ -157,7 +159,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             is_outside = True
         if is_outside:
             nothing = np.full(self.p, math.nan), np.full((self.p, self.p), math.nan)
-            return LikelihoodSums(math.inf, *nothing, part.n, self._bounded, outside=True)
+            return LikelihoodSums(math.inf, *nothing, part.n, self._bounded, self._boxes, outside=True)
         return sums
 
     def _is_outside(self, part: Observations) -> bool:
@@ -186,7 +188,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
                 matrix[np.ix_(places[name], places[other])] += product
         if by_argument.exact:
             matrix -= self._bent(model, part, by_argument, arguments)
-        return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)
+        return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _by_row(
         self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
@@ -245,7 +247,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
             matrix = np.array([_derivative(slope, theta).cpu().numpy() for slope in gradient])
         slopes = gradient.detach().cpu().numpy()
-        return LikelihoodSums(loss.item(), slopes, (matrix + matrix.T) / 2, part.n, self._bounded)
+        return LikelihoodSums(loss.item(), slopes, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _theta(self) -> Tensor:
         return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])

@@ -90,6 +90,17 @@ def _not_positive_definite(fact: Fact) -> str:
     )
 
 
+def _moved_apart(fact: Fact) -> str:
+    """Which equal starts were moved where."""
+    starts = fact.numbers["starts"]
+    assert isinstance(starts, tuple)
+    moved = _listed([f"{start:.6g}" for start in starts])
+    return (
+        f"{_listed(fact.parameters)} start at equal values where the model cannot tell them from each other, so that no"
+        f" step would part them: the fit began with them moved apart, at {moved}"
+    )
+
+
 def _by_method(fact: Fact) -> str:
     """What errors rest on, with the weights and the delta method where there are any."""
     numbers = fact.numbers
@@ -183,12 +194,13 @@ def _ends_apart(fact: Fact) -> str:
 
 def _better_minimum(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    starts = " and ".join(f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True))
+    pairs = zip(fact.parameters, numbers["starts"], strict=True)
+    starts = _listed([f"{name} = {start:.4g}" for name, start in pairs])
     z = f"{numbers['z']:.2g}".replace("-", "−")
     return (
-        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"
-        f" {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but {numbers['better_loss']:.4g} was seen"
-        f" near {starts}"
+        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R²"
+        f" {numbers['r_squared']:.3g}; {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but"
+        f" {numbers['better_loss']:.4g} was seen near {starts}"
     )
 
 
@@ -204,8 +216,8 @@ def _outside_domain(fact: Fact) -> str:
     where = "" if row is None else f" in row {row}{_at(numbers)}"
     others = f" ({rows} rows are)" if row is not None and rows > 1 else ""
     return (
-        f"{numbers['argument']} is {numbers['value']:.6g}{where}{others}, outside what {numbers['distribution']} allows,"
-        f" {numbers['allowed']}"
+        f"{numbers['argument']} is {numbers['value']:.6g}{where}{others}, outside what {numbers['distribution']}"
+        f" allows, {numbers['allowed']}"
     )
 
 
@@ -218,8 +230,8 @@ def _argument_at_edge(fact: Fact) -> str:
     side = "least" if numbers["below"] else "largest"
     return (
         f"the maximum is on the edge of the domain: {argument} is {numbers['end']:g}{where}, the {side} that"
-        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond the"
-        " edge there is no likelihood"
+        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond"
+        " the edge there is no likelihood"
     )
 
 
@@ -274,7 +286,9 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.CLOSE_TO_OPTIMUM: _close,
     _K.ALL_UPDATES_MADE: _distance_left,
     _K.TRAINER_STOPPED: _distance_left,
-    _K.NOT_FINITE_AT_END: "loss or parameters are not finite at the end",
+    _K.NOT_FINITE_AT_END: lambda fact: (
+        f"loss or parameters are not finite at the end{'' if fact.cause is None else f': {sentence(fact.cause)}'}"
+    ),
     _K.NO_IMPROVEMENT: _no_improvement,
     _K.CTRL_C: "Ctrl-C; --ckpt_path last goes on from here",
     _K.SIGTERM: "SIGTERM; --ckpt_path last goes on from here",
@@ -293,8 +307,8 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     ),
     _K.OUTSIDE_DOMAIN: _outside_domain,
     _K.LEFT_DOMAIN: (
-        "after update {update} there is no likelihood: {cause}; a smaller learning rate, another start or a formula"
-        " that stays inside (exp(...) for what is above 0) keeps it in"
+        "at update {update} there is no likelihood: {cause}; Newton, without another optimizer, stays inside, and so"
+        " does a formula such as exp(...) for what is above 0"
     ),
     _K.ITERATIONS_USED_UP: "not converged in {steps} iterations: {cause}.",
     _K.RELATIVE_OFFSET_LEFT: "the step that is left is {value:.1e} standard errors (relative offset)",
@@ -417,8 +431,10 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     ),
     _K.AT_BOUND: (
         "{first} sits at its {side} bound (estimate {estimate:.6g}): an error there means nothing, and all other errors"
-        " take it as fixed; fix it, or widen the bound if you gave it"
+        " take it as fixed; the profile likelihood gives its one-sided interval (--ladder.enabled true, or"
+        " paramfit.ladder); fix it, or widen the bound if you gave it"
     ),
+    _K.STARTS_MOVED_APART: _moved_apart,
     _K.ARGUMENT_AT_EDGE: _argument_at_edge,
     _K.INTERVAL_OVER_BOUND: (
         "{first}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture there;"
@@ -457,7 +473,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " parameters or the steps did not converge; they are left out, which makes errors too small"
     ),
     _K.NO_END_BEFORE_BOUND: (
-        "{first}: its interval has no {side} end: at its bound {value:g} the deviance is {deviance:.3g}, below"
+        "{first}: the {side} end of its interval is its bound {value:g}, where the deviance is {deviance:.3g}, below"
         " {limit:.3g}"
     ),
     _K.NO_END_WHERE_FLAT: (
@@ -495,6 +511,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.SCALE_INPUT: _cure_of_divergence,
     _K.HALF_OF_LIMIT: _cure_of_divergence,
     **_MEANINGS,
+    _K.OTHER_STARTS: "give them different starts",
     _K.START_NEARER: "give other starts, nearer to these",
     _K.MODEL_OR_START: (
         "the model lacks something there, the errors depend on each other, or the fit sits in a local minimum; look at"

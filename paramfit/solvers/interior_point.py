@@ -68,10 +68,12 @@ class InteriorState(Value):
         if self.ended or self.sums is None:
             return self.theta
         if self.landing == 0:
-            return np.where(np.abs(self.edge) <= _ZERO * self.scale, 0.0, self.edge)
-        if self.landing > 0:
-            return self.edge + _SHIFTS[self.landing] * (self.theta - self.edge)
-        return self.theta + self.share * self._step[0]
+            trial = np.where(np.abs(self.edge) <= _ZERO * self.scale, 0.0, self.edge)
+        elif self.landing > 0:
+            trial = self.edge + _SHIFTS[self.landing] * (self.theta - self.edge)
+        else:
+            trial = self.theta + self.share * self._step[0]
+        return np.clip(trial, *np.array(self.sums.boxes).T) if self.sums.boxes else trial
 
     @property
     def promised(self) -> float:
@@ -218,9 +220,7 @@ class InteriorPoint:
         inside = state.sums
         assert inside is not None  # after the first look
         if sums.is_finite() and sums.loss <= inside.loss + _NO_WORSE * max(1.0, abs(inside.loss)):
-            landed = LikelihoodSums(
-                sums.loss, sums.gradient, sums.curvature, sums.n, sums.bounded, barrier=inside.barrier
-            )
+            landed = sums.changed(outside=False, barrier=inside.barrier)
             return state.changed(theta=state.trial, sums=landed, ending=Ending.ON_EDGE)
         if state.landing + 1 < len(_SHIFTS):
             return state.changed(landing=state.landing + 1)

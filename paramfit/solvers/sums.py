@@ -27,14 +27,18 @@ class Layout:
     # For each column between: which linear parameter multiplies it (None: none does), and which nonlinear one it
     # belongs to, by their numbers in linear and nonlinear.
     slopes: tuple[tuple[int | None, int], ...]
-    # How many bounds each nonlinear parameter has: one is at minus infinity of its unconstrained number, a second at
-    # plus infinity. Empty where none has any.
-    bounds: tuple[int, ...] = ()
+    # Lower and upper bound of each element of theta, infinite where there is none. Empty where none has any.
+    boxes: tuple[tuple[float, float], ...] = ()
 
     @classmethod
-    def plain(cls, p: int, bounds: tuple[int, ...] = ()) -> "Layout":
+    def plain(cls, p: int, boxes: tuple[tuple[float, float], ...] = ()) -> "Layout":
         """The Jacobian ``(n, p)`` and the residual."""
-        return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), bounds)
+        return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), boxes)
+
+    @cached_property
+    def box(self) -> Array:
+        """Lower and upper bounds of the elements of theta, ``(2, p)``."""
+        return np.array(self.boxes or ((-np.inf, np.inf),) * self.p).reshape(-1, 2).T
 
     @cached_property
     def nonlinear_places(self) -> NDArray[np.intp]:
@@ -133,6 +137,8 @@ class LikelihoodSums(Value):
     curvature: Array  # its second derivatives, or their expectation, (p, p)
     n: int  # how many rows
     bounded: tuple[int, ...] = ()  # places in theta of unconstrained numbers of bounded parameters, such as logarithms
+    # Lower and upper bound of each element of theta, infinite where there is none. Empty where none has any.
+    boxes: tuple[tuple[float, float], ...] = ()
     outside: bool = False  # whether an argument of a row is outside what its distribution allows
     barrier: BarrierSums | None = None  # where it was asked for
 
@@ -140,10 +146,8 @@ class LikelihoodSums(Value):
         """The sums of the rows of both."""
         gradient, curvature = self.gradient + other.gradient, self.curvature + other.curvature
         barrier = None if self.barrier is None or other.barrier is None else self.barrier + other.barrier
-        outside = self.outside or other.outside
-        return LikelihoodSums(
-            self.loss + other.loss, gradient, curvature, self.n + other.n, self.bounded, outside, barrier
-        )
+        loss, n, outside = self.loss + other.loss, self.n + other.n, self.outside or other.outside
+        return LikelihoodSums(loss, gradient, curvature, n, self.bounded, self.boxes, outside, barrier)
 
     def is_finite(self) -> bool:
         """Whether every row was."""

@@ -9,8 +9,10 @@ from torch.distributions import Distribution
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
+from paramfit.distributions.domain import unchecked
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.parameters import dtype_named
@@ -63,6 +65,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
         if isinstance(self.inner_optimizer(), Newton):
+            leave_bounds_to_solver(self.model)
             self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
@@ -75,7 +78,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         super().on_fit_start()
         data = self.own_data
         if data is not None:
-            with torch.no_grad():
+            with torch.no_grad(), unchecked():
                 every = self.in_precision(data.every)
                 prediction = self.model(*every.inputs)
             if isinstance(prediction, Distribution):

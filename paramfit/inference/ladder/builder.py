@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import torch
 from scipy.special import ndtri
 from torch import Tensor
 
@@ -155,10 +156,12 @@ class _Climber:
         if self.least_squares:
             method = Fact(FactKind.PROFILE_RSS, numbers={"known": self.sigma_is_known})
         covariance = self.errors.covariance
-        if covariance is None or not self.errors.spread > 0:
+        if (covariance is None and not self.held) or not self.errors.spread > 0:
             return Rung(PROFILE, None, {}, method, self.errors.reasons or (Fact(FactKind.RESIDUALS_ZERO),))
+        if covariance is None:
+            covariance = torch.zeros(self.loss.p, self.loss.p, dtype=torch.float64)
         for k, name in enumerate(self.loss.names):
-            if k in self.held or not covariance[k, k] > 0:
+            if k not in self.held and not covariance[k, k] > 0:
                 continue
             followed = profile_of(
                 self.loss, self.theta, covariance, k, _LEVEL, absolute_sigma=self.absolute_sigma, held=self.held
