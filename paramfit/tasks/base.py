@@ -165,16 +165,18 @@ class EstimationTask(LightningModule, ABC):
 
         Raises:
             InputError: if it is not an update's doing.
-            ValueError: what was given, if no distribution's.
+            ValueError: the same, where it is no argument's.
         """
         if isinstance(outside, InputError):
             raise outside
         fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
-        if fact is None or self.updates == 0:
+        if self.updates == 0:
             refuse_outside(outside)
             raise outside
-        self.log_of_updates.left_domain = self._row_of_table(fact)
-        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * 0.0 + math.inf
+        self.log_of_updates.left_domain = None if fact is None else self._row_of_table(fact)
+        # Parameters that are no numbers any more have made none.
+        loss = math.inf if fact is not None else math.nan
+        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * 0.0 + loss
 
     def _row_of_table(self, fact: Fact) -> Fact:
         """The same by the row's number in the table, which a batch does not know."""
