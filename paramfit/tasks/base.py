@@ -161,7 +161,7 @@ class EstimationTask(LightningModule, ABC):
     def infinite_outside_domain(self, outside: ValueError) -> Tensor:
         """The loss where an argument has left what its distribution allows, as a scale below 0 after a long update.
 
-        It is infinite, without a slope, so that the fit ends as any other that diverged; ``left_domain`` says which.
+        It is infinite, without a slope, so that the fit ends as any other that diverged; the log of updates says which.
 
         Raises:
             InputError: if it is not an update's doing.
@@ -190,11 +190,6 @@ class EstimationTask(LightningModule, ABC):
                 return refused_fact(outside, every.inputs) or fact
         whole = outside_fact(prediction, inputs=every.inputs) if isinstance(prediction, Distribution) else None
         return whole or fact
-
-    @property
-    def left_domain(self) -> Fact | None:
-        """Which argument has left what its distribution allows, if the last loss was infinite for it."""
-        return self.log_of_updates.left_domain
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The injected optimizer in blocks, and its scheduler, stepped once per training step.
