@@ -48,8 +48,8 @@ class PredictionsFile(Callback):
             table needs one of the same name for the interval of a new observation.
 
     Raises:
-        InputError: for another format, or (when predicting) a table without the inputs, and a distribution that tells
-            neither a mean nor, where that is not finite, a median.
+        InputError: for another format, or (when predicting) a table without the inputs, a distribution that tells
+            neither a mean nor, where that is not finite, a median, and a file that cannot be written.
     """
 
     # Not Lightning's BasePredictionWriter: it warns of every loader that is no torch DataLoader.
@@ -98,7 +98,12 @@ class PredictionsFile(Callback):
             table = _table_of_data(data, _point(predicted if finite else _prediction(pl_module, data.every.inputs)))
         else:
             table = _table_of_data(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))
-        self.path = write_table(table, folder / f"predictions.{self.format}")
+        file = folder / f"predictions.{self.format}"
+        try:
+            self.path = write_table(table, file)
+        except OSError as unwritten:
+            reason = unwritten.strerror or unwritten
+            raise InputError(f"predictions: {file} cannot be written ({reason})") from unwritten
         say(f"predictions: {self.path}")
 
 

@@ -194,12 +194,13 @@ def _ends_apart(fact: Fact) -> str:
 
 def _better_minimum(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    starts = " and ".join(f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True))
+    pairs = zip(fact.parameters, numbers["starts"], strict=True)
+    starts = _listed([f"{name} = {start:.4g}" for name, start in pairs])
     z = f"{numbers['z']:.2g}".replace("-", "−")
     return (
-        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"
-        f" {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but {numbers['better_loss']:.4g} was seen"
-        f" near {starts}"
+        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R²"
+        f" {numbers['r_squared']:.3g}; {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but"
+        f" {numbers['better_loss']:.4g} was seen near {starts}"
     )
 
 

@@ -25,7 +25,7 @@ from paramfit.distributions.domain import (
 from paramfit.errors import InputError
 from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import DistributionModel, check_input_order
+from paramfit.models import DistributionModel, match_columns
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
@@ -279,7 +279,7 @@ class EstimationTask(LightningModule, ABC):
         data = self.own_data
         if data is not None:
             check_units(self.model, data)
-            check_input_order(self.model, data.columns.inputs)
+            match_columns(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
         """Ask the listeners what they want to hear."""
