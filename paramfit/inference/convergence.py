@@ -60,11 +60,11 @@ def distance_by_root(errors: Uncertainty, pull: Array) -> Distance:
 
     With :math:`F F^T = C = s^2 H^{-1}` the step that is left is :math:`C u / s^2`, and its length in errors
     :math:`|F^T u| / s^2`. The ``pull`` u ``(p,)`` is minus the derivative of half the squared error, or of the summed
-    log-likelihood, by theta; its sign does not matter.
+    log-likelihood, by theta, rows over the unit of the errors; its sign does not matter.
     """
     if errors.covariance is None or errors.root is None:
         return Distance(None, reasons=errors.reasons)
-    variance = errors.spread**2
+    variance = (errors.spread / errors.unit) ** 2
     if not variance > 0:
         return Distance(0.0, (0.0,) * len(pull))
     root = errors.root.numpy()

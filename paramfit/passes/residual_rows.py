@@ -1,5 +1,6 @@
 """From a model and a batch of observations to the rows that least squares sums up."""
 
+import math
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -19,6 +20,8 @@ from paramfit.solvers.sums import Layout, ResidualSums
 
 __all__ = ["ResidualRows"]
 
+_LARGEST_TO_SQUARE = 1e154
+_LEAST_WITH_ALL_DIGITS = 1e-300  # its 2^-52nd part, the rounding of a residual, is just above the smallest number
 _LEAST_WEIGHT = 0.2  # of a row whose own curvature is less: a step that trusts it less runs away from far starts
 
 
@@ -79,8 +82,8 @@ class ResidualRows(Pass[ResidualSums]):
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> ResidualSums:
         """The sums at the start, finite as those of every pass, which know how long the target is."""
-        target = observations.target if observations.sigma is None else observations.target / observations.sigma
-        return super().at_start(observations, expected=expected).changed(target=target.square().sum().item())
+        size = _size_of_target(observations)
+        return super().at_start(observations, expected=expected).changed(target=size)
 
     def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
         """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""
@@ -101,16 +104,18 @@ class ResidualRows(Pass[ResidualSums]):
         if piece.censoring is not None:
             self.objective.losses(None, *piece.measured)  # which says why not
         columns, total = self._separated(piece) if self._linear else self._joint(piece)
-        return ResidualSums.of(self.layout, columns, total)
+        return ResidualSums.of(self.layout, columns, total, getattr(self.objective, "scale", 1.0))
 
     def _is_finite(self, observations: Observations) -> Tensor:
         columns, _ = self._separated(observations) if self._linear else self._joint(observations)
         return torch.isfinite(columns).all(dim=0)
 
-    def slope(self, observations: Observations) -> Array:
-        """``J^T e`` at the present parameters, ``(p,)``, summed in the longest floating-point type."""
+    def slope(self, observations: Observations, unit: float = 1.0) -> Array:
+        """``J^T e`` at the present parameters, ``(p,)``, rows over the unit, in the longest floating-point type."""
         columns, _ = self._joint(observations)
         rows = columns.cpu().numpy().astype(np.longdouble)
+        if unit != 1.0:
+            rows /= unit
         uphill: Array = (rows[:-1] * rows[-1]).sum(axis=1).astype(np.float64)
         return uphill
 
@@ -141,7 +146,7 @@ class ResidualRows(Pass[ResidualSums]):
         curvature = (first + 2 * second * z).clamp_min(_LEAST_WEIGHT * first).sqrt()
         stacked[:-1] *= curvature
         stacked[-1] *= first / curvature
-        return stacked, scale**2 * rho.sum()
+        return stacked, rho.sum()
 
     def _linearized(self, part: Observations) -> tuple[Tensor, list[Tensor | float]]:
         """The prediction, and its derivative by each element of theta."""
@@ -175,6 +180,30 @@ class ResidualRows(Pass[ResidualSums]):
         for name in self._names:
             columns += derivatives[name].reshape(part.n, -1).T.unbind()
         return columns
+
+
+def _size_of_target(observations: Observations) -> float:
+    """The length of the target, over sigma where it is known.
+
+    Raises:
+        InputError: if a square overflows, or if its numbers are too small to have all their digits.
+    """
+    target = observations.target if observations.sigma is None else observations.target / observations.sigma
+    size = math.sqrt(target.square().sum().item())
+    if 1e-75 < size < 1e75:
+        return size
+    largest, over = target.abs().max().item(), "" if observations.sigma is None else " over sigma"
+    if largest > _LARGEST_TO_SQUARE:
+        raise InputError(
+            f"data.target: the square of its values overflows (the largest value{over} is {largest:.3g}); count it in a"
+            f" larger unit, such as {10.0 ** math.floor(math.log10(largest)):.0e} of this one"
+        )
+    if 0 < largest < _LEAST_WITH_ALL_DIGITS:
+        raise InputError(
+            f"data.target: its values{over} are so small that float64 has not all their digits (the largest is"
+            f" {largest:.3g}); count it in a smaller unit"
+        )
+    return largest * math.sqrt((target / largest).square().sum().item()) if largest else 0.0
 
 
 def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:

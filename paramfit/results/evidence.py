@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -102,22 +101,21 @@ def least_squares_evidence(
     """
     observations, residual = loss.observations, None
     is_robust = not isinstance(loss.objective, SquaredError)
-    rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())
     if factor is None:
         with torch.inference_mode():
             sums, residual = ResidualRows(loss.model, SquaredError(), separate=False).sums_with_residual(observations)
-        factor, rss = sums.factor, float(np.square(residual.numpy()).sum())
+        factor = sums.factor
     assert factor is not None  # there is a row
+    rows = ResidualFactor.of(factor, loss.n, residual, observations.target, observations.sigma)
     if untrusted is None:
-        rows = ResidualFactor(factor, loss.n, rss, residual)
         errors = least_squares_uncertainty(loss, theta, rows, absolute_sigma=absolute_sigma)
     else:
         errors = without_errors(untrusted)
     determined = loss.p if errors.root is None else errors.root.shape[1]
-    weighed: Array | None = factor
+    weighed: Array | None = rows.factor
     if is_robust:  # not by autograd: predictions are made in inference mode
         with torch.no_grad():
-            weighed = ResidualRows(loss.model, loss.objective, separate=False)(observations).factor
+            weighed = ResidualRows(loss.model, loss.objective, separate=False)(observations).factor / rows.unit
     assert weighed is not None
     pull = weighed[:, :-1].T @ weighed[:, -1]
     curve = None
@@ -135,16 +133,17 @@ def least_squares_evidence(
     return Evidence(
         errors,
         distance_by_root(errors, pull),
-        torch.from_numpy(-2 / _rows_in_mean(loss) * pull),
+        torch.from_numpy(-2 / _rows_in_mean(loss) * pull) * rows.unit * rows.unit,
         None,
         (_solved("least squares"),),
         statistics=least_squares_statistics(
-            rss,
+            rows.rss,
             observations.target,
             observations.sigma,
             determined,
             absolute_sigma=absolute_sigma,
             is_robust=is_robust,
+            unit=rows.unit,
         ),
         curve=curve,
         residual=residual,

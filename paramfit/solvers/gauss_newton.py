@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramfit.errors import InputError
-from paramfit.linalg.lapack import Array, triangle
+from paramfit.linalg.lapack import Array, triangle, unit_of
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
@@ -47,8 +47,9 @@ class GaussNewtonState(Value):
     layout: Layout  # which parameters are solved for exactly, and which have bounds
     steps: DampedStep  # the steps from the best point, and the problem as seen from there
     standing: Standing  # how the search stands
-    size_of_target: float  # length of the (weighted) target
+    size_of_target: float  # length of the (weighted) target, in its unit
     damping: float  # lambda of the next step
+    unit: float = 1.0  # what rows are divided by before anything is squared: a power of 2 near the target's length
     growth: float = 2.0  # what it grows by, should that fail
     refusals: int = 0  # trials in a row that were not taken though no loss could tell
 
@@ -62,7 +63,7 @@ class GaussNewtonState(Value):
     @property
     def loss(self) -> float:
         """The sum of the losses at the best point."""
-        return self.steps.point.loss
+        return self.steps.point.loss * self.unit * self.unit
 
     @property
     def n(self) -> int:
@@ -88,7 +89,7 @@ class GaussNewtonState(Value):
 
     @property
     def uphill(self) -> Array:
-        """``J^T e`` at the best point, ``(p,)``."""
+        """``J^T e`` at the best point, ``(p,)``, rows over the unit."""
         p, factor = self.layout.p, self.steps.point.factor
         ordered = np.empty(p)
         ordered[self.layout.order] = factor[:, :p].T @ factor[:, p]
@@ -100,7 +101,7 @@ class GaussNewtonState(Value):
         columns = np.empty_like(factor)
         columns[:, self.layout.order] = factor[:, :p]
         columns[:, p] = factor[:, p]
-        return triangle(columns)
+        return triangle(columns) * self.unit
 
 
 @dataclass(frozen=True)
@@ -129,16 +130,21 @@ class GaussNewton:
         The sums are those of all rows at its trial. At the start they hold the target's length, or no fit is recognised
         as exact; where they are not finite there, that is an InputError. A state that has ended stays as it is.
         """
-        point = _finite_point(sums)
+        point = _finite_point(sums, unit_of(sums.target) if isinstance(state, Start) else state.unit)
         if isinstance(state, Start):
             if point is None:
+                if sums.is_finite():
+                    raise InputError(
+                        "the prediction at the start is finite, but so large that the square of its residual overflows;"
+                        " give starts nearer to the data, or bounds that keep the prediction in their range"
+                    )
                 raise InputError(
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
             return self._begun(state.theta, sums, point)
         if state.ended:
             return state
-        before, (trial, promised) = state.loss, state.proposal
+        before, (trial, promised) = state.steps.point.loss, state.proposal
         steps = None
         after = math.inf if point is None else point.loss
         gain = gain_ratio(before, after, promised)
@@ -163,9 +169,9 @@ class GaussNewton:
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
         layout, theta = sums.layout, _with_linear(start, sums.layout, point)
         steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
-        size_of_target = math.sqrt(sums.target)
-        linear = Standing(Finding.LINEAR)
-        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, size_of_target, self.damping)
+        unit, linear = unit_of(sums.target), Standing(Finding.LINEAR)
+        size_of_target = sums.target / unit
+        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, size_of_target, self.damping, unit)
         return self._reached(state, theta, steps) if layout.nonlinear else state
 
     def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: float) -> GaussNewtonState:
@@ -225,7 +231,7 @@ class GaussNewton:
         reach[layout.nonlinear_places] = _MOST_POLISH * _sizes(state)
         enough = (_POLISHED if converged else _ENOUGH) * residual
         with np.errstate(over="ignore"):
-            polishing = Polishing.near(state.theta, point.factor[:p, :p], layout.order, reach, enough)
+            polishing = Polishing.near(state.theta, point.factor[:p, :p], layout.order, reach, enough, state.unit)
             if polishing is None:
                 return state
             begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)
@@ -240,12 +246,12 @@ class GaussNewton:
         return moved.changed(standing=standing)
 
 
-def _finite_point(sums: ResidualSums) -> Linearization | None:
+def _finite_point(sums: ResidualSums, unit: float) -> Linearization | None:
     """The problem as seen from where the rows were summed up; None where it is not finite."""
     if not sums.is_finite():
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
-        point = linearization(sums)
+        point = linearization(sums, unit)
         return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
 
 

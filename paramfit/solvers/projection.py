@@ -27,7 +27,7 @@ class Linearization(Value):
     # How the space of Phi turns with the nonlinear parameters, (q, m): further rows of the projected problem's
     # Jacobian, in which it has no residual.
     turning: Array
-    loss: float  # the sum of the losses
+    loss: float  # the sum of the losses, in units of the target's unit squared
     n: int  # number of observations
 
     @cached_property
@@ -62,8 +62,8 @@ class Linearization(Value):
         return self.factor[q:p, p]
 
 
-def linearization(sums: ResidualSums) -> Linearization:
-    r"""Solve for the linear parameters and put their values in.
+def linearization(sums: ResidualSums, unit: float = 1.0) -> Linearization:
+    r"""Solve for the linear parameters and put their values in; rows are taken over ``unit``, see ``unit_of``.
 
     With :math:`f = \phi_0 + \Phi c` and R the factor of :math:`[\Phi, \partial\phi_j / \partial a_k, y - \phi_0]`, c
     minimises :math:`|y - \phi_0 - \Phi c|`, and the columns of :math:`\partial f / \partial a` and of the residual are
@@ -79,7 +79,7 @@ def linearization(sums: ResidualSums) -> Linearization:
         Gene Golub, Victor Pereyra: The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems Whose
         Variables Separate (1973).
     """
-    factor, layout = sums.factor, sums.layout
+    factor, layout = sums.factor if unit == 1.0 else sums.factor / unit, sums.layout
     q, p = len(layout.linear), layout.p
     linear, turning = np.empty(0), np.empty((0, p))
     if q:
@@ -102,7 +102,7 @@ def linearization(sums: ResidualSums) -> Linearization:
         turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
         factor = triangle(np.concatenate([factor[:, :q], moved], axis=1))
         factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
-    loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total
+    loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total * (sums.scale / unit) ** 2
     return Linearization(linear, factor, turning, loss, sums.n)
 
 
