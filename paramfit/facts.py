@@ -33,6 +33,8 @@ class FactKind(StrEnum):
     DISTANCE_LEFT = "distance_left"
     DISTANCE_SMALL = "distance_small"
     DISTANCE_AT_ROUNDING = "distance_at_rounding"
+    KINK_OF_LOSS = "kink_of_loss"
+    SINGULAR_AT_OPTIMUM = "singular_at_optimum"
     STEP_SMALL = "step_small"
     SOLVED_EXACTLY = "solved_exactly"
     EXACT_FIT = "exact_fit"

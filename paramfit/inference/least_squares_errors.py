@@ -29,6 +29,7 @@ from paramfit.passes.likelihood_terms import LikelihoodTerms
 __all__ = ["ResidualFactor", "least_squares_uncertainty", "uncertainty"]
 
 _EPS = float(np.finfo(np.float64).eps)
+_UNSEEN = 1e-6  # of a residual: an error beyond a million times a parameter's size says that nothing holds it
 _NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run into it
 
 
@@ -96,8 +97,8 @@ def least_squares_uncertainty(
     objective s is Huber's :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
 
     A parameter at its bound is taken as fixed by all others, and has no error of its own. Nor has one in which the
-    prediction is not linear and whose change by its own size, or its start's, is rounding: :math:`|J_k| |\theta_k|` is
-    at most eps times the target's length.
+    prediction is not linear and whose change by its own size, or its start's, is not seen: :math:`|J_k| |\theta_k|` is
+    at most eps times the target's length, or a millionth of s.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
@@ -107,7 +108,7 @@ def least_squares_uncertainty(
     if not np.isfinite(evidence.factor).all():
         return without_errors(Fact(FactKind.JACOBIAN_NOT_FINITE))
     factor, sigma_is_known = evidence.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
-    least = _least_lengths(loss, theta, evidence.unit)
+    least = _least_lengths(loss, theta, evidence)
     information = inverse_information(factor, loss.names, least)
     if n <= information.root.shape[1] and not sigma_is_known:
         return without_errors(Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": n, "parameters": p}))
@@ -150,14 +151,15 @@ def _scale(
     return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.STUDENT_T, numbers=numbers), spread)
 
 
-def _least_lengths(loss: LossFunction, theta: Tensor, unit: float) -> Array:
+def _least_lengths(loss: LossFunction, theta: Tensor, evidence: ResidualFactor) -> Array:
     """How long a column of the Jacobian, over the unit, must be for its parameter to be seen, ``(p,)``."""
     target, sigma = loss.observations.target, loss.observations.sigma
-    weighed = (target if sigma is None else target / sigma).numpy() / unit
+    weighed = (target if sigma is None else target / sigma).numpy() / evidence.unit
     rounding = _EPS * math.sqrt(weighed @ weighed)
+    unseen = max(rounding, _UNSEEN * math.sqrt(evidence.rss / max(1, evidence.n - len(theta))))
     model = loss.model
     if not isinstance(model, ParametricModel):
-        return np.asarray(rounding / np.maximum(theta.abs().numpy(), 1.0))
+        return np.asarray(unseen / np.maximum(theta.abs().numpy(), 1.0))
     # In what the prediction is linear can grow until it is seen: a value of 0 says nothing of its influence.
     linear = model.linear_parameters()
     values, slopes = loss.natural(theta).tolist(), [1.0] * len(theta)
@@ -165,7 +167,7 @@ def _least_lengths(loss: LossFunction, theta: Tensor, unit: float) -> Array:
         slopes = loss.slopes(theta).tolist()
     return np.array(
         [
-            0.0 if name in linear else rounding * abs(slope) * _one_over_size(value, model.specifications.get(name))
+            0.0 if name in linear else unseen * abs(slope) * _one_over_size(value, model.specifications.get(name))
             for name, value, slope in zip(loss.names, values, slopes, strict=True)
         ]
     )

@@ -183,7 +183,9 @@ def _ends_apart(fact: Fact) -> str:
 
 def _better_minimum(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    starts = " and ".join(f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True))
+    starts = " and ".join(
+        f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True)
+    )
     z = f"{numbers['z']:.2g}".replace("-", "−")
     return (
         f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"
@@ -270,6 +272,13 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.DISTANCE_SMALL: "the step that is left is {value:.1e} standard errors, at most {threshold:g}.",
     _K.DISTANCE_AT_ROUNDING: (
         "the loss cannot be lowered any more, and the minimum is {value:.1e} standard errors away."
+    ),
+    _K.KINK_OF_LOSS: (
+        "the loss has a kink there, and no direction leads down on both of its sides (relative offset {value:.1e}, at"
+        " most {threshold:g}); errors by the slopes on one side are rough, the profile likelihood holds."
+    ),
+    _K.SINGULAR_AT_OPTIMUM: (
+        "the loss cannot be lowered any more, and to first order no prediction depends on {names} there."
     ),
     _K.STEP_SMALL: "the step that is left is {value:.1e} of each parameter, at most {threshold:g}.",
     _K.SOLVED_EXACTLY: "the model is linear in its parameters: solved exactly.",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ _FAR = 15.0  # from the start, or from the middle between two bounds: exp(-15) i
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
+_NO_SLOPE = 1e-6  # of the residuals: a parameter whose own size changes predictions by less has no slope there
+_NEAR_AT_KINK = 1e-3  # a relative offset of both sides' combination: the trial beyond is a little off the kink
+_NEAR_BY = 1e-6  # of a parameter's size: from so far away slopes change only across a kink
+_LEAST_ALONG = 1e-9  # of the loss: a step along a kink that promises less is not looked for
 _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
 _MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
 _ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
@@ -52,6 +56,9 @@ class GaussNewtonState(Value):
     unit: float = 1.0  # what rows are divided by before anything is squared: a power of 2 near the target's length
     growth: float = 2.0  # what it grows by, should that fail
     refusals: int = 0  # trials in a row that were not taken though no loss could tell
+    beyond: Linearization | None = None  # the problem as seen from the last other point near by
+    along: Array | None = None  # a step (m,) along a kink of the loss, where no damped step leads on
+    promised: float = 0.0  # the decrease of the loss that it promises
 
     expected: ClassVar[bool] = True
 
@@ -73,6 +80,10 @@ class GaussNewtonState(Value):
     @cached_property
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the linear model promises there."""
+        if self.along is not None:
+            trial = self.theta.copy()
+            trial[self.layout.nonlinear_places] += self.along
+            return trial, self.promised
         step, promised = self.steps.step(self.damping)
         if any(self.layout.bounds):
             far = float(np.abs(step[np.array(self.layout.bounds) > 0]).max())
@@ -159,11 +170,17 @@ class GaussNewton:
             accepted = gain > _LEAST_GAIN
             refusals = 0
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
-        judged = {"damping": damping, "growth": growth, "refusals": refusals}
+        judged: dict[str, Any] = {"damping": damping, "growth": growth, "refusals": refusals}
         if accepted and point is not None:
             theta = _with_linear(trial, state.layout, point)
             return self._reached(state, theta, steps or _steps_from(state, point, theta), **judged)
+        if point is not None and after > before:
+            judged["beyond"] = point
         refused, ended = state.changed(**judged), damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
+        if state.along is not None:
+            ended = refusals > 0 or promised <= _LEAST_ALONG * before
+            if not ended:
+                return refused.changed(along=state.along / 2, promised=promised / 2, damping=state.damping)
         return self._ended_at_rounding(refused) if ended else refused
 
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
@@ -171,16 +188,24 @@ class GaussNewton:
         steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
         unit, linear = unit_of(sums.target), Standing(Finding.LINEAR)
         size_of_target = sums.target / unit
+        if math.sqrt(point.loss) <= self.cost_tolerance * size_of_target:
+            linear = Standing(Finding.EXACT, math.sqrt(point.loss) * unit)
         state = GaussNewtonState(theta, start.copy(), layout, steps, linear, size_of_target, self.damping, unit)
         return self._reached(state, theta, steps) if layout.nonlinear else state
 
-    def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: float) -> GaussNewtonState:
+    def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: Any) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
         layout = state.layout
         standing = self.standing_at(steps, theta[layout.nonlinear_places], state.size_of_target)
+        if standing.finding is Finding.EXACT:
+            standing = standing.changed(value=standing.value * state.unit)
         if standing.places:
             standing = standing.changed(places=tuple(layout.nonlinear[number] for number in standing.places))
-        reached = state.changed(theta=theta, steps=steps, standing=standing, **judged)
+        if state.along is not None:
+            judged["damping"] = self.damping
+        moved = np.abs(theta - state.theta)[layout.nonlinear_places]
+        beyond = state.steps.point if (moved <= _NEAR_BY * _sizes(state)).all() else None
+        reached = state.changed(theta=theta, steps=steps, standing=standing, beyond=beyond, along=None, **judged)
         away = _out_of_sight(reached) if standing.converged else None
         return reached if away is None else reached.changed(standing=away)
 
@@ -189,15 +214,14 @@ class GaussNewton:
 
         ``theta`` are the nonlinear parameters, ``(m,)``; places of those without influence are numbers among them.
         """
-        offset = steps.offset
+        offset, residual = steps.offset, math.sqrt(max(steps.point.loss, 0.0))
+        if residual <= self.cost_tolerance * size_of_target:
+            return Standing(Finding.EXACT, residual)
         if offset <= self.orthogonality:
             lost = steps.lost
             if lost.any():
                 return Standing(Finding.NO_INFLUENCE, offset, places=tuple(np.flatnonzero(lost).tolist()))
             return Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        residual = math.sqrt(max(steps.point.loss, 0.0))
-        if residual <= self.cost_tolerance * size_of_target:
-            return Standing(Finding.EXACT, residual)
         if residual > _ALMOST_EXACT * size_of_target:
             return Standing(Finding.OFFSET_LEFT, offset)
         # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
@@ -213,7 +237,20 @@ class GaussNewton:
         near = max(_NEAR, 10 * _EPS * state.size_of_target / residual if residual > 0 else math.inf)
         standing = Standing(Finding.NO_DESCENT, offset, near)
         if offset <= near:
-            standing = _out_of_sight(state) or Standing(Finding.OFFSET_AT_ROUNDING, offset)
+            exact = math.sqrt(state.steps.point.loss) <= _ALMOST_EXACT * state.size_of_target
+            at_rounding = Standing(Finding.EXACT, residual * state.unit) if exact else None
+            at_rounding = at_rounding or Standing(Finding.OFFSET_AT_ROUNDING, offset)
+            return state.changed(standing=_out_of_sight(state) or at_rounding)
+        flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * residual
+        if flat.any() and state.steps.changed(at_bound=flat).offset <= near:
+            places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
+            return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
+        if state.beyond is not None:
+            along, promised, offset = state.steps.along_kink(state.beyond)
+            if offset <= _NEAR_AT_KINK:
+                return state.changed(standing=Standing(Finding.KINK, offset, _NEAR_AT_KINK))
+            if state.along is None and promised > _LEAST_ALONG * state.steps.point.loss:
+                return state.changed(along=along, promised=promised, refusals=0)
         return state.changed(standing=standing)
 
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
