@@ -14,7 +14,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import without_errors
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import column_lengths
-from paramfit.objectives import NegativeLogLikelihood
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.results.cautions import cautions_about
 from paramfit.results.delta_method import natural_estimates
 from paramfit.results.evidence import Evidence, descent_evidence, least_squares_evidence, likelihood_evidence
@@ -82,7 +82,17 @@ def summarise(
     cautions: list[Fact] = []
     if evidence.statistics is not None or evidence.likelihood is not None:
         specs = getattr(loss.model, "specifications", None)
-        cautions = cautions_about(loss.names, natural.parameters, errors, correlation, evidence.statistics, specs)
+        solved_exactly = isinstance(loss.objective, SquaredError) and getattr(loss.model, "linear_in_parameters", False)
+        cautions = cautions_about(
+            loss.names,
+            natural.parameters,
+            errors,
+            correlation,
+            evidence.statistics,
+            specs,
+            solved_exactly=solved_exactly,
+        )
+        cautions += [] if evidence.rounding is None else [evidence.rounding]
     return Summary(
         **vars(evidence),
         parameters=natural.parameters,
