@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks.run import (
     Examination,
+    FileWriting,
     data_of,
     loss_function_of,
     mean_loss,
@@ -19,9 +20,12 @@ from paramfit.callbacks.run import (
 )
 from paramfit.data.base import EstimationDataModule
 from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
+from paramfit.fits.ending import how_it_began
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.descent_stability import cure_of_divergence
+from paramfit.inference.edge_of_domain import outside_domain
+from paramfit.inference.loss_function import LossFunction
 from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
@@ -32,8 +36,8 @@ from paramfit.tasks.updates import EstimationTaskLike
 __all__ = ["FitReport"]
 
 
-class FitReport(Callback):
-    """At the end of a fit, print the report and write ``estimates.json``.
+class FitReport(FileWriting, Callback):
+    """At the end of a fit, print the report and write ``estimates.json``; also of a resumed one without updates left.
 
     Args:
         enabled: whether to print the report; ``estimates.json`` is written in any case.
@@ -42,22 +46,27 @@ class FitReport(Callback):
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
         self.result: FitResult | None = None
-        self._planned: int | None = None
+        self._has_trained = False
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the last fit."""
+        self._has_trained = False
+        self.result = run_of(trainer).result = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember how many updates were asked for."""
-        self._planned = task_of(pl_module).planned_updates
-        self.result = run_of(trainer).result = None
+        """Remember that there was something to do."""
+        self._has_trained = True
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge, print, write."""
-        data = data_of(trainer)
-        if data is None or self._planned is None:
+        data, task = data_of(trainer), task_of(pl_module)
+        if data is None or not (self._has_trained or task.updates):
             return  # no data to judge by, or nothing was fitted
-        self.result = run_of(trainer).result = _result(trainer, pl_module, data, self._planned)
+        self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)
         folder = run_directory(trainer)
         if folder is not None:
-            self.result.save(folder / "estimates.json")
+            with run_of(trainer).writing():
+                self.result.save(folder / "estimates.json")
         if self.enabled:
             print_report(self.result)
             if folder is not None:
@@ -71,12 +80,23 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     optimizer, start = optimizer_of(trainer), examination.start
     untrusted = Fact(FactKind.DIVERGED) if diverged else None
     summary = summarise(
-        loss, optimizer, data.statistics, data.truth, untrusted=untrusted, absolute_sigma=data.absolute_sigma
+        loss,
+        optimizer,
+        data.statistics,
+        data.truth,
+        untrusted=untrusted,
+        absolute_sigma=data.absolute_sigma,
+        began=how_it_began(getattr(optimizer, "reached", None), task.model),
     )
     held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
     losses = {"train": mean_loss(module, data.train), "val": held_out_loss}
-    stop = _how_it_ended(task, summary, losses["train"], planned)
-    if stop.status is Status.DIVERGED and isinstance(stop.reason, Fact) and start is not None:
+    stop = _how_it_ended(task, summary, loss, losses["train"], planned)
+    if (
+        stop.status is Status.DIVERGED
+        and isinstance(stop.reason, Fact)
+        and start is not None
+        and not _left(stop.reason)
+    ):
         stop = Stop(stop.status, replace(stop.reason, cure=cure_of_divergence(start, optimizer)))
     verdict = fit_verdict(examination.curve)
     stability = examination.stability
@@ -101,6 +121,11 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     )
 
 
+def _left(reason: Fact) -> bool:
+    """Whether the fit has left a domain, which any learning rate may."""
+    return reason.kind is FactKind.LEFT_DOMAIN or reason.cause is not None
+
+
 def _why_no_limit(examination: Examination) -> dict[str, tuple[Reason, ...]]:
     stability = examination.stability
     if stability is None:
@@ -109,14 +134,16 @@ def _why_no_limit(examination: Examination) -> dict[str, tuple[Reason, ...]]:
     return {key: (why,) for key, why in reasons.items() if why is not None}
 
 
-def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float | None, planned: int) -> Stop:
+def _how_it_ended(
+    task: EstimationTaskLike, summary: Summary, loss: LossFunction, final_loss: float | None, planned: int
+) -> Stop:
     """The status: what is not finite has diverged, whoever stopped it; what is close enough has converged."""
     finite = all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters())
     distance = summary.distance.total
     if task.stop is not None and task.stop.status is not Status.STOPPED_EARLY:
         return task.stop
     if not finite or final_loss is None or not math.isfinite(final_loss):
-        return Stop(Status.DIVERGED, Fact(FactKind.NOT_FINITE_AT_END))
+        return Stop(Status.DIVERGED, Fact(FactKind.NOT_FINITE_AT_END, cause=outside_domain(loss) if finite else None))
     if distance is not None and distance < CONVERGED_BELOW:
         numbers: dict[str, Number] = {"distance": distance, "threshold": CONVERGED_BELOW}
         cause = None if task.stop is None else task.stop.reason

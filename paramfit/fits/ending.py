@@ -1,6 +1,7 @@
 """How a solver ended, as facts of a result."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from paramfit.solvers.gauss_newton import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing
 
-__all__ = ["fact_of", "how_it_ended"]
+__all__ = ["fact_of", "how_it_began", "how_it_ended"]
 
 Natural = Callable[[int, float], float]
 _KINDS = {
@@ -27,6 +28,8 @@ _KINDS = {
     Finding.DISTANCE_AT_ROUNDING: FactKind.DISTANCE_AT_ROUNDING,
     Finding.KINK: FactKind.KINK_OF_LOSS,
     Finding.SINGULAR: FactKind.SINGULAR_AT_OPTIMUM,
+    Finding.ON_EDGE: FactKind.ON_EDGE_OF_DOMAIN,
+    Finding.ENDLESS_AT_EDGE: FactKind.ENDLESS_AT_EDGE,
     Finding.NO_INFLUENCE: FactKind.WITHOUT_INFLUENCE,
     Finding.DIVERGENT: FactKind.RUN_OFF,
     Finding.UNDETERMINED: FactKind.NOTHING_DETERMINED,
@@ -42,13 +45,23 @@ def fact_of(standing: Standing, names: Sequence[str] = (), **more: Number) -> Fa
     return Fact(_KINDS[standing.finding], tuple(names), numbers)
 
 
+def how_it_began(state: Any, model: nn.Module) -> tuple[Fact, ...]:
+    """What a solver did with the start that was given: nothing, or it moved equal components apart."""
+    if not isinstance(state, GaussNewtonState) or not state.alike:
+        return ()
+    names = element_names(model)
+    starts = tuple(state.start[list(state.alike)].tolist())
+    about = tuple(names[place] for place in state.alike)
+    return (Fact(FactKind.STARTS_MOVED_APART, about, {"starts": starts}, cure=Fact(FactKind.OTHER_STARTS)),)
+
+
 def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps: int) -> Stop:
     """The status and the reason that go with the end of a solver, with names for the parameters that it is about."""
     standing = state.standing
     if not standing.ended:
         used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))
         return Stop(Status.LIMIT_REACHED, used_up)
-    if isinstance(state, NewtonState):
+    if isinstance(state, NewtonState) and not state.at_edge:
         divergent = _divergent(state, model)
         if divergent is not None:
             return Stop(Status.STALLED, divergent)

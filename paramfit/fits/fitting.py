@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit.data.arrays import observations_from
+from paramfit.data.arrays import column_names, observations_from
 from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.facts import Stop
-from paramfit.fits.ending import how_it_ended
+from paramfit.fits.ending import how_it_began, how_it_ended
 from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
+from paramfit.formulas.elementary import CONSTANTS
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import (
     DistributionModel,
@@ -26,9 +27,10 @@ from paramfit.models import (
     LinearModel,
     ParametricModel,
     PolynomialModel,
-    check_input_order,
     free_arguments,
+    match_columns,
 )
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import refuse_shapes
@@ -101,18 +103,23 @@ def fit(
         raise InputError(f"sigma_is: expected absolute or relative, but got {sigma_is!r}")
     if max_iterations < 1:
         raise InputError(f"max_iterations: expected at least 1, but got {max_iterations}")
+    fitted = _copied(model)
     if (
         inputs is None
-        and isinstance(model, FormulaModel | FunctionModel | DistributionModel)
+        and isinstance(fitted, FormulaModel | FunctionModel | DistributionModel)
         and not isinstance(data, tuple | list)
     ):
-        inputs = model.variables
-    if isinstance(inputs, list | tuple):
-        check_input_order(model, inputs)
+        if not isinstance(data, Observations):
+            taken = [name for name in (target, sigma, censoring, upper) if isinstance(name, str)]
+            meant = {*fitted.variables, *CONSTANTS}.difference(taken)
+            fitted.take_columns([name for name in column_names(data) if name in meant])
+        inputs = fitted.variables
+    if isinstance(inputs, str | list | tuple):
+        match_columns(fitted, [inputs] if isinstance(inputs, str) else inputs)
     observations, columns = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
-    fitted = _copied(model)
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
+        leave_bounds_to_solver(fitted)
     if isinstance(objective, NegativeLogLikelihood) or _is_distribution(fitted, observations):
         _check_options(options, _LIKELIHOOD_OPTIONS)
         with one_thread(isinstance(fitted, DistributionModel)):
@@ -184,7 +191,15 @@ def _by_least_squares(
     state, steps = solve_model(rows, observations, GaussNewton(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
     factor = state.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
-    summary = summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is is SigmaIs.ABSOLUTE, factor=factor)
+    summary = summarise(
+        loss,
+        None,
+        [(0.0, 1.0)],
+        None,
+        absolute_sigma=sigma_is is SigmaIs.ABSOLUTE,
+        factor=factor,
+        began=how_it_began(state, fitted),
+    )
     return _result("LeastSquares", how_it_ended(state, fitted, steps), steps, loss, summary, columns)
 
 

@@ -18,8 +18,8 @@ __all__ = [
     "Separated",
     "boxes_of",
     "broadcast_parameters",
-    "check_input_order",
     "leave_bounds_to_solver",
+    "match_columns",
     "natural_values",
     "specification_of",
     "start_value",
@@ -135,6 +135,9 @@ class ParametricModel(nn.Module, ABC):
                 f" have {len(inputs)} input columns"
             )
 
+    def take_columns(self, columns: Sequence[str]) -> None:
+        """Learn what the input columns are called; most models know their variables without."""
+
     def _transform_slopes(self) -> dict[str, Tensor]:
         """Derivative of each bounded parameter's value by its ``nn.Parameter``."""
         return {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
@@ -145,12 +148,12 @@ class ParametricModel(nn.Module, ABC):
         return {name: column * slopes[name] if name in slopes else column for name, column in columns.items()}
 
     def linear_parameters(self) -> tuple[str, ...]:
-        """Free, unbounded parameters in which the prediction is linear while all others are held.
+        """Free parameters in which the prediction is linear while all others are held.
 
-        They need no start: least squares solves for them exactly. Their mixed second derivatives all vanish, so that
-        of two factors of a product there is one.
+        Least squares solves for them exactly, within bounds that are left to it; those that hold by a transform are not
+        linear. Their mixed second derivatives all vanish, so that of two factors of a product there is one.
         """
-        if not self.linear_in_parameters:
+        if not type(self).linear_in_parameters or self.transforms:
             return ()
         return tuple(name for name, parameter in self.named_parameters() if parameter.requires_grad)
 
@@ -204,7 +207,7 @@ def _unconstrained_start(spec: ParameterSpec) -> Tensor:
 
 def leave_bounds_to_solver(model: nn.Module) -> None:
     """Have a model that knows of bounds leave them to a solver (``ParametricModel.leave_bounds_to_solver``)."""
-    if isinstance(model, ParametricModel) and model.transforms:
+    if isinstance(model, ParametricModel) and model.transforms and all(not p.ndim for p in model.parameters()):
         model.leave_bounds_to_solver()
 
 
@@ -235,19 +238,24 @@ def specification_of(model: nn.Module, name: str) -> ParameterSpec:
     return specifications.get(name, ParameterSpec())
 
 
-def check_input_order(model: nn.Module, inputs: Sequence[str]) -> None:
-    """Refuse input columns that have the variables' names, but another order: they are matched by position.
+def match_columns(model: nn.Module, inputs: Sequence[str]) -> None:
+    """Tell a model what its input columns are called.
+
+    Those that have the variables' names, but another order, are refused: they are matched by position.
 
     Raises:
         InputError: naming both orders.
 
     Example:
         >>> from paramfit.models import FormulaModel
-        >>> check_input_order(FormulaModel("a * c / t", ["c", "t"], {"a": 1.0}), ["t", "c"])
+        >>> match_columns(FormulaModel("a * c / t", ["c", "t"], {"a": 1.0}), ["t", "c"])
         Traceback (most recent call last):
         paramfit.errors.InputError: inputs: the columns are t, c, but the model's variables are c, t, and the first ...
     """
-    variables = model.variables if isinstance(model, ParametricModel) else ()
+    if not isinstance(model, ParametricModel):
+        return
+    model.take_columns(inputs)
+    variables = model.variables
     if tuple(inputs) != variables and sorted(inputs) == sorted(variables):
         raise InputError(
             f"inputs: the columns are {', '.join(inputs)}, but the model's variables are {', '.join(variables)}, and"

@@ -13,9 +13,8 @@ from torch.distributions import Distribution
 from paramfit.distributions import argument_bounds, is_integer, moment_start
 from paramfit.distributions.arguments import check_formula
 from paramfit.errors import InputError
-from paramfit.formulas.elementary import FUNCTIONS
 from paramfit.formulas.names import as_names, check_names
-from paramfit.models.argument_formula import ArgumentFormula, formula_variables
+from paramfit.models.argument_formula import ArgumentFormula, columns_for_constants, formula_variables
 from paramfit.models.base import ParametricModel, broadcast_parameters, unconstrained_values
 from paramfit.models.import_path import imported
 from paramfit.parameters import ParameterSpec, dtype_named
@@ -40,7 +39,7 @@ class DistributionModel(ParametricModel):
             where the sample's moments give a start; or a formula, as text, of the variables and coefficients.
         coefficients: for each coefficient of the formulas its start, or a mapping as above.
         variables: names of the inputs in the order of the input columns; where it is not given, the one name in the
-            formulas that is no coefficient.
+            formulas that is no coefficient, and ``e`` and ``pi`` where columns are called so.
         dtype: precision of the parameters, ``float64`` by default.
 
     Shapes:
@@ -80,12 +79,12 @@ class DistributionModel(ParametricModel):
         formulas = {name: text for name, text in given.items() if _is_formula(text)}
         plain = {name: value for name, value in given.items() if name not in formulas}
         self.variables = as_names("variables", formula_variables(formulas, tuple(weights), variables))
-        check_names(self, self.variables, (*plain, *weights), FUNCTIONS)
+        self._variables_given = variables is not None
+        check_names(self, self.variables, (*plain, *weights))
         self._plain = tuple(plain)
-        self._formulas = {
-            name: ArgumentFormula(name, text, self.variables, tuple(weights)) for name, text in formulas.items()
-        }
+        self._formulas = self._read(formulas, tuple(weights))
         self._startless: tuple[str, ...] = ()
+        self._edges: dict[str, set[float]] = {}  # of each argument that is a parameter, the ends of what is allowed
         for name, value in plain.items():
             self._declare_argument(name, value, dtype_named(dtype))
         for name, value in weights.items():
@@ -94,6 +93,19 @@ class DistributionModel(ParametricModel):
             if not all(self.specifications[coefficient].fixed for coefficient in formula.coefficients):
                 check_formula(self.kind, name)
         self.names = tuple(given)
+
+    def _read(self, formulas: Mapping[str, str], coefficients: Sequence[str]) -> dict[str, ArgumentFormula]:
+        return {name: ArgumentFormula(name, text, self.variables, coefficients) for name, text in formulas.items()}
+
+    def take_columns(self, columns: Sequence[str]) -> None:
+        """Where no variables were given: a column called ``e`` or ``pi`` that a formula names is that column."""
+        formulas = {name: formula.text for name, formula in self._formulas.items()}
+        coefficients = [name for name in self.specifications if name not in self._plain]
+        if self._variables_given or not (meant := columns_for_constants(formulas, coefficients, columns)):
+            return
+        others = iter([name for name in self.variables if name not in meant])  # by their places among the other columns
+        self.variables = (*(name if name in meant else next(others, name) for name in columns), *others)
+        self._formulas = self._read(formulas, coefficients)
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -114,6 +126,13 @@ class DistributionModel(ParametricModel):
             self.declare(name, mapping, dtype)
             return
         lower, upper = argument_bounds(self.kind, name)
+        self._edges[name] = {bound for bound in (lower, upper) if bound is not None}
+        if mapping.get("start") in self._edges[name]:
+            raise InputError(
+                f"parameters.{name}.start: {mapping['start']:g} is on the edge of what {self.kind.__name__} takes"
+                f" (lower {-math.inf if lower is None else lower:g}, upper {math.inf if upper is None else upper:g});"
+                " give a start between them"
+            )
         for key, bound, narrower in (("lower", lower, max), ("upper", upper, min)):
             if bound is not None:
                 mapping[key] = bound if mapping.get(key) is None else narrower(bound, float(mapping[key]))
@@ -130,6 +149,11 @@ class DistributionModel(ParametricModel):
         if ParameterSpec.of(name, value).start is None:
             raise InputError(f"coefficients.{name}.start: a coefficient needs one, such as 0")
         self.declare(name, value, dtype)
+
+    def _bounded_by_user(self) -> tuple[str, ...]:
+        """Those none of whose bounds is the edge of what the distribution takes: there its logarithm goes better."""
+        edges, specs = self._edges, self.specifications
+        return tuple(name for name in self.transforms if not edges.get(name, set()) & {*specs[name].box})
 
     def begin_at(self, target: Tensor) -> None:
         """Give parameters without a start one by the sample's moments.

@@ -69,6 +69,7 @@ class Evidence:
     likelihood: LikelihoodStatistics | None = None
     curve: FittedCurve | None = None
     residual: Tensor | None = None
+    rounding: Fact | None = None
 
 
 def descent_evidence(
@@ -228,7 +229,8 @@ def _criteria(loss: LossFunction, total: float, errors: Uncertainty) -> Likeliho
     """The criteria of a likelihood; None where it is not finite."""
     if not math.isfinite(total):
         return None
-    estimated = loss.p if errors.root is None else errors.root.shape[1]
+    # An edge that the data have led to holds no parameter beforehand.
+    estimated = loss.p if errors.root is None or errors.edge else errors.root.shape[1]
     return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring)
 
 

@@ -53,6 +53,7 @@ def summarise(
     *,
     absolute_sigma: bool = True,
     factor: Array | None = None,
+    began: Sequence[Fact] = (),
 ) -> Summary:
     """Estimates with errors in both units, statistics, and the distance to the optimum.
 
@@ -66,6 +67,7 @@ def summarise(
         absolute_sigma: whether known errors are absolute.
         factor: triangular factor of ``[J, e]`` at the final parameters, where the solver of a plain squared error has
             it; one pass over the data less.
+        began: what a solver did with the start, which goes before all other cautions.
     """
     theta = loss.theta
     if not np.isfinite(theta.numpy()).all():
@@ -99,7 +101,7 @@ def summarise(
         original_units=natural.original_units,
         covariance=natural.covariance,
         correlation=correlation,
-        cautions=tuple(cautions),
+        cautions=(*began, *cautions),
     )
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array, triangle, unit_of
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
+from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
-from paramfit.solvers.projection import Linearization, linearization
+from paramfit.solvers.projection import Linearization, linearization, thrown_away, unprojected
 from paramfit.solvers.standing import Finding, Standing, divergent_parameter, least_relative_error
 from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.solvers.value import Value
@@ -26,8 +27,6 @@ _ALMOST_EXACT = 1e-8  # of the target's length
 _LEAST_GAIN = 1e-4
 _MOST_DAMPING = 1e30
 _SMALL = 1e-1  # a relative offset from which a polish is tried
-_MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
-_FAR = 15.0  # from the start, or from the middle between two bounds: exp(-15) is 3e-7
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
@@ -59,8 +58,11 @@ class GaussNewtonState(Value):
     beyond: Linearization | None = None  # the problem as seen from the last other point near by
     along: Array | None = None  # a step (m,) along a kink of the loss, where no damped step leads on
     promised: float = 0.0  # the decrease of the loss that it promises
+    alike: tuple[int, ...] = ()  # places of parameters whose starts were equal and exchangeable, and were moved apart
+    apart: Array | None = None  # the start with these moved apart, (p,), as long as it has not been looked at
 
     expected: ClassVar[bool] = True
+    slacks: ClassVar[bool] = False
 
     @property
     def ended(self) -> bool:
@@ -80,35 +82,59 @@ class GaussNewtonState(Value):
     @cached_property
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the linear model promises there."""
+        places, trial = self.layout.nonlinear_places, self.theta.copy()
         if self.along is not None:
-            trial = self.theta.copy()
-            trial[self.layout.nonlinear_places] += self.along
+            trial[places] += self.along
             return trial, self.promised
-        step, promised = self.steps.step(self.damping)
-        if any(self.layout.bounds):
-            far = float(np.abs(step[np.array(self.layout.bounds) > 0]).max())
-            if far > _MOST_STRETCH:
-                step, promised = self.steps.shortened(step, _MOST_STRETCH / far)
-        trial = self.theta.copy()
-        trial[self.layout.nonlinear_places] += step
+        if not self.layout.boxes:
+            step, promised = self.steps.step(self.damping)
+            trial[places] += step
+            return trial, promised
+        (lower, upper), here = self.layout.box[:, places], self.theta[places]
+        step, promised = self.steps.step_in_box(self.damping, lower - here, upper - here)
+        # To the last digit: what has gone all the way to a bound is the bound.
+        there = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
+        trial[places] = np.clip(there, lower, upper)
         return trial, promised
 
     @property
     def trial(self) -> Array:
         """Where to look next, ``(p,)``; the best point at the end."""
+        if self.apart is not None:
+            return self.apart
         return self.theta if self.ended else self.proposal[0]
+
+    @property
+    def _whole(self) -> Array:
+        """Triangular factor of ``[J, e]`` at the best point, the linear parameters' columns first."""
+        point = self.steps.point
+        return point.factor if point.whole is None else point.whole
+
+    @property
+    def free_places(self) -> NDArray[np.intp]:
+        """Places in theta of the parameters that are not held at a bound, in the order of the point's columns."""
+        layout, point, held = self.layout, self.steps.point, self.steps.held
+        linear = np.delete(np.array(layout.linear, dtype=np.intp), point.held)
+        return np.concatenate([linear, layout.nonlinear_places if held is None else layout.nonlinear_places[~held]])
+
+    def free_factor(self) -> Array:
+        """Triangular factor of ``[J, e]`` by the parameters that are not held, ``(f + 1, f + 1)``."""
+        point, held = self.steps.point, self.steps.held
+        if held is None or not held.any():
+            return point.factor
+        return triangle(point.factor[:, np.concatenate([np.ones(point.q, dtype=bool), ~held, [True]])])
 
     @property
     def uphill(self) -> Array:
         """``J^T e`` at the best point, ``(p,)``, rows over the unit."""
-        p, factor = self.layout.p, self.steps.point.factor
+        p, factor = self.layout.p, self._whole
         ordered = np.empty(p)
         ordered[self.layout.order] = factor[:, :p].T @ factor[:, p]
         return ordered
 
     def factor(self) -> Array:
         """Triangular factor of ``[J, e]`` at the best point, ``(p + 1, p + 1)``; not after a polish."""
-        p, factor = self.layout.p, self.steps.point.factor
+        p, factor = self.layout.p, self._whole
         columns = np.empty_like(factor)
         columns[:, self.layout.order] = factor[:, :p]
         columns[:, p] = factor[:, p]
@@ -141,7 +167,9 @@ class GaussNewton:
         The sums are those of all rows at its trial. At the start they hold the target's length, or no fit is recognised
         as exact; where they are not finite there, that is an InputError. A state that has ended stays as it is.
         """
-        point = _finite_point(sums, unit_of(sums.target) if isinstance(state, Start) else state.unit)
+        unit = unit_of(sums.target) if isinstance(state, Start) else state.unit
+        sums = sums.over(unit)
+        point = _finite_point(sums)
         if isinstance(state, Start):
             if point is None:
                 if sums.is_finite():
@@ -152,18 +180,26 @@ class GaussNewton:
                 raise InputError(
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
-            return self._begun(state.theta, sums, point)
+            begun = self._begun(state.theta, sums, point, unit)
+            apart, alike = moved_apart(begun.layout, begun.steps.point, state.theta)
+            if not alike:
+                return begun
+            return begun.changed(apart=apart, alike=alike, standing=Standing(Finding.OFFSET_LEFT, begun.steps.offset))
         if state.ended:
             return state
+        if state.apart is not None:
+            return self._moved_apart(state, sums, point)
         before, (trial, promised) = state.steps.point.loss, state.proposal
-        steps = None
+        steps, layout = None, sums.layout
+        if point is not None and len(state.layout.linear) < len(layout.linear):
+            point, layout = _seen(sums, trial, point)  # it has begun in all parameters
         after = math.inf if point is None else point.loss
         gain = gain_ratio(before, after, promised)
         if promised <= _UNSEEN * before:
             # No loss is exact enough to show so small a decrease: the orthogonality is.
             accepted = point is not None and after <= before * (1 + 1e-9)
             if accepted and point is not None:
-                steps = _steps_from(state, point, trial)
+                steps = _steps_from(state, point, layout, trial)
                 accepted = steps.offset < state.steps.offset
             refusals = 0 if accepted else state.refusals + 1
         else:
@@ -172,8 +208,9 @@ class GaussNewton:
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
         judged: dict[str, Any] = {"damping": damping, "growth": growth, "refusals": refusals}
         if accepted and point is not None:
-            theta = _with_linear(trial, state.layout, point)
-            return self._reached(state, theta, steps or _steps_from(state, point, theta), **judged)
+            theta = _with_linear(trial, layout, point)
+            steps = steps or _steps_from(state, point, layout, theta)
+            return self._reached(state.changed(layout=layout), theta, steps, **judged)
         if point is not None and after > before:
             judged["beyond"] = point
         refused, ended = state.changed(**judged), damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
@@ -183,15 +220,24 @@ class GaussNewton:
                 return refused.changed(along=state.along / 2, promised=promised / 2, damping=state.damping)
         return self._ended_at_rounding(refused) if ended else refused
 
-    def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
-        layout, theta = sums.layout, _with_linear(start, sums.layout, point)
-        steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
-        unit, linear = unit_of(sums.target), Standing(Finding.LINEAR)
-        size_of_target = sums.target / unit
-        if math.sqrt(point.loss) <= self.cost_tolerance * size_of_target:
+    def _begun(self, start: Array, sums: ResidualSums, point: Linearization, unit: float) -> GaussNewtonState:
+        point, layout = _seen(sums, start, point)
+        theta = _with_linear(start, layout, point)
+        steps = DampedStep(point, None, _held(layout, theta, point))
+        linear = Standing(Finding.LINEAR)
+        if math.sqrt(point.loss) <= self.cost_tolerance * sums.target:
             linear = Standing(Finding.EXACT, math.sqrt(point.loss) * unit)
-        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, size_of_target, self.damping, unit)
+        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, sums.target, self.damping, unit)
         return self._reached(state, theta, steps) if layout.nonlinear else state
+
+    def _moved_apart(
+        self, state: GaussNewtonState, sums: ResidualSums, point: Linearization | None
+    ) -> GaussNewtonState:
+        """The state at a start whose equal components were moved apart; at the start itself where that cannot be."""
+        if point is None or state.apart is None:
+            return state.changed(apart=None, alike=())
+        begun = self._begun(state.apart, sums, point, state.unit)
+        return begun.changed(alike=state.alike, size_of_target=state.size_of_target)
 
     def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: Any) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
@@ -242,7 +288,7 @@ class GaussNewton:
             at_rounding = at_rounding or Standing(Finding.OFFSET_AT_ROUNDING, offset)
             return state.changed(standing=_out_of_sight(state) or at_rounding)
         flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * residual
-        if flat.any() and state.steps.changed(at_bound=flat).offset <= near:
+        if flat.any() and state.steps.changed(held=flat).offset <= near:
             places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
             return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
         if state.beyond is not None:
@@ -260,15 +306,20 @@ class GaussNewton:
         polish's trial, more exact than float64 sums do.
         """
         converged = state.standing.converged
-        if not (converged or (not state.ended and state.steps.offset <= _SMALL)):
+        if state.apart is not None or not (converged or (not state.ended and state.steps.offset <= _SMALL)):
             return state
-        p, n, layout, point = state.layout.p, state.n, state.layout, state.steps.point
+        layout, point, places = state.layout, state.steps.point, state.free_places
+        if not len(places):
+            return state
         residual = abs(float(point.factor[-1, -1]))
-        reach = np.full(p, math.inf)
+        reach = np.full(layout.p, math.inf)
         reach[layout.nonlinear_places] = _MOST_POLISH * _sizes(state)
+        if layout.boxes:
+            lower, upper = layout.box
+            reach = np.minimum(reach, np.minimum(state.theta - lower, upper - state.theta))
         enough = (_POLISHED if converged else _ENOUGH) * residual
         with np.errstate(over="ignore"):
-            polishing = Polishing.near(state.theta, point.factor[:p, :p], layout.order, reach, enough, state.unit)
+            polishing = Polishing.near(state.theta, state.free_factor()[:-1, :-1], places, reach, enough, state.unit)
             if polishing is None:
                 return state
             begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)
@@ -276,20 +327,38 @@ class GaussNewton:
         moved = state.changed(theta=best.theta)
         if converged:
             return moved
-        offset = best.left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
-        if offset > self.orthogonality:
+        offset = (
+            best.left / math.sqrt(len(places)) / residual * math.sqrt(max(1, state.n - layout.p))
+            if residual > 0
+            else math.inf
+        )
+        if offset > self.orthogonality or (len(places) < layout.p and _leaves_bound(moved, look, best)):
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
         return moved.changed(standing=standing)
 
 
-def _finite_point(sums: ResidualSums, unit: float) -> Linearization | None:
+def _finite_point(sums: ResidualSums) -> Linearization | None:
     """The problem as seen from where the rows were summed up; None where it is not finite."""
     if not sums.is_finite():
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
-        point = linearization(sums, unit)
+        point = linearization(sums)
         return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
+
+
+def _seen(sums: ResidualSums, theta: Array, projected: Linearization) -> tuple[Linearization, Layout]:
+    """The problem to step by: with the linear parameters solved for, unless that throws the start away.
+
+    Where a linear parameter that has a value is solved to 0, since its column vanishes, or is held at a bound, and others
+    lose their influence with it, the first steps are made in all parameters at once, if any leads away from there.
+    """
+    is_lost = bool(projected.held) and bool((projected.unprojected == 0).any())
+    if is_lost or thrown_away(sums, theta):
+        joint, layout = unprojected(sums, theta)
+        if (joint.factor[:, :-1].T @ joint.factor[:, -1]).any():
+            return joint, layout
+    return projected, sums.layout
 
 
 def _with_linear(theta: Array, layout: Layout, point: Linearization) -> Array:
@@ -299,34 +368,39 @@ def _with_linear(theta: Array, layout: Layout, point: Linearization) -> Array:
     return best
 
 
-def _steps_from(state: GaussNewtonState, point: Linearization, theta: Array) -> DampedStep:
-    return DampedStep(point, state.steps.size, _at_bound(state.layout, state.start, theta, point))
+def _steps_from(state: GaussNewtonState, point: Linearization, layout: Layout, theta: Array) -> DampedStep:
+    earlier = state.steps.largest if len(layout.nonlinear) == len(state.layout.nonlinear) else None
+    return DampedStep(point, earlier, _held(layout, theta, point))
 
 
-def _at_bound(layout: Layout, start: Array, theta: Array, point: Linearization) -> NDArray[np.bool_] | None:
-    """Which nonlinear parameters have come a millionth of their first distance near to a bound, and want beyond."""
-    if not any(layout.bounds):
+def _held(layout: Layout, theta: Array, point: Linearization) -> NDArray[np.bool_] | None:
+    """Which nonlinear parameters are on a bound, and want beyond."""
+    if not layout.boxes:
         return None
-    now, first = theta[layout.nonlinear_places], start[layout.nonlinear_places]
-    bounds = np.array(layout.bounds)
-    q, p = len(layout.linear), layout.p
-    uphill = point.factor[:, q:p].T @ point.factor[:, p]  # where the step of each alone would go
-    low = ((bounds == 1) & (now < first - _FAR) | (bounds == 2) & (now < -_FAR)) & (uphill <= 0)
-    high = (bounds == 2) & (now > _FAR) & (uphill >= 0)
-    outward: NDArray[np.bool_] = low | high
+    places = layout.nonlinear_places
+    (lower, upper), here = layout.box[:, places], theta[places]
+    uphill = point.factor[:, point.q : -1].T @ point.factor[:, -1]  # where the step of each alone would go
+    outward: NDArray[np.bool_] = (here <= lower) & (uphill < 0) | (here >= upper) & (uphill > 0)
     return outward
+
+
+def _leaves_bound(moved: GaussNewtonState, look: Callable[[PolishingState], Array], best: PolishingState) -> bool:
+    """Whether a parameter that a polish held at its bound would leave it from where the others went."""
+    uphill, (lower, upper) = look(best.changed(trial=best.theta)), moved.layout.box
+    return bool(((moved.theta <= lower) & (uphill > 0) | (moved.theta >= upper) & (uphill < 0)).any())
 
 
 def _out_of_sight(state: GaussNewtonState) -> Standing | None:
     """Why nothing holds the parameters where the slope is 0; None where the observations do."""
-    layout, point, places = state.layout, state.steps.point, state.layout.nonlinear_places
-    if not len(places) or any(layout.bounds):
-        return None  # a parameter at its bound is reported by name
+    point = state.steps.point
+    places, factor = state.free_places[point.q :], state.free_factor()  # those at a bound are reported by name
+    if not len(places):
+        return None
     values, starts = state.theta[places], state.start[places]
-    away = divergent_parameter(point.factor, point.n, values, starts)
+    away = divergent_parameter(factor, point.n, values, starts)
     if away is not None:
-        return Standing(Finding.DIVERGENT, places=(layout.nonlinear[away],))
-    error = least_relative_error(point.factor, point.n, values, starts)
+        return Standing(Finding.DIVERGENT, places=(int(places[away]),))
+    error = least_relative_error(factor, point.n, values, starts)
     return None if error <= _UNDETERMINED else Standing(Finding.UNDETERMINED, error)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.damping import gain_ratio
+from paramfit.solvers.interior_point import Ending, InteriorPoint, InteriorState
 from paramfit.solvers.loop import Start
 from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.standing import Finding, Standing
@@ -38,6 +39,10 @@ _GROWN = 2.0  # of a logarithm: sevenfold
 _ENDLESS = 30.0  # a logarithm with so large an error: from there the loss changes by less than 1e-3 up to infinity
 _WORSE = 3.0  # times the error at the start: a parameter too many has had it there, too
 _ASTRAY = 5.0  # standard errors of all others from where they would settle: a bad start has led them there
+_MOST_OUTSIDE = (
+    4  # trials outside the domain: an overshoot or two are nothing, but a maximum on the edge calls for more
+)
+_MOST_SEARCHES = 3  # from the inside
 _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 
 
@@ -57,6 +62,19 @@ class NewtonState(Value):
     switched: bool = False  # whether the Hessian has taken over once
     creeping: int = 0  # steps in a row that won nothing of what they promised
     undamped: bool = False  # whether a step without damping was tried where no loss could tell
+    outside: int = 0  # trials outside what the distribution allows
+    searches: int = 0  # from the inside, so far
+    interior: InteriorState | None = None  # the one that goes on, or has found the edge
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the best point is on the edge of what the distribution allows."""
+        return self.interior is not None and self.interior.ending is Ending.ON_EDGE
+
+    @property
+    def slacks(self) -> bool:
+        """Whether the room of the distribution's arguments is wanted at the next trial."""
+        return self.interior is not None and self.interior.slacks
 
     @property
     def ended(self) -> bool:
@@ -77,15 +95,26 @@ class NewtonState(Value):
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the quadratic model promises there."""
         step, promised = self.steps.step(self.damping)
+        share = 1.0
         if self.sums.bounded:
             far = float(np.abs(step[list(self.sums.bounded)]).max())
             if far > _MOST_STRETCH:
-                step, promised = self.steps.step(self.damping, _MOST_STRETCH / far)
-        return self.theta + step, promised
+                share = _MOST_STRETCH / far
+                step, promised = self.steps.step(self.damping, share)
+        if not self.sums.boxes:
+            return self.theta + step, promised
+        lower, upper = np.array(self.sums.boxes).T
+        low, high = lower - self.theta, upper - self.theta
+        step, promised = self.steps.step_in_box(self.damping, low, high, share)
+        # To the last digit: what has gone all the way to a bound is the bound.
+        there = np.where(step <= low, lower, np.where(step >= high, upper, self.theta + step))
+        return np.clip(there, lower, upper), promised
 
     @property
     def trial(self) -> Array:
         """Where to look next, ``(p,)``; the best point at the end."""
+        if self.interior is not None and not self.ended:
+            return self.interior.trial
         return self.theta if self.ended else self.proposal[0]
 
     def divergent(self, logarithms: Collection[int] = ()) -> list[int]:
@@ -158,15 +187,14 @@ class NewtonRaphson:
             return self._begun(state.theta, sums)
         if state.ended:
             return state
+        if state.interior is not None:
+            return self._from_inside(state, state.interior, sums)
         trial, promised = state.proposal
         after = sums.loss if finite else math.inf
         gain = gain_ratio(state.loss, after, promised)
         least = _UNSEEN * max(1.0, abs(state.loss))
         unseen = abs(promised) <= least
-        if unseen:
-            accepted = finite and NewtonStep(sums.gradient, sums.curvature).distance < state.distance
-        else:
-            accepted = gain > _LEAST_GAIN
+        accepted = finite and _distance(sums, trial) < state.distance if unseen else gain > _LEAST_GAIN
         undamped = unseen and not state.undamped and _holds_back(state)
         if accepted:
             creeps = state.loss - sums.loss <= least and not unseen
@@ -177,16 +205,46 @@ class NewtonRaphson:
                 damping = _UNDAMPED
             taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping, undamped=undamped)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
-        if undamped:
+        if sums.outside:
+            state = state.changed(outside=state.outside + 1)
+        elif undamped:
             return state.changed(damping=_UNDAMPED, undamped=True)
-        if unseen or state.damping > _MOST_DAMPING:
+        ends = unseen or state.damping > _MOST_DAMPING
+        if state.outside >= (1 if ends else _MOST_OUTSIDE) and state.searches < _MOST_SEARCHES:
+            return self._turned_inside(state)
+        if ends:
             return _ended_at_rounding(state)
         shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
         return state.changed(damping=shorter)
 
+    def _turned_inside(self, state: NewtonState) -> NewtonState:
+        """The state of a search whose way is barred by the edge of what the distribution allows."""
+        sharpest = np.where(state.sharpest > 0, state.sharpest, 1.0)
+        interior = InteriorPoint().start(state.theta, 1 / np.sqrt(sharpest), tuple(range(len(state.theta))))
+        return state.changed(interior=interior, expected=False, searches=state.searches + 1)
+
+    def _from_inside(self, state: NewtonState, interior: InteriorState, sums: LikelihoodSums) -> NewtonState:
+        """The state after a look at a trial of the search from the inside."""
+        after = InteriorPoint().advance(interior, sums)
+        if after.ending is Ending.NOT_BEGUN or after.sums is None:
+            return _ended_at_rounding(state.changed(interior=None))
+        reached = state.changed(interior=after, theta=after.theta, sums=after.sums)
+        if after.ending is Ending.INSIDE:
+            distance = _distance(after.sums, after.theta)
+            standing = self._standing(distance)
+            return reached.changed(
+                interior=None, outside=0, damping=self.damping, distance=distance, standing=standing, switched=True
+            )
+        if after.ending is Ending.ENDLESS:
+            return reached.changed(standing=Standing(Finding.ENDLESS_AT_EDGE))
+        if after.ending is Ending.ON_EDGE:
+            distance = after.distance_along_edge
+            finding = Finding.ON_EDGE if distance <= _NEAR else Finding.NO_MINIMUM
+            return reached.changed(distance=distance, standing=Standing(finding, distance))
+        return reached.changed(distance=after.decrement, standing=Standing(Finding.DISTANCE_LEFT, after.decrement))
+
     def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
-        steps = NewtonStep(sums.gradient, sums.curvature)
-        errors, distance = steps.errors, steps.distance
+        errors, distance = NewtonStep(sums.gradient, sums.curvature).errors, _distance(sums, theta)
         sharpest, standing = np.abs(sums.curvature.diagonal()), self._standing(distance)
         return NewtonState(
             theta.copy(), theta.copy(), sums, sharpest, errors, standing, self.expected, self.damping, distance
@@ -194,7 +252,7 @@ class NewtonRaphson:
 
     def _taken(self, state: NewtonState, trial: Array, sums: LikelihoodSums) -> NewtonState:
         """The state at a trial that was taken, with how the search stands there."""
-        distance = NewtonStep(sums.gradient, sums.curvature).distance
+        distance = _distance(sums, trial)
         expected, switched = state.expected, state.switched
         # The Hessian where scoring crawls near the end, and scoring again where the Hessian is no help.
         if expected and not switched and distance < _CLOSE and distance > _CRAWLING * state.distance:
@@ -215,6 +273,17 @@ def _holds_back(state: NewtonState) -> bool:
     """Whether damping is all that keeps a step from being seen, as along curvature much weaker than the strongest."""
     promised = state.steps.step(_UNDAMPED)[1]
     return promised > _HELD_BACK * state.steps.step(state.damping)[1]
+
+
+def _distance(sums: LikelihoodSums, theta: Array) -> float:
+    """How far the minimum is in standard errors, with those held that are on a bound and want beyond."""
+    if not sums.boxes:
+        return NewtonStep(sums.gradient, sums.curvature).distance
+    lower, upper = np.array(sums.boxes).T
+    held = (theta <= lower) & (sums.gradient > 0) | (theta >= upper) & (sums.gradient < 0)
+    if held.all():
+        return 0.0
+    return NewtonStep(sums.gradient[~held], sums.curvature[np.ix_(~held, ~held)]).distance
 
 
 def _share_by_loss(rise: float, promised: float) -> float:

@@ -33,6 +33,7 @@ class Finding(Enum):
     DISTANCE_AT_ROUNDING = "distance at rounding"
     KINK = "a kink of the loss"
     SINGULAR = "no slope by some parameters"
+    ON_EDGE = "on the edge of the domain"
     # It is none, and no step leads on.
     NO_INFLUENCE = "parameters without influence"
     DIVERGENT = "a parameter without end"
@@ -40,6 +41,7 @@ class Finding(Enum):
     NO_DESCENT = "no descent, relative offset"
     NO_DESCENT_BY_DISTANCE = "no descent, distance"
     NO_MINIMUM = "flat or curved down"
+    ENDLESS_AT_EDGE = "without end at the edge of the domain"
 
     __hash__ = object.__hash__  # members are single; Enum would hash their names
 
@@ -56,6 +58,7 @@ _MINIMUM = frozenset(
         Finding.DISTANCE_AT_ROUNDING,
         Finding.KINK,
         Finding.SINGULAR,
+        Finding.ON_EDGE,
     }
 )
 

@@ -14,10 +14,18 @@ from torch.distributions import Distribution
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
 from paramfit.distributions.center import predicted_mean
+from paramfit.distributions.domain import (
+    OutsideDomain,
+    outside_fact,
+    refuse_outside,
+    refuse_rows,
+    refused_fact,
+    unchecked,
+)
 from paramfit.errors import InputError
-from paramfit.facts import Stop
+from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import DistributionModel, check_input_order
+from paramfit.models import DistributionModel, match_columns
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
@@ -126,7 +134,8 @@ class EstimationTask(LightningModule, ABC):
 
     def predicted(self, observations: Observations) -> Tensor:
         """One value for each observation ``(n,)``: the prediction, or the mean of the predicted distribution."""
-        prediction = self.model(*observations.inputs)
+        with unchecked():
+            prediction = self.model(*observations.inputs)
         if isinstance(prediction, Distribution):
             prediction = predicted_mean(prediction)
         if prediction.ndim:
@@ -146,20 +155,44 @@ class EstimationTask(LightningModule, ABC):
         try:
             sums = self.losses(observations)
         except ValueError as outside:
-            return self.nan_outside_parameter_space(outside)
+            return self.infinite_outside_domain(outside)
         return sums.loss(self.objective, self._trainable)
 
-    def nan_outside_parameter_space(self, outside: ValueError) -> Tensor:
-        """The loss where a distribution refuses its parameters, such as a scale below 0 after too large an update.
+    def infinite_outside_domain(self, outside: ValueError) -> Tensor:
+        """The loss where an argument has left what its distribution allows, as a scale below 0 after a long update.
 
-        It is NaN, so that the fit ends as any other that diverged.
+        It is infinite, without a slope, so that the fit ends as any other that diverged; ``left_domain`` says which.
 
         Raises:
-            ValueError: what was given, if it is not an update's doing.
+            InputError: if it is not an update's doing.
+            ValueError: what was given, if no distribution's.
         """
-        if self.updates == 0 or isinstance(outside, InputError):
+        if isinstance(outside, InputError):
             raise outside
-        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * math.nan
+        fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
+        if fact is None or self.updates == 0:
+            refuse_outside(outside)
+            raise outside
+        self.log_of_updates.left_domain = self._row_of_table(fact)
+        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * 0.0 + math.inf
+
+    def _row_of_table(self, fact: Fact) -> Fact:
+        """The same by the row's number in the table, which a batch does not know."""
+        if self.own_data is None:
+            return fact
+        every = self.in_precision(self.own_data.every)
+        with torch.no_grad():
+            try:
+                prediction = self.model(*every.inputs)
+            except ValueError as outside:
+                return refused_fact(outside, every.inputs) or fact
+        whole = outside_fact(prediction, inputs=every.inputs) if isinstance(prediction, Distribution) else None
+        return whole or fact
+
+    @property
+    def left_domain(self) -> Fact | None:
+        """Which argument has left what its distribution allows, if the last loss was infinite for it."""
+        return self.log_of_updates.left_domain
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The injected optimizer in blocks, and its scheduler, stepped once per training step.
@@ -249,7 +282,7 @@ class EstimationTask(LightningModule, ABC):
         data = self.own_data
         if data is not None:
             check_units(self.model, data)
-            check_input_order(self.model, data.columns.inputs)
+            match_columns(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
         """Ask the listeners what they want to hear."""
@@ -285,7 +318,12 @@ class EstimationTask(LightningModule, ABC):
 
     def _evaluate(self, batch: Any) -> None:
         observations = self.in_precision(batch)
-        self.metrics.update(self.model(*observations.inputs), *observations.measured)
+        with unchecked():  # a held-out row may be outside what a distribution allows: its loss is infinite
+            try:
+                self.metrics.update(self.model(*observations.inputs), *observations.measured)
+            except ValueError as outside:
+                refuse_rows(outside, observations.inputs)
+                raise
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

@@ -9,15 +9,17 @@ from torch.distributions import Distribution
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
+from paramfit.distributions.domain import unchecked
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.parameters import dtype_named
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.results.summary import summarise
 from paramfit.solvers.newton import Newton
-from paramfit.solvers.sums import LikelihoodSums
+from paramfit.solvers.sums import BarrierSums, LikelihoodSums
 from paramfit.tasks.automatic import AutomaticTask
 from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
@@ -63,7 +65,8 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
         if isinstance(self.inner_optimizer(), Newton):
-            self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums,)))
+            leave_bounds_to_solver(self.model)
+            self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
         """Fill the gradients."""
@@ -75,7 +78,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         super().on_fit_start()
         data = self.own_data
         if data is not None:
-            with torch.no_grad():
+            with torch.no_grad(), unchecked():
                 every = self.in_precision(data.every)
                 prediction = self.model(*every.inputs)
             if isinstance(prediction, Distribution):
