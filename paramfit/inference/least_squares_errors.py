@@ -29,7 +29,7 @@ from paramfit.passes.likelihood_terms import LikelihoodTerms
 __all__ = ["ResidualFactor", "least_squares_uncertainty", "uncertainty"]
 
 _EPS = float(np.finfo(np.float64).eps)
-_UNSEEN = 1e-6  # of a residual: an error beyond a million times a parameter's size says that nothing holds it
+_UNSEEN = 1e-5  # of a residual: an error beyond 10^5 times a parameter's size says that nothing holds it
 _NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run into it
 
 
@@ -98,7 +98,7 @@ def least_squares_uncertainty(
 
     A parameter at its bound is taken as fixed by all others, and has no error of its own. Nor has one in which the
     prediction is not linear and whose change by its own size, or its start's, is not seen: :math:`|J_k| |\theta_k|` is
-    at most eps times the target's length, or a millionth of s.
+    at most eps times the target's length, or a part of 1e-5 of s.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).

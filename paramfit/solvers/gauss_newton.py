@@ -30,7 +30,7 @@ _SMALL = 1e-1  # a relative offset from which a polish is tried
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
-_NO_SLOPE = 1e-6  # of the residuals: a parameter whose own size changes predictions by less has no slope there
+_NO_SLOPE = 1e-5  # of the residuals: a parameter whose own size changes predictions by less has no slope there
 _NEAR_AT_KINK = 1e-3  # a relative offset of both sides' combination: the trial beyond is a little off the kink
 _NEAR_BY = 1e-6  # of a parameter's size: from so far away slopes change only across a kink
 _LEAST_ALONG = 1e-9  # of the loss: a step along a kink that promises less is not looked for
@@ -287,7 +287,7 @@ class GaussNewton:
             at_rounding = Standing(Finding.EXACT, residual * state.unit) if exact else None
             at_rounding = at_rounding or Standing(Finding.OFFSET_AT_ROUNDING, offset)
             return state.changed(standing=_out_of_sight(state) or at_rounding)
-        flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * residual
+        flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * math.sqrt(state.steps.point.loss)
         if flat.any() and state.steps.changed(held=flat).offset <= near:
             places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
             return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
