@@ -218,6 +218,12 @@ def _by_likelihood(
     with torch.no_grad():
         start = fitted(*observations.inputs)
         if isinstance(start, Distribution):
+            if start.event_shape:
+                raise InputError(
+                    f"model: it returns a distribution of vectors ({type(start).__name__}, event shape"
+                    f" {tuple(start.event_shape)}), but outcomes that are vectors are not supported: the model must"
+                    " return a distribution of one number for each observation"
+                )
             check_observations(start, observations, free_arguments(fitted))
         objective.losses(start, *observations.rows(slice(1)).measured)  # refuses what it has no use for
     terms = LikelihoodTerms(fitted, objective)
