@@ -5,7 +5,17 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-__all__ = ["Fact", "FactKind", "Number", "Reason", "Status", "Stop", "with_cure", "without_repetition"]
+__all__ = [
+    "WITHOUT_MAXIMUM",
+    "Fact",
+    "FactKind",
+    "Number",
+    "Reason",
+    "Status",
+    "Stop",
+    "with_cure",
+    "without_repetition",
+]
 
 
 class FactKind(StrEnum):
@@ -43,6 +53,10 @@ class FactKind(StrEnum):
     NOTHING_DETERMINED = "nothing_determined"
     RUN_OFF = "run_off"
     LIKELIHOOD_WITHOUT_MAXIMUM = "likelihood_without_maximum"
+    SEPARATED = "separated"
+    GROUP_WITHOUT_MAXIMUM = "group_without_maximum"
+    LIKELIHOOD_WITHOUT_BOUND = "likelihood_without_bound"
+    PREFERS_LIMIT = "prefers_limit"
 
     # Why an error, a distance or a forecast is missing.
     DIVERGED = "diverged"
@@ -81,6 +95,7 @@ class FactKind(StrEnum):
     FLAT_LIKELIHOOD = "flat_likelihood"
     INSEPARABLE = "inseparable"
     SITS_AT_BOUND = "sits_at_bound"
+    GROWS_WITHOUT_END = "grows_without_end"
 
     # What errors and intervals rest on.
     NO_METHOD = "no_method"
@@ -159,6 +174,17 @@ class FactKind(StrEnum):
     CENTRE_OR_MEASURE_ELSEWHERE = "centre_or_measure_elsewhere"
     FIX_OR_RESTART = "fix_or_restart"
 
+
+WITHOUT_MAXIMUM = frozenset(
+    {
+        FactKind.LIKELIHOOD_WITHOUT_MAXIMUM,
+        FactKind.SEPARATED,
+        FactKind.GROUP_WITHOUT_MAXIMUM,
+        FactKind.LIKELIHOOD_WITHOUT_BOUND,
+        FactKind.PREFERS_LIMIT,
+    }
+)
+"""The ends at which there is no maximum, so that no criterion and no error of what has run off means anything."""
 
 Number: TypeAlias = float | int | str | bool | tuple[float, ...] | None
 """What a fact says of its parameters: numbers, or the name of a class, a column or a file."""

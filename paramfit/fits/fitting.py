@@ -15,7 +15,7 @@ from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.facts import Stop
-from paramfit.fits.ending import how_it_ended
+from paramfit.fits.ending import how_it_ended, why_untrusted
 from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
 from paramfit.inference.loss_function import LossFunction
@@ -206,8 +206,9 @@ def _by_likelihood(
     terms = LikelihoodTerms(fitted, objective)
     state, steps = solve_model(terms, observations, NewtonRaphson(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
-    summary = summarise(loss, None, [(0.0, 1.0)], None)
-    return _result("MaximumLikelihood", how_it_ended(state, fitted, steps), steps, loss, summary, columns)
+    stop = how_it_ended(state, fitted, steps, lambda: loss)
+    summary = summarise(loss, None, [(0.0, 1.0)], None, untrusted=why_untrusted(stop))
+    return _result("MaximumLikelihood", stop, steps, loss, summary, columns)
 
 
 def _result(task: str, stop: Stop, steps: int, loss: LossFunction, summary: Summary, columns: Columns) -> FitResult:

@@ -8,7 +8,8 @@ import torch
 
 from paramfit.data.columns import normalised
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Status
+from paramfit.facts import Fact, FactKind, Status, Stop
+from paramfit.fits.ending import why_untrusted
 from paramfit.inference.ladder.builder import build_ladder
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
@@ -121,4 +122,6 @@ def _at_the_estimates(result: Record) -> tuple[LossFunction, Uncertainty, bool]:
     observations = origin.observations if pairs is None else normalised(origin.observations, pairs)
     loss = LossFunction(origin.model, origin.objective, observations)
     absolute = result.least_squares is None or result.least_squares.sigma_is is not SigmaIs.RELATIVE
-    return loss, summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=absolute).errors, absolute
+    untrusted = why_untrusted(Stop(result.status, result.stop_reason))
+    summary = summarise(loss, None, [(0.0, 1.0)], None, untrusted, absolute_sigma=absolute)
+    return loss, summary.errors, absolute

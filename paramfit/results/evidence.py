@@ -35,6 +35,9 @@ from paramfit.results.statistics import (
 __all__ = ["Evidence", "descent_evidence", "least_squares_evidence", "likelihood_evidence"]
 
 
+_ENDLESS_IN_PART = (FactKind.SEPARATED, FactKind.GROUP_WITHOUT_MAXIMUM)  # some rows leave a maximum to the rest
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the data say at the final parameters.
@@ -149,12 +152,16 @@ def least_squares_evidence(
 
 
 def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | None) -> Evidence:
-    """Of a likelihood that was solved: errors by the observed information."""
+    """Of a likelihood that was solved: errors by the observed information.
+
+    Where it has no maximum, ``untrusted`` says why, and only what the observations determine all the same has an error.
+    """
     terms = LikelihoodTerms(loss.model, loss.objective)
     sums, kink = terms(loss.observations), terms.kink(loss.observations)
-    if untrusted is None:
+    endless = untrusted if isinstance(untrusted, Fact) and untrusted.kind in _ENDLESS_IN_PART else None
+    if untrusted is None or endless is not None:
         information = sums.curvature if kink is None else terms.information(loss.observations)
-        errors = likelihood_uncertainty(loss, theta, information, kink)
+        errors = likelihood_uncertainty(loss, theta, information, kink, endless)
     else:
         errors = without_errors(untrusted)
     return Evidence(
@@ -164,7 +171,7 @@ def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | N
         None,
         (_solved("the likelihood"),),
         closed_form(loss),
-        likelihood=_criteria(loss, sums.loss, errors),
+        likelihood=_criteria(loss, sums.loss, errors, has_maximum=untrusted is None),
         curve=fitted_mean(loss, errors),
     )
 
@@ -178,12 +185,14 @@ def _rows_in_mean(loss: LossFunction) -> int:
     return loss.n if loss.objective.reduction == "mean" else 1
 
 
-def _criteria(loss: LossFunction, total: float, errors: Uncertainty) -> LikelihoodStatistics | None:
-    """The criteria of a likelihood; None where it is not finite."""
+def _criteria(
+    loss: LossFunction, total: float, errors: Uncertainty, *, has_maximum: bool = True
+) -> LikelihoodStatistics | None:
+    """The criteria of a likelihood, which mean nothing without a maximum; None where it is not finite."""
     if not math.isfinite(total):
         return None
     estimated = loss.p if errors.root is None else errors.root.shape[1]
-    return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring)
+    return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring, has_maximum=has_maximum)
 
 
 def _likelihood(loss: LossFunction, theta: Tensor, errors: Uncertainty) -> LikelihoodStatistics | None:

@@ -38,6 +38,7 @@ class Finding(Enum):
     NO_DESCENT = "no descent, relative offset"
     NO_DESCENT_BY_DISTANCE = "no descent, distance"
     NO_MINIMUM = "flat or curved down"
+    UNBOUNDED = "without bound"
 
     __hash__ = object.__hash__  # members are single; Enum would hash their names
 

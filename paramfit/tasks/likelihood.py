@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
+from paramfit.fits.no_maximum import beyond_doubt
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
 from paramfit.objectives import NegativeLogLikelihood
@@ -66,7 +67,11 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
             self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums,)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
-        """Fill the gradients."""
+        """Look with all rows into a search that may have no end, and fill the gradients."""
+        every = self.every_row(observations) if solver.reached.is_doubtful else None
+        if every is not None and every.n == sums.n:
+            solver.go_to(beyond_doubt(solver.reached, solver.solver, self.epoch.pass_, every, solver.vector))
+            total = solver.reached.loss
         solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1)
         return total
 
