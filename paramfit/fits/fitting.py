@@ -78,7 +78,8 @@ def fit(
         censoring: what is known of each value, of a likelihood: the name of a column, or a list or array of the words
             ``none`` or ``observed`` (or nothing), ``left`` (at most the target), ``right`` (above the target),
             ``interval`` (above the target and at most the upper end).
-        upper: upper ends of intervals: the name of a column, or an array, which is not read in other rows.
+        upper: upper ends of intervals: the name of a column, or an array, which is not read in other rows. Where it is
+            infinite, or the lower end is, the interval is censored on one side.
         objective: ``SquaredError``, or a robust one; ``NegativeLogLikelihood`` for a distribution.
         max_iterations: when to give up.
         options: of ``LevenbergMarquardt`` or ``Newton``: damping and tolerances.
