@@ -26,7 +26,8 @@ from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
-from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces, refuse_shapes
+from paramfit.passes.base import ROWS_AT_ONCE, Pass, inputs_at, pieces, refuse_shapes
+from paramfit.passes.stable_functions import StableFunctions
 from paramfit.solvers.sums import LikelihoodSums
 from paramfit.torch_overhead import one_thread
 
@@ -199,7 +200,48 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         bent: Array = hessian.cpu().numpy()
         return bent
 
+    def _refuse_start(self, observations: Observations) -> None:
+        """Name a row at which the likelihood is not finite, or at which its derivatives are not."""
+        super()._refuse_start(observations)
+        first, end = 0, observations.n
+        while end - first > 1:
+            middle = (first + end) // 2
+            if self(observations.rows(slice(first, middle))).is_finite():
+                first = middle
+            else:
+                end = middle
+        row = observations.rows(slice(first, end))
+        sums = self(row)
+        if sums.is_finite():
+            return  # it is the sum that is not
+        names = [name for name, shape in self.shapes.items() for _ in range(shape.numel())]
+        endless = [
+            ~np.isfinite(part) for part in (sums.gradient, sums.curvature.diagonal(), sums.curvature.sum(axis=0))
+        ]
+        by = names[int(next(part for part in endless if part.any()).argmax())]
+        at = f"{inputs_at(observations, first)}{self._argument_without_derivative(row, by)}"
+        raise InputError(
+            f"model: the likelihood is finite at the start, but its derivative by {by} is not, first in row {first}"
+            f" (input {at}); write the model so that it can be differentiated twice there, leave such rows out, or give"
+            " other starts"
+        )
+
+    @torch.no_grad()
+    def _argument_without_derivative(self, row: Observations, by: str) -> str:
+        """The distribution's arguments that depend on a parameter, with their values, to follow the inputs."""
+        if not isinstance(self.model, DistributionModel):
+            return ""
+        arguments, columns = self.model.arguments(*row.inputs), self.model.argument_jacobian(*row.inputs)
+        return "".join(f", {name} {arguments[name].reshape(-1)[0].item():g}" for name in columns if by in columns[name])
+
     def _by_autograd(self, part: Observations) -> LikelihoodSums:
+        sums = self._differentiated(part)
+        if math.isfinite(sums.loss) and not sums.is_finite():
+            with StableFunctions():
+                return self._differentiated(part)
+        return sums
+
+    def _differentiated(self, part: Observations) -> LikelihoodSums:
         theta = self._theta().requires_grad_()
         with torch.enable_grad():
             prediction = functional_call(self.model, self._parameters(theta), part.inputs)

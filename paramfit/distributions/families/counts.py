@@ -16,13 +16,21 @@ __all__ = ["FAMILIES"]
 
 Trials = Bernoulli | Binomial | Geometric | NegativeBinomial
 
+# At an edge at which an observation has the probability 1 (a rate of 0 and no event) what is 0 over 0 is 0. Nothing
+# smaller than this is divided by; its square is a number still.
+_LEAST = 1e-150
+
+
+def _divisor(argument: Tensor) -> Tensor:
+    return argument.clamp_min(_LEAST)
+
 
 # torch computes probs from logits, or logits from probs, when asked: so only inside of what computes an entry.
 
 
 def _score(trials: Bernoulli | Binomial, target: Tensor, count: Tensor | float) -> Slopes:
     return {
-        "probs": lambda: (target - count * trials.probs) / (trials.probs * (1 - trials.probs)),
+        "probs": lambda: target / _divisor(trials.probs) - (count - target) / _divisor(1 - trials.probs),
         "logits": lambda: target - count * trials.probs,
     }
 
@@ -30,14 +38,16 @@ def _score(trials: Bernoulli | Binomial, target: Tensor, count: Tensor | float) 
 def _curvature(trials: Trials, successes: Tensor, failures: Tensor) -> Entries:
     """Of ``successes * log probs + failures * log(1 - probs)``."""
     return {
-        ("probs", "probs"): lambda: successes / trials.probs**2 + failures / (1 - trials.probs) ** 2,
+        ("probs", "probs"): lambda: (
+            successes / _divisor(trials.probs) ** 2 + failures / _divisor(1 - trials.probs) ** 2
+        ),
         ("logits", "logits"): lambda: (successes + failures) * _spread(trials.logits),
     }
 
 
 def _information(trials: Bernoulli | Binomial, count: Tensor | float) -> Entries:
     return {
-        ("probs", "probs"): lambda: count / (trials.probs * (1 - trials.probs)),
+        ("probs", "probs"): lambda: count / _divisor(trials.probs * (1 - trials.probs)),
         ("logits", "logits"): lambda: count * _spread(trials.logits),
     }
 
@@ -78,16 +88,24 @@ def _binomial_start(sample: Sample, given: Given) -> Starts:
     return _probability(lambda: _share(sample.y.sum().item(), sample.n * given["total_count"]))
 
 
+def _geometric_log_density(geometric: Geometric, target: Tensor) -> Tensor:
+    """By the logits, where they were given: a probability below the smallest number is none of 0."""
+    if "probs" not in vars(geometric):
+        return -softplus(-geometric.logits) - target * softplus(geometric.logits)
+    value: Tensor = geometric.log_prob(target)
+    return value
+
+
 def _geometric_score(geometric: Geometric, target: Tensor) -> Slopes:
     return {
-        "probs": lambda: 1 / geometric.probs - target / (1 - geometric.probs),
+        "probs": lambda: 1 / geometric.probs - target / _divisor(1 - geometric.probs),
         "logits": lambda: (-geometric.logits).sigmoid() - target * geometric.logits.sigmoid(),
     }
 
 
 def _geometric_information(geometric: Geometric) -> Entries:
     return {
-        ("probs", "probs"): lambda: 1 / (geometric.probs**2 * (1 - geometric.probs)),
+        ("probs", "probs"): lambda: 1 / (geometric.probs**2 * _divisor(1 - geometric.probs)),
         ("logits", "logits"): lambda: (-geometric.logits).sigmoid(),
     }
 
@@ -99,11 +117,11 @@ def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> 
         # log(1 - probs), written with the argument that was given so that neither end loses its digits.
         given_probs = "probs" in vars(distribution) and distribution._param is distribution.probs
         failure = torch.log1p(-distribution.probs) if given_probs else -softplus(distribution.logits)
-        return failure + torch.digamma(count + target) - torch.digamma(count)
+        return failure + (torch.digamma(_divisor(count) + target) - torch.digamma(_divisor(count)))
 
     return {
         "total_count": by_count,
-        "probs": lambda: target / distribution.probs - count / (1 - distribution.probs),
+        "probs": lambda: target / _divisor(distribution.probs) - count / (1 - distribution.probs),
         "logits": lambda: target * (-distribution.logits).sigmoid() - count * distribution.logits.sigmoid(),
     }
 
@@ -112,7 +130,7 @@ def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor)
     count = distribution.total_count
     return {
         **_curvature(distribution, target, count),
-        ("total_count", "total_count"): lambda: trigamma(count) - trigamma(count + target),
+        ("total_count", "total_count"): lambda: trigamma(_divisor(count)) - trigamma(_divisor(count) + target),
         ("total_count", "probs"): lambda: 1 / (1 - distribution.probs),
         ("total_count", "logits"): lambda: distribution.logits.sigmoid(),
     }
@@ -121,7 +139,7 @@ def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor)
 def _negative_binomial_information(distribution: NegativeBinomial) -> Entries:
     count = distribution.total_count
     return {
-        ("probs", "probs"): lambda: count / (distribution.probs * (1 - distribution.probs) ** 2),
+        ("probs", "probs"): lambda: count / _divisor(distribution.probs * (1 - distribution.probs) ** 2),
         ("logits", "logits"): lambda: count * distribution.logits.sigmoid(),
     }
 
@@ -144,9 +162,9 @@ def _negative_binomial_start(sample: Sample, given: Given) -> Starts:
 FAMILIES = (
     Family(
         Poisson,
-        score=lambda poisson, target: {"rate": lambda: target / poisson.rate - 1},
-        curvature=lambda poisson, target: {("rate", "rate"): lambda: target / poisson.rate**2},
-        information=lambda poisson: {("rate", "rate"): lambda: 1 / poisson.rate},
+        score=lambda poisson, target: {"rate": lambda: target / _divisor(poisson.rate) - 1},
+        curvature=lambda poisson, target: {("rate", "rate"): lambda: target / _divisor(poisson.rate) ** 2},
+        information=lambda poisson: {("rate", "rate"): lambda: 1 / _divisor(poisson.rate)},
         cdf=lambda poisson, value: by_scipy(scipy.special.pdtr, value, poisson.rate),
         start=lambda sample, _: {"rate": lambda: sample.mean() or 0.5 / sample.n},
     ),
@@ -169,6 +187,7 @@ FAMILIES = (
     ),
     Family(
         Geometric,
+        log_density=_geometric_log_density,
         score=_geometric_score,
         curvature=lambda geometric, target: _curvature(geometric, torch.ones_like(target), target),
         information=_geometric_information,
