@@ -11,6 +11,7 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Status, Stop
 from paramfit.fits.ending import why_untrusted
 from paramfit.inference.ladder.builder import build_ladder
+from paramfit.inference.ladder.disagreement import SANDWICH
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.profiles import PairProfile
@@ -83,7 +84,12 @@ def ladder(
     empty = {FactKind.OPEN_INTERVAL, FactKind.ENDS_APART}
     unfinished = Fact(FactKind.NOT_CONVERGED, numbers={"status": result.status.value}, cause=result.stop_reason)
     kept = [fact for fact in errors_by_way.cautions if isinstance(fact, str) or fact.kind not in empty]
-    return replace(errors_by_way, cautions=(unfinished, *kept))
+    # Scores that do not sum up to 0 have no place between two inverses of the information.
+    rungs = tuple(
+        replace(rung, standard_errors=None, intervals={}, reasons=(unfinished,)) if rung.name == SANDWICH else rung
+        for rung in errors_by_way.rungs
+    )
+    return replace(errors_by_way, rungs=rungs, cautions=(unfinished, *kept))
 
 
 def pair_profiles(result: Record, points: int = 11, progress: Callable[[int], None] | None = None) -> list[PairProfile]:

@@ -89,7 +89,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         if not isinstance(model, DistributionModel) or observations.censoring is not None:
             return None
         wanted = [name for name, columns in model.argument_jacobian(*observations.inputs).items() if columns]
-        if expected_information(model(*observations.inputs), wanted) is None:
+        if expected_information(model(*observations.inputs), wanted, summed=True) is None:
             return None
         sums = [self._of(piece, expected=True, majorised=False) for piece in self._pieces(observations)]
         return reduce(add, sums).curvature
@@ -140,7 +140,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         differentiated = self._summed if self._is_sample(part) else self._by_row
         distribution = model.make(arguments)
         expected = expected and not (majorised and kinked_argument(distribution, wanted))
-        by_argument = differentiated(distribution, part, wanted, expected=expected)
+        by_argument = differentiated(distribution, part, wanted, expected=expected, summed=not majorised)
         gradient = np.zeros(len(self._places))
         matrix = np.zeros((len(self._places), len(self._places)))
         places = {name: [self._places[key] for key in columns[name]] for name in wanted}
@@ -155,9 +155,9 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)
 
     def _by_row(
-        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool, summed: bool
     ) -> _ByArgument:
-        information = expected_information(distribution, wanted) if expected else None
+        information = expected_information(distribution, wanted, summed=summed) if expected else None
         exact = information is None
         if information is None:
             information = _curvature(distribution, part.target, wanted)
@@ -165,9 +165,9 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         return _ByArgument(loss, score(distribution, part.target, wanted), information, exact, part.n)
 
     def _summed(
-        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool, summed: bool
     ) -> _ByArgument:
-        information = expected_information(distribution, wanted) if expected else None
+        information = expected_information(distribution, wanted, summed=summed) if expected else None
         like = part.target.new_zeros((), dtype=torch.float64)
         log_likelihood, scores = like.clone(), like.new_zeros(len(wanted))
         observed = like.new_zeros(len(wanted), len(wanted))
