@@ -34,6 +34,8 @@ class FactKind(StrEnum):
     PARAMETER_NOT_FINITE = "parameter_not_finite"
     LOSS_GREW = "loss_grew"
     FROZEN = "frozen"
+    OUTSIDE_DOMAIN = "outside_domain"
+    LEFT_DOMAIN = "left_domain"
 
     # How a solver ended.
     ITERATIONS_USED_UP = "iterations_used_up"
@@ -52,6 +54,8 @@ class FactKind(StrEnum):
     WITHOUT_INFLUENCE = "without_influence"
     NOTHING_DETERMINED = "nothing_determined"
     RUN_OFF = "run_off"
+    ON_EDGE_OF_DOMAIN = "on_edge_of_domain"
+    ENDLESS_AT_EDGE = "endless_at_edge"
     LIKELIHOOD_WITHOUT_MAXIMUM = "likelihood_without_maximum"
     SEPARATED = "separated"
     GROUP_WITHOUT_MAXIMUM = "group_without_maximum"
@@ -74,6 +78,7 @@ class FactKind(StrEnum):
     HESSIAN_INDEFINITE = "hessian_indefinite"
     ALL_AT_BOUND = "all_at_bound"
     RESIDUALS_ZERO = "residuals_zero"
+    NOT_ON_AN_EDGE = "not_on_an_edge"
     NO_CLOSED_FORM = "no_closed_form"
     BENDS_NOWHERE = "bends_nowhere"
     NO_RESAMPLES_AT_KINK = "no_resamples_at_kink"
@@ -96,6 +101,7 @@ class FactKind(StrEnum):
     INSEPARABLE = "inseparable"
     SITS_AT_BOUND = "sits_at_bound"
     GROWS_WITHOUT_END = "grows_without_end"
+    HELD_BY_EDGE = "held_by_edge"
 
     # What errors and intervals rest on.
     NO_METHOD = "no_method"
@@ -124,12 +130,16 @@ class FactKind(StrEnum):
 
     # What to be careful about.
     AT_BOUND = "at_bound"
+    ARGUMENT_AT_EDGE = "argument_at_edge"
     INTERVAL_OVER_BOUND = "interval_over_bound"
+    STARTS_MOVED_APART = "starts_moved_apart"
     STRONG_CORRELATION = "strong_correlation"
     MORE_STRONG_CORRELATIONS = "more_strong_correlations"
     RESIDUALS_ABOVE_SIGMA = "residuals_above_sigma"
     RESIDUALS_BELOW_SIGMA = "residuals_below_sigma"
     WORSE_THAN_CONSTANT = "worse_than_constant"
+    BETTER_MINIMUM = "better_minimum"
+    SYSTEMATIC_RESIDUALS = "systematic_residuals"
     AS_MANY_PARAMETERS = "as_many_parameters"
 
     # What the ladder adds.
@@ -170,8 +180,12 @@ class FactKind(StrEnum):
     OTHERS_NOT_ALIKE = "others_not_alike"
     NO_ERROR_HOLDS = "no_error_holds"
     SADDLE = "saddle"
+    OTHER_STARTS = "other_starts"
     FIX_ONE = "fix_one"
+    START_NEARER = "start_nearer"
+    MODEL_OR_START = "model_or_start"
     CENTRE_OR_MEASURE_ELSEWHERE = "centre_or_measure_elsewhere"
+    FORMULA_THAT_STAYS_INSIDE = "formula_that_stays_inside"
     FIX_OR_RESTART = "fix_or_restart"
 
 

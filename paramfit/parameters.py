@@ -15,6 +15,8 @@ from paramfit.wording import nearest_names
 
 __all__ = ["ParameterSpec", "dtype_named"]
 
+_INSIDE = 1e-3  # so far from its bound a smooth transform moves a start: small, and yet with a slope to go by
+
 
 @dataclass(frozen=True)
 class ParameterSpec:
@@ -23,22 +25,27 @@ class ParameterSpec:
     Wherever a model takes a parameter, it takes a number (the start), a mapping with the fields below, or nothing
     where no start is needed: ``250``, ``{start: 5.0e-4, lower: 0, unit: 1/s}``, ``{start: 2, fixed: true}``.
 
-    Bounds hold by a smooth transform: the ``nn.Parameter`` of a bounded parameter is an unconstrained number ``u``,
+    A solver (``paramfit.fit``, ``LeastSquares``, ``MaximumLikelihood`` with ``Newton``) keeps the bounds itself: the
+    ``nn.Parameter`` is the value, a start on a bound is taken as it is, and an optimum on a bound is the bound. For any
+    other optimizer they hold by a smooth transform: the ``nn.Parameter`` of a bounded parameter is an unconstrained
+    number ``u``,
 
     .. math:: \theta = l + e^u, \qquad \theta = h - e^u, \qquad \theta = l + (h - l) / (1 + e^{-u})
 
-    for a lower bound, an upper bound, or both (``torch.distributions.biject_to``).
+    for a lower bound, an upper bound, or both (``torch.distributions.biject_to``). There a start on a bound is moved
+    inside: by a thousandth of the way to the other bound or, where there is none, of the bound's size (of 1, where that
+    is less).
 
     Attributes:
         start: where the descent starts; None where the solver finds it.
-        lower: the parameter stays above it; minus infinity is no bound.
-        upper: the parameter stays below it; infinity is no bound.
+        lower: the parameter is at least that; minus infinity is no bound.
+        upper: the parameter is at most that; infinity is no bound.
         fixed: whether it keeps its start.
         unit: shown in the report.
 
     Raises:
-        InputError: for a start or a bound that is not a number, bounds that leave no room, a start on or outside a
-            bound, or a fixed or bounded parameter without start.
+        InputError: for a start or a bound that is not a number, bounds that leave no room, a start outside the
+            bounds, or a fixed or bounded parameter without start.
 
     Example:
         >>> ParameterSpec.of("rate", {"start": 2.0, "lower": 0}).lower
@@ -106,11 +113,10 @@ class ParameterSpec:
                 )
                 raise InputError(f"parameters.{name}.start: {needs}")
             return self
-        if not self.fixed and not lower < self.start < upper:
-            where = "on its bound" if self.start in (lower, upper) else "outside its bounds"
+        if not self.fixed and not lower <= self.start <= upper:
             raise InputError(
-                f"parameters.{name}.start: {self.start:g} is {where} (lower {lower:g}, upper {upper:g}); give a start"
-                " between them"
+                f"parameters.{name}.start: {self.start:g} is outside its bounds (lower {lower:g}, upper {upper:g});"
+                " give a start between them"
             )
         return self
 
@@ -118,6 +124,23 @@ class ParameterSpec:
     def bounded(self) -> bool:
         """Whether there is a bound that a fit has to keep."""
         return not self.fixed and (self.lower is not None or self.upper is not None)
+
+    @property
+    def box(self) -> tuple[float, float]:
+        """Lower and upper bound of a parameter that is not fixed, infinite where there is none."""
+        if self.fixed:
+            return -math.inf, math.inf
+        return -math.inf if self.lower is None else self.lower, math.inf if self.upper is None else self.upper
+
+    @property
+    def inner_start(self) -> float:
+        """The start, or 0 where there is none; one on a bound is moved inside (see above)."""
+        start = 0.0 if self.start is None else self.start
+        lower, upper = self.box
+        if lower < start < upper:
+            return start
+        way = upper - lower if math.isfinite(upper - lower) else max(abs(start), 1.0)
+        return start + _INSIDE * way if start == lower else start - _INSIDE * way
 
     @property
     def transform(self) -> Transform | None:

@@ -1,12 +1,36 @@
 """How names and values that the user gave are quoted in messages, and which known names are near."""
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["nearest_names", "printable", "quoted"]
+__all__ = ["escaped", "nearest_names", "printable", "quoted", "visible"]
 
 _WIDTH = 40  # characters of a name or a value in a message
 _FEW = 8  # names that a message can list
+
+
+def visible(text: str) -> str:
+    r"""The text with every character that has no look of its own as the escape that Python writes for it.
+
+    Such are line ends and other control characters, the escape that begins a terminal's commands, overrides of the
+    direction of writing, spaces without width, and bytes that are no text. A terminal, a page, a tag or a figure then
+    shows all of it on one line, and obeys none of it.
+
+    Example:
+        >>> visible("mg/l\x1b[31m")
+        'mg/l\\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or unicodedata.category(letter) == "Zs" else escaped(letter) for letter in text
+    )
+
+
+def escaped(letter: str) -> str:
+    """One character as the escape that Python writes for it."""
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def quoted(text: str) -> str:

@@ -15,6 +15,7 @@ __all__ = ["DivergenceDetection"]
 
 _SHORT_RUN = 1000
 _STRIDE_OF_LONG_RUNS = 50
+_ROUNDING = 1e-6  # of the first loss: by as much the loss of a float32 fit may be rounded
 
 
 class DivergenceDetection(Callback):
@@ -63,6 +64,9 @@ class DivergenceDetection(Callback):
             self._first = update.loss
         numbers: dict[str, Number] = {"update": update.number, "value": update.loss, "first_loss": self._first}
         if not math.isfinite(update.loss):
+            outside = None if self._task is None else self._task.left_domain
+            if outside is not None:
+                return Fact(FactKind.LEFT_DOMAIN, numbers=numbers, cause=outside)
             return Fact(FactKind.LOSS_NOT_FINITE, numbers=numbers)
         for name, parameter in zip(self._names, update.parameters, strict=True):
             if not all_finite([parameter.grad]):
@@ -72,7 +76,8 @@ class DivergenceDetection(Callback):
         if self.growth_factor is not None and update.loss > self.growth_factor * abs(self._first) > 0:
             return Fact(FactKind.LOSS_GREW, numbers={**numbers, "threshold": self.growth_factor})
         before, self._before = self._before, [parameter.detach().clone() for parameter in update.parameters]
-        if before and all(map(torch.equal, before, self._before)) and update.loss > self._first:
+        above = update.loss - self._first > _ROUNDING * abs(self._first)
+        if before and all(map(torch.equal, before, self._before)) and above:
             return Fact(FactKind.FROZEN, numbers=numbers)
         return None
 

@@ -9,6 +9,7 @@ from paramfit.inference.descent_stability import Stability, cure_of_divergence, 
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
 from paramfit.results.verdict import CurvePoint
+from paramfit.shown.text import say
 from paramfit.shown.words import sentence
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.newton import Newton
@@ -47,11 +48,11 @@ class Doctor(Callback):
             examination.stability = stability(start, optimizer)
         except RuntimeError as failure:
             reason = str(failure).splitlines()[0]
-            print(f"doctor: not examined, since autograd cannot differentiate the model ({reason})")
+            say(f"doctor: not examined, since autograd cannot differentiate the model ({reason})")
             return
         examination.start = start
         for line in _findings(start, examination.stability, optimizer):
-            print(f"doctor: {line}")
+            say(f"doctor: {line}")
         if data.validation.n:
             losses = mean_loss(pl_module, data.train), mean_loss(pl_module, data.validation)
             examination.curve.append(CurvePoint(task_of(pl_module).updates, *losses))

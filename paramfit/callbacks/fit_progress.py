@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from paramfit.callbacks.run import task_of
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import EstimationTaskLike, Update, parameter_values
+from paramfit.wording import visible
 
 __all__ = ["FitProgress"]
 
@@ -60,7 +61,7 @@ class FitProgress(ProgressBar):
             MofNCompleteColumn(),
             BarColumn(bar_width=20),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[values]}"),
+            TextColumn("{task.fields[values]}", markup=False),
             console=console,
             auto_refresh=False,
         )
@@ -96,7 +97,7 @@ class FitProgress(ProgressBar):
         natural = natural_values(self._task.model, self._task.names, update.parameters)
         values = list(parameter_values(self._task.names, natural).items())[:_MOST_PARAMETERS]
         shown = [f"loss {update.loss:.6g}", *(f"{name} {value:.5g}" for name, value in values)]
-        self._bar.update(self._row, completed=update.number, values="  ".join(shown), refresh=True)
+        self._bar.update(self._row, completed=update.number, values=visible("  ".join(shown)), refresh=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the bar where it ended."""

@@ -19,14 +19,17 @@ from paramfit.callbacks.run import (
 )
 from paramfit.data.base import EstimationDataModule
 from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
-from paramfit.fits.ending import why_untrusted
+from paramfit.fits.ending import how_it_began, why_untrusted
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.descent_stability import cure_of_divergence
+from paramfit.inference.edge_of_domain import outside_domain
+from paramfit.inference.loss_function import LossFunction
 from paramfit.results.record import NormalizedInput
 from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
+from paramfit.shown.text import say
 from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport"]
@@ -61,7 +64,7 @@ class FitReport(Callback):
         if self.enabled:
             print_report(self.result)
             if folder is not None:
-                print(f"run directory: {folder}")
+                say(f"run directory: {folder}")
 
 
 def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule, planned: int) -> FitResult:
@@ -70,12 +73,23 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     optimizer, start = optimizer_of(trainer), examination.start
     untrusted = why_untrusted(task.stop)
     summary = summarise(
-        loss, optimizer, data.statistics, data.truth, untrusted=untrusted, absolute_sigma=data.absolute_sigma
+        loss,
+        optimizer,
+        data.statistics,
+        data.truth,
+        untrusted=untrusted,
+        absolute_sigma=data.absolute_sigma,
+        began=how_it_began(getattr(optimizer, "reached", None), task.model),
     )
     held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
     losses = {"train": mean_loss(module, data.train), "val": held_out_loss}
-    stop = _how_it_ended(task, summary, losses["train"], planned)
-    if stop.status is Status.DIVERGED and isinstance(stop.reason, Fact) and start is not None:
+    stop = _how_it_ended(task, summary, loss, losses["train"], planned)
+    if (
+        stop.status is Status.DIVERGED
+        and isinstance(stop.reason, Fact)
+        and start is not None
+        and not _left(stop.reason)
+    ):
         stop = Stop(stop.status, replace(stop.reason, cure=cure_of_divergence(start, optimizer)))
     verdict = fit_verdict(examination.curve)
     stability = examination.stability
@@ -100,6 +114,11 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     )
 
 
+def _left(reason: Fact) -> bool:
+    """Whether the fit has left a domain, which any learning rate may."""
+    return reason.kind is FactKind.LEFT_DOMAIN or reason.cause is not None
+
+
 def _why_no_limit(examination: Examination) -> dict[str, tuple[Reason, ...]]:
     stability = examination.stability
     if stability is None:
@@ -108,14 +127,16 @@ def _why_no_limit(examination: Examination) -> dict[str, tuple[Reason, ...]]:
     return {key: (why,) for key, why in reasons.items() if why is not None}
 
 
-def _how_it_ended(task: EstimationTaskLike, summary: Summary, final_loss: float | None, planned: int) -> Stop:
+def _how_it_ended(
+    task: EstimationTaskLike, summary: Summary, loss: LossFunction, final_loss: float | None, planned: int
+) -> Stop:
     """The status: what is not finite has diverged, whoever stopped it; what is close enough has converged."""
     finite = all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters())
     distance = summary.distance.total
     if task.stop is not None and task.stop.status is not Status.STOPPED_EARLY:
         return task.stop
     if not finite or final_loss is None or not math.isfinite(final_loss):
-        return Stop(Status.DIVERGED, Fact(FactKind.NOT_FINITE_AT_END))
+        return Stop(Status.DIVERGED, Fact(FactKind.NOT_FINITE_AT_END, cause=outside_domain(loss) if finite else None))
     if distance is not None and distance < CONVERGED_BELOW:
         numbers: dict[str, Number] = {"distance": distance, "threshold": CONVERGED_BELOW}
         cause = None if task.stop is None else task.stop.reason

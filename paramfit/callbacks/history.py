@@ -10,6 +10,7 @@ from torch import nn
 from paramfit.callbacks.run import refuse_below_one, task_of
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import Update, parameter_values
+from paramfit.wording import visible
 
 __all__ = ["FitHistory"]
 
@@ -74,7 +75,9 @@ class FitHistory(Callback):
         gradients = [parameter.grad for parameter in update.parameters]
         values = {"train/loss": update.loss}
         for kind, tensors in (("parameter", natural), ("gradient", gradients)):
-            values |= {f"{kind}/{name}": value for name, value in parameter_values(self._names, tensors).items()}
+            values |= {
+                f"{kind}/{visible(name)}": value for name, value in parameter_values(self._names, tensors).items()
+            }
         self._keep(update.number, values)
 
     def _keep(self, update: int, values: dict[str, float]) -> None:

@@ -20,6 +20,7 @@ from paramfit.data.files.writer import checked_format, write_table
 from paramfit.distributions.center import median_of, predicted_mean
 from paramfit.errors import InputError
 from paramfit.inference.bands import Bands, FittedCurve
+from paramfit.shown.text import say
 
 __all__ = ["PredictionsFile"]
 
@@ -97,7 +98,7 @@ class PredictionsFile(Callback):
         else:
             table = _table_of_data(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))
         self.path = write_table(table, folder / f"predictions.{self.format}")
-        print(f"predictions: {self.path}")
+        say(f"predictions: {self.path}")
 
 
 def _prediction(module: LightningModule, inputs: Sequence[Tensor]) -> Tensor | Distribution:
@@ -121,7 +122,7 @@ def _point(prediction: Tensor | Distribution) -> dict[str, Tensor]:
             f"predict: {name} has no finite mean at these parameters, and no icdf to tell its median; derive a class"
             " from it that has one"
         )
-    print(f"predictions: {name} has no finite mean here, so that a column median stands in the place of prediction")
+    say(f"predictions: {name} has no finite mean here, so that a column median stands in the place of prediction")
     return {"median": median}
 
 
@@ -178,7 +179,7 @@ def _read_at(path: str, inputs: tuple[str, ...], sigma: str | None) -> TableColu
         return read_table(path, ColumnRequest((*inputs, sigma), sigma))
     except MissingColumn:
         columns = read_table(path, ColumnRequest(inputs))  # which refuses, if it is an input that is missing
-        print(
+        say(
             f"predictions.at: {path} has no column {sigma!r} with the errors of new observations, so no"
             " prediction_low and prediction_high are written"
         )

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from paramfit.facts import Fact
 from paramfit.results.json_form import to_plain
-from paramfit.shown.tables import as_html, table_of_facts, table_of_parameters
+from paramfit.shown.tables import as_html, as_text, table_of_facts, table_of_parameters
+from paramfit.shown.text import warning_line
 from paramfit.shown.words import sentence
 
 __all__ = ["Comparison", "ComparisonRow", "NestedTest", "akaike_weights"]
@@ -145,8 +145,11 @@ class Comparison:
         if self.tests:
             parts.append(_tests(self))
         cautions = [f"{test.smaller} in {test.larger}: {caution}" for test in self.tests for caution in test.cautions]
-        parts += [Text.assemble(("warning: ", "bold yellow"), warning) for warning in (*self.warnings, *cautions)]
-        return Group(*parts)
+        return Group(*parts, *map(warning_line, (*self.warnings, *cautions)))
+
+    def __str__(self) -> str:
+        """The tables, for Python's ``print``."""
+        return as_text(self, _WIDTH)
 
     def _repr_html_(self) -> str:
         """The tables, for a notebook."""
@@ -187,7 +190,7 @@ def _models(comparison: Comparison) -> Table:
     """Apart from the numbers: a formula may be long."""
     rows = table_of_facts()
     for row in comparison.rows:
-        rows.add_row(row.run, Text(row.model))
+        rows.add_row(row.run, row.model)
     return rows
 
 
@@ -214,9 +217,7 @@ def _statistic(test: NestedTest) -> str:
 
 
 def _named_table(title: str, first: str) -> Table:
-    """A table whose first column names runs: a path may be long, and no number is cut for it."""
+    """A table whose first column names runs."""
     table = table_of_parameters(title)
     table.columns[0].header = first
-    table.columns[0].no_wrap = False
-    table.columns[0].overflow = "fold"
     return table

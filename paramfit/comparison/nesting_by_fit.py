@@ -1,5 +1,7 @@
 """Whether one model can take the shape of another, by fitting it."""
 
+import copy
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from paramfit.comparison.nesting import undetermined_among
 from paramfit.errors import InputError
 from paramfit.fits.solved_model import solve_model
 from paramfit.inference.loss_function import LossFunction
+from paramfit.models.base import boxes_of, leave_bounds_to_solver
 from paramfit.objectives import SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
@@ -51,12 +54,17 @@ def containment(
     Returns:
         The larger model at the smaller's estimates; None where it does not meet a curve, or cannot be fitted.
     """
+    smaller = copy.deepcopy(smaller)
+    for model in (smaller, larger):
+        leave_bounds_to_solver(model)
     rows = len((*by_smaller, *by_larger)[0]) if (*by_smaller, *by_larger) else 1
     curve = LossFunction.around(
         smaller, SquaredError(), Observations(by_smaller, torch.zeros(rows, dtype=torch.float64))
     )
     at_estimates = None
-    for theta in _shapes(curve.theta):
+    lower, upper = torch.tensor(boxes_of(smaller, curve.names) or ((-math.inf, math.inf),), dtype=torch.float64).T
+    for shape in _shapes(curve.theta):
+        theta = shape.clamp(lower, upper)
         with torch.no_grad():
             target = curve.prediction(theta)
         if not bool(torch.isfinite(target).all()):

@@ -103,7 +103,7 @@ class SymbolicModel:
         given += [
             values[name] if name in values else torch.tensor([self.fixed[name]]).double() for name in self.parameters
         ]
-        values_by_name = {name: formula.value(*given)[0] for name, formula in self.compiled.items()}
+        values_by_name = {name: formula.unchecked_value(*given)[0] for name, formula in self.compiled.items()}
         return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values_by_name.items()}
 
     def outcome(self, values: Mapping[str, Tensor], columns: Mapping[str, Tensor], target: Tensor) -> Tensor:

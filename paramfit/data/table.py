@@ -17,6 +17,7 @@ from paramfit.data.normalization import Normalization
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 from paramfit.parameters import dtype_named
+from paramfit.shown.text import say
 from paramfit.wording import printable, quoted
 
 __all__ = ["TableDataModule"]
@@ -125,7 +126,7 @@ class TableDataModule(EstimationDataModule):
         source = printable(files[0]) if len(files) == 1 else f"{len(files)} files"
         dropped = _dropped(source, names, tables)
         if dropped:
-            print(dropped)
+            say(dropped)
         values = torch.from_numpy(np.concatenate([table.values for table in tables], axis=1)).to(self.dtype)
         if values.shape[1] == 0:
             msg = f"{source}: no row is left, since each lacks a value; mend the table, or name other columns"

@@ -10,14 +10,21 @@ from torch import Tensor
 
 __all__ = [
     "by_scipy",
+    "deviance",
+    "digamma_rest",
     "log1mexp",
+    "log1p_excess",
     "log1p_ratio",
+    "log1p_where_near",
     "log_gamma_ratio",
     "log_gamma_ratio_curvature",
     "log_gamma_ratio_slope",
+    "log_gamma_rest",
     "log_ndtr",
     "log_of",
+    "log_quotient",
     "lower_gamma",
+    "may_cancel",
     "tails_of_hazard",
     "tails_of_probabilities",
     "trigamma",
@@ -30,10 +37,91 @@ def by_scipy(function: Callable[..., Any], *arguments: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(function(*(argument.detach().double().numpy() for argument in arguments))))
 
 
+_STIRLING_FROM = 20.0  # the first term left out of the series below is under 1e-16 there
+# Bernoulli's numbers: of log gamma 1/x, 1/x^3, ...; of its derivatives 1/x^2, 1/x^4, ... and 1/x^3, 1/x^5, ...
+_LOG_GAMMA = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
+_DIGAMMA = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760)
+_TRIGAMMA = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730)
+_CANCELS_FROM = 1e3  # log gammas from here on are so large that differences of them lose more than three digits
+
+
+def may_cancel(*arguments: Tensor) -> bool:
+    """Whether an argument is so large that a log-density has to be summed without log gammas that cancel."""
+    try:
+        return any(bool((argument.detach() > _CANCELS_FROM).any()) for argument in arguments)
+    except RuntimeError:  # under vmap nothing may depend on values
+        return True
+
+
+def log_gamma_rest(x: Tensor) -> Tensor:
+    r"""What log gamma is above Stirling's first terms, with all digits at large x.
+
+    .. math:: \log \Gamma(x) - \Big((x - \frac{1}{2}) \log x - x + \frac{1}{2} \log 2\pi\Big) = \frac{1}{12x} - \dots
+
+    References:
+        NIST Digital Library of Mathematical Functions, 5.11(i).
+    """
+    small = x.clamp_max(_STIRLING_FROM)
+    rest = torch.lgamma(small) - (small - 0.5) * small.log() + small - math.log(2 * math.pi) / 2
+    return _by_series(x, rest, 1, _LOG_GAMMA)
+
+
+def digamma_rest(x: Tensor) -> Tensor:
+    """What the digamma function is above the logarithm, with all digits at large x: ``-1/(2x) - ...``."""
+    small = x.clamp_max(_STIRLING_FROM)
+    return _by_series(x, torch.digamma(small) - small.log() + 1 / (2 * small), 2, _DIGAMMA) - 1 / (2 * x)
+
+
 def trigamma(x: Tensor) -> Tensor:
-    """The second derivative of log gamma, to nine digits."""
-    value: Tensor = torch.special.polygamma(1, x)
-    return value
+    """The second derivative of log gamma; with all digits at large x, to nine below 20."""
+    small = x.clamp_max(_STIRLING_FROM)
+    rest = torch.special.polygamma(1, small) - 1 / small - 1 / (2 * small * small)
+    return 1 / x + 1 / (2 * x * x) + _by_series(x, rest, 3, _TRIGAMMA)
+
+
+_NEARLY_EQUAL = 0.03  # a relative difference whose powers from the eleventh on are rounding
+
+
+def log1p_excess(difference: Tensor, logarithm: Tensor | None = None) -> Tensor:
+    r"""``log(1 + d) - d``, which cancels where d is small: by the series of the logarithm there.
+
+    .. math:: \log(1 + d) - d = -\frac{d^2}{2} + \frac{d^3}{3} - \dots
+
+    ``logarithm`` is the first term, where it is had with more digits than 1 + d has.
+    """
+    near = difference.abs() < _NEARLY_EQUAL
+    small, large = torch.where(near, difference, 0.0), torch.where(near, 1.0, difference)
+    series = torch.zeros_like(difference)
+    for power in range(11, 1, -1):
+        series = series * small + (-1) ** (power + 1) / power
+    apart = torch.log1p(large) if logarithm is None else torch.where(near, 0.0, logarithm)
+    return torch.where(near, series * small * small, apart - large)
+
+
+def log1p_where_near(difference: Tensor, logarithm: Tensor) -> Tensor:
+    """``log(1 + d)``, which is ``logarithm``, where it is had with more digits than 1 + d has: unless d is small."""
+    far = difference.abs() > 0.5
+    return torch.where(far, logarithm, torch.log1p(torch.where(far, 0.0, difference)))
+
+
+def log_quotient(x: Tensor, base: Tensor) -> Tensor:
+    """``log(x / base)``, with all digits where both are nearly equal."""
+    quotient = x / base
+    near = (quotient > 0.5) & (quotient < 2.0)  # where their difference is exact
+    small = torch.where(near, (x - base) / base, 0.0)
+    return torch.where(near, torch.log1p(small), torch.where(near, 1.0, quotient).log())
+
+
+def deviance(x: Tensor, mean: Tensor) -> Tensor:
+    r""":math:`x \log(x / m) + m - x`, with all digits where both are large and nearly equal; m where x is 0.
+
+    References:
+        Catherine Loader: Fast and Accurate Computation of Binomial Probabilities (2000).
+    """
+    positive = x > 0
+    kept = torch.where(positive, x, 1.0)
+    far = -kept * log1p_excess((mean - kept) / kept, -log_quotient(kept, mean))
+    return torch.where(positive, far, mean)
 
 
 def log1mexp(x: Tensor) -> Tensor:
@@ -131,7 +219,7 @@ def log_gamma_ratio_curvature(x: Tensor) -> Tensor:
 
 
 def _by_series(x: Tensor, otherwise: Tensor, first: int, coefficients: Sequence[float]) -> Tensor:
-    """The series in every second power of 1/x, where x is large."""
+    """The series in every second power of 1/x, where x is at least 20."""
     large = x.clamp_min(_SERIES_FROM)
     squared = large**-2
     total = torch.zeros_like(x)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from paramfit.solvers.gauss_newton import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing
 
-__all__ = ["fact_of", "how_it_ended", "why_untrusted"]
+__all__ = ["fact_of", "how_it_began", "how_it_ended", "why_untrusted"]
 
 _FARTHER = (0.5, 1.0, 2.0, 4.0, 8.0)  # times the way that a parameter has gone
 _SAME = 1e-9  # of a loss: rounding, and more than it
@@ -33,6 +34,8 @@ _KINDS = {
     Finding.DISTANCE_SMALL: FactKind.DISTANCE_SMALL,
     Finding.OFFSET_AT_ROUNDING: FactKind.RELATIVE_OFFSET_AT_ROUNDING,
     Finding.DISTANCE_AT_ROUNDING: FactKind.DISTANCE_AT_ROUNDING,
+    Finding.ON_EDGE: FactKind.ON_EDGE_OF_DOMAIN,
+    Finding.ENDLESS_AT_EDGE: FactKind.ENDLESS_AT_EDGE,
     Finding.NO_INFLUENCE: FactKind.WITHOUT_INFLUENCE,
     Finding.DIVERGENT: FactKind.RUN_OFF,
     Finding.UNDETERMINED: FactKind.NOTHING_DETERMINED,
@@ -47,6 +50,16 @@ def fact_of(standing: Standing, names: Sequence[str] = (), **more: Number) -> Fa
     """How a search stands, as a fact."""
     numbers: dict[str, Number] = {"value": standing.value, "threshold": standing.threshold, **more}
     return Fact(_KINDS[standing.finding], tuple(names), numbers)
+
+
+def how_it_began(state: Any, model: nn.Module) -> tuple[Fact, ...]:
+    """What a solver did with the start that was given: nothing, or it moved equal components apart."""
+    if not isinstance(state, GaussNewtonState) or not state.alike:
+        return ()
+    names = element_names(model)
+    starts = tuple(state.start[list(state.alike)].tolist())
+    about = tuple(names[place] for place in state.alike)
+    return (Fact(FactKind.STARTS_MOVED_APART, about, {"starts": starts}, cure=Fact(FactKind.OTHER_STARTS)),)
 
 
 def how_it_ended(
@@ -64,7 +77,7 @@ def how_it_ended(
     if not standing.ended:
         used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))
         return Stop(Status.LIMIT_REACHED, used_up)
-    if isinstance(state, NewtonState):
+    if isinstance(state, NewtonState) and not state.at_edge:
         divergent = _divergent(state, model, loss)
         if divergent is not None:
             return Stop(Status.STALLED, divergent)
@@ -106,11 +119,14 @@ def _never_falls(loss: LossFunction, state: NewtonState, place: int) -> bool:
     theta = torch.from_numpy(state.theta)
     way = torch.zeros_like(theta)
     way[place] = state.theta[place] - state.start[place]
-    with torch.no_grad():
-        losses = [
-            float(loss.objective.total(loss.prediction(theta + way * far), *loss.observations.measured))
-            for far in (0.0, *_FARTHER)
-        ]
+    try:
+        with torch.no_grad():
+            losses = [
+                float(loss.objective.total(loss.prediction(theta + way * far), *loss.observations.measured))
+                for far in (0.0, *_FARTHER)
+            ]
+    except ValueError:
+        return False  # what the distribution takes has an end there
     least = _SAME * max(1.0, abs(losses[0]))
     return all(after <= before + least for before, after in pairwise(losses))
 

@@ -15,7 +15,7 @@ from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.facts import Stop
-from paramfit.fits.ending import how_it_ended, why_untrusted
+from paramfit.fits.ending import how_it_began, how_it_ended, why_untrusted
 from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
 from paramfit.inference.loss_function import LossFunction
@@ -29,6 +29,7 @@ from paramfit.models import (
     check_input_order,
     free_arguments,
 )
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import refuse_shapes
@@ -114,6 +115,7 @@ def fit(
     fitted = _copied(model)
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
+        leave_bounds_to_solver(fitted)
     if isinstance(objective, NegativeLogLikelihood) or _is_distribution(fitted, observations):
         _check_options(options, _LIKELIHOOD_OPTIONS)
         with one_thread(isinstance(fitted, DistributionModel)):
@@ -185,7 +187,15 @@ def _by_least_squares(
     state, steps = solve_model(rows, observations, GaussNewton(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
     factor = state.factor() if observations.n > MOST_ROWS_POLISHED and isinstance(objective, SquaredError) else None
-    summary = summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=sigma_is is SigmaIs.ABSOLUTE, factor=factor)
+    summary = summarise(
+        loss,
+        None,
+        [(0.0, 1.0)],
+        None,
+        absolute_sigma=sigma_is is SigmaIs.ABSOLUTE,
+        factor=factor,
+        began=how_it_began(state, fitted),
+    )
     return _result("LeastSquares", how_it_ended(state, fitted, steps), steps, loss, summary, columns)
 
 

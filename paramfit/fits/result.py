@@ -1,6 +1,5 @@
 """The result of a fit: its record, with model and data at hand as long as they are in memory."""
 
-import io
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from torch import Tensor
 
 from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Stop
+from paramfit.facts import Fact, FactKind, Reason, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
+from paramfit.inference.lack_of_fit import lack_of_fit
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
@@ -26,7 +26,7 @@ from paramfit.results.provenance import ONLY_FORMULAS, Origin
 from paramfit.results.record import NamedMatrix, Record
 from paramfit.results.report import fit_report
 from paramfit.results.summary import Summary
-from paramfit.shown.tables import as_html
+from paramfit.shown.tables import as_html, as_text
 
 __all__ = ["FitResult", "columns_of", "load", "record_of"]
 
@@ -63,9 +63,11 @@ class FitResult(Record):
         Args:
             width: of a line, in characters.
         """
-        console = Console(file=io.StringIO(), width=width, record=True)
-        console.print(fit_report(self))
-        return console.export_text()
+        return as_text(self, width)
+
+    def __str__(self) -> str:
+        """The report, for Python's ``print``."""
+        return self.report()
 
     def save(self, path: str | Path) -> Path:
         """Write the record as JSON, whole or not at all.
@@ -180,6 +182,9 @@ def record_of(
     **more: Any,
 ) -> FitResult:
     """The result of a fit from what is known of it at its end."""
+    cautions = summary.cautions
+    if stop.status is Status.CONVERGED:
+        cautions += lack_of_fit(loss, None if summary.residual is None else summary.residual.numpy())
     reasons = {
         "standard_error": summary.errors.reasons,
         "distance_to_optimum_in_standard_errors": summary.distance.reasons,
@@ -206,9 +211,25 @@ def record_of(
         correlation=_matrix(loss.names, summary.correlation, summary.errors),
         least_squares=summary.statistics,
         likelihood=summary.likelihood,
-        cautions=summary.cautions,
+        cautions=_meaningful(cautions, stop),
         made_of=Origin(loss.model, loss.objective, observations, summary.curve, data),
         **more,
+    )
+
+
+def _meaningful(cautions: Sequence[Reason], stop: Stop) -> tuple[Reason, ...]:
+    """Without what a fit that has stalled cannot say: an interval there is none, nor is where a run-off was going."""
+    if stop.status is not Status.STALLED:
+        return tuple(cautions)
+    lost = set() if isinstance(stop.reason, str) else set(stop.reason.parameters)
+    return tuple(
+        caution
+        for caution in cautions
+        if isinstance(caution, str)
+        or not (
+            caution.kind is FactKind.INTERVAL_OVER_BOUND
+            or (caution.kind is FactKind.AT_BOUND and lost & {*caution.parameters})
+        )
     )
 
 

@@ -65,8 +65,9 @@ class _Look:
 
     def __call__(self, state: Any) -> Any:
         self.vector.write(state.trial)
-        pass_ = self.pass_.at_start if isinstance(state, Start) else self.pass_
-        return pass_(self.observations, expected=state.expected)
+        if isinstance(state, Start):
+            return self.pass_.at_start(self.observations, expected=state.expected)
+        return self.pass_(self.observations, expected=state.expected, slacks=state.slacks)
 
 
 @dataclass(frozen=True)

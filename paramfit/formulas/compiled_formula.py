@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import sympy as sp
 from sympy.core.parameters import distribute
 from torch import Tensor
 
-from paramfit.formulas.elementary import is_finite
+from paramfit.formulas.differentiable import is_differentiating, slopes_under_autograd, value_under_autograd
+from paramfit.formulas.evaluation import Evaluation
 from paramfit.formulas.expression import parse_expression
-from paramfit.formulas.linearity import linear_set
-from paramfit.formulas.torch_code import torch_function
+from paramfit.formulas.graph import Graph
+from paramfit.formulas.linearity import SecondDerivatives, linear_set
 
 __all__ = ["CompiledFormula", "SeparatedParts"]
 
@@ -43,12 +43,15 @@ class CompiledFormula:
 
     def __init__(self, text: str, variables: Sequence[str], parameters: Sequence[str]) -> None:
         self._made_of = (text, tuple(variables), tuple(parameters))
-        names = (*variables, *parameters)
-        self.expression = parse_expression(text, names)
-        self._symbols = {name: sp.Symbol(name, real=True) for name in names}
+        self._names = (*variables, *parameters)
+        self._parameters = tuple(parameters)
+        self.expression = parse_expression(text, self._names)
+        self._graph = Graph(self._names)
         with distribute(False):  # 2 * (a + b) stays what it is
-            self.slopes: dict[str, Any] = {name: self.expression.diff(self._symbols[name]) for name in parameters}
-
+            self._value = self._graph.read(self.expression)
+        self._slopes = dict(zip(self._names, self._by_leaves(self._value, self._names), strict=True))
+        self._second = SecondDerivatives(self.expression, self._graph, self._value)
+        self._evaluations: dict[tuple[Any, ...], Evaluation] = {}
         self._separated: dict[tuple[tuple[str, ...], tuple[str, ...]], SeparatedParts] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "CompiledFormula":
@@ -59,32 +62,87 @@ class CompiledFormula:
         """What it was made of, since functions made at run time cannot be pickled."""
         return CompiledFormula, self._made_of
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The variables and parameters that the value depends on."""
         names = frozenset(symbol.name for symbol in self.expression.free_symbols)
-        return names - {name for name, slope in self.slopes.items() if slope == 0}
+        return names - {name for name in self._parameters if self._second.is_constant(name, self._slope_is_zero(name))}
 
-    @cached_property
-    def value(self) -> Callable[..., list[Tensor | float]]:
+    def _slope_is_zero(self, name: str) -> bool:
+        return self._graph.number(self._slopes[name]) == 0
+
+    def _by_leaves(self, place: int, names: Sequence[str]) -> list[int]:
+        return self._graph.gradient(place, [self._graph.leaves[name] for name in names])
+
+    def moving(self, numbers: Sequence[int]) -> tuple[int, ...]:
+        """Those of some arguments, by their numbers, that the value depends on."""
+        return tuple(number for number in numbers if not self._slope_is_zero(self._names[number]))
+
+    def _evaluation(self, key: tuple[Any, ...], places: Callable[[], Sequence[int]], **how: bool) -> Evaluation:
+        if key not in self._evaluations:
+            self._evaluations[key] = Evaluation(self._graph, places(), self._value, **how)
+        return self._evaluations[key]
+
+    def value_evaluation(self) -> Evaluation:
         """The prediction, alone in its list."""
-        return self._function([self.expression])
+        return self._evaluation(("value",), lambda: [self._value])
+
+    def slopes_evaluation(self, by: tuple[int, ...]) -> Evaluation:
+        """The derivatives by some arguments, given by their numbers."""
+        return self._evaluation(("slopes", by), lambda: [self._slopes[self._names[number]] for number in by])
+
+    def curved_evaluation(self, by: tuple[int, ...], wanted: tuple[int, ...]) -> Evaluation:
+        """The derivatives by ``wanted`` of the weighted sum of those ``by``; the weights follow the arguments."""
+
+        def places() -> list[int]:
+            graph = self._graph
+            terms = [graph.combine("*", graph.weights[k], self._slopes[self._names[k]]) for k in by]
+            total = graph.constant(0)
+            for term in terms:
+                total = graph.combine("+", total, term)
+            return self._by_leaves(total, [self._names[k] for k in wanted])
+
+        return self._evaluation(("curved", by, wanted), places, weighted=True)
+
+    def value(self, *arguments: Tensor) -> Tensor | float:
+        """The prediction; under autograd it is differentiated by its own derivatives, once or twice."""
+        if is_differentiating() and any(self._moves):
+            # What the value does not depend on must not give it its shape.
+            used = [one if moves else one.new_zeros(()) for one, moves in zip(arguments, self._moves, strict=True)]
+            return value_under_autograd(self, used)
+        return self.value_evaluation()(*arguments)[0]
 
     @cached_property
-    def jacobian(self) -> Callable[..., list[Tensor | float]]:
-        """The derivative by each parameter."""
-        return self._function(list(self.slopes.values()))
+    def _moves(self) -> list[bool]:
+        return [not self._slope_is_zero(name) for name in self._names]
 
     @cached_property
-    def joint(self) -> Callable[..., list[Tensor | float]]:
+    def unchecked_value(self) -> Callable[..., list[Tensor | float]]:
+        """The prediction by torch alone, alone in its list: where millions of rows may be outside a domain."""
+        return self.value_evaluation().unchecked
+
+    def jacobian(self, *arguments: Tensor) -> list[Tensor | float]:
+        """The derivative by each parameter; under autograd it can be differentiated."""
+        if is_differentiating():
+            moved = self.moving(range(len(self._names) - len(self._parameters), len(self._names)))
+            columns = dict(zip(moved, slopes_under_autograd(self, moved, arguments), strict=True))
+            first = len(self._names) - len(self._parameters)
+            return [columns.get(first + number, 0.0) for number in range(len(self._parameters))]
+        return self.slopes_evaluation(self._parameter_numbers)(*arguments)
+
+    @property
+    def _parameter_numbers(self) -> tuple[int, ...]:
+        return tuple(range(len(self._names) - len(self._parameters), len(self._names)))
+
+    @cached_property
+    def joint(self) -> Evaluation:
         """The prediction and the derivatives, with what they have in common computed once."""
-        return self._function([self.expression, *self.slopes.values()])
+        return Evaluation(self._graph, [self._value, *(self._slopes[name] for name in self._parameters)], self._value)
 
     def linear(self, allowed: Sequence[str], first: Collection[str]) -> tuple[str, ...]:
         """The parameters in which the formula is linear (``linear_set``)."""
-        with distribute(False):
-            linear = tuple(linear_set(self.slopes, self._symbols, allowed, first))
-            return linear if all(is_finite(part) for part in self._parts(linear)) else ()
+        linear = tuple(linear_set(self._second.vanishes, allowed, first))
+        return linear if self._graph.is_finite(self._parts(linear)) else ()
 
     def separated(self, linear: tuple[str, ...], others: tuple[str, ...]) -> SeparatedParts:
         """Offset and basis for the linear parameters, with their derivatives by the others; made once."""
@@ -93,23 +151,22 @@ class CompiledFormula:
         return self._separated[linear, others]
 
     def _separate(self, linear: tuple[str, ...], others: tuple[str, ...]) -> SeparatedParts:
-        with distribute(False):
-            offset, *basis = self._parts(linear)
-            at = {other: offset.diff(self._symbols[other]) for other in others}
-            slopes = {
-                (name, other): part.diff(self._symbols[other])
-                for name, part in zip(linear, basis, strict=True)
-                for other in others
-            }
-        offset_slopes = {name: slope for name, slope in at.items() if slope != 0}
-        basis_slopes = {pair: slope for pair, slope in slopes.items() if slope != 0}
-        function = self._function([offset, *basis, *offset_slopes.values(), *basis_slopes.values()])
-        return SeparatedParts(function, linear, tuple(offset_slopes), tuple(basis_slopes))
+        offset, *basis = self._parts(linear)
+        by_others = {
+            name: dict(zip(others, self._by_leaves(part, others), strict=True))
+            for name, part in zip((None, *linear), (offset, *basis), strict=True)
+        }
+        moving = {
+            (name, other): slope
+            for name, slopes in by_others.items()
+            for other, slope in slopes.items()
+            if self._graph.number(slope) != 0
+        }
+        offset_slopes = tuple(other for name, other in moving if name is None)
+        basis_slopes = tuple((name, other) for name, other in moving if name is not None)
+        function = Evaluation(self._graph, [offset, *basis, *moving.values()], self._value)
+        return SeparatedParts(function, linear, offset_slopes, basis_slopes)
 
-    def _parts(self, linear: Sequence[str]) -> list[Any]:
-        origin = {self._symbols[name]: sp.Integer(0) for name in linear}
-        return [part.xreplace(origin) for part in (self.expression, *(self.slopes[name] for name in linear))]
-
-    def _function(self, expressions: Sequence[Any]) -> Callable[..., list[Tensor | float]]:
-        with distribute(False):
-            return torch_function(list(self._symbols.values()), expressions)
+    def _parts(self, linear: Sequence[str]) -> list[int]:
+        origin = {self._graph.leaves[name]: 0.0 for name in linear}
+        return self._graph.at(origin, [self._value, *(self._slopes[name] for name in linear)])

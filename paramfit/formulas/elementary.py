@@ -15,7 +15,7 @@ import torch
 from sympy.printing.precedence import PRECEDENCE
 from torch import Tensor
 
-__all__ = ["CALLS", "CONSTANTS", "FUNCTIONS", "Elementary", "Power", "Total", "is_finite", "number"]
+__all__ = ["CALLS", "CONSTANTS", "FUNCTIONS", "SLOPES", "Elementary", "Power", "Total", "is_finite", "number"]
 
 _EXACT = 2**53  # integers up to here are float64 numbers
 
@@ -62,9 +62,6 @@ class Elementary(sp.Function):  # type: ignore[misc]  # SymPy has no types
             return sp.Function(f"{type(self).__name__}_slope")(*self.args)
         return type(self).slopes[argindex - 1](*self.args)
 
-    def _pythoncode(self, printer: Any) -> str:  # SymPy's printer asks for it, before it takes exp for math.exp
-        return f"{type(self).__name__}({', '.join(map(printer.doprint, self.args))})"
-
 
 class Power(sp.Function):  # type: ignore[misc]  # SymPy has no types
     """A power as it was written: ``(x / b)**40`` must not become ``x**40 / b**40``, which overflows."""
@@ -92,7 +89,7 @@ class Power(sp.Function):  # type: ignore[misc]  # SymPy has no types
         base, exponent = self.args
         if argindex == 1:
             return exponent * Power(base, exponent - 1)
-        return self * _FUNCTION["log"](base) if base.is_number else _XLogY(self, base)
+        return self * _FUNCTION["log"](base) if base.is_number else _FUNCTION["_xlogy"](self, base)
 
 
 class Total(sp.Function):  # type: ignore[misc]  # SymPy has no types
@@ -136,23 +133,18 @@ def _made(name: str, evaluate: Callable[..., Tensor], *slopes: Callable[..., Any
     return type(name, (Elementary,), body)
 
 
-# By which derivatives are written; no formula can name what begins with an underscore.
-_XLogY = _made("_xlogy", torch.xlogy, arguments=2)
-_Sign = _made("_sign", torch.sign)
-_Trigamma = _made("_trigamma", partial(torch.special.polygamma, 1))
-_Digamma = _made("_digamma", torch.special.digamma, lambda u: _Trigamma(u))
-
-_one, _two = sp.Integer(1), sp.Integer(2)
-
 _FUNCTION: dict[str, Any] = {}
 
 
-def _call(name: str) -> Callable[[Any], Any]:
-    return lambda u: _FUNCTION[name](u)
+def _call(name: str) -> Callable[..., Any]:
+    """A function in a derivative: of SymPy's expressions, or of any other operand that has a ``call`` of its own."""
+    return lambda u, *others: _FUNCTION[name](u, *others) if isinstance(u, sp.Basic) else u.call(name, *others)
 
 
-_exp, _sqrt, _cos, _sin, _cosh, _sinh = map(_call, ("exp", "sqrt", "cos", "sin", "cosh", "sinh"))
-_sigmoid = _call("sigmoid")
+_exp, _log, _sqrt, _cos, _sin, _tan, _cosh, _sinh, _sigmoid, _sign, _digamma, _trigamma = map(
+    _call,
+    ("exp", "log", "sqrt", "cos", "sin", "tan", "cosh", "sinh", "sigmoid", "_sign", "_digamma", "_trigamma"),
+)
 
 # name: value, derivative by each argument
 _TABLE: dict[str, tuple[Callable[..., Tensor], tuple[Callable[..., Any], ...]]] = {
@@ -160,13 +152,13 @@ _TABLE: dict[str, tuple[Callable[..., Tensor], tuple[Callable[..., Any], ...]]] 
     "expm1": (torch.expm1, (_exp,)),
     "log": (torch.log, (lambda u: 1 / u,)),
     "log1p": (torch.log1p, (lambda u: 1 / (1 + u),)),
-    "log2": (torch.log2, (lambda u: sp.Float(1 / math.log(2)) / u,)),
-    "log10": (torch.log10, (lambda u: sp.Float(1 / math.log(10)) / u,)),
+    "log2": (torch.log2, (lambda u: (1 / math.log(2)) / u,)),
+    "log10": (torch.log10, (lambda u: (1 / math.log(10)) / u,)),
     "sqrt": (torch.sqrt, (lambda u: 1 / (2 * _sqrt(u)),)),
-    "abs": (torch.abs, (lambda u: _Sign(u),)),
+    "abs": (torch.abs, (lambda u: _sign(u),)),
     "sin": (torch.sin, (_cos,)),
     "cos": (torch.cos, (lambda u: -_sin(u),)),
-    "tan": (torch.tan, (lambda u: 1 + _FUNCTION["tan"](u) ** 2,)),
+    "tan": (torch.tan, (lambda u: 1 + _tan(u) ** 2,)),
     # (1 - u)(1 + u), not 1 - u**2, which has fewer digits near its zero
     "asin": (torch.asin, (lambda u: 1 / _sqrt((1 - u) * (1 + u)),)),
     "acos": (torch.acos, (lambda u: -1 / _sqrt((1 - u) * (1 + u)),)),
@@ -177,24 +169,42 @@ _TABLE: dict[str, tuple[Callable[..., Tensor], tuple[Callable[..., Any], ...]]] 
     "asinh": (torch.asinh, (lambda u: 1 / _sqrt(1 + u**2),)),
     "acosh": (torch.acosh, (lambda u: 1 / _sqrt((u - 1) * (u + 1)),)),
     "atanh": (torch.atanh, (lambda u: 1 / ((1 - u) * (1 + u)),)),
-    "erf": (torch.erf, (lambda u: sp.Float(2 / math.sqrt(math.pi)) * _exp(-(u**2)),)),
-    "erfc": (torch.erfc, (lambda u: sp.Float(-2 / math.sqrt(math.pi)) * _exp(-(u**2)),)),
-    "loggamma": (torch.lgamma, (lambda u: _Digamma(u),)),
+    "erf": (torch.erf, (lambda u: 2 / math.sqrt(math.pi) * _exp(-(u**2)),)),
+    "erfc": (torch.erfc, (lambda u: -2 / math.sqrt(math.pi) * _exp(-(u**2)),)),
+    "loggamma": (torch.lgamma, (lambda u: _digamma(u),)),
     "sigmoid": (torch.sigmoid, (lambda u: _sigmoid(u) * _sigmoid(-u),)),
     "atan2": (_tensors(torch.atan2), (lambda y, x: x / (x**2 + y**2), lambda y, x: -y / (x**2 + y**2))),
-    "max": (_tensors(torch.maximum), (lambda a, b: (1 + _Sign(a - b)) / 2, lambda a, b: (1 - _Sign(a - b)) / 2)),
-    "min": (_tensors(torch.minimum), (lambda a, b: (1 - _Sign(a - b)) / 2, lambda a, b: (1 + _Sign(a - b)) / 2)),
+    "max": (_tensors(torch.maximum), (lambda a, b: (1 + _sign(a - b)) / 2, lambda a, b: (1 - _sign(a - b)) / 2)),
+    "min": (_tensors(torch.minimum), (lambda a, b: (1 - _sign(a - b)) / 2, lambda a, b: (1 + _sign(a - b)) / 2)),
+}
+# By which derivatives are written; no formula can name what begins with an underscore.
+_INNER: dict[str, tuple[Callable[..., Tensor], tuple[Callable[..., Any], ...]]] = {
+    "_xlogy": (_tensors(torch.xlogy), (lambda _, b: _log(b), lambda a, b: a / b)),
+    "_sign": (torch.sign, (lambda u: 0 * u,)),
+    "_digamma": (torch.special.digamma, (lambda u: _trigamma(u),)),
+    "_trigamma": (partial(torch.special.polygamma, 1), ()),  # nothing asks for third derivatives
 }
 _FUNCTION.update({name: _made(name, value, *slopes, arguments=len(slopes)) for name, (value, slopes) in _TABLE.items()})
+# SymPy is asked whether derivatives vanish everywhere: that of a sign does not.
+_FUNCTION |= {
+    name: _made(name, value, *(slopes if name != "_sign" else ()), arguments=max(len(slopes), 1))
+    for name, (value, slopes) in _INNER.items()
+}
 
 _SPELLINGS = {"ln": "log"}
 _SPELLINGS |= {f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
 _SPELLINGS |= {"expit": "sigmoid", "gammaln": "loggamma", "lgamma": "loggamma"}
 
 #: Every name that a formula may call, other spellings included.
-FUNCTIONS: Mapping[str, Any] = {**_FUNCTION, **{name: _FUNCTION[other] for name, other in _SPELLINGS.items()}}
+FUNCTIONS: Mapping[str, Any] = {
+    **{name: _FUNCTION[name] for name in _TABLE},
+    **{name: _FUNCTION[other] for name, other in _SPELLINGS.items()},
+}
 
 #: What computes them, and the derivatives that no formula can name.
-CALLS: Mapping[str, Callable[..., Tensor]] = {
-    function.__name__: function.evaluate for function in (*_FUNCTION.values(), _XLogY, _Sign, _Trigamma, _Digamma)
+CALLS: Mapping[str, Callable[..., Tensor]] = {name: value for name, (value, _) in {**_TABLE, **_INNER}.items()}
+
+#: Their derivatives by each argument, of any operands with arithmetic and a ``call``.
+SLOPES: Mapping[str, tuple[Callable[..., Any], ...]] = {
+    name: slopes for name, (_, slopes) in {**_TABLE, **_INNER}.items()
 }

@@ -6,31 +6,65 @@ from math import comb, prod
 from typing import Any
 
 import sympy as sp
+from sympy.core.parameters import distribute
 
 from paramfit.formulas.elementary import Power, Total
+from paramfit.formulas.graph import Graph
 
-__all__ = ["linear_set", "vanishes"]
+__all__ = ["SecondDerivatives", "linear_set"]
 
 _MOST_TRIED = 16  # parameters that exclude each other, of which every subset is tried
 _LARGEST = 2000  # pieces of a derivative that is still derived again; above, it is taken for nonlinear
 _MOST_TERMS = 1000  # that an expansion may have
+_MOST_WORK = 6000  # pieces of the formula times pairs of parameters that algebra is asked about
 
 
-def linear_set(
-    slopes: dict[str, Any], symbols: dict[str, Any], allowed: Sequence[str], first: Collection[str]
-) -> list[str]:
+class SecondDerivatives:
+    """Which second derivatives of a formula vanish: by its graph and, where it is small, by algebra.
+
+    Args:
+        expression: the formula by SymPy.
+        graph: the same as a graph.
+        place: its node there.
+    """
+
+    def __init__(self, expression: Any, graph: Graph, place: int) -> None:
+        self._expression = expression
+        self._leaves = {name: number for number, name in enumerate(graph.leaves)}
+        self._interactions = graph.interactions(place)
+        pieces = sum(1 for _ in islice(sp.preorder_traversal(expression), _LARGEST))
+        pairs = sum(meets.bit_count() for meets in self._interactions)
+        self._is_small = pieces * pairs <= _MOST_WORK
+        self._slopes: dict[str, Any] = {}
+
+    def _slope(self, name: str) -> Any:
+        if name not in self._slopes:
+            with distribute(False):
+                self._slopes[name] = self._expression.diff(sp.Symbol(name, real=True))
+        return self._slopes[name]
+
+    def is_constant(self, name: str, on_the_face_of_it: bool) -> bool:
+        """Whether the formula does not change with a name after all."""
+        return on_the_face_of_it or bool(self._is_small and self._slope(name) == 0)
+
+    def vanishes(self, one: str, other: str) -> bool:
+        """Whether the derivative by both is 0 everywhere, on the face of it or once multiplied out."""
+        if not self._interactions[self._leaves[one]] >> self._leaves[other] & 1:
+            return True
+        if not self._is_small:
+            return False
+        with distribute(False):
+            return _vanishes(self._slope(one), sp.Symbol(other, real=True))
+
+
+def linear_set(bilinear: Callable[[str, str], bool], allowed: Sequence[str], first: Collection[str]) -> list[str]:
     """The largest set of parameters whose second derivatives, mixed ones included, all vanish, ordered as ``allowed``.
 
     Args:
-        slopes: derivative of the formula by each parameter.
-        symbols: the symbol of each parameter.
+        bilinear: whether the second derivative by two parameters vanishes.
         allowed: the parameters that may be in the set, in the order of preference among equally large sets.
         first: those of them that have to be in it if at all possible.
     """
-
-    def bilinear(one: str, other: str) -> bool:
-        return vanishes(slopes[one], symbols[other])
-
     candidates = [name for name in allowed if bilinear(name, name)]
     apart = {frozenset((one, other)) for one, other in combinations(candidates, 2) if not bilinear(one, other)}
 
@@ -60,8 +94,7 @@ def _one_by_one(names: Sequence[str], chosen: list[str], together: Callable[[Col
     return chosen
 
 
-def vanishes(slope: Any, symbol: Any) -> bool:
-    """Whether the derivative of ``slope`` by ``symbol`` is 0, on the face of it or once multiplied out."""
+def _vanishes(slope: Any, symbol: Any) -> bool:
     if symbol not in slope.free_symbols:
         return True
     if sum(1 for _ in islice(sp.preorder_traversal(slope), _LARGEST)) == _LARGEST:

@@ -1,66 +1,72 @@
-"""From SymPy expressions to one torch function that computes them all."""
+"""From the nodes of a graph to one torch function that computes them all."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
-import sympy as sp
-from sympy.printing.pycode import PythonCodePrinter
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.formulas.elementary import CALLS, Power, Total
+from paramfit.formulas.elementary import CALLS
+from paramfit.formulas.graph import ARITHMETIC, CONSTANT, LEAF, Graph
 
 __all__ = ["torch_function"]
 
+_DEEPEST = 20  # operations in one expression of the code; Python's parser takes 200 brackets within each other
 
-def torch_function(arguments: Sequence[Any], expressions: Sequence[Any]) -> Callable[..., list[Tensor | float]]:
-    """A function of tensors that computes all the expressions, each common part once.
 
-    It takes the tensors of ``arguments``, symbols, in their order, and returns one tensor for each expression, or a
-    float where it is a number.
+def torch_function(
+    graph: Graph, places: Sequence[int], arguments: Sequence[int]
+) -> Callable[..., list[Tensor | float]]:
+    """A function of tensors that computes nodes, each operation once.
+
+    It takes a tensor for each of the leaves ``arguments`` and returns one tensor for each node, or a float where it is
+    a number. What is used once is written where it is used, so that its memory is free again at once.
+
+    Raises:
+        InputError: if a number in it is too large for float64.
     """
-    exact = [sp.Float(float(one)) if one.is_Rational else one for one in expressions]
-    # Common subexpressions have names that no formula can use.
-    shared = partial(sp.cse, symbols=sp.numbered_symbols("_part", real=True), list=False)
-    function: Callable[..., list[Tensor | float]] = sp.lambdify(
-        list(arguments), exact, modules=[dict(CALLS)], printer=_TorchCode(), cse=shared, docstring_limit=0
-    )
+    needed = graph.needed(places)
+    uses = Counter(argument for place in needed for argument in graph.nodes[place].arguments)
+    uses.update(places)
+    written: dict[int, tuple[str, int]] = {}  # code and its depth
+    lines = []
+    for place in needed:
+        node = graph.nodes[place]
+        if node.operation == LEAF:
+            written[place] = f"_{place}", 0
+            continue
+        if node.operation == CONSTANT:
+            written[place] = _literal(node.number), 0
+            continue
+        operands = [written[argument] for argument in node.arguments]
+        code, depth = _code(node.operation, [text for text, _ in operands]), 1 + max(deep for _, deep in operands)
+        if uses[place] > 1 or depth > _DEEPEST:
+            lines.append(f"    _{place} = {code}")
+            code, depth = f"_{place}", 0
+        written[place] = code, depth
+    results = [
+        repr(float(graph.nodes[place].number or 0.0)) if graph.nodes[place].operation == CONSTANT else written[place][0]
+        for place in places
+    ]
+    head = f"def computed({', '.join(f'_{place}' for place in arguments)}):"
+    source = "\n".join([head, *lines, f"    return [{', '.join(results)}]"])
+    names: dict[str, Any] = dict(CALLS)
+    exec(compile(source, "<formula>", "exec"), names)  # of operations, numbers and numbered names alone
+    function: Callable[..., list[Tensor | float]] = names["computed"]
     return function
 
 
-class _TorchCode(PythonCodePrinter):  # type: ignore[misc]  # SymPy has no types
-    """Arithmetic by torch's operators; numbers as float64 literals with all their digits."""
+def _code(operation: str, operands: Sequence[str]) -> str:
+    if operation == "negative":
+        return f"(-{operands[0]})"
+    if operation in ARITHMETIC:
+        return f"({operands[0]} {operation} {operands[1]})"
+    return f"{operation}({', '.join(operands)})"
 
-    def _literal(self, expr: Any) -> str:
-        try:
-            value = float(expr)
-        except OverflowError:
-            value = math.inf
-        if not math.isfinite(value):
-            raise InputError("formula: its numbers, multiplied, are too large for float64; choose other units")
-        return repr(value)
 
-    _print_Float = _print_Rational = _literal
-
-    def _print_Integer(self, expr: Any) -> str:
-        return str(expr) if abs(expr) < 2**31 else self._literal(expr)
-
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        del rational
-        base, exponent = expr.args
-        if exponent == -1:
-            return f"1/{self.parenthesize(base, Power.precedence)}"
-        return f"{self.parenthesize(base, Power.precedence)}**{self.parenthesize(exponent, Power.precedence)}"
-
-    _print_Power = _print_Pow
-
-    def _print_Total(self, expr: Any) -> str:
-        first, *others = expr.args
-        text: str = self.parenthesize(first, Total.precedence)
-        for term in others:
-            coefficient, _ = term.as_coeff_Mul()
-            sign, term = (" - ", -term) if coefficient < 0 else (" + ", term)
-            text += sign + self.parenthesize(term, Total.precedence)
-        return text
+def _literal(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        raise InputError("formula: its numbers, multiplied, are too large for float64; choose other units")
+    return f"({value!r})" if value < 0 else repr(value)

@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number
+from paramfit.inference.edge_of_domain import DomainEdge, domain_edge
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, with_errors, without_parameters
@@ -28,7 +29,8 @@ def likelihood_uncertainty(
 
     Intervals are those of the normal distribution. A parameter at its bound is taken as fixed by all others, and has no
     error of its own. Where H is not positive definite, the reason names the direction in which the likelihood does not
-    fall. H, ``information`` ``(p, p)``, is by the unconstrained
+    fall. On the edge of what the distribution's arguments may be, errors are those along it. H, ``information``
+    ``(p, p)``, is by the unconstrained
     numbers of bounded parameters.
 
     Where the log-density has a ``kink`` in one of its arguments it does not bend elsewhere, so that there is no
@@ -55,6 +57,9 @@ def likelihood_uncertainty(
     if endless is not None:
         return _beside_endless(loss, information, endless, quantile, method)
     bound = parameters_at_bound(loss, theta, _errors_alone(information))
+    edge = domain_edge(loss, theta, information)
+    if edge is not None:
+        return replace(_along_edge(loss, information, edge, bound, quantile, method), edge=edge.facts, kink=kink)
     free = [k for k in range(len(theta)) if k not in bound]
     reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
     if reason is not None:
@@ -95,6 +100,35 @@ def _beside_endless(
     root = np.zeros((len(direction), int(determined.sum())))
     root[determined] = np.linalg.cholesky(covariance[np.ix_(determined, determined)])
     return with_errors(InverseInformation(root, undetermined, ()), quantile, method, ())
+
+
+def _along_edge(
+    loss: LossFunction, information: Array, edge: DomainEdge, bound: Sequence[int], quantile: float, method: Fact
+) -> Uncertainty:
+    r"""Errors of what still moves along the edge, :math:`Z (Z^T H Z)^{-1} Z^T` with the directions Z along it."""
+    along = edge.directions(tuple(bound))
+    moves = edge.has_freedom(along)
+    argument = edge.facts[0].numbers["argument"]
+    undetermined = {
+        k: Fact(FactKind.SITS_AT_BOUND, (name,))
+        if k in bound
+        else Fact(FactKind.HELD_BY_EDGE, (name,), {"argument": argument})
+        for k, name in enumerate(loss.names)
+        if not moves[k]
+    }
+    root = np.zeros((len(along), 0))
+    if moves.any():
+        scaled = ScaledCurvature.of(along.T @ information @ along)
+        if scaled.values[0] <= THRESHOLDS.hessian * scaled.strongest:
+            free = np.flatnonzero(moves)
+            down = (along @ (scaled.vectors[:, 0] / scaled.size) / edge.scale)[free]
+            moving, shares = direction([loss.names[k] for k in free], down, 1 / edge.scale[free])
+            numbers: dict[str, Number] = {"eigenvalue": float(scaled.values[0]), "shares": shares}
+            reason = Fact(FactKind.NOT_A_MAXIMUM, moving, numbers)
+            return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
+        root = along @ (scaled.vectors / np.sqrt(scaled.values) / scaled.size[:, None])
+        root[~moves] = 0.0
+    return with_errors(InverseInformation(root, undetermined, ()), quantile, method, bound)
 
 
 def _in_a_likelihood(fact: Fact) -> Fact:

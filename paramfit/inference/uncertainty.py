@@ -34,6 +34,7 @@ class Uncertainty:
     undetermined: dict[int, Fact] = field(default_factory=dict)  # for each parameter without error, by its number, why
     at_bound: tuple[int, ...] = ()  # numbers of the parameters that sit at a bound, taken as fixed by the other errors
     directions: tuple[Fact, ...] = ()  # what the observations cannot tell apart
+    edge: tuple[Fact, ...] = ()  # arguments on the edge of what their distribution allows: errors are those along it
     # Standard deviation of one new observation, or its factor on sigma; None: sigma is that itself; NaN: not known.
     noise: float | None = None
     spread: float = 1.0  # the factor on (J^T J)^-1's root
@@ -57,11 +58,12 @@ def with_errors(
 ) -> Uncertainty:
     """The errors that an inverse information gives; no covariance where it determines no parameter."""
     root, undetermined = spread * inverse.root, inverse.undetermined
+    determined = len(undetermined) < len(root)
     return Uncertainty(
-        covariance=None if len(undetermined) == len(root) else torch.from_numpy(root @ root.T),
+        covariance=torch.from_numpy(root @ root.T) if determined else None,
         reasons=without_repetition(list(undetermined.values())),
         quantile=quantile,
-        method=method,
+        method=method if determined else Fact(FactKind.NO_METHOD),
         root=torch.from_numpy(root),
         undetermined=undetermined,
         at_bound=tuple(at_bound),
@@ -89,17 +91,21 @@ def without_parameters(
 
 
 def parameters_at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[int]:
-    """The numbers of the parameters that have run into a bound."""
-    if not isinstance(loss.model, ParametricModel) or not loss.model.transforms:
+    """The numbers of the parameters that are on a bound, or have run into one by a transform."""
+    model = loss.model
+    if not isinstance(model, ParametricModel) or not (model.transforms or model.boxes):
         return []
-    bounded = {k: loss.model.specifications[name] for k, name in enumerate(loss.names) if name in loss.model.transforms}
-    values, slopes = loss.natural(theta).tolist(), loss.slopes(theta).abs().tolist()
-    errors = np.sqrt(np.square(root).sum(axis=1))
-    return [
-        k
-        for k, spec in bounded.items()
-        if not slopes[k] > 0 or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], spec))
-    ]
+    numbers = {name: k for k, name in enumerate(loss.names)}
+    values = loss.natural(theta).tolist()
+    at_bound = [numbers[name] for name, box in model.boxes.items() if values[numbers[name]] in box]
+    if model.transforms:
+        slopes = loss.slopes(theta).abs().tolist()
+        errors = np.sqrt(np.square(root).sum(axis=1))
+        for name in model.transforms:
+            k = numbers[name]
+            if not slopes[k] > 0 or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], model.specifications[name])):
+                at_bound.append(k)
+    return sorted(at_bound)
 
 
 def _is_near_a_bound(value: float, spec: ParameterSpec) -> bool:

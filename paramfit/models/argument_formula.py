@@ -33,7 +33,7 @@ class ArgumentFormula:
 
     def value(self, inputs: Sequence[Tensor], natural: Mapping[str, Tensor]) -> Tensor:
         """The argument, ``(n,)``, or ``()`` where no input is in the formula."""
-        (value,) = self._compiled.value(*inputs, *(natural[name] for name in self.coefficients))
+        value = self._compiled.value(*inputs, *(natural[name] for name in self.coefficients))
         return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
     def jacobian(self, inputs: Sequence[Tensor], natural: Mapping[str, Tensor]) -> dict[str, Tensor | float]:

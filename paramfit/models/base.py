@@ -1,5 +1,6 @@
 """What the models of paramfit have in common."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -15,13 +16,17 @@ from paramfit.parameters import ParameterSpec
 __all__ = [
     "ParametricModel",
     "Separated",
+    "boxes_of",
     "broadcast_parameters",
     "check_input_order",
+    "leave_bounds_to_solver",
     "natural_values",
     "specification_of",
     "start_value",
     "unconstrained_values",
 ]
+
+_NO_BOX = (-math.inf, math.inf)
 
 
 class Separated(NamedTuple):
@@ -59,8 +64,10 @@ class ParametricModel(nn.Module, ABC):
     variables: tuple[str, ...] = ()
     #: How each parameter was described.
     specifications: Mapping[str, ParameterSpec] = {}
-    #: For each bounded parameter the way from its unconstrained number to its value.
+    #: For each parameter whose bounds hold by a transform the way from its unconstrained number to its value.
     transforms: Mapping[str, Transform] = {}
+    #: Lower and upper bound of each parameter whose bounds a solver keeps.
+    boxes: Mapping[str, tuple[float, float]] = {}
 
     def declare(self, name: str, given: Any, dtype: torch.dtype) -> ParameterSpec:
         """Make one parameter.
@@ -83,7 +90,7 @@ class ParametricModel(nn.Module, ABC):
             if transform is not None:
                 self.transforms = {**self.transforms, name: transform}
                 self.linear_in_parameters = False
-                start = transform.inv(start)
+                start = _unconstrained_start(spec)
             parameter = start_value(name, start, dtype)
             parameter.requires_grad_(not spec.fixed)
             self.register_parameter(name, parameter)
@@ -95,6 +102,24 @@ class ParametricModel(nn.Module, ABC):
         for name, spec in self.specifications.items():
             if spec.fixed and spec.start is not None:
                 getattr(self, name).data.fill_(spec.start)
+
+    def leave_bounds_to_solver(self) -> None:
+        """Hold the value itself of each parameter whose bounds the user gave: the solver keeps them, as ``boxes``.
+
+        A start that is still as it was declared becomes the declared one to the last digit, on its bound or off it.
+        """
+        for name in self._bounded_by_user():
+            parameter, spec = getattr(self, name), self.specifications[name]
+            declared = _unconstrained_start(spec).to(parameter.dtype)
+            value = self.transforms[name](parameter.detach()).clamp(*spec.box)
+            as_declared = spec.start is not None and parameter.item() == declared.item()
+            parameter.data = torch.full_like(parameter, spec.start) if as_declared else value
+            self.boxes = {**self.boxes, name: spec.box}
+        self.transforms = {name: way for name, way in self.transforms.items() if name not in self.boxes}
+
+    def _bounded_by_user(self) -> tuple[str, ...]:
+        """The parameters with a transform whose bounds are the user's own."""
+        return tuple(self.transforms)
 
     def natural(self, name: str) -> Tensor:
         """The value of a parameter: within its bounds, if it has any."""
@@ -120,12 +145,12 @@ class ParametricModel(nn.Module, ABC):
         return {name: column * slopes[name] if name in slopes else column for name, column in columns.items()}
 
     def linear_parameters(self) -> tuple[str, ...]:
-        """Free, unbounded parameters in which the prediction is linear while all others are held.
+        """Free parameters in which the prediction is linear while all others are held.
 
-        They need no start: least squares solves for them exactly. Their mixed second derivatives all vanish, so that
-        of two factors of a product there is one.
+        Least squares solves for them exactly, within bounds that are left to it; those that hold by a transform are not
+        linear. Their mixed second derivatives all vanish, so that of two factors of a product there is one.
         """
-        if not self.linear_in_parameters:
+        if not type(self).linear_in_parameters or self.transforms:
             return ()
         return tuple(name for name, parameter in self.named_parameters() if parameter.requires_grad)
 
@@ -168,6 +193,25 @@ class ParametricModel(nn.Module, ABC):
     def sample_estimate(self, target: Tensor) -> dict[str, Tensor] | None:
         """Closed-form maximum-likelihood estimates from a sample ``(n,)``, where there are any."""
         return None
+
+
+def _unconstrained_start(spec: ParameterSpec) -> Tensor:
+    """The number by which a transform stands for the start."""
+    start = torch.tensor(spec.inner_start, dtype=torch.float64)
+    transform = spec.transform
+    return start if transform is None else transform.inv(start)
+
+
+def leave_bounds_to_solver(model: nn.Module) -> None:
+    """Have a model that knows of bounds leave them to a solver (``ParametricModel.leave_bounds_to_solver``)."""
+    if isinstance(model, ParametricModel) and model.transforms and all(not p.ndim for p in model.parameters()):
+        model.leave_bounds_to_solver()
+
+
+def boxes_of(model: nn.Module, names: Sequence[str]) -> tuple[tuple[float, float], ...]:
+    """Bounds that a solver has to keep, of each of the parameters; nothing where there are none."""
+    boxes = model.boxes if isinstance(model, ParametricModel) else {}
+    return tuple(boxes.get(name, _NO_BOX) for name in names) if boxes.keys() & set(names) else ()
 
 
 def natural_values(model: nn.Module, names: Sequence[str], parameters: Sequence[Tensor]) -> list[Tensor]:

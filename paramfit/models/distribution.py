@@ -86,6 +86,7 @@ class DistributionModel(ParametricModel):
             name: ArgumentFormula(name, text, self.variables, tuple(weights)) for name, text in formulas.items()
         }
         self._startless: tuple[str, ...] = ()
+        self._edges: dict[str, set[float]] = {}  # of each argument that is a parameter, the ends of what is allowed
         for name, value in plain.items():
             self._declare_argument(name, value, dtype_named(dtype))
         for name, value in weights.items():
@@ -114,6 +115,13 @@ class DistributionModel(ParametricModel):
             self.declare(name, mapping, dtype)
             return
         lower, upper = argument_bounds(self.kind, name)
+        self._edges[name] = {bound for bound in (lower, upper) if bound is not None}
+        if mapping.get("start") in self._edges[name]:
+            raise InputError(
+                f"parameters.{name}.start: {mapping['start']:g} is on the edge of what {self.kind.__name__} takes"
+                f" (lower {-math.inf if lower is None else lower:g}, upper {math.inf if upper is None else upper:g});"
+                " give a start between them"
+            )
         for key, bound, narrower in (("lower", lower, max), ("upper", upper, min)):
             if bound is not None:
                 mapping[key] = bound if mapping.get(key) is None else narrower(bound, float(mapping[key]))
@@ -130,6 +138,11 @@ class DistributionModel(ParametricModel):
         if ParameterSpec.of(name, value).start is None:
             raise InputError(f"coefficients.{name}.start: a coefficient needs one, such as 0")
         self.declare(name, value, dtype)
+
+    def _bounded_by_user(self) -> tuple[str, ...]:
+        """Those none of whose bounds is the edge of what the distribution takes: there its logarithm goes better."""
+        edges, specs = self._edges, self.specifications
+        return tuple(name for name in self.transforms if not edges.get(name, set()) & {*specs[name].box})
 
     def begin_at(self, target: Tensor) -> None:
         """Give parameters without a start one by the sample's moments.

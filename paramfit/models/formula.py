@@ -75,10 +75,7 @@ class FormulaModel(ParametricModel):
                 )
         for name, given in zip(self.names, parameters.values(), strict=True):
             self.declare(name, given, dtype_named(dtype))
-        self._linear = self._find_linear()
-        free = tuple(name for name in self.names if not self.specifications[name].fixed)
-        self._others = tuple(name for name in free if name not in self._linear)
-        self.linear_in_parameters = bool(free) and not self._others
+        self._find_linear()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FormulaModel":
         """A copy with parameters of its own; without this, copying takes as long as a step of a small fit."""
@@ -90,21 +87,28 @@ class FormulaModel(ParametricModel):
                 twin.__dict__[name] = value
         return twin
 
-    def _find_linear(self) -> tuple[str, ...]:
-        free = [name for name, spec in self.specifications.items() if not (spec.fixed or spec.bounded)]
+    def leave_bounds_to_solver(self) -> None:
+        """Bounded parameters may then be among those that it solves for exactly."""
+        super().leave_bounds_to_solver()
+        self._find_linear()
+
+    def _find_linear(self) -> None:
+        free = [name for name, spec in self.specifications.items() if not spec.fixed]
         startless = [name for name in free if self.specifications[name].start is None]
-        linear = self._compiled.linear(free, startless)
+        linear = self._compiled.linear([name for name in free if name not in self.transforms], startless)
         for name in startless:
             if name not in linear:
                 together = self._compiled.linear([name], [name])
                 rivals = " and ".join(other for other in linear if other in startless)
                 why = f"it multiplies {rivals}, which has none either" if together else "it is not linear in it"
                 raise InputError(f"parameters.{name}.start: the formula needs one, since {why}")
-        return linear
+        self._linear = linear
+        self._others = tuple(name for name in free if name not in linear)
+        self.linear_in_parameters = bool(free) and not self._others and not self.boxes
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The formula at the inputs."""
-        value: Tensor = self._compiled.value(*inputs, *self._values(inputs))[0]  # type: ignore[assignment]
+        value: Tensor = self._compiled.value(*inputs, *self._values(inputs))  # type: ignore[assignment]
         return value
 
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
@@ -119,7 +123,7 @@ class FormulaModel(ParametricModel):
         return value, self.by_unconstrained(columns) if self.transforms else columns
 
     def linear_parameters(self) -> tuple[str, ...]:
-        """Free, unbounded parameters whose second derivatives, mixed ones included, all vanish."""
+        """Free parameters whose second derivatives, mixed ones included, all vanish."""
         return self._linear
 
     def separated(self, *inputs: Tensor) -> Separated:

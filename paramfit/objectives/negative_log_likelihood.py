@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 from paramfit.distributions import censored_log_prob, log_density
+from paramfit.distributions.domain import infinite_outside
 from paramfit.errors import InputError
 from paramfit.objectives.base import Objective
 from paramfit.observations import Censored
@@ -15,6 +16,8 @@ __all__ = ["NegativeLogLikelihood"]
 
 class NegativeLogLikelihood(Objective):
     r"""Negative log-likelihood, ``-log p(target)`` for each observation; dimensionless.
+
+    It is infinite where an argument of the distribution is outside what its ``arg_constraints`` allow.
 
     Args:
         reduction: ``sum`` (the likelihood of the sample) or ``mean``.
@@ -37,12 +40,14 @@ class NegativeLogLikelihood(Objective):
 
     def per_observation(self, prediction: Any, target: Tensor, sigma: Tensor | None = None) -> Tensor:
         """``-log p(target)``."""
-        return -self._log_prob(_distribution(prediction, sigma), target)
+        distribution = _distribution(prediction, sigma)
+        return infinite_outside(distribution, -self._log_prob(distribution, target))
 
     def censored(self, prediction: Any, target: Tensor, sigma: Tensor | None, censoring: Censored) -> Tensor:
         """``-log p(target)`` of values; of bounds minus the log-probability of what they leave."""
         distribution = _distribution(prediction, sigma)
-        return -censored_log_prob(distribution, target, censoring.status, censoring.upper, self._log_prob)
+        log_prob = censored_log_prob(distribution, target, censoring.status, censoring.upper, self._log_prob)
+        return infinite_outside(distribution, -log_prob)
 
     def _log_prob(self, distribution: Distribution, target: Tensor) -> Tensor:
         return log_density(distribution, target)

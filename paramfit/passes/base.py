@@ -61,9 +61,14 @@ class Pass(ABC, Generic[S]):
         """What is estimated."""
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
-    def __call__(self, observations: Observations, *, expected: bool = False) -> S:
-        """Sum up a batch; ``expected`` asks for the Hessian's expectation in its place, where it has a closed form."""
-        return reduce(add, [self._sums(piece, expected=expected) for piece in self._pieces(observations)])
+    def __call__(self, observations: Observations, *, expected: bool = False, slacks: bool = False) -> S:
+        """Sum up a batch.
+
+        ``expected`` asks for the Hessian's expectation in its place, where it has a closed form; ``slacks`` for the
+        room that the arguments of a distribution have.
+        """
+        sums = self._sums_with_slacks if slacks else self._sums
+        return reduce(add, [sums(piece, expected=expected) for piece in self._pieces(observations)])
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> S:
         """The sums at the start, which are finite: an InputError names the first row at which they are not."""
@@ -76,6 +81,10 @@ class Pass(ABC, Generic[S]):
     def _sums(self, piece: Observations, *, expected: bool) -> S:
         """The sums of a few rows."""
 
+    def _sums_with_slacks(self, piece: Observations, *, expected: bool) -> S:
+        """The same with the room of the arguments, where there is such a thing."""
+        return self._sums(piece, expected=expected)
+
     @abstractmethod
     def _is_finite(self, observations: Observations) -> Tensor:
         """Whether what is summed up is finite, ``(n,)``."""
@@ -85,6 +94,7 @@ class Pass(ABC, Generic[S]):
 
     @torch.no_grad()
     def _refuse_start(self, observations: Observations) -> None:
+        self._refuse_outside(observations)
         bad = (~self._is_finite(observations)).nonzero().flatten()
         if len(bad):
             row = int(bad[0])
@@ -93,6 +103,9 @@ class Pass(ABC, Generic[S]):
                 f"model: {self.subject} is not finite at the start for {len(bad)} of {observations.n} observations,"
                 f" first in row {row} (input {at}); {self.remedy}"
             )
+
+    def _refuse_outside(self, observations: Observations) -> None:
+        """Refuse arguments of a distribution that are outside what it allows, where there are such."""
 
 
 def inputs_at(observations: Observations, row: int) -> str:

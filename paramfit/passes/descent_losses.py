@@ -1,11 +1,14 @@
 """What descent needs to know of a batch: the sum of its losses, differentiable, and how many they are."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
+from paramfit.distributions.domain import OutsideDomain, outside_fact
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass, refuse_shapes
@@ -39,7 +42,11 @@ class DescentSums:
 
 
 class DescentLosses(Pass[DescentSums]):
-    """The losses of any model under any objective, in the order of the objective's own summation."""
+    """The losses of any model under any objective, in the order of the objective's own summation.
+
+    Raises:
+        OutsideDomain: where an argument of a distribution has left what it allows.
+    """
 
     differentiates = True
     subject = "the loss"
@@ -54,6 +61,10 @@ class DescentLosses(Pass[DescentSums]):
         total = self.objective.total(prediction, *piece.measured)
         if total.ndim:
             refuse_shapes(prediction, piece.target)
+        if isinstance(prediction, Distribution) and not math.isfinite(total.item()):
+            outside = outside_fact(prediction)
+            if outside is not None:
+                raise OutsideDomain(outside)
         return DescentSums(total, piece.n)
 
     def _is_finite(self, observations: Observations) -> Tensor:

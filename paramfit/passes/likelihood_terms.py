@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -21,11 +22,14 @@ from paramfit.distributions import (
     sample_sums,
     score,
 )
+from paramfit.distributions.domain import Room, infinite_outside, outside_fact, refuse_outside
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
+from paramfit.models.base import boxes_of
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
+from paramfit.passes.barrier import barrier_sums, movable_rooms
 from paramfit.passes.base import ROWS_AT_ONCE, Pass, inputs_at, pieces, refuse_shapes
 from paramfit.passes.stable_functions import StableFunctions
 from paramfit.solvers.sums import LikelihoodSums
@@ -80,6 +84,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         super().__init__(model, objective)
         self._majorised = MajorisedLikelihood(objective)
         self._places = {name: place for place, name in enumerate(self.shapes)}
+        self._boxes = boxes_of(model, tuple(self.shapes))
         self._bounded = tuple(self._places[name] for name in getattr(model, "transforms", {}) if name in self._places)
 
     @torch.no_grad()
@@ -119,17 +124,49 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         with np.errstate(over="ignore", invalid="ignore"):  # a trial may lead far out, and is not taken then
             return self._of(piece, expected=expected, majorised=True)
 
+    def _sums_with_slacks(self, piece: Observations, *, expected: bool) -> LikelihoodSums:
+        sums = self._sums(piece, expected=expected)
+        if not sums.is_finite():
+            return sums
+
+        def rooms_at(theta: Tensor) -> list[Room]:
+            prediction = functional_call(self.model, self._parameters(theta), piece.inputs)
+            return movable_rooms(self.model, prediction)
+
+        return replace(sums, barrier=barrier_sums(rooms_at, self._theta(), piece.n))
+
+    def _refuse_outside(self, observations: Observations) -> None:
+        try:
+            prediction = self.model(*observations.inputs)
+        except InputError:
+            raise
+        except ValueError as error:
+            refuse_outside(error, observations.inputs)
+            raise
+        if isinstance(prediction, Distribution):
+            refuse_outside(prediction, observations.inputs)
+
     def _of(self, part: Observations, *, expected: bool, majorised: bool) -> LikelihoodSums:
         try:
             if isinstance(self.model, DistributionModel) and part.censoring is None:
                 with torch.no_grad(), one_thread(part.n >= ROWS_AT_ONCE):
-                    return self._by_arguments(self.model, part, expected=expected, majorised=majorised)
-            return self._by_autograd(part)
+                    sums = self._by_arguments(self.model, part, expected=expected, majorised=majorised)
+            else:
+                sums = self._by_autograd(part)
+            is_outside = not math.isfinite(sums.loss) and self._is_outside(part)
         except InputError:
             raise
         except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
-            slopes, curved = np.full(self.p, math.nan), np.full((self.p, self.p), math.nan)
-            return LikelihoodSums(math.inf, slopes, curved, part.n, self._bounded)
+            is_outside = True
+        if is_outside:
+            nothing = np.full(self.p, math.nan), np.full((self.p, self.p), math.nan)
+            return LikelihoodSums(math.inf, *nothing, part.n, self._bounded, self._boxes, outside=True)
+        return sums
+
+    def _is_outside(self, part: Observations) -> bool:
+        with torch.no_grad():
+            prediction = self.model(*part.inputs)
+        return isinstance(prediction, Distribution) and outside_fact(prediction) is not None
 
     def _by_arguments(
         self, model: DistributionModel, part: Observations, *, expected: bool, majorised: bool
@@ -152,7 +189,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
                 matrix[np.ix_(places[name], places[other])] += product
         if by_argument.exact:
             matrix -= self._bent(model, part, by_argument, arguments)
-        return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded)
+        return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _by_row(
         self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool, summed: bool
@@ -180,7 +217,8 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
                 observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
         by_name = dict(zip(wanted, scores.unbind(), strict=True))
         total = observed if information is None else part.n * information
-        return _ByArgument(-log_likelihood.item(), by_name, total, information is None, n=1)
+        loss = infinite_outside(distribution, -log_likelihood)
+        return _ByArgument(loss.item(), by_name, total, information is None, n=1)
 
     def _bent(
         self, model: DistributionModel, part: Observations, by_argument: _ByArgument, arguments: dict[str, Tensor]
@@ -251,7 +289,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
             matrix = np.array([_derivative(slope, theta).cpu().numpy() for slope in gradient])
         slopes = gradient.detach().cpu().numpy()
-        return LikelihoodSums(loss.item(), slopes, (matrix + matrix.T) / 2, part.n, self._bounded)
+        return LikelihoodSums(loss.item(), slopes, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _theta(self) -> Tensor:
         return torch.cat([value.detach().reshape(-1) for value in self.model.parameters() if value.requires_grad])

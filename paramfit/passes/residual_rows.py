@@ -12,6 +12,7 @@ from torch.func import functional_call, jacfwd
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.models import ParametricModel
+from paramfit.models.base import boxes_of
 from paramfit.objectives import Objective, RobustError, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass, pieces
@@ -61,21 +62,13 @@ class ResidualRows(Pass[ResidualSums]):
             linear = tuple(name for name in self._names if name in model.linear_parameters())
         self._linear = linear
         self._nonlinear = tuple(name for name in self._names if name not in linear)
-        bounds = self._bounds()
+        boxes = boxes_of(model, self._names)
         if not linear:
-            return Layout.plain(self.p, bounds)
+            return Layout.plain(self.p, boxes)
         assert isinstance(model, ParametricModel)
         # The model tells at the first batch which slopes there are.
         places, others = (tuple(map(self._names.index, names)) for names in (linear, self._nonlinear))
-        return Layout(places, others, (), bounds)
-
-    def _bounds(self) -> tuple[int, ...]:
-        """How many bounds each nonlinear parameter has."""
-        model = self.model
-        if not isinstance(model, ParametricModel) or not model.transforms:
-            return ()
-        specs = [model.specifications[name] for name in self._nonlinear]
-        return tuple(spec.bounded * ((spec.lower is not None) + (spec.upper is not None)) for spec in specs)
+        return Layout(places, others, (), boxes)
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> ResidualSums:
         """The sums at the start, finite as those of every pass, which know how long the target is."""

@@ -13,7 +13,7 @@ from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
 from paramfit.inference.profile.profiles import PairProfile
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import drawn_text, new_figure, with_unit
 
 __all__ = ["contour_figure"]
 
@@ -55,7 +55,7 @@ def contour_figure(
     width = 6.0 if single else max(5.6, 0.8 + 2.5 * len(across))
     figure = new_figure(width, 1.3 + (3.7 if single else 2.1) * len(down))
     panels = figure.subplots(len(down), len(across), squeeze=False, sharex="col", sharey="row")
-    labels = {name: f"{name} ({unit})" for name, unit in (units or {}).items() if unit is not None}
+    named = units or {}
     ellipses = False
     for (row, column), axes in np.ndenumerate(panels):
         pair = places.get((row, column))
@@ -67,11 +67,11 @@ def contour_figure(
         leftmost = not any(other[0] == row and other[1] < column for other in places)
         axes.tick_params(labelbottom=lowest, labelleft=leftmost)
         if lowest:
-            axes.set_xlabel(labels.get(pair.names[0], pair.names[0]), parse_math=False)
+            axes.set_xlabel(with_unit(pair.names[0], named.get(pair.names[0])))
         if leftmost:
-            axes.set_ylabel(labels.get(pair.names[1], pair.names[1]), parse_math=False)
+            axes.set_ylabel(with_unit(pair.names[1], named.get(pair.names[1])))
     cut = "" if len(shown) == len(pairs) else f": {len(shown)} of {len(pairs)} pairs"
-    figure.suptitle(f"{title}{cut}", fontsize="medium")
+    figure.suptitle(drawn_text(f"{title}{cut}"), fontsize="medium")
     handles, columns = _legend(sorted(shown[0].levels), ellipses), 2 if len(across) <= 2 else 3
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
     return figure

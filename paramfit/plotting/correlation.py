@@ -7,13 +7,14 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import drawn_text, new_figure
 
 __all__ = ["correlation_figure"]
 
 _MOST_NUMBERS = 12  # parameters whose cells have room for a number
 _MOST_LABELS = 40
 _LONGEST_LEVEL = 4  # names that fit side by side without turning
+_LONGEST = 20  # letters of a name that leave room for the panel
 _DARK = 0.6  # from here on the cell is too dark for black digits
 
 
@@ -32,8 +33,9 @@ def correlation_figure(names: Sequence[str], correlation: Tensor) -> Figure:
     step = math.ceil(p / _MOST_LABELS)
     size = 9 if p <= _MOST_NUMBERS else 7
     turned = p > _MOST_NUMBERS or max(map(len, names), default=0) > _LONGEST_LEVEL
-    axes.set_xticks(range(0, p, step), names[::step], rotation=90 if turned else 0, fontsize=size)
-    axes.set_yticks(range(0, p, step), names[::step], fontsize=size)
+    shown = [drawn_text(name, _LONGEST) for name in names[::step]]
+    axes.set_xticks(range(0, p, step), shown, rotation=90 if turned else 0, fontsize=size)
+    axes.set_yticks(range(0, p, step), shown, fontsize=size)
     axes.tick_params(length=0)
     axes.set_title("Correlation of the estimates")
     if p <= _MOST_NUMBERS:

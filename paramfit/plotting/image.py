@@ -2,15 +2,21 @@
 
 import io
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from numpy.typing import NDArray
 
-__all__ = ["name_axes", "new_figure", "pixels", "save_png"]
+from paramfit.wording import escaped, visible
+
+__all__ = ["drawn_text", "name_axes", "new_figure", "pixels", "save_png", "with_unit"]
+
+_LONGEST = 60  # letters that fit along the side of a panel
 
 
 def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
@@ -20,12 +26,43 @@ def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
     return figure
 
 
+def drawn_text(text: str, longest: int = _LONGEST) -> str:
+    r"""A name, a unit or a title as matplotlib draws it to the letter, cut in its middle where it is long.
+
+    Dollar signs begin no formula, whatever else the text says; what has no look, or none in the fonts at hand, is
+    escaped as Python writes it.
+
+    Example:
+        >>> drawn_text("cost ($) of \\frac")
+        'cost (\\$) of \\frac'
+    """
+    shown = visible(text)
+    if not shown.isascii():
+        letters = _letters(tuple(FontProperties().get_family()))
+        shown = "".join(letter if ord(letter) in letters else escaped(letter) for letter in shown)
+    if len(shown) > longest:
+        shown = f"{shown[: longest - longest // 3 - 1]}…{shown[-(longest // 3) :]}"
+    return shown.replace("$", r"\$")
+
+
+@cache
+def _letters(families: tuple[str, ...]) -> frozenset[int]:
+    """The characters of the fonts that text is set in."""
+    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
+    return frozenset(code for font in fonts for code in font.get_charmap())
+
+
+def with_unit(name: str, unit: str | None) -> str:
+    """A name with its unit, to be drawn."""
+    return drawn_text(name if unit is None else f"{name} ({unit})")
+
+
 def name_axes(axes: Axes, x: str, y: str, title: str | None = None) -> None:
-    """Label a panel without reading mathematics into its names: a column may be called "cost ($) of $x"."""
-    axes.set_xlabel(x, parse_math=False)
-    axes.set_ylabel(y, parse_math=False)
+    """Label a panel."""
+    axes.set_xlabel(drawn_text(x))
+    axes.set_ylabel(drawn_text(y))
     if title is not None:
-        axes.set_title(title)
+        axes.set_title(drawn_text(title))
 
 
 def pixels(figure: Figure) -> NDArray[np.uint8]:

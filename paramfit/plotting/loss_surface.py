@@ -14,7 +14,7 @@ from paramfit.models.base import natural_values, specification_of, unconstrained
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.parameters import ParameterSpec
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import drawn_text, new_figure, with_unit
 from paramfit.plotting.loss_grid import loss_on_grid
 
 __all__ = ["loss_surface_figure"]
@@ -73,13 +73,13 @@ def loss_surface_figure(
         figure.colorbar(
             filled, ax=axes, label="loss above the lowest shown", ticks=LogLocator(), format=LogFormatterSciNotation()
         )
-        axes.set_ylabel(_label(model, names[1]), parse_math=False)
+        axes.set_ylabel(_label(model, names[1]))
         _draw_path(axes, path[:, 0], path[:, 1], whole)
         # Without a margin: beyond a bound there is nothing.
         xlim, ylim = (torch.cat(both).aminmax() for both in zip(ranges, path.unbind(1), strict=True))
         axes.set(xlim=[end.item() for end in xlim], ylim=[end.item() for end in ylim])
-    axes.set_xlabel(_label(model, names[0]), parse_math=False)
-    axes.set_title(title if whole else f"{title}: the first {shown} points")
+    axes.set_xlabel(_label(model, names[0]))
+    axes.set_title(drawn_text(title if whole else f"{title}: the first {shown} points"))
     figure.legend(loc="outside lower center", ncols=4, frameon=False)  # outside: the path may go anywhere
     return figure
 
@@ -127,8 +127,7 @@ def _range(values: Tensor, spec: ParameterSpec, points: int = 121) -> Tensor:
 
 def _label(model: nn.Module, name: str) -> str:
     """Name with unit."""
-    unit = specification_of(model, name).unit
-    return name if unit is None else f"{name} ({unit})"
+    return with_unit(name, specification_of(model, name).unit)
 
 
 def _above_lowest(losses: Tensor, along: Tensor) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from paramfit.inference.profile.profiles import Profile
-from paramfit.plotting.image import new_figure
+from paramfit.plotting.image import drawn_text, new_figure, with_unit
 
 __all__ = ["profile_figure"]
 
@@ -53,10 +53,9 @@ def profile_figure(
         unused.remove()
     for axes, profile in zip(panels, shown, strict=False):
         _draw(axes, profile, standard_errors.get(profile.name))
-        unit = None if units is None else units.get(profile.name)
-        axes.set_xlabel(profile.name if unit is None else f"{profile.name} ({unit})", parse_math=False)
+        axes.set_xlabel(with_unit(profile.name, None if units is None else units.get(profile.name)))
     cut = "" if len(shown) == len(profiles) else f": the first {len(shown)} of {len(profiles)} parameters"
-    figure.suptitle(f"{title}{cut}", fontsize="medium")
+    figure.suptitle(drawn_text(f"{title}{cut}"), fontsize="medium")
     figure.supylabel(quantity, fontsize="medium")
     handles: dict[str, Artist] = {}  # not every panel has every part
     for axes in figure.axes:

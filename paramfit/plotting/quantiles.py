@@ -12,7 +12,7 @@ from torch.distributions import Distribution, Normal
 
 from paramfit.distributions.cdf import cumulative, mid_cumulative, mid_quantile, quantile, unrolled
 from paramfit.distributions.support import support_of
-from paramfit.plotting.image import name_axes, new_figure
+from paramfit.plotting.image import drawn_text, name_axes, new_figure
 from paramfit.plotting.points import draw_dots, parts, shown_rows
 
 __all__ = ["quantile_figure", "quantile_residual_figure", "quantile_residuals"]
@@ -58,7 +58,7 @@ def quantile_figure(
     """
     labels = (f"fitted quantile: {label}", f"observed: {label}")
     values = unrolled(fitted, sample.detach().double())
-    return _figure(values, fitted, held_out, labels, title, f"sample = {type(fitted).__name__}")
+    return _figure(values, fitted, held_out, labels, title, drawn_text(f"sample = {type(fitted).__name__}"))
 
 
 def quantile_residual_figure(residuals: Tensor, title: str, held_out: Tensor | None = None) -> Figure:
@@ -111,7 +111,7 @@ def _figure(
     name_axes(left, *labels, "Quantiles")
     name_axes(right, "expected probability", "fitted probability of the observed", "Probabilities")
     right.set_aspect("equal")
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(drawn_text(title), fontsize="medium")
     handles, names = left.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
     return figure

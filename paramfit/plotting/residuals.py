@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from scipy.special import ndtri
 from torch import Tensor
 
-from paramfit.plotting.image import name_axes, new_figure
+from paramfit.plotting.image import drawn_text, name_axes, new_figure
 from paramfit.plotting.points import draw_dots, draw_points, parts, shown_rows
 
 __all__ = ["normal_quantiles", "observed_figure", "residuals_by_input_figure", "residuals_figure"]
@@ -102,7 +102,7 @@ def _draw_residuals(axes: Axes, x: Tensor, residuals: Tensor, label: str, held_o
     axes.axhline(0.0, color="0.3", linewidth=1, zorder=4)
     for bound, name in ((-_BOUND, None), (_BOUND, f"±{_BOUND:g}")):
         axes.axhline(bound, color="0.3", linewidth=1, linestyle="--", label=name, zorder=4)
-    axes.set_xlabel(label, parse_math=False)
+    axes.set_xlabel(drawn_text(label))
 
 
 def _scale(panels: Iterable[Axes], residuals: Tensor) -> str:

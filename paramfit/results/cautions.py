@@ -33,9 +33,11 @@ def cautions_about(
         for name, estimate in estimates.items()
         if estimate.at_bound is not None
     ]
+    cautions += errors.edge
     cautions += _over_bounds(estimates, specifications or {})
     cautions += [replace(direction, cure=_cure(direction)) for direction in errors.directions]
-    cautions += _strong_correlations(names, correlation)
+    if not errors.edge:  # along an edge what is held by it moves together
+        cautions += _strong_correlations(names, correlation)
     if statistics is not None:
         cautions += _chi_square(statistics)
         if statistics.r_squared is not None and statistics.r_squared < -_WORSE:

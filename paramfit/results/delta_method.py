@@ -10,6 +10,7 @@ from torch import Tensor
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.models import ParametricModel
+from paramfit.models.base import specification_of
 from paramfit.parameters import ParameterSpec
 from paramfit.results.record import Estimate
 
@@ -50,6 +51,12 @@ def natural_estimates(
     if getattr(loss.model, "transforms", None):
         values, slopes = loss.natural(theta), loss.slopes(theta)
         covariance = None if covariance is None else torch.outer(slopes, slopes) * covariance
+    bounds = _sides(loss, values, errors.at_bound)
+    if bounds:  # of what has run into a bound by a transform the bound itself is the estimate
+        box = {name: specification_of(loss.model, name).box for name in bounds}
+        values = values.clone()
+        for name, side in bounds.items():
+            values[loss.names.index(name)] = box[name][side == "upper"]
     names, fixed = _all_names(loss)
     # The linear map back to the raw input acts on fixed parameters too.
     everything, spread, best, slope = values, covariance, exact, gradient
@@ -67,7 +74,6 @@ def natural_estimates(
     same = all(pair == (0.0, 1.0) for pair in normalization)
     undo = None if same else _undo_normalization(loss, normalization)
     lost = {loss.names[k] for k in errors.undetermined}
-    bounds = _sides(loss, theta, errors.at_bound)
     specs = loss.model.specifications if isinstance(loss.model, ParametricModel) else {}
 
     def estimates_at(
@@ -126,12 +132,11 @@ def _all_names(loss: LossFunction) -> tuple[list[str], dict[str, float]]:
     return [name for name, _ in loss.model.named_parameters() if name in fixed or name in loss.names], fixed
 
 
-def _sides(loss: LossFunction, theta: Tensor, at_bound: Sequence[int]) -> dict[str, str]:
+def _sides(loss: LossFunction, values: Tensor, at_bound: Sequence[int]) -> dict[str, str]:
     """Which of its bounds a parameter sits at."""
     sides: dict[str, str] = {}
     if not at_bound or not isinstance(loss.model, ParametricModel):
         return sides
-    values = loss.natural(theta)
     for k in at_bound:
         spec, value = loss.model.specifications[loss.names[k]], values[k].item()
         upper = spec.lower is None or (spec.upper is not None and spec.upper - value < value - spec.lower)

@@ -52,6 +52,7 @@ class Evidence:
         statistics: of least squares.
         likelihood: criteria of maximum likelihood.
         curve: the fitted curve, or mean, with its bands.
+        residual: of each row, over sigma, ``(n,)``, where least squares looked at the rows once more.
     """
 
     errors: Uncertainty
@@ -63,6 +64,7 @@ class Evidence:
     statistics: LeastSquaresStatistics | None = None
     likelihood: LikelihoodStatistics | None = None
     curve: FittedCurve | None = None
+    residual: Tensor | None = None
 
 
 def descent_evidence(
@@ -148,6 +150,7 @@ def least_squares_evidence(
             is_robust=is_robust,
         ),
         curve=curve,
+        residual=residual,
     )
 
 
@@ -191,7 +194,8 @@ def _criteria(
     """The criteria of a likelihood, which mean nothing without a maximum; None where it is not finite."""
     if not math.isfinite(total):
         return None
-    estimated = loss.p if errors.root is None else errors.root.shape[1]
+    # An edge that the data have led to holds no parameter beforehand.
+    estimated = loss.p if errors.root is None or errors.edge else errors.root.shape[1]
     return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring, has_maximum=has_maximum)
 
 

@@ -13,6 +13,7 @@ from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
 from paramfit.inference.bands import FittedCurve, FittedMean
 from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.results.fingerprint import Fingerprint
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 
+AS_VALUE = "value"  # a solver keeps the bounds
+AS_UNCONSTRAINED = "unconstrained number"  # a transform keeps them
 ONLY_FORMULAS = "only formulas can be read again; keep the result of fit, or predict by paramfit predict --ckpt_path"
 
 
@@ -43,11 +46,13 @@ class ParameterDescription:
         fixed: its value, where it is not estimated.
         lower: its bound.
         upper: likewise.
+        encoding: what its ``nn.Parameter`` holds where it has bounds: the value, or an unconstrained number.
     """
 
     fixed: float | None = None
     lower: float | None = None
     upper: float | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class ModelDescription:
         """The model itself, in float64.
 
         Args:
-            theta: for each estimated ``nn.Parameter`` its number (unconstrained, where it is bounded).
+            theta: for each estimated ``nn.Parameter`` its number, in its encoding.
 
         Raises:
             InputError: if formulas do not say all of it, or cannot be read.
@@ -103,6 +108,8 @@ class ModelDescription:
             made = FormulaModel(self.formula, self.variables, free)
         else:
             made = self._distribution(starts)
+        if any(spec.encoding == AS_VALUE for spec in self.parameters.values()):
+            leave_bounds_to_solver(made)
         with torch.no_grad():
             for name, parameter in made.named_parameters():
                 if parameter.requires_grad:
@@ -277,6 +284,7 @@ def describe_parameters(model: ParametricModel) -> dict[str, ParameterDescriptio
             fixed=spec.start if spec.fixed else None,
             lower=spec.lower if spec.bounded else None,
             upper=spec.upper if spec.bounded else None,
+            encoding=(AS_VALUE if name in model.boxes else AS_UNCONSTRAINED) if spec.bounded else None,
         )
         for name, spec in model.specifications.items()
     }

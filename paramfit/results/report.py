@@ -11,6 +11,7 @@ from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.results.record import Estimate, NormalizedInput, Record
 from paramfit.shown.digits import value_as_with_error, with_error
 from paramfit.shown.tables import table_of_facts, table_of_parameters
+from paramfit.shown.text import literal, warning_line
 from paramfit.shown.words import opening
 
 __all__ = ["fit_report", "print_report"]
@@ -30,8 +31,7 @@ def fit_report(result: Record) -> RenderableType:
     parts: list[RenderableType] = [_headline(result), *_tables(result)]
     if _is_unfinished(result):
         parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
-    warnings = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in result.warnings]
-    return Group(*parts, _statistics(result), *warnings)
+    return Group(*parts, _statistics(result), *map(warning_line, result.warnings))
 
 
 def _is_unfinished(result: Record) -> bool:
@@ -47,7 +47,9 @@ def _headline(result: Record) -> Text:
     style = {Status.DIVERGED: "bold red", Status.CONVERGED: "bold green"}.get(result.status, "bold")
     made = f"{result.updates} update{'' if result.updates == 1 else 's'}"
     words = result.status.value.replace("_", " ")
-    return Text.assemble((f"{result.task}: {words}", style), f" after {made}. {opening(result.stop_reason)}\n")
+    return Text.assemble(
+        literal(f"{result.task}: {words}", style), literal(f" after {made}. {opening(result.stop_reason)}"), "\n"
+    )
 
 
 def _tables(result: Record) -> list[RenderableType]:
@@ -81,7 +83,10 @@ def _table(
     columns = ["estimate ± std. error"] + ["unit"] * has_unit + ["95 % interval"]
     columns += ["closed form"] * has_closed_form + ["truth"] * has_truth + ["dL/dθ"] * with_slopes
     for column in columns:
-        table.add_column(column, justify="left" if column == "unit" else "right", no_wrap=True)
+        if column == "unit":
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right", no_wrap=True)
     rounded = not _is_unfinished(result)
     for name, estimate in shown:
         cells = [_estimate(estimate, rounded=rounded)] + [estimate.unit or ""] * has_unit
@@ -190,7 +195,7 @@ def _strong_correlations(result: Record) -> str:
         return ""
     names, matrix = result.correlation.parameters, result.correlation.matrix
     pairs = [
-        (abs(matrix[i][j]), f"{names[j]} and {names[i]} {matrix[i][j]:+.4f}".replace("-", "−"))
+        (abs(matrix[i][j]), f"{names[j]} and {names[i]} " + f"{matrix[i][j]:+.4f}".replace("-", "−"))
         for i in range(len(names))
         for j in range(i)
         if abs(matrix[i][j]) > _STRONG

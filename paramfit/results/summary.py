@@ -52,6 +52,7 @@ def summarise(
     *,
     absolute_sigma: bool = True,
     factor: Array | None = None,
+    began: Sequence[Fact] = (),
 ) -> Summary:
     """Estimates with errors in both units, statistics, and the distance to the optimum.
 
@@ -65,6 +66,7 @@ def summarise(
         absolute_sigma: whether known errors are absolute.
         factor: triangular factor of ``[J, e]`` at the final parameters, where the solver of a plain squared error has
             it; one pass over the data less.
+        began: what a solver did with the start, which goes before all other cautions.
     """
     theta = loss.theta
     if not np.isfinite(theta.numpy()).all():
@@ -82,7 +84,7 @@ def summarise(
     if evidence.statistics is not None or evidence.likelihood is not None:
         specs = getattr(loss.model, "specifications", None)
         cautions = cautions_about(loss.names, natural.parameters, errors, correlation, evidence.statistics, specs)
-    return Summary(**vars(evidence), **vars(natural), correlation=correlation, cautions=tuple(cautions))
+    return Summary(**vars(evidence), **vars(natural), correlation=correlation, cautions=(*began, *cautions))
 
 
 def _nothing_finite(loss: LossFunction) -> Summary:

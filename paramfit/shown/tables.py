@@ -6,37 +6,34 @@ from typing import Any
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
-from rich.text import Text
 
-__all__ = ["LiteralTable", "as_html", "table_of_facts", "table_of_parameters"]
+from paramfit.shown.text import literal
+
+__all__ = ["LiteralTable", "as_html", "as_text", "table_of_facts", "table_of_parameters"]
 
 
 class LiteralTable(Table):
     """A table that shows every cell to the letter.
 
-    Names and units are the user's: ``[m/s]`` is no markup, and what cannot be printed is a space.
+    Names and units are the user's: ``[m/s]`` is no markup.
     """
 
     def add_row(self, *cells: Any, **options: Any) -> None:
         """Add a row of text or of renderables."""
-        super().add_row(*(_literal(cell) if isinstance(cell, str) else cell for cell in cells), **options)
-
-
-def _literal(cell: str) -> Text:
-    return Text("".join(letter if letter.isprintable() else " " for letter in cell))
+        super().add_row(*(literal(cell) if isinstance(cell, str) else cell for cell in cells), **options)
 
 
 def table_of_parameters(title: str) -> Table:
-    """A table without rows yet, whose first column names the parameters."""
+    """A table without rows yet, whose first column names the parameters; a long name is folded, and no number cut."""
     table = LiteralTable(
-        title=Text(title),
+        title=literal(title),
         title_justify="left",
         title_style="italic",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
     )
-    table.add_column("parameter", no_wrap=True)
+    table.add_column("parameter", overflow="fold")
     return table
 
 
@@ -45,9 +42,21 @@ def table_of_facts() -> Table:
     rows = LiteralTable(
         box=None, padding=(0, 2), collapse_padding=True, show_header=False, show_edge=False, pad_edge=False
     )
-    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(style="dim", overflow="fold")
     rows.add_column()
     return rows
+
+
+def as_text(shown: RenderableType, width: int) -> str:
+    """What rich would print, as text without colours.
+
+    Args:
+        shown: a result, or anything that rich prints.
+        width: in characters.
+    """
+    console = Console(record=True, file=io.StringIO(), width=width)
+    console.print(shown)
+    return console.export_text()
 
 
 def as_html(shown: RenderableType, width: int = 100) -> str:

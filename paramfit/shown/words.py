@@ -1,6 +1,6 @@
 """The words for every kind of fact: here they are made, and nothing ever reads them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from paramfit.facts import Fact, FactKind, Reason
@@ -62,7 +62,7 @@ def _moved(fact: Fact) -> str:
         return fact.parameters[0]
     shares: Any = fact.numbers["shares"]
     pairs = zip(shares, fact.parameters, strict=True)
-    return " ".join(f"{share:+.3g} {name}".replace("-", "−") for share, name in pairs)
+    return " ".join(f"{share:+.3g}".replace("-", "−") + f" {name}" for share, name in pairs)
 
 
 def _inseparable(fact: Fact) -> str:
@@ -87,6 +87,17 @@ def _not_positive_definite(fact: Fact) -> str:
     return (
         f"the {word} is not positive definite at the estimate: along {_moved(fact)} the loss {curves} (eigenvalue"
         f" {value:.2g} of the scaled {word}, the largest is {numbers['largest']:.2g})"
+    )
+
+
+def _moved_apart(fact: Fact) -> str:
+    """Which equal starts were moved where."""
+    starts = fact.numbers["starts"]
+    assert isinstance(starts, tuple)
+    moved = _listed([f"{start:.6g}" for start in starts])
+    return (
+        f"{_listed(fact.parameters)} start at equal values where the model cannot tell them from each other, so that no"
+        f" step would part them: the fit began with them moved apart, at {moved}"
     )
 
 
@@ -246,6 +257,50 @@ def _ends_apart(fact: Fact) -> str:
     )
 
 
+def _better_minimum(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    starts = " and ".join(
+        f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True)
+    )
+    z = f"{numbers['z']:.2g}".replace("-", "−")
+    return (
+        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"
+        f" {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but {numbers['better_loss']:.4g} was seen"
+        f" near {starts}"
+    )
+
+
+def _at(numbers: Mapping[str, Any]) -> str:
+    """The inputs of a row, where they are given."""
+    at = ", ".join(f"{value:g}" for value in numbers.get("inputs", ()))
+    return f" (input {at})" if at else ""
+
+
+def _outside_domain(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    row, rows = numbers["row"], numbers["rows"]
+    where = "" if row is None else f" in row {row}{_at(numbers)}"
+    others = f" ({rows} rows are)" if row is not None and rows > 1 else ""
+    return (
+        f"{numbers['argument']} is {numbers['value']:.6g}{where}{others}, outside what {numbers['distribution']} allows,"
+        f" {numbers['allowed']}"
+    )
+
+
+def _argument_at_edge(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    argument, rows, row = numbers["argument"], numbers["rows"], numbers["row"]
+    where = " in all rows"
+    if row is not None:
+        where = f" in {f'{rows} rows, first ' if rows > 1 else ''}row {row}{_at(numbers)}"
+    side = "least" if numbers["below"] else "largest"
+    return (
+        f"the maximum is on the edge of the domain: {argument} is {numbers['end']:g}{where}, the {side} that"
+        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond the"
+        " edge there is no likelihood"
+    )
+
+
 def _rate(value: Any) -> str:
     """Two digits: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
     if value >= 1e-3:
@@ -305,7 +360,9 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.CLOSE_TO_OPTIMUM: _close,
     _K.ALL_UPDATES_MADE: _distance_left,
     _K.TRAINER_STOPPED: _distance_left,
-    _K.NOT_FINITE_AT_END: "loss or parameters are not finite at the end",
+    _K.NOT_FINITE_AT_END: lambda fact: (
+        f"loss or parameters are not finite at the end{'' if fact.cause is None else f': {sentence(fact.cause)}'}"
+    ),
     _K.NO_IMPROVEMENT: _no_improvement,
     _K.CTRL_C: "Ctrl-C; --ckpt_path last goes on from here",
     _K.SIGTERM: "SIGTERM; --ckpt_path last goes on from here",
@@ -321,6 +378,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.FROZEN: (
         "the parameters did not change in update {update}, though the loss {value:.6g} is above the first loss"
         " {first_loss:.6g}: the update is lost in rounding, and so will be every later one"
+    ),
+    _K.OUTSIDE_DOMAIN: _outside_domain,
+    _K.LEFT_DOMAIN: (
+        "at update {update} there is no likelihood: {cause}; Newton, without another optimizer, stays inside, and so"
+        " does a formula such as exp(...) for what is above 0"
     ),
     _K.ITERATIONS_USED_UP: "not converged in {steps} iterations: {cause}.",
     _K.RELATIVE_OFFSET_LEFT: "the step that is left is {value:.1e} standard errors (relative offset)",
@@ -355,6 +417,14 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "{first} started at {start:.3g} and has run off to {value:.3g}, and nothing holds it there: the loss hardly"
         " depends on it any more; give other starts, or bounds."
     ),
+    _K.ON_EDGE_OF_DOMAIN: (
+        "the likelihood is at its largest on the edge of what the distribution's arguments may be; along the edge the"
+        " step that is left is {value:.1e} standard errors."
+    ),
+    _K.ENDLESS_AT_EDGE: (
+        "the likelihood grows without end towards the edge of what the distribution's arguments may be, so that it has"
+        " no maximum; hold the argument away from there by a bound, or by a formula."
+    ),
     _K.LIKELIHOOD_WITHOUT_MAXIMUM: _without_maximum,
     _K.SEPARATED: _separated,
     _K.GROUP_WITHOUT_MAXIMUM: _group,
@@ -381,6 +451,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.HESSIAN_INDEFINITE: "the Hessian is not positive definite",
     _K.ALL_AT_BOUND: "every parameter sits at its bound",
     _K.RESIDUALS_ZERO: "the residuals are all 0, so that there is no likelihood to curve",
+    _K.NOT_ON_AN_EDGE: "it does not hold on the edge of a domain, where estimates scatter to one side",
     _K.NO_CLOSED_FORM: "it has no closed form here",
     _K.BENDS_NOWHERE: "the log-density has a kink in {kink}, and its Hessian is 0 elsewhere",
     _K.NO_RESAMPLES_AT_KINK: "resamples are solved by their curvature, and the log-density has a kink in {kink}",
@@ -402,6 +473,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.INSEPARABLE: _inseparable,
     _K.GROWS_WITHOUT_END: "{first} has no finite estimate",
     _K.SITS_AT_BOUND: "{first} sits at its bound, where an error means nothing",
+    _K.HELD_BY_EDGE: "{first} is held by the edge of {argument}'s domain, and has no freedom left for an error",
     _K.NO_METHOD: "none",
     _K.STUDENT_T: _by_method,
     _K.KNOWN_SIGMA: _by_method,
@@ -438,8 +510,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     ),
     _K.AT_BOUND: (
         "{first} sits at its {side} bound (estimate {estimate:.6g}): an error there means nothing, and all other errors"
-        " take it as fixed; fix it, or widen the bound if you gave it"
+        " take it as fixed; the profile likelihood gives its one-sided interval (--ladder.enabled true, or"
+        " paramfit.ladder); fix it, or widen the bound if you gave it"
     ),
+    _K.STARTS_MOVED_APART: _moved_apart,
+    _K.ARGUMENT_AT_EDGE: _argument_at_edge,
     _K.INTERVAL_OVER_BOUND: (
         "{first}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture there;"
         " the profile likelihood keeps to the bound (--ladder.enabled true, or paramfit.ladder)"
@@ -458,6 +533,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.WORSE_THAN_CONSTANT: (
         "R² is {r_squared:.3g}: the curve fits worse than a constant would; look at the figure, and give other starts"
     ),
+    _K.BETTER_MINIMUM: _better_minimum,
+    _K.SYSTEMATIC_RESIDUALS: (
+        "the residuals hang together along {input}: {runs} runs of one sign where {expected:.0f} would be expected"
+        " (probability {probability:.1e}, R² {r_squared:.3g})"
+    ),
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
@@ -472,7 +552,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " parameters or the steps did not converge; they are left out, which makes errors too small"
     ),
     _K.NO_END_BEFORE_BOUND: (
-        "{first}: its interval has no {side} end: at its bound {value:g} the deviance is {deviance:.3g}, below"
+        "{first}: the {side} end of its interval is its bound {value:g}, where the deviance is {deviance:.3g}, below"
         " {limit:.3g}"
     ),
     _K.NO_END_WHERE_FLAT: (
@@ -510,10 +590,19 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.SCALE_INPUT: _cure_of_divergence,
     _K.HALF_OF_LIMIT: _cure_of_divergence,
     **_MEANINGS,
+    _K.OTHER_STARTS: "give them different starts",
+    _K.START_NEARER: "give other starts, nearer to these",
+    _K.MODEL_OR_START: (
+        "the model lacks something there, the errors depend on each other, or the fit sits in a local minimum; look at"
+        " the figure, and try other starts"
+    ),
     _K.FIX_ONE: "fix one of them (fixed: true), or leave it out",
     _K.CENTRE_OR_MEASURE_ELSEWHERE: (
         "fix one of them (fixed: true), count an input from the middle of its values, or measure where they act"
         " differently"
+    ),
+    _K.FORMULA_THAT_STAYS_INSIDE: (
+        "if a maximum inside is expected, give a formula that stays inside, such as exp(...) or 1/(1 + exp(-(...)))"
     ),
     _K.FIX_OR_RESTART: "give another start, fix it (fixed: true), or leave it out",
 }

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from paramfit.linalg.box import least_squares_in_box
 from paramfit.linalg.lapack import Array, lengths
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.projection import Linearization
@@ -43,24 +44,29 @@ class DampedStep(Value):
     point: Linearization  # the problem as seen from there; its nonlinear part has at least one parameter
     # The largest lengths of the columns so far, (m,): a parameter that has lost its influence must not run away.
     earlier: Array | None = None
-    # (m,), True for what has run into a bound, and has no say any more in what the others do.
-    at_bound: NDArray[np.bool_] | None = None
+    # (m,), True for what is on a bound and wants beyond: it is held there.
+    held: NDArray[np.bool_] | None = None
 
     @property
     def _curved(self) -> Array:
         curved = self.point.curved
-        return curved if self.at_bound is None else np.where(self.at_bound, 0.0, curved)
+        return curved if self.held is None else np.where(self.held, 0.0, curved)
 
     @property
     def _lengths(self) -> Array:
         lengths_here = self.point.curved_lengths
-        return lengths_here if self.at_bound is None else np.where(self.at_bound, 0.0, lengths_here)
+        return lengths_here if self.held is None else np.where(self.held, 0.0, lengths_here)
+
+    @cached_property
+    def largest(self) -> Array:
+        """The largest lengths that the columns have had, this point's included, ``(m,)``."""
+        here = self.point.curved_lengths
+        return here if self.earlier is None else np.maximum(here, self.earlier)
 
     @cached_property
     def size(self) -> Array:
-        """S: the largest lengths that the columns have had, this point's included, ``(m,)``."""
-        here = self._lengths
-        return np.where(here > 0, here, 1.0) if self.earlier is None else np.maximum(here, self.earlier)
+        """S: the same, and 1 for what has never had any."""
+        return np.where(self.largest > 0, self.largest, 1.0)
 
     @cached_property
     def _decomposed(self) -> tuple[Array, Array, Array, float]:
@@ -80,7 +86,7 @@ class DampedStep(Value):
         still: NDArray[np.bool_] = self.point.unprojected == 0
         if not self._curved.any():
             still = np.ones_like(still)  # no direction is left to go
-        return still if self.at_bound is None else still & ~self.at_bound
+        return still if self.held is None else still & ~self.held
 
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
@@ -90,12 +96,28 @@ class DampedStep(Value):
         inverse = np.where(singular > 0, share / np.where(singular > 0, singular, 1.0), 0.0)
         return (inverse * slope) @ directions / self.size, float((np.square(slope) * share * (2 - share)).sum())
 
-    def shortened(self, step: Array, share: float) -> tuple[Array, float]:
-        """A part of a step, and the decrease of the squared residual that the linear model promises for it."""
-        along = self._curved @ step
-        slope = self.point.slope
-        promised = 2 * share * (slope @ along[: len(slope)]) - share**2 * (along @ along)
-        return share * step, float(promised)
+    def step_in_box(self, damping: float, lower: Array, upper: Array) -> tuple[Array, float]:
+        r"""The step ``(m,)`` that is best with :math:`l \le \delta \le u`, and the decrease that is promised for it.
+
+        References:
+            Christian Kanzow, Nobuo Yamashita, Masao Fukushima: Levenberg-Marquardt Methods with Strong Local
+            Convergence Properties for Solving Nonlinear Equations with Convex Constraints (2004).
+        """
+        step, promised = self.step(damping)
+        if ((lower <= step) & (step <= upper)).all():
+            return step, promised
+        curved, size, slope = self._curved, self.size, self.point.slope
+        free = np.ones(len(step), dtype=bool) if self.held is None else ~self.held
+        root = math.sqrt(max(damping, self._decomposed[3]) + 1e-300)
+        rows = np.concatenate([curved[:, free] / size[free], root * np.eye(int(free.sum()))])
+        target = np.zeros(len(rows))
+        target[: len(slope)] = slope
+        low, high = lower[free] * size[free], upper[free] * size[free]
+        scaled = least_squares_in_box(rows, target, low, high)
+        step = np.zeros(len(step))
+        step[free] = np.where(scaled <= low, lower[free], np.where(scaled >= high, upper[free], scaled / size[free]))
+        along = curved @ step
+        return step, float(2 * (slope @ along[: len(slope)]) - along @ along)
 
 
 def _relative_offset(point: Linearization, upper: Array, most: Array) -> float:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
+from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
-from paramfit.solvers.projection import Linearization, linearization
+from paramfit.solvers.projection import Linearization, linearization, thrown_away, unprojected
 from paramfit.solvers.standing import Finding, Standing, divergent_parameter, least_relative_error
 from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.solvers.value import Value
@@ -26,8 +27,6 @@ _ALMOST_EXACT = 1e-8  # of the target's length
 _LEAST_GAIN = 1e-4
 _MOST_DAMPING = 1e30
 _SMALL = 1e-1  # a relative offset from which a polish is tried
-_MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
-_FAR = 15.0  # from the start, or from the middle between two bounds: exp(-15) is 3e-7
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
@@ -51,8 +50,11 @@ class GaussNewtonState(Value):
     damping: float  # lambda of the next step
     growth: float = 2.0  # what it grows by, should that fail
     refusals: int = 0  # trials in a row that were not taken though no loss could tell
+    alike: tuple[int, ...] = ()  # places of parameters whose starts were equal and exchangeable, and were moved apart
+    apart: Array | None = None  # the start with these moved apart, (p,), as long as it has not been looked at
 
     expected: ClassVar[bool] = True
+    slacks: ClassVar[bool] = False
 
     @property
     def ended(self) -> bool:
@@ -72,31 +74,56 @@ class GaussNewtonState(Value):
     @cached_property
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the linear model promises there."""
-        step, promised = self.steps.step(self.damping)
-        if any(self.layout.bounds):
-            far = float(np.abs(step[np.array(self.layout.bounds) > 0]).max())
-            if far > _MOST_STRETCH:
-                step, promised = self.steps.shortened(step, _MOST_STRETCH / far)
-        trial = self.theta.copy()
-        trial[self.layout.nonlinear_places] += step
+        places, trial = self.layout.nonlinear_places, self.theta.copy()
+        if not self.layout.boxes:
+            step, promised = self.steps.step(self.damping)
+            trial[places] += step
+            return trial, promised
+        (lower, upper), here = self.layout.box[:, places], self.theta[places]
+        step, promised = self.steps.step_in_box(self.damping, lower - here, upper - here)
+        # To the last digit: what has gone all the way to a bound is the bound.
+        there = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
+        trial[places] = np.clip(there, lower, upper)
         return trial, promised
 
     @property
     def trial(self) -> Array:
         """Where to look next, ``(p,)``; the best point at the end."""
+        if self.apart is not None:
+            return self.apart
         return self.theta if self.ended else self.proposal[0]
+
+    @property
+    def _whole(self) -> Array:
+        """Triangular factor of ``[J, e]`` at the best point, the linear parameters' columns first."""
+        point = self.steps.point
+        return point.factor if point.whole is None else point.whole
+
+    @property
+    def free_places(self) -> NDArray[np.intp]:
+        """Places in theta of the parameters that are not held at a bound, in the order of the point's columns."""
+        layout, point, held = self.layout, self.steps.point, self.steps.held
+        linear = np.delete(np.array(layout.linear, dtype=np.intp), point.held)
+        return np.concatenate([linear, layout.nonlinear_places if held is None else layout.nonlinear_places[~held]])
+
+    def free_factor(self) -> Array:
+        """Triangular factor of ``[J, e]`` by the parameters that are not held, ``(f + 1, f + 1)``."""
+        point, held = self.steps.point, self.steps.held
+        if held is None or not held.any():
+            return point.factor
+        return triangle(point.factor[:, np.concatenate([np.ones(point.q, dtype=bool), ~held, [True]])])
 
     @property
     def uphill(self) -> Array:
         """``J^T e`` at the best point, ``(p,)``."""
-        p, factor = self.layout.p, self.steps.point.factor
+        p, factor = self.layout.p, self._whole
         ordered = np.empty(p)
         ordered[self.layout.order] = factor[:, :p].T @ factor[:, p]
         return ordered
 
     def factor(self) -> Array:
         """Triangular factor of ``[J, e]`` at the best point, ``(p + 1, p + 1)``; not after a polish."""
-        p, factor = self.layout.p, self.steps.point.factor
+        p, factor = self.layout.p, self._whole
         columns = np.empty_like(factor)
         columns[:, self.layout.order] = factor[:, :p]
         columns[:, p] = factor[:, p]
@@ -135,9 +162,15 @@ class GaussNewton:
                 raise InputError(
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
-            return self._begun(state.theta, sums, point)
+            begun = self._begun(state.theta, sums, point)
+            apart, alike = moved_apart(begun.layout, begun.steps.point, state.theta)
+            if not alike:
+                return begun
+            return begun.changed(apart=apart, alike=alike, standing=Standing(Finding.OFFSET_LEFT, begun.steps.offset))
         if state.ended:
             return state
+        if state.apart is not None:
+            return self._moved_apart(state, sums, point)
         before, (trial, promised) = state.loss, state.proposal
         steps = None
         after = math.inf if point is None else point.loss
@@ -146,7 +179,7 @@ class GaussNewton:
             # No loss is exact enough to show so small a decrease: the orthogonality is.
             accepted = point is not None and after <= before * (1 + 1e-9)
             if accepted and point is not None:
-                steps = _steps_from(state, point, trial)
+                steps = _steps_from(state, point, sums.layout, trial)
                 accepted = steps.offset < state.steps.offset
             refusals = 0 if accepted else state.refusals + 1
         else:
@@ -155,18 +188,33 @@ class GaussNewton:
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
         judged = {"damping": damping, "growth": growth, "refusals": refusals}
         if accepted and point is not None:
-            theta = _with_linear(trial, state.layout, point)
-            return self._reached(state, theta, steps or _steps_from(state, point, theta), **judged)
+            theta = _with_linear(trial, sums.layout, point)
+            steps = steps or _steps_from(state, point, sums.layout, theta)
+            return self._reached(state.changed(layout=sums.layout), theta, steps, **judged)
         refused, ended = state.changed(**judged), damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
         return self._ended_at_rounding(refused) if ended else refused
 
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
         layout, theta = sums.layout, _with_linear(start, sums.layout, point)
-        steps = DampedStep(point, None, _at_bound(layout, start, theta, point))
+        if thrown_away(sums, start):
+            # The first step is made in all parameters, from the starts that were given, if any leads away from them.
+            joint, joint_layout = unprojected(sums, start)
+            if (joint.factor[:, :-1].T @ joint.factor[:, -1]).any():
+                point, layout, theta = joint, joint_layout, start.copy()
+        steps = DampedStep(point, None, _held(layout, theta, point))
         size_of_target = math.sqrt(sums.target)
         linear = Standing(Finding.LINEAR)
         state = GaussNewtonState(theta, start.copy(), layout, steps, linear, size_of_target, self.damping)
         return self._reached(state, theta, steps) if layout.nonlinear else state
+
+    def _moved_apart(
+        self, state: GaussNewtonState, sums: ResidualSums, point: Linearization | None
+    ) -> GaussNewtonState:
+        """The state at a start whose equal components were moved apart; at the start itself where that cannot be."""
+        if point is None or state.apart is None:
+            return state.changed(apart=None, alike=())
+        begun = self._begun(state.apart, sums, point)
+        return begun.changed(alike=state.alike, size_of_target=state.size_of_target)
 
     def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: float) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
@@ -217,15 +265,20 @@ class GaussNewton:
         polish's trial, more exact than float64 sums do.
         """
         converged = state.standing.converged
-        if not (converged or (not state.ended and state.steps.offset <= _SMALL)):
+        if state.apart is not None or not (converged or (not state.ended and state.steps.offset <= _SMALL)):
             return state
-        p, n, layout, point = state.layout.p, state.n, state.layout, state.steps.point
+        layout, point, places = state.layout, state.steps.point, state.free_places
+        if not len(places):
+            return state
         residual = abs(float(point.factor[-1, -1]))
-        reach = np.full(p, math.inf)
+        reach = np.full(layout.p, math.inf)
         reach[layout.nonlinear_places] = _MOST_POLISH * _sizes(state)
+        if layout.boxes:
+            lower, upper = layout.box
+            reach = np.minimum(reach, np.minimum(state.theta - lower, upper - state.theta))
         enough = (_POLISHED if converged else _ENOUGH) * residual
         with np.errstate(over="ignore"):
-            polishing = Polishing.near(state.theta, point.factor[:p, :p], layout.order, reach, enough)
+            polishing = Polishing.near(state.theta, state.free_factor()[:-1, :-1], places, reach, enough)
             if polishing is None:
                 return state
             begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)
@@ -233,7 +286,11 @@ class GaussNewton:
         moved = state.changed(theta=best.theta)
         if converged:
             return moved
-        offset = best.left / math.sqrt(p) / residual * math.sqrt(max(1, n - p)) if residual > 0 else math.inf
+        offset = (
+            best.left / math.sqrt(len(places)) / residual * math.sqrt(max(1, state.n - layout.p))
+            if residual > 0
+            else math.inf
+        )
         if offset > self.orthogonality:
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
@@ -256,34 +313,33 @@ def _with_linear(theta: Array, layout: Layout, point: Linearization) -> Array:
     return best
 
 
-def _steps_from(state: GaussNewtonState, point: Linearization, theta: Array) -> DampedStep:
-    return DampedStep(point, state.steps.size, _at_bound(state.layout, state.start, theta, point))
+def _steps_from(state: GaussNewtonState, point: Linearization, layout: Layout, theta: Array) -> DampedStep:
+    earlier = state.steps.largest if len(layout.nonlinear) == len(state.layout.nonlinear) else None
+    return DampedStep(point, earlier, _held(layout, theta, point))
 
 
-def _at_bound(layout: Layout, start: Array, theta: Array, point: Linearization) -> NDArray[np.bool_] | None:
-    """Which nonlinear parameters have come a millionth of their first distance near to a bound, and want beyond."""
-    if not any(layout.bounds):
+def _held(layout: Layout, theta: Array, point: Linearization) -> NDArray[np.bool_] | None:
+    """Which nonlinear parameters are on a bound, and want beyond."""
+    if not layout.boxes:
         return None
-    now, first = theta[layout.nonlinear_places], start[layout.nonlinear_places]
-    bounds = np.array(layout.bounds)
-    q, p = len(layout.linear), layout.p
-    uphill = point.factor[:, q:p].T @ point.factor[:, p]  # where the step of each alone would go
-    low = ((bounds == 1) & (now < first - _FAR) | (bounds == 2) & (now < -_FAR)) & (uphill <= 0)
-    high = (bounds == 2) & (now > _FAR) & (uphill >= 0)
-    outward: NDArray[np.bool_] = low | high
+    places = layout.nonlinear_places
+    (lower, upper), here = layout.box[:, places], theta[places]
+    uphill = point.factor[:, point.q : -1].T @ point.factor[:, -1]  # where the step of each alone would go
+    outward: NDArray[np.bool_] = (here <= lower) & (uphill < 0) | (here >= upper) & (uphill > 0)
     return outward
 
 
 def _out_of_sight(state: GaussNewtonState) -> Standing | None:
     """Why nothing holds the parameters where the slope is 0; None where the observations do."""
-    layout, point, places = state.layout, state.steps.point, state.layout.nonlinear_places
-    if not len(places) or any(layout.bounds):
-        return None  # a parameter at its bound is reported by name
+    point = state.steps.point
+    places, factor = state.free_places[point.q :], state.free_factor()  # those at a bound are reported by name
+    if not len(places):
+        return None
     values, starts = state.theta[places], state.start[places]
-    away = divergent_parameter(point.factor, point.n, values, starts)
+    away = divergent_parameter(factor, point.n, values, starts)
     if away is not None:
-        return Standing(Finding.DIVERGENT, places=(layout.nonlinear[away],))
-    error = least_relative_error(point.factor, point.n, values, starts)
+        return Standing(Finding.DIVERGENT, places=(int(places[away]),))
+    error = least_relative_error(factor, point.n, values, starts)
     return None if error <= _UNDETERMINED else Standing(Finding.UNDETERMINED, error)
 
 

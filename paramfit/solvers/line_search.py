@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from paramfit.linalg.box import least_squares_in_box
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import ScaledColumns, ScaledCurvature
+from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.sums import LikelihoodSums, ResidualSums
 from paramfit.solvers.value import Value
 
@@ -40,11 +42,15 @@ class LineSearchState(Value):
     taken: int = 0  # how many steps were
     ended: bool = False  # whether another look would change nothing
     is_minimum: bool = False  # whether it has ended at one
+    box: Array | None = None  # lower and upper bounds, (2, p); None where there are none
 
     @property
     def trial(self) -> Array:
         """Where to look: for derivatives at the best point, or for the value on the way."""
-        return self.theta if self.step is None else self.theta + self.share * self.step
+        if self.step is None:
+            return self.theta
+        there = self.theta + self.share * self.step
+        return there if self.box is None else np.clip(there, *self.box)
 
 
 @dataclass(frozen=True)
@@ -60,15 +66,17 @@ class LineSearch(ABC):
     """
 
     free: tuple[int, ...]  # places of the parameters that move
+    boxes: tuple[tuple[float, float], ...] = ()  # lower and upper bound of every parameter; empty where there are none
 
     @abstractmethod
-    def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
-        """Where to go from where the sums were made; None where they are not finite."""
+    def direction(self, sums: ResidualSums | LikelihoodSums, low: Array, high: Array) -> Direction | None:
+        """Where to go, at least ``low`` and at most ``high`` ``(f,)`` far; None where the sums are not finite."""
 
     def start(self, theta: Array, value: float) -> LineSearchState:
         """The state before derivatives were looked at; it has ended where there is no way to go."""
         ended = not self.free or not math.isfinite(value)
-        return LineSearchState(theta, value, ended=ended, is_minimum=ended and math.isfinite(value))
+        box = np.array(self.boxes).T if self.boxes else None
+        return LineSearchState(theta, value, ended=ended, is_minimum=ended and math.isfinite(value), box=box)
 
     def advance(self, state: LineSearchState, sums: ResidualSums | LikelihoodSums | float) -> LineSearchState:
         """The state after a look at its trial, for derivatives where it has no step, for a value where it has one."""
@@ -78,7 +86,7 @@ class LineSearch(ABC):
             raise TypeError("on its way a line search asks for values alone")
         if sums <= state.value - _LEAST_GAIN * state.share * state.promised and sums < state.value:
             taken = state.taken + 1
-            return LineSearchState(state.trial, sums, taken=taken, ended=taken == _MOST_STEPS)
+            return LineSearchState(state.trial, sums, taken=taken, ended=taken == _MOST_STEPS, box=state.box)
         share = state.share / 2
         if share < 0.5 ** (_MOST_HALVINGS - 1):
             return state.changed(ended=True, is_minimum=state.promised <= _NEARLY)
@@ -86,13 +94,17 @@ class LineSearch(ABC):
 
     def _begun(self, state: LineSearchState, sums: ResidualSums | LikelihoodSums | float) -> LineSearchState:
         """The state with a step, or at its end."""
-        direction = None if isinstance(sums, float) else self.direction(sums)
+        free = list(self.free)
+        low, high = np.full((2, len(free)), [[-np.inf], [np.inf]])
+        if state.box is not None:
+            low, high = (state.box - state.theta)[:, free]
+        direction = None if isinstance(sums, float) else self.direction(sums, low, high)
         if direction is None:
             return state.changed(ended=True)
         if direction.promised <= _ENOUGH:
             return state.changed(ended=True, is_minimum=True)
         step = np.zeros_like(state.theta)
-        step[list(self.free)] = direction.step
+        step[free] = direction.step
         return state.changed(step=step, promised=direction.promised)
 
 
@@ -100,12 +112,15 @@ class LineSearch(ABC):
 class NewtonSearch(LineSearch):
     """By Newton's steps with the exact Hessian; where it curves downwards, its eigenvalues' absolute values."""
 
-    def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
+    def direction(self, sums: ResidualSums | LikelihoodSums, low: Array, high: Array) -> Direction | None:
         """Newton's."""
         if not isinstance(sums, LikelihoodSums) or not sums.is_finite():
             return None
-        curvature = ScaledCurvature.of(sums.curvature[np.ix_(self.free, self.free)])
-        return Direction(*curvature.downhill(sums.gradient[list(self.free)]))
+        gradient, curvature = sums.gradient[list(self.free)], sums.curvature[np.ix_(self.free, self.free)]
+        step, decrease = ScaledCurvature.of(curvature).downhill(gradient)
+        if not ((low <= step) & (step <= high)).all():
+            step, decrease = NewtonStep(gradient, curvature).step_in_box(0.0, low, high)
+        return Direction(step, decrease)
 
 
 @dataclass(frozen=True)
@@ -114,9 +129,14 @@ class GaussNewtonSearch(LineSearch):
 
     scale: float = 1.0  # what the residual's squared length is multiplied by
 
-    def direction(self, sums: ResidualSums | LikelihoodSums) -> Direction | None:
+    def direction(self, sums: ResidualSums | LikelihoodSums, low: Array, high: Array) -> Direction | None:
         """Gauss's and Newton's."""
         if not isinstance(sums, ResidualSums) or not sums.is_finite():
             return None
-        step, decrease = ScaledColumns.of(sums.factor[:, list(self.free)]).towards(sums.factor[:, -1])
+        columns, target = sums.factor[:, list(self.free)], sums.factor[:, -1]
+        step, decrease = ScaledColumns.of(columns).towards(target)
+        if not ((low <= step) & (step <= high)).all():
+            step = least_squares_in_box(columns, target, low, high)
+            along = columns @ step
+            decrease = float(2 * (target @ along) - along @ along)
         return Direction(step, self.scale * decrease)

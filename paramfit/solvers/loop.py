@@ -31,6 +31,7 @@ class Start(Value):
     expected: bool = True  # whether the expected curvature is wanted there
 
     ended: ClassVar[bool] = False
+    slacks: ClassVar[bool] = False
 
     @property
     def trial(self) -> Array:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from paramfit.solvers.interior_point import Ending, InteriorState
 from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
 from paramfit.solvers.solver_optimizer import SolverOptimizer
-from paramfit.solvers.sums import LikelihoodSums
+from paramfit.solvers.sums import BarrierSums, LikelihoodSums
 
 __all__ = ["Newton"]
 
@@ -43,7 +44,7 @@ class Newton(SolverOptimizer[NewtonState]):
     """
 
     task = "MaximumLikelihood"
-    kinds = (*SolverOptimizer.kinds, NewtonState, LikelihoodSums)
+    kinds = (*SolverOptimizer.kinds, NewtonState, LikelihoodSums, BarrierSums, InteriorState, Ending)
 
     def __init__(
         self,

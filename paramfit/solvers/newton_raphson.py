@@ -10,6 +10,7 @@ import numpy as np
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.damping import gain_ratio
+from paramfit.solvers.interior_point import Ending, InteriorPoint, InteriorState
 from paramfit.solvers.loop import Start
 from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.standing import Finding, Standing
@@ -23,7 +24,7 @@ _TRUSTED = 0.5  # a gain from which the quadratic model is believed
 _SHORTEST, _LONGEST = 0.1, 0.5  # part of a step that failed
 _MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
 _MOST_DAMPING = 1e16
-_LEAST_DAMPING = 1e-10
+_LEAST_DAMPING = 1e-14  # below the weakest curvature that is no rounding, or a step along it would come to nothing
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
 _UNSEEN = 1e-13  # a promised decrease so small a part of the loss, or of 1, is lost in its rounding, or means nothing
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
@@ -36,6 +37,10 @@ _GROWN = 2.0  # of a logarithm: sevenfold
 _ENDLESS = 30.0  # a logarithm with so large an error: from there the loss changes by less than 1e-3 up to infinity
 _WORSE = 3.0  # times the error at the start: a parameter too many has had it there, too
 _ASTRAY = 5.0  # standard errors of all others from where they would settle: a bad start has led them there
+_MOST_OUTSIDE = (
+    4  # trials outside the domain: an overshoot or two are nothing, but a maximum on the edge calls for more
+)
+_MOST_SEARCHES = 3  # from the inside
 _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 _NEWTONS = 0.3  # of the last distance: quadratic convergence leaves less, a way without end exp(-1/2) = 0.61
 _FIRST_DOUBTS = 3  # steps in a row that left more
@@ -60,6 +65,19 @@ class NewtonState(Value):
     looks: int = 0  # how many were made
     lingering: int = 0  # steps in a row, near the minimum, that left much of the way to it
     recession: Array | None = None  # a direction along which the likelihood rises without end, (p,), once it is known
+    outside: int = 0  # trials outside what the distribution allows
+    searches: int = 0  # from the inside, so far
+    interior: InteriorState | None = None  # the one that goes on, or has found the edge
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the best point is on the edge of what the distribution allows."""
+        return self.interior is not None and self.interior.ending is Ending.ON_EDGE
+
+    @property
+    def slacks(self) -> bool:
+        """Whether the room of the distribution's arguments is wanted at the next trial."""
+        return self.interior is not None and self.interior.slacks
 
     @property
     def ended(self) -> bool:
@@ -74,7 +92,7 @@ class NewtonState(Value):
     @property
     def is_doubtful(self) -> bool:
         """Whether there may be no minimum: each step leaves as much to do as the one before; ever more seldom."""
-        if self.recession is not None or self.standing.finding is Finding.UNBOUNDED:
+        if self.recession is not None or self.interior is not None or self.standing.finding is Finding.UNBOUNDED:
             return False
         if self.ended:
             return self.standing.stalled or bool(self.divergent())
@@ -91,15 +109,26 @@ class NewtonState(Value):
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the quadratic model promises there."""
         step, promised = self.steps.step(self.damping)
+        share = 1.0
         if self.sums.bounded:
             far = float(np.abs(step[list(self.sums.bounded)]).max())
             if far > _MOST_STRETCH:
-                step, promised = self.steps.step(self.damping, _MOST_STRETCH / far)
-        return self.theta + step, promised
+                share = _MOST_STRETCH / far
+                step, promised = self.steps.step(self.damping, share)
+        if not self.sums.boxes:
+            return self.theta + step, promised
+        lower, upper = np.array(self.sums.boxes).T
+        low, high = lower - self.theta, upper - self.theta
+        step, promised = self.steps.step_in_box(self.damping, low, high, share)
+        # To the last digit: what has gone all the way to a bound is the bound.
+        there = np.where(step <= low, lower, np.where(step >= high, upper, self.theta + step))
+        return np.clip(there, lower, upper), promised
 
     @property
     def trial(self) -> Array:
         """Where to look next, ``(p,)``; the best point at the end."""
+        if self.interior is not None and not self.ended:
+            return self.interior.trial
         return self.theta if self.ended else self.proposal[0]
 
     def divergent(self, logarithms: Collection[int] = ()) -> list[int]:
@@ -172,24 +201,30 @@ class NewtonRaphson:
             return self._begun(state.theta, sums)
         if state.ended:
             return state
+        if state.interior is not None:
+            return self._from_inside(state, state.interior, sums)
         state = state.changed(looks=state.looks + 1)
         trial, promised = state.proposal
         after = sums.loss if finite else math.inf
         gain = gain_ratio(state.loss, after, promised)
         least = _UNSEEN * max(1.0, abs(state.loss))
         unseen = abs(promised) <= least
-        if unseen:
-            accepted = finite and NewtonStep(sums.gradient, sums.curvature).distance < state.distance
-        else:
-            accepted = gain > _LEAST_GAIN
+        accepted = finite and _distance(sums, trial) < state.distance if unseen else gain > _LEAST_GAIN
         if accepted:
             creeps = state.loss - sums.loss <= least and not unseen
             creeping = state.creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
-            damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
+            damping = _LEAST_DAMPING if unseen else max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
             taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
-        if unseen or state.damping > _MOST_DAMPING:
+        if sums.outside:
+            state = state.changed(outside=state.outside + 1)
+        elif unseen and state.damping > _LEAST_DAMPING:  # which may be all that keeps the step from being seen
+            return state.changed(damping=_LEAST_DAMPING)
+        ends = unseen or state.damping > _MOST_DAMPING
+        if state.outside >= (1 if ends else _MOST_OUTSIDE) and state.searches < _MOST_SEARCHES:
+            return self._turned_inside(state)
+        if ends:
             return _ended_at_rounding(state)
         shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
         return state.changed(damping=shorter)
@@ -204,9 +239,34 @@ class NewtonRaphson:
         """The end where no step is of use, since the likelihood rises without end."""
         return state.changed(standing=Standing(finding, state.distance), recession=recession)
 
+    def _turned_inside(self, state: NewtonState) -> NewtonState:
+        """The state of a search whose way is barred by the edge of what the distribution allows."""
+        sharpest = np.where(state.sharpest > 0, state.sharpest, 1.0)
+        interior = InteriorPoint().start(state.theta, 1 / np.sqrt(sharpest), tuple(range(len(state.theta))))
+        return state.changed(interior=interior, expected=False, searches=state.searches + 1)
+
+    def _from_inside(self, state: NewtonState, interior: InteriorState, sums: LikelihoodSums) -> NewtonState:
+        """The state after a look at a trial of the search from the inside."""
+        after = InteriorPoint().advance(interior, sums)
+        if after.ending is Ending.NOT_BEGUN or after.sums is None:
+            return _ended_at_rounding(state.changed(interior=None))
+        reached = state.changed(interior=after, theta=after.theta, sums=after.sums)
+        if after.ending is Ending.INSIDE:
+            distance = _distance(after.sums, after.theta)
+            standing = self._standing(distance)
+            return reached.changed(
+                interior=None, outside=0, damping=self.damping, distance=distance, standing=standing, switched=True
+            )
+        if after.ending is Ending.ENDLESS:
+            return reached.changed(standing=Standing(Finding.ENDLESS_AT_EDGE))
+        if after.ending is Ending.ON_EDGE:
+            distance = after.distance_along_edge
+            finding = Finding.ON_EDGE if distance <= _NEAR else Finding.NO_MINIMUM
+            return reached.changed(distance=distance, standing=Standing(finding, distance))
+        return reached.changed(distance=after.decrement, standing=Standing(Finding.DISTANCE_LEFT, after.decrement))
+
     def _begun(self, theta: Array, sums: LikelihoodSums) -> NewtonState:
-        steps = NewtonStep(sums.gradient, sums.curvature)
-        errors, distance = steps.errors, steps.distance
+        errors, distance = NewtonStep(sums.gradient, sums.curvature).errors, _distance(sums, theta)
         sharpest, standing = np.abs(sums.curvature.diagonal()), self._standing(distance)
         return NewtonState(
             theta.copy(), theta.copy(), sums, sharpest, errors, standing, self.expected, self.damping, distance
@@ -214,7 +274,7 @@ class NewtonRaphson:
 
     def _taken(self, state: NewtonState, trial: Array, sums: LikelihoodSums) -> NewtonState:
         """The state at a trial that was taken, with how the search stands there."""
-        distance = NewtonStep(sums.gradient, sums.curvature).distance
+        distance = _distance(sums, trial)
         expected, switched = state.expected, state.switched
         # The Hessian where scoring crawls near the end, and scoring again where the Hessian is no help.
         if expected and not switched and distance < _CLOSE and distance > _CRAWLING * state.distance:
@@ -236,6 +296,17 @@ class NewtonRaphson:
 def _is_power_of_two(count: float) -> bool:
     """Whether it is 1, 2, 4, ..."""
     return count >= 1 and math.frexp(count)[0] == 0.5
+
+
+def _distance(sums: LikelihoodSums, theta: Array) -> float:
+    """How far the minimum is in standard errors, with those held that are on a bound and want beyond."""
+    if not sums.boxes:
+        return NewtonStep(sums.gradient, sums.curvature).distance
+    lower, upper = np.array(sums.boxes).T
+    held = (theta <= lower) & (sums.gradient > 0) | (theta >= upper) & (sums.gradient < 0)
+    if held.all():
+        return 0.0
+    return NewtonStep(sums.gradient[~held], sums.curvature[np.ix_(~held, ~held)]).distance
 
 
 def _share_by_loss(rise: float, promised: float) -> float:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from paramfit.linalg.box import least_squares_in_box
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature
 
@@ -65,10 +66,27 @@ class NewtonStep:
         promised = -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
         return (self._directions @ moved) / self._size, promised
 
+    def step_in_box(self, damping: float, lower: Array, upper: Array, share: float = 1.0) -> tuple[Array, float]:
+        r"""The share of the step that is best with :math:`l \le \delta \le u`, and the decrease that is promised."""
+        step, promised = self.step(damping, share)
+        if ((lower <= step) & (step <= upper)).all():
+            return step, promised
+        roots = np.sqrt(self._damped(damping) / share)
+        low, high = lower * self._size, upper * self._size
+        scaled = least_squares_in_box(roots[:, None] * self._directions.T, -self._along / roots, low, high)
+        step = np.where(scaled <= low, lower, np.where(scaled >= high, upper, scaled / self._size))
+        moved = self._directions.T @ (step * self._size)
+        return step, -float((self._along * moved + 0.5 * np.abs(self._values) * np.square(moved)).sum())
+
     def _moved(self, damping: float) -> Array:
         """The step along each eigenvector, in units of S."""
+        return -self._along / self._damped(damping)
+
+    def _damped(self, damping: float) -> Array:
+        """The size of each eigenvalue with the damping."""
         most = self._strongest if self._strongest > 0 else 1.0
-        return -self._along / (np.maximum(np.abs(self._values), THRESHOLDS.rank * most) + damping * most)
+        damped: Array = np.maximum(np.abs(self._values), THRESHOLDS.rank * most) + damping * most
+        return damped
 
     def shortening(self, damping: float, share: float) -> float:
         """The damping whose step is a share as long as that of another damping, in units of S."""

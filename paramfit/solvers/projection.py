@@ -6,12 +6,13 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from paramfit.linalg.box import least_squares_in_box
 from paramfit.linalg.lapack import Array, lengths, solve_upper, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.sums import Layout, ResidualSums
 from paramfit.solvers.value import Value
 
-__all__ = ["Linearization", "linearization"]
+__all__ = ["Linearization", "linearization", "thrown_away", "unprojected"]
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -21,19 +22,26 @@ class Linearization(Value):
     """The least-squares problem seen from one point."""
 
     linear: Array  # the exact values of the linear parameters there, (q,)
-    # Triangular factor of [Phi, J, e], (p + 1, p + 1): derivatives by the linear, then by the nonlinear parameters, and
-    # the residual e = target - prediction.
+    # Triangular factor of [Phi, J, e], (f + m + 1, f + m + 1): derivatives by the f linear parameters that are not held
+    # at a bound, then by the nonlinear ones, and the residual e = target - prediction.
     factor: Array
-    # How the space of Phi turns with the nonlinear parameters, (q, m): further rows of the projected problem's
+    # How the space of Phi turns with the nonlinear parameters, (f, m): further rows of the projected problem's
     # Jacobian, in which it has no residual.
     turning: Array
     loss: float  # the sum of the losses
     n: int  # number of observations
+    held: tuple[int, ...] = ()  # numbers of the linear parameters that are held at a bound
+    whole: Array | None = None  # the factor with their columns, (p + 1, p + 1); None where none is held
+
+    @property
+    def q(self) -> int:
+        """The number of linear parameters that are not held."""
+        return len(self.linear) - len(self.held)
 
     @cached_property
     def curved(self) -> Array:
         """The projected problem's Jacobian in a small basis, ``(m + q, m)``."""
-        q, p = len(self.linear), len(self.factor) - 1
+        q, p = self.q, len(self.factor) - 1
         upper = self.factor[q:p, q:p]
         if not q:
             return upper
@@ -52,13 +60,13 @@ class Linearization(Value):
     @cached_property
     def unprojected(self) -> Array:
         """Lengths of the nonlinear parameters' derivatives, ``(m,)``."""
-        q, p = len(self.linear), len(self.factor) - 1
+        q, p = self.q, len(self.factor) - 1
         return lengths(self.factor[:p, q:p])
 
     @property
     def slope(self) -> Array:
         """The residual's part along the first m rows of ``curved``, ``(m,)``; it has none along the others."""
-        q, p = len(self.linear), len(self.factor) - 1
+        q, p = self.q, len(self.factor) - 1
         return self.factor[q:p, p]
 
 
@@ -66,8 +74,8 @@ def linearization(sums: ResidualSums) -> Linearization:
     r"""Solve for the linear parameters and put their values in.
 
     With :math:`f = \phi_0 + \Phi c` and R the factor of :math:`[\Phi, \partial\phi_j / \partial a_k, y - \phi_0]`, c
-    minimises :math:`|y - \phi_0 - \Phi c|`, and the columns of :math:`\partial f / \partial a` and of the residual are
-    combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
+    minimises :math:`|y - \phi_0 - \Phi c|` within its bounds, and the columns of :math:`\partial f / \partial a` and
+    of the residual are combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
     \phi_0)` has the Jacobian
 
     .. math:: -(I - \Phi\Phi^+) \frac{\partial f}{\partial a_k} - (\Phi^+)^T \Big(\frac{\partial\Phi}{\partial
@@ -81,13 +89,20 @@ def linearization(sums: ResidualSums) -> Linearization:
     """
     factor, layout = sums.factor, sums.layout
     q, p = len(layout.linear), layout.p
-    linear, turning = np.empty(0), np.empty((0, p))
+    linear, turning, held, whole = np.empty(0), np.empty((0, p)), (), None
     if q:
         basis = factor[:q, :q]
-        regular = (np.abs(basis.diagonal()) > THRESHOLDS.regular * lengths(basis)).all()
-        # Of the solutions of a singular system the shortest, where all columns have the same length.
-        inverse = None if regular else ScaledColumns.of(basis).inverse(len(basis) * _EPS)
+        inverse = _inverse_of_singular(basis)
         linear = solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]
+        free = np.ones(q, dtype=bool)
+        if layout.boxes:
+            lower, upper = layout.box[:, list(layout.linear)]
+            if not ((lower < linear) & (linear < upper)).all():
+                linear = least_squares_in_box(basis, factor[:q, -1], lower, upper)
+                free = (lower < linear) & (linear < upper)
+                held = tuple(np.flatnonzero(~free).tolist())
+                basis = triangle(basis[:, free])
+                inverse = _inverse_of_singular(basis)
         combination = np.zeros((layout.width, p - q + 1))
         rows, columns, multipliers = _places(layout)
         values = np.empty(q + 1)
@@ -98,12 +113,49 @@ def linearization(sums: ResidualSums) -> Linearization:
         moved = factor @ combination
         products = np.zeros((q + 1, p - q))  # the last row is the offset's, which does not turn Phi
         products[multipliers, columns] = factor[:, rows].T @ moved[:, -1]
-        products = products[:q]
-        turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
-        factor = triangle(np.concatenate([factor[:, :q], moved], axis=1))
-        factor[:q, -1] = 0.0  # the residual has no part along Phi, whatever rounding says
+        products = products[:q][free] if held else products[:q]
+        turning = products  # without columns nothing turns
+        if len(basis):
+            turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
+        if held:
+            whole = triangle(np.concatenate([factor[:, :q], moved], axis=1))
+        factor = triangle(np.concatenate([factor[:, :q][:, free] if held else factor[:, :q], moved], axis=1))
+        factor[: len(basis), -1] = 0.0  # the residual has no part along Phi, whatever rounding says
     loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total
-    return Linearization(linear, factor, turning, loss, sums.n)
+    return Linearization(linear, factor, turning, loss, sums.n, held, whole)
+
+
+def thrown_away(sums: ResidualSums, theta: Array) -> bool:
+    """Whether a linear parameter's column vanishes though it has a start: solving for it would give 0 in its place."""
+    q = len(sums.layout.linear)
+    idle = lengths(sums.factor[:q, :q]) == 0
+    return bool((theta[list(sums.layout.linear)][idle] != 0).any())
+
+
+def unprojected(sums: ResidualSums, theta: Array) -> tuple[Linearization, Layout]:
+    """The problem in all parameters at once, at theta ``(p,)`` where the rows were summed up, and its layout.
+
+    The same combinations of columns with the linear parameters as they are: no second pass over the data is needed.
+    """
+    factor, layout = sums.factor, sums.layout
+    q, p = len(layout.linear), layout.p
+    linear = theta[list(layout.linear)]
+    combination = np.zeros((layout.width, p + 1))
+    combination[np.arange(q), list(layout.linear)] = 1.0
+    rows, columns, multipliers = _places(layout)
+    combination[rows, layout.nonlinear_places[columns]] = np.append(linear, 1.0)[multipliers]
+    combination[:q, -1] = -linear
+    combination[-1, -1] = 1.0
+    joint = triangle(factor @ combination)
+    loss = float(joint[:, -1] @ joint[:, -1])
+    return Linearization(np.empty(0), joint, np.empty((0, p)), loss, sums.n), Layout.plain(p, layout.boxes)
+
+
+def _inverse_of_singular(basis: Array) -> Array | None:
+    """By which of the solutions of a singular system is the shortest, where all columns have the same length."""
+    if (np.abs(basis.diagonal()) > THRESHOLDS.regular * lengths(basis)).all():
+        return None
+    return ScaledColumns.of(basis).inverse(len(basis) * _EPS)
 
 
 @lru_cache(maxsize=64)

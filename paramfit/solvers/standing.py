@@ -31,6 +31,7 @@ class Finding(Enum):
     DISTANCE_SMALL = "distance small"
     OFFSET_AT_ROUNDING = "relative offset at rounding"
     DISTANCE_AT_ROUNDING = "distance at rounding"
+    ON_EDGE = "on the edge of the domain"
     # It is none, and no step leads on.
     NO_INFLUENCE = "parameters without influence"
     DIVERGENT = "a parameter without end"
@@ -39,6 +40,7 @@ class Finding(Enum):
     NO_DESCENT_BY_DISTANCE = "no descent, distance"
     NO_MINIMUM = "flat or curved down"
     UNBOUNDED = "without bound"
+    ENDLESS_AT_EDGE = "without end at the edge of the domain"
 
     __hash__ = object.__hash__  # members are single; Enum would hash their names
 
@@ -53,6 +55,7 @@ _MINIMUM = frozenset(
         Finding.DISTANCE_SMALL,
         Finding.OFFSET_AT_ROUNDING,
         Finding.DISTANCE_AT_ROUNDING,
+        Finding.ON_EDGE,
     }
 )
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.solvers.value import Value
 
-__all__ = ["Layout", "LikelihoodSums", "ResidualSums"]
+__all__ = ["BarrierSums", "Layout", "LikelihoodSums", "ResidualSums"]
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,18 @@ class Layout:
     # For each column between: which linear parameter multiplies it (None: none does), and which nonlinear one it
     # belongs to, by their numbers in linear and nonlinear.
     slopes: tuple[tuple[int | None, int], ...]
-    # How many bounds each nonlinear parameter has: one is at minus infinity of its unconstrained number, a second at
-    # plus infinity. Empty where none has any.
-    bounds: tuple[int, ...] = ()
+    # Lower and upper bound of each element of theta, infinite where there is none. Empty where none has any.
+    boxes: tuple[tuple[float, float], ...] = ()
 
     @classmethod
-    def plain(cls, p: int, bounds: tuple[int, ...] = ()) -> "Layout":
+    def plain(cls, p: int, boxes: tuple[tuple[float, float], ...] = ()) -> "Layout":
         """The Jacobian ``(n, p)`` and the residual."""
-        return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), bounds)
+        return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), boxes)
+
+    @cached_property
+    def box(self) -> Array:
+        """Lower and upper bounds of the elements of theta, ``(2, p)``."""
+        return np.array(self.boxes or ((-np.inf, np.inf),) * self.p).reshape(-1, 2).T
 
     @cached_property
     def nonlinear_places(self) -> NDArray[np.intp]:
@@ -99,6 +103,32 @@ class ResidualSums(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class BarrierSums(Value):
+    r"""The logarithmic barrier of the rooms s that rows have to the ends of what their distribution allows.
+
+    .. math:: B = -\sum_i \log s_i
+    """
+
+    value: float  # B; infinite where a row that moves has no room
+    gradient: Array  # its derivative by theta, (p,)
+    curvature: Array  # its second derivatives, (p, p)
+    normals: Array  # the part of them without those of the rooms themselves, the sum of a a^T / s^2, (p, p)
+
+    def __add__(self, other: "BarrierSums") -> "BarrierSums":
+        """The sums of the rows of both."""
+        return BarrierSums(
+            self.value + other.value,
+            self.gradient + other.gradient,
+            self.curvature + other.curvature,
+            self.normals + other.normals,
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every row that moves has room."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.curvature).all())
+
+
+@dataclass(frozen=True, eq=False)
 class LikelihoodSums(Value):
     """Sums over some rows; those of other batches, and of other processes, are added by ``+``."""
 
@@ -107,11 +137,17 @@ class LikelihoodSums(Value):
     curvature: Array  # its second derivatives, or their expectation, (p, p)
     n: int  # how many rows
     bounded: tuple[int, ...] = ()  # places in theta of unconstrained numbers of bounded parameters, such as logarithms
+    # Lower and upper bound of each element of theta, infinite where there is none. Empty where none has any.
+    boxes: tuple[tuple[float, float], ...] = ()
+    outside: bool = False  # whether an argument of a row is outside what its distribution allows
+    barrier: BarrierSums | None = None  # where it was asked for
 
     def __add__(self, other: "LikelihoodSums") -> "LikelihoodSums":
         """The sums of the rows of both."""
         gradient, curvature = self.gradient + other.gradient, self.curvature + other.curvature
-        return LikelihoodSums(self.loss + other.loss, gradient, curvature, self.n + other.n, self.bounded)
+        barrier = None if self.barrier is None or other.barrier is None else self.barrier + other.barrier
+        loss, n, outside = self.loss + other.loss, self.n + other.n, self.outside or other.outside
+        return LikelihoodSums(loss, gradient, curvature, n, self.bounded, self.boxes, outside, barrier)
 
     def is_finite(self) -> bool:
         """Whether every row was."""

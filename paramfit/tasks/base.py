@@ -14,8 +14,9 @@ from torch.distributions import Distribution
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
 from paramfit.distributions.center import predicted_mean
+from paramfit.distributions.domain import OutsideDomain, outside_fact, refuse_outside, refused_fact
 from paramfit.errors import InputError
-from paramfit.facts import Stop
+from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import DistributionModel, check_input_order
 from paramfit.objectives import Objective
@@ -146,20 +147,44 @@ class EstimationTask(LightningModule, ABC):
         try:
             sums = self.losses(observations)
         except ValueError as outside:
-            return self.nan_outside_parameter_space(outside)
+            return self.infinite_outside_domain(outside)
         return sums.loss(self.objective, self._trainable)
 
-    def nan_outside_parameter_space(self, outside: ValueError) -> Tensor:
-        """The loss where a distribution refuses its parameters, such as a scale below 0 after too large an update.
+    def infinite_outside_domain(self, outside: ValueError) -> Tensor:
+        """The loss where an argument has left what its distribution allows, as a scale below 0 after a long update.
 
-        It is NaN, so that the fit ends as any other that diverged.
+        It is infinite, without a slope, so that the fit ends as any other that diverged; ``left_domain`` says which.
 
         Raises:
-            ValueError: what was given, if it is not an update's doing.
+            InputError: if it is not an update's doing.
+            ValueError: what was given, if no distribution's.
         """
-        if self.updates == 0 or isinstance(outside, InputError):
+        if isinstance(outside, InputError):
             raise outside
-        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * math.nan
+        fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
+        if fact is None or self.updates == 0:
+            refuse_outside(outside)
+            raise outside
+        self.log_of_updates.left_domain = self._row_of_table(fact)
+        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * 0.0 + math.inf
+
+    def _row_of_table(self, fact: Fact) -> Fact:
+        """The same by the row's number in the table, which a batch does not know."""
+        if self.own_data is None:
+            return fact
+        every = self.in_precision(self.own_data.every)
+        with torch.no_grad():
+            try:
+                prediction = self.model(*every.inputs)
+            except ValueError as outside:
+                return refused_fact(outside, every.inputs) or fact
+        whole = outside_fact(prediction, inputs=every.inputs) if isinstance(prediction, Distribution) else None
+        return whole or fact
+
+    @property
+    def left_domain(self) -> Fact | None:
+        """Which argument has left what its distribution allows, if the last loss was infinite for it."""
+        return self.log_of_updates.left_domain
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The injected optimizer in blocks, and its scheduler, stepped once per training step.

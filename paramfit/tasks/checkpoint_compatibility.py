@@ -37,7 +37,7 @@ _ENTRIES = {
     "formulas": "the arguments",
     "variables": "the variables",
 }
-_FORMAT = 2  # of what a checkpoint holds beside Lightning's own: solver states as values
+_FORMAT = 3  # of what a checkpoint holds beside Lightning's own: bounds that solvers keep, and the state of their steps
 _OF_NO_MODULE = "__main__."
 _AS_IT_IS = (0.0, 1.0)  # shift and scale of an input that is not normalised
 
@@ -153,6 +153,8 @@ def check_identity(fitted: Mapping[str, Any], model: nn.Module) -> None:
     before, now = fitted.get("parameters") or {}, ours.get("parameters") or {}
     for name in now:
         if name in before and before[name] != now[name]:
+            if before[name].get("encoding") != now[name].get("encoding"):
+                _refuse(f"{name} was kept as its {before[name].get('encoding')}", f"its {now[name].get('encoding')}")
             _refuse(f"{name} was fitted with {_limits(before[name])}", _limits(now[name]))
 
 

@@ -9,7 +9,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, Reduce
 from torch import Tensor, nn
 
 from paramfit.gradients import GradientRule
-from paramfit.objectives import Objective, SquaredError
+from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer, GradientDescent
 from paramfit.tasks.base import EstimationTask
@@ -76,13 +76,16 @@ class HandWrittenDescent(EstimationTask):
         block = cast("BlockOptimizer", optimizer.optimizer)
         parameters = list(zip(self.names, self._trainable, strict=True))
         rule, model, objective = self.gradient, self.model, self.objective  # an nn.Module's attributes are slow to find
+        is_likelihood = isinstance(objective, NegativeLogLikelihood)
 
         def fill_gradients() -> Tensor:
             try:
                 loss, gradients = rule(model, objective, observations)
+                if is_likelihood and not math.isfinite(loss.item()):
+                    self.losses(observations)  # which says what has left its domain
             except ValueError as outside:
-                loss = self.nan_outside_parameter_space(outside).detach()
-                gradients = {name: torch.full_like(parameter, math.nan) for name, parameter in parameters}
+                loss = self.infinite_outside_domain(outside).detach()
+                gradients = {name: torch.zeros_like(parameter) for name, parameter in parameters}
             for name, parameter in parameters:
                 parameter.grad = gradients[name]
             return loss

@@ -10,6 +10,7 @@ from paramfit.data.base import EstimationDataModule
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, SlopeLook
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import ParametricModel
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
@@ -54,6 +55,7 @@ class LeastSquares(SolvedTask):
         in_float64 = model.to(torch.float64)
         if isinstance(model, ParametricModel):
             model.restore_fixed()
+            leave_bounds_to_solver(model)
         super().__init__(in_float64, objective or SquaredError(), optimizer, None, 1)
         self.rows = ResidualRows(self.model, self.objective)
         self.solved_by(UnfinishedEpoch(self.rows, (ResidualSums, Layout)))

@@ -12,13 +12,14 @@ from paramfit.distributions import check_observations
 from paramfit.fits.no_maximum import beyond_doubt
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
+from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.parameters import dtype_named
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.results.summary import summarise
 from paramfit.solvers.newton import Newton
-from paramfit.solvers.sums import LikelihoodSums
+from paramfit.solvers.sums import BarrierSums, LikelihoodSums
 from paramfit.tasks.automatic import AutomaticTask
 from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
@@ -64,7 +65,8 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
         self.save_hyperparameters("updates_per_step", "dtype", logger=False)
         if isinstance(self.inner_optimizer(), Newton):
-            self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums,)))
+            leave_bounds_to_solver(self.model)
+            self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
         """Look with all rows into a search that may have no end, and fill the gradients."""

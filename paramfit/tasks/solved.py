@@ -37,8 +37,10 @@ class UnfinishedEpoch(Generic[S]):
 
     def with_batch(self, observations: Observations, state: Any, *, is_last: bool) -> S:
         """The sums with those of one more batch, at the parameters as they are; the last ends the epoch."""
-        look = self.pass_.at_start if isinstance(state, Start) else self.pass_
-        here = look(observations, expected=state.expected)
+        if isinstance(state, Start):
+            here = self.pass_.at_start(observations, expected=state.expected)
+        else:
+            here = self.pass_(observations, expected=state.expected, slacks=state.slacks)
         sums: S = here if self._sums is None else self._sums + here
         self._sums = None if is_last else sums
         return sums

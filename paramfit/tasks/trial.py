@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.distributions import check_observations
+from paramfit.distributions.domain import refuse_outside
 from paramfit.errors import InputError
 from paramfit.models import free_arguments
 from paramfit.observations import Observations
@@ -34,6 +35,8 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
         except InputError:
             raise
         except Exception as failure:  # whatever the user's model raises
+            if isinstance(failure, ValueError):
+                refuse_outside(failure, observations.inputs)
             raise InputError(f"{forward} failed on inputs of shapes {shapes}: {_in_one_line(failure)}") from failure
         if not isinstance(prediction, Tensor | Distribution):
             raise InputError(f"{forward} returned {type(prediction).__name__}, not a tensor or a distribution")
@@ -44,9 +47,13 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
         except InputError:
             raise
         except (ValueError, RuntimeError, TypeError) as failure:
+            if isinstance(failure, ValueError):
+                refuse_outside(failure, observations.inputs)
             raise InputError(
                 f"model: {name} and the observations do not belong together: {_in_one_line(failure)}"
             ) from failure
+    if isinstance(prediction, Distribution) and not bool(losses.isfinite().all()):
+        refuse_outside(prediction, observations.inputs)
     if isinstance(prediction, Tensor) and not prediction.ndim and observations.inputs:
         raise InputError(
             f"shapes do not match: {name} gives one value for all {observations.n} observations; it must give one for"

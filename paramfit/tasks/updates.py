@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from paramfit.errors import InputError
-from paramfit.facts import Stop
+from paramfit.facts import Fact, Stop
 from paramfit.objectives import Objective
 
 __all__ = [
@@ -50,6 +50,7 @@ class EstimationTaskLike(Protocol):
     objective: Objective
     updates: int  # made so far
     stop: Stop | None  # why the fit ended before its last update, if it did
+    left_domain: Fact | None  # which argument has left what its distribution allows, if one has
     listeners: list[UpdateListener]  # who is told of updates
     planned_updates: int  # how many the run makes if nothing stops it; 0 where that is not known
     names: tuple[str, ...]  # of the trainable parameters, in the order of ``Update.parameters``
@@ -95,6 +96,7 @@ class UpdateLog:
         self.parameters = parameters
         self.count = 0
         self.stop: Stop | None = None
+        self.left_domain: Fact | None = None
         self.listeners: list[UpdateListener] = []
         self._next_heard = 0
 

@@ -1,6 +1,9 @@
 """Which state is the best and which the last, and checkpoints that are whole or not there."""
 
+import contextlib
+import io
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +133,53 @@ def test_a_file_that_would_run_code_is_refused_and_does_not():
     with pytest.raises(InputError, match="damaged or no checkpoint"):
         AtomicCheckpointIO().load_checkpoint("harm.ckpt")
     assert not Path("harmed").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 1], ids=["all", "one"])
+def test_a_checkpoint_that_another_program_changed_is_refused(kept):
+    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
+    entries = torch.load("last.ckpt", weights_only=True)
+    torch.save(entries, "copied.ckpt")
+    assert AtomicCheckpointIO().load_checkpoint("copied.ckpt").keys() == CONTENT.keys()
+    entries["paramfit"]["updates"] += 1 - kept
+    entries["state_dict"]["weight"][0] += kept
+    torch.save(entries, "changed.ckpt")
+    with pytest.raises(InputError, match=r"changed\.ckpt was changed after the fit wrote it"):
+        AtomicCheckpointIO().load_checkpoint("changed.ckpt")
+
+
+def test_one_flipped_bit_is_noticed_or_changes_nothing():
+    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
+    whole = Path("last.ckpt").read_bytes()
+    harmless = 0
+    for place in range(0, 8 * len(whole), 41):  # each bit of a byte, and each place of a member and its headers
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        Path("damaged.ckpt").write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            actual = AtomicCheckpointIO().load_checkpoint("damaged.ckpt")
+            harmless += 1
+            assert actual["paramfit"] == CONTENT["paramfit"]
+            assert torch.equal(actual["state_dict"]["weight"], CONTENT["state_dict"]["weight"])
+    assert harmless < 8 * len(whole) / 41  # padding and dates
+
+
+def compressed(content: bytes) -> bytes:
+    """The archive with its members compressed, as no checkpoint of ours is."""
+    changed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as smaller,
+    ):
+        for name in archive.namelist():
+            smaller.writestr(name, archive.read(name))
+    return changed.getvalue()
+
+
+def test_an_archive_that_unpacks_to_more_than_it_holds_is_not_unpacked():
+    zeros = {"paramfit": {"updates": 3}, "loops": {}, "state_dict": {"weight": torch.zeros(250_000)}}
+    AtomicCheckpointIO().save_checkpoint(zeros, "last.ckpt")
+    Path("bomb.ckpt").write_bytes(compressed(Path("last.ckpt").read_bytes()))
+    assert Path("bomb.ckpt").stat().st_size < 20_000
+    with pytest.raises(InputError, match=r"bomb\.ckpt is damaged or no checkpoint \(it would unpack to 100\d{4} bytes"):
+        AtomicCheckpointIO().load_checkpoint("bomb.ckpt")

@@ -71,6 +71,7 @@ def test_bounded_fit_is_right_from_wherever_the_unbounded_one_is(bounds, start):
     x = torch.linspace(0.1, 10, 40, dtype=torch.float64)
     y = 3 * (1 - torch.exp(-0.5 * x))
     model = FormulaModel("b1*(1-exp(-b2*x))", ["x"], {"b1": None, "b2": {"start": start, **BOUNDS[bounds]}})
+    model.leave_bounds_to_solver()
     state, _ = solve_model(ResidualRows(model, SquaredError()), Observations((x,), y), GaussNewton())
     assert state.standing.converged
     assert model.natural("b2").item() == pytest.approx(0.5, rel=1e-6)

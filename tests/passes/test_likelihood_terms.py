@@ -127,8 +127,8 @@ def test_many_rows_have_as_many_times_the_sums_of_few(name, expected):
 
 def test_row_at_which_the_start_is_not_finite_is_named():
     line = model("Poisson", {"rate": "a + b*x"}, a=0.5, b=1.0)
-    # Seven rates are below 0; where the count is 0 its logarithm is not asked for.
-    with pytest.raises(InputError, match=r"for 5 of 40 observations, first in row 1 \(input -0.923"):
+    # Seven rates are below 0, and where the count is 0 its logarithm would not have been asked for.
+    with pytest.raises(InputError, match=r"rate is -0.5 in row 0 \(input -1\) \(7 rows are\), outside what Poisson"):
         LikelihoodTerms(line, NegativeLogLikelihood()).at_start(Observations((X,), COUNTS))
 
 

@@ -6,9 +6,20 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from matplotlib.cbook import is_math_text
 
-from paramfit.plotting import fit_figure, observed_figure, pixels, residuals_figure, save_png, scatter_figure
-from paramfit.plotting.image import new_figure
+from paramfit.plotting import (
+    correlation_figure,
+    fit_figure,
+    observed_figure,
+    pixels,
+    residuals_figure,
+    save_png,
+    scatter_figure,
+)
+from paramfit.plotting.image import drawn_text, new_figure
+from tests.texts import TEXTS
 
 
 def test_png_is_the_figure(own_directory):
@@ -46,5 +57,23 @@ NAME = r"$cost_$ of \frac{"  # between dollar signs matplotlib would read a form
 ], ids=["scatter", "fit", "observed", "residuals"])  # fmt: skip
 def test_names_are_written_as_they_are(figure):
     pixels(figure)
-    assert NAME in figure.axes[0].get_xlabel()
-    assert NAME in figure.axes[0].get_ylabel()
+    for label in (figure.axes[0].xaxis.label, figure.axes[0].yaxis.label):
+        assert NAME in (as_it_is_set(label.get_text()) if label.get_parse_math() else label.get_text())
+
+
+def as_it_is_set(text: str) -> str:
+    """What matplotlib sets of a text in which it reads no formula: the dollar signs without their strokes."""
+    assert not is_math_text(text)
+    return text.replace(r"\$", "$")
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS)
+def test_any_text_is_drawn_to_the_letter_or_escaped_and_nothing_warns(text):
+    shown = as_it_is_set(drawn_text(text, 10_000))
+    assert shown.isprintable() or set(shown) & set("\u00a0\u2003\u3000")
+    assert len(shown) >= len(text)
+    if text.isascii() and text.isprintable():
+        assert shown == text
+    pixels(scatter_figure(VALUES, VALUES, (text, text)))  # warnings, such as of letters that no font has, are errors
+    pixels(correlation_figure([text, "b"], torch.eye(2)))

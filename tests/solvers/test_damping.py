@@ -171,6 +171,6 @@ IDLE = np.column_stack([JACOBIAN[:, 0], np.zeros(30), np.zeros(30)])
 )
 def test_minimum_of_some_parameters_only_is_none_and_tells_which_are_lost(at_bound, lost):
     rest = RESIDUAL - IDLE[:, 0] * (IDLE[:, 0] @ RESIDUAL) / (IDLE[:, 0] @ IDLE[:, 0])
-    standing = SOLVER.standing_at(DampedStep(point(IDLE, rest), at_bound=at_bound), np.ones(3), 1.0)
+    standing = SOLVER.standing_at(DampedStep(point(IDLE, rest), held=at_bound), np.ones(3), 1.0)
     assert standing.places == lost
     assert standing.converged is (not lost)

@@ -100,7 +100,7 @@ def _quick(
     except pa.ArrowException:
         return None
     columns = [
-        _statuses(table.column(name)) if of_words else table.column(name).to_numpy()
+        _statuses(table.column(name)) if of_words else _numbers(table.column(name))
         for name, of_words in zip(used, words, strict=True)
     ]
     readable = [column for column in columns if column is not None]
@@ -142,6 +142,12 @@ def _records(path: str, content: bytes, separator: str) -> Iterator[tuple[int, l
     except csv.Error as error:
         msg = f"{printable(path)}: line {line} cannot be read ({error}); look for a quote that is not closed"
         raise InputError(msg) from None
+
+
+def _numbers(column: Any) -> NDArray[np.float64] | None:
+    """The numbers of an arrow column, NaN for a null; None where a cell is NaN to arrow alone, as ``nan(1)`` is."""
+    numbers: NDArray[np.float64] = column.to_numpy()
+    return numbers if np.count_nonzero(np.isnan(numbers)) == column.null_count else None
 
 
 def _statuses(column: Any) -> NDArray[np.float64] | None:

@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Binomial, ContinuousBernoulli, Geomet
 from torch.nn.functional import softplus
 
 from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
-from paramfit.distributions.special import by_scipy, trigamma
+from paramfit.distributions.special import by_scipy, deviance, digamma_rest, log_gamma_rest, may_cancel, trigamma
 
 __all__ = ["FAMILIES"]
 
@@ -28,12 +28,50 @@ def _divisor(argument: Tensor) -> Tensor:
     return argument.clamp_min(_LEAST)
 
 
+def _ratio(count: Tensor | float, argument: Tensor) -> Tensor:
+    """A count over what it is a count of; infinite where that cannot be."""
+    return torch.where(torch.as_tensor(count, device=argument.device) == 0, 0.0, count / argument)
+
+
+def _inverse(variance: Tensor) -> Tensor:
+    """One over it; 0 where it has been rounded to 0, and a row says nothing any more."""
+    return torch.where(variance > 0, 1 / variance, 0.0)
+
+
 # torch computes probs from logits, or logits from probs, when asked: so only inside of what computes an entry.
+
+
+def _poisson_without_cancelling(count: Tensor, mean: Tensor) -> Tensor:
+    """The log-probability of a count by its deviance from the mean; see ``deviance``."""
+    positive = count > 0
+    kept = torch.where(positive, count, 1.0)
+    constant = (2 * math.pi * kept).log() / 2 + log_gamma_rest(kept)
+    return -deviance(count, mean) - torch.where(positive, constant, 0.0)
+
+
+def _poisson_log_density(poisson: Poisson, target: Tensor) -> Tensor:
+    if may_cancel(poisson.rate, target):
+        return _poisson_without_cancelling(target, poisson.rate)
+    value: Tensor = poisson.log_prob(target)
+    return value
+
+
+def _binomial_log_density(trials: Binomial, target: Tensor) -> Tensor:
+    r"""By the deviances of successes and failures, where there are many trials: n Poisson's over Poisson's."""
+    count = trials.total_count
+    if not may_cancel(count):
+        value: Tensor = trials.log_prob(target)
+        return value
+    given_probs = "probs" in vars(trials) and trials._param is trials.probs
+    failure = 1 - trials.probs if given_probs else (-trials.logits).sigmoid()
+    successes = _poisson_without_cancelling(target, count * trials.probs)
+    failures = _poisson_without_cancelling(count - target, count * failure)
+    return successes + failures - _poisson_without_cancelling(count, count)
 
 
 def _score(trials: Bernoulli | Binomial, target: Tensor, count: Tensor | float) -> Slopes:
     return {
-        "probs": lambda: target / _divisor(trials.probs) - (count - target) / _divisor(1 - trials.probs),
+        "probs": lambda: _ratio(target, trials.probs) - _ratio(count - target, 1 - trials.probs),
         "logits": lambda: target - count * trials.probs,
     }
 
@@ -41,16 +79,14 @@ def _score(trials: Bernoulli | Binomial, target: Tensor, count: Tensor | float) 
 def _curvature(trials: Trials, successes: Tensor, failures: Tensor) -> Entries:
     """Of ``successes * log probs + failures * log(1 - probs)``."""
     return {
-        ("probs", "probs"): lambda: (
-            successes / _divisor(trials.probs) ** 2 + failures / _divisor(1 - trials.probs) ** 2
-        ),
+        ("probs", "probs"): lambda: _ratio(successes, trials.probs**2) + _ratio(failures, (1 - trials.probs) ** 2),
         ("logits", "logits"): lambda: (successes + failures) * _spread(trials.logits),
     }
 
 
 def _information(trials: Bernoulli | Binomial, count: Tensor | float) -> Entries:
     return {
-        ("probs", "probs"): lambda: count / _divisor(trials.probs * (1 - trials.probs)),
+        ("probs", "probs"): lambda: count * _inverse(trials.probs * (1 - trials.probs)),
         ("logits", "logits"): lambda: count * _spread(trials.logits),
     }
 
@@ -101,22 +137,49 @@ def _geometric_log_density(geometric: Geometric, target: Tensor) -> Tensor:
 
 def _geometric_score(geometric: Geometric, target: Tensor) -> Slopes:
     return {
-        "probs": lambda: 1 / geometric.probs - target / _divisor(1 - geometric.probs),
+        "probs": lambda: 1 / geometric.probs - _ratio(target, 1 - geometric.probs),
         "logits": lambda: (-geometric.logits).sigmoid() - target * geometric.logits.sigmoid(),
     }
 
 
 def _geometric_information(geometric: Geometric) -> Entries:
     return {
-        ("probs", "probs"): lambda: 1 / (geometric.probs**2 * _divisor(1 - geometric.probs)),
+        ("probs", "probs"): lambda: _inverse(geometric.probs**2 * (1 - geometric.probs)),
         ("logits", "logits"): lambda: (-geometric.logits).sigmoid(),
     }
+
+
+def _negative_binomial_mean(distribution: NegativeBinomial) -> Tensor:
+    """By the argument that was given, so that neither end loses its digits."""
+    given_probs = "probs" in vars(distribution) and distribution._param is distribution.probs
+    odds = distribution.probs / (1 - distribution.probs) if given_probs else distribution.logits.exp()
+    return distribution.total_count * odds
+
+
+def _negative_binomial_log_density(distribution: NegativeBinomial, target: Tensor) -> Tensor:
+    r"""Poisson's, and what is left of it as the count c of failures grows.
+
+    .. math:: \log p = \log p_{Poisson}(y; \mu) + D(c + y, c + \mu) - \frac{1}{2} \log(1 + y / c) + \dots
+
+    with :math:`D(x, m) = x \log(x / m) + m - x`; the dots are differences of ``log_gamma_rest``.
+    """
+    count = distribution.total_count
+    if not may_cancel(count, target):
+        value: Tensor = distribution.log_prob(target)
+        return value
+    mean = _negative_binomial_mean(distribution)
+    rests = log_gamma_rest(count + target) - log_gamma_rest(count) - torch.log1p(target / count) / 2
+    return _poisson_without_cancelling(target, mean) + deviance(count + target, count + mean) + rests
 
 
 def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> Slopes:
     count = distribution.total_count
 
     def by_count() -> Tensor:
+        if may_cancel(count, target):
+            mean = _negative_binomial_mean(distribution)
+            rests = digamma_rest(count + target) - digamma_rest(count)
+            return torch.log1p((target - mean) / (count + mean)) + rests
         # log(1 - probs), written with the argument that was given so that neither end loses its digits.
         given_probs = "probs" in vars(distribution) and distribution._param is distribution.probs
         failure = torch.log1p(-distribution.probs) if given_probs else -softplus(distribution.logits)
@@ -142,7 +205,7 @@ def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor)
 def _negative_binomial_information(distribution: NegativeBinomial) -> Entries:
     count = distribution.total_count
     return {
-        ("probs", "probs"): lambda: count / _divisor(distribution.probs * (1 - distribution.probs) ** 2),
+        ("probs", "probs"): lambda: count * _inverse(distribution.probs * (1 - distribution.probs) ** 2),
         ("logits", "logits"): lambda: count * distribution.logits.sigmoid(),
     }
 
@@ -208,9 +271,10 @@ def _negative_binomial_start(sample: Sample, given: Given) -> Starts:
 FAMILIES = (
     Family(
         Poisson,
+        log_density=_poisson_log_density,
         score=lambda poisson, target: {"rate": lambda: target / _divisor(poisson.rate) - 1},
         curvature=lambda poisson, target: {("rate", "rate"): lambda: target / _divisor(poisson.rate) ** 2},
-        information=lambda poisson: {("rate", "rate"): lambda: 1 / _divisor(poisson.rate)},
+        information=lambda poisson: {("rate", "rate"): lambda: _inverse(poisson.rate)},
         cdf=lambda poisson, value: by_scipy(scipy.special.pdtr, value, poisson.rate),
         start=lambda sample, _: {"rate": lambda: sample.mean() or 0.5 / sample.n},
     ),
@@ -225,6 +289,7 @@ FAMILIES = (
     Family(ContinuousBernoulli, start=_bernoulli_start),
     Family(
         Binomial,
+        log_density=_binomial_log_density,
         score=lambda binomial, target: _score(binomial, target, binomial.total_count),
         curvature=lambda binomial, target: _curvature(binomial, target, binomial.total_count - target),
         information=lambda binomial: _information(binomial, binomial.total_count),
@@ -242,6 +307,7 @@ FAMILIES = (
     ),
     Family(
         NegativeBinomial,
+        log_density=_negative_binomial_log_density,
         score=_negative_binomial_score,
         curvature=_negative_binomial_curvature,
         information=_negative_binomial_information,

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Gumbel, Weibull
 
 from paramfit.distributions.family import Entries, Family, Given, Sample, SampleSums, Slopes, Starts
-from paramfit.distributions.special import tails_of_hazard
+from paramfit.distributions.special import log_quotient, may_cancel, tails_of_hazard
 
 __all__ = ["FAMILIES"]
 
@@ -52,9 +52,18 @@ def _gumbel_start(sample: Sample, given: Given) -> Starts:
     return {"loc": loc, "scale": scale}
 
 
+def _weibull_log_density(distribution: Weibull, target: Tensor) -> Tensor:
+    scale, concentration = distribution.scale, distribution.concentration
+    if not may_cancel(concentration):
+        value: Tensor = distribution.log_prob(target)
+        return value
+    log_ratio = log_quotient(target, scale)
+    return (concentration / scale).log() + (concentration - 1) * log_ratio - torch.exp(concentration * log_ratio)
+
+
 def _weibull_score(distribution: Weibull, target: Tensor) -> Slopes:
     scale, concentration = distribution.scale, distribution.concentration
-    log_ratio = (target / scale).log()
+    log_ratio = log_quotient(target, scale)
     excess = torch.expm1(concentration * log_ratio)
     return {
         "scale": lambda: concentration / scale * excess,
@@ -64,7 +73,7 @@ def _weibull_score(distribution: Weibull, target: Tensor) -> Slopes:
 
 def _weibull_curvature(distribution: Weibull, target: Tensor) -> Entries:
     scale, k = distribution.scale, distribution.concentration
-    log_ratio = (target / scale).log()
+    log_ratio = log_quotient(target, scale)
     power = torch.exp(k * log_ratio)
     return {
         ("scale", "scale"): lambda: k * (power * (1 + k) - 1) / scale**2,
@@ -84,7 +93,7 @@ def _weibull_information(distribution: Weibull) -> Entries:
 
 def _weibull_sums(distribution: Weibull, target: Tensor) -> SampleSums:
     scale, concentration, n = distribution.scale, distribution.concentration, len(target)
-    log_ratio = (target / scale).log()
+    log_ratio = log_quotient(target, scale)
     power = (concentration * log_ratio).exp()
     logs, powers = log_ratio.sum(), power.sum()
     return SampleSums(
@@ -118,6 +127,7 @@ FAMILIES = (
     ),
     Family(
         Weibull,
+        log_density=_weibull_log_density,
         score=_weibull_score,
         curvature=_weibull_curvature,
         information=_weibull_information,

@@ -7,14 +7,68 @@ from torch import Tensor
 from torch.distributions import Chi2, Distribution, Exponential, Gamma, InverseGamma
 
 from paramfit.distributions.family import Entries, Family, Given, Sample, SampleSums, Slopes, Starts, no_derivative
-from paramfit.distributions.special import lower_gamma, tails_of_hazard, tails_of_probabilities, trigamma, upper_gamma
+from paramfit.distributions.special import (
+    digamma_rest,
+    log1p_excess,
+    log1p_where_near,
+    log_gamma_rest,
+    lower_gamma,
+    may_cancel,
+    tails_of_hazard,
+    tails_of_probabilities,
+    trigamma,
+    upper_gamma,
+)
 from paramfit.errors import InputError
 
 __all__ = ["FAMILIES"]
 
 
+def _excess(distribution: Gamma | InverseGamma, logs: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """By how much ``value`` is above the concentration over the rate, relatively; and the log of one plus that."""
+    concentration, rate = distribution.concentration, distribution.rate
+    excess = (rate * value - concentration) / concentration
+    return excess, log1p_where_near(excess, logs + (rate.log() - concentration.log()))
+
+
+def _without_cancelling(distribution: Gamma | InverseGamma, logs: Tensor, value: Tensor) -> Tensor:
+    r"""The log-density of a gamma variate, by how far it is from its mean, :math:`1 + \delta = r y / a`.
+
+    .. math:: \log p = a (\log(1 + \delta) - \delta) + \frac{1}{2} \log \frac{a}{2 \pi} - \log y
+        - \Big(\frac{1}{12 a} - \dots\Big)
+    """
+    concentration = distribution.concentration
+    constant = (concentration / (2 * math.pi)).log() / 2 - log_gamma_rest(concentration)
+    return concentration * log1p_excess(*_excess(distribution, logs, value)) + constant - logs
+
+
+def _gamma_log_density(distribution: Gamma, target: Tensor) -> Tensor:
+    if may_cancel(distribution.concentration):
+        return _without_cancelling(distribution, target.log(), target)
+    value: Tensor = distribution.log_prob(target)
+    return value
+
+
+def _inverse_log_density(distribution: InverseGamma, target: Tensor) -> Tensor:
+    if may_cancel(distribution.concentration):
+        return _without_cancelling(distribution, -target.log(), 1 / target) - 2 * target.log()
+    value: Tensor = distribution.log_prob(target)
+    return value
+
+
+def _slopes_without_cancelling(
+    distribution: Gamma | InverseGamma, logs: Tensor, value: Tensor
+) -> tuple[Tensor, Tensor]:
+    concentration = distribution.concentration
+    excess, logarithm = _excess(distribution, logs, value)
+    return logarithm - digamma_rest(concentration), -excess * concentration / distribution.rate
+
+
 def _gamma_score(distribution: Gamma, target: Tensor) -> Slopes:
     concentration, rate = distribution.concentration, distribution.rate
+    if may_cancel(concentration):
+        by_concentration, by_rate = _slopes_without_cancelling(distribution, target.log(), target)
+        return {"concentration": lambda: by_concentration, "rate": lambda: by_rate}
     return {
         "concentration": lambda: target.log() + (rate.log() - torch.digamma(concentration)),
         "rate": lambda: concentration / rate - target,
@@ -32,6 +86,13 @@ def _information(distribution: Gamma | InverseGamma) -> Entries:
 
 def _gamma_sums(distribution: Gamma, target: Tensor) -> SampleSums:
     concentration, rate, n = distribution.concentration, distribution.rate, len(target)
+    if may_cancel(concentration):
+        logs = target.log()
+        by_concentration, by_rate = _slopes_without_cancelling(distribution, logs, target)
+        return SampleSums(
+            _without_cancelling(distribution, logs, target).sum(),
+            {"concentration": by_concentration.sum(), "rate": by_rate.sum()},
+        )
     logs, total = target.log().sum(), target.sum()
     constant = concentration * rate.log() - torch.lgamma(concentration)
     return SampleSums(
@@ -71,6 +132,9 @@ def _gamma_start(sample: Sample, given: Given) -> Starts:
 
 def _inverse_score(distribution: InverseGamma, target: Tensor) -> Slopes:
     concentration, rate = distribution.concentration, distribution.rate
+    if may_cancel(concentration):
+        by_concentration, by_rate = _slopes_without_cancelling(distribution, -target.log(), 1 / target)
+        return {"concentration": lambda: by_concentration, "rate": lambda: by_rate}
     return {
         "concentration": lambda: (rate.log() - torch.digamma(concentration)) - target.log(),
         "rate": lambda: concentration / rate - 1 / target,
@@ -80,6 +144,7 @@ def _inverse_score(distribution: InverseGamma, target: Tensor) -> Slopes:
 FAMILIES = (
     Family(
         Gamma,
+        log_density=_gamma_log_density,
         score=_gamma_score,
         curvature=lambda gamma, _: _information(gamma),
         information=_information,
@@ -90,6 +155,7 @@ FAMILIES = (
     ),
     Family(
         InverseGamma,
+        log_density=_inverse_log_density,
         score=_inverse_score,
         curvature=lambda inverse, _: _information(inverse),
         information=_information,
@@ -99,7 +165,8 @@ FAMILIES = (
     ),
     Family(
         Chi2,
-        score=lambda chi2, target: {"df": lambda: ((target / 2).log() - torch.digamma(chi2.df / 2)) / 2},
+        log_density=_gamma_log_density,
+        score=lambda chi2, target: {"df": lambda: _gamma_score(chi2, target)["concentration"]() / 2},
         curvature=lambda chi2, _: {("df", "df"): lambda: trigamma(chi2.df / 2) / 4},
         information=lambda chi2: {("df", "df"): lambda: trigamma(chi2.df / 2) / 4},
         tails=lambda chi2, value: _tails(chi2, "df", chi2.concentration, value / 2),

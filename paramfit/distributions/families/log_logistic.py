@@ -10,6 +10,7 @@ from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
 from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
+from paramfit.distributions.special import log_quotient
 
 __all__ = ["FAMILIES", "LogLogistic"]
 
@@ -78,14 +79,14 @@ class LogLogistic(Distribution):
         """The log-density."""
         if self._validate_args:
             self._validate_sample(value)
-        t = self.shape * (value / self.scale).log()
+        t = self.shape * log_quotient(value, self.scale)
         return (self.shape / value).log() + logsigmoid(t) + logsigmoid(-t)
 
     def cdf(self, value: Tensor) -> Tensor:
         """The probability of at most the value."""
         if self._validate_args:
             self._validate_sample(value)
-        return torch.sigmoid(self.shape * (value / self.scale).log())
+        return torch.sigmoid(self.shape * log_quotient(value, self.scale))
 
     def icdf(self, value: Tensor) -> Tensor:
         """The quantile of a probability."""
@@ -100,7 +101,7 @@ def _moment(order: Tensor) -> Tensor:
 
 def _standardized(distribution: LogLogistic, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The log of the ratio to the scale; in units of the logistic t, tanh(t/2) and its derivative by t."""
-    log_ratio = (value / distribution.scale).log()
+    log_ratio = log_quotient(value, distribution.scale)
     half = torch.tanh(distribution.shape * log_ratio / 2)
     return log_ratio, half, (1 - half) * (1 + half) / 2
 
@@ -130,7 +131,7 @@ def _information(distribution: LogLogistic) -> Entries:
 
 
 def _tails(distribution: LogLogistic, value: Tensor) -> tuple[Tensor, Tensor]:
-    t = distribution.shape * (value / distribution.scale).log()
+    t = distribution.shape * log_quotient(value, distribution.scale)
     return logsigmoid(t), logsigmoid(-t)
 
 

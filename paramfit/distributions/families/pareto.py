@@ -7,9 +7,14 @@ from torch import Tensor
 from torch.distributions import GeneralizedPareto, Pareto
 
 from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
-from paramfit.distributions.special import log1p_ratio, tails_of_hazard
+from paramfit.distributions.special import log1p_ratio, log_quotient, tails_of_hazard
 
 __all__ = ["FAMILIES"]
+
+
+def _log_density(pareto: Pareto, target: Tensor) -> Tensor:
+    value: Tensor = (pareto.alpha / target).log() - pareto.alpha * log_quotient(target, pareto.scale)
+    return torch.where(target < pareto.scale, -math.inf, value)
 
 
 def _start(sample: Sample, given: Given) -> Starts:
@@ -109,10 +114,11 @@ def _generalized_start(sample: Sample, given: Given) -> Starts:
 FAMILIES = (
     Family(
         Pareto,
-        score=lambda pareto, target: {"alpha": lambda: 1 / pareto.alpha - (target / pareto.scale).log()},
+        log_density=_log_density,
+        score=lambda pareto, target: {"alpha": lambda: 1 / pareto.alpha - log_quotient(target, pareto.scale)},
         curvature=lambda pareto, _: {("alpha", "alpha"): lambda: 1 / pareto.alpha**2},
         information=lambda pareto: {("alpha", "alpha"): lambda: 1 / pareto.alpha**2},
-        tails=lambda pareto, value: tails_of_hazard(pareto.alpha * (value / pareto.scale).log()),
+        tails=lambda pareto, value: tails_of_hazard(pareto.alpha * log_quotient(value, pareto.scale)),
         start=_start,
         edges={"scale": "smallest"},
     ),

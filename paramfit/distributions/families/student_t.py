@@ -3,12 +3,17 @@
 import math
 
 import scipy.special
-import torch
 from torch import Tensor
 from torch.distributions import StudentT
 
 from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
-from paramfit.distributions.special import by_scipy, log_gamma_ratio, log_gamma_ratio_curvature, log_gamma_ratio_slope
+from paramfit.distributions.special import (
+    by_scipy,
+    log1p_excess,
+    log_gamma_ratio,
+    log_gamma_ratio_curvature,
+    log_gamma_ratio_slope,
+)
 
 __all__ = ["FAMILIES"]
 
@@ -21,19 +26,6 @@ def _log_density(distribution: StudentT, target: Tensor) -> Tensor:
     return value
 
 
-_SMALL = 0.03  # whose powers from the eleventh on are rounding
-_POWERS = 10
-
-
-def _log_of_rest(share: Tensor) -> Tensor:
-    """``share + log(1 - share)``, which cancels where the share is small: by the series of the logarithm there."""
-    small = share.clamp_max(_SMALL)
-    total = torch.zeros_like(share)
-    for power in range(_POWERS, 1, -1):
-        total = (total + 1 / power) * small
-    return torch.where(share < _SMALL, -total * small, share + torch.log1p(-share))
-
-
 def _score(distribution: StudentT, target: Tensor) -> Slopes:
     df, scale = distribution.df, distribution.scale
     z = (target - distribution.loc) / scale
@@ -41,7 +33,7 @@ def _score(distribution: StudentT, target: Tensor) -> Slopes:
 
     def by_df() -> Tensor:
         share = z * z / (df + z * z)
-        return (log_gamma_ratio_slope(df) + share / df + _log_of_rest(share)) / 2
+        return (log_gamma_ratio_slope(df) + share / df + log1p_excess(-share)) / 2
 
     return {"df": by_df, "loc": lambda: weight * z / scale, "scale": lambda: (weight * z * z - 1) / scale}
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from paramfit.inference.bootstrap.weighted_losses import Expansion, WeightedLoss
+from paramfit.linalg.box import least_squares_in_box
+from paramfit.models import ParametricModel
 from paramfit.solvers.loop import solve
 
 __all__ = ["ResampledFits", "ResampledNewton", "solve_weighted"]
@@ -87,6 +89,29 @@ class ResampledNewton:
         damping, growth = _next_damping(fits.damping, fits.growth, better)
         return self._proposed(fits, taken, fits.here.updated(expansion, better), damping, growth, before)
 
+    def _within(
+        self, best: Tensor, trial: Tensor, step: Tensor, here: Expansion, factor: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Trials ``(A, p)`` within the bounds, and the steps to them: of the few that leave, one by one."""
+        assert self.problem.box is not None
+        (lower, upper), basis = self.problem.box, self.problem.basis
+        beyond = ((trial < lower) | (trial > upper)).any(1).nonzero()[:, 0].tolist()
+        moving = (basis != 0).any(1)
+        if not beyond or int(moving.sum()) > basis.shape[1]:
+            return trial.clamp(lower, upper), step
+        inverse = torch.linalg.inv(basis[moving])
+        trial, step = trial.clone(), step.clone()
+        for b in beyond:
+            # |L^T phi + L^-1 g|, with L L^T the curvature, is least where the parabola is.
+            target = -torch.linalg.solve_triangular(factor[b], here.slope[b].unsqueeze(1), upper=False)[:, 0]
+            ways = (lower - best[b])[moving], (upper - best[b])[moving]
+            moved = least_squares_in_box(
+                (factor[b].T @ inverse).numpy(), target.numpy(), *(way.numpy() for way in ways)
+            )
+            step[b] = inverse @ torch.from_numpy(moved)
+            trial[b, moving] = best[b, moving] + torch.from_numpy(moved)
+        return trial.clamp(lower, upper), step
+
     def _proposed(
         self, fits: ResampledFits, best: Tensor, here: Expansion, damping: Tensor, growth: Tensor, before: Tensor
     ) -> ResampledFits:
@@ -96,6 +121,8 @@ class ResampledNewton:
         step = -torch.cholesky_solve(here.slope.unsqueeze(2), factor)[..., 0]
         step = torch.where((failed == 0).unsqueeze(1), step, torch.nan)
         trial = best + step @ self.problem.basis.T
+        if self.problem.box is not None:
+            trial, step = self._within(best, trial, step, here, factor)
         moved = (_natural(self.problem, trial) - _natural(self.problem, best)).abs()
         length = torch.linalg.vector_norm(step, dim=1)
         shrinks = (length <= _SHRINKING * before) & (_UNEVEN * length.square() <= _CLOSE * before)
@@ -158,7 +185,7 @@ def _determined(problem: WeightedLoss, theta: Tensor, factor: Tensor, errors: Te
     """Whether the observations of each resample determine all parameters, ``(B,)``."""
     root = torch.linalg.solve_triangular(factor, problem.basis.T.expand(len(theta), -1, -1), upper=False).mT
     # A bounded parameter may leave a bound, where it had hardly an error; its own size is then what to go by.
-    transforms = getattr(problem.loss.model, "transforms", {})
-    bounded = torch.tensor([name in transforms for name in problem.loss.names])
+    specs = problem.loss.model.specifications if isinstance(problem.loss.model, ParametricModel) else {}
+    bounded = torch.tensor([name in specs and specs[name].bounded for name in problem.loss.names])
     size = torch.where(bounded, _natural(problem, theta).abs(), 0.0)
     return (_errors(problem, theta, root) <= _LOST * torch.maximum(errors, size)).all(1) & theta.isfinite().all(1)

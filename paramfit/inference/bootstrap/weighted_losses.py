@@ -17,6 +17,7 @@ from paramfit.inference.bootstrap.batched_predictions import BatchedPredictions
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns, ScaledCurvature, inverse_information
+from paramfit.models.base import boxes_of
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.passes.base import ROWS_AT_ONCE
 from paramfit.shown.words import sentences
@@ -58,6 +59,7 @@ class WeightedLoss(ABC):
 
     Attributes:
         start: the estimate, ``(p,)``.
+        box: lower and upper bounds, ``(2, p)``; None where there are none, or transforms keep them.
         basis: F ``(p, r)``, of the r directions that the observations determine.
         regular: whether products of the parameters' own columns, of equal length, keep at least half their digits.
         undetermined: parameters that have a share in the others, by number, with the reason.
@@ -66,6 +68,8 @@ class WeightedLoss(ABC):
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -> None:
         self.loss, self.start = loss, theta.detach().double()
+        boxes = boxes_of(loss.model, loss.names)
+        self.box = torch.tensor(boxes, dtype=torch.float64).T if boxes else None
         factor, self.rounding = self._at_start()
         if not np.isfinite(factor).all():
             raise InputError(

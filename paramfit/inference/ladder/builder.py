@@ -124,6 +124,8 @@ class _Climber:
         if self.least_squares:
             return self._rung(EXPECTED, self.errors.covariance, self.errors.method, self.errors.reasons)
         method = Fact(FactKind.FISHER_INFORMATION)
+        if self.errors.edge:
+            return Rung(EXPECTED, None, {}, method, (Fact(FactKind.NOT_ON_AN_EDGE),))
         if information is None:
             return Rung(EXPECTED, None, {}, method, (Fact(FactKind.NO_CLOSED_FORM),))
         covariance, reason = covariance_of(information, self.loss.names, self.held, "Fisher information")
@@ -138,6 +140,8 @@ class _Climber:
             method = Fact(FactKind.HETEROSCEDASTICITY_CONSISTENT, numbers={"weighted": weighted})
         else:
             method = Fact(FactKind.OUTER_PRODUCTS_OF_SCORES)
+        if self.errors.edge:
+            return Rung(SANDWICH, None, {}, method, (Fact(FactKind.NOT_ON_AN_EDGE),))
         if self.errors.covariance is None:
             return Rung(SANDWICH, None, {}, method, self.errors.reasons)
         covariance = sandwich_covariance(self.loss, self.theta, held=self.held)
@@ -152,10 +156,12 @@ class _Climber:
         if self.least_squares:
             method = Fact(FactKind.PROFILE_RSS, numbers={"known": self.sigma_is_known})
         covariance = self._scales_of_profiles()
-        if covariance is None or not self.errors.spread > 0:
+        if (covariance is None and not self.held) or not self.errors.spread > 0:
             return Rung(PROFILE, None, {}, method, self.errors.reasons or (Fact(FactKind.RESIDUALS_ZERO),))
+        if covariance is None:
+            covariance = torch.zeros(self.loss.p, self.loss.p, dtype=torch.float64)
         for k, name in enumerate(self.loss.names):
-            if k in self.held or not covariance[k, k] > 0:
+            if k not in self.held and not covariance[k, k] > 0:
                 continue
             followed = profile_of(
                 self.loss, self.theta, covariance, k, _LEVEL, absolute_sigma=self.absolute_sigma, held=self.held
@@ -180,6 +186,8 @@ class _Climber:
         """The scatter of fits to resampled observations."""
         if self.errors.kink is not None:
             return self._not_resampled(Fact(FactKind.NO_RESAMPLES_AT_KINK, numbers={"kink": self.errors.kink}))
+        if self.errors.edge:
+            return self._not_resampled(Fact(FactKind.NOT_ON_AN_EDGE))
         from paramfit.inference.bootstrap.resamples import bootstrap
 
         try:

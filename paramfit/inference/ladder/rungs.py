@@ -7,15 +7,17 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from paramfit.facts import Reason
 from paramfit.inference.profile.profiles import Profile
 from paramfit.shown.digits import value_as_with_error
-from paramfit.shown.tables import as_html, table_of_facts, table_of_parameters
+from paramfit.shown.tables import as_html, as_text, table_of_facts, table_of_parameters
+from paramfit.shown.text import warning_line
 from paramfit.shown.words import sentence, sentences
 
 __all__ = ["Interval", "Ladder", "Rung"]
+
+_WIDTH = 110
 
 Interval = tuple[float | None, float | None]
 """Lower and upper end of a 95 % interval; infinite where the data set none, None where none was found."""
@@ -93,8 +95,11 @@ class Ladder:
 
     def __rich__(self) -> RenderableType:
         """The table, for rich's ``print``."""
-        lines = [Text.assemble(("warning: ", "bold yellow"), warning) for warning in self.warnings]
-        return Group(_table(self), _methods(self.rungs), *lines)
+        return Group(_table(self), _methods(self.rungs), *map(warning_line, self.warnings))
+
+    def __str__(self) -> str:
+        """The table, for Python's ``print``."""
+        return as_text(self, _WIDTH)
 
     def _repr_html_(self) -> str:
         """The table, for a notebook."""

@@ -4,20 +4,28 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from scipy.special import fdtri, ndtri, stdtrit
 from torch import Tensor
+from torch.distributions import Distribution
 
+from paramfit.distributions.domain import Room
 from paramfit.errors import InputError
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import ScaledColumns
+from paramfit.models import ParametricModel
+from paramfit.models.base import boxes_of
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
+from paramfit.passes.barrier import movable_rooms, slopes_of_rooms
 from paramfit.passes.base import Pass
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
+from paramfit.solvers.interior_point import Ending, InteriorPoint, InteriorState
 from paramfit.solvers.line_search import GaussNewtonSearch, LineSearch, LineSearchState, NewtonSearch
 from paramfit.solvers.loop import solve
 from paramfit.solvers.parameter_vector import ParameterVector
@@ -25,6 +33,9 @@ from paramfit.solvers.parameter_vector import ParameterVector
 __all__ = ["ConstrainedMinimum", "Deviance", "deviance_of"]
 
 _MOST_LOOKS = 10_000  # the search ends by itself
+_ON_EDGE = 1e-3  # of a standard error along the edge: near enough to be called a minimum
+_ROOM = 1e-3  # of a standard error: as much is enough to begin from the inside
+_MOST_MOVES = 20
 
 
 class ConstrainedMinimum(NamedTuple):
@@ -38,13 +49,16 @@ class ConstrainedMinimum(NamedTuple):
 class Deviance(ABC):
     r"""The deviance ``D(theta) = 2 (l_max - l(theta))`` around the optimum of a loss, and its constrained minima.
 
-    ``held`` parameters stay where they are throughout, as those that sit at a bound. ``pass_`` sums up the derivatives
-    of the loss, over a model of its own.
+    ``held`` parameters are at a bound: those that are there by a transform stay throughout, all others may leave it
+    where that is better. ``pass_`` sums up the derivatives of the loss, over a model of its own.
     """
 
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int], pass_: Pass[Any]) -> None:
         self.loss, self.theta = loss, theta.detach().clone()
-        self.held = frozenset(held)
+        self.at_bound = frozenset(held)
+        self.boxes = boxes_of(loss.model, loss.names)
+        kept = loss.model.boxes if isinstance(loss.model, ParametricModel) else {}
+        self.held = frozenset(k for k in held if loss.names[k] not in kept)
         self._reference = self._losses(self.theta)
         self.scale = 2.0
         self._pass = pass_
@@ -76,6 +90,10 @@ class Deviance(ABC):
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """The search for the minimum over the free parameters."""
 
+    @abstractmethod
+    def slope_and_curvature(self, k: int) -> tuple[float, float]:
+        """Of half the deviance along one parameter at the optimum: not 0 and 0, or it could not be followed."""
+
     def minimise(self, start: Tensor, held: Sequence[int]) -> ConstrainedMinimum:
         """The minimum over all but the ``held`` parameters, from ``start`` ``(p,)``."""
         search = self.search(tuple(k for k in range(len(start)) if k not in self.held and k not in held))
@@ -94,11 +112,74 @@ class Deviance(ABC):
 
 
 class _OfLikelihood(Deviance):
-    """By the likelihood's exact Hessian."""
+    """By the likelihood's exact Hessian; where the way is barred by an edge of the domain, from the inside."""
+
+    def minimise(self, start: Tensor, held: Sequence[int]) -> ConstrainedMinimum:
+        """The minimum over all but the ``held`` parameters, which may be on the edge of the distribution's domain."""
+        plain = super().minimise(start, held)
+        if plain.is_minimum or not self._has_rooms:
+            return plain
+        free = tuple(k for k in range(len(start)) if k not in self.held and k not in held)
+        inside = self._moved_inside(plain.theta.numpy(), free)
+        if inside is None or not free:
+            return plain
+        search = InteriorPoint()
+        state, _ = solve(search, search.start(inside, self._scale, free), self._look_inside, _MOST_LOOKS)
+        theta = torch.from_numpy(state.theta)
+        if state.ending is Ending.INSIDE:
+            return super().minimise(theta, held)
+        on_edge = state.ending is Ending.ON_EDGE and state.distance_along_edge <= _ON_EDGE
+        return ConstrainedMinimum(theta, self(theta), on_edge)
+
+    @cached_property
+    def _has_rooms(self) -> bool:
+        """Whether there is a domain that a parameter could leave."""
+        prediction: Any = self.loss.prediction(self.theta)
+        return isinstance(prediction, Distribution) and bool(movable_rooms(self.loss.model, prediction))
+
+    @cached_property
+    def _scale(self) -> Array:
+        """A standard error of each parameter, all others being known, ``(p,)``."""
+        diagonal = self.sums(self.theta.numpy()).curvature.diagonal()
+        scale: Array = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        return scale
+
+    def _look_inside(self, state: InteriorState) -> Any:
+        self._vector.write(state.trial)
+        with torch.no_grad():
+            return self._pass(self.loss.observations, slacks=state.slacks)
+
+    def _moved_inside(self, theta: Array, free: tuple[int, ...]) -> Array | None:
+        """The nearest point at which all rows have room, by steps of the free parameters to linearised edges."""
+
+        def rooms_at(point: Tensor) -> list[Room]:
+            made: Any = self.loss.prediction(point)
+            return movable_rooms(self.loss.model, made)
+
+        scale = self._scale[list(free)]
+        for _ in range(_MOST_MOVES):
+            try:
+                slack, slopes, _, _ = slopes_of_rooms(rooms_at, torch.from_numpy(theta), self.loss.n)
+            except ValueError:  # a distribution that checks its arguments is not made outside
+                return None
+            inner = slopes[:, list(free)] * scale
+            least = _ROOM * np.linalg.norm(inner, axis=1)
+            close = slopes.any(axis=1) & ((slack <= 0) | (slack < least))
+            if not close.any():
+                return theta
+            step, *_ = np.linalg.lstsq(inner[close], 2 * least[close] - slack[close], rcond=None)
+            theta = theta.copy()
+            theta[list(free)] += scale * step
+        return None
 
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """Newton's."""
-        return NewtonSearch(free)
+        return NewtonSearch(free, self.boxes)
+
+    def slope_and_curvature(self, k: int) -> tuple[float, float]:
+        """By the Hessian."""
+        sums = self.sums(self.theta.numpy())
+        return abs(float(sums.gradient[k])), abs(float(sums.curvature[k, k]))
 
     def limit(self, level: float) -> float:
         """By the normal distribution: Wilks' theorem."""
@@ -119,7 +200,7 @@ class _OfLeastSquares(Deviance):
     def __init__(self, loss: LossFunction, theta: Tensor, held: Sequence[int], *, absolute_sigma: bool) -> None:
         super().__init__(loss, theta, held, ResidualRows(copy.deepcopy(loss.model), SquaredError(), separate=False))
         self._sigma_is_absolute = loss.observations.sigma is not None and absolute_sigma
-        free = [k for k in range(loss.p) if k not in self.held]
+        free = [k for k in range(loss.p) if k not in self.at_bound]
         self._freedom = loss.n - int(ScaledColumns.of(self.sums(theta.numpy()).factor[:, free]).strong().sum())
         self.scale = 1.0
         if self._sigma_is_absolute:
@@ -133,7 +214,13 @@ class _OfLeastSquares(Deviance):
 
     def search(self, free: tuple[int, ...]) -> LineSearch:
         """Gauss's and Newton's."""
-        return GaussNewtonSearch(free, self.scale)
+        return GaussNewtonSearch(free, self.boxes, self.scale)
+
+    def slope_and_curvature(self, k: int) -> tuple[float, float]:
+        """By the triangular factor."""
+        factor = self.sums(self.theta.numpy()).factor
+        column, residual = factor[:, k], factor[:, -1]
+        return self.scale * abs(float(column @ residual)), self.scale * float(column @ column)
 
     def limit(self, level: float) -> float:
         """By Student's t, or by the normal distribution where sigma is known."""

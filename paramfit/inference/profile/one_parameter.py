@@ -23,6 +23,7 @@ _UNKNOWN = 1e4  # times its size: so large an error
 _FAR = 1e6  # standard errors: whatever is as flat there as here is flat
 _AT_BOUND = 1e-9  # of the estimate's distance from the bound
 _SHORTEST = 1e-6  # of the first step
+_MOST_STRETCH = 2.0  # of an unconstrained number in the first step away from a bound, where nothing has a scale
 _MOST_STEPS = 200
 _BETTER = 1e-6  # of the deviance: what lies lower than the optimum by more is another optimum
 _SIDES = {-1: "lower", 1: "upper"}
@@ -63,9 +64,10 @@ def profile(
         \sqrt{(RSS_k(\theta_k) - RSS_{min}) / s^2} = t_{n-p}\big((1 + level) / 2\big)
 
     the second for least squares whose variance is not known; :math:`l_k` is the likelihood at its largest over all
-    other parameters. Every minimum starts from a straight continuation of the last two. The parameter moves in its
-    unconstrained number, so that an interval keeps its bounds. The ``covariance`` of theta ``(p, p)`` says how large
-    the first step is and where it leads; ``points`` is about the number of steps to each end.
+    other parameters, within their bounds. Every minimum starts from a straight continuation of the last two. Where the
+    limit is not reached before a bound of the parameter, the bound is the end. The ``covariance`` of theta ``(p, p)``
+    says how large the first step is and where it leads; of a parameter ``held`` at a bound, which has none, the
+    likelihood's slope does, and its interval is one-sided. ``points`` is about the number of steps to each end.
 
     Raises:
         InputError: for a level or a number of points that cannot be, a loss that is no likelihood, or a parameter
@@ -88,12 +90,16 @@ def profile(
 def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, level: float, points: int = 8) -> Profile:
     """The profile of parameter ``k`` as far as the root of its deviance is ``limit``; see ``profile``."""
     loss = deviance.loss
-    error = math.sqrt(max(covariance[k, k].item(), 0.0))
-    if not error > 0 or not math.isfinite(error) or k in deviance.held:
+    error, tangent = math.sqrt(max(covariance[k, k].item(), 0.0)), None
+    if k in deviance.at_bound:
+        error = _scale_at_bound(deviance, k, limit / points)
+    elif error > 0:
+        tangent = (covariance[:, k] / covariance[k, k]).detach()
+    if not error > 0 or not math.isfinite(error):
         raise InputError(
             f"profile: {loss.names[k]} has no standard error, and nothing says how far to look; fix it, or leave it out"
         )
-    path = _Path(deviance, k, error, (covariance[:, k] / covariance[k, k]).detach(), limit, points)
+    path = _Path(deviance, k, error, tangent, limit, points)
     below, above = path.follow(-1), path.follow(1)
     places = [*((place, -1) for place in reversed(below.places[1:])), *((place, 1) for place in above.places)]
     values = torch.stack([loss.natural(place.theta) for place, _ in places])
@@ -111,10 +117,32 @@ def profile_to(limit: float, deviance: Deviance, covariance: Tensor, k: int, lev
     )
 
 
-class _Path:
-    """The way along parameter ``k``: theta moves with it by the ``tangent`` ``(p,)``, which is 1 at ``k``."""
+def _scale_at_bound(deviance: Deviance, k: int, root: float) -> float:
+    r"""The step from a bound to where the root of the deviance is about so large, over that root.
 
-    def __init__(self, deviance: Deviance, k: int, error: float, tangent: Tensor, limit: float, points: int) -> None:
+    .. math:: 2 g \delta + h \delta^2 = D
+    """
+    slope, curvature = deviance.slope_and_curvature(k)
+    bottom = slope + math.sqrt(slope**2 + curvature * root**2)
+    step = root**2 / bottom if bottom > 0 else math.inf
+    by_transform = deviance.loss.slopes(deviance.theta)[k].item() != 1
+    return min(step, _MOST_STRETCH if by_transform else math.inf) / root
+
+
+class _Path:
+    """The way along parameter ``k``: theta moves with it by the ``tangent`` ``(p,)``, which is 1 at ``k``.
+
+    Without a tangent it alone moves at first; it is then at a bound.
+    """
+
+    def __init__(
+        self, deviance: Deviance, k: int, error: float, tangent: Tensor | None, limit: float, points: int
+    ) -> None:
+        self._at_bound = tangent is None
+        if tangent is None:
+            tangent = torch.zeros_like(deviance.theta)
+            tangent[k] = 1.0
+        self._box = torch.tensor(deviance.boxes or ((-math.inf, math.inf),) * deviance.loss.p, dtype=torch.float64).T
         size = max(1.0, abs(deviance.theta[k].item()))
         # The error of what has run off says nothing of how far its likelihood is flat.
         self.error = error if error <= _UNKNOWN * size else size
@@ -124,7 +152,7 @@ class _Path:
         self._spec = specification_of(deviance.loss.model, self._name)
         self._estimate = self._value(deviance.theta)
         slope = deviance.loss.slopes(deviance.theta)[k].item()
-        self._natural_error = abs(slope) * self.error
+        self._natural_error = math.inf if self._at_bound else abs(slope) * self.error
         self._orientation = -1 if slope < 0 else 1  # of a parameter with an upper bound alone
 
     def follow(self, sign: int) -> _Side:
@@ -133,6 +161,10 @@ class _Path:
         The steps are such that the root grows by about as much each time.
         """
         side = _Side([_Place(self.deviance.theta, 0.0)])
+        bound = self._spec.box[sign > 0]
+        if self._at_bound and math.isfinite(bound) and self._is_nearer(bound):
+            self._end_at_bound(side, sign)
+            return side
         first = step = self._goal * self.error
         for _ in range(_MOST_STEPS):
             if side.note is not None or side.places[-1].root >= _BEYOND * self.limit:
@@ -163,7 +195,8 @@ class _Path:
         if len(places) > 1:
             before = places[-2].theta
             tangent = (here - before) / (here[self.k] - before[self.k])
-        return self._at(here + step * tangent)
+        start = (here + step * tangent).clamp(*self._box)
+        return None if start[self.k] == here[self.k] else self._at(start)
 
     def _at(self, start: Tensor) -> _Place | None:
         lowest = self.deviance.minimise(start, (self.k,))
@@ -178,16 +211,25 @@ class _Path:
         if here.root >= self.limit:
             return
         value = self._value(here.theta)
-        bound = self._spec.lower if sign < 0 else self._spec.upper
-        if self._spec.bounded and bound is not None:
+        bound = self._spec.box[sign > 0]
+        if math.isfinite(bound):
             if abs(value - bound) <= _AT_BOUND * abs(self._estimate - bound):
-                side.note = self._without_end(FactKind.NO_END_BEFORE_BOUND, sign, bound, here)
+                self._end_at_bound(side, sign)
         elif (
             abs((here.theta - self.deviance.theta)[self.k].item()) > _FAR * self.error
             or abs(value - self._estimate) > _FAR * self._natural_error
         ):
             side.end = sign * math.inf
             side.note = self._without_end(FactKind.NO_END_WHERE_FLAT, sign, value, here)
+
+    def _is_nearer(self, bound: float) -> bool:
+        """Whether this is the bound that the parameter is at, of the two that it may have."""
+        return abs(self._estimate - bound) <= min(abs(self._estimate - other) for other in self._spec.box)
+
+    def _end_at_bound(self, side: _Side, sign: int) -> None:
+        """The parameter cannot be beyond its bound: there the interval ends."""
+        side.end = self._spec.box[sign > 0]
+        side.note = self._without_end(FactKind.NO_END_BEFORE_BOUND, sign, side.end, side.places[-1])
 
     def _lost(self, last: _Place, sign: int) -> Fact:
         return self._without_end(FactKind.END_NOT_REACHED, sign, self._value(last.theta), last)

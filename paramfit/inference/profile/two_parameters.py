@@ -11,7 +11,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.deviance import Deviance, deviance_of
 from paramfit.inference.profile.one_parameter import profile_to
 from paramfit.inference.profile.profiles import PairProfile, Profile
-from paramfit.models.base import unconstrained_values
+from paramfit.models.base import specification_of, unconstrained_values
 
 __all__ = ["PairProfile", "profile_pair"]
 
@@ -70,8 +70,11 @@ def _axis(deviance: Deviance, covariance: Tensor, k: int, profile: Profile, poin
     step = torch.zeros_like(deviance.theta)
     step[k] = profile.limit * covariance[k, k].sqrt()
     by_error = sorted(deviance.loss.natural(deviance.theta + sign * step)[k].item() for sign in (-1, 1))
+    spec = specification_of(deviance.loss.model, deviance.loss.names[k])
+    # A transform never reaches its bound, and what has none must not go beyond.
+    beyond = spec.box if deviance.loss.names[k] in getattr(deviance.loss.model, "transforms", {}) else ()
     lower, upper = (
-        plain if end is None or not math.isfinite(end) else end
+        min(max(plain, spec.box[0]), spec.box[1]) if end is None or not math.isfinite(end) or end in beyond else end
         for end, plain in zip((profile.lower, profile.upper), by_error, strict=True)
     )
     return torch.linspace(lower, upper, points, dtype=torch.float64)
@@ -120,6 +123,8 @@ class _Grid:
     def _at(self, a: int, b: int, seed: Tensor) -> tuple[float, Tensor]:
         goal = torch.stack([self._axes[0][a], self._axes[1][b]])
         start = seed + self._response @ (goal - seed[self._pair])
+        if self._deviance.boxes:
+            start = start.clamp(*torch.tensor(self._deviance.boxes, dtype=torch.float64).T)
         start[self._pair] = goal
         lowest = self._deviance.minimise(start, self._pair)
         if lowest.is_minimum:

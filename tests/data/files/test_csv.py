@@ -167,6 +167,30 @@ def test_any_bytes_end_in_columns_or_in_one_line(content, before):
     assert len(actual.splitlines()) == 1 if isinstance(actual, str) else len(actual) == 2
 
 
+SPELLINGS = [
+    *"0123456789012345678901234567890+-.eE_xX' \t\0", "inf", "nan", "NaN", "Infinity", "NA", "٣", "１", "½", "−",
+    "\u00a0", "\u2009", "\ufeff", "\x0b", "\u2028", "nan(1)", "0x1p3", "1e5", "d3", "f", "L", "%", "€", "0" * 400,
+    "9" * 400, ".5",
+]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(SPELLINGS), min_size=1, max_size=6).map("".join), st.booleans(), st.sampled_from([0, 1])
+)
+def test_no_cell_is_read_as_another_number_than_it_spells(cell, is_quoted, place):
+    cells = [f'"{cell}"' if is_quoted else cell]
+    cells.insert(place, "2")
+    actual = columns_or_complaint(f"x,y\n7,8\n{','.join(cells)}\n9,10\n", drop=True)
+    if isinstance(actual, str):
+        assert re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", cell.strip()) is None
+        assert actual.startswith("f.csv: line 3, column") or "\0" in cell or "number of cells" in actual
+    else:
+        read_numbers = actual[1 - place]
+        expected = float(cell) if cell.strip() not in ("", "NA") else math.nan
+        assert [number.hex() for number in read_numbers[1:-1]] == [expected.hex()] * math.isfinite(expected)
+
+
 LIFETIMES = "t,seen,until\n1,observed,\n2, Right ,x\n3,interval,4.5\n4,,\n5,LEFT,7\n"
 
 

@@ -1,0 +1,90 @@
+"""Nodes of a formula's graph at tensors: by torch where float64 can, with care where it cannot."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paramfit.formulas.edges import values_at_edges
+from paramfit.formulas.graph import Graph
+from paramfit.formulas.torch_code import torch_function
+
+__all__ = ["Evaluation"]
+
+_ROWS_AT_ONCE = 4096
+"""Different rows that are computed with care together; where one of them has no value, the rest are not tried."""
+
+
+class Evaluation:
+    """Some nodes as a function of tensors that broadcast with each other.
+
+    Rows at which a result is not finite are computed again with exponents of any size and as limits
+    (``values_at_edges``); what is not finite after that has no finite value.
+
+    Args:
+        graph: what is computed.
+        places: the nodes.
+        value: the node that is the formula's value.
+        weighted: whether the weights are arguments too.
+    """
+
+    def __init__(self, graph: Graph, places: Sequence[int], value: int, *, weighted: bool = False) -> None:
+        self.graph, self.places, self._value = graph, tuple(places), value
+        self._arguments = [*graph.leaves.values(), *(graph.weights if weighted else ())]
+
+    @cached_property
+    def unchecked(self) -> Callable[..., list[Tensor | float]]:
+        """The same by torch alone."""
+        return torch_function(self.graph, self.places, self._arguments)
+
+    def __call__(self, *arguments: Tensor) -> list[Tensor | float]:
+        """A tensor for each node, or a float where it is a number; apart from autograd."""
+        if torch.is_grad_enabled():
+            arguments = tuple(argument.detach() for argument in arguments)
+        results = self.unchecked(*arguments)
+        for result in results:
+            if isinstance(result, Tensor) and not _is_finite(result):
+                return self._mended(arguments, results)
+        return results
+
+    def _mended(self, arguments: Sequence[Tensor], results: list[Tensor | float]) -> list[Tensor | float]:
+        shape = torch.Size(np.broadcast_shapes(*(argument.shape for argument in arguments)))
+        undefined = torch.zeros(shape, dtype=torch.bool, device=arguments[0].device)
+        for result in results:
+            if isinstance(result, Tensor):
+                undefined |= ~torch.isfinite(result.detach())
+        rows = undefined.reshape(-1).nonzero().flatten()
+        leaves = torch.stack(
+            [argument.detach().expand(shape).reshape(-1)[rows].to("cpu", torch.float64) for argument in arguments]
+        )
+        careful = self._with_care(leaves.numpy())
+        mended = []
+        for result, column in zip(results, careful, strict=True):
+            if isinstance(result, Tensor):
+                full = result.expand(shape).reshape(-1).clone()
+                new = torch.from_numpy(column).to(full)
+                full[rows] = torch.where(torch.isnan(new), full[rows], new)
+                result = full.reshape(shape)
+            mended.append(result)
+        return mended
+
+    def _with_care(
+        self, leaves: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
+    ) -> list["np.ndarray[tuple[int], np.dtype[np.float64]]"]:
+        different, places = np.unique(leaves, axis=1, return_inverse=True)
+        careful = np.full((len(self.places), different.shape[1]), np.nan)
+        for start in range(0, different.shape[1], _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            careful[:, part] = values_at_edges(self.graph, self.places, list(different[:, part]), self._value)
+            if not np.isfinite(careful[:, part]).all():
+                break
+        return list(careful[:, places.reshape(-1)])
+
+
+def _is_finite(result: Tensor) -> bool:
+    if result.ndim == 1 and math.isfinite(torch.dot(result, result).item()):  # a tenth of the time of torch.isfinite
+        return True
+    return bool(torch.isfinite(result).all())

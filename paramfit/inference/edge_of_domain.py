@@ -1,0 +1,109 @@
+"""The rows in which an argument of the fitted distribution is on the edge of what it may be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from paramfit.distributions.domain import Room, outside_fact, refused_fact
+from paramfit.facts import Fact, FactKind
+from paramfit.inference.loss_function import LossFunction
+from paramfit.linalg.lapack import Array
+from paramfit.passes.barrier import movable_rooms, slopes_of_rooms
+
+__all__ = ["DomainEdge", "domain_edge", "outside_domain"]
+
+_NEAR = 1e-4  # of the largest room of an argument: what has more is not looked at
+_AT_EDGE = 1e-5  # of a standard error: no room at all
+_HELD = 1e-8  # of a standard error: so little freedom is none
+
+
+@dataclass(frozen=True)
+class DomainEdge:
+    """What holds the estimates on the edge, and what freedom is left."""
+
+    facts: tuple[Fact, ...]  # one for each argument and end, with the rows
+    normals: Array  # slopes of the rooms that are used up, over one standard error of each parameter, (m, p)
+    scale: Array  # that error, all others being known, (p,)
+
+    def directions(self, held: tuple[int, ...] = ()) -> Array:
+        """Directions along the edge, ``(p, f)``; ``held`` parameters do not move either."""
+        rows = np.concatenate([self.normals, np.eye(len(self.scale))[list(held)]])
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        _, singular, vectors = np.linalg.svd(rows / np.where(lengths > 0, lengths, 1.0))
+        rank = int((singular > _HELD * singular.max(initial=0.0)).sum())
+        along: Array = self.scale[:, None] * vectors[rank:].T
+        return along
+
+    def has_freedom(self, along: Array) -> Array:
+        """Which parameters move along the edge, ``(p,)``."""
+        moves: Array = np.linalg.norm(along / self.scale[:, None], axis=1) > _HELD
+        return moves
+
+
+def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> DomainEdge | None:
+    """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near."""
+    with torch.no_grad():
+        prediction = loss.prediction(theta)
+    if not isinstance(prediction, Distribution):
+        return None
+    near = [(room.argument, room.below) for room in movable_rooms(loss.model, prediction) if _is_near(room)]
+    if not near:
+        return None
+    diagonal = information.diagonal()
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    facts, normals = [], []
+    for key in dict.fromkeys(near):
+
+        def rooms_at(point: Tensor, key: tuple[str, bool] = key) -> list[Room]:
+            made: Distribution = loss.prediction(point)  # type: ignore[assignment]  # a distribution here
+            return [room for room in movable_rooms(loss.model, made) if (room.argument, room.below) == key]
+
+        slack, slopes, _, _ = slopes_of_rooms(rooms_at, theta, loss.n)
+        sizes = np.linalg.norm(slopes * scale, axis=1)
+        active = (sizes > 0) & (slack <= _AT_EDGE * sizes)
+        if active.any():
+            facts.append(_fact(next(iter(rooms_at(theta))), active, loss))
+            normals.append(np.unique(slopes[active] * scale, axis=0))
+    return DomainEdge(tuple(facts), np.concatenate(normals), scale) if facts else None
+
+
+def outside_domain(loss: LossFunction) -> Fact | None:
+    """Which argument is outside what its distribution allows at the parameters as they are."""
+    with torch.no_grad():
+        try:
+            prediction = loss.prediction(loss.theta)
+        except ValueError as error:
+            return refused_fact(error, loss.observations.inputs)
+    if not isinstance(prediction, Distribution):
+        return None
+    return outside_fact(prediction, inputs=loss.observations.inputs)
+
+
+def _is_near(room: Room) -> bool:
+    """Whether there may be rows without room."""
+    slack = room.slack
+    largest = slack.max().item() if slack.numel() > 1 else 1.0
+    return slack.min().item() <= _NEAR * largest
+
+
+def _fact(room: Room, active: Array, loss: LossFunction) -> Fact:
+    rows = active.reshape(loss.n, -1).any(axis=1)
+    first = int(np.flatnonzero(rows)[0])
+    end = room.end if room.end.numel() == 1 else room.value.detach().reshape(-1)[int(np.flatnonzero(active)[0])]
+    same = bool(rows.all())
+    return Fact(
+        FactKind.ARGUMENT_AT_EDGE,
+        numbers={
+            "argument": room.argument,
+            "distribution": room.distribution,
+            "below": room.below,
+            "end": float(end),
+            "rows": int(rows.sum()),
+            "row": None if same else first,
+            "inputs": () if same else tuple(column[first].item() for column in loss.observations.inputs),
+        },
+        cure=Fact(FactKind.FORMULA_THAT_STAYS_INSIDE),
+    )

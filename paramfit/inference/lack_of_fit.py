@@ -1,0 +1,183 @@
+"""Whether a fit that has converged explains its data: residuals in order, and a look from other starts."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import gammaln, ndtr
+
+from paramfit.facts import Fact, FactKind
+from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.other_starts import look_from_other_starts, seen_rows
+from paramfit.linalg.lapack import Array
+from paramfit.models import ParametricModel
+from paramfit.objectives import RobustError, SquaredError
+from paramfit.observations import Observations
+
+__all__ = ["Runs", "lack_of_fit", "runs_of_signs"]
+
+_MUCH_LEFT = 0.1  # of the variance: a fit that leaves more may have a better one beside it
+_SERIAL = 2.0  # standard errors of the products of neighbours: beyond, a look is worth its while
+_EXACT = 1e-8  # of the target's length: residuals so short are rounding, of which no order means anything
+_UNLIKELY = 5e-4  # of so few runs, over all inputs together
+_FEWEST = 8  # rows: of fewer, no order of signs is unlikely enough
+_SEED = 12
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Residuals in a row of one sign, by the order of an input.
+
+    Attributes:
+        runs: how many there are.
+        expected: how many there would be, were the signs in any order.
+        z: standard deviations between them.
+        probability: of so few or fewer, exactly.
+    """
+
+    runs: int
+    expected: float
+    z: float
+    probability: float
+
+
+def runs_of_signs(residual: Array) -> Runs:
+    r"""The test of Wald and Wolfowitz, one-sided: too few runs.
+
+    Of :math:`n_1` positive and :math:`n_2` other signs in any order there are
+    :math:`1 + 2 n_1 n_2 / (n_1 + n_2)` runs on average; the probability is that of the exact distribution.
+
+    Args:
+        residual: in the order of an input, ``(n,)``.
+
+    References:
+        Abraham Wald, Jacob Wolfowitz: On a Test Whether Two Samples Are from the Same Population (1940).
+
+    Example:
+        >>> runs_of_signs(np.array([1.0, 2.0, 1.0, -1.0, -2.0, -1.0])).runs
+        2
+    """
+    positive = residual > 0
+    n, plus = len(positive), int(np.count_nonzero(positive))
+    minus = n - plus
+    runs = 1 + int(np.count_nonzero(positive[1:] != positive[:-1]))
+    if not plus or not minus:
+        return Runs(runs, 1.0, 0.0, 1.0)
+    expected = 1 + 2 * plus * minus / n
+    variance = (expected - 1) * (expected - 2) / (n - 1)
+    z = (runs - expected) / math.sqrt(variance) if variance > 0 else 0.0
+    half = np.arange(1, runs // 2 + 1)  # runs of each sign
+    even = _log_choose(plus - 1, half - 1) + _log_choose(minus - 1, half - 1) + math.log(2)
+    half = np.arange(1, (runs - 1) // 2 + 1)
+    odd = [_log_choose(plus - 1, half - one) + _log_choose(minus - 1, half - other) for one, other in ((0, 1), (1, 0))]
+    ways = np.exp(np.concatenate([even, *odd]) - _log_choose(n, np.array([plus])))
+    return Runs(runs, expected, z, min(1.0, float(ways.sum())))
+
+
+def _log_choose(n: int, k: Array) -> Array:
+    inside = (k >= 0) & (k <= n)
+    safe = np.where(inside, k, 0)
+    logs: Array = np.where(inside, gammaln(n + 1) - gammaln(safe + 1) - gammaln(n - safe + 1), -np.inf)
+    return logs
+
+
+def lack_of_fit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...]:
+    r"""What there is to say of a least-squares fit that has converged, of a model that is not linear; mostly nothing.
+
+    Looked at first are R² and, along each input, the products of neighbouring residuals
+    :math:`\sum e_i e_{i+1} / \sqrt{\sum e_i^2 e_{i+1}^2}`, which for independent errors of any distribution is about
+    standard normal. Where R² is low or a sum of products is large, a look from other starts tells whether there is a
+    better minimum. If not, residuals that have too few runs of signs as well are said to be systematic: the model's
+    fault, or the start's. A low R² alone is no fault.
+
+    Args:
+        loss: at the estimates.
+        residual: of each row there, over sigma where it is known, ``(n,)``; predicted anew where it is not at hand.
+    """
+    model, objective = loss.model, loss.objective
+    if (
+        (isinstance(model, ParametricModel) and model.linear_in_parameters)
+        or not isinstance(objective, SquaredError | RobustError)
+        or objective.penalised
+        or not loss.observations.inputs
+        or loss.n < _FEWEST
+    ):
+        return ()
+    observations = seen_rows(loss.observations)
+    if residual is None or len(residual) != observations.n:
+        residual = _residual(loss, observations)
+    target = observations.target.numpy()
+    if observations.sigma is None:
+        away = target - target.mean()
+    else:
+        errors = observations.sigma.numpy()
+        target = target / errors
+        away = target - np.average(observations.target.numpy(), weights=1 / np.square(errors)) / errors
+    left, spread, length = float(residual @ residual), float(away @ away), float(target @ target)
+    if not (left > _EXACT**2 * length and spread > 0):
+        return ()
+    ordered = [residual[_order(column.numpy())] for column in observations.inputs]
+    serial = [_products(rows) for rows in ordered]
+    if left < _MUCH_LEFT * spread and max(map(abs, serial)) < _SERIAL:
+        return ()
+    tested = [runs_of_signs(rows) for rows in ordered]
+    worst = min(range(len(tested)), key=lambda number: tested[number].probability)
+    numbers = {
+        "r_squared": 1 - left / spread,
+        "input": _input_name(model, worst, len(ordered)),
+        "runs": tested[worst].runs,
+        "expected": tested[worst].expected,
+        "z": tested[worst].z,
+        "probability": tested[worst].probability,
+    }
+    better = look_from_other_starts(model, objective, observations, residual)
+    if better is not None:
+        needed = [name for name in better.values if name not in _startless(model)]
+        count = observations.n if objective.reduction == "mean" else observations.n / loss.n
+        numbers |= {
+            "starts": tuple(better.values[name] for name in needed),
+            "loss": better.loss_at_fit / count,
+            "better_loss": better.loss / count,
+        }
+        return (Fact(FactKind.BETTER_MINIMUM, tuple(needed), numbers, cure=Fact(FactKind.START_NEARER)),)
+    unlikely = _UNLIKELY / len(ordered)
+    if tested[worst].probability < unlikely and ndtr(-serial[worst]) < unlikely:
+        return (Fact(FactKind.SYSTEMATIC_RESIDUALS, (), numbers, cure=Fact(FactKind.MODEL_OR_START)),)
+    return ()
+
+
+def _residual(loss: LossFunction, observations: Observations) -> Array:
+    with torch.no_grad():
+        prediction = loss.model(*observations.inputs)
+        residual = observations.target - prediction
+        rows: Array = (residual if observations.sigma is None else residual / observations.sigma).numpy()
+    return rows
+
+
+def _order(column: Array) -> Array:
+    """The order of an input; rows of the same value come in any order, for it may be that of their targets."""
+    order = np.argsort(column, kind="stable")
+    ordered = column[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.lexsort((np.random.default_rng(_SEED).random(len(column)), column))
+    return order
+
+
+def _products(rows: Array) -> float:
+    """The sum of the products of neighbours over its standard deviation; see ``lack_of_fit``."""
+    products = rows[1:] * rows[:-1]
+    squared = float(products @ products)
+    return float(products.sum()) / math.sqrt(squared) if squared > 0 else 0.0
+
+
+def _input_name(model: object, number: int, count: int) -> str:
+    names = model.variables if isinstance(model, ParametricModel) else ()
+    if len(names) == count:
+        return names[number]
+    return "the input" if count == 1 else f"input {number}"
+
+
+def _startless(model: object) -> tuple[str, ...]:
+    """Parameters that are solved for, whatever their start."""
+    return model.linear_parameters() if isinstance(model, ParametricModel) else ()
