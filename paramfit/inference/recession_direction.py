@@ -133,8 +133,8 @@ def _may_be(model: ParametricModel, name: str, bound: float) -> bool:
     """Whether a distribution takes an argument's bound; a bound of one's own is always taken."""
     if not isinstance(model, DistributionModel) or name not in model.names:
         return True
-    constraint: Any = model.kind.arg_constraints.get(name)
-    return bool(constraint.check(torch.tensor(bound, dtype=torch.float64)))
+    constraints: Any = model.kind.arg_constraints  # a mapping of the class, whatever torch says of it
+    return bool(constraints[name].check(torch.tensor(bound, dtype=torch.float64)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -253,9 +253,8 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         if sums.is_finite():
             return  # it is the sum that is not
         names = [name for name, shape in self.shapes.items() for _ in range(shape.numel())]
-        endless = [
-            ~np.isfinite(part) for part in (sums.gradient, sums.curvature.diagonal(), sums.curvature.sum(axis=0))
-        ]
+        slopes, curved = ~np.isfinite(sums.gradient), ~np.isfinite(sums.curvature)
+        endless = (slopes, curved.diagonal(), curved.any(axis=0))
         by = names[int(next(part for part in endless if part.any()).argmax())]
         at = f"{inputs_at(observations, first)}{self._argument_without_derivative(row, by)}"
         raise InputError(

@@ -39,8 +39,8 @@ class StableFunctions(TorchFunctionMode):
 
 
 def _logaddexp(one: Tensor, other: Tensor) -> Tensor:
-    pair: Any = torch.broadcast_tensors(one, other)
-    return torch.logsumexp(torch.stack(tuple(pair)), 0)
+    broadcast: Any = torch.broadcast_tensors  # which torch leaves untyped
+    return torch.logsumexp(torch.stack(tuple(broadcast(one, other))), 0)
 
 
 _INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
