@@ -172,14 +172,16 @@ class GaussNewton:
         if state.apart is not None:
             return self._moved_apart(state, sums, point)
         before, (trial, promised) = state.loss, state.proposal
-        steps = None
+        steps, layout = None, sums.layout
+        if point is not None and len(state.layout.linear) < len(layout.linear):
+            point, layout = _seen(sums, trial, point)  # it has begun in all parameters
         after = math.inf if point is None else point.loss
         gain = gain_ratio(before, after, promised)
         if promised <= _UNSEEN * before:
             # No loss is exact enough to show so small a decrease: the orthogonality is.
             accepted = point is not None and after <= before * (1 + 1e-9)
             if accepted and point is not None:
-                steps = _steps_from(state, point, sums.layout, trial)
+                steps = _steps_from(state, point, layout, trial)
                 accepted = steps.offset < state.steps.offset
             refusals = 0 if accepted else state.refusals + 1
         else:
@@ -188,19 +190,15 @@ class GaussNewton:
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
         judged = {"damping": damping, "growth": growth, "refusals": refusals}
         if accepted and point is not None:
-            theta = _with_linear(trial, sums.layout, point)
-            steps = steps or _steps_from(state, point, sums.layout, theta)
-            return self._reached(state.changed(layout=sums.layout), theta, steps, **judged)
+            theta = _with_linear(trial, layout, point)
+            steps = steps or _steps_from(state, point, layout, theta)
+            return self._reached(state.changed(layout=layout), theta, steps, **judged)
         refused, ended = state.changed(**judged), damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
         return self._ended_at_rounding(refused) if ended else refused
 
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
-        layout, theta = sums.layout, _with_linear(start, sums.layout, point)
-        if thrown_away(sums, start):
-            # The first step is made in all parameters, from the starts that were given, if any leads away from them.
-            joint, joint_layout = unprojected(sums, start)
-            if (joint.factor[:, :-1].T @ joint.factor[:, -1]).any():
-                point, layout, theta = joint, joint_layout, start.copy()
+        point, layout = _seen(sums, start, point)
+        theta = _with_linear(start, layout, point)
         steps = DampedStep(point, None, _held(layout, theta, point))
         size_of_target = math.sqrt(sums.target)
         linear = Standing(Finding.LINEAR)
@@ -291,7 +289,7 @@ class GaussNewton:
             if residual > 0
             else math.inf
         )
-        if offset > self.orthogonality:
+        if offset > self.orthogonality or (len(places) < layout.p and _leaves_bound(moved, look, best)):
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
         return moved.changed(standing=standing)
@@ -304,6 +302,20 @@ def _finite_point(sums: ResidualSums) -> Linearization | None:
     with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
         point = linearization(sums)
         return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
+
+
+def _seen(sums: ResidualSums, theta: Array, projected: Linearization) -> tuple[Linearization, Layout]:
+    """The problem to step by: with the linear parameters solved for, unless that throws the start away.
+
+    Where a linear parameter that has a value is solved to 0, since its column vanishes, or is held at a bound, and others
+    lose their influence with it, the first steps are made in all parameters at once, if any leads away from there.
+    """
+    is_lost = bool(projected.held) and bool((projected.unprojected == 0).any())
+    if is_lost or thrown_away(sums, theta):
+        joint, layout = unprojected(sums, theta)
+        if (joint.factor[:, :-1].T @ joint.factor[:, -1]).any():
+            return joint, layout
+    return projected, sums.layout
 
 
 def _with_linear(theta: Array, layout: Layout, point: Linearization) -> Array:
@@ -327,6 +339,12 @@ def _held(layout: Layout, theta: Array, point: Linearization) -> NDArray[np.bool
     uphill = point.factor[:, point.q : -1].T @ point.factor[:, -1]  # where the step of each alone would go
     outward: NDArray[np.bool_] = (here <= lower) & (uphill < 0) | (here >= upper) & (uphill > 0)
     return outward
+
+
+def _leaves_bound(moved: GaussNewtonState, look: Callable[[PolishingState], Array], best: PolishingState) -> bool:
+    """Whether a parameter that a polish held at its bound would leave it from where the others went."""
+    uphill, (lower, upper) = look(best.changed(trial=best.theta)), moved.layout.box
+    return bool(((moved.theta <= lower) & (uphill > 0) | (moved.theta >= upper) & (uphill < 0)).any())
 
 
 def _out_of_sight(state: GaussNewtonState) -> Standing | None:
