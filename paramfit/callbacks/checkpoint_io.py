@@ -88,7 +88,7 @@ def _checksum(entries: Mapping[str, Any]) -> str:
             plain = value.detach().cpu().contiguous()
             digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
             if plain.numel():  # a view as bytes asks for strides that a tensor without elements need not have
-                digest.update(plain.reshape(-1).view(torch.uint8).numpy())
+                digest.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
         elif isinstance(value, Mapping):
             digest.update(f"mapping {len(value)}".encode())
             pending += [part for pair in value.items() for part in pair]

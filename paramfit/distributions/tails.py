@@ -59,10 +59,10 @@ def _tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
     if closed is not None:
         return closed(distribution, value)
     try:
-        below: Tensor = distribution.cdf(value)
+        cdf: Tensor = distribution.cdf(value)
     except NotImplementedError as error:
         raise InputError(
             f"distribution: {type(distribution).__name__} cannot take censored observations: torch has no cdf for it;"
             " leave such rows out, or choose a distribution such as Weibull or LogNormal"
         ) from error
-    return below.log(), torch.log1p(-below)
+    return cdf.log(), torch.log1p(-cdf)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import fdtrc, gammaln, ndtr
 from torch.distributions import Distribution
 from torch.func import functional_call
 
 from paramfit.distributions.center import mean_of
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.other_starts import BetterPoint, look_from_other_starts, seen_rows
 from paramfit.linalg.lapack import Array
@@ -81,7 +82,7 @@ def runs_of_signs(residual: Array) -> Runs:
     return Runs(runs, expected, z, min(1.0, float(ways.sum())))
 
 
-def _log_choose(n: int, k: Array) -> Array:
+def _log_choose(n: int, k: NDArray[np.intp]) -> Array:
     inside = (k >= 0) & (k <= n)
     safe = np.where(inside, k, 0)
     logs: Array = np.where(inside, gammaln(n + 1) - gammaln(safe + 1) - gammaln(n - safe + 1), -np.inf)
@@ -130,7 +131,7 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
         return ()
     tested = [runs_of_signs(rows) for rows in ordered]
     worst = min(range(len(tested)), key=lambda number: tested[number].probability)
-    numbers = {
+    numbers: dict[str, Number] = {
         "r_squared": 1 - left / spread,
         "input": _input_name(model, worst, len(ordered)),
         "runs": tested[worst].runs,
@@ -201,9 +202,9 @@ def _by_likelihood(better: BetterPoint, loss: LossFunction, observations: Observ
     return better._replace(loss=there, loss_at_fit=here) if there < here - _MUCH_LIKELIER - math.log(loss.n) else None
 
 
-def _order(column: Array) -> Array:
+def _order(column: Array) -> NDArray[np.intp]:
     """The order of an input; rows of the same value come in any order, for it may be that of their targets."""
-    order = np.argsort(column, kind="stable")
+    order: NDArray[np.intp] = np.argsort(column, kind="stable")
     ordered = column[order]
     if (ordered[1:] == ordered[:-1]).any():
         order = np.lexsort((np.random.default_rng(_SEED).random(len(column)), column))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import betainc
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -292,12 +293,13 @@ def _over_sigma(rows: Array, observations: Observations) -> Array:
     return rows if observations.sigma is None else rows / observations.sigma.numpy()
 
 
-def _best(loss: Array, most: int) -> Array:
+def _best(loss: Array, most: int) -> NDArray[np.intp]:
     """Numbers of the best points, of points of the same loss one."""
     order = np.argsort(loss, kind="stable")
     values = loss[order]
     new = np.concatenate([[True], values[1:] > values[:-1] * (1 + 1e-9)]) & np.isfinite(values)
-    return order[new][:most]
+    best: NDArray[np.intp] = order[new][:most]
+    return best
 
 
 def _projected(columns: Sequence[Array], residual: Array) -> tuple[Array, list[Array], list[Array]]:
@@ -337,7 +339,7 @@ def _without(column: Array, basis: Sequence[Array]) -> Array:
     return column
 
 
-def _chosen(better: Array, after: _Solved, before: _Solved) -> _Solved:
+def _chosen(better: NDArray[np.bool_], after: _Solved, before: _Solved) -> _Solved:
     """Each point as it is after or before."""
     choose: Callable[[Array, Array], Array] = lambda new, old: np.where(better[:, None], new, old)  # noqa: E731
     return _Solved(

@@ -75,8 +75,8 @@ def linearization(sums: ResidualSums) -> Linearization:
 
     With :math:`f = \phi_0 + \Phi c` and R the factor of :math:`[\Phi, \partial\phi_j / \partial a_k, y - \phi_0]`, c
     minimises :math:`|y - \phi_0 - \Phi c|` within its bounds, and the columns of :math:`\partial f / \partial a` and
-    of the residual are combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
-    \phi_0)` has the Jacobian
+    of the residual are combinations of R's: no second pass over the data is needed. The projected residual
+    :math:`(I - \Phi\Phi^+) (y - \phi_0)` has the Jacobian
 
     .. math:: -(I - \Phi\Phi^+) \frac{\partial f}{\partial a_k} - (\Phi^+)^T \Big(\frac{\partial\Phi}{\partial
         a_k}\Big)^T e

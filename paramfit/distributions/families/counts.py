@@ -165,7 +165,7 @@ def _negative_binomial_log_density(distribution: NegativeBinomial, target: Tenso
     """
     count = distribution.total_count
     if not may_cancel(count, target):
-        value: Tensor = distribution.log_prob(target)
+        value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     mean = _negative_binomial_mean(distribution)
     rests = log_gamma_rest(count + target) - log_gamma_rest(count) - torch.log1p(target / count) / 2
@@ -224,7 +224,7 @@ def _expected_by_count(distribution: NegativeBinomial) -> Tensor:
 
     with the sum's far end, where it changes slowly, as an integral by Gauss and Legendre.
     """
-    count, probs = torch.broadcast_tensors(distribution.total_count, distribution.probs)
+    count, probs = torch.broadcast_tensors(distribution.total_count, distribution.probs)  # type: ignore[no-untyped-call]
     r, p = (column.detach().double().reshape(-1, 1).numpy() for column in (count, probs))
 
     def terms(j: Any) -> Any:
