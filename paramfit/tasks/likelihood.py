@@ -74,7 +74,8 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         """Look with all rows into a search that may have no end, and fill the gradients."""
         every = self.every_row(observations) if solver.reached.is_doubtful else None
         if every is not None and every.n == sums.n:
-            solver.go_to(beyond_doubt(solver.reached, solver.solver, self.epoch.pass_, every, solver.vector))
+            terms = LikelihoodTerms(self.model, self.objective)
+            solver.go_to(beyond_doubt(solver.reached, solver.solver, terms, every, solver.vector))
             total = solver.reached.loss
         solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1)
         return total

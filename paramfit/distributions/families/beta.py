@@ -56,7 +56,7 @@ def _log_density(distribution: Beta, target: Tensor) -> Tensor:
 def _f_log_density(f: FisherSnedecor, target: Tensor) -> Tensor:
     """``df1 x / (df2 + df1 x)`` is a beta variate."""
     if not may_cancel(f.df1, f.df2):
-        value: Tensor = f.log_prob(target)
+        value: Tensor = f.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     one, zero = f.df1 / 2, f.df2 / 2
     below = one * target + zero

@@ -52,7 +52,7 @@ def _poisson_without_cancelling(count: Tensor, mean: Tensor) -> Tensor:
 def _poisson_log_density(poisson: Poisson, target: Tensor) -> Tensor:
     if may_cancel(poisson.rate, target):
         return _poisson_without_cancelling(target, poisson.rate)
-    value: Tensor = poisson.log_prob(target)
+    value: Tensor = poisson.log_prob(target)  # type: ignore[no-untyped-call]
     return value
 
 
@@ -60,7 +60,7 @@ def _binomial_log_density(trials: Binomial, target: Tensor) -> Tensor:
     r"""By the deviances of successes and failures, where there are many trials: n Poisson's over Poisson's."""
     count = trials.total_count
     if not may_cancel(count):
-        value: Tensor = trials.log_prob(target)
+        value: Tensor = trials.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     given_probs = "probs" in vars(trials) and trials._param is trials.probs
     failure = 1 - trials.probs if given_probs else (-trials.logits).sigmoid()
@@ -131,7 +131,7 @@ def _geometric_log_density(geometric: Geometric, target: Tensor) -> Tensor:
     """By the logits, where they were given: a probability below the smallest number is none of 0."""
     if "probs" not in vars(geometric):
         return -softplus(-geometric.logits) - target * softplus(geometric.logits)
-    value: Tensor = geometric.log_prob(target)
+    value: Tensor = geometric.log_prob(target)  # type: ignore[no-untyped-call]
     return value
 
 
