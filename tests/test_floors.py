@@ -10,7 +10,7 @@ import paramfit
 PACKAGE = Path(paramfit.__file__).parent
 
 FLOORS = (
-    {"errors", "facts", "observations", "parameters", "wording", "torch_overhead"},
+    {"errors", "facts", "observations", "parameters", "wording", "torch_overhead", "atomic_files"},
     {"linalg"},
     {"shown"},
     {"formulas"},

@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from paramfit.callbacks.run import data_of, mean_loss, refuse_below_one, run_directory, task_of
+from paramfit.callbacks.run import FileWriting, data_of, mean_loss, refuse_below_one, run_directory, run_of, task_of
 from paramfit.tasks.updates import Update
 
 __all__ = ["FitCheckpoint"]
@@ -16,13 +16,13 @@ _SAVES_PER_RUN = 4
 _UNLIMITED = 40_000  # a run without a limit is saved like one of this length
 
 
-class FitCheckpoint(Checkpoint):
+class FitCheckpoint(FileWriting, Checkpoint):
     """``checkpoints/best.ckpt`` and ``checkpoints/last.ckpt`` of a run.
 
     The best follows ``val/loss`` after each validation, or, where no row is held out, the training loss: after the
     first epoch and a few times in a run. A loss that is not finite is never the best. The last is written a few times,
     at the end, and where the fit is interrupted: in the middle of an epoch too, so that a resumed run goes on with the
-    next batch.
+    next batch. A resumed fit that has no update left to make writes both at its end.
 
     Args:
         every_n_updates: write at least once in so many updates; a quarter of the run where it is not given.
@@ -41,15 +41,19 @@ class FitCheckpoint(Checkpoint):
         self._sealed = False
         self._is_due = False
         self._follows_training = False
+        self._has_saved = False  # the last state
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the run's folder."""
         folder = run_directory(trainer)
         self._folder = None if folder is None else folder / "checkpoints"
-        self._sealed = self._is_due = False
+        self._sealed = self._is_due = self._has_saved = False
         self.best_loss = None  # of this run directory: what a resumed run had before stays in its own
         data = data_of(trainer)
         self._follows_training = data is not None and not data.validation.n
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to the updates."""
         task = task_of(pl_module)
         self._stride = self.every_n_updates or max(1, (task.planned_updates or _UNLIMITED) // _SAVES_PER_RUN)
         if self._folder is not None:
@@ -96,13 +100,25 @@ class FitCheckpoint(Checkpoint):
         if ends or self._is_due:
             self._save_last(trainer)
 
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the state of a resumed fit that had no update left to make."""
+        data = data_of(trainer)
+        if self._has_saved or not task_of(pl_module).updates:
+            return
+        if self.best_loss is None and data is not None:
+            self._keep_if_best(trainer, mean_loss(pl_module, data.train if self._follows_training else data.validation))
+        self._save_last(trainer)
+
     def _keep_if_best(self, trainer: Trainer, loss: float) -> None:
         if self._folder is None or not math.isfinite(loss) or (self.best_loss is not None and loss >= self.best_loss):
             return
-        self.best_loss = loss
-        trainer.save_checkpoint(self._folder / "best.ckpt")
+        with run_of(trainer).writing():
+            trainer.save_checkpoint(self._folder / "best.ckpt")
+            self.best_loss = loss
 
     def _save_last(self, trainer: Trainer) -> None:
         self._is_due = False
         if not self._sealed and self._folder is not None:
-            trainer.save_checkpoint(self._folder / "last.ckpt")
+            self._has_saved = True
+            with run_of(trainer).writing():
+                trainer.save_checkpoint(self._folder / "last.ckpt")

@@ -1,6 +1,7 @@
 """Checkpoints that are whole or not there, and read only as they were written."""
 
 import hashlib
+import io
 import os
 import zipfile
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from torch import Tensor
 
+from paramfit.atomic_files import whole_file
 from paramfit.errors import InputError
 from paramfit.wording import printable
 
@@ -31,19 +33,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
         """Write the checkpoint whole or not at all."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_suffix(".ckpt.part")
-        checksum = _checksum(checkpoint)
-        try:
-            with unfinished.open("wb") as file:
-                torch.save({**checkpoint, _CHECKSUM: checksum}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, target)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        content = io.BytesIO()  # torch makes an error of its own of a disk that is full
+        torch.save({**checkpoint, _CHECKSUM: _checksum(checkpoint)}, content)
+        with whole_file(Path(path)) as file:
+            file.write(content.getbuffer())
 
     def load_checkpoint(self, path: _PATH, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read a checkpoint of plain tensors and values.

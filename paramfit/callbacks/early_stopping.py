@@ -1,5 +1,6 @@
 """Stopping when held-out observations no longer gain."""
 
+import math
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ class FitEarlyStopping(EarlyStopping):
             monitor, min_delta, patience or 1, mode=mode, check_finite=False, check_on_train_epoch_end=False
         )
         self.enabled = patience is not None
+        self._value = math.nan  # of the metric, at the last validation
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse to wait for a metric that will never come."""
@@ -51,6 +53,11 @@ class FitEarlyStopping(EarlyStopping):
                 f"early_stopping.monitor: {self.monitor} needs validation data, but no row is held out; give"
                 " --data.validation_fraction 0.2, or leave --early_stopping.patience out"
             )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop a resumed fit at once where it had stopped: it ends with the same estimates."""
+        if self.enabled and self.wait_count >= self.patience:
+            self._stop(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the metric, and say why the fit stops."""
@@ -62,19 +69,27 @@ class FitEarlyStopping(EarlyStopping):
             raise InputError(f"early_stopping.monitor: there is no metric {self.monitor}; there are: {metrics}")
         if not bool(torch.isfinite(value)):
             return
+        self._value = value.item()
         should_stop, _ = self._evaluate_stopping_criteria(value)
         if should_stop:
-            numbers = {
-                "monitor": self.monitor,
-                "value": value.item(),
-                "best": self.best_score.item(),
-                "min_delta": self.min_delta,
-                "validations": self.wait_count,
-                "patience": self.patience,
-            }
-            reason = Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)
-            task_of(pl_module).request_stop(Stop(Status.STOPPED_EARLY, reason))
+            self._stop(pl_module)
+
+    def _stop(self, module: LightningModule) -> None:
+        numbers = {
+            "monitor": self.monitor,
+            "value": self._value,
+            "best": self.best_score.item(),
+            "min_delta": self.min_delta,
+            "validations": self.wait_count,
+            "patience": self.patience,
+        }
+        task_of(module).request_stop(Stop(Status.STOPPED_EARLY, Fact(FactKind.NO_IMPROVEMENT, numbers=numbers)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What counts, and the metric's last value."""
+        return {**super().state_dict(), "value": self._value}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with the configured patience."""
         super().load_state_dict({**state_dict, "patience": self.patience})
+        self._value = state_dict.get("value", math.nan)

@@ -7,10 +7,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from paramfit.callbacks.run import data_of, run_directory, run_of, task_of
+from paramfit.atomic_files import whole_file
+from paramfit.callbacks.run import FileWriting, data_of, run_directory, run_of, task_of
 from paramfit.facts import Status
-from paramfit.plotting import pixels, save_png
 from paramfit.plotting.all_figures import Descent, fit_figures
+from paramfit.shown.text import say
 from paramfit.tasks.updates import Update
 
 __all__ = ["FitPlots"]
@@ -20,7 +21,7 @@ _FIRST_POINTS = 20
 _UNLIMITED = 400_000  # a run without a limit is drawn as one of this length
 
 
-class FitPlots(Callback):
+class FitPlots(FileWriting, Callback):
     """At the end of a fit, draw it: ``figures/*.png`` in the run directory, and TensorBoard's images.
 
     With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``); for a
@@ -35,6 +36,8 @@ class FitPlots(Callback):
     ``histogram`` and ``quantiles`` of a sample or the ``residual_quantiles`` of a regression, the ``correlation`` of
     the estimates and, where the ladder was asked for, the ``profile`` of each parameter and the ``contours`` of pairs.
 
+    A figure that cannot be drawn is left out, and a line says why.
+
     Args:
         enabled: whether to draw at all.
     """
@@ -42,18 +45,30 @@ class FitPlots(Callback):
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
         self._path: list[Tensor] = []
+        self._follows = False
+        self._resumed: Tensor | None = None
         self._stride = 1
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the path, or go on with that of the checkpoint."""
+        task = task_of(pl_module)
+        scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
+        drawn = self.enabled and run_directory(trainer) is not None and data_of(trainer) is not None
+        self._follows = drawn and scalars and len(task.names) <= 2
+        resumed, self._resumed = self._resumed, None
+        if not self._follows:
+            self._path = []
+        elif resumed is not None and resumed.ndim == 2 and resumed.shape[1] == len(task.names):
+            self._path = list(resumed)
+        else:
+            self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the updates, to know the path."""
         task = task_of(pl_module)
-        scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
-        drawn = self.enabled and run_directory(trainer) is not None and data_of(trainer) is not None
-        if not drawn or not scalars or len(task.names) > 2:
-            return
-        self._stride = max(1, (task.planned_updates or _UNLIMITED) // _POINTS_OF_PATH)
-        self._path = [_point([parameter for parameter in task.model.parameters() if parameter.requires_grad])]
-        task.listeners.append(self)
+        if self._follows:
+            self._stride = max(1, (task.planned_updates or _UNLIMITED) // _POINTS_OF_PATH)
+            task.listeners.append(self)
 
     def next_update(self, after: int) -> int:
         """The first twenty, then some hundred more."""
@@ -62,6 +77,15 @@ class FitPlots(Callback):
     def on_update(self, update: Update) -> None:
         """Keep one point of the path."""
         self._path.append(_point(update.parameters))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The path so far, for the figures of a resumed fit."""
+        return {"path": torch.stack(self._path)} if self._path else {}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Take the path up at the start of the fit."""
+        path = state_dict.get("path")
+        self._resumed = path if isinstance(path, Tensor) else None
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw."""
@@ -72,11 +96,14 @@ class FitPlots(Callback):
         diverged = task.stop is not None and task.stop.status is Status.DIVERGED
         history = Descent(task.updates, tuple(self._path), diverged)
         figures = fit_figures(task.model, task.objective, data.described, history, run.result, run.ladder, run.pairs)
-        for name, figure in figures.items():
-            save_png(figure, folder / "figures" / f"{name}.png")
+        for name, picture in figures.pictures():
+            with run.writing(), whole_file(folder / "figures" / f"{name}.png") as file:
+                file.write(picture.png)
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(f"figures/{name}", pixels(figure), task.updates, dataformats="HWC")
+                    logger.experiment.add_image(f"figures/{name}", picture.pixels, task.updates, dataformats="HWC")
+        for name, reason in figures.left_out.items():
+            say(f"figure {name} is left out: {reason}")
 
 
 def _point(parameters: Sequence[Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from paramfit.callbacks.run import (
     Examination,
+    FileWriting,
     data_of,
     loss_function_of,
     mean_loss,
@@ -35,8 +36,8 @@ from paramfit.tasks.updates import EstimationTaskLike
 __all__ = ["FitReport"]
 
 
-class FitReport(Callback):
-    """At the end of a fit, print the report and write ``estimates.json``.
+class FitReport(FileWriting, Callback):
+    """At the end of a fit, print the report and write ``estimates.json``; also of a resumed one without updates left.
 
     Args:
         enabled: whether to print the report; ``estimates.json`` is written in any case.
@@ -45,22 +46,27 @@ class FitReport(Callback):
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
         self.result: FitResult | None = None
-        self._planned: int | None = None
+        self._has_trained = False
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the last fit."""
+        self._has_trained = False
+        self.result = run_of(trainer).result = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember how many updates were asked for."""
-        self._planned = task_of(pl_module).planned_updates
-        self.result = run_of(trainer).result = None
+        """Remember that there was something to do."""
+        self._has_trained = True
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge, print, write."""
-        data = data_of(trainer)
-        if data is None or self._planned is None:
+        data, task = data_of(trainer), task_of(pl_module)
+        if data is None or not (self._has_trained or task.updates):
             return  # no data to judge by, or nothing was fitted
-        self.result = run_of(trainer).result = _result(trainer, pl_module, data, self._planned)
+        self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)
         folder = run_directory(trainer)
         if folder is not None:
-            self.result.save(folder / "estimates.json")
+            with run_of(trainer).writing():
+                self.result.save(folder / "estimates.json")
         if self.enabled:
             print_report(self.result)
             if folder is not None:
@@ -85,7 +91,12 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
     losses = {"train": mean_loss(module, data.train), "val": held_out_loss}
     stop = _how_it_ended(task, summary, loss, losses["train"], planned)
-    if stop.status is Status.DIVERGED and isinstance(stop.reason, Fact) and start is not None and not _left(stop.reason):
+    if (
+        stop.status is Status.DIVERGED
+        and isinstance(stop.reason, Fact)
+        and start is not None
+        and not _left(stop.reason)
+    ):
         stop = Stop(stop.status, replace(stop.reason, cure=cure_of_divergence(start, optimizer)))
     verdict = fit_verdict(examination.curve)
     stability = examination.stability

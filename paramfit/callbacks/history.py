@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
-from paramfit.callbacks.run import refuse_below_one, task_of
+from paramfit.callbacks.run import FileWriting, Run, refuse_below_one, run_of, task_of
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import Update, parameter_values
 from paramfit.wording import visible
@@ -25,7 +25,7 @@ class _Row(NamedTuple):
     values: dict[str, float]
 
 
-class FitHistory(Callback):
+class FitHistory(FileWriting, Callback):
     """Loss, parameters and gradients over the updates.
 
     Tags: ``train/loss``, ``val/loss`` (and the other held-out metrics), ``parameter/<name>``, ``gradient/<name>``;
@@ -48,12 +48,13 @@ class FitHistory(Callback):
         self._model = nn.Module()
         self._rows: list[_Row] = []
         self._loggers: list[Logger] = []
+        self._run = Run()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the updates, and lay out the page of curves."""
         task = task_of(pl_module)
         self._names, self._model = task.names, task.model
-        self._loggers = list(trainer.loggers)
+        self._loggers, self._run = list(trainer.loggers), run_of(trainer)
         self._rows = []
         is_short = 0 < task.planned_updates <= _UPDATES_RECORDED_ONE_BY_ONE
         self._stride = self.every or (1 if is_short else max(1, int(getattr(trainer, "log_every_n_steps", 0) or 1)))
@@ -103,12 +104,13 @@ class FitHistory(Callback):
     def _write(self) -> None:
         rows, self._rows = self._rows, []
         for logger in self._loggers:
-            if isinstance(logger, TensorBoardLogger):
-                _write_events(logger.experiment.file_writer, rows)
-                logger.experiment.flush()
-            else:
-                for row in rows:
-                    logger.log_metrics(row.values, step=row.update)
+            with self._run.writing():
+                if isinstance(logger, TensorBoardLogger):
+                    _write_events(logger.experiment.file_writer, rows)
+                    logger.experiment.flush()
+                else:
+                    for row in rows:
+                        logger.log_metrics(row.values, step=row.update)
 
 
 def _write_events(file_writer: Any, rows: list[_Row]) -> None:

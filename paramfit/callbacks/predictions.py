@@ -18,6 +18,7 @@ from paramfit.data.files.checks import ColumnRequest, MissingColumn, TableColumn
 from paramfit.data.files.reader import read_table
 from paramfit.data.files.writer import checked_format, write_table
 from paramfit.distributions.center import median_of, predicted_mean
+from paramfit.distributions.domain import refuse_rows, unchecked
 from paramfit.errors import InputError
 from paramfit.inference.bands import Bands, FittedCurve
 from paramfit.shown.text import say
@@ -47,8 +48,8 @@ class PredictionsFile(Callback):
             table needs one of the same name for the interval of a new observation.
 
     Raises:
-        InputError: for another format, or (when predicting) a table without the inputs, and a distribution that tells
-            neither a mean nor, where that is not finite, a median.
+        InputError: for another format, or (when predicting) a table without the inputs, a distribution that tells
+            neither a mean nor, where that is not finite, a median, and a file that cannot be written.
     """
 
     # Not Lightning's BasePredictionWriter: it warns of every loader that is no torch DataLoader.
@@ -97,15 +98,30 @@ class PredictionsFile(Callback):
             table = _table_of_data(data, _point(predicted if finite else _prediction(pl_module, data.every.inputs)))
         else:
             table = _table_of_data(data, _columns(curve.at(data.every.inputs, data.raw.sigma)))
-        self.path = write_table(table, folder / f"predictions.{self.format}")
+        file = folder / f"predictions.{self.format}"
+        try:
+            self.path = write_table(table, file)
+        except OSError as unwritten:
+            reason = unwritten.strerror or unwritten
+            raise InputError(f"predictions: {file} cannot be written ({reason})") from unwritten
         say(f"predictions: {self.path}")
 
 
 def _prediction(module: LightningModule, inputs: Sequence[Tensor]) -> Tensor | Distribution:
-    """What the model says at inputs as it knows them."""
+    """What the model says at inputs as it knows them.
+
+    Raises:
+        InputError: for a row for which it has no distribution.
+    """
     dtype = next(module.parameters()).dtype
-    with torch.no_grad():
-        prediction: Tensor | Distribution = task_of(module).model(*(x.to(dtype) for x in inputs))
+    with torch.no_grad(), unchecked():
+        try:
+            prediction: Tensor | Distribution = task_of(module).model(*(x.to(dtype) for x in inputs))
+        except ValueError as error:
+            refuse_rows(error, inputs)
+            raise
+    if isinstance(prediction, Distribution):
+        refuse_rows(prediction, inputs)
     return prediction
 
 
@@ -167,6 +183,7 @@ def _table_at(
     if curve is None:
         predicted = _point(_prediction(module, inputs))
     else:
+        curve.refuse_rows(inputs)
         predicted = _columns(curve.at(inputs, columns[-1] if len(columns) > len(given) else None))
     return _table(dict(zip(names.inputs, given, strict=True)), predicted)
 

@@ -1,6 +1,8 @@
 """What callbacks share of a run."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -24,6 +26,7 @@ from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = [
     "Examination",
+    "FileWriting",
     "Run",
     "data_of",
     "loss_function_of",
@@ -54,6 +57,15 @@ class Run:
     result: FitResult | None = None  # at the end of the fit
     ladder: Ladder | None = None  # errors by other ways, where they were asked for
     pairs: list[PairProfile] = field(default_factory=list)  # profiled deviances of pairs of parameters, for contours
+    unwritten: OSError | None = None  # the first write that failed
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Go on where a file cannot be written: it must not cost the fit, and is told at its end."""
+        try:
+            yield
+        except OSError as unwritten:
+            self.unwritten = self.unwritten or unwritten
 
 
 _RUNS: WeakKeyDictionary[Trainer, Run] = WeakKeyDictionary()
@@ -62,6 +74,21 @@ _RUNS: WeakKeyDictionary[Trainer, Run] = WeakKeyDictionary()
 def run_of(trainer: Trainer) -> Run:
     """The run of a Trainer; a new one with its first fit."""
     return _RUNS.setdefault(trainer, Run())
+
+
+class FileWriting:
+    """A callback that writes files: what could not be written is raised when all else is done."""
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """End the fit.
+
+        Raises:
+            OSError: the first write that failed.
+        """
+        run = run_of(trainer)
+        unwritten, run.unwritten = run.unwritten, None
+        if unwritten is not None:
+            raise unwritten
 
 
 def task_of(module: LightningModule) -> EstimationTaskLike:

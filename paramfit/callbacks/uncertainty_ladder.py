@@ -3,7 +3,7 @@
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from paramfit.callbacks.run import run_directory, run_of, task_of
+from paramfit.callbacks.run import FileWriting, run_directory, run_of, task_of
 from paramfit.errors import InputError
 from paramfit.facts import Status
 from paramfit.fits.result import FitResult
@@ -18,7 +18,7 @@ __all__ = ["UncertaintyLadder"]
 _MOST_PARAMETERS = 3  # each pair takes about a second
 
 
-class UncertaintyLadder(Callback):
+class UncertaintyLadder(FileWriting, Callback):
     """At the end of a fit, tell its errors by every way that there is, side by side.
 
     The table follows the report, and ``estimates.json`` gains the key ``ladder``.
@@ -64,7 +64,8 @@ class UncertaintyLadder(Callback):
         run.result = run.result.with_ladder(run.ladder)
         folder = run_directory(trainer)
         if folder is not None:
-            run.result.save(folder / "estimates.json")
+            with run.writing():
+                run.result.save(folder / "estimates.json")
         print_report(run.ladder)
 
     def _climb(self, result: FitResult, bar: Progress) -> tuple[Ladder, list[PairProfile]]:

@@ -1,11 +1,19 @@
 """Reading a configuration, and keeping it with the run."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
+from yaml import SafeDumper
+
+from paramfit.atomic_files import whole_file
+from paramfit.callbacks.run import FileWriting, run_directory, run_of, task_of
+
+# A class of another library may have a member of an enumeration as its default, which YAML would refuse to write.
+SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
 
 __all__ = ["ConfigFile", "ConfigParser"]
 
@@ -31,7 +39,7 @@ class ConfigParser(LightningArgumentParser):
         return parsed
 
 
-class ConfigFile(SaveConfigCallback):
+class ConfigFile(FileWriting, SaveConfigCallback):
     """``config.yaml`` in the run directory, written when nothing stands in the way of the first update any more."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -39,8 +47,17 @@ class ConfigFile(SaveConfigCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Now."""
-        if trainer.logger is not None and not getattr(trainer, "fast_dev_run", False):
-            super().setup(trainer, pl_module, "fit")
+        folder = run_directory(trainer)
+        if folder is not None and not self.already_saved:
+            text = self.parser.dump(self.config, skip_none=False)
+            with run_of(trainer).writing(), whole_file(folder / self.config_filename) as file:
+                file.write(text.encode())
+            self.already_saved = True
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Now, of a resumed fit that had no update left to make."""
+        if task_of(pl_module).updates:
+            self.on_train_start(trainer, pl_module)
 
 
 def _keep_neighbours(option: str, before: Namespace, parsed: Namespace) -> None:

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from yaml import YAMLError
 
 import paramfit
 from paramfit.errors import InputError
 from paramfit.wording import nearest_names
 
-__all__ = ["explained", "input_error_in"]
+__all__ = ["explained", "foreign_refusal", "input_error_in"]
 
 _KEY = re.compile(r'Parser key "([^"]+)"')
 _EXPECTED = re.compile(r"Expected an? <class '([\w.]+)'>")
@@ -37,6 +38,19 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def input_error_in(error: BaseException) -> InputError | None:
     """The ``InputError`` that other libraries have wrapped into errors of their own, if there is one."""
     return next((inner for inner in _chain(error) if isinstance(inner, InputError)), None)
+
+
+def foreign_refusal(error: BaseException) -> str | None:
+    """What a class of Lightning, or of a library that is missing, says against its arguments; None for any other error.
+
+    An error in the user's own class is not one: its traceback says where it is.
+    """
+    *_, innermost = _chain(error)
+    classes = re.findall(r"Problem with given class_path '([^']+)'", "\n".join(map(str, _chain(error))))
+    if not classes:
+        return None
+    is_foreign = isinstance(innermost, ImportError | MisconfigurationException) or classes[-1].startswith("lightning.")
+    return _one_line(f"{classes[-1]}: {innermost}") if is_foreign else None
 
 
 def explained(error: BaseException, option_names: Iterable[str] = (), files: Sequence[str] = ()) -> str:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -13,21 +14,23 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
 
 # Imported for their names: a class_path may be short for any class that is imported.
 from paramfit import callbacks, gradients, models, objectives, tasks
+from paramfit.atomic_files import remove_unfinished
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
 from paramfit.callbacks.run import run_directory
 from paramfit.cli.config_file import ConfigFile, ConfigParser
-from paramfit.cli.error_line import explained, input_error_in
-from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, remove_run, silence_lightning
+from paramfit.cli.error_line import explained, foreign_refusal, input_error_in
+from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
+from paramfit.cli.run_folder import RunFolder
+from paramfit.cli.run_logger import RunLogger
 from paramfit.data import gaussian, normalization, table, thermometer
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.files.patterns import table_file
 from paramfit.errors import InputError
 from paramfit.facts import Status
-from paramfit.models import check_input_order
+from paramfit.models import match_columns
 from paramfit.parameters import ParameterSpec
 from paramfit.tasks import EstimationTask, try_model
 
@@ -36,6 +39,7 @@ __all__ = ["FitCLI", "run"]
 _ = (gaussian, gradients, models, normalization, objectives, table, tasks, thermometer)
 
 _MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
+_SEEDS = 2**32  # of NumPy's generator, which Lightning seeds too
 _VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
 _EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
 
@@ -46,7 +50,9 @@ class FitCLI(LightningCLI):
     def __init__(self, arguments: Sequence[str]) -> None:
         self._command = arguments[0]
         self.report = FitReport()
+        self.has_unwritten = False  # files, though the fit went well
         self._made_before = 0
+        self._folder: RunFolder | None = None
         super().__init__(
             model_class=EstimationTask,
             datamodule_class=EstimationDataModule,
@@ -101,6 +107,9 @@ class FitCLI(LightningCLI):
         except ArgumentError as wrong:
             options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
             raise InputError(explained(wrong, options, files)) from wrong
+        seed = self._options["seed_everything"]
+        if not isinstance(seed, bool) and not 0 <= seed < _SEEDS:
+            raise InputError(f"seed_everything: expected a number from 0 to {_SEEDS - 1}, but got {seed}")
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration alone: the checkpoint's own would override what the user says."""
@@ -124,9 +133,11 @@ class FitCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except Exception as wrong:
-            if input_error_in(wrong) is None:
+            refusal = input_error_in(wrong)
+            refused = foreign_refusal(wrong)
+            if refusal is None and refused is None:
                 raise
-            raise InputError(explained(wrong, _option_names(self._options))) from wrong
+            raise InputError(refused or explained(wrong, _option_names(self._options))) from wrong
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer with our logger and checkpoints, and only the callbacks that the command needs."""
@@ -159,9 +170,13 @@ class FitCLI(LightningCLI):
             if config.get(option) == 0:
                 raise InputError(f"trainer.{option}: expected at least 1, but got 0")
         try:
-            return Trainer(**config)
-        except (ValueError, TypeError, MisconfigurationException) as wrong:
+            trainer = Trainer(**config)
+        except (ValueError, TypeError, RuntimeError, MisconfigurationException) as wrong:
             raise InputError(f"trainer: {wrong}") from wrong
+        if trainer.world_size > 1:  # before Lightning starts the other processes
+            option = "devices" if trainer.num_nodes == 1 else "num_nodes"
+            raise InputError(f"trainer.{option}: one process is supported, but {trainer.world_size} were asked for")
+        return trainer
 
     def _instantiate_trainer(self, config: dict[str, Any], ours: list[Callback]) -> Trainer:
         chosen: list[Callback] = [callbacks.GracefulStop(), *ours]
@@ -177,8 +192,8 @@ class FitCLI(LightningCLI):
     def _root(self) -> Path:
         return Path(self._get(self.config_init, "trainer").get("default_root_dir") or ".") / "lightning_logs"
 
-    def _new_logger(self) -> TensorBoardLogger:
-        return TensorBoardLogger(self._root(), name=self._options["name"], default_hp_metric=False, max_queue=1000)
+    def _new_logger(self, version: int | None = None) -> RunLogger:
+        return RunLogger(self._root(), name=self._options["name"], version=version, default_hp_metric=False)
 
     def _checkpoint(self) -> Path | None:
         """The file that ``--ckpt_path`` means."""
@@ -218,31 +233,37 @@ class FitCLI(LightningCLI):
             self._made_before = int(AtomicCheckpointIO().load_checkpoint(checkpoint)["paramfit"]["updates"])
         self._try_model_on_data("fit")
         self.model.configure_optimizers()
-        if self.trainer.world_size > 1:  # before Lightning starts the other processes
-            raise InputError(f"trainer.devices: one process is supported, but {self.trainer.world_size} were asked for")
         self._claim_run_directory()
 
     def _claim_run_directory(self) -> None:
-        """Make the run directory, so that of two runs begun together each has its own."""
-        folder = self.run_directory
-        while folder is not None:
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError as taken:
-                before = folder
-                if self._get(self.config_init, "trainer").get("logger") in (None, True):
-                    self.trainer.logger = self._new_logger()  # whose version is the next
-                folder = self.run_directory
-                if folder == before:
+        """Make the run directory, so that of two runs begun together each has its own.
+
+        A fit without one is still worth its report: where none can be made, that is said at once.
+        """
+        wanted = self.run_directory
+        if wanted is None:
+            return
+        try:
+            while (folder := RunFolder.made(wanted)) is None:
+                if not isinstance(self.trainer.logger, RunLogger):
                     raise InputError(
-                        f"trainer.logger: {folder} exists already, and nothing is overwritten; leave its version out"
-                    ) from taken
-            except OSError as refused:
-                raise InputError(
-                    f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
-                ) from refused
-            else:
-                return
+                        f"trainer.logger: {wanted} exists already, and nothing is overwritten; leave its version out"
+                    )
+                self.trainer.logger = self._new_logger(int(self.trainer.logger.version) + 1)
+                wanted = Path(self.trainer.logger.log_dir)
+        except OSError as unwritten:
+            self._say_unwritten(unwritten, wanted)
+            self.trainer.logger = None
+        else:
+            self._folder = folder
+            for run in wanted.parent.glob("version_*"):
+                remove_unfinished(run)
+
+    def _say_unwritten(self, unwritten: OSError, folder: Path | None) -> None:
+        """Say what could not be written, in the one error line that there is."""
+        self.has_unwritten = True
+        sys.stdout.flush()
+        print(f"error: {_unwritten(unwritten, folder)}", file=sys.stderr, flush=True)
 
     def before_validate(self) -> None:
         """Try the model on the data, with the parameters of a fit.
@@ -264,7 +285,7 @@ class FitCLI(LightningCLI):
         try:
             self.datamodule.prepare_data()
             self.datamodule.setup(stage)
-            check_input_order(self.model.model, self.datamodule.columns.inputs)
+            match_columns(self.model.model, self.datamodule.columns.inputs)
         except InputError as wrong:  # of an option that could only be judged with the data
             names = [name for name in self._options.keys(branches=True) if name.startswith("data.")]
             raise InputError(explained(wrong, names)) from wrong
@@ -277,34 +298,42 @@ class FitCLI(LightningCLI):
 
     def fit(self, **arguments: Any) -> None:
         """Fit; where the input turns out to be wrong, leave nothing behind."""
-        folder = self.run_directory
         try:
             self.trainer.fit(**arguments)
             if self.model.updates == self._made_before and self.model.stop is None:
-                raise InputError(
-                    "there is nothing to do: no update was made; give a larger --trainer.max_epochs (a resumed fit"
-                    " counts those of its checkpoint), and --trainer.limit_train_batches above 0"
-                )
+                self._say_that_nothing_was_left()
         except BrokenPipeError:
             raise
-        except OSError as refused:
-            raise InputError(
-                f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
-            ) from refused
+        except OSError as unwritten:
+            self._leave_nothing()
+            self._say_unwritten(unwritten, self.run_directory)
         except (ValueError, RuntimeError) as refused:
-            self._remove(folder)
+            self._leave_nothing()
             if isinstance(refused, InputError) or not raised_by_lightning(refused):
                 raise
             raise InputError(f"trainer: {refused}") from refused
         except BaseException:
-            self._remove(folder)
+            self._leave_nothing()
             raise
 
-    def _remove(self, folder: Path | None) -> None:
-        """Leave no run directory behind, unless updates would be lost with it."""
-        lost = self.model.updates - self._made_before
-        if lost <= self.model.updates_per_step and folder is not None and folder.is_dir():
-            remove_run(folder, self.trainer.loggers)
+    def _say_that_nothing_was_left(self) -> None:
+        if not self._made_before:
+            raise InputError(
+                "there is nothing to do: no update was made; give a larger --trainer.max_epochs, and"
+                " --trainer.limit_train_batches above 0"
+            )
+        print(
+            f"no update was left to make after the {self._made_before} of the checkpoint; a larger"
+            " --trainer.max_epochs goes on with it"
+        )
+
+    def _leave_nothing(self) -> None:
+        """Leave no run directory behind, unless it holds something of worth."""
+        if self._folder is not None:
+            for logger in self.trainer.loggers:
+                with suppress(OSError):
+                    logger.finalize("failed")
+            self._folder.remove()
 
 
 def _config_files(arguments: Sequence[str]) -> list[str]:
@@ -318,6 +347,10 @@ def _run_of(config: Path) -> Path | None:
     folder = config.parent
     is_run = (folder / "checkpoints").is_dir() or _VERSION.fullmatch(folder.resolve().name)
     return folder if config.name == "config.yaml" and is_run else None
+
+
+def _unwritten(refused: OSError, folder: Path | None) -> str:
+    return f"trainer.default_root_dir: {folder} cannot be written ({refused.strerror or refused})"
 
 
 def _option_names(options: Namespace) -> Iterator[str]:
@@ -352,4 +385,6 @@ def run(arguments: Sequence[str]) -> int:
             return 130
         return ended.code if isinstance(ended.code, int) else 0
     result = cli.report.result
+    if cli.has_unwritten:
+        return 2
     return 0 if result is None else _EXIT_CODES.get(result.status, 0)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from paramfit import __version__
 
@@ -46,6 +46,10 @@ EXIT_CODES = {
     1: "anything else: a bug",
 }
 
+_SIZES = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")  # of torchrun, MPI and srun
+_RANKS = ("RANK", "LOCAL_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+_INTERACTIVE = {"", "bash", "interactive"}  # SLURM's names of shells: what is started there is one process
+
 _READER_GONE = 128 + 13  # as a shell reports SIGPIPE
 
 
@@ -75,6 +79,19 @@ start here:
 """
 
 
+def _several_processes(environment: Mapping[str, str]) -> str | None:
+    """The variable by which a launcher tells a process that it is not alone, with its value."""
+    sizes = list(_SIZES)
+    if environment.get("SLURM_JOB_NAME", "") not in _INTERACTIVE:
+        sizes.append("SLURM_NTASKS")
+    for names, alone in ((sizes, 1), (_RANKS, 0)):
+        for name in names:
+            value = environment.get(name, "")
+            if value.isdecimal() and int(value) > alone:
+                return f"{name} is {value}"
+    return None
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line on ``args``, or on the process's own arguments, for its exit code."""
     arguments = list(sys.argv[1:] if args is None else args)
@@ -94,14 +111,35 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         if arguments[0] in {"report", "compare"}:
             from paramfit.cli.results_cli import run
+        elif several := _several_processes(os.environ):
+            print(
+                f"error: {several}, but one process is supported: start paramfit without torchrun, mpirun or srun, or"
+                " as one task of theirs",
+                file=sys.stderr,
+            )
+            return 2
         else:
             from paramfit.cli.fit_cli import run
 
-        return run(arguments)
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the output has gone, such as head; what Python would still print at its end goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has gone, such as head.
+        _say_no_more()
         return _READER_GONE
+    except OSError as refused:
+        print(f"error: {refused.filename or 'standard output'}: {refused.strerror or refused}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _say_no_more()
+        return 2
+
+
+def _say_no_more() -> None:
+    """Let what Python would print at its end go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

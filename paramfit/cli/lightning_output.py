@@ -2,19 +2,15 @@
 
 import logging
 import os
-import shutil
 import traceback
 import warnings
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
 
-__all__ = ["NoProfiler", "raised_by_lightning", "remove_run", "silence_lightning"]
+__all__ = ["NoProfiler", "raised_by_lightning", "silence_lightning"]
 
 
 def silence_lightning() -> None:
@@ -30,16 +26,6 @@ def silence_lightning() -> None:
     # What Lightning calls in other libraries is not the user's affair.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
-
-
-def remove_run(folder: Path, loggers: Sequence[Logger]) -> None:
-    """Remove a run directory, and the folders above it that it was alone in."""
-    for logger in loggers:
-        logger.finalize("failed")
-    shutil.rmtree(folder)
-    for above in (folder.parent, folder.parent.parent):
-        if above.is_dir() and not any(above.iterdir()):
-            above.rmdir()
 
 
 def raised_by_lightning(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
 from paramfit.wording import nearest_names, quoted
 
-__all__ = ["observations_from"]
+__all__ = ["column_names", "observations_from"]
 
 
 def observations_from(
@@ -56,7 +56,7 @@ def observations_from(
         given = list(data)
         columns = _named(len(given) - 1, asked, target)
     else:
-        available = _column_names(data)
+        available = column_names(data)
         if asked is not None and target is None:
             taken = [role for role in (sigma, censoring, upper) if isinstance(role, str)]
             target = _only_other(available, (*asked, *taken))
@@ -137,7 +137,7 @@ def _only_other(names: list[Any], roles: tuple[str, ...]) -> str | None:
     return others[0] if len(others) == 1 and isinstance(others[0], str) else None
 
 
-def _column_names(data: Any) -> list[Any]:
+def column_names(data: Any) -> list[Any]:
     """What a mapping or a dataframe calls its columns."""
     if isinstance(data, Mapping):
         return list(data)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,7 +15,18 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
 from paramfit.shown.words import sentence
 
-__all__ = ["OutsideDomain", "Room", "infinite_outside", "outside_fact", "refuse_outside", "refused_fact", "rooms"]
+__all__ = [
+    "OutsideDomain",
+    "Room",
+    "infinite_outside",
+    "outside_fact",
+    "outside_rows",
+    "refuse_outside",
+    "refuse_rows",
+    "refused_fact",
+    "rooms",
+    "unchecked",
+]
 
 
 class Room(NamedTuple):
@@ -73,7 +85,8 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
 
     An end itself belongs to it, whether torch counts it in or not: there the likelihood says whether it is finite.
     """
-    plain = _plain_ends(type(distribution))
+    kind: Any = type(distribution)
+    plain = _plain_ends(kind)
     if plain is None:
         pairs = [(room.slack, room.trailing) for room in rooms(distribution)]
         masks = [_by_row(slack < 0, trailing) for slack, trailing in pairs]
@@ -95,9 +108,7 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
     return losses
 
 
-def outside_fact(
-    distribution: Distribution, *, open_ends: bool = False, inputs: Sequence[Tensor] = ()
-) -> Fact | None:
+def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs: Sequence[Tensor] = ()) -> Fact | None:
     """The first argument that is outside its constraint, with its value and row; None where all are inside.
 
     The ``inputs`` ``(n,)`` of the row are told with it.
@@ -152,6 +163,17 @@ def refused_fact(error: BaseException, inputs: Sequence[Tensor] = ()) -> Fact | 
     return None
 
 
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Distributions are made without torch's check of their arguments, which costs a message for each refusal."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
+
+
 def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Tensor] = ()) -> None:
     """Refuse a start at which an argument is outside; of a distribution, or of the error with which it refuses itself.
 
@@ -175,6 +197,28 @@ def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Ten
             f"model: {sentence(fact)}: no fit starts there; give starts with which {name} is inside, or a formula that"
             " stays inside, such as exp(...) for what is above 0"
         )
+
+
+def refuse_rows(distribution: Distribution | ValueError, inputs: Sequence[Tensor] = ()) -> None:
+    """Refuse rows for which a fitted model has no distribution, as ``refuse_outside`` does at a start.
+
+    Raises:
+        InputError: naming argument, value and row.
+    """
+    if isinstance(distribution, ValueError):
+        fact = refused_fact(distribution, inputs)
+    else:
+        fact = outside_fact(distribution, inputs=inputs)
+    if fact is not None:
+        raise InputError(
+            f"model: {sentence(fact)}: the fitted model has no distribution there; leave such rows out, or fit a"
+            " formula that stays inside, such as exp(...) for what is above 0"
+        )
+
+
+def outside_rows(distribution: Distribution, n: int) -> Tensor:
+    """In which of n rows an argument is outside, ``(n,)``."""
+    return infinite_outside(distribution, torch.zeros(n)).isinf()
 
 
 def _constrained(distribution: Distribution, trailing: int = 0) -> Iterator[_Constrained]:

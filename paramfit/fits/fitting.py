@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramfit.data.arrays import observations_from
+from paramfit.data.arrays import column_names, observations_from
 from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
@@ -18,6 +18,7 @@ from paramfit.facts import Stop
 from paramfit.fits.ending import how_it_began, how_it_ended
 from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
+from paramfit.formulas.elementary import CONSTANTS
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import (
     DistributionModel,
@@ -26,8 +27,8 @@ from paramfit.models import (
     LinearModel,
     ParametricModel,
     PolynomialModel,
-    check_input_order,
     free_arguments,
+    match_columns,
 )
 from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
@@ -102,16 +103,20 @@ def fit(
         raise InputError(f"sigma_is: expected absolute or relative, but got {sigma_is!r}")
     if max_iterations < 1:
         raise InputError(f"max_iterations: expected at least 1, but got {max_iterations}")
+    fitted = _copied(model)
     if (
         inputs is None
-        and isinstance(model, FormulaModel | FunctionModel | DistributionModel)
+        and isinstance(fitted, FormulaModel | FunctionModel | DistributionModel)
         and not isinstance(data, tuple | list)
     ):
-        inputs = model.variables
-    if isinstance(inputs, list | tuple):
-        check_input_order(model, inputs)
+        if not isinstance(data, Observations):
+            taken = [name for name in (target, sigma, censoring, upper) if isinstance(name, str)]
+            meant = {*fitted.variables, *CONSTANTS}.difference(taken)
+            fitted.take_columns([name for name in column_names(data) if name in meant])
+        inputs = fitted.variables
+    if isinstance(inputs, str | list | tuple):
+        match_columns(fitted, [inputs] if isinstance(inputs, str) else inputs)
     observations, columns = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
-    fitted = _copied(model)
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
         leave_bounds_to_solver(fitted)

@@ -1,7 +1,7 @@
 """The result of a fit: its record, with model and data at hand as long as they are in memory."""
 
 import json
-import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,12 +12,13 @@ import torch
 from rich.console import RenderableType
 from torch import Tensor
 
+from paramfit.atomic_files import whole_file
 from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Reason, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
-from paramfit.inference.lack_of_fit import lack_of_fit
+from paramfit.inference.lack_of_fit import misfit
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
@@ -81,10 +82,9 @@ class FitResult(Record):
         file = Path(path)
         if file.is_dir() or not file.suffix:
             file /= _FILE
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f"{file.name}.part")
-        unfinished.write_text(self.to_json(), encoding="utf-8")
-        os.replace(unfinished, file)
+        text = self.to_json().encode()
+        with whole_file(file) as unfinished:
+            unfinished.write(text)
         return file
 
     def predict(self, *inputs: Any, sigma: Any = None) -> Bands:
@@ -95,7 +95,8 @@ class FitResult(Record):
             sigma: standard deviation of a new observation at each row (or one for all), where the fit had a sigma.
 
         Raises:
-            InputError: if the fit has no errors, for another number of inputs, for columns of unequal lengths, for
+            InputError: if the fit has no errors, for another number of inputs, for rows in which an argument of the
+                distribution is outside what it allows, for columns of unequal lengths, for
                 what is no row of numbers, and for a loaded result whose model no formulas say.
         """
         if self.curve is None:
@@ -108,6 +109,7 @@ class FitResult(Record):
                 raise InputError(f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}")
             columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
         try:
+            self.curve.refuse_rows(columns)
             return self.curve.at(columns, spread)
         except TypeError as wrong:
             raise InputError(f"predict: the model takes other inputs than {len(columns)} columns ({wrong})") from wrong
@@ -140,20 +142,23 @@ class FitResult(Record):
             folder: where to; it is made if it is not there.
 
         Returns:
-            The files by the names of the figures.
+            The files by the names of the figures. One that cannot be drawn is left out, with a warning.
 
         Raises:
             InputError: for a loaded result, which has no data.
         """
-        from paramfit.plotting import save_png
         from paramfit.plotting.all_figures import Descent, fit_figures
 
         if self.origin is None or self.origin.data is None:
             raise InputError("figures: the result was read from a file, without its data; fit again")
         drawn = fit_figures(self.origin.model, self.origin.objective, self.origin.data(), Descent(self.updates), self)
-        files = {name: Path(folder) / f"{name}.png" for name in drawn}
-        for name, figure in drawn.items():
-            save_png(figure, files[name])
+        files = {}
+        for name, picture in drawn.pictures():
+            files[name] = Path(folder) / f"{name}.png"
+            with whole_file(files[name]) as file:
+                file.write(picture.png)
+        for name, reason in drawn.left_out.items():
+            warnings.warn(f"figures: {name} is left out ({reason})", stacklevel=2)
         return files
 
     def with_ladder(self, errors: Ladder) -> "FitResult":
@@ -184,7 +189,7 @@ def record_of(
     """The result of a fit from what is known of it at its end."""
     cautions = summary.cautions
     if stop.status is Status.CONVERGED:
-        cautions += lack_of_fit(loss, None if summary.residual is None else summary.residual.numpy())
+        cautions += misfit(loss, None if summary.residual is None else summary.residual.numpy())
     reasons = {
         "standard_error": summary.errors.reasons,
         "distance_to_optimum_in_standard_errors": summary.distance.reasons,

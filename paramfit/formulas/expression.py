@@ -1,7 +1,9 @@
 """From the text of a formula to a SymPy expression, without ever running the text."""
 
 import ast
+import keyword
 import math
+import re
 import warnings
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
@@ -13,7 +15,7 @@ from paramfit.errors import InputError
 from paramfit.formulas.elementary import CONSTANTS, FUNCTIONS, Power, Total, is_finite, number
 from paramfit.wording import nearest_names
 
-__all__ = ["parse_expression"]
+__all__ = ["names_in", "parse_expression"]
 
 _LONGEST = 2000  # characters
 _DEEPEST = 30  # calls, powers, products, sums within each other
@@ -21,6 +23,7 @@ _LARGEST_EXPONENT = 100
 _SYNTAX = "a formula has numbers, names, + - * / ** (or ^), brackets, and calls such as exp(x)"
 _OF_ANY_NUMBER = (FUNCTIONS["min"], FUNCTIONS["max"])
 _SIGNS = {ast.Add: 1, ast.Sub: -1}
+_WORD = "_word_"  # before a word of Python's that is a name here; no name begins with an underscore
 
 
 def parse_expression(text: str, names: Collection[str]) -> Any:
@@ -31,7 +34,7 @@ def parse_expression(text: str, names: Collection[str]) -> Any:
 
     Args:
         text: numbers, names, ``+ - * / **``, brackets and calls of the functions in ``FUNCTIONS``; ``^`` is a power
-            too. ``pi`` and ``e`` are constants unless they are among the names.
+            too. ``pi`` and ``e`` are constants unless they are among the names. A name before a bracket is a function.
         names: of variables and parameters, as ``as_names`` gives them.
 
     Raises:
@@ -51,9 +54,35 @@ def parse_expression(text: str, names: Collection[str]) -> Any:
         _refuse("there is none")
     if "#" in line:
         _refuse("a formula has no comment, but there is a '#'")
+    line = _with_words(line, names).replace("^", "**")
     tree = _tree(line)
     with distribute(False):
         return _Reader(line, names).value(tree, 0)
+
+
+def names_in(text: str) -> list[str]:
+    """The names in a formula that are no functions, in their order, constants among them; none where it is no formula.
+
+    Example:
+        >>> names_in("exp(a + lambda * e) / exp")
+        ['a', 'lambda', 'e', 'exp']
+    """
+    for line in (_with_words(text, keyword.kwlist), text):
+        try:
+            tree = ast.parse(line.replace("^", "**"), mode="eval")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+        nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+        return list(dict.fromkeys(node.id.removeprefix(_WORD) for node in nodes))
+    return []
+
+
+def _with_words(line: str, names: Collection[str]) -> str:
+    """The line with those words of Python's that are names made ones for its parser."""
+    words = [name for name in names if keyword.iskeyword(name)]
+    return re.sub(rf"(?<![\w.])({'|'.join(words)})(?!\w)", rf"{_WORD}\1", line) if words else line
 
 
 def _refuse(reason: str) -> NoReturn:
@@ -65,7 +94,7 @@ def _tree(line: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's advice on its own syntax
-            return ast.parse(line.replace("^", "**"), mode="eval").body
+            return ast.parse(line, mode="eval").body
     except (RecursionError, MemoryError):
         _refuse("it is too deep; use fewer brackets within each other")
     except (SyntaxError, ValueError):
@@ -75,6 +104,7 @@ def _tree(line: str) -> ast.expr:
 
 
 def _clipped(piece: str) -> str:
+    piece = piece.replace(_WORD, "")
     return repr(piece if len(piece) <= 60 else piece[:57] + "...")
 
 
@@ -82,7 +112,7 @@ class _Reader:
     """Turns one kind of node after the other into SymPy, and refuses all other kinds."""
 
     def __init__(self, line: str, names: Collection[str]) -> None:
-        self.source = line.replace("^", "**").encode()
+        self.source = line.encode()
         self.symbols: Mapping[str, Any] = {name: sp.Symbol(name, real=True) for name in names}
 
     def piece(self, node: ast.expr) -> str:
@@ -103,7 +133,7 @@ class _Reader:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return self.constant(node, value)
             case ast.Name(id=name):
-                return self.name(name)
+                return self.name(name.removeprefix(_WORD))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.value(operand, depth + 1)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -115,7 +145,7 @@ class _Reader:
             case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
                 return self.power(node, self.value(base, depth + 1), self.value(exponent, depth + 1))
             case ast.Call(func=ast.Name(id=name)):
-                return self.call(node, name, depth)
+                return self.call(node, name.removeprefix(_WORD), depth)
         _refuse(f"{self.piece(node)} is not allowed; {_SYNTAX}")
 
     def constant(self, node: ast.expr, value: float) -> Any:

@@ -1,8 +1,7 @@
 """Names that a variable or a parameter can have."""
 
-import keyword
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
@@ -25,10 +24,10 @@ def as_names(place: str, given: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(unicodedata.normalize("NFKC", name) if isinstance(name, str) else name for name in given)
 
 
-def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence[str], taken: Collection[str]) -> None:
+def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence[str]) -> None:
     """Refuse a name that cannot stand in a formula or a module: the parameters will be attributes of the model.
 
-    ``taken`` are names with another meaning.
+    Names that a library knows, and words of Python's, are names like all others.
 
     Raises:
         InputError: for the first such name; the message says what is wrong with it.
@@ -37,7 +36,7 @@ def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence
         raise InputError("parameters: there is none, so that there is nothing to estimate")
     for place, names in (("variables", variables), ("parameters", parameters)):
         for name in names:
-            if reason := _reason(name, taken):
+            if reason := _reason(name):
                 raise InputError(f"{place}: {name!r} {reason}; choose another name")
         if twice := [name for number, name in enumerate(names) if name in names[:number]]:
             raise InputError(f"{place}: {twice[0]} is there twice")
@@ -48,11 +47,7 @@ def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence
             raise InputError(f"parameters.{name}: every model has something of this name already; choose another name")
 
 
-def _reason(name: str, taken: Collection[str]) -> str | None:
+def _reason(name: str) -> str | None:
     if not isinstance(name, str) or not name.isidentifier():
         return "is not a name: letters, digits and underscores, no digit first"
-    if keyword.iskeyword(name):
-        return f"is a word of Python's ({name}_ would do)"
-    if name.startswith("_"):
-        return "begins with an underscore"
-    return "is the name of a function" if name in taken else None
+    return "begins with an underscore" if name.startswith("_") else None

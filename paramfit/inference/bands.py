@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit.distributions.center import predicted_mean
+from paramfit.distributions.domain import outside_rows, refuse_rows, unchecked
 from paramfit.distributions.support import support_of
 from paramfit.facts import Reason
 from paramfit.inference.loss_function import LossFunction, trainable_parameters
@@ -110,6 +111,9 @@ class FittedCurve:
         prediction, error = torch.cat(predictions), torch.cat(errors)
         return Bands(prediction, error, self._interval(prediction, error), self._new(prediction, error, spread))
 
+    def refuse_rows(self, inputs: tuple[Tensor, ...]) -> None:
+        """Refuse rows for which the model predicts nothing; one that predicts a number does so everywhere."""
+
     def _predicted(self, inputs: tuple[Tensor, ...]) -> Tensor:
         prediction: Tensor = self.model(*inputs)
         return prediction
@@ -155,7 +159,8 @@ class FittedMean(FittedCurve):
 
     .. math:: \mu_i \pm q\, e_i, \qquad e_i^2 = j_i C j_i^T, \qquad j_i = \partial\mu_i / \partial\theta
 
-    The band ends where the distribution's support does, since no mean lies beyond. There is no prediction band: where
+    The band ends where the distribution's support does, since no mean lies beyond; it is NaN in rows in which an
+    argument is outside what the distribution allows. There is no prediction band: where
     a new observation falls is a matter of the distribution itself.
 
     References:
@@ -174,11 +179,20 @@ class FittedMean(FittedCurve):
         """
         del sigma
         columns = tuple(column.detach().cpu().double() for column in inputs)
-        bands = super().at(columns)
-        with torch.no_grad():
-            support = support_of(self.model(*columns))
+        with unchecked(), torch.no_grad():
+            distribution = self.model(*columns)
+            bands = super().at(columns)
+        support = support_of(distribution)
+        outside = outside_rows(distribution, len(bands.prediction))
         low, high = (torch.minimum(torch.maximum(end, support.low), support.high) for end in bands.confidence)
-        return Bands(bands.prediction, bands.standard_error, (low, high), None)
+        columns = (bands.prediction, bands.standard_error, low, high)
+        prediction, error, low, high = (torch.where(outside, math.nan, column) for column in columns)
+        return Bands(prediction, error, (low, high), None)
+
+    def refuse_rows(self, inputs: tuple[Tensor, ...]) -> None:
+        """Refuse rows in which an argument of the distribution is outside what it allows."""
+        with unchecked(), torch.no_grad():
+            refuse_rows(self.model(*inputs), inputs)
 
     def _predicted(self, inputs: tuple[Tensor, ...]) -> Tensor:
         return predicted_mean(self.model(*inputs))

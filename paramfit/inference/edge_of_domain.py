@@ -1,6 +1,8 @@
 """The rows in which an argument of the fitted distribution is on the edge of what it may be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ __all__ = ["DomainEdge", "domain_edge", "outside_domain"]
 
 _NEAR = 1e-4  # of the largest room of an argument: what has more is not looked at
 _AT_EDGE = 1e-5  # of a standard error: no room at all
+_BEYOND = 1e-6  # of a standard error: a little further
 _HELD = 1e-8  # of a standard error: so little freedom is none
 
 
@@ -46,7 +49,7 @@ class DomainEdge:
 def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> DomainEdge | None:
     """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near."""
     with torch.no_grad():
-        prediction = loss.prediction(theta)
+        prediction: Any = loss.prediction(theta)
     if not isinstance(prediction, Distribution):
         return None
     near = [(room.argument, room.below) for room in movable_rooms(loss.model, prediction) if _is_near(room)]
@@ -58,23 +61,39 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
     for key in dict.fromkeys(near):
 
         def rooms_at(point: Tensor, key: tuple[str, bool] = key) -> list[Room]:
-            made: Distribution = loss.prediction(point)  # type: ignore[assignment]  # a distribution here
+            made: Any = loss.prediction(point)
             return [room for room in movable_rooms(loss.model, made) if (room.argument, room.below) == key]
 
         slack, slopes, _, _ = slopes_of_rooms(rooms_at, theta, loss.n)
         sizes = np.linalg.norm(slopes * scale, axis=1)
         active = (sizes > 0) & (slack <= _AT_EDGE * sizes)
-        if active.any():
+        if active.any() and _is_crossed(rooms_at, theta, slack, slopes, scale):
             facts.append(_fact(next(iter(rooms_at(theta))), active, loss))
             normals.append(np.unique(slopes[active] * scale, axis=0))
     return DomainEdge(tuple(facts), np.concatenate(normals), scale) if facts else None
+
+
+def _is_crossed(
+    rooms_at: Callable[[Tensor], list[Room]], theta: Tensor, slack: Array, slopes: Array, scale: Array
+) -> bool:
+    """Whether a little further on the nearest row is beyond the edge: that of an exponential only ever draws nearer."""
+    sizes = np.linalg.norm(slopes * scale, axis=1)
+    row = int(np.where(sizes > 0, slack / np.where(sizes > 0, sizes, 1.0), np.inf).argmin())
+    beyond = max(2 * slack[row], _BEYOND * sizes[row])
+    step = -beyond * slopes[row] * scale**2 / sizes[row] ** 2
+    try:
+        with torch.no_grad():
+            moved = rooms_at(theta + torch.from_numpy(step))
+    except ValueError:  # a distribution that checks its arguments is not made outside
+        return True
+    return any(bool((room.slack < 0).any()) for room in moved)
 
 
 def outside_domain(loss: LossFunction) -> Fact | None:
     """Which argument is outside what its distribution allows at the parameters as they are."""
     with torch.no_grad():
         try:
-            prediction = loss.prediction(loss.theta)
+            prediction: Any = loss.prediction(loss.theta)
         except ValueError as error:
             return refused_fact(error, loss.observations.inputs)
     if not isinstance(prediction, Distribution):

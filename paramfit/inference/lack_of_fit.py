@@ -5,22 +5,28 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import gammaln, ndtr
+from scipy.special import fdtrc, gammaln, ndtr
+from torch.distributions import Distribution
+from torch.func import functional_call
 
+from paramfit.distributions.center import mean_of
 from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.other_starts import look_from_other_starts, seen_rows
+from paramfit.inference.other_starts import BetterPoint, look_from_other_starts, seen_rows
 from paramfit.linalg.lapack import Array
-from paramfit.models import ParametricModel
-from paramfit.objectives import RobustError, SquaredError
+from paramfit.models import DistributionModel, ParametricModel
+from paramfit.models.base import unconstrained_values
+from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.observations import Observations
 
-__all__ = ["Runs", "lack_of_fit", "runs_of_signs"]
+__all__ = ["Runs", "misfit", "runs_of_signs"]
 
 _MUCH_LEFT = 0.1  # of the variance: a fit that leaves more may have a better one beside it
 _SERIAL = 2.0  # standard errors of the products of neighbours: beyond, a look is worth its while
 _EXACT = 1e-8  # of the target's length: residuals so short are rounding, of which no order means anything
 _UNLIKELY = 5e-4  # of so few runs, over all inputs together
+_EXPLAINED = 1e-4  # probability that noise explains as much as the mean of a distribution does
+_MUCH_LIKELIER = 5.0  # in log-likelihood, and log n more for the places where one may look
 _FEWEST = 8  # rows: of fewer, no order of signs is unlikely enough
 _SEED = 12
 
@@ -82,8 +88,8 @@ def _log_choose(n: int, k: Array) -> Array:
     return logs
 
 
-def lack_of_fit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...]:
-    r"""What there is to say of a least-squares fit that has converged, of a model that is not linear; mostly nothing.
+def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...]:
+    r"""What there is to say of a fit that has converged, of a model that is not linear; mostly nothing.
 
     Looked at first are R² and, along each input, the products of neighbouring residuals
     :math:`\sum e_i e_{i+1} / \sqrt{\sum e_i^2 e_{i+1}^2}`, which for independent errors of any distribution is about
@@ -91,22 +97,22 @@ def lack_of_fit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact
     better minimum. If not, residuals that have too few runs of signs as well are said to be systematic: the model's
     fault, or the start's. A low R² alone is no fault.
 
+    Of a likelihood the residuals are those of the distribution's mean. It is looked at where that mean explains no more
+    than noise would (an F test against the constant), or its residuals hang together, and another minimum is told where
+    the likelihood is much larger there, arguments that do not change the mean being as they are.
+
     Args:
         loss: at the estimates.
         residual: of each row there, over sigma where it is known, ``(n,)``; predicted anew where it is not at hand.
     """
     model, objective = loss.model, loss.objective
-    if (
-        (isinstance(model, ParametricModel) and model.linear_in_parameters)
-        or not isinstance(objective, SquaredError | RobustError)
-        or objective.penalised
-        or not loss.observations.inputs
-        or loss.n < _FEWEST
-    ):
+    if not _is_judged(loss):
         return ()
-    observations = seen_rows(loss.observations)
+    observations, by_likelihood = seen_rows(loss.observations), isinstance(objective, NegativeLogLikelihood)
     if residual is None or len(residual) != observations.n:
         residual = _residual(loss, observations)
+    if residual is None:
+        return ()
     target = observations.target.numpy()
     if observations.sigma is None:
         away = target - target.mean()
@@ -119,7 +125,8 @@ def lack_of_fit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact
         return ()
     ordered = [residual[_order(column.numpy())] for column in observations.inputs]
     serial = [_products(rows) for rows in ordered]
-    if left < _MUCH_LEFT * spread and max(map(abs, serial)) < _SERIAL:
+    enough = _explains(left, spread, loss) if by_likelihood else left < _MUCH_LEFT * spread
+    if enough and max(map(abs, serial)) < _SERIAL:
         return ()
     tested = [runs_of_signs(rows) for rows in ordered]
     worst = min(range(len(tested)), key=lambda number: tested[number].probability)
@@ -131,7 +138,9 @@ def lack_of_fit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact
         "z": tested[worst].z,
         "probability": tested[worst].probability,
     }
-    better = look_from_other_starts(model, objective, observations, residual)
+    better = look_from_other_starts(model, SquaredError() if by_likelihood else objective, observations, residual)
+    if better is not None and by_likelihood:
+        better = _by_likelihood(better, loss, observations)
     if better is not None:
         needed = [name for name in better.values if name not in _startless(model)]
         count = observations.n if objective.reduction == "mean" else observations.n / loss.n
@@ -141,18 +150,55 @@ def lack_of_fit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact
             "better_loss": better.loss / count,
         }
         return (Fact(FactKind.BETTER_MINIMUM, tuple(needed), numbers, cure=Fact(FactKind.START_NEARER)),)
+    if by_likelihood:
+        return ()  # counts and binary targets have residuals of their own kind
     unlikely = _UNLIKELY / len(ordered)
     if tested[worst].probability < unlikely and ndtr(-serial[worst]) < unlikely:
         return (Fact(FactKind.SYSTEMATIC_RESIDUALS, (), numbers, cure=Fact(FactKind.MODEL_OR_START)),)
     return ()
 
 
-def _residual(loss: LossFunction, observations: Observations) -> Array:
+def _is_judged(loss: LossFunction) -> bool:
+    """Whether there may be another minimum, and residuals to see it by."""
+    model, objective = loss.model, loss.objective
+    if objective.penalised or not loss.observations.inputs or loss.n < _FEWEST:
+        return False
+    if isinstance(objective, NegativeLogLikelihood):
+        return isinstance(model, DistributionModel) and loss.observations.censoring is None
+    if isinstance(model, ParametricModel) and model.linear_in_parameters:
+        return False
+    return isinstance(objective, SquaredError | RobustError)
+
+
+def _residual(loss: LossFunction, observations: Observations) -> Array | None:
     with torch.no_grad():
         prediction = loss.model(*observations.inputs)
-        residual = observations.target - prediction
+        center = mean_of(prediction) if isinstance(prediction, Distribution) else prediction
+        if center is None or not bool(torch.isfinite(center).all()):
+            return None
+        residual = observations.target - center
         rows: Array = (residual if observations.sigma is None else residual / observations.sigma).numpy()
     return rows
+
+
+def _explains(left: float, spread: float, loss: LossFunction) -> bool:
+    """Whether the mean is better than a constant by more than noise would make it."""
+    more, freedom = max(1, loss.p - 1), max(1, loss.n - loss.p)
+    return left < spread and float(fdtrc(more, freedom, (spread / left - 1) * freedom / more)) < _EXPLAINED
+
+
+def _by_likelihood(better: BetterPoint, loss: LossFunction, observations: Observations) -> BetterPoint | None:
+    """The point with the negative log-likelihood in place of squares; None where that is not much less."""
+    at = {
+        name: unconstrained_values(loss.model, name, torch.tensor(value, dtype=torch.float64))
+        for name, value in better.values.items()
+    }
+    with torch.no_grad():
+        here, there = (
+            loss.objective.total(prediction, *observations.measured).item()
+            for prediction in (loss.model(*observations.inputs), functional_call(loss.model, at, observations.inputs))
+        )
+    return better._replace(loss=there, loss_at_fit=here) if there < here - _MUCH_LIKELIER - math.log(loss.n) else None
 
 
 def _order(column: Array) -> Array:
@@ -165,7 +211,7 @@ def _order(column: Array) -> Array:
 
 
 def _products(rows: Array) -> float:
-    """The sum of the products of neighbours over its standard deviation; see ``lack_of_fit``."""
+    """The sum of the products of neighbours over its standard deviation; see ``misfit``."""
     products = rows[1:] * rows[:-1]
     squared = float(products @ products)
     return float(products.sum()) / math.sqrt(squared) if squared > 0 else 0.0

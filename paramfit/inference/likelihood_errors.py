@@ -28,8 +28,8 @@ def likelihood_uncertainty(
 
     Intervals are those of the normal distribution. A parameter at its bound is taken as fixed by all others, and has no
     error of its own. Where H is not positive definite, the reason names the direction in which the likelihood does not
-    fall. On the edge of what the distribution's arguments may be, errors are those along it. H, ``information`` ``(p, p)``, is by the unconstrained
-    numbers of bounded parameters.
+    fall. On the edge of what the distribution's arguments may be, errors are those along it. H, ``information``
+    ``(p, p)``, is by the unconstrained numbers of bounded parameters.
 
     Where the log-density has a ``kink`` in one of its arguments it does not bend elsewhere, so that there is no
     observed information, and the expected one is given in its place; None where nothing gives it.
@@ -91,7 +91,7 @@ def _along_edge(
             reason = Fact(FactKind.NOT_A_MAXIMUM, moving, numbers)
             return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
         root = along @ (scaled.vectors / np.sqrt(scaled.values) / scaled.size[:, None])
-        root[~moves] = 0.0
+        root[np.logical_not(moves)] = 0.0
     return with_errors(InverseInformation(root, undetermined, ()), quantile, method, bound)
 
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,13 +11,15 @@ from scipy.special import betainc
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from paramfit.distributions.center import predicted_mean
 from paramfit.errors import InputError
-from paramfit.inference.trial_values import TrialValues, trial_values
+from paramfit.inference.trial_values import TrialValues, values_to_try
 from paramfit.linalg.lapack import Array
 from paramfit.models import FunctionModel, ParametricModel
 from paramfit.models.base import natural_values, unconstrained_values
 from paramfit.objectives import Objective, RobustError
 from paramfit.observations import Observations
+from paramfit.torch_overhead import one_thread
 
 __all__ = ["MOST_LOOKED_AT", "BetterPoint", "look_from_other_starts", "seen_rows"]
 
@@ -26,8 +28,9 @@ MOST_LOOKED_AT = 2000
 
 _MOST_PARAMETERS = 12  # of more, a look at random says nothing
 _MOST_SCANNED = 100  # rows, for the first look at all starts
-_SCANNED, _REFINED, _KEPT = 800, 24, 6  # starts: looked at, improved by a few steps, improved by more
-_FIRST_STEPS, _LAST_STEPS = 5, 10
+_SCANNED, _REFINED, _KEPT = 800, 20, 5  # starts: looked at, improved by a few steps, improved by more
+_SCANNED_SLOWLY = 200  # starts of a model that is mapped over them, whatever it is made of
+_FIRST_STEPS, _LAST_STEPS = 5, 8
 _MOST_ELEMENTS = 1_000_000  # of one call's predictions: 8 MB
 _SEED = 20
 _PROBES = 6  # starts at which it is seen in which parameters the curve is a straight line
@@ -35,6 +38,7 @@ _STRAIGHT = 1e-9  # of the largest prediction
 _DIFFERENCE = 1e-7  # of a parameter, for its derivative: half the digits
 _DEPENDENT = 1e-9  # of a column's length: what is left of it after projection is rounding
 _FEWER_DAMPED, _MORE_DAMPED, _FIRST_DAMPING = 0.2, 4.0, 1e-2
+_ALIKE = 1 + 1e-6  # times the least loss
 _SPIKE = 2  # rows that may not carry the improvement alone: a spike on two outliers is no better minimum
 _PROBABILITY = 1e-2  # that noise alone improves a fit so much at one of n places
 _REFUSALS = (InputError, ValueError, RuntimeError, TypeError, NotImplementedError)
@@ -43,7 +47,7 @@ _REFUSALS = (InputError, ValueError, RuntimeError, TypeError, NotImplementedErro
 class BetterPoint(NamedTuple):
     """Where a fit that is significantly better was seen."""
 
-    values: dict[str, float]  # within bounds, by name
+    values: dict[str, float]  # of parameters that differ from their estimates, within bounds, by name
     loss: float  # the sum of the losses there, over the rows that were looked at
     loss_at_fit: float  # the same at the estimates
 
@@ -84,19 +88,22 @@ def look_from_other_starts(
     if n <= p + _SPIKE:
         return None
     try:
-        estimates = np.array(
-            [float(value) for value in natural_values(model, names, [one.detach() for one in trainable.values()])]
-        )
-        trials = trial_values(model, names, estimates, observations, residual)
-        with torch.no_grad(), np.errstate(all="ignore"):
+        unconstrained = [parameter.detach() for parameter in trainable.values()]
+        estimates = torch.stack(natural_values(model, names, unconstrained)).numpy()
+        trials = values_to_try(model, names, estimates, observations, residual)
+        with torch.no_grad(), one_thread(), np.errstate(all="ignore"):
             points = _Search(model, names, objective, trials).best(observations)
     except _REFUSALS:
         return None  # a model that can only be called by itself, and not at many points at once
     at_fit = _losses(objective, residual)
-    for values, losses in points:
-        if _is_significant(at_fit, losses, p):
-            return BetterPoint(dict(zip(names, values.tolist(), strict=True)), float(losses.sum()), float(at_fit.sum()))
-    return None
+    better = [(values, float(losses.sum())) for values, losses in points if _is_significant(at_fit, losses, p)]
+    if not better:
+        return None
+    alike = [(values, loss) for values, loss in better if loss <= better[0][1] * _ALIKE]
+    # A width below 0 gives the same curve, and so does a phase beyond a turn: the least surprising is named.
+    values, loss = min(alike, key=lambda point: ((point[0] * trials.starts < 0).sum(), np.abs(point[0]).sum()))
+    moved = {name: value for name, value, at in zip(names, values.tolist(), estimates, strict=True) if value != at}
+    return BetterPoint(moved, loss, float(at_fit.sum()))
 
 
 def _losses(objective: Objective, residual: Array) -> Array:
@@ -124,6 +131,7 @@ class _Solved(NamedTuple):
     values: Array  # (K, p)
     loss: Array  # (K,)
     residual: Array  # over sigma and, under a robust objective, times the root of its weight, (K, n)
+    curve: Array  # the predictions, (K, n)
     basis: list[Array]  # orthonormal columns of the linear parameters, each (K, n)
     weight: Array | None  # the root of each row's weight, (K, n)
 
@@ -140,11 +148,12 @@ class _Search:
     def best(self, observations: Observations) -> list[tuple[Array, Array]]:
         """The best points ``(p,)``, the best first, and the loss of each row there ``(n,)``."""
         random = np.random.default_rng(_SEED)
-        points = self.trials.combinations(random, _SCANNED)
+        points = self.trials.combinations(random, _SCANNED if self._broadcasts else _SCANNED_SLOWLY)
         few = observations
         if few.n > _MOST_SCANNED:
             few = few.rows(torch.from_numpy(np.sort(random.choice(few.n, _MOST_SCANNED, replace=False))))
-        linear = self._linear(points[:_PROBES], few)
+        linear, idle = self._linear(points[:_PROBES], few)
+        points[:, idle] = self.trials.estimates[idle]
         others = [number for number in range(len(self.names)) if number not in linear]
         if not others:
             return []
@@ -157,31 +166,36 @@ class _Search:
         losses = _losses(self.objective, _over_sigma(observations.target.numpy() - curves, observations))
         return [(point, rows) for point, rows in zip(points, losses, strict=True) if np.isfinite(rows).all()]
 
+    @property
+    def _broadcasts(self) -> bool:
+        """Whether the model promises to take parameters with a leading dimension."""
+        return isinstance(self.model, ParametricModel) and not isinstance(self.model, FunctionModel)
+
     def _curves(self, values: Array, observations: Observations) -> Array:
         """The predictions at points ``(K, p)``: ``(K, n)``."""
         points = {
             name: unconstrained_values(self.model, name, torch.from_numpy(np.ascontiguousarray(values[:, number])))
             for number, name in enumerate(self.names)
         }
-        together = isinstance(self.model, ParametricModel) and not isinstance(self.model, FunctionModel)
         at_once = max(1, _MOST_ELEMENTS // observations.n)
         parts = []
         for first in range(0, len(values), at_once):
             part = {name: column[first : first + at_once] for name, column in points.items()}
-            parts.append(self._called(part, observations.inputs, together))
+            parts.append(self._called(part, observations.inputs))
         return np.concatenate([part.expand(-1, observations.n).numpy() for part in parts])
 
-    def _called(self, points: dict[str, Tensor], inputs: tuple[Tensor, ...], together: bool) -> Tensor:
-        if together:
-            curves: Tensor = functional_call(self.model, points, inputs)
+    def _called(self, points: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        if self._broadcasts:
+            called: Any = functional_call(self.model, points, inputs)
+            curves: Tensor = called if isinstance(called, Tensor) else predicted_mean(called)
             return curves
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop")
             mapped: Tensor = torch.vmap(lambda point: functional_call(self.model, point, inputs))(points)
         return mapped
 
-    def _linear(self, points: Array, observations: Observations) -> list[int]:
-        """Numbers of parameters in which, all at once, the curve is a straight line at every probe."""
+    def _linear(self, points: Array, observations: Observations) -> tuple[list[int], list[int]]:
+        """Numbers of parameters in which, all at once, the curve is a straight line; of those that never move it."""
         p = len(self.names)
         lengths = self.trials.steps(points)  # (K, p), within bounds
         pairs = [(j, k) for j in range(p) for k in range(j)]
@@ -202,7 +216,7 @@ class _Search:
         for j in sorted(range(p), key=lambda j: self.names[j] not in declared):
             if straight[j] and all(apart[max(j, k), min(j, k)] for k in linear):
                 linear.append(j)
-        return sorted(linear)
+        return sorted(linear), [j for j in range(p) if (whole[j] == middle).all()]
 
     def _solved(
         self, points: Array, linear: Sequence[int], observations: Observations, weight: Array | None
@@ -219,18 +233,19 @@ class _Search:
         if weight is not None:
             residual, columns = residual * weight, [column * weight for column in columns]
         residual, shares, basis = _projected(columns, residual)
-        values = points.copy()
+        values, curve = points.copy(), curves[0]
         for place, j in enumerate(linear):
             values[:, j] += shares[place] * lengths[:, j]
+            curve = curve + shares[place][:, None] * (curves[place + 1] - curves[0])
         inside = self.trials.within(values)
         if not isinstance(self.objective, RobustError):
             loss = np.where(inside, np.square(residual).sum(axis=1), np.inf)
-            return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, basis, None)
+            return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, curve, basis, None)
         plain = residual if weight is None else residual / weight
         z = np.square(plain / self.objective.scale)
         rho, first, _ = (part.numpy() for part in self.objective.rho(torch.from_numpy(z)))
         loss = np.where(inside, self.objective.scale**2 * rho.sum(axis=1), np.inf)
-        return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, basis, np.sqrt(first))
+        return _Solved(values, np.where(np.isfinite(loss), loss, np.inf), residual, curve, basis, np.sqrt(first))
 
     def _improved(
         self, points: Array, linear: Sequence[int], others: Sequence[int], observations: Observations, steps: int
@@ -252,13 +267,13 @@ class _Search:
     def _step(self, solved: _Solved, others: Sequence[int], observations: Observations, damping: Array) -> Array:
         count, m = len(solved.values), len(others)
         lengths = self.trials.steps(solved.values) * _DIFFERENCE
-        at = np.repeat(solved.values[None], m + 1, axis=0)
-        for place, k in enumerate(others, start=1):
+        at = np.repeat(solved.values[None], m, axis=0)
+        for place, k in enumerate(others):
             at[place, :, k] += lengths[:, k]
-        curves = self._curves(at.reshape(-1, at.shape[2]), observations).reshape(m + 1, count, -1)
+        curves = self._curves(at.reshape(-1, at.shape[2]), observations).reshape(m, count, -1)
         jacobian = np.empty((count, curves.shape[2], m))
         for place, k in enumerate(others):
-            column = _over_sigma(curves[place + 1] - curves[0], observations) / lengths[:, k, None]
+            column = _over_sigma(curves[place] - solved.curve, observations) / lengths[:, k, None]
             if solved.weight is not None:
                 column = column * solved.weight
             jacobian[:, :, place] = _without(column, solved.basis)
@@ -329,6 +344,7 @@ def _chosen(better: Array, after: _Solved, before: _Solved) -> _Solved:
         choose(after.values, before.values),
         np.where(better, after.loss, before.loss),
         choose(after.residual, before.residual),
+        choose(after.curve, before.curve),
         [choose(new, old) for new, old in zip(after.basis, before.basis, strict=True)],
         None if after.weight is None or before.weight is None else choose(after.weight, before.weight),
     )

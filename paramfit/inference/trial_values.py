@@ -12,7 +12,7 @@ from paramfit.linalg.lapack import Array
 from paramfit.models.base import specification_of
 from paramfit.observations import Observations
 
-__all__ = ["TrialValues", "trial_values"]
+__all__ = ["TrialValues", "values_to_try"]
 
 _MOST_INPUTS = 3  # columns whose places and extents are tried
 _QUANTILES = np.linspace(0.02, 0.98, 9)
@@ -33,6 +33,7 @@ class TrialValues:
 
     Attributes:
         estimates: ``(p,)``, within bounds.
+        starts: where the fit began, ``(p,)``; the estimates where no start was given.
         lower: ``(p,)``, minus infinity where there is no bound; trials stay a little above it.
         upper: likewise.
         sizes: how large each parameter is, or was at the start, ``(p,)``; 1 where both are 0.
@@ -40,6 +41,7 @@ class TrialValues:
     """
 
     estimates: Array
+    starts: Array
     lower: Array
     upper: Array
     sizes: Array
@@ -66,15 +68,15 @@ class TrialValues:
 
     def within(self, points: Array) -> Array:
         """Whether each point is finite and within all bounds, ``(K,)``."""
-        inside: Array = ((points >= self.lower) & (points <= self.upper) & np.isfinite(points)).all(axis=1)
-        return inside
+        inside = ((points >= self.lower) & (points <= self.upper) & np.isfinite(points)).all(axis=1)
+        return np.asarray(inside)
 
     def clipped(self, points: Array) -> Array:
         """The points, moved within the bounds."""
         return np.minimum(np.maximum(points, self.lower), self.upper)
 
 
-def trial_values(
+def values_to_try(
     model: nn.Module, names: Sequence[str], estimates: Array, observations: Observations, residual: Array
 ) -> TrialValues:
     """What to try: places, extents, rates and frequencies of the data, and multiples of starts and estimates.
@@ -87,10 +89,11 @@ def trial_values(
         residual: of each, ``(n,)``: where it is large something may be missing.
     """
     shared = _of_data(observations, residual)
-    lower, upper, sizes, kinds = [], [], [], []
+    starts, lower, upper, sizes, kinds = [], [], [], [], []
     for name, estimate in zip(names, estimates.tolist(), strict=True):
         spec = specification_of(model, name)
         start = estimate if spec.start is None else spec.start
+        starts.append(start)
         low, high = (-math.inf, math.inf) if spec.fixed else (spec.lower, spec.upper)
         low, high = -math.inf if low is None else low, math.inf if high is None else high
         own = [value * multiple for value in dict.fromkeys((start, estimate)) if value for multiple in _MULTIPLES]
@@ -107,7 +110,7 @@ def trial_values(
         lower.append(low + edge)
         upper.append(high - edge)
         sizes.append(max(abs(start), min(abs(estimate), 1e3 * abs(start)) if start else abs(estimate)) or 1.0)
-    return TrialValues(estimates, np.array(lower), np.array(upper), np.array(sizes), tuple(kinds))
+    return TrialValues(estimates, np.array(starts), np.array(lower), np.array(upper), np.array(sizes), tuple(kinds))
 
 
 def _of_data(observations: Observations, residual: Array) -> list[Array]:

@@ -1,6 +1,6 @@
 """Models: parameters and inputs to a prediction."""
 
-from paramfit.models.base import ParametricModel, check_input_order
+from paramfit.models.base import ParametricModel, match_columns
 from paramfit.models.distribution import DistributionModel, free_arguments
 from paramfit.models.formula import FormulaModel
 from paramfit.models.function import FunctionModel
@@ -16,6 +16,6 @@ __all__ = [
     "LinearModel",
     "ParametricModel",
     "PolynomialModel",
-    "check_input_order",
     "free_arguments",
+    "match_columns",
 ]

@@ -1,6 +1,5 @@
 """A formula that gives one argument of a distribution."""
 
-import ast
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -8,11 +7,10 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
-from paramfit.formulas.elementary import FUNCTIONS
+from paramfit.formulas.elementary import CONSTANTS
+from paramfit.formulas.expression import names_in
 
-__all__ = ["ArgumentFormula", "formula_variables"]
-
-_CONSTANTS = {"pi", "e"}
+__all__ = ["ArgumentFormula", "columns_for_constants", "formula_variables"]
 
 
 class ArgumentFormula:
@@ -24,7 +22,7 @@ class ArgumentFormula:
 
     def __init__(self, argument: str, text: str, variables: Sequence[str], coefficients: Sequence[str]) -> None:
         try:
-            used = tuple(name for name in coefficients if name in _names(text))
+            used = tuple(name for name in coefficients if name in names_in(text))
             self._compiled = CompiledFormula(text, variables, used)
         except InputError as refusal:
             raise InputError(f"parameters.{argument}: {refusal}") from refusal
@@ -50,10 +48,9 @@ def formula_variables(
     Raises:
         InputError: if several could be meant, or a given one is in no formula.
     """
-    names: list[str] = []
-    for text in formulas.values():
-        names += [name for name in _names(text) if name not in coefficients and name not in names]
+    free = _free_names(formulas, coefficients)
     if given is None:
+        names = [name for name in free if name not in CONSTANTS]
         if len(names) > 1:
             raise InputError(
                 f"variables: the formulas have the names {', '.join(names)} that are no coefficients; give those that"
@@ -61,18 +58,16 @@ def formula_variables(
             )
         return names
     for name in given:
-        if isinstance(name, str) and name not in names:
+        if isinstance(name, str) and name not in free:
             raise InputError(f"variables: no formula depends on {name}; leave it out of the variables (and the inputs)")
     return given
 
 
-def _names(text: str) -> list[str]:
-    """The names in a formula that are no functions; none where it cannot be read, which the parser says."""
-    try:
-        tree = ast.parse(text.replace("^", "**"), mode="eval")
-    except SyntaxError:
-        return []
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
-    names = dict.fromkeys(node.id for node in sorted(nodes, key=lambda node: node.col_offset))
-    return [name for name in names if name not in FUNCTIONS and name not in _CONSTANTS]
+def columns_for_constants(formulas: Mapping[str, str], coefficients: Sequence[str], columns: Sequence[str]) -> set[str]:
+    """Those of ``e`` and ``pi`` in the formulas that are names of columns, and so no constants."""
+    return {name for name in _free_names(formulas, coefficients) if name in CONSTANTS and name in columns}
+
+
+def _free_names(formulas: Mapping[str, str], coefficients: Sequence[str]) -> list[str]:
+    names = dict.fromkeys(name for text in formulas.values() for name in names_in(text))
+    return [name for name in names if name not in coefficients]

@@ -18,8 +18,8 @@ __all__ = [
     "Separated",
     "boxes_of",
     "broadcast_parameters",
-    "check_input_order",
     "leave_bounds_to_solver",
+    "match_columns",
     "natural_values",
     "specification_of",
     "start_value",
@@ -135,6 +135,9 @@ class ParametricModel(nn.Module, ABC):
                 f" have {len(inputs)} input columns"
             )
 
+    def take_columns(self, columns: Sequence[str]) -> None:
+        """Learn what the input columns are called; most models know their variables without."""
+
     def _transform_slopes(self) -> dict[str, Tensor]:
         """Derivative of each bounded parameter's value by its ``nn.Parameter``."""
         return {name: self.specifications[name].slope(getattr(self, name)) for name in self.transforms}
@@ -235,19 +238,24 @@ def specification_of(model: nn.Module, name: str) -> ParameterSpec:
     return specifications.get(name, ParameterSpec())
 
 
-def check_input_order(model: nn.Module, inputs: Sequence[str]) -> None:
-    """Refuse input columns that have the variables' names, but another order: they are matched by position.
+def match_columns(model: nn.Module, inputs: Sequence[str]) -> None:
+    """Tell a model what its input columns are called.
+
+    Those that have the variables' names, but another order, are refused: they are matched by position.
 
     Raises:
         InputError: naming both orders.
 
     Example:
         >>> from paramfit.models import FormulaModel
-        >>> check_input_order(FormulaModel("a * c / t", ["c", "t"], {"a": 1.0}), ["t", "c"])
+        >>> match_columns(FormulaModel("a * c / t", ["c", "t"], {"a": 1.0}), ["t", "c"])
         Traceback (most recent call last):
         paramfit.errors.InputError: inputs: the columns are t, c, but the model's variables are c, t, and the first ...
     """
-    variables = model.variables if isinstance(model, ParametricModel) else ()
+    if not isinstance(model, ParametricModel):
+        return
+    model.take_columns(inputs)
+    variables = model.variables
     if tuple(inputs) != variables and sorted(inputs) == sorted(variables):
         raise InputError(
             f"inputs: the columns are {', '.join(inputs)}, but the model's variables are {', '.join(variables)}, and"

@@ -13,9 +13,8 @@ from torch.distributions import Distribution
 from paramfit.distributions import argument_bounds, is_integer, moment_start
 from paramfit.distributions.arguments import check_formula
 from paramfit.errors import InputError
-from paramfit.formulas.elementary import FUNCTIONS
 from paramfit.formulas.names import as_names, check_names
-from paramfit.models.argument_formula import ArgumentFormula, formula_variables
+from paramfit.models.argument_formula import ArgumentFormula, columns_for_constants, formula_variables
 from paramfit.models.base import ParametricModel, broadcast_parameters, unconstrained_values
 from paramfit.models.import_path import imported
 from paramfit.parameters import ParameterSpec, dtype_named
@@ -40,7 +39,7 @@ class DistributionModel(ParametricModel):
             where the sample's moments give a start; or a formula, as text, of the variables and coefficients.
         coefficients: for each coefficient of the formulas its start, or a mapping as above.
         variables: names of the inputs in the order of the input columns; where it is not given, the one name in the
-            formulas that is no coefficient.
+            formulas that is no coefficient, and ``e`` and ``pi`` where columns are called so.
         dtype: precision of the parameters, ``float64`` by default.
 
     Shapes:
@@ -80,11 +79,10 @@ class DistributionModel(ParametricModel):
         formulas = {name: text for name, text in given.items() if _is_formula(text)}
         plain = {name: value for name, value in given.items() if name not in formulas}
         self.variables = as_names("variables", formula_variables(formulas, tuple(weights), variables))
-        check_names(self, self.variables, (*plain, *weights), FUNCTIONS)
+        self._variables_given = variables is not None
+        check_names(self, self.variables, (*plain, *weights))
         self._plain = tuple(plain)
-        self._formulas = {
-            name: ArgumentFormula(name, text, self.variables, tuple(weights)) for name, text in formulas.items()
-        }
+        self._formulas = self._read(formulas, tuple(weights))
         self._startless: tuple[str, ...] = ()
         self._edges: dict[str, set[float]] = {}  # of each argument that is a parameter, the ends of what is allowed
         for name, value in plain.items():
@@ -95,6 +93,19 @@ class DistributionModel(ParametricModel):
             if not all(self.specifications[coefficient].fixed for coefficient in formula.coefficients):
                 check_formula(self.kind, name)
         self.names = tuple(given)
+
+    def _read(self, formulas: Mapping[str, str], coefficients: Sequence[str]) -> dict[str, ArgumentFormula]:
+        return {name: ArgumentFormula(name, text, self.variables, coefficients) for name, text in formulas.items()}
+
+    def take_columns(self, columns: Sequence[str]) -> None:
+        """Where no variables were given: a column called ``e`` or ``pi`` that a formula names is that column."""
+        formulas = {name: formula.text for name, formula in self._formulas.items()}
+        coefficients = [name for name in self.specifications if name not in self._plain]
+        if self._variables_given or not (meant := columns_for_constants(formulas, coefficients, columns)):
+            return
+        others = iter([name for name in self.variables if name not in meant])  # by their places among the other columns
+        self.variables = (*(name if name in meant else next(others, name) for name in columns), *others)
+        self._formulas = self._read(formulas, coefficients)
 
     @property
     def formulas(self) -> dict[str, str]:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
-from paramfit.formulas.elementary import FUNCTIONS
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
 from paramfit.parameters import dtype_named
@@ -60,7 +59,7 @@ class FormulaModel(ParametricModel):
         self.formula = formula
         self.variables = as_names("variables", variables)
         self.names = as_names("parameters", parameters)
-        check_names(self, self.variables, self.names, FUNCTIONS)
+        check_names(self, self.variables, self.names)
         self._compiled = CompiledFormula(formula, self.variables, self.names)
         used = self._compiled.names
         for name in self.variables:

@@ -67,7 +67,7 @@ class FunctionModel(ParametricModel):
         needed = [name for name, has_default in arguments.items() if not has_default and name not in given]
         self.variables = as_names("variables", needed if variables is None else variables)
         self.names = tuple(given)
-        check_names(self, self.variables, self.names, taken=())
+        check_names(self, self.variables, self.names)
         self._check_arguments(list(arguments), needed)
         for name, start in given.items():
             if self.declare(name, start, dtype_named(dtype)).start is None:

@@ -1,8 +1,10 @@
 """All figures that a fit has."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -15,12 +17,13 @@ from paramfit.distributions.support import support_of
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective
+from paramfit.plotting import correlation_figure
 from paramfit.plotting.contour import contour_figure
 from paramfit.plotting.density import density_figure, histogram_figure
 from paramfit.plotting.fit import fit_figure, scatter_figure
+from paramfit.plotting.image import Picture, picture
 from paramfit.plotting.least_squares_figures import (
     bands_on,
-    correlation_figures,
     curve_figures,
     without_prediction_band,
 )
@@ -29,7 +32,7 @@ from paramfit.plotting.profile import profile_figure
 from paramfit.plotting.quantiles import quantile_figure, quantile_residual_figure, quantile_residuals
 from paramfit.results.record import Record
 
-__all__ = ["Descent", "fit_figures"]
+__all__ = ["Descent", "FigureSet", "fit_figures"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,42 @@ class Descent:
     diverged: bool = False
 
 
+@dataclass(frozen=True)
+class FigureSet:
+    """The figures of a fit by the names of their files, and why others could not be drawn.
+
+    Attributes:
+        figures: what was drawn.
+        left_out: the error that stood in the way, by the name of the figure.
+    """
+
+    figures: dict[str, Figure] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def drawing(self, name: str) -> Iterator[None]:
+        """Leave the figure out if anything goes wrong: it must not cost the fit its other figures."""
+        try:
+            yield
+        except Exception as wrong:  # of the model, of a library: there is no common base
+            self.left_out[name] = f"{type(wrong).__name__}: {wrong}"
+
+    def draw(self, name: str, make: Callable[..., Figure | None], *arguments: Any, **options: Any) -> None:
+        """Draw one figure; none where ``make`` has none."""
+        with self.drawing(name):
+            figure = make(*arguments, **options)
+            if figure is not None:
+                self.figures[name] = figure
+
+    def pictures(self) -> Iterator[tuple[str, Picture]]:
+        """Each figure as pixels and PNG; what cannot be rendered is left out too."""
+        for name, figure in self.figures.items():
+            with self.drawing(name):
+                rendered = picture(figure)
+            if name not in self.left_out:
+                yield name, rendered
+
+
 def fit_figures(
     model: nn.Module,
     objective: Objective,
@@ -55,7 +94,7 @@ def fit_figures(
     result: Record | None = None,
     ladder: Ladder | None = None,
     pairs: Sequence[PairProfile] = (),
-) -> dict[str, Figure]:
+) -> FigureSet:
     """The figures by the names of their files.
 
     The model, at the end of the fit, is left as it is. Without a result there are no bands, residuals, correlations and
@@ -63,92 +102,122 @@ def fit_figures(
     """
     model = copy.deepcopy(model).cpu().eval()
     raw = data.raw
-    figures: dict[str, Figure] = {}
+    drawn = FigureSet()
     finite = all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
     diverged = descent.diverged or not finite
     title = f"{'diverged ' if diverged else ''}after {descent.updates} updates"
     if len(raw.inputs) == 1:
-        figures |= _over_the_input(model, data, result, title, diverged=diverged)
-    elif not raw.inputs and not diverged and raw.censoring is None:
-        with torch.no_grad():
-            fitted = model()
-        if isinstance(fitted, Distribution) and not support_of(fitted).discrete:
-            figures["density"] = density_figure(raw.target, fitted, data.labels, title)
-    if result is not None:
-        figures |= curve_figures(result, data)
+        drawn.draw("scatter", scatter_figure, raw.inputs[0], raw.target, data.labels, data.held_out, raw.censoring)
         if not diverged:
-            figures |= _distribution_figures(model, result, data, title)
+            drawn.draw("fit", _fit_over_the_input, model, data, result, title)
+    elif not raw.inputs and not diverged and raw.censoring is None:
+        drawn.draw("density", _density, model, data, title)
+    if result is not None:
+        with drawn.drawing("residuals"):  # whose look at the residuals others share
+            for name, make in curve_figures(result, data).items():
+                drawn.draw(name, make)
+        drawn.draw("correlation", _correlation, result, is_likelihood_shown=not diverged)
+        if not diverged and result.likelihood is not None and raw.censoring is None:
+            _draw_distribution(drawn, model, data, title)
         if ladder is not None:
-            figures |= _ladder_figures(ladder, pairs, result, title)
+            drawn.draw("profile", _profile, ladder, result, title)
+            drawn.draw("contours", _contours, pairs, result, title)
     if len(descent.path) > 1:
-        trained = data.every.rows(~data.held_out).to(next(model.parameters()).dtype)
-        surface = loss_surface_figure(model, objective, trained, torch.stack(descent.path), title)
-        if surface is not None:
-            figures["loss_surface"] = surface
-    return figures
+        drawn.draw("loss_surface", _loss_surface, model, objective, data, descent.path, title)
+    return drawn
 
 
-def _over_the_input(
-    model: nn.Module, data: DescribedData, result: Record | None, title: str, *, diverged: bool
-) -> dict[str, Figure]:
+def _fit_over_the_input(model: nn.Module, data: DescribedData, result: Record | None, title: str) -> Figure | None:
     """The observations over the only input, and the fitted curve with its bands."""
     raw = data.raw
-    figures = {"scatter": scatter_figure(raw.inputs[0], raw.target, data.labels, data.held_out, raw.censoring)}
     grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
-    curve, label = (None, "fit") if diverged else _curve(model, data, grid)
-    if curve is not None and bool(torch.isfinite(curve).all()):
-        banded = None if result is None or label != "fit" else result.curve
-        figures["fit"] = fit_figure(
-            raw.inputs[0],
-            raw.target,
-            grid,
-            curve,
-            data.labels,
-            title,
-            data.held_out,
-            None if banded is None else bands_on(banded, data, grid),
-            raw.sigma,
-            label,
-            raw.censoring,
-            None if banded is None else without_prediction_band(banded, data),
-        )
-    return figures
+    curve, label = _curve(model, data, grid)
+    if curve is None or not bool(torch.isfinite(curve).all()):
+        return None
+    banded = None if result is None or label != "fit" else result.curve
+    return fit_figure(
+        raw.inputs[0],
+        raw.target,
+        grid,
+        curve,
+        data.labels,
+        title,
+        data.held_out,
+        None if banded is None else bands_on(banded, data, grid),
+        raw.sigma,
+        label,
+        raw.censoring,
+        None if banded is None else without_prediction_band(banded, data),
+    )
 
 
-def _distribution_figures(model: nn.Module, result: Record, data: DescribedData, title: str) -> dict[str, Figure]:
-    """Histogram and quantiles of a sample; of a regression the quantiles of its residuals; and the correlations."""
-    if result.likelihood is None:
-        return {}
-    raw, held_out = data.every, data.held_out
-    dtype = next(model.parameters()).dtype
+def _density(model: nn.Module, data: DescribedData, title: str) -> Figure | None:
+    """The kernel density of a sample with the fitted density, if that is continuous."""
     with torch.no_grad():
-        fitted = model(*(x.to(dtype) for x in raw.inputs))
-    if not isinstance(fitted, Distribution):
-        return {}
-    figures, target = {}, raw.target.double()
-    if raw.inputs and raw.censoring is None:
-        figures["residual_quantiles"] = quantile_residual_figure(quantile_residuals(fitted, target), title, held_out)
-    elif raw.censoring is None:  # a bound has no place in a histogram or among quantiles
-        figures["histogram"] = histogram_figure(target, fitted, data.labels, title)
-        figures["quantiles"] = quantile_figure(target, fitted, data.columns.target, title, held_out)
-    return figures | correlation_figures(result)
+        fitted = model()
+    if not isinstance(fitted, Distribution) or support_of(fitted).discrete:
+        return None
+    return density_figure(data.raw.target, fitted, data.labels, title)
 
 
-def _ladder_figures(ladder: Ladder, pairs: Sequence[PairProfile], result: Record, title: str) -> dict[str, Figure]:
-    """Profiles beside their parabolas, and contours of pairs."""
-    figures: dict[str, Figure] = {}
-    units = {name: estimate.unit for name, estimate in result.parameters.items()}
-    if ladder.profiles:
-        errors = {name: estimate.standard_error for name, estimate in result.parameters.items()}
-        profiles, statistics = list(ladder.profiles.values()), result.least_squares
-        if statistics is not None and statistics["sigma_is"] != "absolute":
-            figures["profile"] = profile_figure(profiles, errors, title, units, quantity="(RSS − RSS$_{min}$) / s²")
+def _draw_distribution(drawn: FigureSet, model: nn.Module, data: DescribedData, title: str) -> None:
+    """Histogram and quantiles of a sample; of a regression the quantiles of its residuals.
+
+    Not of censored observations: a bound has no place in a histogram or among quantiles.
+    """
+    raw, held_out = data.every, data.held_out
+    dtype, target = next(model.parameters()).dtype, raw.target.double()
+    with drawn.drawing("residual_quantiles" if raw.inputs else "histogram"):
+        with torch.no_grad():
+            fitted = model(*(x.to(dtype) for x in raw.inputs))
+        if not isinstance(fitted, Distribution):
+            return
+        if raw.inputs:
+            residuals = quantile_residuals(fitted, target)
+            drawn.draw("residual_quantiles", quantile_residual_figure, residuals, title, held_out)
         else:
-            figures["profile"] = profile_figure(profiles, errors, title, units)
-    if pairs and result.covariance is not None:
-        matrix = torch.tensor(result.covariance.matrix, dtype=torch.float64)
-        figures["contours"] = contour_figure(pairs, result.covariance.parameters, matrix, title, units)
-    return figures
+            drawn.draw("histogram", histogram_figure, target, fitted, data.labels, title)
+            drawn.draw("quantiles", quantile_figure, target, fitted, data.columns.target, title, held_out)
+
+
+def _correlation(result: Record, *, is_likelihood_shown: bool) -> Figure | None:
+    """The correlations, where there are any."""
+    curved = result.curve is not None and result.least_squares is not None
+    if not curved and not (is_likelihood_shown and result.likelihood is not None):
+        return None
+    if result.correlation is None or len(result.correlation.parameters) < 2:
+        return None
+    matrix = torch.tensor(result.correlation.matrix, dtype=torch.float64)
+    return correlation_figure(result.correlation.parameters, matrix)
+
+
+def _profile(ladder: Ladder, result: Record, title: str) -> Figure | None:
+    """Profiles beside their parabolas."""
+    if not ladder.profiles:
+        return None
+    units = {name: estimate.unit for name, estimate in result.parameters.items()}
+    errors = {name: estimate.standard_error for name, estimate in result.parameters.items()}
+    profiles, statistics = list(ladder.profiles.values()), result.least_squares
+    if statistics is not None and statistics["sigma_is"] != "absolute":
+        return profile_figure(profiles, errors, title, units, quantity="(RSS − RSS$_{min}$) / s²")
+    return profile_figure(profiles, errors, title, units)
+
+
+def _contours(pairs: Sequence[PairProfile], result: Record, title: str) -> Figure | None:
+    """Contours of pairs of parameters."""
+    if not pairs or result.covariance is None:
+        return None
+    units = {name: estimate.unit for name, estimate in result.parameters.items()}
+    matrix = torch.tensor(result.covariance.matrix, dtype=torch.float64)
+    return contour_figure(pairs, result.covariance.parameters, matrix, title, units)
+
+
+def _loss_surface(
+    model: nn.Module, objective: Objective, data: DescribedData, path: Sequence[Tensor], title: str
+) -> Figure | None:
+    """The loss over one or two parameters, with the path of descent."""
+    trained = data.every.rows(~data.held_out).to(next(model.parameters()).dtype)
+    return loss_surface_figure(model, objective, trained, torch.stack(list(path)), title)
 
 
 def _curve(model: nn.Module, data: DescribedData, grid: Tensor) -> tuple[Tensor | None, str]:

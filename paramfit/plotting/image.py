@@ -1,9 +1,9 @@
 """Figures as pixels and as files."""
 
 import io
-import os
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +11,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from numpy.typing import NDArray
+from PIL import Image
 
+from paramfit.atomic_files import whole_file
 from paramfit.wording import escaped, visible
 
-__all__ = ["drawn_text", "name_axes", "new_figure", "pixels", "save_png", "with_unit"]
+__all__ = ["Picture", "drawn_text", "name_axes", "new_figure", "picture", "pixels", "save_png", "with_unit"]
 
 _LONGEST = 60  # letters that fit along the side of a panel
 
@@ -65,20 +67,31 @@ def name_axes(axes: Axes, x: str, y: str, title: str | None = None) -> None:
         axes.set_title(drawn_text(title))
 
 
-def pixels(figure: Figure) -> NDArray[np.uint8]:
-    """The figure as an image ``(height, width, 3)``."""
+class Picture(NamedTuple):
+    """A rendered figure."""
+
+    pixels: NDArray[np.uint8]  # (height, width, 3)
+    png: bytes
+
+
+def picture(figure: Figure) -> Picture:
+    """Render the figure, once: that takes a good part of a small fit."""
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)  # new_figure gave it this canvas
     canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
-    drawn = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
-    return np.asarray(drawn, dtype=np.uint8)[..., :3].copy()
+    drawn = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
+    png = io.BytesIO()
+    Image.fromarray(drawn).save(png, format="png", dpi=(figure.dpi, figure.dpi))
+    return Picture(drawn[..., :3].copy(), png.getvalue())
+
+
+def pixels(figure: Figure) -> NDArray[np.uint8]:
+    """The figure as an image ``(height, width, 3)``."""
+    return picture(figure).pixels
 
 
 def save_png(figure: Figure, path: Path) -> None:
     """Write the figure whole or not at all."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".png.part")
-    unfinished.write_bytes(buffer.getvalue())
-    os.replace(unfinished, path)
+    png = picture(figure).png
+    with whole_file(path) as file:
+        file.write(png)

@@ -1,6 +1,8 @@
 """Pictures of a least-squares fit that knows how uncertain it is."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,21 +11,24 @@ from torch import Tensor
 
 from paramfit.data.columns import DescribedData
 from paramfit.inference.bands import Bands, FittedCurve, FittedMean
-from paramfit.plotting import correlation_figure, observed_figure, residuals_figure
+from paramfit.plotting import observed_figure, residuals_figure
 from paramfit.plotting.residuals import residuals_by_input_figure
 from paramfit.results.record import Record
 
-__all__ = ["bands_on", "correlation_figures", "curve_figures", "without_prediction_band"]
+__all__ = ["bands_on", "curve_figures", "without_prediction_band"]
 
 _NORMAL = 1.4826  # 1 / Phi^-1(3/4): by it the median size of normal residuals is their standard deviation
 
 
-def curve_figures(result: Record, data: DescribedData) -> dict[str, Figure]:
-    """Residuals, and (for several inputs) residuals by input, and observed against fitted; none without a curve."""
+def curve_figures(result: Record, data: DescribedData) -> dict[str, Callable[[], Figure]]:
+    """What draws residuals and (for several inputs) residuals by input, and observed against fitted.
+
+    Nothing without a curve.
+    """
     curve, raw, columns, held_out = result.curve, data.raw, data.columns, data.held_out
     if curve is None or result.least_squares is None:
         return {}
-    figures: dict[str, Figure] = {}
+    figures: dict[str, Callable[[], Figure]] = {}
     fitted = curve.at(data.every.inputs, raw.sigma).prediction.expand(raw.target.shape)
     residuals, name = _standardized(curve, raw.target.double() - fitted, raw.sigma, ~held_out)
     if not raw.inputs:  # all fitted values are one
@@ -32,19 +37,12 @@ def curve_figures(result: Record, data: DescribedData) -> dict[str, Figure]:
         x, label = raw.inputs[0], data.labels.input
     else:
         x, label = fitted, f"fitted {columns.target}"
-    figures["residuals"] = residuals_figure(x, residuals, label, name, held_out)
+    figures["residuals"] = partial(residuals_figure, x, residuals, label, name, held_out)
     if len(raw.inputs) > 1:
-        figures["residuals_by_input"] = residuals_by_input_figure(raw.inputs, residuals, columns.inputs, name, held_out)
-        figures["observed"] = observed_figure(fitted, raw.target.double(), columns.target, held_out)
-    return figures | correlation_figures(result)
-
-
-def correlation_figures(result: Record) -> dict[str, Figure]:
-    """The correlations, where there are any."""
-    if result.correlation is None or len(result.correlation.parameters) < 2:
-        return {}
-    matrix = torch.tensor(result.correlation.matrix, dtype=torch.float64)
-    return {"correlation": correlation_figure(result.correlation.parameters, matrix)}
+        each = (raw.inputs, residuals, columns.inputs, name, held_out)
+        figures["residuals_by_input"] = partial(residuals_by_input_figure, *each)
+        figures["observed"] = partial(observed_figure, fitted, raw.target.double(), columns.target, held_out)
+    return figures
 
 
 def bands_on(curve: FittedCurve, data: DescribedData, grid: Tensor) -> Bands:

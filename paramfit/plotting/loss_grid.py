@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from paramfit.distributions.domain import unchecked
 from paramfit.models import FunctionModel, ParametricModel
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
@@ -29,7 +30,7 @@ def loss_on_grid(model: nn.Module, objective: Objective, observations: Observati
     taken over these.
     """
     broadcasts = isinstance(model, ParametricModel) and not isinstance(model, FunctionModel)
-    with torch.no_grad():
+    with torch.no_grad(), unchecked():
         for way in (_together, _mapped) if broadcasts else (_mapped,):
             try:
                 return way(model, objective, observations, grid) + _penalty(objective, grid)

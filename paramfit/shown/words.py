@@ -194,12 +194,13 @@ def _ends_apart(fact: Fact) -> str:
 
 def _better_minimum(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    starts = " and ".join(f"{name} = {start:.4g}" for name, start in zip(fact.parameters, numbers["starts"], strict=True))
+    pairs = zip(fact.parameters, numbers["starts"], strict=True)
+    starts = _listed([f"{name} = {start:.4g}" for name, start in pairs])
     z = f"{numbers['z']:.2g}".replace("-", "−")
     return (
-        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R² {numbers['r_squared']:.3g},"
-        f" {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but {numbers['better_loss']:.4g} was seen"
-        f" near {starts}"
+        f"this is a local minimum, not the best one: the loss is {numbers['loss']:.4g} here (R²"
+        f" {numbers['r_squared']:.3g}; {numbers['runs']} runs of signs along {numbers['input']}, z {z}), but"
+        f" {numbers['better_loss']:.4g} was seen near {starts}"
     )
 
 
@@ -215,8 +216,8 @@ def _outside_domain(fact: Fact) -> str:
     where = "" if row is None else f" in row {row}{_at(numbers)}"
     others = f" ({rows} rows are)" if row is not None and rows > 1 else ""
     return (
-        f"{numbers['argument']} is {numbers['value']:.6g}{where}{others}, outside what {numbers['distribution']} allows,"
-        f" {numbers['allowed']}"
+        f"{numbers['argument']} is {numbers['value']:.6g}{where}{others}, outside what {numbers['distribution']}"
+        f" allows, {numbers['allowed']}"
     )
 
 
@@ -229,8 +230,8 @@ def _argument_at_edge(fact: Fact) -> str:
     side = "least" if numbers["below"] else "largest"
     return (
         f"the maximum is on the edge of the domain: {argument} is {numbers['end']:g}{where}, the {side} that"
-        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond the"
-        " edge there is no likelihood"
+        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond"
+        " the edge there is no likelihood"
     )
 
 

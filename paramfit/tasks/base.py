@@ -14,11 +14,18 @@ from torch.distributions import Distribution
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
 from paramfit.distributions.center import predicted_mean
-from paramfit.distributions.domain import OutsideDomain, outside_fact, refuse_outside, refused_fact
+from paramfit.distributions.domain import (
+    OutsideDomain,
+    outside_fact,
+    refuse_outside,
+    refuse_rows,
+    refused_fact,
+    unchecked,
+)
 from paramfit.errors import InputError
 from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
-from paramfit.models import DistributionModel, check_input_order
+from paramfit.models import DistributionModel, match_columns
 from paramfit.objectives import Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
@@ -127,7 +134,8 @@ class EstimationTask(LightningModule, ABC):
 
     def predicted(self, observations: Observations) -> Tensor:
         """One value for each observation ``(n,)``: the prediction, or the mean of the predicted distribution."""
-        prediction = self.model(*observations.inputs)
+        with unchecked():
+            prediction = self.model(*observations.inputs)
         if isinstance(prediction, Distribution):
             prediction = predicted_mean(prediction)
         if prediction.ndim:
@@ -274,7 +282,7 @@ class EstimationTask(LightningModule, ABC):
         data = self.own_data
         if data is not None:
             check_units(self.model, data)
-            check_input_order(self.model, data.columns.inputs)
+            match_columns(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
         """Ask the listeners what they want to hear."""
@@ -310,7 +318,12 @@ class EstimationTask(LightningModule, ABC):
 
     def _evaluate(self, batch: Any) -> None:
         observations = self.in_precision(batch)
-        self.metrics.update(self.model(*observations.inputs), *observations.measured)
+        with unchecked():  # a held-out row may be outside what a distribution allows: its loss is infinite
+            try:
+                self.metrics.update(self.model(*observations.inputs), *observations.measured)
+            except ValueError as outside:
+                refuse_rows(outside, observations.inputs)
+                raise
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

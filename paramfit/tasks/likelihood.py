@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
+from paramfit.distributions.domain import unchecked
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
 from paramfit.models.base import leave_bounds_to_solver
@@ -77,7 +78,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         super().on_fit_start()
         data = self.own_data
         if data is not None:
-            with torch.no_grad():
+            with torch.no_grad(), unchecked():
                 every = self.in_precision(data.every)
                 prediction = self.model(*every.inputs)
             if isinstance(prediction, Distribution):

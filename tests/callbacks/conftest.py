@@ -84,7 +84,13 @@ class ScriptedTask:
         return self.stop
 
 
+class ValidatedTrainer(SimpleNamespace):
+    """A trainer as far as a callback sees of it after a validation; it can hold a run."""
+
+    __hash__ = object.__hash__
+
+
 def validation(**metrics: float) -> Any:
     """A trainer that has just validated, as far as a callback sees of it."""
     theirs = {name.replace("_", "/"): torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
-    return SimpleNamespace(state=SimpleNamespace(fn="fit"), sanity_checking=False, callback_metrics=theirs, loggers=[])
+    return ValidatedTrainer(state=SimpleNamespace(fn="fit"), sanity_checking=False, callback_metrics=theirs, loggers=[])

@@ -37,7 +37,7 @@ def test_the_lowest_finite_validation_loss_is_the_best(losses, best):
     trainer.log_dir, trainer.fast_dev_run, trainer.logger = "run", False, object()
     trainer.save_checkpoint = lambda path: saved.append(len(validations))
     task: Any = ScriptedTask()
-    keeper.on_train_start(trainer, task)
+    keeper.on_fit_start(trainer, task)
     for loss in losses:
         validations.append(loss)
         trainer.callback_metrics = {"val/loss": torch.tensor(loss)}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit import DistributionModel, FormulaModel, FunctionModel, InputError, LinearModel, PolynomialModel
-from paramfit.models import check_input_order
+from paramfit.models import match_columns
 from paramfit.models.base import start_value
 from paramfit.objectives import SquaredError
 
@@ -83,10 +83,10 @@ MODELS = {
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_the_same_names_in_another_order_are_refused(model):
     with pytest.raises(InputError, match=r"^inputs: the columns are t, c, but the model's variables are c, t"):
-        check_input_order(model, ["t", "c"])
+        match_columns(model, ["t", "c"])
 
 
 @pytest.mark.parametrize("inputs", [["c", "t"], ["conc", "temp"], ["t", "x"], ["t"]])
 @pytest.mark.parametrize("model", [*MODELS.values(), nn.Linear(2, 1)], ids=[*MODELS, "module"])
 def test_other_names_are_matched_by_position(model, inputs):
-    check_input_order(model, inputs)
+    match_columns(model, inputs)

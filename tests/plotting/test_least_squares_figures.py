@@ -52,7 +52,7 @@ def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma):
     target[[3, 20]] += 5.0
     data = Given(target, X, sigma=sigma)
     result = fit(line(), data.raw, objective=HuberError(scale=0.1), sigma_is="relative")
-    axes = curve_figures(result, data.described)["residuals"].axes[0]
+    axes = curve_figures(result, data.described)["residuals"]().axes[0]
     a, b = (result.parameters[name].estimate for name in "ab")
     residual = (target - a - b * X) / (1.0 if sigma is None else sigma)
     assert heights(axes) == pytest.approx(
@@ -67,13 +67,13 @@ def test_held_out_outliers_do_not_widen_the_spread_of_a_robust_fit():
     result = fit(line(), data.raw, objective=HuberError(scale=0.1))
     target[HELD_OUT] += 100.0
     described = replace(Given(target, X).described, held_out=torch.from_numpy(HELD_OUT))
-    figure = curve_figures(result, described)["residuals"]
+    figure = curve_figures(result, described)["residuals"]()
     assert np.median(np.abs(heights(figure.axes[0])[: N - HELD_OUT.sum()])) == pytest.approx(1 / 1.4826, rel=1e-4)
 
 
 def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation():
     data = Given(1 + 2 * X + NOISE, X)
-    axes = curve_figures(fit(line(), data.raw), data.described)["residuals"].axes[0]
+    axes = curve_figures(fit(line(), data.raw), data.described)["residuals"]().axes[0]
     residual = NOISE - np.polyval(np.polyfit(X, NOISE, 1), X)
     assert heights(axes) == pytest.approx(residual / np.sqrt((residual**2).sum() / (N - 2)), rel=1e-6)
     assert axes.get_ylabel() == "standardised residual"
@@ -82,8 +82,8 @@ def test_residuals_of_a_plain_fit_are_over_the_residual_standard_deviation():
 def test_each_of_several_inputs_has_its_residuals():
     plane = FormulaModel("a + b * x + c * z", ["x", "z"], {"a": 0.0, "b": 0.0, "c": 0.0})
     data = Given(1 + 2 * X - Z + NOISE, X, Z)
-    figures = curve_figures(fit(plane, data.raw), data.described)
-    assert set(figures) == {"residuals", "residuals_by_input", "observed", "correlation"}
+    figures = {name: make() for name, make in curve_figures(fit(plane, data.raw), data.described).items()}
+    assert set(figures) == {"residuals", "residuals_by_input", "observed"}
     panels = figures["residuals_by_input"].axes
     assert [axes.get_xlabel() for axes in panels] == ["input_0", "input_1"]
     for axes, column in zip(panels, (X, Z), strict=True):

@@ -1,31 +1,30 @@
 """A table of numbers as a file, in full precision."""
 
 import csv
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from paramfit.atomic_files import new_file
 from paramfit.errors import InputError
 
 __all__ = ["FORMATS", "checked_format", "write_table"]
 
 
-def _write_csv(table: pa.Table, path: Path) -> None:
+def _write_csv(table: pa.Table, file: BinaryIO) -> None:
     """Every number in the fewest digits that read back as the same number; text as it is, so without commas."""
-    with path.open("wb") as file:
-        with open(file.fileno(), "w", newline="", encoding="utf-8", closefd=False) as text:
-            csv.writer(text, lineterminator="\n").writerow(table.column_names)  # pyarrow would quote every name
-        pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
+    with open(file.fileno(), "w", newline="", encoding="utf-8", closefd=False) as text:
+        csv.writer(text, lineterminator="\n").writerow(table.column_names)  # pyarrow would quote every name
+    pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
 
 
 #: What writes each format; its name is the file's suffix.
-FORMATS: Mapping[str, Callable[[pa.Table, Path], None]] = {"csv": _write_csv, "parquet": pa.parquet.write_table}
+FORMATS: Mapping[str, Callable[[pa.Table, BinaryIO], None]] = {"csv": _write_csv, "parquet": pa.parquet.write_table}
 
 
 def checked_format(name: str, given: str) -> str:
@@ -45,17 +44,7 @@ def write_table(columns: Mapping[str, NDArray[Any]], path: Path) -> Path:
     They are numbers, or text without commas and quotes. A file that is there already is kept: the new one is then
     called ``name_1``, and so on.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    asked, number = path, 0
-    while path.exists():
-        number += 1
-        path = asked.with_stem(f"{asked.stem}_{number}")
-    unfinished = path.with_name(f"{path.name}.part")
-    write = FORMATS[path.suffix.removeprefix(".")]
-    try:
-        write(pa.table({name: pa.array(values) for name, values in columns.items()}), unfinished)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    os.replace(unfinished, path)
-    return path
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    with new_file(path) as (file, free):
+        FORMATS[path.suffix.removeprefix(".")](table, file)
+    return free

@@ -123,7 +123,7 @@ class _OfLikelihood(Deviance):
         inside = self._moved_inside(plain.theta.numpy(), free)
         if inside is None or not free:
             return plain
-        search = InteriorPoint()
+        search = InteriorPoint(first=1e-4, last=1e-8, factor=1e-2)  # it begins near its end
         state, _ = solve(search, search.start(inside, self._scale, free), self._look_inside, _MOST_LOOKS)
         theta = torch.from_numpy(state.theta)
         if state.ending is Ending.INSIDE:

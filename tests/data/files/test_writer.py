@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import BinaryIO
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
@@ -63,8 +64,8 @@ def test_file_that_is_there_is_kept():
 def test_interrupted_writing_leaves_nothing(suffix, monkeypatch):
     whole = table_writer.FORMATS[suffix]
 
-    def crash_in_the_middle(table: pyarrow.Table, path: Path) -> None:
-        whole(table, path)
+    def crash_in_the_middle(table: pyarrow.Table, file: BinaryIO) -> None:
+        whole(table, file)
         raise OSError("no space left")
 
     Path("folder").mkdir()
