@@ -220,8 +220,7 @@ def test_units_leave_the_profile(k):
     ({"level": 1.0}, "level: a probability"),
     ({"level": 1 - 1e-16}, "too near to 1"),
     ({"points": 1}, "points: expected at least 2"),
-    ({"held": (1,)}, "b has"),
-], ids=["level", "near 1", "points", "held"])  # fmt: skip
+], ids=["level", "near 1", "points"])  # fmt: skip
 def test_wrong_options_are_refused(options, words):
     _, profiled = least_squares(decay(), X, Y)
     with pytest.raises(InputError, match=words):
