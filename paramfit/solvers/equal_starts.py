@@ -28,6 +28,8 @@ def moved_apart(layout: Layout, point: Linearization, start: Array) -> tuple[Arr
     are told apart by their places, 15 where the widths are moved too. The others are then alike no more.
     """
     places = layout.nonlinear_places
+    if len({*start[places].tolist()}) == len(places):
+        return start, ()
     columns = point.factor[:, point.q : -1]
     size, residual = lengths(columns), lengths(point.factor[:, -1:])[0]
     most, ends, alike = 0.0, (0.0, 0.0), np.empty(0, dtype=np.intp)
