@@ -174,3 +174,9 @@ def test_start_on_a_bound_is_moved_inside_for_a_transform_and_kept_for_a_solver(
     assert model.natural("k").item() == pytest.approx(inside, rel=1e-9)
     model.leave_bounds_to_solver()
     assert model.k.item() == start
+
+
+@pytest.mark.parametrize("unit", [5, ["kg"], {"kg": 1}, True])
+def test_a_unit_is_text(unit):
+    with pytest.raises(InputError, match=r"parameters\.a\.unit: expected text, but got"):
+        ParameterSpec.of("a", {"start": 1, "unit": unit})

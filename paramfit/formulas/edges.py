@@ -17,9 +17,9 @@ from paramfit.formulas.scaled import FIRST_TERMS, SMALL, Floats, Scaled
 
 __all__ = ["values_at_edges"]
 
-# Exponents of what stands for 0: the first is small enough for every power that is not itself nearly 0, and the second
-# leaves more digits to sums in which logarithms of it cancel.
-_SCALES = (2.0**40, 2.0**22)
+# Exponents of what stands for 0: the first is small enough for every power that is not itself nearly 0, the second
+# leaves more digits to sums in which logarithms of it cancel, and of the last one's reciprocal there is an exponential.
+_SCALES = (2.0**40, 2.0**22, 400.0)
 _SPREAD = 16.0  # between what stands for one 0 and for another, so that their ratio is seen to have no limit
 _AGREEMENT = 1e-9  # of two ways to a limit, relative to the number or to the formula's value per parameter
 

@@ -40,15 +40,28 @@ class Evaluation:
         """The same by torch alone."""
         return torch_function(self.graph, self.places, self._arguments)
 
+    @cached_property
+    def _with_guards(self) -> Callable[..., list[Tensor | float]]:
+        """The same, and after it what must be finite too: a number over what has overflowed would be 0 unnoticed."""
+        nodes, guards = self.graph.nodes, set()
+        for place in self.graph.needed(self.places):
+            node = nodes[place]
+            if node.operation == "/":
+                guards.add(node.arguments[1])
+            elif node.operation == "**" and (self.graph.number(node.arguments[1]) or -1.0) < 0:
+                guards.add(node.arguments[0])
+        extra = sorted(place for place in guards if nodes[place].arguments and place not in self.places)
+        return torch_function(self.graph, [*self.places, *extra], self._arguments)
+
     def __call__(self, *arguments: Tensor) -> list[Tensor | float]:
         """A tensor for each node, or a float where it is a number; apart from autograd."""
         if torch.is_grad_enabled():
             arguments = tuple(argument.detach() for argument in arguments)
-        results = self.unchecked(*arguments)
+        results = self._with_guards(*arguments)
         for result in results:
             if isinstance(result, Tensor) and not _is_finite(result):
-                return self._mended(arguments, results)
-        return results
+                return self._mended(arguments, results)[: len(self.places)]
+        return results[: len(self.places)]
 
     def _mended(self, arguments: Sequence[Tensor], results: list[Tensor | float]) -> list[Tensor | float]:
         shape = torch.Size(np.broadcast_shapes(*(argument.shape for argument in arguments)))
@@ -62,7 +75,7 @@ class Evaluation:
         )
         careful = self._with_care(leaves.numpy())
         mended = []
-        for result, column in zip(results, careful, strict=True):
+        for result, column in zip(results, careful, strict=False):
             if isinstance(result, Tensor):
                 full = result.expand(shape).reshape(-1).clone()
                 new = torch.from_numpy(column).to(full)

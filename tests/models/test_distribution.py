@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Binomial, Gamma, Normal, Pareto, Poisson, RelaxedBernoulli, Uniform
 from torch.func import functional_call, jacfwd
 
-from paramfit import DistributionModel, InputError
+from paramfit import DistributionModel, InputError, fit
 from paramfit.models.argument_formula import ArgumentFormula, formula_variables
 
 X = torch.tensor([-1.0, 0.0, 0.5, 2.0], dtype=torch.float64)
@@ -179,3 +179,11 @@ def test_several_inputs_are_named_by_the_user(given, message):
 def test_formula_that_cannot_be_read_names_its_argument():
     with pytest.raises(InputError, match=r"parameters\.scale"):
         ArgumentFormula("scale", "exp(", [], [])
+
+
+@pytest.mark.parametrize("inputs", [None, "e", ["e"]])
+def test_column_called_as_a_constant_is_the_column(inputs):
+    e = torch.linspace(0.1, 2.0, 12, dtype=torch.float64)
+    data = {"e": e, "y": 0.5 + 2 * e + 0.01 * torch.sin(9 * e)}
+    model = DistributionModel("torch.distributions.Normal", {"loc": "a + b*e", "scale": 0.1}, {"a": 0, "b": 0})
+    assert fit(model, data, inputs=inputs, target="y").parameters["b"].estimate == pytest.approx(2, abs=0.01)

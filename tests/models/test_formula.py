@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.func import functional_call, hessian, jacfwd, vmap
 
 from paramfit import FormulaModel, InputError
+from paramfit.formulas.expression import parse_expression
+from paramfit.formulas.graph import Graph
 
 X = torch.linspace(0.5, 4.0, 8, dtype=torch.float64)
 
@@ -253,3 +255,72 @@ def test_wrong_number_of_inputs_is_refused():
 def test_letters_that_python_takes_for_the_same_are_one_name():
     model = FormulaModel("\u00b5 * x", ["x"], {"\u03bc": 2.0})  # the micro sign and the Greek letter
     assert model(torch.ones(1, dtype=X.dtype)).item() == 2.0
+
+
+NAMES = [
+    "e",
+    "pi",
+    "E",
+    "I",
+    "S",
+    "N",
+    "O",
+    "Q",
+    "C",
+    "beta",
+    "gamma",
+    "zeta",
+    "Lambda",
+    "Symbol",
+    "Function",
+    "true",
+    "exp",
+    "max",
+    "lambda",
+    "None",
+    "True",
+    "if",
+    "not",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_name_that_a_library_knows_is_a_name_like_any_other(name):
+    column = FormulaModel(f"a * exp({name}) + {name}", [name], {"a": 2.0})
+    torch.testing.assert_close(column(X), 2 * torch.exp(X) + X)
+    parameter = FormulaModel(f"{name} * exp(x) + 1", ["x"], {name: 3.0})
+    torch.testing.assert_close(parameter(X), 3 * torch.exp(X) + 1)
+    torch.testing.assert_close(as_columns(parameter.jacobian(X))[name], torch.exp(X))
+
+
+LARGE = {
+    "product of sines": ("*".join(f"sin(p{i}*x)" for i in range(100)), 100),
+    "maximum": (f"x + max({', '.join(f'p{i}' for i in range(200))})", 200),
+    "product of sums": ("*".join(f"(p{i}+p100*x+p101)" for i in range(100)), 102),
+    "quotient": (f"x/{'/'.join(f'(1+p{i})' for i in range(190))}", 190),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LARGE)
+def test_large_formula_is_built_and_differentiated_in_proportion_to_its_length(case):
+    text, count = LARGE[case]
+    starts = {f"p{i}": 0.4 + 0.002 * i for i in range(count)}
+    graph = Graph(["x", *starts])
+    value = graph.read(parse_expression(text, ["x", *starts]))
+    operations = len(graph.nodes)
+    graph.gradient(value, [graph.leaves[name] for name in starts])
+    assert len(graph.nodes) < 5 * operations
+    model = FormulaModel(text, ["x"], starts)
+    with torch.no_grad():
+        columns = as_columns(pickle.loads(pickle.dumps(model)).jacobian(X))
+        model.separated(X)
+    parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    tangents = {name: torch.full_like(value, 1 / count) for name, value in parameters.items()}
+    total = sum(columns.values()) / count
+    step = 1e-6
+    moved = [
+        functional_call(model, {k: v + sign * step * tangents[k] for k, v in parameters.items()}, (X,))
+        for sign in (1, -1)
+    ]
+    torch.testing.assert_close(total, (moved[0] - moved[1]) / (2 * step), rtol=1e-5, atol=1e-12)

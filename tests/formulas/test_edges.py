@@ -1,0 +1,249 @@
+"""Value, first and second derivatives where a formula's domain ends or float64 does, against mpmath."""
+
+import math
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paramfit import FormulaModel, InputError
+from paramfit.formulas.elementary import FUNCTIONS
+
+mpmath.mp.dps = 60
+_LOGGAMMA = {"loggamma": lambda u: mpmath.re(mpmath.loggamma(u))}
+TRUTH = {
+    **{name: getattr(mpmath, name) for name in ("exp", "expm1", "log", "log1p", "log10", "sqrt", "sin", "cos", "tan")},
+    **{name: getattr(mpmath, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh")},
+    **{name: getattr(mpmath, name) for name in ("atanh", "erf", "erfc", "atan2")},
+    "abs": abs, "log2": lambda u: mpmath.log(u, 2),
+    "sigmoid": lambda u: 1 / (1 + mpmath.exp(-u)), "max": max, "min": min,
+    **_LOGGAMMA,
+}  # fmt: skip
+SPELLINGS = {"ln", "expit", "gammaln", "lgamma"}
+TINY = mpmath.mpf(10) ** -60  # stands for 0 in what has a limit there
+
+
+def computed(text, point, x=None):
+    """Value, gradient and Hessian by the compiled formula, the first derivatives by both of its ways."""
+    inputs = () if x is None else (torch.tensor([x], dtype=torch.float64),)
+    model = FormulaModel(text, [] if x is None else ["x"], {**point})
+    theta = torch.tensor(list(point.values()), dtype=torch.float64)
+
+    def value(vector: torch.Tensor) -> torch.Tensor:
+        named = dict(zip(point, vector.unbind(), strict=True))
+        return torch.func.functional_call(model, named, inputs).reshape(())
+
+    with torch.no_grad():
+        level = model(*inputs).item()
+        slopes = [float(torch.as_tensor(column).reshape(-1)[0]) for column in model.jacobian(*inputs).values()]
+    hessian = torch.autograd.functional.hessian(value, theta)
+    (gradient,) = torch.autograd.grad(value(start := theta.clone().requires_grad_()), start)
+    np.testing.assert_array_equal(slopes, gradient.numpy())
+    return level, slopes, hessian.numpy()
+
+
+def true(text, point, x=None, digits=60):
+    """The same by mpmath; None where it is not real."""
+    names = list(point)
+
+    def function(*values: Any) -> Any:
+        return eval(text, {**TRUTH, **dict(zip(names, values, strict=True)), "x": x})
+
+    with mpmath.workdps(digits):
+        place = [mpmath.mpf(value) for value in point.values()]
+        step = mpmath.mpf(10) ** (-digits // 4)
+
+        def derivative(orders: tuple[int, ...]) -> Any:  # by relative changes: parameters may be tiny or huge
+            def changed(*changes: Any) -> Any:
+                return function(*(at * (1 + by) for at, by in zip(place, changes, strict=True)))
+
+            slope = mpmath.diff(
+                changed, (0,) * len(place) if len(place) > 1 else 0, orders if len(place) > 1 else orders[0], h=step
+            )
+            return slope / mpmath.fprod(at**order for at, order in zip(place, orders, strict=True))
+
+        unit = np.eye(len(names), dtype=int)
+        results = [function(*place), *(derivative(tuple(map(int, row))) for row in unit)]
+        results += [derivative(tuple(map(int, one + other))) for one in unit for other in unit]
+        return None if any(isinstance(result, mpmath.mpc) for result in results) else [+result for result in results]
+
+
+def in_float64(value):
+    return abs(value) < mpmath.mpf(1e308)
+
+
+def check(text, point, x=None, *, at=None, must_be_finite=True, digits=60, tolerance=1e-9):
+    expected = true(text, point, at if x is None else mpmath.mpf(x) if x else TINY, digits)
+    level, slopes, hessian = computed(text, point, x)
+    size = max(abs(expected[0]), 1) if expected and in_float64(expected[0]) else 1
+    for actual, wanted in zip([level, *slopes, *hessian.reshape(-1)], expected or [], strict=bool(expected)):
+        if math.isfinite(actual):
+            assert abs(actual - wanted) <= tolerance * (abs(wanted) + size), (
+                text,
+                point,
+                x,
+                actual,
+                mpmath.nstr(wanted, 8),
+            )
+        else:
+            assert not must_be_finite or not in_float64(wanted), (text, point, x, actual, mpmath.nstr(wanted, 8))
+
+
+EDGES = [1e-300, -1e-300, 1e-20, -1e-20, 1e-3, -1e-3, 0.5, -0.5, 30.0, -30.0, 800.0, -800.0, 1e20, -1e20, 1e200, -1e200]
+# Where a function is real.
+DOMAIN = {
+    **dict.fromkeys(("log", "log2", "log10", "sqrt", "loggamma"), (0.0, math.inf)), "log1p": (-1.0, math.inf),
+    **dict.fromkeys(("asin", "acos", "atanh"), (-1.0, 1.0)), "acosh": (1.0, math.inf),
+}  # fmt: skip
+UNARY = sorted(name for name in TRUTH if name not in ("max", "min", "atan2"))
+
+
+def test_every_function_is_here():
+    assert {*TRUTH} == {name for name in FUNCTIONS if name not in SPELLINGS and not name.startswith("arc")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", UNARY)
+def test_function_of_edges(name):
+    low, high = DOMAIN.get(name, (-math.inf, math.inf))
+    for edge in EDGES:
+        if low < edge < high and not (name in ("sin", "cos", "tan") and abs(edge) > 1e20):
+            digits = 60 if abs(edge) < 1e100 and abs(edge) > 1e-100 else 420
+            check(f"{name}(a)", {"a": edge}, digits=digits)
+
+
+@pytest.mark.parametrize("name", [name for name in UNARY if name not in DOMAIN])
+def test_function_at_zero(name):
+    level, (slope,), hessian = computed(f"{name}(a)", {"a": 0.0})
+    with mpmath.workdps(60):
+        expected = [TRUTH[name](mpmath.mpf(0)), *(mpmath.diff(TRUTH[name], 0, k) for k in (1, 2))]
+    if name == "abs":
+        expected[1:] = [0, 0]  # the middle of the kink
+    np.testing.assert_allclose(
+        [level, slope, hessian.item()], [float(value) for value in expected], rtol=1e-12, atol=1e-14
+    )
+
+
+# Formulas with a finite limit at x = 0, whose derivatives have one too: text and parameters.
+LIMITS = [
+    ("(x/c)**b", {"c": 2.0, "b": 0.8}),
+    ("(x/c)**b", {"c": 2.0, "b": 1.0}),
+    ("(x/c)**b", {"c": 2.0, "b": 2.0}),
+    ("a*exp(-(x/c)**b)", {"a": 3.0, "c": 2.0, "b": 0.7}),
+    ("1 - exp(-(x/c)**b)", {"c": 2.0, "b": 0.7}),
+    ("a + (d-a)/(1 + (x/c)**b)", {"a": 1.0, "d": 4.0, "c": 2.0, "b": 0.8}),
+    ("a/(1 + (c/x)**b)", {"a": 1.0, "c": 2.0, "b": 1.5}),
+    ("(c/x)**b/(1 + (c/x)**b)", {"c": 2.0, "b": 1.5}),
+    ("a*(c/x)**b/(d + (c/x)**b)", {"a": 3.0, "c": 2.0, "b": 1.5, "d": 0.5}),
+    ("exp(b*(log(x)-l))", {"b": 1.2, "l": 0.5}),
+    ("a/(1 + exp(-b*(log(x)-l)))", {"a": 2.0, "b": 1.2, "l": 0.5}),
+    ("a*sigmoid(b*(log(x)-l))", {"a": 2.0, "b": 1.2, "l": 0.5}),
+    ("a*exp(-b/x)", {"a": 2.0, "b": 1.2}),
+    ("a*tanh(b/x)", {"a": 2.0, "b": 1.2}),
+    ("a*atan(b/x)", {"a": 2.0, "b": 1.2}),
+    ("a*erf(b/x) + erfc(b/x)", {"a": 2.0, "b": 1.2}),
+    ("a*(1-exp(-k*x))**m", {"a": 2.0, "k": 1.2, "m": 0.7}),
+    ("a*(1-cos(k*x))/x**2", {"a": 2.0, "k": 1.2}),
+    ("a*(1-exp(-k*x))/x", {"a": 2.0, "k": 1.2}),
+    ("a*sin(k*x)/(k*x)", {"a": 2.0, "k": 1.2}),
+    ("a*x*log(b*x)", {"a": 2.0, "b": 1.2}),
+    ("1/(1/a + 1/(b*x))", {"a": 2.0, "b": 1.2}),
+    ("1/(a + b*log(x)**2)*0 + a/(b + 1/x)", {"a": 2.0, "b": 1.2}),
+    ("sqrt((x/c)**b)", {"c": 2.0, "b": 1.6}),
+    ("log1p((x/c)**b)", {"c": 2.0, "b": 0.9}),
+    ("expm1(a*x**b)", {"a": 2.0, "b": 0.9}),
+    ("a*x**b*exp(-x/c)", {"a": 2.0, "b": 0.9, "c": 1.0}),
+    ("a**(b/x)", {"a": 0.5, "b": 1.2}),
+    ("min(a, b/x)", {"a": 0.5, "b": 1.2}),
+    ("a*atan2(b, x)", {"a": 0.5, "b": 1.2}),
+    ("exp(-exp(b - c*log(x)))*a", {"a": 2.0, "b": 0.2, "c": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("text", "point"), LIMITS, ids=[text for text, _ in LIMITS])
+def test_limit_at_zero(text, point):
+    check(text, point, 0.0, digits=260, tolerance=1e-8)
+
+
+# Formulas whose parts overflow: text, parameters and x.
+OVERFLOWS = [
+    ("1/(1 + exp(-u))", {"u": -800.0}),
+    ("exp(u)/(1 + exp(u))", {"u": 800.0}),
+    ("exp(u)/(1 + exp(u))**2", {"u": 800.0}),
+    ("exp(a)/exp(b)", {"a": 1000.0, "b": 999.5}),
+    ("exp(-a)*exp(b)", {"a": 1000.0, "b": 999.5}),
+    ("log(exp(a) + exp(b))", {"a": 1000.0, "b": 999.5}),
+    ("log(exp(-a) + exp(-b))", {"a": 1000.0, "b": 999.5}),
+    ("exp(a)/(exp(a) + exp(b) + 1)", {"a": 800.0, "b": 799.0}),
+    ("sinh(a)/cosh(a)", {"a": 900.0}),
+    ("a**b/(1 + a**b)", {"a": 1e10, "b": 40.0}),
+    ("1/(1 + (a/1e-9)**b)", {"a": 3.0, "b": 60.0}),
+    ("sqrt(a**2 + b**2)", {"a": 1e200, "b": 2e200}),
+    ("a/sqrt(a**2 + b**2)", {"a": 1e200, "b": 2e200}),
+    ("a*exp(-b)*exp(c)", {"a": 2.0, "b": 800.0, "c": 801.0}),
+    ("(exp(a) - exp(-a))/(exp(a) + exp(-a))", {"a": 800.0}),
+    ("erfc(a)/exp(-a**2)", {"a": 30.0}),
+    ("loggamma(a) - loggamma(a + b)", {"a": 1e-310, "b": 1.5}),
+    ("log(erfc(a))", {"a": 40.0}),
+    ("log(1 - sigmoid(a))", {"a": -800.0}),
+    ("log(sigmoid(a))", {"a": -800.0}),
+]
+
+
+@pytest.mark.parametrize(("text", "point"), OVERFLOWS, ids=[text for text, _ in OVERFLOWS])
+def test_parts_beyond_float64(text, point):
+    check(text, point, digits=800)
+
+
+@pytest.mark.parametrize(
+    ("text", "point"),
+    [
+        ("(x/c)**b", {"c": 2.0, "b": -0.5}), ("(x/c)**b", {"c": 2.0, "b": 0.0}), ("a*log(x)", {"a": 1.0}),
+        ("log(a*x)", {"a": 1.0}), ("b/x", {"b": 1.0}), ("a*x**b*x**-2", {"a": 1.0, "b": 1.5}),
+        ("exp(a/x)", {"a": 1.0}), ("a*sin(1/x)", {"a": 1.0}), ("sqrt(a*x - x)/x", {"a": 2.0}),
+    ],
+)  # fmt: skip
+def test_what_has_no_finite_limit_is_not_finite(text, point):
+    level, slopes, _ = computed(text, point, 0.0)
+    assert not all(map(math.isfinite, (level, *slopes)))
+
+
+ATOMS = ["a", "b", "x", "a*x", "x/b", "b/x", "(a - b)", "1", "2"]
+SHAPES = [
+    "exp({0})", "exp(-{0})", "log({0})", "1/(1 + {0})", "({0})/(1 + {0})", "({0})**b", "({0})**2", "sqrt({0})",
+    "({0}) + ({1})", "({0}) - ({1})", "({0})*({1})", "({0})/({1})", "tanh({0})", "sigmoid({0})", "log1p({0})",
+    "expm1({0})", "atan({0})", "erf({0})", "cosh({0})", "sin({0})", "asinh({0})",
+]  # fmt: skip
+
+
+def trees():
+    return st.recursive(
+        st.sampled_from(ATOMS),
+        lambda inner: st.builds(
+            lambda shape, one, other: shape.format(one, other), st.sampled_from(SHAPES), inner, inner
+        ),
+        max_leaves=5,
+    )
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(tree=trees(), x=st.sampled_from([0.0, 1e-200, 1e-20, 1e20, 1e200, 3.0]), b=st.sampled_from([0.7, 1.0, 2.5]))
+def test_what_is_finite_is_right(tree, x, b):
+    text = f"({tree}) + 0.5*a*b"
+    point = {"a": 1.3, "b": b}
+    try:
+        with mpmath.workdps(500):
+            expected = true(text, point, mpmath.mpf(x) if x else TINY, 500)
+    except (ZeroDivisionError, ValueError, OverflowError, TypeError, mpmath.libmp.NoConvergence, MemoryError):
+        return
+    if expected is None or "x" not in tree:
+        return
+    try:
+        check(text, point, x, must_be_finite=False, digits=500, tolerance=1e-6)
+    except InputError:
+        return
