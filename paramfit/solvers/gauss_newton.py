@@ -85,7 +85,7 @@ class GaussNewtonState(Value):
         places, trial = self.layout.nonlinear_places, self.theta.copy()
         if self.along is not None:
             trial[places] += self.along
-            return trial, self.promised
+            return np.clip(trial, *self.layout.box) if self.layout.boxes else trial, self.promised
         if not self.layout.boxes:
             step, promised = self.steps.step(self.damping)
             trial[places] += step
