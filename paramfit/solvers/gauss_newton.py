@@ -85,7 +85,7 @@ class GaussNewtonState(Value):
         places, trial = self.layout.nonlinear_places, self.theta.copy()
         if self.along is not None:
             trial[places] += self.along
-            return trial, self.promised
+            return np.clip(trial, *self.layout.box) if self.layout.boxes else trial, self.promised
         if not self.layout.boxes:
             step, promised = self.steps.step(self.damping)
             trial[places] += step
@@ -180,11 +180,7 @@ class GaussNewton:
                 raise InputError(
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
-            begun = self._begun(state.theta, sums, point, unit)
-            apart, alike = moved_apart(begun.layout, begun.steps.point, state.theta)
-            if not alike:
-                return begun
-            return begun.changed(apart=apart, alike=alike, standing=Standing(Finding.OFFSET_LEFT, begun.steps.offset))
+            return _parted(self._begun(state.theta, sums, point, unit))
         if state.ended:
             return state
         if state.apart is not None:
@@ -235,9 +231,9 @@ class GaussNewton:
     ) -> GaussNewtonState:
         """The state at a start whose equal components were moved apart; at the start itself where that cannot be."""
         if point is None or state.apart is None:
-            return state.changed(apart=None, alike=())
+            return self._reached(state.changed(apart=None, alike=()), state.theta, state.steps)
         begun = self._begun(state.apart, sums, point, state.unit)
-        return begun.changed(alike=state.alike, size_of_target=state.size_of_target)
+        return _parted(begun.changed(alike=state.alike, size_of_target=state.size_of_target))
 
     def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: Any) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
@@ -347,11 +343,20 @@ def _finite_point(sums: ResidualSums) -> Linearization | None:
         return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
 
 
+def _parted(begun: GaussNewtonState) -> GaussNewtonState:
+    """The state at a start, which is to look at another where equal components have to be moved apart."""
+    apart, alike = moved_apart(begun.layout, begun.steps.point, begun.start)
+    if not alike or not begun.layout.nonlinear:
+        return begun
+    alike = tuple(sorted({*begun.alike, *alike}))
+    return begun.changed(apart=apart, alike=alike, standing=Standing(Finding.OFFSET_LEFT, begun.steps.offset))
+
+
 def _seen(sums: ResidualSums, theta: Array, projected: Linearization) -> tuple[Linearization, Layout]:
     """The problem to step by: with the linear parameters solved for, unless that throws the start away.
 
-    Where a linear parameter that has a value is solved to 0, since its column vanishes, or is held at a bound, and others
-    lose their influence with it, the first steps are made in all parameters at once, if any leads away from there.
+    Where a linear parameter that has a value is solved to 0, since its column vanishes, or is held at a bound, and
+    others lose their influence with it, the first steps are made in all parameters at once, if any leads away.
     """
     is_lost = bool(projected.held) and bool((projected.unprojected == 0).any())
     if is_lost or thrown_away(sums, theta):

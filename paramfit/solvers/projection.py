@@ -89,7 +89,8 @@ def linearization(sums: ResidualSums) -> Linearization:
     """
     factor, layout = sums.factor, sums.layout
     q, p = len(layout.linear), layout.p
-    linear, turning, held, whole = np.empty(0), np.empty((0, p)), (), None
+    linear, turning, whole = np.empty(0), np.empty((0, p)), None
+    held: tuple[int, ...] = ()
     if q:
         basis = factor[:q, :q]
         inverse = _inverse_of_singular(basis)
