@@ -536,9 +536,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the residuals are smaller than sigma allows (chi-square {chi_square:.4g} for {freedom} degrees of freedom):"
         " sigma is too large; sigma_is: relative takes the errors from the residuals"
     ),
-    _K.WORSE_THAN_CONSTANT: (
-        "R² is {r_squared:.3g}: the curve fits worse than a constant would"
-    ),
+    _K.WORSE_THAN_CONSTANT: ("R² is {r_squared:.3g}: the curve fits worse than a constant would"),
     _K.BETTER_MINIMUM: _better_minimum,
     _K.SYSTEMATIC_RESIDUALS: (
         "the residuals hang together along {input}: {runs} runs of one sign where {expected:.0f} would be expected"
