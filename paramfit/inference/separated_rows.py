@@ -29,7 +29,7 @@ def separation(loss: LossFunction, direction: Array, start: Array) -> Fact:
     places = np.flatnonzero(direction)
     numbers: dict[str, Number] = {
         "shares": tuple(float(direction[k]) for k in places),
-        "moved": int(moved.sum()),
+        "rows": int(moved.sum()),
         "observations": loss.n,
     }
     names = tuple(loss.names[k] for k in places)

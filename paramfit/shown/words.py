@@ -195,10 +195,10 @@ def _separated(fact: Fact) -> str:
     if column is not None:
         lower, low, upper, high = (f"{numbers[key]:g}" for key in ("lower", "low", "upper", "high"))
         by = f"{column} separates the outcomes ({lower} up to {column} = {low}, {upper} from {high} on)"
-    elif numbers["moved"] == numbers["observations"]:
+    elif numbers["rows"] == numbers["observations"]:
         by = f"the outcomes are separated by {columns or 'the model'}"
     else:
-        by = f"{numbers['moved']} of {numbers['observations']} outcomes are separated by {columns or 'the model'}"
+        by = f"{numbers['rows']} of {numbers['observations']} outcomes are separated by {columns or 'the model'}"
     endless = _endless(fact).format(f"{by}, and the likelihood rises without end")
     without = f"leave {column or columns or 'a term'} out"
     return f"{endless}; no start helps: give rows in which outcomes overlap, {without}, or {_PENALTY}."
@@ -206,7 +206,7 @@ def _separated(fact: Fact) -> str:
 
 def _group(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    moved, column, censoring = numbers["moved"], numbers["column"], numbers.get("censoring")
+    moved, column, censoring = numbers["rows"], numbers["column"], numbers.get("censoring")
     is_whole = moved == numbers["observations"]
     said = f"have the value {numbers['value']:g}" if censoring is None else f"are censored ({censoring})"
     if column is not None:
