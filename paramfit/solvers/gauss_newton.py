@@ -32,6 +32,7 @@ _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in it
 _MOST_REFUSALS = 4
 _NO_SLOPE = 1e-5  # of the residuals: a parameter whose own size changes predictions by less has no slope there
 _NEAR_AT_KINK = 1e-3  # a relative offset of both sides' combination: the trial beyond is a little off the kink
+_MOST_LINEAR = 1e280  # of a linear parameter, over the target's unit: what multiplies it has vanished
 _NEAR_BY = 1e-6  # of a parameter's size: from so far away slopes change only across a kink
 _LEAST_ALONG = 1e-9  # of the loss: a step along a kink that promises less is not looked for
 _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
@@ -283,7 +284,10 @@ class GaussNewton:
             at_rounding = Standing(Finding.EXACT, residual * state.unit) if exact else None
             at_rounding = at_rounding or Standing(Finding.OFFSET_AT_ROUNDING, offset)
             return state.changed(standing=_out_of_sight(state) or at_rounding)
+        away = _out_of_sight(state)
         flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * math.sqrt(state.steps.point.loss)
+        if away is not None and away.finding is Finding.DIVERGENT:
+            return state.changed(standing=away)
         if flat.any() and state.steps.changed(held=flat).offset <= near:
             places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
             return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
@@ -398,6 +402,9 @@ def _leaves_bound(moved: GaussNewtonState, look: Callable[[PolishingState], Arra
 def _out_of_sight(state: GaussNewtonState) -> Standing | None:
     """Why nothing holds the parameters where the slope is 0; None where the observations do."""
     point = state.steps.point
+    endless = np.flatnonzero(np.abs(point.linear) > _MOST_LINEAR)
+    if len(endless):
+        return Standing(Finding.DIVERGENT, places=(int(state.layout.linear[endless[0]]),))
     places, factor = state.free_places[point.q :], state.free_factor()  # those at a bound are reported by name
     if not len(places):
         return None
