@@ -318,7 +318,7 @@ class GaussNewton:
             lower, upper = layout.box
             reach = np.minimum(reach, np.minimum(state.theta - lower, upper - state.theta))
         enough = (_POLISHED if converged else _ENOUGH) * residual
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             polishing = Polishing.near(state.theta, state.free_factor()[:-1, :-1], places, reach, enough, state.unit)
             if polishing is None:
                 return state
