@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from paramfit import __version__
-from paramfit.cli.error_line import print_error
+from paramfit.cli.error_output import print_error
 
 __all__ = ["COMMANDS", "HELP", "OPTIONS", "main"]
 

@@ -194,12 +194,13 @@ def _by_likelihood(better: BetterPoint, loss: LossFunction, observations: Observ
         name: unconstrained_values(loss.model, name, torch.tensor(value, dtype=torch.float64))
         for name, value in better.values.items()
     }
+    needed = _MUCH_LIKELIER + math.log(loss.n)
     with torch.no_grad():
-        here, there = (
+        at_fit, elsewhere = (
             loss.objective.total(prediction, *observations.measured).item()
             for prediction in (loss.model(*observations.inputs), functional_call(loss.model, at, observations.inputs))
         )
-    return better._replace(loss=there, loss_at_fit=here) if there < here - _MUCH_LIKELIER - math.log(loss.n) else None
+    return better._replace(loss=elsewhere, loss_at_fit=at_fit) if elsewhere < at_fit - needed else None
 
 
 def _order(column: Array) -> NDArray[np.intp]:

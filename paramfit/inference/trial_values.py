@@ -144,12 +144,12 @@ def _of_data(observations: Observations, residual: Array) -> list[Array]:
 
 def _extremes(x: Array, rows: Array) -> list[float]:
     """Where the rows, or means of neighbours, are largest and smallest."""
-    found: list[float] = []
+    places: list[float] = []
     for width in _SMOOTHED:
         if width < len(rows):
             smooth = np.convolve(rows - rows.mean(), np.ones(width), mode="same")
-            found += [float(x[smooth.argmax()]), float(x[smooth.argmin()])]
-    return found
+            places += [float(x[smooth.argmax()]), float(x[smooth.argmin()])]
+    return places
 
 
 def _frequencies(x: Array, rows: Array) -> list[float]:

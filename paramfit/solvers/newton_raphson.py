@@ -124,8 +124,8 @@ class NewtonState(Value):
         low, high = lower - self.theta, upper - self.theta
         step, promised = self.steps.step_in_box(self.damping, low, high, share)
         # To the last digit: what has gone all the way to a bound is the bound.
-        there = np.where(step <= low, lower, np.where(step >= high, upper, self.theta + step))
-        return np.clip(there, lower, upper), promised
+        reached = np.where(step <= low, lower, np.where(step >= high, upper, self.theta + step))
+        return np.clip(reached, lower, upper), promised
 
     @property
     def trial(self) -> Array:
