@@ -111,6 +111,6 @@ def _checksum(entries: Mapping[str, Any], most: float = math.inf) -> str | None:
 
 
 def _has_bytes(value: Any) -> bool:
-    """Whether it is a tensor with numbers in a row; one without elements need not have strides, one of ``meta`` none."""
+    """Whether it is a tensor with bytes; without elements it need not have strides to look at them by."""
     is_dense = isinstance(value, Tensor) and value.layout is torch.strided and not value.is_meta
     return is_dense and value.numel() > 0
