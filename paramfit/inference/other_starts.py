@@ -37,12 +37,12 @@ _DIFFERENCE = 1e-7  # of a parameter, for its derivative: half the digits
 _DEPENDENT = 1e-9  # of a column's length: what is left of it after projection is rounding
 _FEWER_DAMPED, _MORE_DAMPED, _FIRST_DAMPING = 0.2, 4.0, 1e-2
 _ALIKE = 1 + 1e-6  # times the least loss
-_SPIKES = {2: 1e-2, 1: 1e-4}
+_SPIKES = {2: 0.1, 1: 0.05}
 """How probable it may be that noise points so much to a curve, by the number of rows left out: those that gain most.
 
 A spike on two outliers is no better minimum; on one and its neighbour it is unlikely.
 """
-_HINT = 50.0  # times as probable: what a glance needs to be followed by a search
+_HINT = 20.0  # times as probable: what a glance needs to be followed by a search
 _LEFT = 0.1  # of the variance: a curve that leaves less explains the rows, which noise does not by chance
 _LESS = 0.99  # times the loss, with such a curve
 _REFUSALS = (InputError, ValueError, RuntimeError, TypeError, NotImplementedError)
@@ -101,7 +101,7 @@ def look_from_other_starts(
     .. math:: c^2 = \frac{(e^T d)^2}{e^T e \, d^T d}
 
     is so large that :math:`1 - c^2`, under noise distributed as :math:`\mathrm{Beta}((n - p) / 2, p / 2)`, has a
-    probability, times n for the places where one may look, of at most 0.01; or of at most 0.0001 over all rows but one.
+    probability, times n for the places where one may look, of at most 0.1; or of at most 0.05 over all rows but one.
     The share by which the loss is less, which is at most :math:`c^2`, stands in its place for robust losses.
 
     Args:
