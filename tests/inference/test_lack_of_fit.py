@@ -261,17 +261,17 @@ def test_the_caution_is_in_the_report_and_in_the_file(tmp_path: Path):
 @pytest.mark.parametrize("name", SHAPES)
 def test_true_models_are_seldom_called_wrong(name):
     spoken, fits = [], 0
-    for seed in range(30):
+    for seed in range(18):
         random = np.random.default_rng(1000 + seed)
         n = int(10 ** random.uniform(1, 3))
         x = random.uniform(0, 1, n) if seed % 3 else np.sort(random.choice(np.linspace(0, 1, max(8, n // 4)), n))
         share = [0.05, 0.2, 0.5, 0.9, 0.99, 0.999][seed % 6]
         spread = 0.2 + x if seed % 4 == 3 else np.ones(n)
-        noise = [random.normal, lambda size: random.standard_t(3, size), lambda size: random.exponential(1, size) - 1]
-        y = SHAPES[name].target(x, math.sqrt((1 - share) / share) * spread * noise[seed // 6 % 3](size=n))
+        noise = [random.normal(size=n), random.standard_t(3, n), random.exponential(1, n) - 1][seed // 6]
+        y = SHAPES[name].target(x, math.sqrt((1 - share) / share) * spread * noise)
         result = SHAPES[name].fit((x, y), SHAPES[name].truth)
         if result.status is Status.CONVERGED:
             fits += 1
             spoken += [(seed, n, share)] if said(result) else []
-    assert fits > 20
+    assert fits > 12
     assert not spoken
