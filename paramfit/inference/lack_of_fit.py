@@ -97,9 +97,10 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
 
     Looked at first are R² and, along each input, the products of neighbouring residuals
     :math:`\sum e_i e_{i+1} / \sqrt{\sum e_i^2 e_{i+1}^2}`, which for independent errors of any distribution is about
-    standard normal. Where R² is low or a sum of products is large, a look from other starts tells whether there is a
-    better minimum. If not, residuals that have too few runs of signs as well are said to be systematic: the model's
-    fault, or the start's. A low R² alone is no fault.
+    standard normal; further the highest peak of their spectrum, and the largest residual. Where R² is low, of at most
+    2000 rows, or one of these is unusual, a glance at other starts, and a search where it gives a hint or the residuals
+    hang together beyond doubt, tells whether there is a better minimum. If not, residuals that have too few runs of
+    signs as well are said to be systematic: the model's fault, or the start's. A low R² alone is no fault.
 
     Of a likelihood the residuals are those of the distribution's mean. It is looked at where that mean explains no more
     than noise would (an F test against the constant), or its residuals hang together, and another minimum is told where
