@@ -243,7 +243,7 @@ def _criteria(
         return None
     # An edge that the data have led to holds no parameter beforehand.
     estimated = loss.p if errors.root is None or errors.edge else errors.root.shape[1]
-    return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring, has_maximum=has_maximum)
+    return likelihood_statistics(0.0 - total, loss.n, estimated, loss.observations.censoring, has_maximum=has_maximum)
 
 
 def _likelihood(loss: LossFunction, theta: Tensor, errors: Uncertainty) -> LikelihoodStatistics | None:
