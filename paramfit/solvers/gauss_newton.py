@@ -115,6 +115,8 @@ class GaussNewtonState(Value):
     def free_places(self) -> NDArray[np.intp]:
         """Places in theta of the parameters that are not held at a bound, in the order of the point's columns."""
         layout, point, held = self.layout, self.steps.point, self.steps.held
+        if held is None and not len(point.held):
+            return layout.order
         linear = np.delete(np.array(layout.linear, dtype=np.intp), point.held)
         return np.concatenate([linear, layout.nonlinear_places if held is None else layout.nonlinear_places[~held]])
 
