@@ -201,6 +201,7 @@ WITHOUT_MAXIMUM = frozenset(
         FactKind.SEPARATED,
         FactKind.GROUP_WITHOUT_MAXIMUM,
         FactKind.LIKELIHOOD_WITHOUT_BOUND,
+        FactKind.ENDLESS_AT_EDGE,
         FactKind.PREFERS_LIMIT,
     }
 )

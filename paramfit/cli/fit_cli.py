@@ -21,7 +21,8 @@ from paramfit.atomic_files import remove_unfinished
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
 from paramfit.callbacks.run import run_directory
 from paramfit.cli.config_file import ConfigFile, ConfigParser, check_sizes, config_files
-from paramfit.cli.error_line import explained, foreign_refusal, input_error_in, print_error
+from paramfit.cli.error_line import explained, foreign_refusal, input_error_in
+from paramfit.cli.error_output import print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
 from paramfit.cli.run_folder import RunFolder
 from paramfit.cli.run_logger import RunLogger

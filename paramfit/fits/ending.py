@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Status, Stop
+from paramfit.inference.edge_of_domain import domain_edge, endless_edge
 from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
@@ -81,7 +82,7 @@ def how_it_ended(
         return Stop(Status.LIMIT_REACHED, used_up)
     if isinstance(state, NewtonState) and not state.at_edge:
         divergent = _divergent(state, model, loss)
-        if divergent is not None:
+        if divergent is not None and not (standing.converged and loss is not None and _is_on_edge(state, loss())):
             return Stop(Status.STALLED, divergent)
     names = element_names(model) if standing.places else ()
     about = tuple(names[place] for place in standing.places)
@@ -111,9 +112,16 @@ def _no_maximum(state: NewtonState, model: nn.Module, loss: Callable[[], LossFun
         places = np.flatnonzero(size > _NO_PART * size.max())
         shares = tuple(float(state.recession[place] / np.abs(state.recession).max()) for place in places)
         return fact_of(state.standing, [names[place] for place in places], shares=shares)
+    if state.standing.finding is Finding.ENDLESS_AT_EDGE:
+        return endless_edge(loss(), torch.from_numpy(state.theta)) or fact_of(state.standing)
     if state.recession is not None:
         return separation(loss(), state.recession, state.start)
     return limiting_distribution(loss(), torch.from_numpy(state.theta)) if state.standing.stalled else None
+
+
+def _is_on_edge(state: NewtonState, loss: LossFunction) -> bool:
+    """Whether what has lost its influence has reached the edge of the domain: it can run no farther."""
+    return domain_edge(loss, torch.from_numpy(state.theta), state.sums.curvature) is not None
 
 
 def _never_falls(loss: LossFunction, state: NewtonState, place: int) -> bool:

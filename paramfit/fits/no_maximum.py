@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from paramfit.inference.edge_of_domain import endless_edge
 from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.recession_direction import is_unbounded_along, recession
@@ -33,6 +34,8 @@ def beyond_doubt(
     loss, theta = LossFunction(terms.model, terms.objective, observations), torch.from_numpy(state.theta)
     if limiting_distribution(loss, theta) is not None:
         return solver.without_minimum(state)
+    if state.ended and endless_edge(loss, theta) is not None:
+        return solver.without_minimum(state, Finding.ENDLESS_AT_EDGE)
     step, _ = state.proposal
     if is_unbounded_along(loss, theta, step - state.theta):
         return solver.without_minimum(state, Finding.UNBOUNDED, step - state.theta)

@@ -194,8 +194,11 @@ def _rounding(loss: LossFunction, theta: Tensor, rows: ResidualFactor, determine
     freedom = loss.n - determined
     if not isinstance(model, ParametricModel) or freedom <= 0 or not rows.rss > 0:
         return None
-    linear = [k for k, name in enumerate(loss.names) if name in model.linear_parameters()]
     spread = math.sqrt(rows.rss / freedom)
+    if not _EPS * float(np.abs(rows.factor).max()) * float(theta.abs().max()) > _SEEN * spread / loss.p:
+        return None  # without a look at each column: no term is so large
+    linear_names = model.linear_parameters()
+    linear = [k for k, name in enumerate(loss.names) if name in linear_names]
     terms = lengths(rows.factor[:, linear]) * theta.abs().numpy()[linear] / math.sqrt(loss.n)
     if not len(terms) or not _EPS * terms.max() > _SEEN * spread:
         return None
@@ -240,7 +243,7 @@ def _criteria(
         return None
     # An edge that the data have led to holds no parameter beforehand.
     estimated = loss.p if errors.root is None or errors.edge else errors.root.shape[1]
-    return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring, has_maximum=has_maximum)
+    return likelihood_statistics(0.0 - total, loss.n, estimated, loss.observations.censoring, has_maximum=has_maximum)
 
 
 def _likelihood(loss: LossFunction, theta: Tensor, errors: Uncertainty) -> LikelihoodStatistics | None:

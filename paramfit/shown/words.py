@@ -286,17 +286,36 @@ def _outside_domain(fact: Fact) -> str:
     )
 
 
+def _in_rows(numbers: Any) -> str:
+    """The rows that a fact is about."""
+    rows, row = numbers["rows"], numbers["row"]
+    if row is None:
+        return " in all rows"
+    return f" in {f'{rows} rows, first ' if rows > 1 else ''}row {row}{_at(numbers)}"
+
+
+def _endless_at_edge(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    towards = "the edge of what the distribution's arguments may be"
+    if "argument" in numbers:
+        side = "least" if numbers["below"] else "largest"
+        towards = (
+            f"the edge of the domain, where {numbers['argument']} is {numbers['end']:g}{_in_rows(numbers)}, the {side}"
+            f" that {numbers['distribution']} allows"
+        )
+    return (
+        f"the likelihood grows without end towards {towards}, so that it has no maximum; no start helps: hold the"
+        " argument away from there by a bound, or by a formula."
+    )
+
+
 def _argument_at_edge(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    argument, rows, row = numbers["argument"], numbers["rows"], numbers["row"]
-    where = " in all rows"
-    if row is not None:
-        where = f" in {f'{rows} rows, first ' if rows > 1 else ''}row {row}{_at(numbers)}"
     side = "least" if numbers["below"] else "largest"
     return (
-        f"the maximum is on the edge of the domain: {argument} is {numbers['end']:g}{where}, the {side} that"
-        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond"
-        " the edge there is no likelihood"
+        f"the maximum is on the edge of the domain: {numbers['argument']} is {numbers['end']:g}{_in_rows(numbers)}, the"
+        f" {side} that {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside,"
+        " and beyond the edge there is no likelihood"
     )
 
 
@@ -427,10 +446,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the likelihood is at its largest on the edge of what the distribution's arguments may be; along the edge the"
         " step that is left is {value:.1e} standard errors."
     ),
-    _K.ENDLESS_AT_EDGE: (
-        "the likelihood grows without end towards the edge of what the distribution's arguments may be, so that it has"
-        " no maximum; hold the argument away from there by a bound, or by a formula."
-    ),
+    _K.ENDLESS_AT_EDGE: _endless_at_edge,
     _K.LIKELIHOOD_WITHOUT_MAXIMUM: _without_maximum,
     _K.SEPARATED: _separated,
     _K.GROUP_WITHOUT_MAXIMUM: _group,

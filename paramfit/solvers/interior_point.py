@@ -24,6 +24,7 @@ _EARLY = 1e-3  # ... before the weight has fallen so far
 _SHIFTS = (0.0, 0.0, 1e-9, 1e-6, 1e-4, 1e-2)  # of the way back inside, until rounding puts no row beyond the edge
 _ZERO = 1e-12  # of a standard error: what the first of these takes for rounding of 0
 _NO_WORSE = 1e-9  # of the loss, or of 1
+_MOST_STEPS = 25  # for one weight: where the domain has no other side, too large a one leads away without end
 
 
 class Ending(Enum):
@@ -51,6 +52,8 @@ class InteriorState(Value):
     share: float = 1.0  # the part of the step that is tried
     landing: int = -1  # which of the shifts is tried; below 0 before
     ending: Ending = Ending.OPEN
+    steps: int = 0  # taken with this weight
+    begun: tuple[Array, LikelihoodSums] | None = None  # where these began
 
     @property
     def ended(self) -> bool:
@@ -189,14 +192,14 @@ class InteriorPoint:
             within = sums.is_finite() and sums.barrier is not None and sums.barrier.is_finite()
             if not within:
                 return state.changed(sums=sums, ending=Ending.NOT_BEGUN)
-            return self._next_weight(state.changed(sums=sums))
+            return self._next_weight(state.changed(sums=sums, begun=(state.theta, sums)))
         if state.landing >= 0:
             return self._landed(state, sums)
         here, after = (_barred(looked, state.weight) for looked in (state.sums, sums))
         if state.promised <= _UNSEEN * max(1.0, abs(here)):
             return self._lowered(state)
         if after <= here - _LEAST_GAIN * state.share * state.promised:
-            taken = state.changed(theta=state.trial, sums=sums, share=1.0, bend=state.weight)
+            taken = state.changed(theta=state.trial, sums=sums, share=1.0, bend=state.weight, steps=state.steps + 1)
             if taken.nearest > _ENDLESS and taken.weight > _EARLY:
                 return taken.changed(ending=Ending.ENDLESS)
             return self._next_weight(taken)
@@ -204,13 +207,20 @@ class InteriorPoint:
         return self._lowered(state) if share < _SHORTEST_SHARE else state.changed(share=share)
 
     def _next_weight(self, state: InteriorState) -> InteriorState:
-        return self._lowered(state) if state.decrement <= _CENTRED * math.sqrt(state.weight) else state
+        if state.decrement <= _CENTRED * math.sqrt(state.weight):
+            return self._lowered(state)
+        if state.steps < _MOST_STEPS or state.begun is None:
+            return state
+        theta, sums = state.begun
+        return self._lowered(state.changed(theta=theta, sums=sums))
 
     def _lowered(self, state: InteriorState) -> InteriorState:
         """At the next weight, or at the end of them."""
         weight = self.factor * state.weight
         if weight >= self.last * (1 - 1e-9):  # rounding
-            return state.changed(weight=weight, bend=state.weight, share=1.0)
+            assert state.sums is not None  # after the first look
+            begun = (state.theta, state.sums)
+            return state.changed(weight=weight, bend=state.weight, share=1.0, steps=0, begun=begun)
         if state.nearest <= _AT_EDGE:
             return state.changed(ending=Ending.INSIDE)
         return state.changed(landing=0)

@@ -44,6 +44,7 @@ _MOST_OUTSIDE = (
 )
 _MOST_SEARCHES = 3  # from the inside
 _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
+_ALL_THE_WAY = 0.999  # to a bound: ten times what the first damping leaves of a step
 _NEWTONS = 0.3  # of the last distance: quadratic convergence leaves less, a way without end exp(-1/2) = 0.61
 _FIRST_DOUBTS = 3  # steps in a row that left more
 _MANY = 16  # looks, after which, and after twice as many, it is asked why there is no end
@@ -128,9 +129,11 @@ class NewtonState(Value):
         lower, upper = np.array(self.sums.boxes).T
         low, high = lower - self.theta, upper - self.theta
         step, promised = self.steps.step_in_box(self.damping, low, high, share)
-        # To the last digit: what has gone all the way to a bound is the bound.
-        there = np.where(step <= low, lower, np.where(step >= high, upper, self.theta + step))
-        return np.clip(there, lower, upper), promised
+        # To the last digit: what damping alone keeps from a bound is the bound.
+        reached = np.where(
+            step <= _ALL_THE_WAY * low, lower, np.where(step >= _ALL_THE_WAY * high, upper, self.theta + step)
+        )
+        return np.clip(reached, lower, upper), promised
 
     @property
     def trial(self) -> Array:
@@ -153,8 +156,9 @@ class NewtonState(Value):
         curved = np.abs(self.sums.curvature.diagonal())
         moved = np.abs(self.theta - self.start)
         # Errors are those of one parameter where all others are given: the least there are.
-        lost = (curved < _LOST * self.sharpest) & (curved * np.square(_UNKNOWN * moved) < 1)
-        lost &= self.sharpest * np.square(moved) > _FAR**2
+        # Roots, since the square of what has run off may be beyond all numbers.
+        lost = (curved < _LOST * self.sharpest) & (np.sqrt(curved) * (_UNKNOWN * moved) < 1)
+        lost &= np.sqrt(self.sharpest) * moved > _FAR
         for k in logarithms:
             lost[k] = self._is_endless(k)
         return sorted(np.flatnonzero(lost).tolist(), key=lambda k: -moved[k])

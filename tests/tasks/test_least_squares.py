@@ -19,7 +19,6 @@ from paramfit.callbacks import FitHistory, FitReport
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.facts import Status
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, PolynomialModel
-from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, SquaredError
 from paramfit.tasks import HandWrittenDescent, LeastSquares, Regression
 from tests.callbacks.conftest import events_of
@@ -187,7 +186,7 @@ def test_the_gradient_after_an_update_is_that_of_the_mean_loss(make_trainer):
     assert len(watcher.records) == 4
     for parameters, gradients in watcher.records:
         model = bounded()
-        leave_bounds_to_solver(model)
+        model.leave_bounds_to_solver()
         for mine, theirs in zip(model.parameters(), parameters, strict=True):
             mine.data.copy_(theirs)
         (model(*data.train.inputs) - data.train.target).square().mean().backward()
