@@ -51,8 +51,8 @@ def solve_model(
     with torch.no_grad() if pass_.differentiates else torch.inference_mode():
         look = _Look(pass_, observations, vector)
         state, steps = solve(solver, solver.start(vector.read()), look, most_steps, polish)
-        vector.write(state.theta)
-    return state, steps
+        vector.write(state.best.theta)
+    return state.best, steps
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramfit.errors import InputError
-from paramfit.linalg.lapack import Array, triangle, unit_of
+from paramfit.linalg.lapack import Array, lengths, triangle, unit_of
+from paramfit.linalg.unit_free import ScaledColumns
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
 from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.loop import Start, solve
@@ -38,6 +39,10 @@ _LEAST_ALONG = 1e-9  # of the loss: a step along a kink that promises less is no
 _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
 _MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
 _ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
+_DETERMINED = 1e-4  # of the strongest direction: of a weaker one a difference of slopes may be rounding
+_MOST_GROWTH = 9.0  # of a parameter's size, in one step of a second search
+_NEXT_TO_ZERO = 1e-8  # as what a start of 0 counts there, if no other is smaller
+_STILL_NEXT_TO_ZERO = 1e-4  # below it a parameter may grow without a gain that could be seen
 _POLISHED = 1e-15  # of a standard error: a relative offset that needs no polish
 _ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fit that has converged
 
@@ -60,7 +65,9 @@ class GaussNewtonState(Value):
     along: Array | None = None  # a step (m,) along a kink of the loss, where no damped step leads on
     promised: float = 0.0  # the decrease of the loss that it promises
     alike: tuple[int, ...] = ()  # places of parameters whose starts were equal and exchangeable, and were moved apart
-    apart: Array | None = None  # the start with these moved apart, (p,), as long as it has not been looked at
+    apart: Array | None = None  # another start, with these moved apart, (p,), as long as it has not been looked at
+    # How the search ended that this one is the second after; it is in all parameters at once.
+    first: "GaussNewtonState | None" = None
 
     expected: ClassVar[bool] = True
     slacks: ClassVar[bool] = False
@@ -73,7 +80,13 @@ class GaussNewtonState(Value):
     @property
     def loss(self) -> float:
         """The sum of the losses at the best point."""
-        return self.steps.point.loss * self.unit * self.unit
+        return self.best.steps.point.loss * self.unit * self.unit
+
+    @property
+    def best(self) -> "GaussNewtonState":
+        """Where the parameters are: at the end of the first search as long as a second one has not gone lower."""
+        first = self.first
+        return self if first is None or first.steps.point.loss > self.steps.point.loss else first
 
     @property
     def n(self) -> int:
@@ -87,16 +100,25 @@ class GaussNewtonState(Value):
         if self.along is not None:
             trial[places] += self.along
             return np.clip(trial, *self.layout.box) if self.layout.boxes else trial, self.promised
-        if not self.layout.boxes:
+        if not self.layout.boxes and self.first is None:
             step, promised = self.steps.step(self.damping)
             trial[places] += step
             return trial, promised
         (lower, upper), here = self.layout.box[:, places], self.theta[places]
+        if self.first is not None:
+            reach = _MOST_GROWTH * np.maximum(np.abs(here), self.least_start)
+            lower, upper = np.maximum(lower, here - reach), np.minimum(upper, here + reach)
         step, promised = self.steps.step_in_box(self.damping, lower - here, upper - here)
         # To the last digit: what has gone all the way to a bound is the bound.
         reached = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
         trial[places] = np.clip(reached, lower, upper)
         return trial, promised
+
+    @cached_property
+    def least_start(self) -> float:
+        """How large a parameter counts in a second search that is smaller, or 0."""
+        starts = np.abs(self.start[self.start != 0])
+        return min(float(starts.min()) if len(starts) else math.inf, _NEXT_TO_ZERO)
 
     @property
     def trial(self) -> Array:
@@ -183,15 +205,19 @@ class GaussNewton:
                 raise InputError(
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
-            return _parted(self._begun(state.theta, sums, point, unit))
+            begun = _parted(self._begun(state.theta, sums, point, unit))
+            return _settled(begun) if begun.ended else begun
         if state.ended:
             return state
-        if state.apart is not None:
-            return self._moved_apart(state, sums, point)
+        after = self._moved_apart(state, sums, point) if state.apart is not None else self._judged(state, sums, point)
+        return _settled(after) if after.ended else after
+
+    def _judged(self, state: GaussNewtonState, sums: ResidualSums, point: Linearization | None) -> GaussNewtonState:
+        """The state after a trial."""
         before, (trial, promised) = state.steps.point.loss, state.proposal
         steps, layout = None, sums.layout
-        if point is not None and len(state.layout.linear) < len(layout.linear):
-            point, layout = _to_step_by(sums, trial, point)  # it has begun in all parameters
+        if point is not None and len(state.layout.linear) < len(layout.linear):  # it has begun in all parameters
+            point, layout = unprojected(sums, trial) if state.first is not None else _to_step_by(sums, trial, point)
         after = math.inf if point is None else point.loss
         gain = gain_ratio(before, after, promised)
         if promised <= _UNSEEN * before:
@@ -199,7 +225,7 @@ class GaussNewton:
             accepted = point is not None and after <= before * (1 + 1e-9)
             if accepted and point is not None:
                 steps = _steps_from(state, point, layout, trial)
-                accepted = steps.offset < state.steps.offset
+                accepted = steps.offset < state.steps.offset or _grows(state, trial)
             refusals = 0 if accepted else state.refusals + 1
         else:
             accepted = gain > _LEAST_GAIN
@@ -219,14 +245,24 @@ class GaussNewton:
                 return refused.changed(along=state.along / 2, promised=promised / 2, damping=state.damping)
         return self._ended_at_rounding(refused) if ended else refused
 
-    def _begun(self, start: Array, sums: ResidualSums, point: Linearization, unit: float) -> GaussNewtonState:
-        point, layout = _to_step_by(sums, start, point)
+    def _begun(
+        self,
+        start: Array,
+        sums: ResidualSums,
+        point: Linearization,
+        unit: float,
+        first: GaussNewtonState | None = None,
+    ) -> GaussNewtonState:
+        point, layout = _to_step_by(sums, start, point) if first is None else unprojected(sums, start)
         theta = _with_linear(start, layout, point)
         steps = DampedStep(point, None, _held(layout, theta, point))
+        damping = self.damping
+        if first is not None:
+            damping = _damped_to_size(steps, theta[layout.nonlinear_places], damping)
         linear = Standing(Finding.LINEAR)
         if math.sqrt(point.loss) <= self.cost_tolerance * sums.target:
             linear = Standing(Finding.EXACT, math.sqrt(point.loss) * unit)
-        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, sums.target, self.damping, unit)
+        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, sums.target, damping, unit, first=first)
         return self._reached(state, theta, steps) if layout.nonlinear else state
 
     def _moved_apart(
@@ -235,7 +271,7 @@ class GaussNewton:
         """The state at a start whose equal components were moved apart; at the start itself where that cannot be."""
         if point is None or state.apart is None:
             return self._reached(state.changed(apart=None, alike=()), state.theta, state.steps)
-        begun = self._begun(state.apart, sums, point, state.unit)
+        begun = self._begun(state.apart, sums, point, state.unit, state.first)
         return _parted(begun.changed(alike=state.alike, size_of_target=state.size_of_target))
 
     def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: Any) -> GaussNewtonState:
@@ -293,7 +329,7 @@ class GaussNewton:
         if flat.any() and state.steps.changed(held=flat).offset <= near:
             places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
             return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
-        if state.beyond is not None:
+        if state.beyond is not None and _is_determined(state):
             along, promised, offset = state.steps.along_kink(state.beyond)
             if offset <= _NEAR_AT_KINK:
                 return state.changed(standing=Standing(Finding.KINK, offset, _NEAR_AT_KINK))
@@ -337,7 +373,81 @@ class GaussNewton:
         if offset > self.orthogonality or (len(places) < layout.p and _leaves_bound(moved, look, best)):
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        return moved.changed(standing=standing)
+        return _settled(moved.changed(standing=standing))
+
+
+def _settled(state: GaussNewtonState) -> GaussNewtonState:
+    """The end of a search, or the beginning of a second one where it may have gone astray, or the better of both.
+
+    From starts next to 0 a first step of Gauss and Newton's is far too long, and where the columns of linear parameters
+    all but vanish, or become alike, what is solved for is rounding. The second search goes from the same start in all
+    parameters at once, each of which grows by at most a power of ten in a step, so that factors that are both next to 0
+    come up together.
+    """
+    first = state.first
+    if first is None:
+        if not _is_doubtful(state):
+            return state
+        return state.changed(first=state, apart=state.start, standing=Standing(Finding.OFFSET_LEFT, state.steps.offset))
+    gained = first.steps.point.loss - state.steps.point.loss
+    least = _LEAST_ALONG * first.steps.point.loss
+    if gained > least or (gained >= -least and state.standing.converged and not first.standing.converged):
+        return _at_bounds(state.changed(first=None))
+    return _at_bounds(first)
+
+
+def _at_bounds(state: GaussNewtonState) -> GaussNewtonState:
+    """An end at which some parameters have no influence is a minimum where others are held at their bounds.
+
+    With a strict slope towards a bound there is none inwards near by, whatever the values of those are: a rate whose
+    amplitude is 0 and wants below.
+    """
+    layout, theta = state.layout, state.theta
+    if state.standing.finding is not Finding.NO_INFLUENCE or not layout.boxes:
+        return state
+    uphill, (lower, upper) = state.uphill, layout.box
+    size = lengths(state._whole)
+    columns = np.empty(layout.p)
+    columns[layout.order] = size[:-1]
+    held = (theta <= lower) & (uphill < 0) | (theta >= upper) & (uphill > 0)
+    strict = held & (np.abs(uphill) > _NEAR * columns * size[-1])
+    if not strict.any() or (columns[list(layout.linear)] == 0).any():
+        return state
+    return state.changed(standing=state.standing.changed(finding=Finding.SINGULAR))
+
+
+def _is_doubtful(state: GaussNewtonState) -> bool:
+    """Whether an end may be one by the way that led there: a stall, or an optimum with parameters without slope."""
+    finding, point = state.standing.finding, state.steps.point
+    if finding in (Finding.LINEAR, Finding.EXACT):
+        return False
+    hidden = (point.curved_lengths == 0) & (point.unprojected > 0)
+    return state.standing.stalled or finding is Finding.SINGULAR or bool(hidden.any())
+
+
+def _is_determined(state: GaussNewtonState) -> bool:
+    """Whether slopes are more than rounding in every direction, so that their change means something."""
+    singular = ScaledColumns.of(state.free_factor()[:-1, :-1]).singular
+    return bool(singular[-1] > _DETERMINED * singular[0])
+
+
+def _grows(state: GaussNewtonState, trial: Array) -> bool:
+    """Whether a parameter of a second search grows from next to 0 as fast as it may."""
+    before = np.maximum(np.abs(state.theta), state.least_start)
+    grown = np.abs(trial - state.theta) > _MOST_GROWTH / 2 * before
+    return state.first is not None and bool((grown & (before < _STILL_NEXT_TO_ZERO)).any())
+
+
+def _damped_to_size(steps: DampedStep, theta: Array, damping: float) -> float:
+    """The damping by which the first step is no longer than the start is large, in the metric of the steps.
+
+    References:
+        Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978), section 5.
+    """
+    size = float(lengths((steps.size * theta)[:, None])[0])
+    while size > 0 and damping < _MOST_DAMPING and lengths((steps.size * steps.step(damping)[0])[:, None])[0] > size:
+        damping *= 10
+    return damping
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:

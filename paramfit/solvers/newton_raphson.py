@@ -84,6 +84,11 @@ class NewtonState(Value):
         return self.interior is not None and self.interior.slacks
 
     @property
+    def best(self) -> "NewtonState":
+        """Where the parameters are."""
+        return self
+
+    @property
     def ended(self) -> bool:
         """Whether another step would change nothing."""
         return self.standing.ended

@@ -224,3 +224,38 @@ def test_equal_components_part_and_this_is_said(formula, starts, named):
     (said,) = [warning for warning in result.warnings if "equal values" in warning]
     assert all(name in said for name in named)
     assert np.abs(estimates(result)).max() < 10
+
+
+NEXT_TO_ZERO = {
+    "decays": ("a*exp(-k*x) + b*exp(-l*x)", (3, 2, 2, 0.3), (1e-3, 1e-3, 1e-12, 1e-3)),
+    "saturation": ("a*(1 - exp(-k*x)) + c", (5, 0.4, 1), (0, 1e-12, 1e-6)),
+    "tanh": ("a*tanh(b*x) + c", (3, 0.4, 1), (1e-12, 0, 1e-12)),
+    "growth": ("a*exp(k*x) + c", (3, 0.2, -0.5), (30, 1e-12, 0.1)),
+    "equal decays": ("a*exp(-k*x) + b*exp(-l*x) + c", (3, 2, 2, 0.3, 1), (1e-6,) * 5),
+}
+
+
+@pytest.mark.parametrize(("formula", "truth", "starts"), NEXT_TO_ZERO.values(), ids=NEXT_TO_ZERO)
+def test_first_steps_from_next_to_zero_lose_nothing(formula, truth, starts):
+    names = [name for name in "akblcmb" if name in formula.replace("exp", "").replace("tanh", "")]
+    names = list(dict.fromkeys(sorted(names, key=formula.replace("exp", "___").replace("tanh", "____").index)))
+    functions = {"exp": np.exp, "tanh": np.tanh, "x": T}
+
+    def curve(values):
+        return eval(formula, functions, dict(zip(names, values, strict=True)))
+
+    y = curve(truth) + 0.01 * np.sin(7 * T)
+    best = scipy.optimize.least_squares(lambda values: curve(values) - y, truth, xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    lower = dict.fromkeys(names, 0) | ({"c": -np.inf} if truth[-1] < 0 else {})
+    model = FormulaModel(formula, ["x"], {name: spec(at, lower[name]) for name, at in zip(names, starts, strict=True)})
+    result = paramfit.fit(model, (T, y))
+    assert result.status.value == "converged"
+    assert result.least_squares.residual_sum_of_squares == pytest.approx(2 * best.cost, rel=1e-6)
+
+
+def test_amplitude_held_at_its_bound_leaves_its_rate_undetermined():
+    model = FormulaModel("(a + b*x)/(1 + c*x)", ["x"], {"a": spec(1, 0), "b": spec(1e-12, 0), "c": spec(1e-6, 0)})
+    result = paramfit.fit(model, (T, -1 - 0.1 * np.sin(3 * T)))
+    assert (result.status.value, result.stop_reason.kind) == ("converged", "singular_at_optimum")
+    assert [estimate.estimate for estimate in result.parameters.values()][:2] == [0.0, 0.0]
+    assert result.parameters["c"].standard_error is None
