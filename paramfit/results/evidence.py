@@ -194,8 +194,11 @@ def _rounding(loss: LossFunction, theta: Tensor, rows: ResidualFactor, determine
     freedom = loss.n - determined
     if not isinstance(model, ParametricModel) or freedom <= 0 or not rows.rss > 0:
         return None
-    linear = [k for k, name in enumerate(loss.names) if name in model.linear_parameters()]
     spread = math.sqrt(rows.rss / freedom)
+    if not _EPS * float(np.abs(rows.factor).max()) * float(theta.abs().max()) > _SEEN * spread / loss.p:
+        return None  # without a look at each column: no term is so large
+    linear_names = model.linear_parameters()
+    linear = [k for k, name in enumerate(loss.names) if name in linear_names]
     terms = lengths(rows.factor[:, linear]) * theta.abs().numpy()[linear] / math.sqrt(loss.n)
     if not len(terms) or not _EPS * terms.max() > _SEEN * spread:
         return None

@@ -94,8 +94,8 @@ class GaussNewtonState(Value):
         (lower, upper), here = self.layout.box[:, places], self.theta[places]
         step, promised = self.steps.step_in_box(self.damping, lower - here, upper - here)
         # To the last digit: what has gone all the way to a bound is the bound.
-        there = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
-        trial[places] = np.clip(there, lower, upper)
+        reached = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
+        trial[places] = np.clip(reached, lower, upper)
         return trial, promised
 
     @property
@@ -115,6 +115,8 @@ class GaussNewtonState(Value):
     def free_places(self) -> NDArray[np.intp]:
         """Places in theta of the parameters that are not held at a bound, in the order of the point's columns."""
         layout, point, held = self.layout, self.steps.point, self.steps.held
+        if held is None and not len(point.held):
+            return layout.order
         linear = np.delete(np.array(layout.linear, dtype=np.intp), point.held)
         return np.concatenate([linear, layout.nonlinear_places if held is None else layout.nonlinear_places[~held]])
 
@@ -189,7 +191,7 @@ class GaussNewton:
         before, (trial, promised) = state.steps.point.loss, state.proposal
         steps, layout = None, sums.layout
         if point is not None and len(state.layout.linear) < len(layout.linear):
-            point, layout = _seen(sums, trial, point)  # it has begun in all parameters
+            point, layout = _to_step_by(sums, trial, point)  # it has begun in all parameters
         after = math.inf if point is None else point.loss
         gain = gain_ratio(before, after, promised)
         if promised <= _UNSEEN * before:
@@ -218,7 +220,7 @@ class GaussNewton:
         return self._ended_at_rounding(refused) if ended else refused
 
     def _begun(self, start: Array, sums: ResidualSums, point: Linearization, unit: float) -> GaussNewtonState:
-        point, layout = _seen(sums, start, point)
+        point, layout = _to_step_by(sums, start, point)
         theta = _with_linear(start, layout, point)
         steps = DampedStep(point, None, _held(layout, theta, point))
         linear = Standing(Finding.LINEAR)
@@ -356,7 +358,7 @@ def _parted(begun: GaussNewtonState) -> GaussNewtonState:
     return begun.changed(apart=apart, alike=alike, standing=Standing(Finding.OFFSET_LEFT, begun.steps.offset))
 
 
-def _seen(sums: ResidualSums, theta: Array, projected: Linearization) -> tuple[Linearization, Layout]:
+def _to_step_by(sums: ResidualSums, theta: Array, projected: Linearization) -> tuple[Linearization, Layout]:
     """The problem to step by: with the linear parameters solved for, unless that throws the start away.
 
     Where a linear parameter that has a value is solved to 0, since its column vanishes, or is held at a bound, and

@@ -125,10 +125,10 @@ class NewtonState(Value):
         low, high = lower - self.theta, upper - self.theta
         step, promised = self.steps.step_in_box(self.damping, low, high, share)
         # To the last digit: what damping alone keeps from a bound is the bound.
-        there = np.where(
+        reached = np.where(
             step <= _ALL_THE_WAY * low, lower, np.where(step >= _ALL_THE_WAY * high, upper, self.theta + step)
         )
-        return np.clip(there, lower, upper), promised
+        return np.clip(reached, lower, upper), promised
 
     @property
     def trial(self) -> Array:

@@ -52,13 +52,13 @@ def test_limit_is_told_with_its_number_and_how_far_it_is():
 
 @pytest.mark.parametrize("bounds", [{}, {"lower": 0}], ids=["free", "bounded"])
 def test_parameters_that_no_prediction_depends_on_are_named(bounds):
-    # The linear amplitude is solved for: nothing can be said of its place in theta, the first.
-    state, stop = ended(peak(m={"start": 300.0, **bounds}, s=0.1))
+    starts = {"a": 1.0, "m": {"start": 300.0, **bounds}, "s": 0.1, "c": None}
+    state, stop = ended(FormulaModel("a * exp(-((x - m) / s)**2) + c", ["x"], starts))
     assert (stop.status, sentence(stop.reason)) == (
         Status.STALLED,
-        "m and s are where no prediction depends on them; give other starts.",
+        "a, m and s are where no prediction depends on them; give other starts.",
     )
-    assert state.standing.places == (1, 2)
+    assert state.standing.places == (0, 1, 2)
 
 
 def valley(m: Any) -> FormulaModel:
