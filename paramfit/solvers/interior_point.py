@@ -57,6 +57,7 @@ class InteriorState(Value):
     ending: Ending = Ending.OPEN
     steps: int = 0  # taken with this weight
     begun: tuple[Array, LikelihoodSums] | None = None  # where these began
+    rescales: bool = False  # whether the first look is to give the scale
 
     @property
     def ended(self) -> bool:
@@ -200,9 +201,10 @@ class InteriorPoint:
     last: float = 1e-9  # below which rows on the edge are told from others by eight digits
     factor: float = 0.1  # from one weight to the next
 
-    def start(self, theta: Array, scale: Array, free: tuple[int, ...]) -> InteriorState:
-        """The state before the rooms were looked at."""
-        return InteriorState(theta, scale, free, self.first, bend=self.first)
+    def start(self, theta: Array, scale: Array | None, free: tuple[int, ...]) -> InteriorState:
+        """The state before the rooms were looked at; without a scale the first look gives one."""
+        given = np.ones(len(theta)) if scale is None else scale
+        return InteriorState(theta, given, free, self.first, bend=self.first, rescales=scale is None)
 
     def advance(self, state: InteriorState, sums: LikelihoodSums) -> InteriorState:
         """The state after a look at its trial."""
@@ -223,6 +225,8 @@ class InteriorPoint:
 
     def _entered(self, state: InteriorState, sums: LikelihoodSums) -> InteriorState:
         """Inside, where the search begins; from the edge a shorter way inside is tried as long as there is none."""
+        if state.sums is None and state.rescales and sums.is_finite():
+            state = state.changed(scale=_unit_of_loss(sums))
         if sums.is_finite() and sums.barrier is not None and sums.barrier.is_finite():
             begun = (state.trial, sums)
             return self._next_weight(state.changed(theta=state.trial, sums=sums, share=1.0, begun=begun))
@@ -269,6 +273,13 @@ def _barred(sums: LikelihoodSums, weight: float) -> float:
     if sums.barrier is None or not (sums.is_finite() and sums.barrier.is_finite()):
         return math.inf
     return sums.loss + weight * sums.barrier.value
+
+
+def _unit_of_loss(sums: LikelihoodSums) -> Array:
+    """How far each parameter alone changes the loss by about 1: by its curvature or, where it falls straight, slope."""
+    sharpest = np.maximum(np.sqrt(np.abs(sums.curvature.diagonal())), np.abs(sums.gradient))
+    unit: Array = 1 / np.where(sharpest > 0, sharpest, 1.0)
+    return unit
 
 
 def _scaled(sums: LikelihoodSums, free: tuple[int, ...], scale: Array) -> tuple[Array, Array]:

@@ -43,6 +43,8 @@ _MOST_OUTSIDE = (
     4  # trials outside the domain: an overshoot or two are nothing, but a maximum on the edge calls for more
 )
 _MOST_SEARCHES = 3  # from the inside
+_STRAIGHT = 1.9  # times what was promised: 2 where the loss does not bend at all
+_SHARPENED = 10.0  # times the information before a step: it has no end where an edge draws near
 _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
 _ALL_THE_WAY = 0.999  # to a bound: ten times what the first damping leaves of a step
 _NEWTONS = 0.3  # of the last distance: quadratic convergence leaves less, a way without end exp(-1/2) = 0.61
@@ -223,6 +225,8 @@ class NewtonRaphson:
         unseen = abs(promised) <= least
         accepted = finite and _distance(sums, trial) < state.distance if unseen else gain > _LEAST_GAIN
         undamped = unseen and not state.undamped and _holds_back(state)
+        if accepted and not unseen and gain > _STRAIGHT and _nears_edge(state, sums, trial):
+            return self._turned_inside(state, rescaled=True)
         if accepted:
             creeps = state.loss - sums.loss <= least and not unseen
             creeping = state.creeping + 1 if creeps else 0
@@ -254,10 +258,13 @@ class NewtonRaphson:
         """The end where no step is of use, since the likelihood rises without end."""
         return state.changed(standing=Standing(finding, state.distance), recession=recession)
 
-    def _turned_inside(self, state: NewtonState) -> NewtonState:
-        """The state of a search whose way is barred by the edge of what the distribution allows."""
-        sharpest = np.where(state.sharpest > 0, state.sharpest, 1.0)
-        interior = InteriorPoint().start(state.theta, 1 / np.sqrt(sharpest), tuple(range(len(state.theta))))
+    def _turned_inside(self, state: NewtonState, *, rescaled: bool = False) -> NewtonState:
+        """The state of a search whose way is barred by the edge of what the distribution allows.
+
+        It is ``rescaled`` where the information has grown with nearness to the edge and no longer tells an error.
+        """
+        errors = 1 / np.sqrt(np.where(state.sharpest > 0, state.sharpest, 1.0))
+        interior = InteriorPoint().start(state.theta, None if rescaled else errors, tuple(range(len(state.theta))))
         return state.changed(interior=interior, expected=False, searches=state.searches + 1)
 
     def _from_inside(self, state: NewtonState, interior: InteriorState, sums: LikelihoodSums) -> NewtonState:
@@ -312,6 +319,18 @@ def _holds_back(state: NewtonState) -> bool:
     """Whether damping is all that keeps a step from being seen, as along curvature much weaker than the strongest."""
     promised = state.steps.step(_UNDAMPED)[1]
     return promised > _HELD_BACK * state.steps.step(state.damping)[1]
+
+
+def _nears_edge(state: NewtonState, sums: LikelihoodSums, trial: Array) -> bool:
+    """Whether steps end by the expected information alone, while the loss falls straight on.
+
+    Of n successes in n trials the loss is near n (1 - p), a straight line that ends at p = 1, and the expected
+    information n / (p (1 - p)): each step goes the rest of the way but never arrives. On a bound of its own a parameter
+    has arrived.
+    """
+    if not state.expected or state.searches == _MOST_SEARCHES or not 0 < _distance(sums, trial) < _CLOSE:
+        return False
+    return bool((sums.curvature.diagonal() > _SHARPENED * state.sums.curvature.diagonal()).any())
 
 
 def _is_power_of_two(count: float) -> bool:

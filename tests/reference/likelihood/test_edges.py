@@ -256,3 +256,29 @@ def test_a_bounded_coefficient_reaches_its_bound_and_has_an_interval():
     assert result.parameters["m"].estimate == 0
     low, high = result.ladder().rung("profile likelihood").intervals["m"]
     assert (low, high) == (0, pytest.approx(stats.chi2.ppf(0.95, 1) / 2 / exposure.sum(), rel=1e-5))
+
+
+@pytest.mark.parametrize(("rows", "start"), [(1, 0.5), (10, 0.03), (20000, 0.9)])
+@pytest.mark.parametrize(
+    ("kind", "fixed", "formula", "outcome", "p", "edge"),
+    [
+        ("Binomial", 5, "p", 5.0, 1.0, 1.0),
+        ("Binomial", 5, "p", 0.0, 0.0, 0.0),
+        ("Bernoulli", None, "p", 1.0, 1.0, 1.0),
+        ("Bernoulli", None, "p", 0.0, 0.0, 0.0),
+        ("Bernoulli", None, "1 - p", 1.0, 0.0, 1.0),
+        ("Bernoulli", None, "1 - p", 0.0, 1.0, 0.0),
+        ("Geometric", None, "p", 0.0, 1.0, 1.0),
+    ],
+)
+def test_outcomes_that_are_all_alike_have_a_probability_on_the_edge(
+    kind, fixed, formula, outcome, p, edge, rows, start
+):
+    given = {} if fixed is None else {"total_count": fixed}
+    model = DistributionModel(f"torch.distributions.{kind}", {**given, "probs": formula}, {"p": start})
+    result = fit(model, (np.full(rows, outcome),))
+    assert result.status == "converged", result.reason
+    assert result.parameters["p"].estimate == p
+    assert result.likelihood.log_likelihood == pytest.approx(0, abs=1e-9 * rows)
+    (caution,) = [fact for fact in result.warnings if "on the edge of the domain" in fact]
+    assert f"probs is {edge:g} in " in caution
