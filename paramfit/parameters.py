@@ -92,7 +92,7 @@ class ParameterSpec:
             key: None if given.get(key) is None else _number(name, key, given[key], unbounded)
             for key, unbounded in (("start", None), ("lower", -math.inf), ("upper", math.inf))
         }
-        return cls(**numbers, fixed=fixed, unit=None if unit is None else str(unit)).checked(name)
+        return cls(**numbers, fixed=fixed, unit=unit).checked(name)
 
     def checked(self, name: str) -> "ParameterSpec":
         """This specification, if it is one that a fit can begin with.
@@ -100,6 +100,10 @@ class ParameterSpec:
         Raises:
             InputError: if not; the message names the parameter.
         """
+        if self.unit is not None and not isinstance(self.unit, str):
+            raise InputError(
+                f"parameters.{name}.unit: expected text, but got {self.unit!r:.40}; put a unit such as '1' in quotes"
+            )
         lower = -math.inf if self.lower is None else self.lower
         upper = math.inf if self.upper is None else self.upper
         if not lower < upper:

@@ -162,3 +162,9 @@ def test_bounded_line_is_not_linear_in_its_nn_parameters(kind):
     model = make(1.0, {"start": 2.0, "lower": 0.0})
     assert not model.linear_in_parameters
     assert model.linear_parameters() in ((), (offset,))
+
+
+@pytest.mark.parametrize("unit", [5, ["kg"], {"kg": 1}, True])
+def test_a_unit_is_text(unit):
+    with pytest.raises(InputError, match=r"parameters\.a\.unit: expected text, but got"):
+        ParameterSpec.of("a", {"start": 1, "unit": unit})

@@ -93,7 +93,7 @@ def _checksum(entries: Mapping[str, Any]) -> str:
             digest.update(f"mapping {len(value)}".encode())
             pending += [part for pair in value.items() for part in pair]
         elif isinstance(value, list | tuple):
-            digest.update(f"sequence {len(value)}".encode())
+            digest.update(f"{'tuple' if isinstance(value, tuple) else 'list'} {len(value)}".encode())
             pending += value
         else:
             digest.update(f"{type(value).__name__} {value!r};".encode("utf-8", "surrogatepass"))

@@ -64,9 +64,8 @@ class DivergenceDetection(Callback):
             self._first = update.loss
         numbers: dict[str, Number] = {"update": update.number, "value": update.loss, "first_loss": self._first}
         if not math.isfinite(update.loss):
-            outside = None if self._task is None else self._task.left_domain
-            if outside is not None:
-                return Fact(FactKind.LEFT_DOMAIN, numbers=numbers, cause=outside)
+            if update.left_domain is not None:
+                return Fact(FactKind.LEFT_DOMAIN, numbers=numbers, cause=update.left_domain)
             return Fact(FactKind.LOSS_NOT_FINITE, numbers=numbers)
         for name, parameter in zip(self._names, update.parameters, strict=True):
             if not all_finite([parameter.grad]):

@@ -1,9 +1,13 @@
 """Reading a configuration, and keeping it with the run."""
 
-from collections.abc import Mapping, Sequence
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from itertools import pairwise
 from typing import Any
 
+import yaml
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
@@ -11,11 +15,20 @@ from yaml import SafeDumper
 
 from paramfit.atomic_files import whole_file
 from paramfit.callbacks.run import FileWriting, run_directory, run_of, task_of
+from paramfit.errors import InputError
+from paramfit.wording import printable
 
 # A class of another library may have a member of an enumeration as its default, which YAML would refuse to write.
 SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
 
-__all__ = ["ConfigFile", "ConfigParser"]
+__all__ = ["ConfigFile", "ConfigParser", "check_sizes", "config_files"]
+
+_LARGEST = 2**20  # bytes of a configuration: those of the lessons have about 1000
+_DEEPEST = 100  # brackets in brackets: Python's own stack ends at about 1000, and the parser takes several for each
+_MOST_REPEATED = 10_000  # values that aliases stand for: each is built, checked and kept anew
+_BRACKETS = frozenset("[{&\n")  # without one of these there is one value
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is there
+_PIPES_OF_A_SHELL = ("/dev/fd/", "/proc/self/fd/")
 
 
 class ConfigParser(LightningArgumentParser):
@@ -58,6 +71,98 @@ class ConfigFile(FileWriting, SaveConfigCallback):
         """Now, of a resumed fit that had no update left to make."""
         if task_of(pl_module).updates:
             self.on_train_start(trainer, pl_module)
+
+
+def config_files(arguments: Sequence[str]) -> list[str]:
+    """The files that follow ``--config``."""
+    after = [following for option, following in pairwise(arguments) if option in {"-c", "--config"}]
+    return after + [option.split("=", 1)[1] for option in arguments if option.startswith("--config=")]
+
+
+def check_sizes(arguments: Sequence[str]) -> None:
+    """Refuse what would keep the parser busy without end: endless, huge, deeply nested or exploding values.
+
+    Raises:
+        InputError: naming the option.
+    """
+    for path in config_files(arguments):
+        text = _text_of(path)
+        if text is not None:
+            _check_nesting("config", printable(path), text)
+    for option, value in _values(arguments):
+        _refuse_pipe(option, value)
+        if not _BRACKETS.isdisjoint(value):
+            _check_nesting(option, "the value", value)
+
+
+def _values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each argument with the option that it stands behind."""
+    option = ""
+    for argument in arguments:
+        if argument.startswith("--"):
+            option, _, argument = argument.removeprefix("--").partition("=")
+        yield option, argument
+
+
+def _text_of(path: str) -> str | None:
+    """What a regular file says; None where the parser has better words for what is wrong with it."""
+    _refuse_pipe("config", path)
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST + 1)
+    except ValueError:
+        raise InputError(f"config: {printable(path)} is no name of a file") from None
+    except FileNotFoundError:
+        return None
+    except OSError as refused:
+        raise InputError(f"config: {printable(path)} cannot be read ({refused.strerror})") from None
+    if len(content) > _LARGEST:
+        raise InputError(f"config: {printable(path)} is larger than {_LARGEST} bytes, which no configuration is")
+    return content.decode("utf-8", "replace")
+
+
+def _refuse_pipe(option: str, path: str) -> None:
+    """Refuse a pipe that may never be written to; that of a shell, ``<(...)``, is."""
+    try:
+        if stat.S_ISFIFO(os.stat(path).st_mode) and not path.startswith(_PIPES_OF_A_SHELL):
+            raise InputError(f"{option}: {printable(path)} is a named pipe; give a regular file")
+    except OSError:
+        return
+    except ValueError as refused:  # a zero byte, which is in the name of no file
+        if isinstance(refused, InputError):
+            raise
+
+
+def _check_nesting(option: str, called: str, text: str) -> None:
+    """Refuse YAML that nests deeply, or whose aliases stand for much more than is written."""
+    depth, count, repeated = 0, 0, 0
+    begun: list[tuple[str | None, int]] = []  # of each bracket that is open its anchor, and how many values were before
+    sizes: dict[str, int] = {}
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            if isinstance(event, yaml.AliasEvent):
+                size = sizes.get(event.anchor, 0)
+                count, repeated = count + size, repeated + size
+            elif isinstance(event, yaml.CollectionStartEvent):
+                begun.append((event.anchor, count))
+                depth, count = max(depth, len(begun)), count + 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, before = begun.pop()
+                if anchor is not None:
+                    sizes[anchor] = count - before
+            elif isinstance(event, yaml.ScalarEvent):
+                count += 1
+            if depth > _DEEPEST:
+                raise InputError(f"{option}: {called} is nested more than {_DEEPEST} deep, which no configuration is")
+            if repeated > _MOST_REPEATED:
+                raise InputError(
+                    f"{option}: aliases in {called} stand for more than {_MOST_REPEATED} values; write out what is"
+                    " needed"
+                )
+    except yaml.YAMLError:
+        return  # which the parser tells
 
 
 def _keep_neighbours(option: str, before: Namespace, parsed: Namespace) -> None:

@@ -11,9 +11,11 @@ from yaml import YAMLError
 
 import paramfit
 from paramfit.errors import InputError
-from paramfit.wording import nearest_names
+from paramfit.wording import nearest_names, visible
 
-__all__ = ["explained", "foreign_refusal", "input_error_in"]
+__all__ = ["explained", "foreign_refusal", "input_error_in", "print_error"]
+
+_LONGEST = 1000  # characters of a line, whatever the length of what the user gave
 
 _KEY = re.compile(r'Parser key "([^"]+)"')
 _EXPECTED = re.compile(r"Expected an? <class '([\w.]+)'>")
@@ -26,6 +28,14 @@ _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
+
+
+def print_error(message: str) -> None:
+    """Print the one line that an end with exit code 2 leaves, to the letter, cut in its middle where it is long."""
+    line = visible(_one_line(message))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+    print(f"error: {line}", file=sys.stderr, flush=True)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -139,6 +149,8 @@ def _unwritten(path: str) -> str:
 def _with_dots(message: str, options: Sequence[str]) -> str:
     """``scale: ...`` as ``data.normalization.scale: ...`` where only one option can be meant."""
     name, colon, rest = message.partition(":")
+    if name in {option.partition(".")[0] for option in options}:
+        return message  # it is a whole option already, such as model, beside which there may be a model.model
     meant = {option for option in options if option.endswith(f".{name}")}
     if len(meant) > 1:  # what callbacks refuse has its dots already
         meant = {option for option in meant if option.startswith(("data.", "model."))}
@@ -146,4 +158,4 @@ def _with_dots(message: str, options: Sequence[str]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(re.split(r"[ \t\r\n]+", text.strip()))

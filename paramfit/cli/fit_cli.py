@@ -1,11 +1,11 @@
 """The single LightningCLI call."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,8 +20,8 @@ from paramfit import callbacks, gradients, models, objectives, tasks
 from paramfit.atomic_files import remove_unfinished
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
 from paramfit.callbacks.run import run_directory
-from paramfit.cli.config_file import ConfigFile, ConfigParser
-from paramfit.cli.error_line import explained, foreign_refusal, input_error_in
+from paramfit.cli.config_file import ConfigFile, ConfigParser, check_sizes, config_files
+from paramfit.cli.error_line import explained, foreign_refusal, input_error_in, print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
 from paramfit.cli.run_folder import RunFolder
 from paramfit.cli.run_logger import RunLogger
@@ -33,6 +33,7 @@ from paramfit.facts import Status
 from paramfit.models import match_columns
 from paramfit.parameters import ParameterSpec
 from paramfit.tasks import EstimationTask, try_model
+from paramfit.wording import printable, quoted
 
 __all__ = ["FitCLI", "run"]
 
@@ -41,6 +42,9 @@ _ = (gaussian, gradients, models, normalization, objectives, table, tasks, therm
 _MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
 _SEEDS = 2**32  # of NumPy's generator, which Lightning seeds too
 _VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
+_LONGEST_NAME = 255  # bytes of a folder's name, on every file system in use
+# What it cannot read, a file that cannot be, an integer of more digits than Python reads, and values too deep for it.
+_REFUSALS_OF_THE_PARSER = (ArgumentError, OSError, ValueError, RecursionError)
 _EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
 
 
@@ -99,12 +103,13 @@ class FitCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse without Lightning's warning about arguments given from Python."""
-        files = _config_files(args)
+        files = config_files(args)
+        check_sizes(args)
         try:
             self.config = parser.parse_args(args)
         except UnicodeDecodeError as wrong:
             raise InputError(f"config: {', '.join(files)} is not a text file in UTF-8 ({wrong.reason})") from wrong
-        except ArgumentError as wrong:
+        except _REFUSALS_OF_THE_PARSER as wrong:
             options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
             raise InputError(explained(wrong, options, files)) from wrong
         seed = self._options["seed_everything"]
@@ -122,8 +127,8 @@ class FitCLI(LightningCLI):
         """Give the run its name."""
         options = self._options
         name = options.get("name")
-        if name is not None and (not name or ".." in Path(name).parts or Path(name).is_absolute()):
-            raise InputError(f"name: expected a folder under lightning_logs, but got {name!r}")
+        if name is not None and not _may_be_folder(name):
+            raise InputError(f"name: expected a folder under lightning_logs, but got {quoted(name)}")
         if name is None:
             given = [str(path) for path in options.get("config") or []]
             options["name"] = Path(given[-1]).stem if given else options["model"]["class_path"].rsplit(".", 1)[-1]
@@ -202,9 +207,10 @@ class FitCLI(LightningCLI):
             return None
         if given in ("last", "best"):
             return self._latest(f"{given}.ckpt")
-        if not Path(given).is_file():
+        if not os.path.isfile(given):
             raise InputError(
-                f"ckpt_path: there is no file {given}; give RUN/checkpoints/last.ckpt, or last for the newest"
+                f"ckpt_path: there is no file {printable(given)}; give RUN/checkpoints/last.ckpt, or last for the"
+                " newest"
             )
         return Path(given)
 
@@ -263,7 +269,7 @@ class FitCLI(LightningCLI):
         """Say what could not be written, in the one error line that there is."""
         self.has_unwritten = True
         sys.stdout.flush()
-        print(f"error: {_unwritten(unwritten, folder)}", file=sys.stderr, flush=True)
+        print_error(_unwritten(unwritten, folder))
 
     def before_validate(self) -> None:
         """Try the model on the data, with the parameters of a fit.
@@ -336,10 +342,11 @@ class FitCLI(LightningCLI):
             self._folder.remove()
 
 
-def _config_files(arguments: Sequence[str]) -> list[str]:
-    """The files that follow ``--config``."""
-    after = [following for option, following in pairwise(arguments) if option in {"-c", "--config"}]
-    return after + [option.split("=", 1)[1] for option in arguments if option.startswith("--config=")]
+def _may_be_folder(name: str) -> bool:
+    """Whether a name can be that of a folder, or of folders in folders, and leads nowhere else."""
+    path = Path(name)
+    short = all(len(os.fsencode(part)) <= _LONGEST_NAME for part in path.parts)
+    return bool(path.parts) and "\0" not in name and short and ".." not in path.parts and not path.is_absolute()
 
 
 def _run_of(config: Path) -> Path | None:
@@ -378,7 +385,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         cli = FitCLI(arguments)
     except (InputError, MisconfigurationException) as wrong:
-        print(f"error: {explained(wrong)}", file=sys.stderr)
+        print_error(explained(wrong))
         return 2
     except SystemExit as ended:
         if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning makes a 1 of the second Ctrl-C

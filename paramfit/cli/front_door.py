@@ -1,10 +1,12 @@
 """The command line's front door: help, version and exit codes, without waiting for torch."""
 
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
 
 from paramfit import __version__
+from paramfit.cli.error_line import print_error
 
 __all__ = ["COMMANDS", "HELP", "OPTIONS", "main"]
 
@@ -102,20 +104,22 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"paramfit {__version__}")
         return 0
     if arguments[0] not in COMMANDS:
-        print(f"error: {arguments[0]!r} is no command; use one of: {', '.join(COMMANDS)}", file=sys.stderr)
+        print_error(f"{arguments[0]!r} is no command; use one of: {', '.join(COMMANDS)}")
         return 2
     # A console script does not see the working directory, where the user's own model file is. At the end, so that a
     # file there cannot take the place of an installed package.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for a terminal that has not every letter
     try:
         if arguments[0] in {"report", "compare"}:
             from paramfit.cli.results_cli import run
         elif several := _several_processes(os.environ):
-            print(
-                f"error: {several}, but one process is supported: start paramfit without torchrun, mpirun or srun, or"
-                " as one task of theirs",
-                file=sys.stderr,
+            print_error(
+                f"{several}, but one process is supported: start paramfit without torchrun, mpirun or srun, or as one"
+                " task of theirs"
             )
             return 2
         else:
@@ -131,8 +135,11 @@ def main(args: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone, such as head.
         _say_no_more()
         return _READER_GONE
+    except MemoryError:
+        print_error("there is not enough memory for what was given")
+        return 2
     except OSError as refused:
-        print(f"error: {refused.filename or 'standard output'}: {refused.strerror or refused}", file=sys.stderr)
+        print_error(f"{refused.filename or 'standard output'}: {refused.strerror or refused}")
         try:
             sys.stdout.flush()
         except OSError:

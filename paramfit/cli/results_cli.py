@@ -1,10 +1,10 @@
 """The commands that read finished runs, without a fit and without Lightning: ``report`` and ``compare``."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from paramfit.cli.error_line import print_error
 from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
 from paramfit.fits.result import load
@@ -44,6 +44,6 @@ def run(arguments: Sequence[str]) -> int:
         if result.errors_by_way is not None:
             print_report(result.errors_by_way)
     except InputError as wrong:
-        print(f"error: {wrong}", file=sys.stderr)
+        print_error(str(wrong))
         return 2
     return 0

@@ -27,7 +27,11 @@ def float_column(name: str, values: Any, dtype: torch.dtype, needed: NDArray[np.
     """
     array = _array(name, values)
     if array.ndim != 1:
-        hint = "; give it column by column, as (x1, x2, y)" if array.ndim == 2 and array.shape[1] > 1 else ""
+        hint = ""
+        if array.ndim == 2 and array.shape[1] > 1:
+            hint = "; give it column by column, as (x1, x2, y)"
+            if name == "target":
+                hint = "; outcomes that are vectors are not supported: the target is one number for each row"
         msg = f"data: {quoted(name)} has the shape {array.shape}, but a column is (n,){hint or '; try .ravel()'}"
         raise InputError(msg)
     if needed is not None and needed.shape == array.shape:

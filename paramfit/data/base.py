@@ -15,7 +15,7 @@ from paramfit.data.loader import InMemoryLoader
 from paramfit.data.normalization import Normalization
 from paramfit.data.split import Split, split_rows
 from paramfit.errors import InputError
-from paramfit.observations import Observations
+from paramfit.observations import Censored, Observations
 
 __all__ = ["EstimationDataModule", "Labels"]
 
@@ -244,8 +244,26 @@ class EstimationDataModule(LightningDataModule, ABC):
         self._loader_state = state_dict["loader"]
 
 
+def _check_kind(given: Any) -> None:
+    """Refuse what somebody's own ``read()`` may give instead of observations."""
+    if not isinstance(given, Observations):
+        raise InputError(f"data: read() gives paramfit.Observations, but got {type(given).__name__}")
+    if not isinstance(given.inputs, tuple):
+        raise InputError(f"data: the inputs are a tuple of columns, but read() gave {type(given.inputs).__name__}")
+    columns = {f"input {number}": column for number, column in enumerate(given.inputs)}
+    columns |= {"target": given.target} | ({} if given.sigma is None else {"sigma": given.sigma})
+    for name, column in columns.items():
+        if not isinstance(column, Tensor) or not column.is_floating_point():
+            kind = column.dtype if isinstance(column, Tensor) else type(column).__name__
+            raise InputError(f"data: each column is a floating-point tensor (n,), but read() gave {kind} for {name}")
+    if given.censoring is not None and not isinstance(given.censoring, Censored):
+        kind = type(given.censoring).__name__
+        raise InputError(f"data: the censoring is a paramfit.observations.Censored, but read() gave {kind}")
+
+
 def _checked(observations: Observations) -> Observations:
     """The observations, if a fit can use them: columns of one length, all finite, and sigmas above 0."""
+    _check_kind(observations)
     columns = {f"input {number}": column for number, column in enumerate(observations.inputs)}
     columns["target"] = observations.target
     if observations.sigma is not None:

@@ -82,6 +82,8 @@ class TableDataModule(EstimationDataModule):
     ) -> None:
         super().__init__(validation_fraction, validation_indices, normalization, batch_size, shuffle=shuffle, seed=seed)
         _one_of("sigma_is", sigma_is, ("absolute", "relative"))
+        if sigma is None and sigma_is != "absolute":
+            raise InputError("sigma_is: relative is how sigma is meant, but there is none; name its column by sigma")
         _one_of("missing", missing, ("error", "drop"))
         self.path = path
         self.sigma_is = sigma_is

@@ -26,6 +26,8 @@ _KINDS = {
     Finding.DISTANCE_SMALL: FactKind.DISTANCE_SMALL,
     Finding.OFFSET_AT_ROUNDING: FactKind.RELATIVE_OFFSET_AT_ROUNDING,
     Finding.DISTANCE_AT_ROUNDING: FactKind.DISTANCE_AT_ROUNDING,
+    Finding.KINK: FactKind.KINK_OF_LOSS,
+    Finding.SINGULAR: FactKind.SINGULAR_AT_OPTIMUM,
     Finding.ON_EDGE: FactKind.ON_EDGE_OF_DOMAIN,
     Finding.ENDLESS_AT_EDGE: FactKind.ENDLESS_AT_EDGE,
     Finding.NO_INFLUENCE: FactKind.WITHOUT_INFLUENCE,
@@ -63,12 +65,12 @@ def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps:
         divergent = _divergent(state, model)
         if divergent is not None:
             return Stop(Status.STALLED, divergent)
+    names = element_names(model) if standing.places else ()
+    about = tuple(names[place] for place in standing.places)
     if standing.converged:
-        return Stop(Status.CONVERGED, fact_of(standing))
+        return Stop(Status.CONVERGED, fact_of(standing, about))
     if not standing.places:
         return Stop(Status.STALLED, fact_of(standing))
-    names = element_names(model)
-    about = tuple(names[place] for place in standing.places)
     if standing.finding is not Finding.DIVERGENT:
         return Stop(Status.STALLED, fact_of(standing, about))
     return Stop(Status.STALLED, _run_off(FactKind.RUN_OFF, standing.places[0], state, model))

@@ -117,6 +117,8 @@ def fit(
     if isinstance(inputs, str | list | tuple):
         match_columns(fitted, [inputs] if isinstance(inputs, str) else inputs)
     observations, columns = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
+    if sigma_is == SigmaIs.RELATIVE and observations.sigma is None:
+        raise InputError("sigma_is: relative says how sigma is meant, but there is no sigma; give it, too")
     if isinstance(fitted, ParametricModel):
         fitted.restore_fixed()
         leave_bounds_to_solver(fitted)
@@ -216,6 +218,12 @@ def _by_likelihood(
     with torch.no_grad():
         start = fitted(*observations.inputs)
         if isinstance(start, Distribution):
+            if start.event_shape:
+                raise InputError(
+                    f"model: it returns a distribution of vectors ({type(start).__name__}, event shape"
+                    f" {tuple(start.event_shape)}), but outcomes that are vectors are not supported: the model must"
+                    " return a distribution of one number for each observation"
+                )
             check_observations(start, observations, free_arguments(fitted))
         objective.losses(start, *observations.rows(slice(1)).measured)  # refuses what it has no use for
     terms = LikelihoodTerms(fitted, objective)

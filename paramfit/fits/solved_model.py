@@ -82,7 +82,7 @@ class SlopeLook:
         """Look."""
         if state.trial is not None:
             self.vector.write(state.trial)
-        return self.rows.slope(self.observations)
+        return self.rows.slope(self.observations, state.unit)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from paramfit.distributions.support import support_of
 from paramfit.facts import Reason
 from paramfit.inference.loss_function import LossFunction, trainable_parameters
 from paramfit.inference.uncertainty import Uncertainty
+from paramfit.linalg.lapack import lengths
 from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import ParametricModel
 
@@ -107,7 +108,7 @@ class FittedCurve:
                 part = tuple(column[start : start + rows] for column in columns)
                 size = min(rows, n - start)
                 predictions.append(self._predicted(part).detach().expand(size))
-                errors.append((self._jacobian(part, size)[:, counts] @ root[counts]).norm(dim=1))
+                errors.append(_norms(self._jacobian(part, size)[:, counts] @ root[counts]))
         prediction, error = torch.cat(predictions), torch.cat(errors)
         return Bands(prediction, error, self._interval(prediction, error), self._new(prediction, error, spread))
 
@@ -145,6 +146,11 @@ class FittedCurve:
 
         derivatives = torch.func.jacfwd(predict)({name: parameter.detach() for name, parameter in theta.items()})
         return torch.cat([derivatives[name].reshape(n, -1) for name in theta], dim=1)
+
+
+def _norms(rows: Tensor) -> Tensor:
+    """The Euclidean length of each row, however small or large its elements are."""
+    return torch.from_numpy(lengths(rows.numpy().T))
 
 
 def _square_root(covariance: Tensor) -> Tensor:

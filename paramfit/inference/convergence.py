@@ -24,6 +24,7 @@ __all__ = [
     "closed_form",
     "distance_by_root",
     "distance_to_optimum",
+    "scale_at_optimum",
     "updates_to_converge",
 ]
 
@@ -31,6 +32,10 @@ CONVERGED_BELOW = 0.01
 """A fit whose distance to the optimum is below this many standard errors has converged."""
 
 _MOST_UPDATES = 10**12
+_MOST_NEWTON_STEPS = 20
+_SETTLED = 1e-6  # of the sum of squares: a step that wins less changes no scale
+_ROUNDING = 1e-28  # of the target's squared length: below are the residuals of an exact fit
+_MOST_SOLVED = 100  # parameters, up to which the optimum of a model that bends is looked for
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,47 @@ def distance_to_optimum(
     return Distance(_in_errors(step, covariance), tuple((step.abs() / covariance.diagonal().sqrt()).tolist()))
 
 
+def scale_at_optimum(loss: LossFunction, theta: Tensor) -> float:
+    r"""The residuals' standard deviation at the optimum of a squared error, over that at ``theta``.
+
+    Far from the optimum the residuals are mostly misfit, and distances in units of it never exceed
+    :math:`\sqrt{n - p}`. A model linear in its parameters has its optimum where Newton's step ends; for others steps
+    are made as long as they lead down.
+    """
+    present = first = _sum_of_squares(loss, theta)
+    for _ in range(_MOST_NEWTON_STEPS if loss.p <= _MOST_SOLVED else 1):
+        factor, failed = torch.linalg.cholesky_ex(loss.hessian(theta))
+        if int(failed):
+            break
+        trial = theta - torch.cholesky_solve(loss.gradient(theta).unsqueeze(1), factor).squeeze(1)
+        reached = _sum_of_squares(loss, trial)
+        if not reached < present * (1 - _SETTLED):
+            present = min(present, reached) if math.isfinite(reached) else present
+            break
+        theta, present = trial, reached
+    observations = loss.observations
+    weighed = observations.target if observations.sigma is None else observations.target / observations.sigma
+    rounding = (_ROUNDING * weighed.square().sum()).item()
+    return math.sqrt(max(present, rounding) / first) if first > rounding else 1.0
+
+
+def _sum_of_squares(loss: LossFunction, theta: Tensor) -> float:
+    residual = loss.observations.target - loss.prediction(theta).detach()
+    if loss.observations.sigma is not None:
+        residual = residual / loss.observations.sigma
+    return residual.square().sum().item()
+
+
 def distance_by_root(errors: Uncertainty, pull: Array) -> Distance:
     r"""The same from a root of the covariance, where a solver has one, without a Hessian.
 
     With :math:`F F^T = C = s^2 H^{-1}` the step that is left is :math:`C u / s^2`, and its length in errors
     :math:`|F^T u| / s^2`. The ``pull`` u ``(p,)`` is minus the derivative of half the squared error, or of the summed
-    log-likelihood, by theta; its sign does not matter.
+    log-likelihood, by theta, rows over the unit of the errors; its sign does not matter.
     """
     if errors.covariance is None or errors.root is None:
         return Distance(None, reasons=errors.reasons)
-    variance = errors.spread**2
+    variance = (errors.spread / errors.unit) ** 2
     if not variance > 0:
         return Distance(0.0, (0.0,) * len(pull))
     root = errors.root.numpy()

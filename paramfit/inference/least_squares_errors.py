@@ -19,7 +19,7 @@ from paramfit.inference.uncertainty import (
     without_errors,
     without_parameters,
 )
-from paramfit.linalg.lapack import Array, triangle
+from paramfit.linalg.lapack import Array, lengths, triangle, unit_of
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
@@ -29,6 +29,7 @@ from paramfit.passes.likelihood_terms import LikelihoodTerms
 __all__ = ["ResidualFactor", "least_squares_uncertainty", "uncertainty"]
 
 _EPS = float(np.finfo(np.float64).eps)
+_UNSEEN = 1e-5  # of a residual: an error beyond 10^5 times a parameter's size says that nothing holds it
 _NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run into it
 
 
@@ -36,10 +37,23 @@ _NEAR = 1e-6  # of the start's distance from a bound: what comes as near has run
 class ResidualFactor:
     """What errors of least squares rest on."""
 
-    factor: Array  # triangular factor of [J, e], rows over sigma, (p + 1, p + 1)
+    factor: Array  # triangular factor of [J, e], rows over sigma and the unit, (p + 1, p + 1)
     n: int  # number of observations
     rss: float  # the sum of e's squares
-    residual: Tensor | None = None  # e (n,), over sigma; only a robust objective asks for it
+    residual: Tensor | None = None  # e (n,), over sigma and the unit; only a robust objective asks for it
+    unit: float = 1.0  # what rows are divided by before they are squared; see ``unit_of``
+
+    @classmethod
+    def of(
+        cls, factor: Array, n: int, residual: Tensor | None, target: Tensor, sigma: Tensor | None
+    ) -> "ResidualFactor":
+        """From factor and residual that were not divided by the unit, which is the target's, over sigma."""
+        weighed = target if sigma is None else target / sigma
+        unit = unit_of(float(lengths(weighed.numpy()[:, None])[0]))
+        if unit != 1.0:
+            factor, residual = factor / unit, None if residual is None else residual / unit
+        last = factor[:, -1] if residual is None else residual.numpy()
+        return cls(factor, n, float(np.square(last).sum()), residual, unit)
 
 
 def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True) -> Uncertainty:
@@ -56,8 +70,9 @@ def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = Tru
         rows = torch.cat([loss.jacobian(theta), residual.unsqueeze(1)], dim=1)
         if loss.observations.sigma is not None:
             rows = rows / loss.observations.sigma.unsqueeze(1)
-        errors = rows[:, -1].detach()
-        evidence = ResidualFactor(triangle(rows.detach().numpy()), loss.n, errors.square().sum().item(), errors)
+        errors, measured = rows[:, -1].detach(), loss.observations
+        factor = triangle(rows.detach().numpy())
+        evidence = ResidualFactor.of(factor, loss.n, errors, measured.target, measured.sigma)
         return least_squares_uncertainty(loss, theta, evidence, absolute_sigma=absolute_sigma)
     if isinstance(objective, NegativeLogLikelihood):
         terms = LikelihoodTerms(loss.model, objective)
@@ -82,8 +97,8 @@ def least_squares_uncertainty(
     objective s is Huber's :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
 
     A parameter at its bound is taken as fixed by all others, and has no error of its own. Nor has one in which the
-    prediction is not linear and whose change by its own size, or its start's, is rounding: :math:`|J_k| |\theta_k|` is
-    at most eps times the target's length.
+    prediction is not linear and whose change by its own size, or its start's, is not seen: :math:`|J_k| |\theta_k|` is
+    at most eps times the target's length, or a part of 1e-5 of s.
 
     References:
         Douglas Bates, Donald Watts: Nonlinear Regression Analysis and Its Applications (1988).
@@ -93,16 +108,18 @@ def least_squares_uncertainty(
     if not np.isfinite(evidence.factor).all():
         return without_errors(Fact(FactKind.JACOBIAN_NOT_FINITE))
     factor, sigma_is_known = evidence.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
-    least = _least_lengths(loss, theta)
+    least = _least_lengths(loss, theta, evidence)
     information = inverse_information(factor, loss.names, least)
     if n <= information.root.shape[1] and not sigma_is_known:
         return without_errors(Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": n, "parameters": p}))
     scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
-    at_bound = parameters_at_bound(loss, theta, scale.spread * information.root)
+    at_bound = parameters_at_bound(loss, theta, scale.spread / evidence.unit * information.root)
     if at_bound:
         information = without_parameters(factor, loss.names, at_bound, least)
         scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
-    return with_errors(information, scale.quantile, scale.method, at_bound, noise=scale.noise, spread=scale.spread)
+    return with_errors(
+        information, scale.quantile, scale.method, at_bound, noise=scale.noise, spread=scale.spread, unit=evidence.unit
+    )
 
 
 class _Scale(NamedTuple):
@@ -124,24 +141,25 @@ def _scale(
     numbers: dict[str, Number] = {"freedom": freedom, "bounded": bounded}
     if isinstance(loss.objective, RobustError):
         assert evidence.residual is not None
-        spread = _robust_spread(loss.objective, evidence.residual, determined)
+        spread = _robust_spread(loss.objective, evidence.residual, determined, evidence.unit)
         noise = None if sigma_is_known else math.nan  # outliers are no part of what a spread could be estimated from
         return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.HUBER, numbers=numbers), noise)
     if sigma_is_known:
         return _Scale(1.0, float(ndtri(0.975)), Fact(FactKind.KNOWN_SIGMA, numbers={"bounded": bounded}), None)
-    spread = math.sqrt(evidence.rss / freedom)
+    spread = evidence.unit * math.sqrt(evidence.rss / freedom)
     numbers["weighted"] = loss.observations.sigma is not None
     return _Scale(spread, float(stdtrit(freedom, 0.975)), Fact(FactKind.STUDENT_T, numbers=numbers), spread)
 
 
-def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:
-    """How long a column of the Jacobian must be for its parameter to be seen over rounding, ``(p,)``."""
+def _least_lengths(loss: LossFunction, theta: Tensor, evidence: ResidualFactor) -> Array:
+    """How long a column of the Jacobian, over the unit, must be for its parameter to be seen, ``(p,)``."""
     target, sigma = loss.observations.target, loss.observations.sigma
-    weighed = (target if sigma is None else target / sigma).numpy()
+    weighed = (target if sigma is None else target / sigma).numpy() / evidence.unit
     rounding = _EPS * math.sqrt(weighed @ weighed)
+    unseen = max(rounding, _UNSEEN * math.sqrt(evidence.rss / max(1, evidence.n - len(theta))))
     model = loss.model
     if not isinstance(model, ParametricModel):
-        return np.asarray(rounding / np.maximum(theta.abs().numpy(), 1.0))
+        return np.asarray(unseen / np.maximum(theta.abs().numpy(), 1.0))
     # In what the prediction is linear can grow until it is seen: a value of 0 says nothing of its influence.
     linear = model.linear_parameters()
     values, slopes = loss.natural(theta).tolist(), [1.0] * len(theta)
@@ -149,7 +167,7 @@ def _least_lengths(loss: LossFunction, theta: Tensor) -> Array:
         slopes = loss.slopes(theta).tolist()
     return np.array(
         [
-            0.0 if name in linear else rounding * abs(slope) * _one_over_size(value, model.specifications.get(name))
+            0.0 if name in linear else unseen * abs(slope) * _one_over_size(value, model.specifications.get(name))
             for name, value, slope in zip(loss.names, values, slopes, strict=True)
         ]
     )
@@ -164,9 +182,9 @@ def _one_over_size(value: float, spec: ParameterSpec | None) -> float:
     return 1 / max(abs(value), abs(start) or 1.0)
 
 
-def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
-    """Huber's estimate of the factor on ``(J^T J)^-1``'s root."""
-    scale, n = objective.scale, len(residual)
+def _robust_spread(objective: RobustError, residual: Tensor, p: int, unit: float) -> float:
+    """Huber's estimate of the factor on ``(J^T J)^-1``'s root, from the residual over the unit."""
+    scale, n = objective.scale / unit, len(residual)
     z = (residual / scale).square()
     _, first, second = objective.rho(z)
     psi, slope = residual * first, first + 2 * second * z
@@ -174,4 +192,4 @@ def _robust_spread(objective: RobustError, residual: Tensor, p: int) -> float:
     if not mean > 0 or n <= p:
         return math.inf
     correction = 1 + p / n * slope.var(correction=0).item() / mean**2
-    return correction * math.sqrt(psi.square().sum().item() / (n - p)) / mean
+    return unit * correction * math.sqrt(psi.square().sum().item() / (n - p)) / mean

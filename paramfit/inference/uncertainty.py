@@ -30,7 +30,7 @@ class Uncertainty:
     reasons: tuple[Reason, ...]  # why there is none, or why some parameters have none
     quantile: float  # half-width of a 95 % interval in standard errors
     method: Fact  # what covariance and quantile rest on
-    root: Tensor | None = None  # F with F F^T the covariance, where least squares gave it
+    root: Tensor | None = None  # F with F F^T the covariance; None where there is none
     undetermined: dict[int, Fact] = field(default_factory=dict)  # for each parameter without error, by its number, why
     at_bound: tuple[int, ...] = ()  # numbers of the parameters that sit at a bound, taken as fixed by the other errors
     directions: tuple[Fact, ...] = ()  # what the observations cannot tell apart
@@ -38,6 +38,7 @@ class Uncertainty:
     # Standard deviation of one new observation, or its factor on sigma; None: sigma is that itself; NaN: not known.
     noise: float | None = None
     spread: float = 1.0  # the factor on (J^T J)^-1's root
+    unit: float = 1.0  # what rows have to be divided by before they are squared
     # The argument in which the log-density has a kink: the covariance is then by the expected information.
     kink: str | None = None
 
@@ -55,22 +56,27 @@ def with_errors(
     spread: float = 1.0,
     noise: float | None = None,
     kink: str | None = None,
+    unit: float = 1.0,
 ) -> Uncertainty:
-    """The errors that an inverse information gives; no covariance where it determines no parameter."""
-    root, undetermined = spread * inverse.root, inverse.undetermined
+    """The errors that an inverse information gives; no covariance where it determines no parameter.
+
+    The information is that of rows over the ``unit``.
+    """
+    root, undetermined = torch.from_numpy(spread / unit * inverse.root), inverse.undetermined
     determined = len(undetermined) < len(root)
     return Uncertainty(
-        covariance=torch.from_numpy(root @ root.T) if determined else None,
+        covariance=root @ root.T if determined else None,
         reasons=without_repetition(list(undetermined.values())),
         quantile=quantile,
         method=method if determined else Fact(FactKind.NO_METHOD),
-        root=torch.from_numpy(root),
+        root=root,
         undetermined=undetermined,
         at_bound=tuple(at_bound),
         directions=inverse.directions,
         spread=spread,
         noise=noise,
         kink=kink,
+        unit=unit,
     )
 
 

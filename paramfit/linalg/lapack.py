@@ -4,19 +4,39 @@ LAPACK is called directly: on a triangle of five parameters torch and NumPy spen
 and, where the processor is busy, a thousand times as long on waiting for threads.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dgeqrf, dgesdd, dtrtrs
 
-__all__ = ["Array", "lengths", "singular_decomposition", "solve_upper", "triangle"]
+__all__ = ["Array", "lengths", "singular_decomposition", "solve_upper", "triangle", "unit_of"]
 
 Array = NDArray[np.float64]
 
+_SAFE = 1e75  # a size between one over it and it: squares of 1e-60 of it neither underflow nor overflow
+_FEW = 32  # of which Python finds the smallest sooner than NumPy
+_LARGEST_UNIT = 2.0**1000  # one over it is no subnormal number
+
+
+def unit_of(size: float) -> float:
+    """The power of 2 by which numbers of a size are divided before they are squared; 1 unless squares are in danger."""
+    if 1 / _SAFE < size < _SAFE or not 0 < size < math.inf:
+        return 1.0
+    return min(max(2.0 ** round(math.log2(size)), 1 / _LARGEST_UNIT), _LARGEST_UNIT)
+
 
 def lengths(matrix: Array) -> Array:
-    """The Euclidean length of each column; infinite where a square overflows."""
-    length: Array = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    """The Euclidean length of each column, however small or large its elements are."""
+    with np.errstate(over="ignore"):  # what overflows is done again
+        length: Array = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    several = length.tolist() if length.size <= _FEW else (length.min(), length.max())
+    if several and not (min(several) > 1 / _SAFE and max(several) < _SAFE):
+        largest = np.abs(matrix).max(axis=0, initial=0.0)
+        extreme = (largest > 0) & (largest < math.inf) & ~((length > 1 / _SAFE) & (length < _SAFE))
+        scaled = matrix[:, extreme] / largest[extreme]
+        length[extreme] = largest[extreme] * np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
     return length
 
 

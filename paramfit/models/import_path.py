@@ -24,7 +24,9 @@ def imported(place: str, path: str, example: str) -> Any:
         cause = " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
         raise InputError(f"{place}: the module {module_name} cannot be imported ({cause})") from failure
     if not hasattr(module, name):
-        callables = [key for key, value in vars(module).items() if callable(value)]
+        present = vars(module)
+        # A module may import a name when it is first asked for, as paramfit does.
+        callables = [key for key in dir(module) if key not in present or callable(present[key])]
         hint = nearest_names(name, callables, f"a path looks like {example}", most=1)
         raise InputError(f"{place}: {module_name} has no {name!r}; {hint}")
     return getattr(module, name)

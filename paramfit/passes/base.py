@@ -125,6 +125,11 @@ def pieces(observations: Observations) -> Iterable[Observations]:
 def refuse_shapes(prediction: Any, target: Tensor) -> NoReturn:
     """Raise an InputError with both shapes, for a prediction that broadcasts with the target to something larger."""
     shape = prediction.batch_shape if isinstance(prediction, Distribution) else prediction.shape
+    if len(shape) > 1 and shape[0] == len(target) and shape[1:].numel() > 1:
+        raise InputError(
+            f"model: it gives a vector for each observation ({tuple(shape)}), but outcomes that are vectors are not"
+            " supported: the model must return one value for each observation"
+        )
     raise InputError(
         f"shapes do not match: the model's prediction has {tuple(shape)}, the target {tuple(target.shape)}; the model"
         " must return one value for each observation"

@@ -1,5 +1,7 @@
 """From a model and a batch of observations to the rows that least squares sums up."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -7,6 +9,7 @@ from operator import add
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from torch.func import functional_call, jacfwd
 
 from paramfit.errors import InputError
@@ -20,6 +23,8 @@ from paramfit.solvers.sums import Layout, ResidualSums
 
 __all__ = ["ResidualRows"]
 
+_LARGEST_TO_SQUARE = 1e154
+_LEAST_WITH_ALL_DIGITS = 1e-300  # its 2^-52nd part, the rounding of a residual, is just above the smallest number
 _LEAST_WEIGHT = 0.2  # of a row whose own curvature is less: a step that trusts it less runs away from far starts
 
 
@@ -72,8 +77,32 @@ class ResidualRows(Pass[ResidualSums]):
 
     def at_start(self, observations: Observations, *, expected: bool = False) -> ResidualSums:
         """The sums at the start, finite as those of every pass, which know how long the target is."""
-        target = observations.target if observations.sigma is None else observations.target / observations.sigma
-        return super().at_start(observations, expected=expected).changed(target=target.square().sum().item())
+        size = _size_of_target(observations)
+        sums = super().at_start(observations, expected=expected).changed(target=size)
+        if not sums.factor[:, :-1].any():
+            raise InputError(
+                "model: at the start no prediction changes with any parameter, so that no step leads on;"
+                f" {self._usable_start(observations)}"
+            )
+        if np.abs(sums.factor[:, -1]).max() > _LARGEST_TO_SQUARE:
+            raise InputError(
+                "model: the prediction at the start is finite, but so large that the square of its residual overflows;"
+                f" {self._usable_start(observations)}"
+            )
+        return sums
+
+    def _usable_start(self, observations: Observations) -> str:
+        """Where an exponent is of order 1, by the scale of the input that is largest."""
+        sizes = [column.abs().max().item() for column in observations.inputs]
+        if not sizes or not max(sizes) > 0:
+            return "give other starts"
+        number = sizes.index(max(sizes))
+        names = getattr(self.model, "variables", ())
+        name = names[number] if number < len(names) else f"input {number + 1}"
+        return (
+            f"{name} reaches {sizes[number]:.4g}, so that an exponent in it is of order 1 where the parameter that"
+            f" multiplies {name} is near {1 / sizes[number]:.1g}: give such a start"
+        )
 
     def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
         """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""
@@ -94,7 +123,7 @@ class ResidualRows(Pass[ResidualSums]):
         if piece.censoring is not None:
             self.objective.losses(None, *piece.measured)  # which says why not
         columns, total = self._separated(piece) if self._linear else self._joint(piece)
-        return ResidualSums.of(self.layout, columns, total)
+        return ResidualSums.of(self.layout, columns, total, getattr(self.objective, "scale", 1.0))
 
     def _is_finite(self, observations: Observations) -> Tensor:
         columns, _ = self._separated(observations) if self._linear else self._joint(observations)
@@ -112,10 +141,12 @@ class ResidualRows(Pass[ResidualSums]):
             return self.subject
         return f"the prediction, {prediction.reshape(-1)[0].item():g}, is finite, but its derivative by {by[0]}"
 
-    def slope(self, observations: Observations) -> Array:
-        """``J^T e`` at the present parameters, ``(p,)``, summed in the longest floating-point type."""
+    def slope(self, observations: Observations, unit: float = 1.0) -> Array:
+        """``J^T e`` at the present parameters, ``(p,)``, rows over the unit, in the longest floating-point type."""
         columns, _ = self._joint(observations)
         rows = columns.cpu().numpy().astype(np.longdouble)
+        if unit != 1.0:
+            rows /= unit
         uphill: Array = (rows[:-1] * rows[-1]).sum(axis=1).astype(np.float64)
         return uphill
 
@@ -142,11 +173,24 @@ class ResidualRows(Pass[ResidualSums]):
             return stacked, None
         scale = self.objective.scale
         z = (stacked[-1] / scale).square()
-        rho, first, second = self.objective.rho(z)
+        rho, first, second = self._checked_rho(z)
         curvature = (first + 2 * second * z).clamp_min(_LEAST_WEIGHT * first).sqrt()
         stacked[:-1] *= curvature
         stacked[-1] *= first / curvature
-        return stacked, scale**2 * rho.sum()
+        return stacked, rho.sum()
+
+    def _checked_rho(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What a robust objective gives: three rows as long as z."""
+        assert isinstance(self.objective, RobustError)
+        given: object = self.objective.rho(z)
+        is_triple = isinstance(given, tuple | list) and len(given) == 3
+        if not is_triple or any(not isinstance(row, Tensor) or row.shape != z.shape for row in given):
+            raise InputError(
+                f"objective: {type(self.objective).__name__}.rho must return three tensors, the function and its first"
+                f" two derivatives, each of the shape {tuple(z.shape)} of what it is given"
+            )
+        rho, first, second = given
+        return rho, first, second
 
     def _linearized(self, part: Observations) -> tuple[Tensor, list[Tensor | float]]:
         """The prediction, and its derivative by each element of theta."""
@@ -156,16 +200,37 @@ class ResidualRows(Pass[ResidualSums]):
         prediction = self._checked(self.model(*part.inputs))
         jacobian = getattr(self.model, "jacobian", None)
         if callable(jacobian):
-            columns = jacobian(*part.inputs)
-            return prediction, [columns[name] for name in self._names]
+            return prediction, self._checked_columns(jacobian(*part.inputs), part)
         return prediction, self._derivatives(part)
 
     def _checked(self, prediction: object) -> Tensor:
-        if not isinstance(prediction, Tensor):
+        name = type(self.model).__name__
+        if isinstance(prediction, Distribution):
+            raise InputError(f"model: least squares needs a prediction, but {name} returned a distribution")
+        if not isinstance(prediction, Tensor) or prediction.dtype.is_complex:
+            kind = "a complex tensor" if isinstance(prediction, Tensor) else f"a {type(prediction).__name__}"
             raise InputError(
-                f"model: least squares needs a prediction, but {type(self.model).__name__} returned a distribution"
+                f"model: {name}.forward returned {kind}, but it must return a real tensor with one value for each"
+                " observation"
             )
         return prediction
+
+    def _checked_columns(self, columns: object, part: Observations) -> list[Tensor | float]:
+        """The derivatives that a module's own ``jacobian`` gives, each a number or one value a row."""
+        name = f"{type(self.model).__name__}.jacobian"
+        expected = f"a mapping from each parameter ({', '.join(self._names)}) to a number or a tensor ({part.n},)"
+        if not isinstance(columns, Mapping):
+            raise InputError(f"model: {name} must return {expected}, but returned a {type(columns).__name__}")
+        missing = [key for key in self._names if key not in columns]
+        if missing:
+            raise InputError(f"model: {name} must return {expected}, but {missing[0]} is missing")
+        for key in self._names:
+            column = columns[key]
+            if isinstance(column, Tensor) and column.ndim and column.shape != (part.n,):
+                raise InputError(f"model: {name} must return {expected}, but {key} has the shape {tuple(column.shape)}")
+            if not isinstance(column, Tensor | float | int | np.ndarray):
+                raise InputError(f"model: {name} must return {expected}, but {key} is a {type(column).__name__}")
+        return [columns[key] for key in self._names]
 
     def _derivatives(self, part: Observations) -> list[Tensor | float]:
         """By ``torch.func``, for a model that does not know its own."""
@@ -180,6 +245,30 @@ class ResidualRows(Pass[ResidualSums]):
         for name in self._names:
             columns += derivatives[name].reshape(part.n, -1).T.unbind()
         return columns
+
+
+def _size_of_target(observations: Observations) -> float:
+    """The length of the target, over sigma where it is known.
+
+    Raises:
+        InputError: if a square overflows, or if its numbers are too small to have all their digits.
+    """
+    target = observations.target if observations.sigma is None else observations.target / observations.sigma
+    size = math.sqrt(target.square().sum().item())
+    if 1e-75 < size < 1e75:
+        return size
+    largest, over = target.abs().max().item(), "" if observations.sigma is None else " over sigma"
+    if largest > _LARGEST_TO_SQUARE:
+        raise InputError(
+            f"data.target: the square of its values overflows (the largest value{over} is {largest:.3g}); count it in a"
+            f" larger unit, such as {10.0 ** math.floor(math.log10(largest)):.0e} of this one"
+        )
+    if 0 < largest < _LEAST_WITH_ALL_DIGITS:
+        raise InputError(
+            f"data.target: its values{over} are so small that float64 has not all their digits (the largest is"
+            f" {largest:.3g}); count it in a smaller unit"
+        )
+    return largest * math.sqrt((target / largest).square().sum().item()) if largest else 0.0
 
 
 def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:

@@ -26,6 +26,8 @@ def cautions_about(
     correlation: Tensor | None,
     statistics: LeastSquaresStatistics | None,
     specifications: Mapping[str, ParameterSpec] | None = None,
+    *,
+    solved_exactly: bool = False,
 ) -> list[Fact]:
     """Facts for the report: what is wrong, by how much, and what to do."""
     cautions = [
@@ -41,7 +43,8 @@ def cautions_about(
     if statistics is not None:
         cautions += _chi_square(statistics)
         if statistics.r_squared is not None and statistics.r_squared < -_WORSE:
-            cautions.append(Fact(FactKind.WORSE_THAN_CONSTANT, numbers={"r_squared": statistics.r_squared}))
+            cure = Fact(FactKind.ADD_CONSTANT if solved_exactly else FactKind.LOOK_AND_RESTART)
+            cautions.append(Fact(FactKind.WORSE_THAN_CONSTANT, numbers={"r_squared": statistics.r_squared}, cure=cure))
         if statistics.degrees_of_freedom == 0 and errors.noise is None:
             cautions.append(Fact(FactKind.AS_MANY_PARAMETERS))
     return cautions

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
+from paramfit.linalg.lapack import lengths
 from paramfit.models import ParametricModel
 from paramfit.models.base import specification_of
 from paramfit.parameters import ParameterSpec
@@ -26,12 +26,18 @@ class NaturalEstimates:
     Attributes:
         parameters: every parameter, fixed ones included, in the model's order.
         original_units: the same on the raw input; None where the model cannot undo the normalisation.
-        covariance: ``(p, p)`` of the estimated parameters within their bounds; None where there is none.
+        root: F ``(p, r)``, with F F^T the covariance of the estimated parameters within their bounds; None where there
+            is none.
     """
 
     parameters: dict[str, Estimate]
     original_units: dict[str, Estimate] | None
-    covariance: Tensor | None
+    root: Tensor | None
+
+    @property
+    def covariance(self) -> Tensor | None:
+        """F F^T, ``(p, p)``."""
+        return None if self.root is None else self.root @ self.root.T
 
 
 def natural_estimates(
@@ -47,10 +53,10 @@ def natural_estimates(
 
     .. math:: \theta = t(u), \qquad C_\theta = D C_u D, \qquad D = \mathrm{diag}(d\theta / du)
     """
-    values, covariance = theta, errors.covariance
+    values, root = theta, None if errors.covariance is None else errors.root
     if getattr(loss.model, "transforms", None):
-        values, slopes = loss.natural(theta), loss.slopes(theta)
-        covariance = None if covariance is None else torch.outer(slopes, slopes) * covariance
+        values = loss.natural(theta)
+        root = None if root is None else loss.slopes(theta)[:, None] * root
     bounds = _sides(loss, values, errors.at_bound)
     if bounds:  # of what has run into a bound by a transform the bound itself is the estimate
         box = {name: specification_of(loss.model, name).box for name in bounds}
@@ -59,14 +65,12 @@ def natural_estimates(
             values[loss.names.index(name)] = box[name][side == "upper"]
     names, fixed = _all_names(loss)
     # The linear map back to the raw input acts on fixed parameters too.
-    everything, spread, best, slope = values, covariance, exact, gradient
+    everything, spread, best, slope = values, root, exact, gradient
     if fixed:
         places = torch.tensor([names.index(name) for name in loss.names])
         everything = torch.tensor([fixed.get(name, 0.0) for name in names], dtype=torch.float64)
         everything[places] = values
-        spread = None if covariance is None else torch.zeros(len(names), len(names), dtype=torch.float64)
-        if spread is not None and covariance is not None:
-            spread[places.unsqueeze(1), places] = covariance
+        spread = None if root is None else root.new_zeros(len(names), root.shape[1]).index_copy(0, places, root)
         best = None if exact is None else everything.index_copy(0, places, exact)
         if gradient is not None:
             slope = torch.zeros(len(names), dtype=torch.float64).index_copy(0, places, gradient)
@@ -78,7 +82,7 @@ def natural_estimates(
 
     def estimates_at(
         at: Tensor,
-        cov: Tensor | None,
+        root_of_errors: Tensor | None,
         opt: Tensor | None,
         true: dict[str, float] | None,
         dl: Tensor | None,
@@ -87,7 +91,7 @@ def natural_estimates(
     ) -> dict[str, Estimate]:
         estimates = {}
         values_at, slopes_at = at.tolist(), None if dl is None else dl.tolist()
-        errors_at = None if cov is None else np.sqrt(np.maximum(cov.numpy().diagonal(), 0.0)).tolist()
+        errors_at = None if root_of_errors is None else lengths(root_of_errors.numpy().T).tolist()
         best_at = None if opt is None else opt.tolist()
         for k, name in enumerate(names):
             spec, free = specs.get(name, _NOTHING_SAID), name not in still
@@ -113,14 +117,14 @@ def natural_estimates(
     if same:
         original = {name: estimate.without_gradient() for name, estimate in parameters.items()}
     elif undo is not None:
-        moved = None if spread is None else undo @ spread @ undo.T
+        moved = None if spread is None else undo @ spread
         mixed = {names[k] for k in range(len(names)) if _touches(undo[k], names, lost)}
         # What was fixed on the normalised input moves with what it is mixed with.
         still = {name for name in fixed if not _touches(undo[names.index(name)], names, set(loss.names))}
         original = estimates_at(
             undo @ everything, moved, None if best is None else undo @ best, truth, None, mixed, still
         )
-    return NaturalEstimates(parameters, original, covariance)
+    return NaturalEstimates(parameters, original, root)
 
 
 def _all_names(loss: LossFunction) -> tuple[list[str], dict[str, float]]:

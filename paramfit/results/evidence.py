@@ -15,13 +15,15 @@ from paramfit.inference.convergence import (
     closed_form,
     distance_by_root,
     distance_to_optimum,
+    scale_at_optimum,
     updates_to_converge,
 )
 from paramfit.inference.least_squares_errors import ResidualFactor, least_squares_uncertainty, uncertainty
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty, without_errors
-from paramfit.linalg.lapack import Array
+from paramfit.linalg.lapack import Array, lengths
+from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
@@ -33,6 +35,10 @@ from paramfit.results.statistics import (
 )
 
 __all__ = ["Evidence", "descent_evidence", "least_squares_evidence", "likelihood_evidence"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_SEEN = 0.05  # of the residuals: rounding that could move an estimate by a twentieth of its error
+_CANCELS = 1e2  # times the target: terms so large cancel
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Evidence:
         statistics: of least squares.
         likelihood: criteria of maximum likelihood.
         curve: the fitted curve, or mean, with its bands.
+        rounding: that rounding decides of least squares, where it does.
         residual: of each row, over sigma, ``(n,)``, where least squares looked at the rows once more.
     """
 
@@ -62,6 +69,7 @@ class Evidence:
     likelihood: LikelihoodStatistics | None = None
     curve: FittedCurve | None = None
     residual: Tensor | None = None
+    rounding: Fact | None = None
 
 
 def descent_evidence(
@@ -72,13 +80,13 @@ def descent_evidence(
         untrusted = _why_not_differentiable(loss, theta)
     errors = uncertainty(loss, theta, absolute_sigma=absolute_sigma) if untrusted is None else without_errors(untrusted)
     whole = None if errors.undetermined else errors.covariance
+    if whole is not None and isinstance(loss.objective, SquaredError) and errors.noise is not None:
+        # By the scale at the optimum, where the run will end: that of an unfinished fit is mostly its misfit.
+        whole = whole * scale_at_optimum(loss, theta) ** 2
     distance = distance_to_optimum(loss, theta, whole, errors.reasons)
     left, left_reasons = None, distance.reasons
     if distance.total is not None and whole is not None:
-        # By the errors at the optimum, where the run will end: those of an unfinished least-squares fit are larger.
-        optimum = theta - torch.linalg.solve(loss.hessian(theta), loss.gradient(theta))
-        at_optimum = uncertainty(loss, optimum, absolute_sigma=absolute_sigma).covariance
-        left, why = updates_to_converge(loss, theta, whole if at_optimum is None else at_optimum, optimizer)
+        left, why = updates_to_converge(loss, theta, whole, optimizer)
         left_reasons = () if why is None else (why,)
     likelihood = _likelihood(loss, theta, errors)
     return Evidence(
@@ -102,22 +110,21 @@ def least_squares_evidence(
     """
     observations, residual = loss.observations, None
     is_robust = not isinstance(loss.objective, SquaredError)
-    rss = math.nan if factor is None else float(np.square(factor[:, -1]).sum())
     if factor is None:
         with torch.inference_mode():
             sums, residual = ResidualRows(loss.model, SquaredError(), separate=False).sums_with_residual(observations)
-        factor, rss = sums.factor, float(np.square(residual.numpy()).sum())
+        factor = sums.factor
     assert factor is not None  # there is a row
+    rows = ResidualFactor.of(factor, loss.n, residual, observations.target, observations.sigma)
     if untrusted is None:
-        rows = ResidualFactor(factor, loss.n, rss, residual)
         errors = least_squares_uncertainty(loss, theta, rows, absolute_sigma=absolute_sigma)
     else:
         errors = without_errors(untrusted)
     determined = loss.p if errors.root is None else errors.root.shape[1]
-    weighed: Array | None = factor
+    weighed: Array | None = rows.factor
     if is_robust:  # not by autograd: predictions are made in inference mode
         with torch.no_grad():
-            weighed = ResidualRows(loss.model, loss.objective, separate=False)(observations).factor
+            weighed = ResidualRows(loss.model, loss.objective, separate=False)(observations).factor / rows.unit
     assert weighed is not None
     pull = weighed[:, :-1].T @ weighed[:, -1]
     curve = None
@@ -135,18 +142,20 @@ def least_squares_evidence(
     return Evidence(
         errors,
         distance_by_root(errors, pull),
-        torch.from_numpy(-2 / _rows_in_mean(loss) * pull),
+        torch.from_numpy(-2 / _rows_in_mean(loss) * pull) * rows.unit * rows.unit,
         None,
         (_solved("least squares"),),
         statistics=least_squares_statistics(
-            rss,
+            rows.rss,
             observations.target,
             observations.sigma,
             determined,
             absolute_sigma=absolute_sigma,
             is_robust=is_robust,
+            unit=rows.unit,
         ),
         curve=curve,
+        rounding=_rounding(loss, theta, rows, determined),
         residual=residual,
     )
 
@@ -170,6 +179,41 @@ def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | N
         likelihood=_criteria(loss, sums.loss, errors),
         curve=fitted_mean(loss, errors),
     )
+
+
+def _rounding(loss: LossFunction, theta: Tensor, rows: ResidualFactor, determined: int) -> Fact | None:
+    """That terms in which the model is linear are so much larger than the target that their rounding is seen."""
+    model, observations = loss.model, loss.observations
+    freedom = loss.n - determined
+    if not isinstance(model, ParametricModel) or freedom <= 0 or not rows.rss > 0:
+        return None
+    linear = [k for k, name in enumerate(loss.names) if name in model.linear_parameters()]
+    spread = math.sqrt(rows.rss / freedom)
+    terms = lengths(rows.factor[:, linear]) * theta.abs().numpy()[linear] / math.sqrt(loss.n)
+    if not len(terms) or not _EPS * terms.max() > _SEEN * spread:
+        return None
+    weighed = observations.target if observations.sigma is None else observations.target / observations.sigma
+    largest = float(terms.max())
+    if not _CANCELS * float((weighed / rows.unit).abs().max()) < largest:
+        return None
+    numbers = {"term": largest * rows.unit, "rounding": _EPS * largest * rows.unit, "spread": spread * rows.unit}
+    names = tuple(loss.names[k] for k, term in zip(linear, terms, strict=True) if _CANCELS * term > largest)
+    return Fact(FactKind.ROUNDING_DECIDES, names, numbers, cure=_cure_of_rounding(loss))
+
+
+def _cure_of_rounding(loss: LossFunction) -> Fact | None:
+    """To subtract a number from the input that varies least for its size."""
+    best = None
+    for k, column in enumerate(loss.observations.inputs):
+        low, high = column.min().item(), column.max().item()
+        ratio = max(abs(low), abs(high)) / (high - low) if high > low else 0.0
+        if ratio > _CANCELS and (best is None or ratio > best[0]):
+            best = (ratio, k, low, high - low)
+    if best is None:
+        return None
+    names = getattr(loss.model, "variables", ())
+    name = names[best[1]] if best[1] < len(names) else f"input {best[1] + 1}"
+    return Fact(FactKind.SUBTRACT_FROM_INPUT, (name,), {"number": best[2], "range": best[3]})
 
 
 def _solved(what: str) -> Fact:

@@ -1,6 +1,7 @@
 """The outcome of a fit, as facts; words are made of it in the report."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -18,6 +19,8 @@ from paramfit.results.verdict import Verdict
 from paramfit.shown.words import sentence, sentences
 
 __all__ = ["Estimate", "NamedMatrix", "NormalizedInput", "Record"]
+
+_SAME = 1e-6  # of a value: a model in float32 keeps seven digits
 
 
 @dataclass(frozen=True)
@@ -327,9 +330,13 @@ def _check_parts(record: Record) -> None:
     for name, matrix in {"covariance": record.covariance, "correlation": record.correlation}.items():
         sizes = set() if matrix is None else {len(matrix.parameters), len(matrix.matrix), *map(len, matrix.matrix)}
         sound[name] = matrix is None or (len(sizes) == 1 and set(matrix.parameters) <= names)
+    for part in ("least_squares", "likelihood"):
+        criteria = getattr(record, part)
+        sound[part] = criteria is None or (criteria.aic is None) == (criteria.bic is None)
     bands = None if record.provenance is None else record.provenance.bands
     if bands is not None:
-        sound["bands"] = len(bands.root) == len(bands.theta) and len({*map(len, bands.root)}) <= 1
+        square = len(bands.root) == len(bands.theta) and len({*map(len, bands.root)}) <= 1
+        sound["bands"] = square and bands.quantile > 0 and _is_at_estimates(record, bands)
     for name, is_sound in sound.items():
         if not is_sound:
             raise InputError(f"has {name} that does not go with the rest")
@@ -337,6 +344,21 @@ def _check_parts(record: Record) -> None:
         record.to_plain()
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as wrong:
         raise InputError(f"has facts without the numbers that their words need ({wrong!r:.60})") from wrong
+
+
+def _is_at_estimates(record: Record, bands: BandRoot) -> bool:
+    """Whether a curve's parameters are those of the estimates: each free one, by its value where that is plain."""
+    described = None if record.model is None else record.model.parameters
+    if described is None:
+        return False
+    free = {name: spec for name, spec in described.items() if spec.fixed is None}
+    if bands.theta.keys() != free.keys() or not record.parameters.keys() >= free.keys():
+        return False
+    return all(
+        math.isclose(bands.theta[name], record.parameters[name].estimate, rel_tol=_SAME)
+        for name, spec in free.items()
+        if spec.lower is None and spec.upper is None
+    )
 
 
 def _provenance(plain: Mapping[str, Any]) -> Provenance | None:

@@ -138,46 +138,58 @@ class LikelihoodStatistics(_ByKey):
 
 
 def least_squares_statistics(
-    rss: float, target: Tensor, sigma: Tensor | None, p: int, *, absolute_sigma: bool, is_robust: bool = False
+    rss: float,
+    target: Tensor,
+    sigma: Tensor | None,
+    p: int,
+    *,
+    absolute_sigma: bool,
+    is_robust: bool = False,
+    unit: float = 1.0,
 ) -> LeastSquaresStatistics:
     """The statistics of a fit.
 
     Args:
-        rss: sum of the squared residuals, each over its sigma.
+        rss: sum of the squared residuals, each over its sigma and the unit.
         target: ``(n,)``.
         sigma: ``(n,)``, where it is known.
         p: number of estimated parameters, as far as the observations determine them.
         absolute_sigma: whether sigma is the errors' standard deviation, or only proportional to it.
         is_robust: whether something else than the squared error was minimised, so that there is no likelihood.
+        unit: what numbers of the target's size, over sigma, are divided by before they are squared.
     """
     n = len(target)
     freedom = n - p
     sigma_is_known = sigma is not None and absolute_sigma
     values = target.numpy()
     if sigma is None:
+        values = values if unit == 1.0 else values / unit
         weighed, away, log_sigma = values, values - values.mean(), 0.0
     else:
         errors = sigma.numpy()
-        weighed = values / errors
-        weights = 1 / np.square(errors)
-        away, log_sigma = (values - np.average(values, weights=weights)) / errors, float(np.log(errors).sum())
-    spread = float(away @ away)
+        weighed = values / errors / unit
+        weights = np.square(errors.min() / errors)
+        mean = float((weights / weights.sum()) @ values)
+        away, log_sigma = (values - mean) / errors / unit, float(np.log(errors).sum())
+    spread, unscaled = float(away @ away), rss * unit * unit
     if sigma_is_known:
-        likelihood = -0.5 * rss - log_sigma - 0.5 * n * math.log(2 * math.pi)
+        likelihood = -0.5 * unscaled - log_sigma - 0.5 * n * math.log(2 * math.pi)
         count = p
     else:
         count = p + 1
         # The residuals of an exact fit are rounding, and say nothing of sigma.
         exact = freedom <= 0 or rss <= _ROUNDING**2 * float(weighed @ weighed)
-        likelihood = math.inf if exact else -0.5 * n * (math.log(2 * math.pi * rss / n) + 1) - log_sigma
+        likelihood = (
+            math.inf if exact else -0.5 * n * (math.log(2 * math.pi * rss / n) + 1) - n * math.log(unit) - log_sigma
+        )
     has_likelihood = math.isfinite(likelihood) and not is_robust
     criteria = vars(information_criteria(likelihood, n, count)) if has_likelihood else dict.fromkeys(_CRITERIA)
     return LeastSquaresStatistics(
         degrees_of_freedom=freedom,
-        residual_sum_of_squares=rss,
-        residual_standard_deviation=math.sqrt(rss / freedom) if freedom > 0 else None,
-        chi_square=rss if sigma_is_known else None,
-        chi_square_probability=float(chdtrc(freedom, rss)) if sigma_is_known and freedom > 0 else None,
+        residual_sum_of_squares=unscaled,
+        residual_standard_deviation=unit * math.sqrt(rss / freedom) if freedom > 0 else None,
+        chi_square=unscaled if sigma_is_known else None,
+        chi_square_probability=float(chdtrc(freedom, unscaled)) if sigma_is_known and freedom > 0 else None,
         r_squared=1 - rss / spread if spread > 0 else None,
         sigma_is=None if sigma is None else SigmaIs.ABSOLUTE if absolute_sigma else SigmaIs.RELATIVE,
         **criteria,

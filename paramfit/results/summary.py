@@ -13,7 +13,8 @@ from paramfit.inference.convergence import Distance
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import without_errors
 from paramfit.linalg.lapack import Array
-from paramfit.objectives import NegativeLogLikelihood
+from paramfit.linalg.unit_free import column_lengths
+from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.results.cautions import cautions_about
 from paramfit.results.delta_method import natural_estimates
 from paramfit.results.evidence import Evidence, descent_evidence, least_squares_evidence, likelihood_evidence
@@ -79,12 +80,29 @@ def summarise(
         evidence = least_squares_evidence(loss, theta, untrusted, absolute_sigma=absolute_sigma, factor=factor)
     errors = evidence.errors
     natural = natural_estimates(loss, theta, errors, normalization, truth, evidence.closed_form, evidence.gradient)
-    correlation = correlations(natural.covariance)
+    correlation = correlations(natural.root)
     cautions: list[Fact] = []
     if evidence.statistics is not None or evidence.likelihood is not None:
         specs = getattr(loss.model, "specifications", None)
-        cautions = cautions_about(loss.names, natural.parameters, errors, correlation, evidence.statistics, specs)
-    return Summary(**vars(evidence), **vars(natural), correlation=correlation, cautions=(*began, *cautions))
+        solved_exactly = isinstance(loss.objective, SquaredError) and getattr(loss.model, "linear_in_parameters", False)
+        cautions = cautions_about(
+            loss.names,
+            natural.parameters,
+            errors,
+            correlation,
+            evidence.statistics,
+            specs,
+            solved_exactly=solved_exactly,
+        )
+        cautions += [] if evidence.rounding is None else [evidence.rounding]
+    return Summary(
+        **vars(evidence),
+        parameters=natural.parameters,
+        original_units=natural.original_units,
+        covariance=natural.covariance,
+        correlation=correlation,
+        cautions=(*began, *cautions),
+    )
 
 
 def _nothing_finite(loss: LossFunction) -> Summary:
@@ -95,13 +113,11 @@ def _nothing_finite(loss: LossFunction) -> Summary:
     return Summary(errors=nothing, distance=distance, updates_left_reasons=nothing.reasons, parameters=estimates)
 
 
-def correlations(covariance: Tensor | None) -> Tensor | None:
-    """Correlations from a covariance; 0 beside parameters that have none."""
-    if covariance is None:
+def correlations(root: Tensor | None) -> Tensor | None:
+    """Correlations from the root F ``(p, r)`` of a covariance F F^T; 0 beside parameters that have none."""
+    if root is None:
         return None
-    matrix = covariance.numpy()
-    deviation = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
-    scale = np.where(deviation > 0, deviation, 1.0)
-    bounded = np.minimum(np.maximum(matrix / (scale[:, None] * scale), -1.0), 1.0)
+    scaled = root.numpy().T / column_lengths(root.numpy().T)
+    bounded = np.minimum(np.maximum(scaled.T @ scaled, -1.0), 1.0)
     bounded.flat[:: len(bounded) + 1] = 1.0
     return torch.from_numpy(bounded)

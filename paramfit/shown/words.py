@@ -321,6 +321,13 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.DISTANCE_AT_ROUNDING: (
         "the loss cannot be lowered any more, and the minimum is {value:.1e} standard errors away."
     ),
+    _K.KINK_OF_LOSS: (
+        "the loss has a kink there, and no direction leads down on both of its sides (relative offset {value:.1e}, at"
+        " most {threshold:g}); errors by the slopes on one side are rough, the profile likelihood holds."
+    ),
+    _K.SINGULAR_AT_OPTIMUM: (
+        "the loss cannot be lowered any more, and to first order no prediction depends on {names} there."
+    ),
     _K.STEP_SMALL: "the step that is left is {value:.1e} of each parameter, at most {threshold:g}.",
     _K.SOLVED_EXACTLY: "the model is linear in its parameters: solved exactly.",
     _K.EXACT_FIT: "the residuals are {value:.1e} long, nothing but rounding: the fit is exact.",
@@ -452,12 +459,16 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " sigma is too large; sigma_is: relative takes the errors from the residuals"
     ),
     _K.WORSE_THAN_CONSTANT: (
-        "R² is {r_squared:.3g}: the curve fits worse than a constant would; look at the figure, and give other starts"
+        "R² is {r_squared:.3g}: the curve fits worse than a constant would"
     ),
     _K.BETTER_MINIMUM: _better_minimum,
     _K.SYSTEMATIC_RESIDUALS: (
         "the residuals hang together along {input}: {runs} runs of one sign where {expected:.0f} would be expected"
         " (probability {probability:.1e}, R² {r_squared:.3g})"
+    ),
+    _K.ROUNDING_DECIDES: (
+        "rounding decides: the terms of {names} are as large as {term:.2g} and cancel, so that float64 rounds each"
+        " prediction by {rounding:.1e}, where the residuals are {spread:.1e}"
     ),
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
@@ -517,6 +528,9 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the model lacks something there, the errors depend on each other, or the fit sits in a local minimum; look at"
         " the figure, and try other starts"
     ),
+    _K.ADD_CONSTANT: "add a constant to the model, which is solved exactly, so that no other start helps",
+    _K.LOOK_AND_RESTART: "look at the figure, and give other starts",
+    _K.SUBTRACT_FROM_INPUT: "subtract {number:.10g} from {first}, which varies by {range:.3g} only, before the fit",
     _K.FIX_ONE: "fix one of them (fixed: true), or leave it out",
     _K.CENTRE_OR_MEASURE_ELSEWHERE: (
         "fix one of them (fixed: true), count an input from the middle of its values, or measure where they act"

@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paramfit.errors import InputError
-from paramfit.linalg.lapack import Array, triangle
+from paramfit.linalg.lapack import Array, triangle, unit_of
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
 from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.loop import Start, solve
@@ -30,6 +30,10 @@ _SMALL = 1e-1  # a relative offset from which a polish is tried
 _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be called one
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
+_NO_SLOPE = 1e-5  # of the residuals: a parameter whose own size changes predictions by less has no slope there
+_NEAR_AT_KINK = 1e-3  # a relative offset of both sides' combination: the trial beyond is a little off the kink
+_NEAR_BY = 1e-6  # of a parameter's size: from so far away slopes change only across a kink
+_LEAST_ALONG = 1e-9  # of the loss: a step along a kink that promises less is not looked for
 _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
 _MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
 _ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
@@ -46,10 +50,14 @@ class GaussNewtonState(Value):
     layout: Layout  # which parameters are solved for exactly, and which have bounds
     steps: DampedStep  # the steps from the best point, and the problem as seen from there
     standing: Standing  # how the search stands
-    size_of_target: float  # length of the (weighted) target
+    size_of_target: float  # length of the (weighted) target, in its unit
     damping: float  # lambda of the next step
+    unit: float = 1.0  # what rows are divided by before anything is squared: a power of 2 near the target's length
     growth: float = 2.0  # what it grows by, should that fail
     refusals: int = 0  # trials in a row that were not taken though no loss could tell
+    beyond: Linearization | None = None  # the problem as seen from the last other point near by
+    along: Array | None = None  # a step (m,) along a kink of the loss, where no damped step leads on
+    promised: float = 0.0  # the decrease of the loss that it promises
     alike: tuple[int, ...] = ()  # places of parameters whose starts were equal and exchangeable, and were moved apart
     apart: Array | None = None  # the start with these moved apart, (p,), as long as it has not been looked at
 
@@ -64,7 +72,7 @@ class GaussNewtonState(Value):
     @property
     def loss(self) -> float:
         """The sum of the losses at the best point."""
-        return self.steps.point.loss
+        return self.steps.point.loss * self.unit * self.unit
 
     @property
     def n(self) -> int:
@@ -75,6 +83,9 @@ class GaussNewtonState(Value):
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the linear model promises there."""
         places, trial = self.layout.nonlinear_places, self.theta.copy()
+        if self.along is not None:
+            trial[places] += self.along
+            return trial, self.promised
         if not self.layout.boxes:
             step, promised = self.steps.step(self.damping)
             trial[places] += step
@@ -115,7 +126,7 @@ class GaussNewtonState(Value):
 
     @property
     def uphill(self) -> Array:
-        """``J^T e`` at the best point, ``(p,)``."""
+        """``J^T e`` at the best point, ``(p,)``, rows over the unit."""
         p, factor = self.layout.p, self._whole
         ordered = np.empty(p)
         ordered[self.layout.order] = factor[:, :p].T @ factor[:, p]
@@ -127,7 +138,7 @@ class GaussNewtonState(Value):
         columns = np.empty_like(factor)
         columns[:, self.layout.order] = factor[:, :p]
         columns[:, p] = factor[:, p]
-        return triangle(columns)
+        return triangle(columns) * self.unit
 
 
 @dataclass(frozen=True)
@@ -156,13 +167,20 @@ class GaussNewton:
         The sums are those of all rows at its trial. At the start they hold the target's length, or no fit is recognised
         as exact; where they are not finite there, that is an InputError. A state that has ended stays as it is.
         """
+        unit = unit_of(sums.target) if isinstance(state, Start) else state.unit
+        sums = sums.over(unit)
         point = _finite_point(sums)
         if isinstance(state, Start):
             if point is None:
+                if sums.is_finite():
+                    raise InputError(
+                        "the prediction at the start is finite, but so large that the square of its residual overflows;"
+                        " give starts nearer to the data, or bounds that keep the prediction in their range"
+                    )
                 raise InputError(
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
-            begun = self._begun(state.theta, sums, point)
+            begun = self._begun(state.theta, sums, point, unit)
             apart, alike = moved_apart(begun.layout, begun.steps.point, state.theta)
             if not alike:
                 return begun
@@ -171,7 +189,7 @@ class GaussNewton:
             return state
         if state.apart is not None:
             return self._moved_apart(state, sums, point)
-        before, (trial, promised) = state.loss, state.proposal
+        before, (trial, promised) = state.steps.point.loss, state.proposal
         steps, layout = None, sums.layout
         if point is not None and len(state.layout.linear) < len(layout.linear):
             point, layout = _seen(sums, trial, point)  # it has begun in all parameters
@@ -188,21 +206,28 @@ class GaussNewton:
             accepted = gain > _LEAST_GAIN
             refusals = 0
         damping, growth = next_damping(state.damping, state.growth, gain, accepted=accepted)
-        judged = {"damping": damping, "growth": growth, "refusals": refusals}
+        judged: dict[str, Any] = {"damping": damping, "growth": growth, "refusals": refusals}
         if accepted and point is not None:
             theta = _with_linear(trial, layout, point)
             steps = steps or _steps_from(state, point, layout, theta)
             return self._reached(state.changed(layout=layout), theta, steps, **judged)
+        if point is not None and after > before:
+            judged["beyond"] = point
         refused, ended = state.changed(**judged), damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
+        if state.along is not None:
+            ended = refusals > 0 or promised <= _LEAST_ALONG * before
+            if not ended:
+                return refused.changed(along=state.along / 2, promised=promised / 2, damping=state.damping)
         return self._ended_at_rounding(refused) if ended else refused
 
-    def _begun(self, start: Array, sums: ResidualSums, point: Linearization) -> GaussNewtonState:
+    def _begun(self, start: Array, sums: ResidualSums, point: Linearization, unit: float) -> GaussNewtonState:
         point, layout = _seen(sums, start, point)
         theta = _with_linear(start, layout, point)
         steps = DampedStep(point, None, _held(layout, theta, point))
-        size_of_target = math.sqrt(sums.target)
         linear = Standing(Finding.LINEAR)
-        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, size_of_target, self.damping)
+        if math.sqrt(point.loss) <= self.cost_tolerance * sums.target:
+            linear = Standing(Finding.EXACT, math.sqrt(point.loss) * unit)
+        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, sums.target, self.damping, unit)
         return self._reached(state, theta, steps) if layout.nonlinear else state
 
     def _moved_apart(
@@ -211,16 +236,22 @@ class GaussNewton:
         """The state at a start whose equal components were moved apart; at the start itself where that cannot be."""
         if point is None or state.apart is None:
             return state.changed(apart=None, alike=())
-        begun = self._begun(state.apart, sums, point)
+        begun = self._begun(state.apart, sums, point, state.unit)
         return begun.changed(alike=state.alike, size_of_target=state.size_of_target)
 
-    def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: float) -> GaussNewtonState:
+    def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: Any) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
         layout = state.layout
         standing = self.standing_at(steps, theta[layout.nonlinear_places], state.size_of_target)
+        if standing.finding is Finding.EXACT:
+            standing = standing.changed(value=standing.value * state.unit)
         if standing.places:
             standing = standing.changed(places=tuple(layout.nonlinear[number] for number in standing.places))
-        reached = state.changed(theta=theta, steps=steps, standing=standing, **judged)
+        if state.along is not None:
+            judged["damping"] = self.damping
+        moved = np.abs(theta - state.theta)[layout.nonlinear_places]
+        beyond = state.steps.point if (moved <= _NEAR_BY * _sizes(state)).all() else None
+        reached = state.changed(theta=theta, steps=steps, standing=standing, beyond=beyond, along=None, **judged)
         away = _out_of_sight(reached) if standing.converged else None
         return reached if away is None else reached.changed(standing=away)
 
@@ -229,15 +260,14 @@ class GaussNewton:
 
         ``theta`` are the nonlinear parameters, ``(m,)``; places of those without influence are numbers among them.
         """
-        offset = steps.offset
+        offset, residual = steps.offset, math.sqrt(max(steps.point.loss, 0.0))
+        if residual <= self.cost_tolerance * size_of_target:
+            return Standing(Finding.EXACT, residual)
         if offset <= self.orthogonality:
             lost = steps.lost
             if lost.any():
                 return Standing(Finding.NO_INFLUENCE, offset, places=tuple(np.flatnonzero(lost).tolist()))
             return Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        residual = math.sqrt(max(steps.point.loss, 0.0))
-        if residual <= self.cost_tolerance * size_of_target:
-            return Standing(Finding.EXACT, residual)
         if residual > _ALMOST_EXACT * size_of_target:
             return Standing(Finding.OFFSET_LEFT, offset)
         # Residuals that are little more than rounding hide the orthogonality; the step that is left does not mind.
@@ -253,7 +283,20 @@ class GaussNewton:
         near = max(_NEAR, 10 * _EPS * state.size_of_target / residual if residual > 0 else math.inf)
         standing = Standing(Finding.NO_DESCENT, offset, near)
         if offset <= near:
-            standing = _out_of_sight(state) or Standing(Finding.OFFSET_AT_ROUNDING, offset)
+            exact = math.sqrt(state.steps.point.loss) <= _ALMOST_EXACT * state.size_of_target
+            at_rounding = Standing(Finding.EXACT, residual * state.unit) if exact else None
+            at_rounding = at_rounding or Standing(Finding.OFFSET_AT_ROUNDING, offset)
+            return state.changed(standing=_out_of_sight(state) or at_rounding)
+        flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * math.sqrt(state.steps.point.loss)
+        if flat.any() and state.steps.changed(held=flat).offset <= near:
+            places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
+            return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
+        if state.beyond is not None:
+            along, promised, offset = state.steps.along_kink(state.beyond)
+            if offset <= _NEAR_AT_KINK:
+                return state.changed(standing=Standing(Finding.KINK, offset, _NEAR_AT_KINK))
+            if state.along is None and promised > _LEAST_ALONG * state.steps.point.loss:
+                return state.changed(along=along, promised=promised, refusals=0)
         return state.changed(standing=standing)
 
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
@@ -276,7 +319,7 @@ class GaussNewton:
             reach = np.minimum(reach, np.minimum(state.theta - lower, upper - state.theta))
         enough = (_POLISHED if converged else _ENOUGH) * residual
         with np.errstate(over="ignore"):
-            polishing = Polishing.near(state.theta, state.free_factor()[:-1, :-1], places, reach, enough)
+            polishing = Polishing.near(state.theta, state.free_factor()[:-1, :-1], places, reach, enough, state.unit)
             if polishing is None:
                 return state
             begun = polishing.begin(state.uphill if state.steps.offset > _ROUNDED else None)

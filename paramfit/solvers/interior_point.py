@@ -109,7 +109,7 @@ class InteriorState(Value):
         active = values > _AT_EDGE**2
         held, along = vectors[:, active], vectors[:, ~active]
         scale = self.scale[list(self.free)]
-        sums = self._known
+        sums = self._looked
         assert sums.barrier is not None  # the last look asked for it
         pull = sums.barrier.gradient[list(self.free)] * scale
         step = held @ ((held.T @ pull) / values[active])
@@ -127,18 +127,18 @@ class InteriorState(Value):
         along = vectors[:, values <= _AT_EDGE**2]
         if not along.shape[1]:
             return 0.0
-        gradient, curvature = _scaled(self._known, self.free, self.scale[list(self.free)])
+        gradient, curvature = _scaled(self._looked, self.free, self.scale[list(self.free)])
         return NewtonStep(along.T @ gradient, along.T @ curvature @ along).distance
 
     @property
-    def _known(self) -> LikelihoodSums:
+    def _looked(self) -> LikelihoodSums:
         assert self.sums is not None  # after the first look
         return self.sums
 
     @property
     def _normals(self) -> Array:
         """The slopes of the rooms over these, squared and summed up, in standard errors, ``(f, f)``."""
-        barrier = self._known.barrier
+        barrier = self._looked.barrier
         assert barrier is not None  # as above
         free, scale = list(self.free), self.scale[list(self.free)]
         normals: Array = barrier.normals[np.ix_(free, free)] * np.outer(scale, scale)
@@ -146,7 +146,7 @@ class InteriorState(Value):
 
     def _local(self, weight: float, bend: float) -> tuple[Array, Array]:
         """Gradient and curvature of loss and barrier by the free parameters."""
-        sums, free = self._known, list(self.free)
+        sums, free = self._looked, list(self.free)
         assert sums.barrier is not None  # as above
         gradient = sums.gradient + weight * sums.barrier.gradient
         curvature = sums.curvature + bend * sums.barrier.curvature

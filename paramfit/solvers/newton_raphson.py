@@ -24,7 +24,9 @@ _TRUSTED = 0.5  # a gain from which the quadratic model is believed
 _SHORTEST, _LONGEST = 0.1, 0.5  # part of a step that failed
 _MOST_STRETCH = 2.0  # of an unconstrained number in one step: a bounded value changes by a factor of 7 at most
 _MOST_DAMPING = 1e16
-_LEAST_DAMPING = 1e-14  # below the weakest curvature that is no rounding, or a step along it would come to nothing
+_LEAST_DAMPING = 1e-10
+_UNDAMPED = 1e-14  # below the weakest curvature that is no rounding
+_HELD_BACK = 10.0  # times what a damped step promises, an undamped one does
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
 _UNSEEN = 1e-13  # a promised decrease so small a part of the loss, or of 1, is lost in its rounding, or means nothing
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
@@ -59,6 +61,7 @@ class NewtonState(Value):
     distance: float  # from the minimum, in standard errors
     switched: bool = False  # whether the Hessian has taken over once
     creeping: int = 0  # steps in a row that won nothing of what they promised
+    undamped: bool = False  # whether a step without damping was tried where no loss could tell
     outside: int = 0  # trials outside what the distribution allows
     searches: int = 0  # from the inside, so far
     interior: InteriorState | None = None  # the one that goes on, or has found the edge
@@ -192,17 +195,20 @@ class NewtonRaphson:
         least = _UNSEEN * max(1.0, abs(state.loss))
         unseen = abs(promised) <= least
         accepted = finite and _distance(sums, trial) < state.distance if unseen else gain > _LEAST_GAIN
+        undamped = unseen and not state.undamped and _holds_back(state)
         if accepted:
             creeps = state.loss - sums.loss <= least and not unseen
             creeping = state.creeping + 1 if creeps else 0
             # Full steps once they are trusted: that is what makes the convergence quadratic.
-            damping = _LEAST_DAMPING if unseen else max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
-            taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping)
+            damping = max(_LEAST_DAMPING, state.damping / (100 if gain > _TRUSTED else 3))
+            if undamped:
+                damping = _UNDAMPED
+            taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping, undamped=undamped)
             return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
         if sums.outside:
             state = state.changed(outside=state.outside + 1)
-        elif unseen and state.damping > _LEAST_DAMPING:  # which may be all that keeps the step from being seen
-            return state.changed(damping=_LEAST_DAMPING)
+        elif undamped:
+            return state.changed(damping=_UNDAMPED, undamped=True)
         ends = unseen or state.damping > _MOST_DAMPING
         if state.outside >= (1 if ends else _MOST_OUTSIDE) and state.searches < _MOST_SEARCHES:
             return self._turned_inside(state)
@@ -261,6 +267,12 @@ class NewtonRaphson:
         if distance <= self.tolerance:
             return Standing(Finding.DISTANCE_SMALL, distance, self.tolerance)
         return Standing(Finding.DISTANCE_LEFT, distance)
+
+
+def _holds_back(state: NewtonState) -> bool:
+    """Whether damping is all that keeps a step from being seen, as along curvature much weaker than the strongest."""
+    promised = state.steps.step(_UNDAMPED)[1]
+    return promised > _HELD_BACK * state.steps.step(state.damping)[1]
 
 
 def _distance(sums: LikelihoodSums, theta: Array) -> float:

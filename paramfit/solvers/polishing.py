@@ -28,6 +28,7 @@ class PolishingState(Value):
     gain: Array  # Broyden's matrix (p, p), by which the force becomes the next step
     contraction: float = 1.0  # the part of left that the last step has left
     most: float = math.inf  # how long all steps together may be, in the metric of the errors
+    unit: float = 1.0  # what rows are divided by before they are multiplied
 
     @property
     def ended(self) -> bool:
@@ -55,10 +56,11 @@ class Polishing(Value):
     places: NDArray[np.intp]  # of the parameters in theta
     reach: Array  # how far each parameter may go, (p,), in theta's order
     enough: float  # length of R^-T J^T e below which nothing is to be won
+    unit: float = 1.0  # what the rows were divided by
 
     @classmethod
     def near(
-        cls, theta: Array, factor: Array, places: NDArray[np.intp], reach: Array, enough: float
+        cls, theta: Array, factor: Array, places: NDArray[np.intp], reach: Array, enough: float, unit: float = 1.0
     ) -> "Polishing | None":
         """The polish near a minimum, from the Jacobian's triangle there; None where that is singular."""
         size = column_lengths(factor)
@@ -67,12 +69,12 @@ class Polishing(Value):
             singular = ScaledColumns.of(scaled, np.ones_like(size)).singular
             if not singular[-1] > THRESHOLDS.twice * singular[0]:
                 return None
-        return cls(theta, scaled, size, places, reach, enough)
+        return cls(theta, scaled, size, places, reach, enough, unit)
 
     def begin(self, uphill: Array | None = None) -> PolishingState:
         """The first state; ``uphill`` is :math:`J^T e` there, ``(p,)``, if so large that float64 sums will do."""
         p = len(self.size)
-        state = PolishingState(self.start, math.inf, self.start, np.empty(0), np.eye(p))
+        state = PolishingState(self.start, math.inf, self.start, np.empty(0), np.eye(p), unit=self.unit)
         return state if uphill is None else self.advance(state, uphill)
 
     def advance(self, state: PolishingState, uphill: Array) -> PolishingState:
@@ -110,4 +112,4 @@ class Polishing(Value):
                 or (contraction * np.abs(step) <= _LAST_DIGIT * np.abs(trial[self.places])).all()
             ):
                 theta, left, trial = trial, self.enough, None  # by what the last step gained; to look costs a pass
-        return PolishingState(theta, left, trial, force, gain, contraction, most)
+        return PolishingState(theta, left, trial, force, gain, contraction, most, self.unit)

@@ -121,7 +121,7 @@ def linearization(sums: ResidualSums) -> Linearization:
             whole = triangle(np.concatenate([factor[:, :q], moved], axis=1))
         factor = triangle(np.concatenate([factor[:, :q][:, free] if held else factor[:, :q], moved], axis=1))
         factor[: len(basis), -1] = 0.0  # the residual has no part along Phi, whatever rounding says
-    loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total
+    loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total * sums.scale**2
     return Linearization(linear, factor, turning, loss, sums.n, held, whole)
 
 

@@ -31,6 +31,8 @@ class Finding(Enum):
     DISTANCE_SMALL = "distance small"
     OFFSET_AT_ROUNDING = "relative offset at rounding"
     DISTANCE_AT_ROUNDING = "distance at rounding"
+    KINK = "a kink of the loss"
+    SINGULAR = "no slope by some parameters"
     ON_EDGE = "on the edge of the domain"
     # It is none, and no step leads on.
     NO_INFLUENCE = "parameters without influence"
@@ -54,6 +56,8 @@ _MINIMUM = frozenset(
         Finding.DISTANCE_SMALL,
         Finding.OFFSET_AT_ROUNDING,
         Finding.DISTANCE_AT_ROUNDING,
+        Finding.KINK,
+        Finding.SINGULAR,
         Finding.ON_EDGE,
     }
 )

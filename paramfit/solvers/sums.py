@@ -1,5 +1,6 @@
 """What solvers need to know of the data, whatever their number: one small triangle, or a gradient and a curvature."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,16 +75,18 @@ class ResidualSums(Value):
     layout: Layout  # what the columns mean
     factor: Array  # R, (w, w), upper triangular, float64 on the CPU
     n: int  # how many rows
-    total: float | None = None  # the sum of the losses, where it is not the residual's squared length; None where it is
-    target: float = 0.0  # the squared length of the (weighted) target; 0 where nobody asked
+    # The sum of the losses over the squared scale, where it is not the residual's squared length; None where it is.
+    total: float | None = None
+    scale: float = 1.0  # of a robust objective
+    target: float = 0.0  # the length of the (weighted) target; 0 where nobody asked
 
     @classmethod
-    def of(cls, layout: Layout, columns: Tensor, total: Tensor | None = None) -> "ResidualSums":
+    def of(cls, layout: Layout, columns: Tensor, total: Tensor | None = None, scale: float = 1.0) -> "ResidualSums":
         """The sums of rows, given by columns ``(w, n)``, with the total of their losses under a robust objective."""
         rows = columns.T
         # On a device the rows are reduced there, and only their triangle travels.
         part = rows if rows.device.type == "cpu" else torch.linalg.qr(rows, mode="r").R.cpu()
-        return cls(layout, triangle(part.numpy()), columns.shape[1], None if total is None else total.item())
+        return cls(layout, triangle(part.numpy()), columns.shape[1], None if total is None else total.item(), scale)
 
     @classmethod
     def of_no_rows(cls, layout: Layout) -> "ResidualSums":
@@ -95,7 +98,14 @@ class ResidualSums(Value):
         factor = triangle(np.concatenate([self.factor, other.factor]))
         totals = [sums.total for sums in (self, other) if sums.total is not None]
         total = sum(totals) if totals else None
-        return ResidualSums(other.layout, factor, self.n + other.n, total, self.target + other.target)
+        target = math.hypot(self.target, other.target)
+        return ResidualSums(other.layout, factor, self.n + other.n, total, max(self.scale, other.scale), target)
+
+    def over(self, unit: float) -> "ResidualSums":
+        """The sums of the rows over a unit, see ``unit_of``."""
+        if unit == 1.0:
+            return self
+        return self.changed(factor=self.factor / unit, scale=self.scale / unit, target=self.target / unit)
 
     def is_finite(self) -> bool:
         """Whether there are rows, all of them finite."""

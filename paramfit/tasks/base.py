@@ -161,20 +161,22 @@ class EstimationTask(LightningModule, ABC):
     def infinite_outside_domain(self, outside: ValueError) -> Tensor:
         """The loss where an argument has left what its distribution allows, as a scale below 0 after a long update.
 
-        It is infinite, without a slope, so that the fit ends as any other that diverged; ``left_domain`` says which.
+        It is infinite, without a slope, so that the fit ends as any other that diverged; the log of updates says which.
 
         Raises:
             InputError: if it is not an update's doing.
-            ValueError: what was given, if no distribution's.
+            ValueError: the same, where it is no argument's.
         """
         if isinstance(outside, InputError):
             raise outside
         fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
-        if fact is None or self.updates == 0:
+        if self.updates == 0:
             refuse_outside(outside)
             raise outside
-        self.log_of_updates.left_domain = self._row_of_table(fact)
-        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * 0.0 + math.inf
+        self.log_of_updates.left_domain = None if fact is None else self._row_of_table(fact)
+        # Parameters that are no numbers any more have made none.
+        loss = math.inf if fact is not None else math.nan
+        return torch.stack([parameter.sum() for parameter in self._trainable]).sum() * 0.0 + loss
 
     def _row_of_table(self, fact: Fact) -> Fact:
         """The same by the row's number in the table, which a batch does not know."""
@@ -188,11 +190,6 @@ class EstimationTask(LightningModule, ABC):
                 return refused_fact(outside, every.inputs) or fact
         whole = outside_fact(prediction, inputs=every.inputs) if isinstance(prediction, Distribution) else None
         return whole or fact
-
-    @property
-    def left_domain(self) -> Fact | None:
-        """Which argument has left what its distribution allows, if the last loss was infinite for it."""
-        return self.log_of_updates.left_domain
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The injected optimizer in blocks, and its scheduler, stepped once per training step.

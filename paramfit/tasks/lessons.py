@@ -45,7 +45,9 @@ class ThermometerRegression(AutomaticTask):
     ) -> None:
         model = LinearModel(weight, bias, dtype)
         super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
-        self.save_hyperparameters("weight", "bias", "updates_per_step", "dtype", logger=False)
+        # By value: of a subclass, the command line hands on its own arguments alone.
+        kept = {"weight": weight, "bias": bias, "updates_per_step": updates_per_step, "dtype": dtype}
+        self.save_hyperparameters(kept, logger=False)
 
 
 class GaussianLocation(AutomaticTask):
@@ -81,4 +83,6 @@ class GaussianLocation(AutomaticTask):
     ) -> None:
         model = GaussianModel(location, scale, dtype)
         super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
-        self.save_hyperparameters("location", "scale", "updates_per_step", "dtype", logger=False)
+        # By value: of a subclass, the command line hands on its own arguments alone.
+        kept = {"location": location, "scale": scale, "updates_per_step": updates_per_step, "dtype": dtype}
+        self.save_hyperparameters(kept, logger=False)

@@ -63,7 +63,8 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
     ) -> None:
         model = model.to(dtype_named(dtype))
         super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
-        self.save_hyperparameters("updates_per_step", "dtype", logger=False)
+        # By value: of a subclass, the command line hands on its own arguments alone.
+        self.save_hyperparameters({"updates_per_step": updates_per_step, "dtype": dtype}, logger=False)
         if isinstance(self.inner_optimizer(), Newton):
             leave_bounds_to_solver(self.model)
             self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))

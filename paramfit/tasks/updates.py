@@ -30,6 +30,7 @@ class Update(NamedTuple):
     loss: float  # before the update
     #: The live parameters after it; their ``grad`` is the gradient used in it. Clone what you keep.
     parameters: Sequence[nn.Parameter]
+    left_domain: Fact | None = None  # which argument had left what its distribution allows, where the loss is infinite
 
 
 class UpdateListener(Protocol):
@@ -50,7 +51,6 @@ class EstimationTaskLike(Protocol):
     objective: Objective
     updates: int  # made so far
     stop: Stop | None  # why the fit ended before its last update, if it did
-    left_domain: Fact | None  # which argument has left what its distribution allows, if one has
     listeners: list[UpdateListener]  # who is told of updates
     planned_updates: int  # how many the run makes if nothing stops it; 0 where that is not known
     names: tuple[str, ...]  # of the trainable parameters, in the order of ``Update.parameters``
@@ -110,7 +110,7 @@ class UpdateLog:
         value = loss.item()
         finite = math.isfinite(value) and all_finite([parameter.grad for parameter in self.parameters])
         if (self.count == self._next_heard or not finite) and self.listeners:
-            update = Update(self.count, value, self.parameters)
+            update = Update(self.count, value, self.parameters, self.left_domain)
             for listener in self.listeners:
                 if not finite or listener.next_update(self.count - 1) == self.count:
                     listener.on_update(update)

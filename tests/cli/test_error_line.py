@@ -25,6 +25,8 @@ def test_an_option_gets_its_dots_where_only_one_can_be_meant():
     values = ["data.init_args.normalization.init_args.scale", "model.weight"]
     assert explained(error, values) == "data.normalization.scale: must not be 0"
     assert explained(error, [*values, "model.init_args.scale"]) == "scale: must not be 0"
+    whole = InputError("model: Linear is not a task of paramfit")
+    assert explained(whole, ["model.class_path", "model.init_args.model"]) == str(whole)
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [

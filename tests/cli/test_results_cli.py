@@ -1,5 +1,8 @@
 """Finished runs on the command line: report and compare."""
 
+import io
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +59,24 @@ def test_mistake_is_one_error_line(arguments, words, runs, capsys):
     assert out == ""
     assert error.startswith(words)
     assert error.count("\n") == 1
+
+
+def test_a_terminal_without_all_letters_gets_them_escaped(runs, monkeypatch):
+    for encoding in ("ascii", "cp1252"):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+        assert main(["compare", *runs]) == 0
+        sys.stdout.flush()
+        assert rb"\u0394AICc" in written.getvalue()  # the delta is in neither
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 300, "a" * 5000, "a\0b", "loop", "folder/loop", "\x1b[31mred", "a\nb", "\udcff"]
+)
+def test_a_name_that_no_run_can_have_is_one_error_line(name, capsys):
+    Path("loop").symlink_to("loop")
+    Path("folder").mkdir()
+    Path("folder/loop").symlink_to("../folder/loop")
+    for arguments in (["report", name], ["compare", name, "loop"]):
+        assert main(arguments) == 2
+        assert re.fullmatch(r"error: [^\x00-\x1f\x7f]{1,1100}\n", capsys.readouterr().err)

@@ -160,6 +160,7 @@ def test_finds_what_is_there():
     ("sqrt", "function: 'sqrt' is not a path such as decay.curve"),
     ("no_such_module.sqrt", "cannot be imported .ModuleNotFoundError"),
     ("math.sqr", "math has no 'sqr'; did you mean 'sqrt'"),
+    ("paramfit.LogLogistics", "paramfit has no 'LogLogistics'; did you mean 'LogLogistic'"),
 ])  # fmt: skip
 def test_says_what_is_missing(path, message):
     with pytest.raises(InputError, match=message):

@@ -33,7 +33,9 @@ def told(
 
 
 def made(covariance: Tensor, **options: object) -> Uncertainty:
-    return Uncertainty(covariance, None, 2.0, "as given", **options)  # type: ignore[arg-type]
+    values, vectors = torch.linalg.eigh(covariance)
+    root = vectors * values.clamp_min(0.0).sqrt()
+    return Uncertainty(covariance, None, 2.0, "as given", root, **options)  # type: ignore[arg-type]
 
 
 def test_interval_is_the_quantile_times_the_error_on_both_sides():

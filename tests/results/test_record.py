@@ -85,7 +85,8 @@ RECORDS = {
     "provenance": replace(CURVE, made_of=Provenance(Fingerprint("a", None, ("b", "c")),
         describe_model(FormulaModel("b1*x + b2", ["x"], {"b1": {"start": 1, "lower": 0}, "b2": None})),
         describe_objective(HuberError(1.0)),
-        BandRoot({"b1": 0.1, "b2": -0.0}, ((0.1, 0.0), (1 / 3, 1.0)), 1.96, math.nan, weighted=True, of_mean=False))),
+        BandRoot({"b1": 0.1, "b2": 5.5015643181e-4}, ((0.1, 0.0), (1 / 3, 1.0)), 1.96, math.nan, weighted=True,
+            of_mean=False))),
     "distribution": replace(SAMPLE, made_of=Provenance(Fingerprint("a", "s", ()),
         describe_model(DistributionModel("torch.distributions.Poisson", {"rate": 2.0})),
         describe_objective(HuberError(1.0)))),
@@ -150,6 +151,17 @@ def test_damage_is_refused_by_its_place(place, value, words):
     with pytest.raises(InputError, match=words) as refusal:
         Record.from_plain(plain)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("change", [
+    {"theta": {"b1": 0.1, "b2": 5.6e-4}}, {"theta": {"b1": 0.1, "other": 5.5015643181e-4}}, {"quantile": -1.96},
+    {"root": ((0.1, 0.0),)}, {"quantile": math.nan},
+], ids=["value", "name", "quantile", "rows", "nan"])  # fmt: skip
+def test_a_curve_of_other_parameters_than_the_estimates_is_refused(change):
+    made = RECORDS["provenance"].made_of
+    other = replace(CURVE, made_of=replace(made, bands=replace(made.bands, **change)))
+    with pytest.raises(InputError, match=r"^has bands that does not go with the rest"):
+        read(other.to_json())
 
 
 @pytest.mark.parametrize("key", ["status", "parameters", "facts", "covariance"])

@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,9 @@ from paramfit.shown.digits import value_as_with_error, with_error
         (0.5367719209, 0.0355386, "0.537 ± 0.036"), (0.05, 0.0012, "0.0500 ± 0.0012"), (12345.6, 123.0, "12350 ± 120"),
         (3.2, 47.0, "3 ± 47"), (0.0, 0.25, "0.00 ± 0.25"), (1.0, 0.0996, "1.00 ± 0.10"), (1.0, 0.996, "1.0 ± 1.0"),
         (5.5015643181e-4, 7.2668688436e-6, "(5.502 ± 0.073)e-04"), (6.02214e23, 1.2e20, "(6.0221 ± 0.0012)e+23"),
-        (2.5e-7, 1.1e-5, "(0.0 ± 1.1)e-05"), (0.0129, 7.6e8, "0.0129 ± 7.6e+08"),
+        (2.5e-7, 1.1e-5, "2.5e-07 ± 1.1e-05"), (6.9e7, 6.9e10, "6.9e+07 ± 6.9e+10"),
+        (-0.02, 5.0, "-0.02 ± 5.0"), (0.0, 6.9e10, "(0.0 ± 6.9)e+10"), (-0.0, 0.25, "0.00 ± 0.25"),
+        (999999.7, 12.0, "1000000 ± 12"), (0.0129, 7.6e8, "0.0129 ± 7.6e+08"),
     ],
     ids=str,
 )  # fmt: skip
@@ -35,12 +38,18 @@ def test_value_that_is_not_finite_stands_alone(value):
     assert with_error(value, 0.1) == str(value)
 
 
-def read(shown: str) -> tuple[float, float]:
-    """What a reader takes from it."""
+def parts(shown: str) -> tuple[str, str]:
+    """Both numbers as texts, each with the exponent that stands behind the bracket."""
     match = re.fullmatch(r"\(?(\S+) ± ([^)\s]+)\)?(e[+-]\d+)?", shown)
     assert match is not None, shown
     exponent = match.group(3) or ""
-    return float(match.group(1) + exponent), float(match.group(2) + exponent)
+    return match.group(1) + exponent, match.group(2) + exponent
+
+
+def read(shown: str) -> tuple[float, float]:
+    """What a reader takes from it."""
+    value, error = parts(shown)
+    return float(value), float(error)
 
 
 @settings(max_examples=100, deadline=None)
@@ -51,6 +60,20 @@ def test_reader_gets_the_error_to_two_digits_and_the_value_within_a_tenth_of_it(
     shown_value, shown_error = read(with_error(value, error))
     assert shown_error == pytest.approx(error, rel=0.0501)
     assert abs(shown_value - value) <= 0.0501 * error + 1e-14 * abs(value)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    value=st.floats(allow_nan=False, allow_infinity=False),
+    error=st.floats(5e-324, allow_infinity=False),
+)
+def test_what_is_printed_parses_back_within_half_a_unit_of_the_last_digit(value, error):
+    for text, number in zip(parts(with_error(value, error)), (value, error), strict=True):
+        unit = Decimal(1).scaleb(Decimal(text).as_tuple().exponent)  # type: ignore[arg-type]
+        assert abs(Decimal(text) - Decimal(number)) <= unit / 2
+        assert not (Decimal(text).is_zero() and text.startswith("-"))
+        # It is not cut off: a value that is not zero shows a digit of its own.
+        assert number == 0 or not Decimal(text).is_zero()
 
 
 def test_error_below_rounding_shows_no_digits_that_a_float64_does_not_have():

@@ -234,6 +234,19 @@ def test_a_descent_that_is_too_fast_has_diverged(model, watched, make_trainer):
     assert all(estimate.standard_error is None for estimate in report.result.parameters.values())
 
 
+@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.02), partial(Adam, lr=0.5)], ids=["SGD", "Adam"])
+def test_a_descent_that_leaves_its_domain_says_by_which_argument_and_row(optimizer, make_trainer):
+    """The best line is 0 at x = 1 and would be less there."""
+    line = DistributionModel("torch.distributions.Poisson", {"rate": "a + b*x"}, {"a": 1.0, "b": 1.0}, ["x"])
+    data = Drawn(np.array([0.0, 0, 0, 2, 3, 4, 7]), np.arange(1.0, 8.0))
+    report = FitReport(enabled=False)
+    task = MaximumLikelihood(line, optimizer=optimizer)
+    make_trainer(500, callbacks=[Doctor(), DivergenceDetection(), report]).fit(task, datamodule=data)
+    assert report.result.status == "diverged"
+    assert "rate is -0." in report.result.reason
+    assert "in row 0 (input 1), outside what Poisson allows" in report.result.reason
+
+
 def test_newton_does_not_leave_the_parameter_space(make_trainer):
     result = reported(MaximumLikelihood(line_with_a_free_scale()), waiting(), make_trainer, 60)
     assert result.status == "converged"

@@ -2,12 +2,14 @@
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from paramfit.errors import InputError
 from paramfit.wording import nearest_names, printable
 
 __all__ = ["table_file", "table_files"]
+
+_ANY_DEPTH = "**"
 
 
 def table_file(pattern: str, option: str) -> str:
@@ -54,10 +56,31 @@ def _meant(pattern: str, option: str) -> list[str]:
     if os.path.exists(pattern):
         raise InputError(f"{option}: {printable(pattern)} is not a regular file")
     if glob.has_magic(pattern):
-        matching = sorted(file for file in glob.glob(pattern, recursive=True) if os.path.isfile(file))
+        matching = sorted({file for file in _matching(pattern) if os.path.isfile(file)})
         if matching:
             return matching
     raise InputError(f"{option}: {_absence(pattern)}")
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """What a glob matches; ``**`` looks into each real folder once, however many links lead to it."""
+    parts = pattern.split(os.sep)
+    if _ANY_DEPTH not in parts:
+        yield from glob.iglob(pattern)
+        return
+    place = parts.index(_ANY_DEPTH)
+    above, below = os.sep.join(parts[:place]), os.sep.join(parts[place + 1 :])
+    visited: set[str] = set()
+    for root in glob.iglob(above + os.sep) if place else [os.curdir]:
+        for folder, inside, _ in os.walk(root, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in visited:
+                inside.clear()
+                continue
+            visited.add(real)
+            inside[:] = sorted(name for name in inside if not name.startswith("."))
+            start = "" if folder == os.curdir else os.path.join(os.path.normpath(folder), "")
+            yield from _matching(glob.escape(start.removeprefix(os.curdir + os.sep)) + (below or "*"))
 
 
 def _absence(pattern: str) -> str:
@@ -66,6 +89,6 @@ def _absence(pattern: str) -> str:
     what = "no file matches" if glob.has_magic(pattern) else "there is no file"
     if not os.path.isdir(folder or "."):
         return f"{what} {printable(pattern)}: there is no folder {printable(folder)}"
-    files = sorted(entry.name for entry in os.scandir(folder or ".") if entry.is_file())
+    files = sorted(entry.name for entry in os.scandir(folder or ".") if os.path.isfile(entry.path))
     hint = nearest_names(name, files) if files else "the folder holds no file"
     return f"{what} {printable(pattern)}; {hint}"

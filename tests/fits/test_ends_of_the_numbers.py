@@ -1,0 +1,143 @@
+"""Fits at the ends of the numbers: units far from 1, exact data, kinks, singular optima, inputs far from 0."""
+
+import numpy as np
+import pytest
+import torch
+
+from paramfit import FormulaModel, HuberError, InputError, fit
+
+X = np.arange(6.0)
+Y = np.array([1.1, 2.8, 5.2, 7.1, 8.7, 11.3])
+TENT = np.array([13.047, 14.269, 15.697, 16.59, 19.05, 20.286, 19.019, 18.393, 17.37, 16.262, 15.744, 14.522, 13.618])
+
+
+def line() -> FormulaModel:
+    return FormulaModel("a+b*x", ["x"], {"a": None, "b": None})
+
+
+def decay(unit: float) -> FormulaModel:
+    return FormulaModel("a*exp(-b*x)+c", ["x"], {"a": 3 * unit, "b": 0.5, "c": unit})
+
+
+# A power of 2 leaves every digit as it is: what is true of a unit of 1 is true of all.
+@pytest.mark.parametrize("exponent", [-990, -532, 505])
+@pytest.mark.parametrize("how", ["plain", "sigma", "huber", "nonlinear"])
+def test_unit_of_the_target_is_the_unit_of_estimates_and_errors(how, exponent):
+    def fitted(unit: float):
+        y = Y if how != "nonlinear" else 1 + 3 * np.exp(-0.7 * X) + 0.01 * np.sin(9 * Y)
+        options = {"sigma": np.full(6, 0.3 * unit)} if how == "sigma" else {}
+        if how == "huber":
+            options = {"objective": HuberError(scale=0.2 * unit)}
+            return fit(FormulaModel("a+b*x", ["x"], {"a": 0.0, "b": unit}), (X, y * unit), **options)
+        return fit(decay(unit) if how == "nonlinear" else line(), (X, y * unit), **options)
+
+    unit = 2.0**exponent
+    plain, scaled = fitted(1.0), fitted(unit)
+    assert (plain.status, scaled.status) == ("converged", "converged")
+    for name, estimate in plain.parameters.items():
+        of_parameter = 1.0 if how == "nonlinear" and name == "b" else unit
+        assert scaled.parameters[name].estimate == pytest.approx(estimate.estimate * of_parameter, rel=1e-9, abs=0)
+        error = estimate.standard_error * of_parameter
+        assert scaled.parameters[name].standard_error == pytest.approx(error, rel=1e-7, abs=0)
+    assert scaled.least_squares.r_squared == pytest.approx(plain.least_squares.r_squared, rel=1e-12)
+
+
+@pytest.mark.parametrize(("unit", "said"), [(1e200, "overflows"), (1e-310, "so small")])
+def test_target_beyond_what_can_be_squared_is_refused_with_its_size(unit, said):
+    with pytest.raises(InputError, match=rf"data\.target: .*{said}.*unit"):
+        fit(line(), (X, Y * unit))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-160, 1e150])
+@pytest.mark.parametrize("kind", ["line", "decay", "zeros"])
+def test_exact_fit_says_so(kind, unit):
+    y = {"line": 1 + 2 * X, "decay": 3 * np.exp(-0.7 * X), "zeros": 0 * X}[kind] * unit
+    model = line() if kind == "line" else FormulaModel("a*exp(-b*x)", ["x"], {"a": unit, "b": 0.3})
+    result = fit(model, (X, y))
+    assert (result.status, result.stop_reason.kind) == ("converged", "exact_fit")
+
+
+@pytest.mark.parametrize(
+    ("formula", "parameters"),
+    [
+        ("y0+k1*min(x-c,0)+k2*max(x-c,0)", {"c": 7.4, "y0": None, "k1": None, "k2": None}),
+        ("y0+s*(x-c)-k*abs(x-c)", {"c": 7.4, "y0": None, "s": None, "k": None}),
+    ],
+)
+def test_optimum_at_a_kink_is_one(formula, parameters):
+    x = np.arange(1, 14.0)
+    result = fit(FormulaModel(formula, ["x"], parameters), (x, TENT))
+    assert (result.status, result.stop_reason.kind) == ("converged", "kink_of_loss")
+    # With c given the rest is linear: the best of all c, tried one by one.
+    design = [np.stack([np.ones(13), np.minimum(x - c, 0), np.maximum(x - c, 0)], 1) for c in np.arange(5.9, 6.1, 1e-3)]
+    best = min(float(np.linalg.lstsq(columns, TENT, rcond=None)[1][0]) for columns in design)
+    assert result.least_squares.residual_sum_of_squares <= best * (1 + 1e-9)
+    assert result.parameters["c"].estimate == pytest.approx(6.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("formula", "named"),
+    [
+        ("a*b*x", {"a", "b"}),
+        ("exp(a)*exp(b)*x+c", {"a", "b"}),
+        ("log(exp(a))+b**3+c*x", {"a", "b"}),
+        ("a**2-c*x", {"a"}),
+    ],
+)
+def test_singular_optimum_is_one_and_names_what_is_undetermined(formula, named):
+    names = [name for name in "abc" if name in formula.replace("exp", "").replace("log", "")]
+    x = np.linspace(0, 5, 20)
+    y = 1 + 2 * x + 0.1 * np.sin(37 * x) if named == {"a", "b"} else -1 - 2 * x
+    result = fit(FormulaModel(formula, ["x"], dict.fromkeys(names, 1.0)), (x, y))
+    assert result.status == "converged"
+    assert {name for name in names if result.parameters[name].standard_error is None} == named
+    assert any(all(name in warning for name in named) for warning in result.warnings)
+
+
+def test_inputs_far_from_zero_say_what_to_subtract_where_rounding_decides():
+    result = fit(line(), (1.6e12 + X, 3 + X))
+    assert any("rounding decides" in warning and "subtract 1.6e+12 from x" in warning for warning in result.warnings)
+    assert not any("rounding" in warning for warning in fit(line(), (X, Y)).warnings)
+
+
+def test_line_without_a_constant_is_told_to_have_one():
+    result = fit(FormulaModel("b*x", ["x"], {"b": None}), (X, 10 - 0.1 * X))
+    assert any("add a constant" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("exp(b*t)", "square of its residual overflows.*t reaches 590.*0.002"),
+        ("exp(-1e4*b*t)", "no prediction changes"),
+    ],
+)
+def test_start_from_which_nothing_leads_on_says_where_to_start(formula, said):
+    with pytest.raises(InputError, match=said):
+        fit(FormulaModel(formula, ["t"], {"b": 1.0}), (np.arange(10, 591.0, 10), np.arange(59.0)))
+
+
+class Line(torch.nn.Module):
+    """A line as a module, with a fault."""
+
+    def __init__(self, **faults):
+        super().__init__()
+        self.a, self.b = (torch.nn.Parameter(torch.tensor(1.0)) for _ in range(2))
+        for name, fault in faults.items():
+            setattr(self, name, fault)
+
+    def forward(self, x):
+        return self.a + self.b * x
+
+
+@pytest.mark.parametrize("fault", [lambda x: None, lambda x: {"a": 1.0}, lambda x: {"a": x[:2], "b": x}], ids=str)
+def test_jacobian_of_ones_own_that_breaks_its_contract_is_one_error(fault):
+    with pytest.raises(InputError, match=r"Line\.jacobian must return a mapping from each parameter \(a, b\)"):
+        fit(Line(jacobian=fault), (X, Y))
+
+
+def test_outcome_that_is_a_vector_is_not_supported():
+    with pytest.raises(InputError, match="vectors are not supported"):
+        fit(Line(forward=lambda x: torch.stack([x, x], 1)), (X, Y))
+    with pytest.raises(InputError, match="vectors are not supported"):
+        fit(Line(), (X, np.stack([Y, Y], 1)))
