@@ -5,7 +5,17 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-__all__ = ["Fact", "FactKind", "Number", "Reason", "Status", "Stop", "with_cure", "without_repetition"]
+__all__ = [
+    "WITHOUT_MAXIMUM",
+    "Fact",
+    "FactKind",
+    "Number",
+    "Reason",
+    "Status",
+    "Stop",
+    "with_cure",
+    "without_repetition",
+]
 
 
 class FactKind(StrEnum):
@@ -49,6 +59,10 @@ class FactKind(StrEnum):
     ON_EDGE_OF_DOMAIN = "on_edge_of_domain"
     ENDLESS_AT_EDGE = "endless_at_edge"
     LIKELIHOOD_WITHOUT_MAXIMUM = "likelihood_without_maximum"
+    SEPARATED = "separated"
+    GROUP_WITHOUT_MAXIMUM = "group_without_maximum"
+    LIKELIHOOD_WITHOUT_BOUND = "likelihood_without_bound"
+    PREFERS_LIMIT = "prefers_limit"
 
     # Why an error, a distance or a forecast is missing.
     DIVERGED = "diverged"
@@ -88,6 +102,7 @@ class FactKind(StrEnum):
     FLAT_LIKELIHOOD = "flat_likelihood"
     INSEPARABLE = "inseparable"
     SITS_AT_BOUND = "sits_at_bound"
+    GROWS_WITHOUT_END = "grows_without_end"
     HELD_BY_EDGE = "held_by_edge"
 
     # What errors and intervals rest on.
@@ -179,6 +194,18 @@ class FactKind(StrEnum):
     FORMULA_THAT_STAYS_INSIDE = "formula_that_stays_inside"
     FIX_OR_RESTART = "fix_or_restart"
 
+
+WITHOUT_MAXIMUM = frozenset(
+    {
+        FactKind.LIKELIHOOD_WITHOUT_MAXIMUM,
+        FactKind.SEPARATED,
+        FactKind.GROUP_WITHOUT_MAXIMUM,
+        FactKind.LIKELIHOOD_WITHOUT_BOUND,
+        FactKind.ENDLESS_AT_EDGE,
+        FactKind.PREFERS_LIMIT,
+    }
+)
+"""The ends at which there is no maximum, so that no criterion and no error of what has run off means anything."""
 
 Number: TypeAlias = float | int | str | bool | tuple[float, ...] | None
 """What a fact says of its parameters: numbers, or the name of a class, a column or a file."""

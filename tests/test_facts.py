@@ -18,6 +18,7 @@ X = np.linspace(0.1, 4.0, 30)
 Y = 3 * np.exp(-0.8 * X) + 0.5 + 0.05 * np.random.default_rng(2).normal(size=30)
 CONFIGS = Path(__file__).parent.parent / "configs"
 WORDS_IN_FILES = {"reason", "notes", "uncertainty", "warnings", "method"}
+PEAK = np.exp(-(((X - 1.2) / 0.3) ** 2)) + 0.02 * np.cos(31 * X)
 
 
 def decay(**limits: Any) -> paramfit.FormulaModel:
@@ -31,7 +32,24 @@ FITS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "limit": (decay(), (X, Y), {"max_iterations": 1}),
     "nothing left": (paramfit.PolynomialModel(2), (X[:3], Y[:3]), {}),
     "inseparable": (paramfit.FormulaModel("a*b*x", ["x"], {"a": 1, "b": 1}), (X, Y), {}),
-    "run off": (paramfit.FormulaModel("c*exp(-((x-m)/s)^2)", ["x"], {"c": 1, "m": 300, "s": 0.1}), (X, Y), {}),
+    "run off": (paramfit.FormulaModel("1 - 1/(1 + m*x)", ["x"], {"m": 1}), (X, 1 + 0.1 * np.cos(9 * X)), {}),
+    "equal starts": (
+        paramfit.FormulaModel("a*exp(-k*x) + b*exp(-l*x)", ["x"], {"a": 1, "k": 1, "b": 1, "l": 1}),
+        (X, Y),
+        {},
+    ),
+    "far start": (paramfit.FormulaModel("c*exp(-((x-m)/s)^2)", ["x"], {"c": 1, "m": 3.5, "s": 0.1}), (X, PEAK), {}),
+    "wrong model": (paramfit.FormulaModel("a*x/(k+x)", ["x"], {"a": None, "k": 1}), (X, PEAK), {}),
+    "edge of the domain": (
+        paramfit.DistributionModel("torch.distributions.Poisson", {"rate": "a+b*x"}, {"a": 2, "b": 0}),
+        (np.arange(6.0), np.array([0.0, 0, 0, 2, 3, 6])),
+        {},
+    ),
+    "separated": (
+        paramfit.DistributionModel("torch.distributions.Bernoulli", {"logits": "a+b*x"}, {"a": 0, "b": 0}),
+        (np.arange(6.0), np.array([0.0, 0, 0, 1, 1, 1])),
+        {},
+    ),
     "no maximum": (
         paramfit.DistributionModel("torch.distributions.StudentT", {"df": None, "loc": None, "scale": None}),
         (np.linspace(-1, 1, 60),),

@@ -10,6 +10,7 @@ import pytest
 import paramfit
 from paramfit.cli import main
 from paramfit.cli.front_door import EXIT_CODES
+from paramfit.facts import WITHOUT_MAXIMUM, FactKind
 from tests.page import PAGES, REPOSITORY, assert_printed, blocks_of, run_page
 
 # Every block that is only parsed: it installs, serves, runs the suite, or needs a machine that is not everywhere.
@@ -96,3 +97,10 @@ def test_the_exit_codes_are_all_there():
 def test_the_callbacks_are_all_there():
     page = (REPOSITORY / "docs" / "callbacks.md").read_text(encoding="utf-8")
     assert {name for name in set(paramfit._HOME["paramfit.callbacks"]) if f"`{name}`" not in page} == set()
+
+
+def test_every_caution_has_its_place_on_the_page():
+    kinds = list(FactKind)
+    cautions = kinds[kinds.index(FactKind.AT_BOUND) : kinds.index(FactKind.HELD_AT_BOUND)]
+    page = (REPOSITORY / "docs" / "cautions.md").read_text(encoding="utf-8")
+    assert [kind for kind in (*cautions, *WITHOUT_MAXIMUM) if f"`{kind.value}`" not in page] == []

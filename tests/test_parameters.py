@@ -164,6 +164,18 @@ def test_bounded_line_is_not_linear_in_its_nn_parameters(kind):
     assert model.linear_parameters() in ((), (offset,))
 
 
+@pytest.mark.parametrize(("bounds", "start", "inside"), [
+    ({"lower": 0}, 0, 1e-3), ({"lower": 50}, 50, 50.05), ({"upper": 0}, 0, -1e-3), ({"lower": 1, "upper": 3}, 3, 2.998),
+    ({"lower": 0}, 1e-9, 1e-9), ({}, 0, 0),
+])  # fmt: skip
+def test_start_on_a_bound_is_moved_inside_for_a_transform_and_kept_for_a_solver(bounds, start, inside):
+    model = FormulaModel("exp(-k*x)", ["x"], {"k": {"start": start, **bounds}})
+    assert model.specifications["k"].inner_start == pytest.approx(inside, rel=1e-15)
+    assert model.natural("k").item() == pytest.approx(inside, rel=1e-9)
+    model.leave_bounds_to_solver()
+    assert model.k.item() == start
+
+
 @pytest.mark.parametrize("unit", [5, ["kg"], {"kg": 1}, True])
 def test_a_unit_is_text(unit):
     with pytest.raises(InputError, match=r"parameters\.a\.unit: expected text, but got"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ __all__ = ["AtomicCheckpointIO"]
 
 _CHECKSUM = "paramfit_checksum"
 _PARTS = {"paramfit", "state_dict", "loops"}
+_MOST_SHARED = 10  # times over that a file's bytes may stand in its entries: a fit's own stand in two or three
 _WIDTH = 120  # characters of torch's own complaint
 
 
@@ -58,7 +60,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 f"ckpt_path: {name} was not made by paramfit; give a checkpoints/*.ckpt of one of its runs"
             )
         # A Trainer without this plugin, and earlier versions, write none.
-        if _CHECKSUM in checkpoint and checkpoint.pop(_CHECKSUM) != _checksum(checkpoint):
+        most = _MOST_SHARED * os.path.getsize(path)
+        if _CHECKSUM in checkpoint and checkpoint.pop(_CHECKSUM) != _checksum(checkpoint, most):
             raise InputError(
                 f"ckpt_path: {name} was changed after the fit wrote it: its entries do not match its checksum; give it"
                 " as it was, or fit again"
@@ -78,17 +81,24 @@ def _check_archive(path: _PATH) -> None:
         raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
 
 
-def _checksum(entries: Mapping[str, Any]) -> str:
-    """A digest of all entries: equal for equal values of equal types, wherever they are."""
+def _checksum(entries: Mapping[str, Any], most: float = math.inf) -> str | None:
+    """A digest of all entries: equal for equal values of equal types, wherever they are.
+
+    None where the entries say more bytes than ``most``: lists that hold one another many times, or themselves, and
+    tensors that repeat one number.
+    """
     digest = hashlib.sha256()
     pending: list[Any] = [entries]
     while pending:  # no recursion: a file may nest deeper than Python's stack
         value = pending.pop()
+        most -= value.nbytes if _has_bytes(value) else 1
+        if most < 0:
+            return None
         if isinstance(value, Tensor):
-            plain = value.detach().cpu().contiguous()
-            digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
-            if plain.numel():  # a view as bytes asks for strides that a tensor without elements need not have
-                digest.update(plain.reshape(-1).view(torch.uint8).numpy())
+            digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
+            if _has_bytes(value):
+                plain = value.detach().cpu().resolve_conj().resolve_neg().reshape(-1)
+                digest.update(plain.contiguous().view(torch.uint8).numpy().tobytes())
         elif isinstance(value, Mapping):
             digest.update(f"mapping {len(value)}".encode())
             pending += [part for pair in value.items() for part in pair]
@@ -98,3 +108,9 @@ def _checksum(entries: Mapping[str, Any]) -> str:
         else:
             digest.update(f"{type(value).__name__} {value!r};".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+def _has_bytes(value: Any) -> bool:
+    """Whether it is a tensor with bytes; without elements it need not have strides to look at them by."""
+    is_dense = isinstance(value, Tensor) and value.layout is torch.strided and not value.is_meta
+    return is_dense and value.numel() > 0

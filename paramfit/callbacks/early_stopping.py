@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from paramfit.callbacks.run import data_of, task_of
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Status, Stop
+from paramfit.facts import Fact, FactKind, Number, Status, Stop
 
 __all__ = ["FitEarlyStopping"]
 
@@ -75,7 +75,7 @@ class FitEarlyStopping(EarlyStopping):
             self._stop(pl_module)
 
     def _stop(self, module: LightningModule) -> None:
-        numbers = {
+        numbers: dict[str, Number] = {
             "monitor": self.monitor,
             "value": self._value,
             "best": self.best_score.item(),

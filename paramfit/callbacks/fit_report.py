@@ -20,7 +20,7 @@ from paramfit.callbacks.run import (
 )
 from paramfit.data.base import EstimationDataModule
 from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
-from paramfit.fits.ending import how_it_began
+from paramfit.fits.ending import how_it_began, why_untrusted
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.descent_stability import cure_of_divergence
@@ -75,10 +75,9 @@ class FitReport(FileWriting, Callback):
 
 def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModule, planned: int) -> FitResult:
     task, examination = task_of(module), run_of(trainer).examination
-    diverged = task.stop is not None and task.stop.status is Status.DIVERGED
     loss = loss_function_of(module, data.train)
     optimizer, start = optimizer_of(trainer), examination.start
-    untrusted = Fact(FactKind.DIVERGED) if diverged else None
+    untrusted = why_untrusted(task.stop)
     summary = summarise(
         loss,
         optimizer,

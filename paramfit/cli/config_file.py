@@ -143,7 +143,7 @@ def _check_nesting(option: str, called: str, text: str) -> None:
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.AliasEvent):
-                size = sizes.get(event.anchor, 0)
+                size = sizes.get(str(event.anchor), 0)
                 count, repeated = count + size, repeated + size
             elif isinstance(event, yaml.CollectionStartEvent):
                 begun.append((event.anchor, count))

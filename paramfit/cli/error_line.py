@@ -10,12 +10,12 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from yaml import YAMLError
 
 import paramfit
+from paramfit.cli.error_output import one_line
 from paramfit.errors import InputError
-from paramfit.wording import nearest_names, visible
+from paramfit.wording import nearest_names
 
-__all__ = ["explained", "foreign_refusal", "input_error_in", "print_error"]
+__all__ = ["explained", "foreign_refusal", "input_error_in"]
 
-_LONGEST = 1000  # characters of a line, whatever the length of what the user gave
 
 _KEY = re.compile(r'Parser key "([^"]+)"')
 _EXPECTED = re.compile(r"Expected an? <class '([\w.]+)'>")
@@ -28,14 +28,6 @@ _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
-
-
-def print_error(message: str) -> None:
-    """Print the one line that an end with exit code 2 leaves, to the letter, cut in its middle where it is long."""
-    line = visible(_one_line(message))
-    if len(line) > _LONGEST:
-        line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
-    print(f"error: {line}", file=sys.stderr, flush=True)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -60,7 +52,7 @@ def foreign_refusal(error: BaseException) -> str | None:
     if not classes:
         return None
     is_foreign = isinstance(innermost, ImportError | MisconfigurationException) or classes[-1].startswith("lightning.")
-    return _one_line(f"{classes[-1]}: {innermost}") if is_foreign else None
+    return one_line(f"{classes[-1]}: {innermost}") if is_foreign else None
 
 
 def explained(error: BaseException, option_names: Iterable[str] = (), files: Sequence[str] = ()) -> str:
@@ -72,12 +64,12 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
     options = [name.replace(".init_args.", ".") for name in option_names]
     own = input_error_in(error)
     if own is not None:
-        return _one_line(_with_dots(str(own), options))
+        return one_line(_with_dots(str(own), options))
     innermost = list(_chain(error))[-1]
     text = str(innermost)
     place = _place(error)
     if isinstance(innermost, YAMLError):
-        return _one_line(f"config: {', '.join(files)} is not valid YAML: {text}")
+        return one_line(f"config: {', '.join(files)} is not valid YAML: {text}")
     if "File does not exist" in str(error) or "File does not exist" in text:
         quoted = re.search(r"'([^']+)'", str(error))
         return f"config: there is no file {quoted[1] if quoted else ', '.join(files)}; configs/ has one for each lesson"
@@ -96,18 +88,18 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
     if text.startswith("Unexpected config"):
         return f"config: {', '.join(files)} is empty or no mapping of options; configs/ has one for each lesson"
     if text.startswith("Not a valid subclass"):
-        return _one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
+        return one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
     if match := _ABSTRACT.search(text):
-        return _one_line(f"{place}: {_unwritten(match[1])}")
+        return one_line(f"{place}: {_unwritten(match[1])}")
     if match := _NO_CLASS.search(text):
         name = next((group for group in match.groups() if group), "")
-        return _one_line(f"{place}: {_no_class(name, text, str(error))}")
+        return one_line(f"{place}: {_no_class(name, text, str(error))}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
     if expected and given:
         finite = "a finite " if given[-1] in {"nan", "inf", "-inf"} else ""
-        return _one_line(f"{place}: expected {finite}{' or '.join(dict.fromkeys(expected))}, but got {given[-1]!r}")
-    return _one_line(f"{place}: {text}" if place else text)
+        return one_line(f"{place}: expected {finite}{' or '.join(dict.fromkeys(expected))}, but got {given[-1]!r}")
+    return one_line(f"{place}: {text}" if place else text)
 
 
 def _place(error: BaseException) -> str:
@@ -155,7 +147,3 @@ def _with_dots(message: str, options: Sequence[str]) -> str:
     if len(meant) > 1:  # what callbacks refuse has its dots already
         meant = {option for option in meant if option.startswith(("data.", "model."))}
     return f"{meant.pop()}{colon}{rest}" if colon and len(meant) == 1 and " " not in name else message
-
-
-def _one_line(text: str) -> str:
-    return " ".join(re.split(r"[ \t\r\n]+", text.strip()))

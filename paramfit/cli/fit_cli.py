@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -21,7 +20,8 @@ from paramfit.atomic_files import remove_unfinished
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
 from paramfit.callbacks.run import run_directory
 from paramfit.cli.config_file import ConfigFile, ConfigParser, check_sizes, config_files
-from paramfit.cli.error_line import explained, foreign_refusal, input_error_in, print_error
+from paramfit.cli.error_line import explained, foreign_refusal, input_error_in
+from paramfit.cli.error_output import print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
 from paramfit.cli.run_folder import RunFolder
 from paramfit.cli.run_logger import RunLogger
@@ -110,6 +110,8 @@ class FitCLI(LightningCLI):
         except UnicodeDecodeError as wrong:
             raise InputError(f"config: {', '.join(files)} is not a text file in UTF-8 ({wrong.reason})") from wrong
         except _REFUSALS_OF_THE_PARSER as wrong:
+            if isinstance(wrong, OSError) and wrong.filename is None:  # what --print_config prints is not taken
+                raise
             options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
             raise InputError(explained(wrong, options, files)) from wrong
         seed = self._options["seed_everything"]
@@ -266,9 +268,13 @@ class FitCLI(LightningCLI):
                 remove_unfinished(run)
 
     def _say_unwritten(self, unwritten: OSError, folder: Path | None) -> None:
-        """Say what could not be written, in the one error line that there is."""
+        """Say what could not be written, in the one error line that there is.
+
+        Raises:
+            OSError: where it is standard output itself, to which a blank line goes.
+        """
         self.has_unwritten = True
-        sys.stdout.flush()
+        print(flush=True)
         print_error(_unwritten(unwritten, folder))
 
     def before_validate(self) -> None:

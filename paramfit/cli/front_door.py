@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from paramfit import __version__
-from paramfit.cli.error_line import print_error
+from paramfit.cli.error_output import print_error
 
 __all__ = ["COMMANDS", "HELP", "OPTIONS", "main"]
 
@@ -97,35 +97,11 @@ def _several_processes(environment: Mapping[str, str]) -> str | None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line on ``args``, or on the process's own arguments, for its exit code."""
     arguments = list(sys.argv[1:] if args is None else args)
-    if not arguments or arguments[0] in {"-h", "--help"}:
-        print(HELP, end="")
-        return 0
-    if arguments[0] == "--version":
-        print(f"paramfit {__version__}")
-        return 0
-    if arguments[0] not in COMMANDS:
-        print_error(f"{arguments[0]!r} is no command; use one of: {', '.join(COMMANDS)}")
-        return 2
-    # A console script does not see the working directory, where the user's own model file is. At the end, so that a
-    # file there cannot take the place of an installed package.
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for a terminal that has not every letter
     try:
-        if arguments[0] in {"report", "compare"}:
-            from paramfit.cli.results_cli import run
-        elif several := _several_processes(os.environ):
-            print_error(
-                f"{several}, but one process is supported: start paramfit without torchrun, mpirun or srun, or as one"
-                " task of theirs"
-            )
-            return 2
-        else:
-            from paramfit.cli.fit_cli import run
-
-        code = run(arguments)
+        code = _run(arguments)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -145,6 +121,39 @@ def main(args: Sequence[str] | None = None) -> int:
         except OSError:
             _say_no_more()
         return 2
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run one command, or say what there is."""
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(HELP, end="")
+        return 0
+    if arguments[0] == "--version":
+        print(f"paramfit {__version__}")
+        return 0
+    if arguments[0] not in COMMANDS:
+        print_error(f"{arguments[0]!r} is no command; use one of: {', '.join(COMMANDS)}")
+        return 2
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        print_error("the working directory was removed; change to one that exists")
+        return 2
+    # A console script does not see the working directory, where the user's own model file is. At the end, so that a
+    # file there cannot take the place of an installed package.
+    if folder not in sys.path:
+        sys.path.append(folder)
+    if arguments[0] in {"report", "compare"}:
+        from paramfit.cli.results_cli import run
+    elif several := _several_processes(os.environ):
+        print_error(
+            f"{several}, but one process is supported: start paramfit without torchrun, mpirun or srun, or as one"
+            " task of theirs"
+        )
+        return 2
+    else:
+        from paramfit.cli.fit_cli import run
+    return run(arguments)
 
 
 def _say_no_more() -> None:

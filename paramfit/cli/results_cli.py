@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from paramfit.cli.error_line import print_error
+from paramfit.cli.error_output import print_error
 from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
 from paramfit.fits.result import load

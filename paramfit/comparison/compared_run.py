@@ -42,7 +42,7 @@ class ComparedRun:
         if self.is_least_squares:
             numbers.append(self.least_squares.residual_sum_of_squares)
         if not all(map(math.isfinite, numbers)):
-            why = "it fits exactly, or it diverged"
+            why = "it fits exactly, has no maximum, or diverged"
             raise InputError(
                 f"{self.name}: its likelihood is not a finite number ({why}), so that nothing can be compared with it"
             )

@@ -12,7 +12,7 @@ from torch import Tensor
 from paramfit.errors import InputError
 from paramfit.wording import quoted
 
-__all__ = ["float_column"]
+__all__ = ["as_array", "float_column"]
 
 _NUMERIC = "iuf"  # numpy's kinds: signed and unsigned integers, floating-point numbers
 
@@ -25,7 +25,7 @@ def float_column(name: str, values: Any, dtype: torch.dtype, needed: NDArray[np.
     Raises:
         InputError: naming the column (and the row, from 0), if it is not a row of finite numbers.
     """
-    array = _array(name, values)
+    array = as_array(name, values)
     if array.ndim != 1:
         hint = ""
         if array.ndim == 2 and array.shape[1] > 1:
@@ -45,7 +45,7 @@ def float_column(name: str, values: Any, dtype: torch.dtype, needed: NDArray[np.
     return column
 
 
-def _array(name: str, values: Any) -> NDArray[np.float64]:
+def as_array(name: str, values: Any) -> NDArray[np.float64]:
     """A copy in float64; missing values are NaN."""
     if isinstance(values, Tensor):
         detached = values.detach().cpu()

@@ -6,10 +6,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from paramfit.data.array_column import float_column
-from paramfit.data.censored_rows import censored, check_censored, statuses_of_words
+from paramfit.data.array_column import as_array, float_column
+from paramfit.data.censored_rows import (
+    Bounds,
+    censored,
+    check_censored,
+    complaint_about_no_ends,
+    one_sided,
+    statuses_of_words,
+)
 from paramfit.data.columns import Columns
 from paramfit.distributions import Censoring
 from paramfit.errors import InputError
@@ -48,6 +56,8 @@ def observations_from(
     if isinstance(data, Observations):
         given, sigma = [*data.inputs, data.target], data.sigma if sigma is None else sigma
         bounds = data.censoring
+        if bounds is not None and bounds.status.shape == bounds.upper.shape == data.target.shape:
+            given[-1], bounds = _kept_one_sided(data.target, bounds)
         columns = _named(len(data.inputs), asked, target)
     elif isinstance(data, tuple | list):
         if not data or isinstance(data[0], Real | str):
@@ -78,6 +88,11 @@ def observations_from(
     if sigma is not None:
         columns = columns._replace(sigma=called["sigma"])
     names = (*columns.inputs, columns.target)
+    if roles["censoring"] is not None and roles["upper"] is not None:
+        ends = (columns.target, called["censoring"], called["upper"])
+        given[-1], roles["censoring"], roles["upper"] = _with_one_sided(
+            ends, given[-1], roles["censoring"], roles["upper"]
+        )
     if len(set(names)) < len(names):
         raise InputError(f"inputs, target: a column has one role, but {', '.join(map(quoted, names))} name one twice")
     observations = _observations(names, given, roles["sigma"], dtype)
@@ -87,6 +102,36 @@ def observations_from(
     observations = observations._replace(censoring=None if bounds is None else bounds.to(observations.target))
     check_censored(observations)
     return observations, columns
+
+
+def _with_one_sided(names: tuple[str, str, str], target: Any, words: Any, upper: Any) -> tuple[Any, Any, Any]:
+    """The three columns, with intervals that have one end as what they are; as they were where they do not fit."""
+    statuses = statuses_of_words(np.asarray(words).ravel(), lambda row: f"data: {quoted(names[1])} in row {row}")
+    lower, ends = as_array(names[0], target), as_array(names[2], _read(upper, statuses == Censoring.INTERVAL))
+    if not statuses.shape == lower.shape == ends.shape:
+        return target, words, upper
+    bounds = one_sided(Bounds(statuses, lower, ends))
+    nothing = (bounds.status == Censoring.INTERVAL) & np.isneginf(bounds.target) & np.isposinf(bounds.upper)
+    if nothing.any():
+        raise InputError(f"data: row {int(nothing.argmax())}: {complaint_about_no_ends()}")
+    if bounds.status is statuses:
+        return target, words, upper
+    return bounds.target, [Censoring(int(status)).name.lower() for status in bounds.status], bounds.upper
+
+
+def _kept_one_sided(target: Tensor, bounds: Censored) -> tuple[Tensor, Censored]:
+    """The same of observations that were made already."""
+    made = one_sided(Bounds(*(column.cpu().double().numpy() for column in (bounds.status, target, bounds.upper))))
+    status = torch.from_numpy(made.status).to(bounds.status)
+    return torch.from_numpy(made.target).to(target), Censored(status, torch.from_numpy(made.upper).to(bounds.upper))
+
+
+def _read(values: Any, needed: NDArray[np.bool_]) -> Any:
+    """A column in which rows that are not needed are nothing, whatever stands there."""
+    entries = values if isinstance(values, Tensor) else np.asarray(values)
+    if isinstance(entries, Tensor) or entries.shape != needed.shape:
+        return values
+    return np.where(needed, entries, 0.0) if entries.dtype.kind == "O" else entries
 
 
 def _censored(names: tuple[str, str, str], target: Tensor, words: Any, upper: Any) -> Censored | None:

@@ -250,21 +250,22 @@ def _check_kind(given: Any) -> None:
         raise InputError(f"data: read() gives paramfit.Observations, but got {type(given).__name__}")
     if not isinstance(given.inputs, tuple):
         raise InputError(f"data: the inputs are a tuple of columns, but read() gave {type(given.inputs).__name__}")
-    columns = {f"input {number}": column for number, column in enumerate(given.inputs)}
+    columns: dict[str, Any] = {f"input {number}": column for number, column in enumerate(given.inputs)}
     columns |= {"target": given.target} | ({} if given.sigma is None else {"sigma": given.sigma})
     for name, column in columns.items():
         if not isinstance(column, Tensor) or not column.is_floating_point():
             kind = column.dtype if isinstance(column, Tensor) else type(column).__name__
             raise InputError(f"data: each column is a floating-point tensor (n,), but read() gave {kind} for {name}")
-    if given.censoring is not None and not isinstance(given.censoring, Censored):
-        kind = type(given.censoring).__name__
+    censoring: Any = given.censoring
+    if censoring is not None and not isinstance(censoring, Censored):
+        kind = type(censoring).__name__
         raise InputError(f"data: the censoring is a paramfit.observations.Censored, but read() gave {kind}")
 
 
 def _checked(observations: Observations) -> Observations:
     """The observations, if a fit can use them: columns of one length, all finite, and sigmas above 0."""
     _check_kind(observations)
-    columns = {f"input {number}": column for number, column in enumerate(observations.inputs)}
+    columns: dict[str, Any] = {f"input {number}": column for number, column in enumerate(observations.inputs)}
     columns["target"] = observations.target
     if observations.sigma is not None:
         columns["sigma"] = observations.sigma

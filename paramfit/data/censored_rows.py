@@ -1,7 +1,7 @@
 """The words by which a column says what is known of each observation."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,17 @@ from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
 from paramfit.wording import quoted
 
-__all__ = ["KNOWN_WORDS", "censored", "check_censored", "complaint_about_word", "status_of_word", "statuses_of_words"]
+__all__ = [
+    "KNOWN_WORDS",
+    "Bounds",
+    "censored",
+    "check_censored",
+    "complaint_about_no_ends",
+    "complaint_about_word",
+    "one_sided",
+    "status_of_word",
+    "statuses_of_words",
+]
 
 KNOWN_WORDS = "none or observed (or nothing), left, right or interval"
 
@@ -66,6 +76,40 @@ def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDA
 
 def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+
+
+class Bounds(NamedTuple):
+    """What is known of each observation, in three columns ``(n,)``."""
+
+    status: NDArray[np.float64]  # numbers of ``Censoring``
+    target: NDArray[np.float64]  # values, bounds, or lower ends of intervals
+    upper: NDArray[np.float64]  # upper ends of intervals
+
+
+def one_sided(bounds: Bounds) -> Bounds:
+    """The same, with an interval without lower or upper end as what it is: censored on the left or on the right.
+
+    An interval without both ends stays as it is: it says nothing, and is refused by whoever reads it.
+
+    Example:
+        >>> column = np.array
+        >>> one_sided(Bounds(column([3.0, 3.0]), column([6.0, -np.inf]), column([np.inf, 2.0]))).target.tolist()
+        [6.0, 2.0]
+    """
+    status, target, upper = bounds
+    is_interval = status == Censoring.INTERVAL
+    is_right = is_interval & np.isposinf(upper) & np.isfinite(target)
+    is_left = is_interval & np.isneginf(target) & np.isfinite(upper)
+    if not (is_right.any() or is_left.any()):
+        return bounds
+    status = np.where(is_right, float(Censoring.RIGHT), np.where(is_left, float(Censoring.LEFT), status))
+    target = np.where(is_left, upper, target)
+    return Bounds(status, target, np.where(is_right | is_left, 0.0, upper))
+
+
+def complaint_about_no_ends() -> str:
+    """Why an interval from minus infinity to infinity is refused."""
+    return "an interval without lower and upper end says nothing of the value; leave the row out"
 
 
 def censored(status: Tensor, upper: Tensor | None) -> Censored | None:

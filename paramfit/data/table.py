@@ -45,7 +45,8 @@ class TableDataModule(EstimationDataModule):
             nothing): the target is the value; ``left``: it is at most the target; ``right``: it is above the target, as
             the lifetime of what still works; ``interval``: it is above the target and at most the upper end. For
             maximum likelihood.
-        upper: name of the column with the upper ends of intervals; in other rows it is not looked at.
+        upper: name of the column with the upper ends of intervals; in other rows it is not looked at. Where it is
+            ``inf``, or the lower end ``-inf``, the interval is censored on one side.
         missing: ``error`` refuses a row without a finite value in one of the columns, ``drop`` leaves it out and says
             so. Row numbers in ``validation_indices`` are those of the rows that stay.
         validation_fraction: share of the rows held out for validation, in [0, 1); at least one row where it is not 0.

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from paramfit.distributions.arguments import argument_values, rebuilt
 from paramfit.distributions.autograd import broadcast_shape, score_by_autograd
@@ -56,14 +56,13 @@ def censored_log_prob(
         >>> censored_log_prob(Exponential(2.0), torch.tensor([1.0, 1.0]), torch.tensor([0, 2]))
         tensor([-1.3069, -2.0000])
     """
-    values = argument_values(distribution)
     places: list[Tensor] = []
     parts: list[Tensor] = []
     # Row by row: a `where` over all of them would mix infinite slopes of the forms not chosen into the derivative.
     for kind in Censoring:
         rows = (status == kind).nonzero().squeeze(-1)
         if len(rows):
-            part = rebuilt(distribution, {name: _at(value, rows, target) for name, value in values.items()})
+            part = _rows_of(distribution, rows, len(target))
             places.append(rows)
             if kind is Censoring.OBSERVED:
                 parts.append(log_prob(part, target[rows]))
@@ -121,13 +120,17 @@ def check_censoring(
         return
     # One censored row shows whether there is a derivative; a fit may run in inference mode, which has none.
     row = (status != Censoring.OBSERVED).nonzero()[:1, 0]
+    if isinstance(distribution, MixtureSameFamily):
+        part = _rows_of(distribution, row, len(target))
+        log_survival(part, target[row])  # which refuses components without cdf
+        return
     with torch.inference_mode(False), torch.enable_grad():
         bounds = target.detach().clone()
         values = {
             name: torch.as_tensor(value).detach().clone().requires_grad_(name in names)
             for name, value in argument_values(distribution, names).items()
         }
-        part = rebuilt(distribution, {name: _at(value, row, bounds) for name, value in values.items()})
+        part = rebuilt(distribution, {name: _at(value, row, len(bounds)) for name, value in values.items()})
         tails = log_survival(part, bounds[row]) + log_cdf(part, bounds[row])
         for name in names:
             try:
@@ -159,10 +162,24 @@ def check_statuses(target: Tensor, status: Tensor, upper: Tensor | None = None, 
         row = int(wrong.nonzero()[0])
         raise InputError(
             f"{source}: row {row} is an interval from {target[row].item():g} to {upper[row].item():g}; the upper end"
-            " has to be finite and above the lower one; an observation without upper end is censored on the right"
+            " has to be finite and above the lower one; without it the observation is right-censored at the lower end"
         )
 
 
-def _at(value: Tensor, rows: Tensor, target: Tensor) -> Tensor:
-    """An argument at some rows; one that all rows share stays as it is."""
-    return value[..., rows] if value.ndim and value.shape[-1] == len(target) else value
+def _rows_of(distribution: Distribution, rows: Tensor, n: int) -> Distribution:
+    """The distribution at some of n rows; of a mixture each component, which the last dimension numbers."""
+    if not isinstance(distribution, MixtureSameFamily):
+        return rebuilt(
+            distribution, {name: _at(value, rows, n) for name, value in argument_values(distribution).items()}
+        )
+    components, mixture = distribution.component_distribution, distribution.mixture_distribution
+    values = {name: _at(value, rows, n, -2) for name, value in argument_values(components).items()}
+    weights = Categorical(logits=_at(mixture.logits, rows, n, -2), validate_args=False)
+    return MixtureSameFamily(weights, rebuilt(components, values), validate_args=False)
+
+
+def _at(value: Tensor, rows: Tensor, n: int, dimension: int = -1) -> Tensor:
+    """An argument at some of n rows; one that all rows share stays as it is."""
+    if value.ndim < -dimension or value.shape[dimension] != n:
+        return value
+    return value.index_select(dimension, rows)

@@ -76,16 +76,18 @@ def curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) 
     return _symmetric_matrix(names, entries, target)
 
 
-def expected_information(distribution: Distribution, names: Sequence[str]) -> Tensor | None:
+def expected_information(distribution: Distribution, names: Sequence[str], *, summed: bool = False) -> Tensor | None:
     r"""Fisher's information of one observation, where it has a closed form.
 
     .. math:: I_{jk} = E[s_j(y) s_k(y)] = -E[\partial^2 \log p(y) / \partial a_j \partial a_k]
+
+    ``summed`` asks for it also where it takes a sum over all counts (``NegativeBinomial``'s ``total_count``).
 
     The second form does not hold for Laplace's ``loc``, at which the density has a kink; the first does.
 
     Returns:
         ``(k, k)`` or ``(n, k, k)``, as the arguments are shaped; None where there is no closed form
-        (``NegativeBinomial``'s ``total_count``, ``Kumaraswamy``, a class of your own).
+        (``Kumaraswamy``, a class of your own).
 
     References:
         Lehmann and Casella, *Theory of Point Estimation*, 2nd edition (1998), section 2.5.
@@ -94,8 +96,10 @@ def expected_information(distribution: Distribution, names: Sequence[str]) -> Te
         >>> expected_information(torch.distributions.Poisson(4.0), ["rate"])
         tensor([[0.2500]])
     """
-    closed = family_of(distribution).information
-    entries: Entries = {} if closed is None else closed(distribution)
+    family = family_of(distribution)
+    entries: Entries = {} if family.information is None else family.information(distribution)
+    if summed and family.summed_information is not None:
+        entries = {**entries, **family.summed_information(distribution)}
     if not _covers(entries, names):
         return None
     return _symmetric_matrix(names, entries, getattr(distribution, names[0]))

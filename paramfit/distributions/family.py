@@ -119,6 +119,7 @@ class Family:
         score: derivatives of the log-density by the arguments.
         curvature: minus its second derivatives by pairs of arguments.
         information: the expected curvature, or the expected product of scores, of one observation.
+        summed_information: entries of it that are a sum over all counts: too slow for every step of a fit.
         sums: log-likelihood and scores of a whole sample, arguments of shape ``()``.
         tails: log-cdf and log-survival, exact far out, differentiable by the arguments.
         cdf: in float64 for figures, where torch has none; need not be differentiable.
@@ -137,6 +138,7 @@ class Family:
     score: Callable[[Any, Tensor], Slopes] | None = None
     curvature: Callable[[Any, Tensor], Entries] | None = None
     information: Callable[[Any], Entries] | None = None
+    summed_information: Callable[[Any], Entries] | None = None
     sums: Callable[[Any, Tensor], SampleSums] | None = None
     tails: Callable[[Any, Tensor], tuple[Tensor, Tensor]] | None = None
     cdf: Callable[[Any, Tensor], Tensor] | None = None

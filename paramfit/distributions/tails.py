@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, MixtureSameFamily
 
 from paramfit.distributions.families import family_of
 from paramfit.distributions.special import log1mexp
@@ -51,14 +51,18 @@ def log_interval(distribution: Distribution, lower: Tensor, upper: Tensor) -> Te
 
 def _tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
     """Log-cdf and log-survival; whether autograd can differentiate a ``cdf`` is asked by ``check_censoring``."""
+    if isinstance(distribution, MixtureSameFamily):
+        below, above = _tails(distribution.component_distribution, value.unsqueeze(-1))
+        log_weights = distribution.mixture_distribution.logits
+        return torch.logsumexp(log_weights + below, -1), torch.logsumexp(log_weights + above, -1)
     closed = family_of(distribution).tails
     if closed is not None:
         return closed(distribution, value)
     try:
-        below: Tensor = distribution.cdf(value)
+        cdf: Tensor = distribution.cdf(value)
     except NotImplementedError as error:
         raise InputError(
             f"distribution: {type(distribution).__name__} cannot take censored observations: torch has no cdf for it;"
             " leave such rows out, or choose a distribution such as Weibull or LogNormal"
         ) from error
-    return below.log(), torch.log1p(-below)
+    return cdf.log(), torch.log1p(-cdf)

@@ -1,19 +1,28 @@
 """How a solver ended, as facts of a result."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from paramfit.facts import Fact, FactKind, Number, Status, Stop
-from paramfit.inference.loss_function import element_names
+from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Status, Stop
+from paramfit.inference.edge_of_domain import domain_edge, endless_edge
+from paramfit.inference.limiting import limiting_distribution
+from paramfit.inference.loss_function import LossFunction, element_names
+from paramfit.inference.separated_rows import separation
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.solvers.gauss_newton import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing
 
-__all__ = ["fact_of", "how_it_began", "how_it_ended"]
+__all__ = ["fact_of", "how_it_began", "how_it_ended", "why_untrusted"]
+
+_FARTHER = (0.5, 1.0, 2.0, 4.0, 8.0)  # times the way that a parameter has gone
+_SAME = 1e-9  # of a loss: rounding, and more than it
+_NO_PART = 1e-3  # of the largest part of a step, in units of each parameter's size: the last digits of what has settled
 
 Natural = Callable[[int, float], float]
 _KINDS = {
@@ -36,6 +45,7 @@ _KINDS = {
     Finding.NO_DESCENT: FactKind.NO_DESCENT_BY_OFFSET,
     Finding.NO_DESCENT_BY_DISTANCE: FactKind.NO_DESCENT_BY_DISTANCE,
     Finding.NO_MINIMUM: FactKind.NO_MINIMUM,
+    Finding.UNBOUNDED: FactKind.LIKELIHOOD_WITHOUT_BOUND,
 }
 
 
@@ -55,15 +65,24 @@ def how_it_began(state: Any, model: nn.Module) -> tuple[Fact, ...]:
     return (Fact(FactKind.STARTS_MOVED_APART, about, {"starts": starts}, cure=Fact(FactKind.OTHER_STARTS)),)
 
 
-def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps: int) -> Stop:
-    """The status and the reason that go with the end of a solver, with names for the parameters that it is about."""
+def how_it_ended(
+    state: GaussNewtonState | NewtonState, model: nn.Module, steps: int, loss: Callable[[], LossFunction] | None = None
+) -> Stop:
+    """The status and the reason that go with the end of a solver, with names for the parameters that it is about.
+
+    ``loss`` makes the objective over all rows at the end, which tells why a likelihood has no maximum.
+    """
     standing = state.standing
+    if isinstance(state, NewtonState) and loss is not None:
+        endless = _no_maximum(state, model, loss)
+        if endless is not None:
+            return Stop(Status.STALLED, endless)
     if not standing.ended:
         used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))
         return Stop(Status.LIMIT_REACHED, used_up)
     if isinstance(state, NewtonState) and not state.at_edge:
-        divergent = _divergent(state, model)
-        if divergent is not None:
+        divergent = _divergent(state, model, loss)
+        if divergent is not None and not (standing.converged and loss is not None and _is_on_edge(state, loss())):
             return Stop(Status.STALLED, divergent)
     names = element_names(model) if standing.places else ()
     about = tuple(names[place] for place in standing.places)
@@ -74,6 +93,52 @@ def how_it_ended(state: GaussNewtonState | NewtonState, model: nn.Module, steps:
     if standing.finding is not Finding.DIVERGENT:
         return Stop(Status.STALLED, fact_of(standing, about))
     return Stop(Status.STALLED, _run_off(FactKind.RUN_OFF, standing.places[0], state, model))
+
+
+def why_untrusted(stop: Stop | None) -> Fact | None:
+    """Why no error can be read off where a fit has ended, if none can."""
+    if stop is None or not isinstance(stop.reason, Fact):
+        return None
+    if stop.status is Status.DIVERGED:
+        return Fact(FactKind.DIVERGED)
+    return stop.reason if stop.reason.kind in WITHOUT_MAXIMUM else None
+
+
+def _no_maximum(state: NewtonState, model: nn.Module, loss: Callable[[], LossFunction]) -> Fact | None:
+    """Why there is no maximum, where the observations say so."""
+    if state.standing.finding is Finding.UNBOUNDED and state.recession is not None:
+        names = element_names(model)
+        size = np.abs(state.recession) / np.maximum(1.0, np.abs(state.theta))
+        places = np.flatnonzero(size > _NO_PART * size.max())
+        shares = tuple(float(state.recession[place] / np.abs(state.recession).max()) for place in places)
+        return fact_of(state.standing, [names[place] for place in places], shares=shares)
+    if state.standing.finding is Finding.ENDLESS_AT_EDGE:
+        return endless_edge(loss(), torch.from_numpy(state.theta)) or fact_of(state.standing)
+    if state.recession is not None:
+        return separation(loss(), state.recession, state.start)
+    return limiting_distribution(loss(), torch.from_numpy(state.theta)) if state.standing.stalled else None
+
+
+def _is_on_edge(state: NewtonState, loss: LossFunction) -> bool:
+    """Whether what has lost its influence has reached the edge of the domain: it can run no farther."""
+    return domain_edge(loss, torch.from_numpy(state.theta), state.sums.curvature) is not None
+
+
+def _never_falls(loss: LossFunction, state: NewtonState, place: int) -> bool:
+    """Whether the likelihood stays as large as it is however much farther a parameter goes."""
+    theta = torch.from_numpy(state.theta)
+    way = torch.zeros_like(theta)
+    way[place] = state.theta[place] - state.start[place]
+    try:
+        with torch.no_grad():
+            losses = [
+                float(loss.objective.total(loss.prediction(theta + way * far), *loss.observations.measured))
+                for far in (0.0, *_FARTHER)
+            ]
+    except ValueError:
+        return False  # what the distribution takes has an end there
+    least = _SAME * max(1.0, abs(losses[0]))
+    return all(after <= before + least for before, after in pairwise(losses))
 
 
 def _run_off(kind: FactKind, place: int, state: GaussNewtonState | NewtonState, model: nn.Module) -> Fact:
@@ -97,7 +162,7 @@ def _natural_values(model: nn.Module, names: Sequence[str]) -> Natural:
     return natural
 
 
-def _divergent(state: NewtonState, model: nn.Module) -> Fact | None:
+def _divergent(state: NewtonState, model: nn.Module, loss: Callable[[], LossFunction] | None) -> Fact | None:
     """The reason where a parameter has run off; one that has run to its bound is said to sit there."""
     names = element_names(model)
     specs = model.specifications if isinstance(model, ParametricModel) else {}
@@ -107,8 +172,9 @@ def _divergent(state: NewtonState, model: nn.Module) -> Fact | None:
     for place in state.divergent(one_sided):
         if place in bounded and not (place in one_sided and state.theta[place] > state.start[place]):
             continue
-        # Of an argument of a distribution there is no maximum to start near.
+        # Of an argument of a distribution there is no maximum to start near, nor where the likelihood never falls.
         is_argument = isinstance(model, DistributionModel) and names[place] in model.names
-        kind = FactKind.LIKELIHOOD_WITHOUT_MAXIMUM if is_argument else FactKind.RUN_OFF
+        is_endless = is_argument or (loss is not None and _never_falls(loss(), state, place))
+        kind = FactKind.LIKELIHOOD_WITHOUT_MAXIMUM if is_endless else FactKind.RUN_OFF
         return _run_off(kind, place, state, model)
     return None

@@ -15,7 +15,7 @@ from paramfit.data.columns import Columns, DescribedData, Labels
 from paramfit.distributions import check_observations, stand_ins
 from paramfit.errors import InputError
 from paramfit.facts import Stop
-from paramfit.fits.ending import how_it_began, how_it_ended
+from paramfit.fits.ending import how_it_began, how_it_ended, why_untrusted
 from paramfit.fits.result import FitResult, record_of
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, solve_model
 from paramfit.formulas.elementary import CONSTANTS
@@ -80,7 +80,8 @@ def fit(
         censoring: what is known of each value, of a likelihood: the name of a column, or a list or array of the words
             ``none`` or ``observed`` (or nothing), ``left`` (at most the target), ``right`` (above the target),
             ``interval`` (above the target and at most the upper end).
-        upper: upper ends of intervals: the name of a column, or an array, which is not read in other rows.
+        upper: upper ends of intervals: the name of a column, or an array, which is not read in other rows. Where it is
+            infinite, or the lower end is, the interval is censored on one side.
         objective: ``SquaredError``, or a robust one; ``NegativeLogLikelihood`` for a distribution.
         max_iterations: when to give up.
         options: of ``LevenbergMarquardt`` or ``Newton``: damping and tolerances.
@@ -229,8 +230,9 @@ def _by_likelihood(
     terms = LikelihoodTerms(fitted, objective)
     state, steps = solve_model(terms, observations, NewtonRaphson(**options), max_iterations)
     loss = LossFunction.around(fitted, objective, observations)
-    summary = summarise(loss, None, [(0.0, 1.0)], None)
-    return _result("MaximumLikelihood", how_it_ended(state, fitted, steps), steps, loss, summary, columns)
+    stop = how_it_ended(state, fitted, steps, lambda: loss)
+    summary = summarise(loss, None, [(0.0, 1.0)], None, untrusted=why_untrusted(stop))
+    return _result("MaximumLikelihood", stop, steps, loss, summary, columns)
 
 
 def _result(task: str, stop: Stop, steps: int, loss: LossFunction, summary: Summary, columns: Columns) -> FitResult:

@@ -1,17 +1,20 @@
 """A model solved to convergence, without a Trainer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from paramfit.fits.no_maximum import beyond_doubt
 from paramfit.linalg.lapack import Array
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass
+from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
 from paramfit.solvers.loop import Start, solve
-from paramfit.solvers.newton_raphson import NewtonRaphson
+from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
 from paramfit.solvers.parameter_vector import ParameterVector
 from paramfit.solvers.polishing import PolishingState
 
@@ -38,15 +41,18 @@ def solve_model(
     Raises:
         InputError: if the model is not finite at the start.
     """
-    vector, polish = ParameterVector(pass_.parameters), None
+    vector = ParameterVector(pass_.parameters)
+    polish: Callable[[Any], Any] | None = None
+    if isinstance(pass_, LikelihoodTerms) and isinstance(solver, NewtonRaphson):
+        polish = _Doubt(solver, pass_, observations, vector)
     if isinstance(pass_, ResidualRows) and isinstance(solver, GaussNewton) and observations.n <= MOST_ROWS_POLISHED:
         polish = _Polish(solver, SlopeLook(pass_, observations, vector))
     # Inference mode is a tenth quicker, but nothing can be differentiated in it.
     with torch.no_grad() if pass_.differentiates else torch.inference_mode():
         look = _Look(pass_, observations, vector)
         state, steps = solve(solver, solver.start(vector.read()), look, most_steps, polish)
-        vector.write(state.theta)
-    return state, steps
+        vector.write(state.best.theta)
+    return state.best, steps
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,19 @@ class _Look:
         if isinstance(state, Start):
             return self.pass_.at_start(self.observations, expected=state.expected)
         return self.pass_(self.observations, expected=state.expected, slacks=state.slacks)
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """From a state to the same, or to beyond where it is doubtful whether there is a maximum; see ``beyond_doubt``."""
+
+    solver: NewtonRaphson
+    terms: LikelihoodTerms
+    observations: Observations
+    vector: ParameterVector
+
+    def __call__(self, state: NewtonState) -> NewtonState:
+        return beyond_doubt(state, self.solver, self.terms, self.observations, self.vector)
 
 
 @dataclass(frozen=True)

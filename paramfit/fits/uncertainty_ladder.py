@@ -8,8 +8,10 @@ import torch
 
 from paramfit.data.columns import normalised
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Status
+from paramfit.facts import Fact, FactKind, Status, Stop
+from paramfit.fits.ending import why_untrusted
 from paramfit.inference.ladder.builder import build_ladder
+from paramfit.inference.ladder.disagreement import SANDWICH
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.profiles import PairProfile
@@ -82,7 +84,12 @@ def ladder(
     empty = {FactKind.OPEN_INTERVAL, FactKind.ENDS_APART}
     unfinished = Fact(FactKind.NOT_CONVERGED, numbers={"status": result.status.value}, cause=result.stop_reason)
     kept = [fact for fact in errors_by_way.cautions if isinstance(fact, str) or fact.kind not in empty]
-    return replace(errors_by_way, cautions=(unfinished, *kept))
+    # Scores that do not sum up to 0 have no place between two inverses of the information.
+    rungs = tuple(
+        replace(rung, standard_errors=None, intervals={}, reasons=(unfinished,)) if rung.name == SANDWICH else rung
+        for rung in errors_by_way.rungs
+    )
+    return replace(errors_by_way, rungs=rungs, cautions=(unfinished, *kept))
 
 
 def pair_profiles(result: Record, points: int = 11, progress: Callable[[int], None] | None = None) -> list[PairProfile]:
@@ -121,4 +128,6 @@ def _at_the_estimates(result: Record) -> tuple[LossFunction, Uncertainty, bool]:
     observations = origin.observations if pairs is None else normalised(origin.observations, pairs)
     loss = LossFunction(origin.model, origin.objective, observations)
     absolute = result.least_squares is None or result.least_squares.sigma_is is not SigmaIs.RELATIVE
-    return loss, summarise(loss, None, [(0.0, 1.0)], None, absolute_sigma=absolute).errors, absolute
+    untrusted = why_untrusted(Stop(result.status, result.stop_reason))
+    summary = summarise(loss, None, [(0.0, 1.0)], None, untrusted, absolute_sigma=absolute)
+    return loss, summary.errors, absolute

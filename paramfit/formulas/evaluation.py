@@ -58,9 +58,8 @@ class Evaluation:
         if torch.is_grad_enabled():
             arguments = tuple(argument.detach() for argument in arguments)
         results = self._with_guards(*arguments)
-        for result in results:
-            if isinstance(result, Tensor) and not _is_finite(result):
-                return self._mended(arguments, results)[: len(self.places)]
+        if not _all_finite([result for result in results if isinstance(result, Tensor)]):
+            return self._mended(arguments, results)[: len(self.places)]
         return results[: len(self.places)]
 
     def _mended(self, arguments: Sequence[Tensor], results: list[Tensor | float]) -> list[Tensor | float]:
@@ -97,7 +96,11 @@ class Evaluation:
         return list(careful[:, places.reshape(-1)])
 
 
-def _is_finite(result: Tensor) -> bool:
-    if result.ndim == 1 and math.isfinite(torch.dot(result, result).item()):  # a tenth of the time of torch.isfinite
-        return True
-    return bool(torch.isfinite(result).all())
+def _all_finite(results: list[Tensor]) -> bool:
+    """Whether they are; two at a time, by a product in a tenth of the time of torch.isfinite."""
+    for first, second in zip(results[::2], results[1::2] + results[-1:], strict=False):
+        if first.shape == second.shape and first.ndim == 1 and math.isfinite(first.dot(second).item()):
+            continue
+        if not (bool(torch.isfinite(first).all()) and bool(torch.isfinite(second).all())):
+            return False
+    return True

@@ -174,9 +174,9 @@ class Graph:
     def call(self, name: str, *arguments: int) -> int:
         """An elementary function of some nodes; a number where all of them are."""
         numbers = [self.number(argument) for argument in arguments]
-        known = [torch.tensor(float(value), dtype=torch.float64) for value in numbers if value is not None]
-        if len(known) == len(arguments):
-            return self.constant(CALLS[name](*known).item())
+        constants = [torch.tensor(float(value), dtype=torch.float64) for value in numbers if value is not None]
+        if len(constants) == len(arguments):
+            return self.constant(CALLS[name](*constants).item())
         return self._add(Node(name, arguments))
 
     def read(self, expression: Any) -> int:

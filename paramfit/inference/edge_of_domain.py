@@ -9,18 +9,21 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from paramfit.distributions import support_of
 from paramfit.distributions.domain import Room, outside_fact, refused_fact
 from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array
 from paramfit.passes.barrier import movable_rooms, slopes_of_rooms
 
-__all__ = ["DomainEdge", "domain_edge", "outside_domain"]
+__all__ = ["DomainEdge", "domain_edge", "endless_edge", "outside_domain"]
 
 _NEAR = 1e-4  # of the largest room of an argument: what has more is not looked at
 _AT_EDGE = 1e-5  # of a standard error: no room at all
 _BEYOND = 1e-6  # of a standard error: a little further
 _HELD = 1e-8  # of a standard error: so little freedom is none
+_VANISHING = 1e-8  # of the middle room of an argument: rounding of its formula is about to end it
+_POWER = 0.5  # of one over the room, with which a density grows: a spread's has 1, what stays finite 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,32 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
             facts.append(_fact(next(iter(rooms_at(theta))), active, loss))
             normals.append(np.unique(slopes[active] * scale, axis=0))
     return DomainEdge(tuple(facts), np.concatenate(normals), scale) if facts else None
+
+
+def endless_edge(loss: LossFunction, theta: Tensor) -> Fact | None:
+    r"""That a density grows without end as an argument goes to its edge; None where none does.
+
+    .. math:: \log p_i - \log p_m \ge \tfrac{1}{2} \log(s_m / s_i)
+
+    with s the room of a row i that has hardly any left and of the middle row m: a spread that vanishes where the model
+    meets an observation exactly. Of a discrete distribution no probability grows without end.
+    """
+    with torch.no_grad():
+        prediction: Any = loss.prediction(theta)
+        if not isinstance(prediction, Distribution) or support_of(prediction).discrete:
+            return None
+        losses = loss.objective.losses(prediction, *loss.observations.measured).expand(loss.n)
+        for room in movable_rooms(loss.model, prediction):
+            slack = room.slack
+            if room.trailing or slack.ndim != 1 or len(slack) != loss.n or not bool((slack > 0).any()):
+                continue
+            narrow = slack.clamp(min=torch.finfo(slack.dtype).tiny) / slack.median()
+            grows = losses.median() - losses >= -_POWER * narrow.log()
+            vanishing = (narrow > 0) & (narrow <= _VANISHING) & grows & torch.isfinite(losses)
+            if bool(vanishing.any()):
+                edge = _fact(room, vanishing.cpu().numpy(), loss)
+                return Fact(FactKind.ENDLESS_AT_EDGE, numbers=edge.numbers)
+    return None
 
 
 def _is_crossed(

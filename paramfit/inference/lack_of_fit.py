@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import fdtrc, gammaln, ndtr
+from numpy.typing import NDArray
+from scipy.special import betaincc, fdtrc, gammaln, ndtr
 from torch.distributions import Distribution
 from torch.func import functional_call
 
 from paramfit.distributions.center import mean_of
-from paramfit.facts import Fact, FactKind
+from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.other_starts import BetterPoint, look_from_other_starts, seen_rows
+from paramfit.inference.other_starts import MOST_LOOKED_AT, BetterPoint, look_from_other_starts, seen_rows
 from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.models.base import unconstrained_values
@@ -22,7 +23,10 @@ from paramfit.observations import Observations
 __all__ = ["Runs", "misfit", "runs_of_signs"]
 
 _MUCH_LEFT = 0.1  # of the variance: a fit that leaves more may have a better one beside it
-_SERIAL = 2.0  # standard errors of the products of neighbours: beyond, a look is worth its while
+_SERIAL = 2.0  # standard errors of the products of neighbours: beyond, a glance is worth its while
+_WAVY = 0.05  # probability of so high a peak in the spectrum of noise, likewise
+_OUTLYING = 0.01  # probability of so large a share of the squares in one row, likewise
+_SURELY_SERIAL, _SURELY_WAVY = 3.0, 0.003  # beyond these a search is, at once
 _EXACT = 1e-8  # of the target's length: residuals so short are rounding, of which no order means anything
 _UNLIKELY = 5e-4  # of so few runs, over all inputs together
 _EXPLAINED = 1e-4  # probability that noise explains as much as the mean of a distribution does
@@ -81,7 +85,7 @@ def runs_of_signs(residual: Array) -> Runs:
     return Runs(runs, expected, z, min(1.0, float(ways.sum())))
 
 
-def _log_choose(n: int, k: Array) -> Array:
+def _log_choose(n: int, k: NDArray[np.intp]) -> Array:
     inside = (k >= 0) & (k <= n)
     safe = np.where(inside, k, 0)
     logs: Array = np.where(inside, gammaln(n + 1) - gammaln(safe + 1) - gammaln(n - safe + 1), -np.inf)
@@ -93,9 +97,10 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
 
     Looked at first are R² and, along each input, the products of neighbouring residuals
     :math:`\sum e_i e_{i+1} / \sqrt{\sum e_i^2 e_{i+1}^2}`, which for independent errors of any distribution is about
-    standard normal. Where R² is low or a sum of products is large, a look from other starts tells whether there is a
-    better minimum. If not, residuals that have too few runs of signs as well are said to be systematic: the model's
-    fault, or the start's. A low R² alone is no fault.
+    standard normal; further the highest peak of their spectrum, and the largest residual. Where R² is low, of at most
+    2000 rows, or one of these is unusual, a glance at other starts, and a search where it gives a hint or the residuals
+    hang together beyond doubt, tells whether there is a better minimum. If not, residuals that have too few runs of
+    signs as well are said to be systematic: the model's fault, or the start's. A low R² alone is no fault.
 
     Of a likelihood the residuals are those of the distribution's mean. It is looked at where that mean explains no more
     than noise would (an F test against the constant), or its residuals hang together, and another minimum is told where
@@ -125,12 +130,24 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
         return ()
     ordered = [residual[_order(column.numpy())] for column in observations.inputs]
     serial = [_products(rows) for rows in ordered]
-    enough = _explains(left, spread, loss) if by_likelihood else left < _MUCH_LEFT * spread
-    if enough and max(map(abs, serial)) < _SERIAL:
+    if loss.n > MOST_LOOKED_AT:
+        enough = True  # of so many rows, residuals hang together wherever a curve is missed
+    elif by_likelihood:
+        enough = _explains(left, spread, loss)
+    else:
+        enough = left < _MUCH_LEFT * spread
+    waves = [_wave_probability(rows) for rows in ordered]
+    if (
+        enough
+        and max(map(abs, serial)) < _SERIAL
+        and min(waves) > _WAVY
+        and _outlying_probability(residual) > _OUTLYING
+    ):
         return ()
+    glance = max(map(abs, serial)) < _SURELY_SERIAL and min(waves) > _SURELY_WAVY
     tested = [runs_of_signs(rows) for rows in ordered]
     worst = min(range(len(tested)), key=lambda number: tested[number].probability)
-    numbers = {
+    numbers: dict[str, Number] = {
         "r_squared": 1 - left / spread,
         "input": _input_name(model, worst, len(ordered)),
         "runs": tested[worst].runs,
@@ -138,7 +155,8 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
         "z": tested[worst].z,
         "probability": tested[worst].probability,
     }
-    better = look_from_other_starts(model, SquaredError() if by_likelihood else objective, observations, residual)
+    squares = SquaredError() if by_likelihood else objective
+    better = look_from_other_starts(model, squares, observations, residual, spread, glance=glance)
     if better is not None and by_likelihood:
         better = _by_likelihood(better, loss, observations)
     if better is not None:
@@ -193,17 +211,18 @@ def _by_likelihood(better: BetterPoint, loss: LossFunction, observations: Observ
         name: unconstrained_values(loss.model, name, torch.tensor(value, dtype=torch.float64))
         for name, value in better.values.items()
     }
+    needed = _MUCH_LIKELIER + math.log(loss.n)
     with torch.no_grad():
-        here, there = (
+        at_fit, elsewhere = (
             loss.objective.total(prediction, *observations.measured).item()
             for prediction in (loss.model(*observations.inputs), functional_call(loss.model, at, observations.inputs))
         )
-    return better._replace(loss=there, loss_at_fit=here) if there < here - _MUCH_LIKELIER - math.log(loss.n) else None
+    return better._replace(loss=elsewhere, loss_at_fit=at_fit) if elsewhere < at_fit - needed else None
 
 
-def _order(column: Array) -> Array:
+def _order(column: Array) -> NDArray[np.intp]:
     """The order of an input; rows of the same value come in any order, for it may be that of their targets."""
-    order = np.argsort(column, kind="stable")
+    order: NDArray[np.intp] = np.argsort(column, kind="stable")
     ordered = column[order]
     if (ordered[1:] == ordered[:-1]).any():
         order = np.lexsort((np.random.default_rng(_SEED).random(len(column)), column))
@@ -215,6 +234,22 @@ def _products(rows: Array) -> float:
     products = rows[1:] * rows[:-1]
     squared = float(products @ products)
     return float(products.sum()) / math.sqrt(squared) if squared > 0 else 0.0
+
+
+def _wave_probability(rows: Array) -> float:
+    """Of so high a peak in the spectrum of noise in a row, by R. A. Fisher: Tests of Significance in Harmonic Analysis.
+
+    Of m ordinates the largest is g times their sum with a probability of at most :math:`m (1 - g)^{m - 1}` (1929).
+    """
+    power = np.square(np.abs(np.fft.rfft(rows)))[1 : (len(rows) + 1) // 2]
+    total = float(power.sum())
+    return len(power) * (1 - float(power.max()) / total) ** (len(power) - 1) if total > 0 else 1.0
+
+
+def _outlying_probability(rows: Array) -> float:
+    """Of a row with so large a share of the sum of squares, at most, under normal noise."""
+    share = float(np.square(rows).max() / (rows @ rows))
+    return len(rows) * float(betaincc(0.5, (len(rows) - 1) / 2, share))
 
 
 def _input_name(model: object, number: int, count: int) -> str:

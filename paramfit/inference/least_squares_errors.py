@@ -48,8 +48,8 @@ class ResidualFactor:
         cls, factor: Array, n: int, residual: Tensor | None, target: Tensor, sigma: Tensor | None
     ) -> "ResidualFactor":
         """From factor and residual that were not divided by the unit, which is the target's, over sigma."""
-        weighed = target if sigma is None else target / sigma
-        unit = unit_of(float(lengths(weighed.numpy()[:, None])[0]))
+        weighed = (target if sigma is None else target / sigma).numpy()
+        unit = unit_of(float(lengths(weighed[:, None])[0]))
         if unit != 1.0:
             factor, residual = factor / unit, None if residual is None else residual / unit
         last = factor[:, -1] if residual is None else residual.numpy()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -20,7 +21,7 @@ __all__ = ["likelihood_uncertainty"]
 
 
 def likelihood_uncertainty(
-    loss: LossFunction, theta: Tensor, information: Array | None, kink: str | None = None
+    loss: LossFunction, theta: Tensor, information: Array | None, kink: str | None = None, endless: Fact | None = None
 ) -> Uncertainty:
     r"""Covariance of maximum-likelihood estimates: the inverse of the observed information.
 
@@ -33,6 +34,9 @@ def likelihood_uncertainty(
 
     Where the log-density has a ``kink`` in one of its arguments it does not bend elsewhere, so that there is no
     observed information, and the expected one is given in its place; None where nothing gives it.
+
+    Where the likelihood rises without end in a direction, as the fact ``endless`` tells, the parameters in it have no
+    error, and all others have theirs as if that direction were known.
 
     References:
         Bradley Efron, David Hinkley: Assessing the Accuracy of the Maximum Likelihood Estimator: Observed Versus
@@ -49,6 +53,8 @@ def likelihood_uncertainty(
     if not np.isfinite(information).all():
         why = Fact(FactKind.HESSIAN_NOT_FINITE, numbers={"matrix": "Hessian"})
         return Uncertainty(None, (why,), quantile, method, kink=kink)
+    if endless is not None:
+        return _beside_endless(loss, information, endless, quantile, method)
     bound = parameters_at_bound(loss, theta, _errors_alone(information))
     edge = domain_edge(loss, theta, information)
     if edge is not None:
@@ -64,6 +70,35 @@ def likelihood_uncertainty(
     directions = tuple(map(_in_a_likelihood, inverse.directions))
     inverse = replace(inverse, undetermined=undetermined, directions=directions)
     return with_errors(inverse, quantile, method, bound, kink=kink)
+
+
+def _beside_endless(
+    loss: LossFunction, information: Array, endless: Fact, quantile: float, method: Fact
+) -> Uncertainty:
+    """The errors of those that do not grow without end: by the information across the direction in which others do."""
+    shares: Any = endless.numbers["shares"]
+    direction_of = dict(zip(endless.parameters, shares, strict=True))
+    direction = np.array([direction_of.get(name, 0.0) for name in loss.names])
+    if direction.all():
+        alone = tuple(Fact(FactKind.GROWS_WITHOUT_END, (name,)) for name in loss.names)
+        return Uncertainty(None, alone, quantile, Fact(FactKind.NO_METHOD), undetermined=dict(enumerate(alone)))
+    scaled = ScaledCurvature.of(information)
+    along = direction * scaled.size
+    _, _, directions = np.linalg.svd(along[None, :] / np.linalg.norm(along))
+    across = directions[1:].T
+    inner = ScaledCurvature.of(across.T @ (information / np.outer(scaled.size, scaled.size)) @ across)
+    inverse = across @ inner.inverse() @ across.T / np.outer(scaled.size, scaled.size)
+    determined = (direction == 0) & (inverse.diagonal() > 0)
+    undetermined = {
+        k: Fact(FactKind.GROWS_WITHOUT_END, (name,)) for k, name in enumerate(loss.names) if not determined[k]
+    }
+    if not determined.any():
+        reasons = tuple(undetermined.values())
+        return Uncertainty(None, reasons, quantile, Fact(FactKind.NO_METHOD), undetermined=undetermined)
+    covariance = np.where(np.outer(determined, determined), inverse, 0.0)
+    root = np.zeros((len(direction), int(determined.sum())))
+    root[determined] = np.linalg.cholesky(covariance[np.ix_(determined, determined)])
+    return with_errors(InverseInformation(root, undetermined, ()), quantile, method, ())
 
 
 def _along_edge(

@@ -9,6 +9,7 @@ from torch.func import functional_call
 from paramfit.models import ParametricModel
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
+from paramfit.passes.stable_functions import StableFunctions
 
 __all__ = ["LossFunction", "element_names", "trainable_parameters"]
 
@@ -125,6 +126,9 @@ class LossFunction:
         """Second derivatives of the loss, ``(p, p)``, symmetric."""
         with torch.enable_grad():
             matrix: Tensor = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
+            if not bool(matrix.isfinite().all()):
+                with StableFunctions():
+                    matrix = torch.autograd.functional.hessian(self, theta.detach())  # type: ignore[no-untyped-call]
         return (matrix + matrix.T) / 2
 
     def hessian_product(self, theta: Tensor, direction: Tensor) -> Tensor:

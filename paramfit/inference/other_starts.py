@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import betainc
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -27,10 +28,7 @@ MOST_LOOKED_AT = 2000
 """Rows, drawn at random of more: of a difference that is worth a word they show enough."""
 
 _MOST_PARAMETERS = 12  # of more, a look at random says nothing
-_MOST_SCANNED = 100  # rows, for the first look at all starts
-_SCANNED, _REFINED, _KEPT = 800, 20, 5  # starts: looked at, improved by a few steps, improved by more
 _SCANNED_SLOWLY = 200  # starts of a model that is mapped over them, whatever it is made of
-_FIRST_STEPS, _LAST_STEPS = 5, 8
 _MOST_ELEMENTS = 1_000_000  # of one call's predictions: 8 MB
 _SEED = 20
 _PROBES = 6  # starts at which it is seen in which parameters the curve is a straight line
@@ -39,9 +37,30 @@ _DIFFERENCE = 1e-7  # of a parameter, for its derivative: half the digits
 _DEPENDENT = 1e-9  # of a column's length: what is left of it after projection is rounding
 _FEWER_DAMPED, _MORE_DAMPED, _FIRST_DAMPING = 0.2, 4.0, 1e-2
 _ALIKE = 1 + 1e-6  # times the least loss
-_SPIKE = 2  # rows that may not carry the improvement alone: a spike on two outliers is no better minimum
-_PROBABILITY = 1e-2  # that noise alone improves a fit so much at one of n places
+_SPIKES = {2: 0.1, 1: 0.05}
+"""How probable it may be that noise points so much to a curve, by the number of rows left out: those that gain most.
+
+A spike on two outliers is no better minimum; on one and its neighbour it is unlikely.
+"""
+_HINT = 20.0  # times as probable: what a glance needs to be followed by a search
+_LEFT = 0.1  # of the variance: a curve that leaves less explains the rows, which noise does not by chance
+_LESS = 0.99  # times the loss, with such a curve
 _REFUSALS = (InputError, ValueError, RuntimeError, TypeError, NotImplementedError)
+
+
+class _Effort(NamedTuple):
+    """How much is looked at."""
+
+    scanned: int  # starts
+    rows: int  # for them, drawn at random of more
+    refined: int  # of the starts, by a few steps
+    first_steps: int
+    kept: int  # of those, by more
+    last_steps: int
+
+
+_SEARCH = _Effort(scanned=800, rows=100, refined=20, first_steps=5, kept=5, last_steps=8)
+_GLANCE = _Effort(scanned=400, rows=50, refined=8, first_steps=3, kept=0, last_steps=0)
 
 
 class BetterPoint(NamedTuple):
@@ -61,7 +80,13 @@ def seen_rows(observations: Observations) -> Observations:
 
 
 def look_from_other_starts(
-    model: nn.Module, objective: Objective, observations: Observations, residual: Array
+    model: nn.Module,
+    objective: Objective,
+    observations: Observations,
+    residual: Array,
+    spread: float,
+    *,
+    glance: bool = False,
 ) -> BetterPoint | None:
     r"""The best of some thousand other points, where it is significantly better than the fit; None otherwise.
 
@@ -69,41 +94,56 @@ def look_from_other_starts(
     multiples of their starts (``TrialValues``). Parameters in which the prediction is a straight line are solved for
     exactly at each; the best points are improved by a few damped Gauss-Newton steps. The choice is seeded.
 
-    With losses :math:`L` and :math:`L_0` of the better point and of the fit, over all rows but the two that gain most,
-    it is significant where a ratio as small as :math:`L / L_0` has, by the distribution of that ratio under noise,
-    :math:`\mathrm{Beta}((n - p) / 2, p / 2)`, times n for the places where one may look, a probability of at most 0.01.
-    Of true models, with noise of several kinds, none in a thousand came near it.
+    The loss is to be less there, by a hundredth where the curve leaves at most a tenth of the variance. Other curves
+    are to be significant: with residuals :math:`e` of the fit and :math:`d`, the better curve less that of the fit,
+    over all rows but the two that gain most,
+
+    .. math:: c^2 = \frac{(e^T d)^2}{e^T e \, d^T d}
+
+    is so large that :math:`1 - c^2`, under noise distributed as :math:`\mathrm{Beta}((n - p) / 2, p / 2)`, has a
+    probability, times n for the places where one may look, of at most 0.1; or of at most 0.05 over all rows but one.
+    The share by which the loss is less, which is at most :math:`c^2`, stands in its place for robust losses.
+
+    Of 476 fits of true models that began at the truth and converged (10 to 1000 rows, R² from 0.05 to 0.999, six kinds
+    of noise), none was told of a better point; of 282 of them with at most 60 rows, none came nearer than 5.
 
     Args:
         model: float64, on the CPU, in evaluation mode, with scalar parameters at the estimates; it is left as it is.
         objective: a squared error, or a robust one.
         observations: the rows to look at.
         residual: of each at the estimates, over sigma where it is known, ``(n,)``.
+        spread: the sum of squares of the target about its mean, over sigma where it is known.
+        glance: few points at few rows first, and more only where something is near being significant at those.
     """
     trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     names = tuple(trainable)
     if not observations.inputs or len(names) > _MOST_PARAMETERS or any(one.ndim for one in trainable.values()):
         return None
-    n, p = len(residual), len(names)
-    if n <= p + _SPIKE:
+    n = len(residual)
+    if n <= len(names) + max(_SPIKES):
         return None
     try:
         unconstrained = [parameter.detach() for parameter in trainable.values()]
         estimates = torch.stack(natural_values(model, names, unconstrained)).numpy()
         trials = values_to_try(model, names, estimates, observations, residual)
+        search = _Search(model, names, objective, trials)
         with torch.no_grad(), one_thread(), np.errstate(all="ignore"):
-            points = _Search(model, names, objective, trials).best(observations)
+            if glance:
+                rows = _some_rows(n, _GLANCE.rows, np.random.default_rng(_SEED))
+                points = search.best(observations.rows(torch.from_numpy(rows)), _GLANCE)
+                if not search.better(points, residual[rows], spread * len(rows) / n, _HINT):
+                    return None
+            points = search.best(observations, _SEARCH)
     except _REFUSALS:
         return None  # a model that can only be called by itself, and not at many points at once
-    at_fit = _losses(objective, residual)
-    better = [(values, float(losses.sum())) for values, losses in points if _is_significant(at_fit, losses, p)]
+    better = search.better(points, residual, spread)
     if not better:
         return None
     alike = [(values, loss) for values, loss in better if loss <= better[0][1] * _ALIKE]
     # A width below 0 gives the same curve, and so does a phase beyond a turn: the least surprising is named.
     values, loss = min(alike, key=lambda point: ((point[0] * trials.starts < 0).sum(), np.abs(point[0]).sum()))
     moved = {name: value for name, value, at in zip(names, values.tolist(), estimates, strict=True) if value != at}
-    return BetterPoint(moved, loss, float(at_fit.sum()))
+    return BetterPoint(moved, loss, float(_losses(objective, residual).sum()))
 
 
 def _losses(objective: Objective, residual: Array) -> Array:
@@ -114,15 +154,24 @@ def _losses(objective: Objective, residual: Array) -> Array:
     return losses
 
 
-def _is_significant(at_fit: Array, better: Array, p: int) -> bool:
-    """Whether noise alone would hardly have made the difference; see ``look_from_other_starts``."""
-    n = len(at_fit)
-    kept = np.argsort(at_fit - better)[: n - _SPIKE]
-    before, after = float(at_fit[kept].sum()), float(better[kept].sum())
-    if not after < before:
-        return False
-    freedom = max(1, n - _SPIKE - p)
-    return float(betainc(freedom / 2, p / 2, after / before)) * n <= _PROBABILITY
+def _probability(objective: Objective, residual: Array, other: Array, p: int, spikes: int) -> float:
+    """That noise alone points so much from the residuals ``(n,)`` to others; see ``look_from_other_starts``."""
+    n = len(residual)
+    before, after = _losses(objective, residual), _losses(objective, other)
+    kept = np.argsort(before - after)[: n - spikes]
+    if isinstance(objective, RobustError):
+        left = after[kept].sum() / before[kept].sum()
+    else:
+        rows, away = residual[kept], residual[kept] - other[kept]
+        along = max(0.0, float(rows @ away))
+        left = 1 - along**2 / float((rows @ rows) * (away @ away)) if along else 1.0
+    freedom = max(1, n - spikes - p)
+    return n * float(betainc(freedom / 2, p / 2, np.clip(left, 0.0, 1.0)))
+
+
+def _some_rows(n: int, most: int, random: np.random.Generator) -> NDArray[np.intp]:
+    chosen: NDArray[np.intp] = np.arange(n) if n <= most else np.sort(random.choice(n, most, replace=False))
+    return chosen
 
 
 class _Solved(NamedTuple):
@@ -145,26 +194,46 @@ class _Search:
     objective: Objective
     trials: TrialValues
 
-    def best(self, observations: Observations) -> list[tuple[Array, Array]]:
-        """The best points ``(p,)``, the best first, and the loss of each row there ``(n,)``."""
+    def best(self, observations: Observations, effort: _Effort) -> list[tuple[Array, Array]]:
+        """The best points ``(p,)``, the best first, and the residuals over sigma there ``(n,)``."""
         random = np.random.default_rng(_SEED)
-        points = self.trials.combinations(random, _SCANNED if self._broadcasts else _SCANNED_SLOWLY)
-        few = observations
-        if few.n > _MOST_SCANNED:
-            few = few.rows(torch.from_numpy(np.sort(random.choice(few.n, _MOST_SCANNED, replace=False))))
+        points = self.trials.combinations(
+            random, effort.scanned if self._broadcasts else min(effort.scanned, _SCANNED_SLOWLY)
+        )
+        few = observations.rows(torch.from_numpy(_some_rows(observations.n, effort.rows, random)))
         linear, idle = self._linear(points[:_PROBES], few)
         points[:, idle] = self.trials.estimates[idle]
         others = [number for number in range(len(self.names)) if number not in linear]
         if not others:
             return []
         solved = self._solved(points, linear, few, None)
-        points = solved.values[_best(solved.loss, _REFINED)]
-        for most, steps in ((_REFINED, _FIRST_STEPS), (_KEPT, _LAST_STEPS)):
+        points = solved.values[_best(solved.loss, effort.refined)]
+        for most, steps in ((effort.refined, effort.first_steps), (effort.kept, effort.last_steps)):
+            if not most:
+                break
             solved = self._improved(points[:most], linear, others, observations, steps)
             points = solved.values[np.argsort(np.where(np.isfinite(solved.loss), solved.loss, np.inf))]
-        curves = self._curves(points, observations)
-        losses = _losses(self.objective, _over_sigma(observations.target.numpy() - curves, observations))
-        return [(point, rows) for point, rows in zip(points, losses, strict=True) if np.isfinite(rows).all()]
+        residuals = _over_sigma(observations.target.numpy() - self._curves(points, observations), observations)
+        return [(point, rows) for point, rows in zip(points, residuals, strict=True) if np.isfinite(rows).all()]
+
+    def better(
+        self, points: Sequence[tuple[Array, Array]], residual: Array, spread: float, hint: float = 1.0
+    ) -> list[tuple[Array, float]]:
+        """Of the points those of significantly less loss than the fit's residuals, with their losses."""
+        n, p = len(residual), len(self.names)
+        at_fit = float(_losses(self.objective, residual).sum())
+        chosen = []
+        for values, rows in points:
+            loss = float(_losses(self.objective, rows).sum())
+            if not loss < at_fit:
+                continue
+            explains = rows @ rows <= _LEFT * spread * (n - p) / (n - 1) and loss < _LESS * at_fit
+            if explains or any(
+                _probability(self.objective, residual, rows, p, spikes) <= hint * most
+                for spikes, most in _SPIKES.items()
+            ):
+                chosen.append((values, loss))
+        return chosen
 
     @property
     def _broadcasts(self) -> bool:
@@ -292,12 +361,13 @@ def _over_sigma(rows: Array, observations: Observations) -> Array:
     return rows if observations.sigma is None else rows / observations.sigma.numpy()
 
 
-def _best(loss: Array, most: int) -> Array:
+def _best(loss: Array, most: int) -> NDArray[np.intp]:
     """Numbers of the best points, of points of the same loss one."""
     order = np.argsort(loss, kind="stable")
     values = loss[order]
     new = np.concatenate([[True], values[1:] > values[:-1] * (1 + 1e-9)]) & np.isfinite(values)
-    return order[new][:most]
+    best: NDArray[np.intp] = order[new][:most]
+    return best
 
 
 def _projected(columns: Sequence[Array], residual: Array) -> tuple[Array, list[Array], list[Array]]:
@@ -337,7 +407,7 @@ def _without(column: Array, basis: Sequence[Array]) -> Array:
     return column
 
 
-def _chosen(better: Array, after: _Solved, before: _Solved) -> _Solved:
+def _chosen(better: NDArray[np.bool_], after: _Solved, before: _Solved) -> _Solved:
     """Each point as it is after or before."""
     choose: Callable[[Array, Array], Array] = lambda new, old: np.where(better[:, None], new, old)  # noqa: E731
     return _Solved(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
+from scipy.fft import next_fast_len
 from torch import nn
 
 from paramfit.linalg.lapack import Array
@@ -19,7 +20,7 @@ _QUANTILES = np.linspace(0.02, 0.98, 9)
 _MULTIPLES = (1.0, -1.0, 3.0, -3.0, 1 / 3, -1 / 3, 10.0, -10.0, 0.1, -0.1)  # of a start, or of an estimate
 _PARTS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)  # of an input's range: widths, and one over them: rates
 _FASTER = (3.0, 10.0, 30.0)  # times one over the range: further rates
-_PLAIN = (0.0, 0.5, 1.0, 2.0, 3.0, -0.5, -1.0, -2.0)  # exponents and phases, which have no unit
+_PLAIN = (0.5, 1.0, 2.0, 3.0, -0.5, -1.0, -2.0)  # exponents and phases, which have no unit; no width is 0
 _PEAKS = 4  # of a spectrum
 _FINEST = 4096  # places on a spectrum's grid
 _SMOOTHED = (1, 3, 7)  # rows in a mean, where extremes are looked for
@@ -102,7 +103,7 @@ def values_to_try(
             lists.append(low + (high - low) * np.linspace(0.05, 0.95, 10))
         elif math.isfinite(low) or math.isfinite(high):  # what begins at 0 begins here at the bound
             bound, side = (low, 1.0) if math.isfinite(low) else (high, -1.0)
-            lists += [bound + side * np.abs(values) for values in shared[1:3]]
+            lists += [bound + side * np.abs(values) for values in shared[2:4]]
         room = high - low if math.isfinite(high - low) else abs(start - (low if math.isfinite(low) else high))
         edge = _EDGE * room if math.isfinite(room) else 0.0
         inside = [values[(values > low) & (values < high)] for values in lists]
@@ -114,8 +115,9 @@ def values_to_try(
 
 
 def _of_data(observations: Observations, residual: Array) -> list[Array]:
-    """Lists of values by their kind: places, extents, rates, frequencies and periods, plain numbers."""
+    """Lists of values by their kind: places, peaks, extents, rates, frequencies and periods, plain numbers."""
     places: list[float] = []
+    peaks: list[float] = []
     extents: list[float] = []
     rates: list[float] = []
     waves: list[float] = []
@@ -129,27 +131,29 @@ def _of_data(observations: Observations, residual: Array) -> list[Array]:
             continue
         around = np.quantile(x, _QUANTILES).tolist()
         extremes = [*_extremes(x, target[order]), *_extremes(x, residual[order])]
-        places += around + extremes
+        places += around
+        peaks += extremes
         if x[0] > 0:
-            places += np.log(np.array(around[::2] + extremes)).tolist()
+            places += np.log(around[::2]).tolist()
+            peaks += np.log(extremes).tolist()
         extents += [part * extent for part in _PARTS]
         rates += [1 / (part * extent) for part in _PARTS] + [faster / extent for faster in _FASTER]
         for rows in (target, residual):
             for frequency in _frequencies(x, rows[order]):
                 waves += [2 * math.pi * frequency] * 2 + [frequency, 1 / frequency]
     signed = [np.array([*values, *(-value for value in values)]) for values in (extents, rates)]
-    lists = [np.array(places), *signed, np.array(waves), np.array(_PLAIN)]
+    lists = [np.array(places), np.array(peaks), *signed, np.array(waves), np.array(_PLAIN)]
     return [values for values in lists if len(values)]
 
 
 def _extremes(x: Array, rows: Array) -> list[float]:
     """Where the rows, or means of neighbours, are largest and smallest."""
-    found: list[float] = []
+    places: list[float] = []
     for width in _SMOOTHED:
         if width < len(rows):
             smooth = np.convolve(rows - rows.mean(), np.ones(width), mode="same")
-            found += [float(x[smooth.argmax()]), float(x[smooth.argmin()])]
-    return found
+            places += [float(x[smooth.argmax()]), float(x[smooth.argmin()])]
+    return places
 
 
 def _frequencies(x: Array, rows: Array) -> list[float]:
@@ -162,9 +166,10 @@ def _frequencies(x: Array, rows: Array) -> list[float]:
     size = min(_FINEST, finer * (apart - 1) + 1)
     cells = np.rint((x - x[0]) / extent * (size - 1)).astype(int)
     onto = np.bincount(cells, weights=rows - rows.mean(), minlength=size)
-    power = np.abs(np.fft.rfft(onto, 4 * size))
-    highest = min(len(power) - 1, int(2 * size / (size - 1) * (apart - 1)) + 1)
+    padded = next_fast_len(4 * size, real=True)
+    power = np.abs(np.fft.rfft(onto, padded))
+    highest = min(len(power) - 1, int(padded / (2 * (size - 1)) * (apart - 1)) + 1)
     power = power[: highest + 1]
     peaks = np.flatnonzero((power[1:-1] >= power[:-2]) & (power[1:-1] > power[2:])) + 1
     peaks = peaks[np.argsort(-power[peaks])][:_PEAKS]
-    return [float(peak) * (size - 1) / (4 * size * extent) for peak in peaks]
+    return [float(peak) * (size - 1) / (padded * extent) for peak in peaks]

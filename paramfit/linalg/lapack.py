@@ -29,8 +29,7 @@ def unit_of(size: float) -> float:
 
 def lengths(matrix: Array) -> Array:
     """The Euclidean length of each column, however small or large its elements are."""
-    with np.errstate(over="ignore"):  # what overflows is done again
-        length: Array = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    length: Array = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))  # which overflows without a warning
     several = length.tolist() if length.size <= _FEW else (length.min(), length.max())
     if several and not (min(several) > 1 / _SAFE and max(several) < _SAFE):
         largest = np.abs(matrix).max(axis=0, initial=0.0)

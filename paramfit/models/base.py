@@ -112,8 +112,9 @@ class ParametricModel(nn.Module, ABC):
             parameter, spec = getattr(self, name), self.specifications[name]
             declared = _unconstrained_start(spec).to(parameter.dtype)
             value = self.transforms[name](parameter.detach()).clamp(*spec.box)
-            as_declared = spec.start is not None and parameter.item() == declared.item()
-            parameter.data = torch.full_like(parameter, spec.start) if as_declared else value
+            if spec.start is not None and parameter.item() == declared.item():
+                value = torch.full_like(parameter, spec.start)
+            parameter.data = value
             self.boxes = {**self.boxes, name: spec.box}
         self.transforms = {name: way for name, way in self.transforms.items() if name not in self.boxes}
 

@@ -14,6 +14,8 @@ from paramfit.solvers.sums import BarrierSums
 
 __all__ = ["barrier_sums", "movable_rooms", "slopes_of_rooms"]
 
+_LITTLE = 1e-3  # of the largest room
+
 
 def movable_rooms(model: nn.Module, distribution: Distribution) -> list[Room]:
     """The rooms that no bound of a parameter keeps: of a ``DistributionModel`` those of formulas alone."""
@@ -44,7 +46,10 @@ def slopes_of_rooms(
     with torch.enable_grad():
         slack = torch.cat([_every_row(room, n) for room in rooms_at(point)] or [point.new_zeros(0)])
         # Minus one over the slack as a vector that is differentiated by: its derivatives are the rows of the Jacobian.
-        weight = torch.where(slack > 0, -1 / slack, 0.0).detach().requires_grad_()
+        # What has quite no room weighs as if it had a little, which shows the way inside.
+        least = _LITTLE * (slack.detach().max().item() or 1.0) if slack.numel() else 0.0
+        room = torch.where(slack == 0, least, slack)
+        weight = torch.where(room > 0, -1 / room, 0.0).detach().requires_grad_()
         if not slack.requires_grad:
             p, m = len(point), len(slack)
             return slack.detach().cpu().numpy(), np.zeros((m, p)), weight.detach().cpu().numpy(), np.zeros((p, p))

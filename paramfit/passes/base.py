@@ -14,7 +14,7 @@ from paramfit.errors import InputError
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
-__all__ = ["ROWS_AT_ONCE", "Pass", "Sums", "pieces", "refuse_shapes"]
+__all__ = ["ROWS_AT_ONCE", "Pass", "Sums", "inputs_at", "pieces", "refuse_shapes"]
 
 ROWS_AT_ONCE = 1 << 15
 """Rows that fit into a processor's cache, and are too few for torch to wait for threads."""
@@ -98,7 +98,7 @@ class Pass(ABC, Generic[S]):
         bad = (~self._is_finite(observations)).nonzero().flatten()
         if len(bad):
             row = int(bad[0])
-            at = ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
+            at = inputs_at(observations, row)
             subject = self._subject_at(observations.rows(slice(row, row + 1)))
             raise InputError(
                 f"model: {subject} is not finite at the start for {len(bad)} of {observations.n} observations,"
@@ -112,6 +112,11 @@ class Pass(ABC, Generic[S]):
 
     def _refuse_outside(self, observations: Observations) -> None:
         """Refuse arguments of a distribution that are outside what it allows, where there are such."""
+
+
+def inputs_at(observations: Observations, row: int) -> str:
+    """The inputs of one row, as an error line names them."""
+    return ", ".join(f"{column[row].item():g}" for column in observations.inputs) or "no input"
 
 
 def pieces(observations: Observations) -> Iterable[Observations]:

@@ -30,7 +30,8 @@ from paramfit.models.base import boxes_of
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.observations import Observations
 from paramfit.passes.barrier import barrier_sums, movable_rooms
-from paramfit.passes.base import ROWS_AT_ONCE, Pass, pieces, refuse_shapes
+from paramfit.passes.base import ROWS_AT_ONCE, Pass, inputs_at, pieces, refuse_shapes
+from paramfit.passes.stable_functions import StableFunctions
 from paramfit.solvers.sums import LikelihoodSums
 from paramfit.torch_overhead import one_thread
 
@@ -93,7 +94,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         if not isinstance(model, DistributionModel) or observations.censoring is not None:
             return None
         wanted = [name for name, columns in model.argument_jacobian(*observations.inputs).items() if columns]
-        if expected_information(model(*observations.inputs), wanted) is None:
+        if expected_information(model(*observations.inputs), wanted, summed=True) is None:
             return None
         sums = [self._of(piece, expected=True, majorised=False) for piece in self._pieces(observations)]
         return reduce(add, sums).curvature
@@ -176,7 +177,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         differentiated = self._summed if self._is_sample(part) else self._by_row
         distribution = model.make(arguments)
         expected = expected and not (majorised and kinked_argument(distribution, wanted))
-        by_argument = differentiated(distribution, part, wanted, expected=expected)
+        by_argument = differentiated(distribution, part, wanted, expected=expected, summed=not majorised)
         gradient = np.zeros(len(self._places))
         matrix = np.zeros((len(self._places), len(self._places)))
         places = {name: [self._places[key] for key in columns[name]] for name in wanted}
@@ -191,9 +192,9 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _by_row(
-        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool, summed: bool
     ) -> _ByArgument:
-        information = expected_information(distribution, wanted) if expected else None
+        information = expected_information(distribution, wanted, summed=summed) if expected else None
         exact = information is None
         if information is None:
             information = _curvature(distribution, part.target, wanted)
@@ -201,9 +202,9 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         return _ByArgument(loss, score(distribution, part.target, wanted), information, exact, part.n)
 
     def _summed(
-        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool
+        self, distribution: Distribution, part: Observations, wanted: Sequence[str], *, expected: bool, summed: bool
     ) -> _ByArgument:
-        information = expected_information(distribution, wanted) if expected else None
+        information = expected_information(distribution, wanted, summed=summed) if expected else None
         like = part.target.new_zeros((), dtype=torch.float64)
         log_likelihood, scores = like.clone(), like.new_zeros(len(wanted))
         observed = like.new_zeros(len(wanted), len(wanted))
@@ -237,7 +238,47 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         bent: Array = hessian.cpu().numpy()
         return bent
 
+    def _refuse_start(self, observations: Observations) -> None:
+        """Name a row at which the likelihood is not finite, or at which its derivatives are not."""
+        super()._refuse_start(observations)
+        first, end = 0, observations.n
+        while end - first > 1:
+            middle = (first + end) // 2
+            if self(observations.rows(slice(first, middle))).is_finite():
+                first = middle
+            else:
+                end = middle
+        row = observations.rows(slice(first, end))
+        sums = self(row)
+        if sums.is_finite():
+            return  # it is the sum that is not
+        names = [name for name, shape in self.shapes.items() for _ in range(shape.numel())]
+        slopes, curved = ~np.isfinite(sums.gradient), ~np.isfinite(sums.curvature)
+        endless = (slopes, curved.diagonal(), curved.any(axis=0))
+        by = names[int(next(part for part in endless if part.any()).argmax())]
+        at = f"{inputs_at(observations, first)}{self._argument_without_derivative(row, by)}"
+        raise InputError(
+            f"model: the likelihood is finite at the start, but its derivative by {by} is not, first in row {first}"
+            f" (input {at}); write the model so that it can be differentiated twice there, leave such rows out, or give"
+            " other starts"
+        )
+
+    @torch.no_grad()
+    def _argument_without_derivative(self, row: Observations, by: str) -> str:
+        """The distribution's arguments that depend on a parameter, with their values, to follow the inputs."""
+        if not isinstance(self.model, DistributionModel):
+            return ""
+        arguments, columns = self.model.arguments(*row.inputs), self.model.argument_jacobian(*row.inputs)
+        return "".join(f", {name} {arguments[name].reshape(-1)[0].item():g}" for name in columns if by in columns[name])
+
     def _by_autograd(self, part: Observations) -> LikelihoodSums:
+        sums = self._differentiated(part)
+        if math.isfinite(sums.loss) and not sums.is_finite():
+            with StableFunctions():
+                return self._differentiated(part)
+        return sums
+
+    def _differentiated(self, part: Observations) -> LikelihoodSums:
         theta = self._theta().requires_grad_()
         with torch.enable_grad():
             prediction = functional_call(self.model, self._parameters(theta), part.inputs)

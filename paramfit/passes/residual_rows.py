@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 import torch
@@ -182,7 +183,7 @@ class ResidualRows(Pass[ResidualSums]):
     def _checked_rho(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What a robust objective gives: three rows as long as z."""
         assert isinstance(self.objective, RobustError)
-        given: object = self.objective.rho(z)
+        given: Any = self.objective.rho(z)
         is_triple = isinstance(given, tuple | list) and len(given) == 3
         if not is_triple or any(not isinstance(row, Tensor) or row.shape != z.shape for row in given):
             raise InputError(

@@ -77,7 +77,8 @@ class Picture(NamedTuple):
 def picture(figure: Figure) -> Picture:
     """Render the figure, once: that takes a good part of a small fit."""
     canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)  # new_figure gave it this canvas
+    if not isinstance(canvas, FigureCanvasAgg):  # a figure of one's own
+        canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
     drawn = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
     png = io.BytesIO()

@@ -41,6 +41,9 @@ _SEEN = 0.05  # of the residuals: rounding that could move an estimate by a twen
 _CANCELS = 1e2  # times the target: terms so large cancel
 
 
+_ENDLESS_IN_PART = (FactKind.SEPARATED, FactKind.GROUP_WITHOUT_MAXIMUM)  # some rows leave a maximum to the rest
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the data say at the final parameters.
@@ -161,12 +164,16 @@ def least_squares_evidence(
 
 
 def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | None) -> Evidence:
-    """Of a likelihood that was solved: errors by the observed information."""
+    """Of a likelihood that was solved: errors by the observed information.
+
+    Where it has no maximum, ``untrusted`` says why, and only what the observations determine all the same has an error.
+    """
     terms = LikelihoodTerms(loss.model, loss.objective)
     sums, kink = terms(loss.observations), terms.kink(loss.observations)
-    if untrusted is None:
+    endless = untrusted if isinstance(untrusted, Fact) and untrusted.kind in _ENDLESS_IN_PART else None
+    if untrusted is None or endless is not None:
         information = sums.curvature if kink is None else terms.information(loss.observations)
-        errors = likelihood_uncertainty(loss, theta, information, kink)
+        errors = likelihood_uncertainty(loss, theta, information, kink, endless)
     else:
         errors = without_errors(untrusted)
     return Evidence(
@@ -176,7 +183,7 @@ def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | N
         None,
         (_solved("the likelihood"),),
         closed_form(loss),
-        likelihood=_criteria(loss, sums.loss, errors),
+        likelihood=_criteria(loss, sums.loss, errors, has_maximum=untrusted is None),
         curve=fitted_mean(loss, errors),
     )
 
@@ -187,8 +194,11 @@ def _rounding(loss: LossFunction, theta: Tensor, rows: ResidualFactor, determine
     freedom = loss.n - determined
     if not isinstance(model, ParametricModel) or freedom <= 0 or not rows.rss > 0:
         return None
-    linear = [k for k, name in enumerate(loss.names) if name in model.linear_parameters()]
     spread = math.sqrt(rows.rss / freedom)
+    if not _EPS * float(np.abs(rows.factor).max()) * float(theta.abs().max()) > _SEEN * spread / loss.p:
+        return None  # without a look at each column: no term is so large
+    linear_names = model.linear_parameters()
+    linear = [k for k, name in enumerate(loss.names) if name in linear_names]
     terms = lengths(rows.factor[:, linear]) * theta.abs().numpy()[linear] / math.sqrt(loss.n)
     if not len(terms) or not _EPS * terms.max() > _SEEN * spread:
         return None
@@ -225,13 +235,15 @@ def _rows_in_mean(loss: LossFunction) -> int:
     return loss.n if loss.objective.reduction == "mean" else 1
 
 
-def _criteria(loss: LossFunction, total: float, errors: Uncertainty) -> LikelihoodStatistics | None:
-    """The criteria of a likelihood; None where it is not finite."""
+def _criteria(
+    loss: LossFunction, total: float, errors: Uncertainty, *, has_maximum: bool = True
+) -> LikelihoodStatistics | None:
+    """The criteria of a likelihood, which mean nothing without a maximum; None where it is not finite."""
     if not math.isfinite(total):
         return None
     # An edge that the data have led to holds no parameter beforehand.
     estimated = loss.p if errors.root is None or errors.edge else errors.root.shape[1]
-    return likelihood_statistics(-total, loss.n, estimated, loss.observations.censoring)
+    return likelihood_statistics(0.0 - total, loss.n, estimated, loss.observations.censoring, has_maximum=has_maximum)
 
 
 def _likelihood(loss: LossFunction, theta: Tensor, errors: Uncertainty) -> LikelihoodStatistics | None:

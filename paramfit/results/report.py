@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from paramfit.facts import Status
+from paramfit.facts import WITHOUT_MAXIMUM, Fact, Status
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.results.record import Estimate, NormalizedInput, Record
 from paramfit.shown.digits import value_as_with_error, with_error
@@ -37,7 +37,8 @@ def fit_report(result: Record) -> RenderableType:
 def _is_unfinished(result: Record) -> bool:
     """Whether there are errors, but of a point that is no optimum."""
     if result.is_solved:
-        return result.status is not Status.CONVERGED and result.covariance is not None
+        endless = isinstance(result.stop_reason, Fact) and result.stop_reason.kind in WITHOUT_MAXIMUM
+        return result.status is not Status.CONVERGED and result.covariance is not None and not endless
     distance = result.distance_to_optimum_in_standard_errors
     return distance is not None and distance >= CONVERGED_BELOW
 

@@ -123,7 +123,7 @@ class LikelihoodStatistics(_ByKey):
     Attributes:
         log_likelihood: :math:`\ln L`, with all constants.
         n_parameters: estimated parameters k, without those that nothing determines or that sit at a bound.
-        aic: see ``InformationCriteria``.
+        aic: see ``InformationCriteria``; None, as are the others, where the likelihood has no maximum.
         aicc: likewise.
         bic: likewise.
         censored: how many observations are bounds, by their kind (``left``, ``right``, ``interval``).
@@ -131,9 +131,9 @@ class LikelihoodStatistics(_ByKey):
 
     log_likelihood: float
     n_parameters: int
-    aic: float
+    aic: float | None
     aicc: float | None
-    bic: float
+    bic: float | None
     censored: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -197,10 +197,13 @@ def least_squares_statistics(
 
 
 def likelihood_statistics(
-    log_likelihood: float, n: int, k: int, censoring: Censored | None = None
+    log_likelihood: float, n: int, k: int, censoring: Censored | None = None, *, has_maximum: bool = True
 ) -> LikelihoodStatistics:
     """The criteria of ``k`` parameters and ``n`` observations, of which some may be censored."""
     status = [] if censoring is None else censoring.status.tolist()
     counts = {kind.name.lower(): status.count(kind) for kind in Censoring if kind is not Censoring.OBSERVED}
     censored = {kind: count for kind, count in counts.items() if count}
-    return LikelihoodStatistics(n_parameters=k, censored=censored, **vars(information_criteria(log_likelihood, n, k)))
+    criteria: dict[str, Any] = vars(information_criteria(log_likelihood, n, k))
+    if not has_maximum:
+        criteria = {**dict.fromkeys(criteria), "log_likelihood": log_likelihood}
+    return LikelihoodStatistics(n_parameters=k, censored=censored, **criteria)

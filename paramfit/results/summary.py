@@ -44,6 +44,8 @@ class Summary(Evidence):
     cautions: tuple[Reason, ...] = ()
 
 
+# A fit that has ended at the end of the numbers is judged by what is finite.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def summarise(
     loss: LossFunction,
     optimizer: Optimizer | None,

@@ -177,6 +177,71 @@ def _without_maximum(fact: Fact) -> str:
     )
 
 
+def _endless(fact: Fact) -> str:
+    """That some parameters have no estimate, and how the likelihood goes on."""
+    several = len(fact.parameters) > 1
+    numbers: Any = fact.numbers
+    falls = not several and numbers["shares"][0] < 0
+    along = f"along {_moved(fact)}" if several else f"as {fact.parameters[0]} {'falls' if falls else 'grows'}"
+    return f"{_listed(fact.parameters)} {'have' if several else 'has'} no finite estimate: {{}} {along}"
+
+
+def _separated(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    column, columns = numbers["column"], numbers["columns"]
+    if numbers["outcomes"] > 2:
+        why = "no observation becomes less likely, and the likelihood rises without end"
+        return f"{_endless(fact).format(why)}; no start helps: leave out what it stands for, or hold it (fixed: true)."
+    if column is not None:
+        lower, low, upper, high = (f"{numbers[key]:g}" for key in ("lower", "low", "upper", "high"))
+        by = f"{column} separates the outcomes ({lower} up to {column} = {low}, {upper} from {high} on)"
+    elif numbers["rows"] == numbers["observations"]:
+        by = f"the outcomes are separated by {columns or 'the model'}"
+    else:
+        by = f"{numbers['rows']} of {numbers['observations']} outcomes are separated by {columns or 'the model'}"
+    endless = _endless(fact).format(f"{by}, and the likelihood rises without end")
+    without = f"leave {column or columns or 'a term'} out"
+    return f"{endless}; no start helps: give rows in which outcomes overlap, {without}, or {_PENALTY}."
+
+
+def _group(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    moved, column, censoring = numbers["rows"], numbers["column"], numbers.get("censoring")
+    is_whole = moved == numbers["observations"]
+    said = f"have the value {numbers['value']:g}" if censoring is None else f"are censored ({censoring})"
+    if column is not None:
+        which = f"all {moved} rows with {column} = {numbers['at']:g}"
+    else:
+        which = f"all {moved} rows" if is_whole else f"{moved} of {numbers['observations']} rows"
+    cure = f"give rows with {'other values' if censoring is None else 'values'}"
+    if not is_whole:
+        cure = "tell of these rows what was counted, or leave them out together with what stands for them alone"
+    endless = _endless(fact).format(f"{which} {said}, and the likelihood rises without end")
+    return f"{endless}; no start helps: {cure}, or {_PENALTY}."
+
+
+_PENALTY = "give a penalty (objective l2, with a torch optimizer)"
+
+
+def _without_bound(fact: Fact) -> str:
+    why = "the density of what the model meets exactly grows beyond every bound"
+    return (
+        f"{_endless(fact).format(why)}, so that there is no maximum; no start helps: give observations that differ from"
+        " the model, or hold the spread (fixed: true)."
+    )
+
+
+def _prefers_limit(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    limit, argument = numbers["limit"], numbers["argument"]
+    spread = "vary no more than Poisson's do" if limit == "Poisson" else "have no heavier tails than normal ones"
+    names = f"{_listed(fact.parameters)} {'have' if len(fact.parameters) > 1 else 'has'}"
+    return (
+        f"{names} no finite estimate: the observations {spread}, and the likelihood of {numbers['family']} rises"
+        f" without end as {argument} grows, towards {limit}'s; no start helps: take {limit} instead."
+    )
+
+
 def _open_interval(fact: Fact) -> str:
     sides: Any = [side for side in ("lower", "upper") if fact.numbers[side]]
     by, plain = fact.numbers["rung"], fact.numbers["plain"]
@@ -221,17 +286,36 @@ def _outside_domain(fact: Fact) -> str:
     )
 
 
+def _in_rows(numbers: Any) -> str:
+    """The rows that a fact is about."""
+    rows, row = numbers["rows"], numbers["row"]
+    if row is None:
+        return " in all rows"
+    return f" in {f'{rows} rows, first ' if rows > 1 else ''}row {row}{_at(numbers)}"
+
+
+def _endless_at_edge(fact: Fact) -> str:
+    numbers: Any = fact.numbers
+    towards = "the edge of what the distribution's arguments may be"
+    if "argument" in numbers:
+        side = "least" if numbers["below"] else "largest"
+        towards = (
+            f"the edge of the domain, where {numbers['argument']} is {numbers['end']:g}{_in_rows(numbers)}, the {side}"
+            f" that {numbers['distribution']} allows"
+        )
+    return (
+        f"the likelihood grows without end towards {towards}, so that it has no maximum; no start helps: hold the"
+        " argument away from there by a bound, or by a formula."
+    )
+
+
 def _argument_at_edge(fact: Fact) -> str:
     numbers: Any = fact.numbers
-    argument, rows, row = numbers["argument"], numbers["rows"], numbers["row"]
-    where = " in all rows"
-    if row is not None:
-        where = f" in {f'{rows} rows, first ' if rows > 1 else ''}row {row}{_at(numbers)}"
     side = "least" if numbers["below"] else "largest"
     return (
-        f"the maximum is on the edge of the domain: {argument} is {numbers['end']:g}{where}, the {side} that"
-        f" {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside, and beyond"
-        " the edge there is no likelihood"
+        f"the maximum is on the edge of the domain: {numbers['argument']} is {numbers['end']:g}{_in_rows(numbers)}, the"
+        f" {side} that {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside,"
+        " and beyond the edge there is no likelihood"
     )
 
 
@@ -262,7 +346,15 @@ def _cure_of_divergence(fact: Fact) -> str:
     return f"{above}; a rate of {_rate(limit / 2)} descends"
 
 
-_BEGIN_WITH_NAME = {_K.RUN_OFF, _K.LIKELIHOOD_WITHOUT_MAXIMUM, _K.WITHOUT_INFLUENCE}
+_BEGIN_WITH_NAME = {
+    _K.RUN_OFF,
+    _K.LIKELIHOOD_WITHOUT_MAXIMUM,
+    _K.WITHOUT_INFLUENCE,
+    _K.SEPARATED,
+    _K.GROUP_WITHOUT_MAXIMUM,
+    _K.LIKELIHOOD_WITHOUT_BOUND,
+    _K.PREFERS_LIMIT,
+}
 _OF_A_DIVERGENCE = {_K.RATE_BELOW, _K.SMALLER_RATE_OR_START, _K.SCALE_INPUT, _K.HALF_OF_LIMIT}
 _MEANINGS = {
     _K.MODEL_CURVES: "the model curves within the size of the residuals; look at the profile likelihood",
@@ -354,11 +446,12 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the likelihood is at its largest on the edge of what the distribution's arguments may be; along the edge the"
         " step that is left is {value:.1e} standard errors."
     ),
-    _K.ENDLESS_AT_EDGE: (
-        "the likelihood grows without end towards the edge of what the distribution's arguments may be, so that it has"
-        " no maximum; hold the argument away from there by a bound, or by a formula."
-    ),
+    _K.ENDLESS_AT_EDGE: _endless_at_edge,
     _K.LIKELIHOOD_WITHOUT_MAXIMUM: _without_maximum,
+    _K.SEPARATED: _separated,
+    _K.GROUP_WITHOUT_MAXIMUM: _group,
+    _K.LIKELIHOOD_WITHOUT_BOUND: _without_bound,
+    _K.PREFERS_LIMIT: _prefers_limit,
     _K.WITHOUT_INFLUENCE: _without_influence,
     _K.DIVERGED: "the fit diverged",
     _K.PENALISED: "a penalty is on, which biases the estimates",
@@ -400,6 +493,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.IDLE: "{first} does not change the prediction at the estimate",
     _K.FLAT_LIKELIHOOD: "{first} does not bend the likelihood at the estimate",
     _K.INSEPARABLE: _inseparable,
+    _K.GROWS_WITHOUT_END: "{first} has no finite estimate",
     _K.SITS_AT_BOUND: "{first} sits at its bound, where an error means nothing",
     _K.HELD_BY_EDGE: "{first} is held by the edge of {argument}'s domain, and has no freedom left for an error",
     _K.NO_METHOD: "none",
@@ -458,9 +552,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the residuals are smaller than sigma allows (chi-square {chi_square:.4g} for {freedom} degrees of freedom):"
         " sigma is too large; sigma_is: relative takes the errors from the residuals"
     ),
-    _K.WORSE_THAN_CONSTANT: (
-        "R² is {r_squared:.3g}: the curve fits worse than a constant would"
-    ),
+    _K.WORSE_THAN_CONSTANT: ("R² is {r_squared:.3g}: the curve fits worse than a constant would"),
     _K.BETTER_MINIMUM: _better_minimum,
     _K.SYSTEMATIC_RESIDUALS: (
         "the residuals hang together along {input}: {runs} runs of one sign where {expected:.0f} would be expected"

@@ -101,11 +101,11 @@ class DampedStep(Value):
         strong = scaled.strong()
         inverse = scaled.directions[strong] / scaled.size / scaled.singular[strong][:, None]
         m = len(self.point.slope)
-        here, there = (inverse @ (point.curved[:m].T @ point.slope) for point in (self.point, other))
-        apart = here - there
+        nearer, farther = (inverse @ (point.curved[:m].T @ point.slope) for point in (self.point, other))
+        apart = nearer - farther
         squared = float(apart @ apart)
-        share = min(max(float(here @ apart) / squared, 0.0), 1.0) if squared > 0 else 0.0
-        least = here - share * apart
+        share = min(max(float(nearer @ apart) / squared, 0.0), 1.0) if squared > 0 else 0.0
+        least = nearer - share * apart
         inside = float(least @ least)
         outside = float(self.point.factor[:, -1] @ self.point.factor[:, -1])
         freedom = max(1, self.point.n - len(self.point.factor) + 1)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramfit.errors import InputError
-from paramfit.linalg.lapack import Array, triangle, unit_of
+from paramfit.linalg.lapack import Array, lengths, triangle, unit_of
+from paramfit.linalg.unit_free import ScaledColumns
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
 from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.loop import Start, solve
@@ -32,11 +33,16 @@ _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in it
 _MOST_REFUSALS = 4
 _NO_SLOPE = 1e-5  # of the residuals: a parameter whose own size changes predictions by less has no slope there
 _NEAR_AT_KINK = 1e-3  # a relative offset of both sides' combination: the trial beyond is a little off the kink
+_MOST_LINEAR = 1e280  # of a linear parameter, over the target's unit: what multiplies it has vanished
 _NEAR_BY = 1e-6  # of a parameter's size: from so far away slopes change only across a kink
 _LEAST_ALONG = 1e-9  # of the loss: a step along a kink that promises less is not looked for
 _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
 _MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
 _ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
+_DETERMINED = 1e-4  # of the strongest direction: of a weaker one a difference of slopes may be rounding
+_MOST_GROWTH = 9.0  # of a parameter's size, in one step of a second search
+_NEXT_TO_ZERO = 1e-8  # as what a start of 0 counts there, if no other is smaller
+_STILL_NEXT_TO_ZERO = 1e-4  # below it a parameter may grow without a gain that could be seen
 _POLISHED = 1e-15  # of a standard error: a relative offset that needs no polish
 _ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fit that has converged
 
@@ -59,7 +65,9 @@ class GaussNewtonState(Value):
     along: Array | None = None  # a step (m,) along a kink of the loss, where no damped step leads on
     promised: float = 0.0  # the decrease of the loss that it promises
     alike: tuple[int, ...] = ()  # places of parameters whose starts were equal and exchangeable, and were moved apart
-    apart: Array | None = None  # the start with these moved apart, (p,), as long as it has not been looked at
+    apart: Array | None = None  # another start, with these moved apart, (p,), as long as it has not been looked at
+    # How the search ended that this one is the second after; it is in all parameters at once.
+    first: "GaussNewtonState | None" = None
 
     expected: ClassVar[bool] = True
     slacks: ClassVar[bool] = False
@@ -72,7 +80,13 @@ class GaussNewtonState(Value):
     @property
     def loss(self) -> float:
         """The sum of the losses at the best point."""
-        return self.steps.point.loss * self.unit * self.unit
+        return self.best.steps.point.loss * self.unit * self.unit
+
+    @property
+    def best(self) -> "GaussNewtonState":
+        """Where the parameters are: at the end of the first search as long as a second one has not gone lower."""
+        first = self.first
+        return self if first is None or first.steps.point.loss > self.steps.point.loss else first
 
     @property
     def n(self) -> int:
@@ -85,17 +99,26 @@ class GaussNewtonState(Value):
         places, trial = self.layout.nonlinear_places, self.theta.copy()
         if self.along is not None:
             trial[places] += self.along
-            return trial, self.promised
-        if not self.layout.boxes:
+            return np.clip(trial, *self.layout.box) if self.layout.boxes else trial, self.promised
+        if not self.layout.boxes and self.first is None:
             step, promised = self.steps.step(self.damping)
             trial[places] += step
             return trial, promised
         (lower, upper), here = self.layout.box[:, places], self.theta[places]
+        if self.first is not None:
+            reach = _MOST_GROWTH * np.maximum(np.abs(here), self.least_start)
+            lower, upper = np.maximum(lower, here - reach), np.minimum(upper, here + reach)
         step, promised = self.steps.step_in_box(self.damping, lower - here, upper - here)
         # To the last digit: what has gone all the way to a bound is the bound.
-        there = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
-        trial[places] = np.clip(there, lower, upper)
+        reached = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
+        trial[places] = np.clip(reached, lower, upper)
         return trial, promised
+
+    @cached_property
+    def least_start(self) -> float:
+        """How large a parameter counts in a second search that is smaller, or 0."""
+        starts = np.abs(self.start[self.start != 0])
+        return min(float(starts.min()) if len(starts) else math.inf, _NEXT_TO_ZERO)
 
     @property
     def trial(self) -> Array:
@@ -114,6 +137,8 @@ class GaussNewtonState(Value):
     def free_places(self) -> NDArray[np.intp]:
         """Places in theta of the parameters that are not held at a bound, in the order of the point's columns."""
         layout, point, held = self.layout, self.steps.point, self.steps.held
+        if held is None and not len(point.held):
+            return layout.order
         linear = np.delete(np.array(layout.linear, dtype=np.intp), point.held)
         return np.concatenate([linear, layout.nonlinear_places if held is None else layout.nonlinear_places[~held]])
 
@@ -180,19 +205,19 @@ class GaussNewton:
                 raise InputError(
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
-            begun = self._begun(state.theta, sums, point, unit)
-            apart, alike = moved_apart(begun.layout, begun.steps.point, state.theta)
-            if not alike:
-                return begun
-            return begun.changed(apart=apart, alike=alike, standing=Standing(Finding.OFFSET_LEFT, begun.steps.offset))
+            begun = _parted(self._begun(state.theta, sums, point, unit))
+            return _settled(begun) if begun.ended else begun
         if state.ended:
             return state
-        if state.apart is not None:
-            return self._moved_apart(state, sums, point)
+        after = self._moved_apart(state, sums, point) if state.apart is not None else self._judged(state, sums, point)
+        return _settled(after) if after.ended else after
+
+    def _judged(self, state: GaussNewtonState, sums: ResidualSums, point: Linearization | None) -> GaussNewtonState:
+        """The state after a trial."""
         before, (trial, promised) = state.steps.point.loss, state.proposal
         steps, layout = None, sums.layout
-        if point is not None and len(state.layout.linear) < len(layout.linear):
-            point, layout = _seen(sums, trial, point)  # it has begun in all parameters
+        if point is not None and len(state.layout.linear) < len(layout.linear):  # it has begun in all parameters
+            point, layout = unprojected(sums, trial) if state.first is not None else _to_step_by(sums, trial, point)
         after = math.inf if point is None else point.loss
         gain = gain_ratio(before, after, promised)
         if promised <= _UNSEEN * before:
@@ -200,7 +225,7 @@ class GaussNewton:
             accepted = point is not None and after <= before * (1 + 1e-9)
             if accepted and point is not None:
                 steps = _steps_from(state, point, layout, trial)
-                accepted = steps.offset < state.steps.offset
+                accepted = steps.offset < state.steps.offset or _grows(state, trial)
             refusals = 0 if accepted else state.refusals + 1
         else:
             accepted = gain > _LEAST_GAIN
@@ -220,14 +245,24 @@ class GaussNewton:
                 return refused.changed(along=state.along / 2, promised=promised / 2, damping=state.damping)
         return self._ended_at_rounding(refused) if ended else refused
 
-    def _begun(self, start: Array, sums: ResidualSums, point: Linearization, unit: float) -> GaussNewtonState:
-        point, layout = _seen(sums, start, point)
+    def _begun(
+        self,
+        start: Array,
+        sums: ResidualSums,
+        point: Linearization,
+        unit: float,
+        first: GaussNewtonState | None = None,
+    ) -> GaussNewtonState:
+        point, layout = _to_step_by(sums, start, point) if first is None else unprojected(sums, start)
         theta = _with_linear(start, layout, point)
         steps = DampedStep(point, None, _held(layout, theta, point))
+        damping = self.damping
+        if first is not None:
+            damping = _damped_to_size(steps, theta[layout.nonlinear_places], damping)
         linear = Standing(Finding.LINEAR)
         if math.sqrt(point.loss) <= self.cost_tolerance * sums.target:
             linear = Standing(Finding.EXACT, math.sqrt(point.loss) * unit)
-        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, sums.target, self.damping, unit)
+        state = GaussNewtonState(theta, start.copy(), layout, steps, linear, sums.target, damping, unit, first=first)
         return self._reached(state, theta, steps) if layout.nonlinear else state
 
     def _moved_apart(
@@ -235,9 +270,9 @@ class GaussNewton:
     ) -> GaussNewtonState:
         """The state at a start whose equal components were moved apart; at the start itself where that cannot be."""
         if point is None or state.apart is None:
-            return state.changed(apart=None, alike=())
-        begun = self._begun(state.apart, sums, point, state.unit)
-        return begun.changed(alike=state.alike, size_of_target=state.size_of_target)
+            return self._reached(state.changed(apart=None, alike=()), state.theta, state.steps)
+        begun = self._begun(state.apart, sums, point, state.unit, state.first)
+        return _parted(begun.changed(alike=state.alike, size_of_target=state.size_of_target))
 
     def _reached(self, state: GaussNewtonState, theta: Array, steps: DampedStep, **judged: Any) -> GaussNewtonState:
         """The state at a point that was just reached, with how the search stands there."""
@@ -287,11 +322,14 @@ class GaussNewton:
             at_rounding = Standing(Finding.EXACT, residual * state.unit) if exact else None
             at_rounding = at_rounding or Standing(Finding.OFFSET_AT_ROUNDING, offset)
             return state.changed(standing=_out_of_sight(state) or at_rounding)
+        away = _out_of_sight(state)
         flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * math.sqrt(state.steps.point.loss)
+        if away is not None and away.finding is Finding.DIVERGENT:
+            return state.changed(standing=away)
         if flat.any() and state.steps.changed(held=flat).offset <= near:
             places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
             return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
-        if state.beyond is not None:
+        if state.beyond is not None and _is_determined(state):
             along, promised, offset = state.steps.along_kink(state.beyond)
             if offset <= _NEAR_AT_KINK:
                 return state.changed(standing=Standing(Finding.KINK, offset, _NEAR_AT_KINK))
@@ -318,7 +356,7 @@ class GaussNewton:
             lower, upper = layout.box
             reach = np.minimum(reach, np.minimum(state.theta - lower, upper - state.theta))
         enough = (_POLISHED if converged else _ENOUGH) * residual
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             polishing = Polishing.near(state.theta, state.free_factor()[:-1, :-1], places, reach, enough, state.unit)
             if polishing is None:
                 return state
@@ -335,7 +373,81 @@ class GaussNewton:
         if offset > self.orthogonality or (len(places) < layout.p and _leaves_bound(moved, look, best)):
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        return moved.changed(standing=standing)
+        return _settled(moved.changed(standing=standing))
+
+
+def _settled(state: GaussNewtonState) -> GaussNewtonState:
+    """The end of a search, or the beginning of a second one where it may have gone astray, or the better of both.
+
+    From starts next to 0 a first step of Gauss and Newton's is far too long, and where the columns of linear parameters
+    all but vanish, or become alike, what is solved for is rounding. The second search goes from the same start in all
+    parameters at once, each of which grows by at most a power of ten in a step, so that factors that are both next to 0
+    come up together.
+    """
+    first = state.first
+    if first is None:
+        if not _is_doubtful(state):
+            return state
+        return state.changed(first=state, apart=state.start, standing=Standing(Finding.OFFSET_LEFT, state.steps.offset))
+    gained = first.steps.point.loss - state.steps.point.loss
+    least = _LEAST_ALONG * first.steps.point.loss
+    if gained > least or (gained >= -least and state.standing.converged and not first.standing.converged):
+        return _at_bounds(state.changed(first=None))
+    return _at_bounds(first)
+
+
+def _at_bounds(state: GaussNewtonState) -> GaussNewtonState:
+    """An end at which some parameters have no influence is a minimum where others are held at their bounds.
+
+    With a strict slope towards a bound there is none inwards near by, whatever the values of those are: a rate whose
+    amplitude is 0 and wants below.
+    """
+    layout, theta = state.layout, state.theta
+    if state.standing.finding is not Finding.NO_INFLUENCE or not layout.boxes:
+        return state
+    uphill, (lower, upper) = state.uphill, layout.box
+    size = lengths(state._whole)
+    columns = np.empty(layout.p)
+    columns[layout.order] = size[:-1]
+    held = (theta <= lower) & (uphill < 0) | (theta >= upper) & (uphill > 0)
+    strict = held & (np.abs(uphill) > _NEAR * columns * size[-1])
+    if not strict.any() or (columns[list(layout.linear)] == 0).any():
+        return state
+    return state.changed(standing=state.standing.changed(finding=Finding.SINGULAR))
+
+
+def _is_doubtful(state: GaussNewtonState) -> bool:
+    """Whether an end may be one by the way that led there: a stall, or an optimum with parameters without slope."""
+    finding, point = state.standing.finding, state.steps.point
+    if finding in (Finding.LINEAR, Finding.EXACT):
+        return False
+    hidden = (point.curved_lengths == 0) & (point.unprojected > 0)
+    return state.standing.stalled or finding is Finding.SINGULAR or bool(hidden.any())
+
+
+def _is_determined(state: GaussNewtonState) -> bool:
+    """Whether slopes are more than rounding in every direction, so that their change means something."""
+    singular = ScaledColumns.of(state.free_factor()[:-1, :-1]).singular
+    return bool(singular[-1] > _DETERMINED * singular[0])
+
+
+def _grows(state: GaussNewtonState, trial: Array) -> bool:
+    """Whether a parameter of a second search grows from next to 0 as fast as it may."""
+    before = np.maximum(np.abs(state.theta), state.least_start)
+    grown = np.abs(trial - state.theta) > _MOST_GROWTH / 2 * before
+    return state.first is not None and bool((grown & (before < _STILL_NEXT_TO_ZERO)).any())
+
+
+def _damped_to_size(steps: DampedStep, theta: Array, damping: float) -> float:
+    """The damping by which the first step is no longer than the start is large, in the metric of the steps.
+
+    References:
+        Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978), section 5.
+    """
+    size = float(lengths((steps.size * theta)[:, None])[0])
+    while size > 0 and damping < _MOST_DAMPING and lengths((steps.size * steps.step(damping)[0])[:, None])[0] > size:
+        damping *= 10
+    return damping
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:
@@ -347,11 +459,20 @@ def _finite_point(sums: ResidualSums) -> Linearization | None:
         return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
 
 
-def _seen(sums: ResidualSums, theta: Array, projected: Linearization) -> tuple[Linearization, Layout]:
+def _parted(begun: GaussNewtonState) -> GaussNewtonState:
+    """The state at a start, which is to look at another where equal components have to be moved apart."""
+    apart, alike = moved_apart(begun.layout, begun.steps.point, begun.start)
+    if not alike or not begun.layout.nonlinear:
+        return begun
+    alike = tuple(sorted({*begun.alike, *alike}))
+    return begun.changed(apart=apart, alike=alike, standing=Standing(Finding.OFFSET_LEFT, begun.steps.offset))
+
+
+def _to_step_by(sums: ResidualSums, theta: Array, projected: Linearization) -> tuple[Linearization, Layout]:
     """The problem to step by: with the linear parameters solved for, unless that throws the start away.
 
-    Where a linear parameter that has a value is solved to 0, since its column vanishes, or is held at a bound, and others
-    lose their influence with it, the first steps are made in all parameters at once, if any leads away from there.
+    Where a linear parameter that has a value is solved to 0, since its column vanishes, or is held at a bound, and
+    others lose their influence with it, the first steps are made in all parameters at once, if any leads away.
     """
     is_lost = bool(projected.held) and bool((projected.unprojected == 0).any())
     if is_lost or thrown_away(sums, theta):
@@ -393,6 +514,9 @@ def _leaves_bound(moved: GaussNewtonState, look: Callable[[PolishingState], Arra
 def _out_of_sight(state: GaussNewtonState) -> Standing | None:
     """Why nothing holds the parameters where the slope is 0; None where the observations do."""
     point = state.steps.point
+    endless = np.flatnonzero(np.abs(point.linear) > _MOST_LINEAR)
+    if len(endless):
+        return Standing(Finding.DIVERGENT, places=(int(state.layout.linear[endless[0]]),))
     places, factor = state.free_places[point.q :], state.free_factor()  # those at a bound are reported by name
     if not len(places):
         return None

@@ -24,6 +24,10 @@ _EARLY = 1e-3  # ... before the weight has fallen so far
 _SHIFTS = (0.0, 0.0, 1e-9, 1e-6, 1e-4, 1e-2)  # of the way back inside, until rounding puts no row beyond the edge
 _ZERO = 1e-12  # of a standard error: what the first of these takes for rounding of 0
 _NO_WORSE = 1e-9  # of the loss, or of 1
+_ENTRY = 0.1  # of the way by which all rooms would be twice as large: the first try at leaving the edge
+_LEAST_ENTRY = 1e-8  # of the same
+_FAR_FROM_EDGE = 1.0  # one over a room in standard errors: no edge is near ...
+_MOST_STEPS = 25  # ... after as many with one weight: too large, it leads away without end where the domain has none
 
 
 class Ending(Enum):
@@ -33,7 +37,7 @@ class Ending(Enum):
     ON_EDGE = "on the edge"
     INSIDE = "inside"  # no edge is near: plain steps lead on
     ENDLESS = "without end"  # the likelihood grows without end towards the edge
-    NOT_BEGUN = "not begun"  # a row is on the edge from the first, so that there is no inside
+    NOT_BEGUN = "not begun"  # a row is on the edge from the first, and no way leads inside
 
     __hash__ = object.__hash__  # members are single; Enum would hash their names
 
@@ -51,6 +55,8 @@ class InteriorState(Value):
     share: float = 1.0  # the part of the step that is tried
     landing: int = -1  # which of the shifts is tried; below 0 before
     ending: Ending = Ending.OPEN
+    steps: int = 0  # taken with this weight
+    begun: tuple[Array, LikelihoodSums] | None = None  # where these began
 
     @property
     def ended(self) -> bool:
@@ -67,13 +73,28 @@ class InteriorState(Value):
         """Where to look next, ``(p,)``."""
         if self.ended or self.sums is None:
             return self.theta
-        if self.landing == 0:
+        if self.is_entering:
+            trial = self.theta + self.share * self._entry
+        elif self.landing == 0:
             trial = np.where(np.abs(self.edge) <= _ZERO * self.scale, 0.0, self.edge)
         elif self.landing > 0:
             trial = self.edge + _SHIFTS[self.landing] * (self.theta - self.edge)
         else:
             trial = self.theta + self.share * self._step[0]
         return np.clip(trial, *np.array(self.sums.boxes).T) if self.sums.boxes else trial
+
+    @property
+    def is_entering(self) -> bool:
+        """Whether the search began on the edge, and is on its way inside."""
+        return self.sums is not None and self.sums.barrier is not None and not self.sums.barrier.is_finite()
+
+    @property
+    def _entry(self) -> Array:
+        r"""The way inside, with which :math:`a_i^T d / s_i` is nearest to 1 in all rows; none has quite no room."""
+        scale, barrier = self.scale[list(self.free)], self._looked.barrier
+        assert barrier is not None  # the last look asked for it
+        inner, *_ = np.linalg.lstsq(self._normals, -barrier.gradient[list(self.free)] * scale, rcond=None)
+        return self._whole(scale * inner)
 
     @property
     def promised(self) -> float:
@@ -185,32 +206,48 @@ class InteriorPoint:
 
     def advance(self, state: InteriorState, sums: LikelihoodSums) -> InteriorState:
         """The state after a look at its trial."""
-        if state.sums is None:
-            within = sums.is_finite() and sums.barrier is not None and sums.barrier.is_finite()
-            if not within:
-                return state.changed(sums=sums, ending=Ending.NOT_BEGUN)
-            return self._next_weight(state.changed(sums=sums))
+        if state.sums is None or state.is_entering:
+            return self._entered(state, sums)
         if state.landing >= 0:
             return self._landed(state, sums)
         here, after = (_barred(looked, state.weight) for looked in (state.sums, sums))
         if state.promised <= _UNSEEN * max(1.0, abs(here)):
             return self._lowered(state)
         if after <= here - _LEAST_GAIN * state.share * state.promised:
-            taken = state.changed(theta=state.trial, sums=sums, share=1.0, bend=state.weight)
+            taken = state.changed(theta=state.trial, sums=sums, share=1.0, bend=state.weight, steps=state.steps + 1)
             if taken.nearest > _ENDLESS and taken.weight > _EARLY:
                 return taken.changed(ending=Ending.ENDLESS)
             return self._next_weight(taken)
         share = state.share / 2 if math.isfinite(after) else state.share / 4
         return self._lowered(state) if share < _SHORTEST_SHARE else state.changed(share=share)
 
+    def _entered(self, state: InteriorState, sums: LikelihoodSums) -> InteriorState:
+        """Inside, where the search begins; from the edge a shorter way inside is tried as long as there is none."""
+        if sums.is_finite() and sums.barrier is not None and sums.barrier.is_finite():
+            begun = (state.trial, sums)
+            return self._next_weight(state.changed(theta=state.trial, sums=sums, share=1.0, begun=begun))
+        if state.sums is None and sums.is_finite() and sums.barrier is not None:
+            return state.changed(sums=sums, share=_ENTRY)
+        share = state.share / 4
+        if state.sums is None or share < _LEAST_ENTRY:
+            return state.changed(sums=sums, ending=Ending.NOT_BEGUN)
+        return state.changed(share=share)
+
     def _next_weight(self, state: InteriorState) -> InteriorState:
-        return self._lowered(state) if state.decrement <= _CENTRED * math.sqrt(state.weight) else state
+        if state.decrement <= _CENTRED * math.sqrt(state.weight):
+            return self._lowered(state)
+        if state.steps < _MOST_STEPS or state.nearest > _FAR_FROM_EDGE or state.begun is None:
+            return state
+        theta, sums = state.begun
+        return self._lowered(state.changed(theta=theta, sums=sums))
 
     def _lowered(self, state: InteriorState) -> InteriorState:
         """At the next weight, or at the end of them."""
         weight = self.factor * state.weight
         if weight >= self.last * (1 - 1e-9):  # rounding
-            return state.changed(weight=weight, bend=state.weight, share=1.0)
+            assert state.sums is not None  # after the first look
+            begun = (state.theta, state.sums)
+            return state.changed(weight=weight, bend=state.weight, share=1.0, steps=0, begun=begun)
         if state.nearest <= _AT_EDGE:
             return state.changed(ending=Ending.INSIDE)
         return state.changed(landing=0)

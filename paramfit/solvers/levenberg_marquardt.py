@@ -66,4 +66,4 @@ class LevenbergMarquardt(SolverOptimizer[GaussNewtonState]):
         """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""
         state = self.reached
         if isinstance(state, GaussNewtonState):
-            self.vector.fill_gradients(-2 / state.n * state.uphill)
+            self.vector.fill_gradients(-2 / state.n * state.best.uphill)

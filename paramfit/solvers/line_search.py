@@ -49,8 +49,8 @@ class LineSearchState(Value):
         """Where to look: for derivatives at the best point, or for the value on the way."""
         if self.step is None:
             return self.theta
-        there = self.theta + self.share * self.step
-        return there if self.box is None else np.clip(there, *self.box)
+        trial = self.theta + self.share * self.step
+        return trial if self.box is None else np.clip(trial, *self.box)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ _MOST_OUTSIDE = (
 )
 _MOST_SEARCHES = 3  # from the inside
 _BEYOND = 10.0  # of a logarithm: so far out what curves down is rounding
+_ALL_THE_WAY = 0.999  # to a bound: ten times what the first damping leaves of a step
+_NEWTONS = 0.3  # of the last distance: quadratic convergence leaves less, a way without end exp(-1/2) = 0.61
+_FIRST_DOUBTS = 3  # steps in a row that left more
+_MANY = 16  # looks, after which, and after twice as many, it is asked why there is no end
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,9 @@ class NewtonState(Value):
     switched: bool = False  # whether the Hessian has taken over once
     creeping: int = 0  # steps in a row that won nothing of what they promised
     undamped: bool = False  # whether a step without damping was tried where no loss could tell
+    looks: int = 0  # how many were made
+    lingering: int = 0  # steps in a row, near the minimum, that left much of the way to it
+    recession: Array | None = None  # a direction along which the likelihood rises without end, (p,), once it is known
     outside: int = 0  # trials outside what the distribution allows
     searches: int = 0  # from the inside, so far
     interior: InteriorState | None = None  # the one that goes on, or has found the edge
@@ -77,6 +84,11 @@ class NewtonState(Value):
         return self.interior is not None and self.interior.slacks
 
     @property
+    def best(self) -> "NewtonState":
+        """Where the parameters are."""
+        return self
+
+    @property
     def ended(self) -> bool:
         """Whether another step would change nothing."""
         return self.standing.ended
@@ -85,6 +97,17 @@ class NewtonState(Value):
     def loss(self) -> float:
         """The summed loss at the best point."""
         return self.sums.loss
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether there may be no minimum: each step leaves as much to do as the one before; ever more seldom."""
+        if self.recession is not None or self.interior is not None or self.standing.finding is Finding.UNBOUNDED:
+            return False
+        if self.ended:
+            return self.standing.stalled or bool(self.divergent())
+        return _is_power_of_two(self.lingering / _FIRST_DOUBTS) or (
+            self.looks >= _MANY and _is_power_of_two(self.looks / _MANY)
+        )
 
     @cached_property
     def steps(self) -> NewtonStep:
@@ -106,9 +129,11 @@ class NewtonState(Value):
         lower, upper = np.array(self.sums.boxes).T
         low, high = lower - self.theta, upper - self.theta
         step, promised = self.steps.step_in_box(self.damping, low, high, share)
-        # To the last digit: what has gone all the way to a bound is the bound.
-        there = np.where(step <= low, lower, np.where(step >= high, upper, self.theta + step))
-        return np.clip(there, lower, upper), promised
+        # To the last digit: what damping alone keeps from a bound is the bound.
+        reached = np.where(
+            step <= _ALL_THE_WAY * low, lower, np.where(step >= _ALL_THE_WAY * high, upper, self.theta + step)
+        )
+        return np.clip(reached, lower, upper), promised
 
     @property
     def trial(self) -> Array:
@@ -131,8 +156,9 @@ class NewtonState(Value):
         curved = np.abs(self.sums.curvature.diagonal())
         moved = np.abs(self.theta - self.start)
         # Errors are those of one parameter where all others are given: the least there are.
-        lost = (curved < _LOST * self.sharpest) & (curved * np.square(_UNKNOWN * moved) < 1)
-        lost &= self.sharpest * np.square(moved) > _FAR**2
+        # Roots, since the square of what has run off may be beyond all numbers.
+        lost = (curved < _LOST * self.sharpest) & (np.sqrt(curved) * (_UNKNOWN * moved) < 1)
+        lost &= np.sqrt(self.sharpest) * moved > _FAR
         for k in logarithms:
             lost[k] = self._is_endless(k)
         return sorted(np.flatnonzero(lost).tolist(), key=lambda k: -moved[k])
@@ -189,6 +215,7 @@ class NewtonRaphson:
             return state
         if state.interior is not None:
             return self._from_inside(state, state.interior, sums)
+        state = state.changed(looks=state.looks + 1)
         trial, promised = state.proposal
         after = sums.loss if finite else math.inf
         gain = gain_ratio(state.loss, after, promised)
@@ -216,6 +243,16 @@ class NewtonRaphson:
             return _ended_at_rounding(state)
         shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
         return state.changed(damping=shorter)
+
+    def beyond(self, state: NewtonState, theta: Array, sums: LikelihoodSums, recession: Array) -> NewtonState:
+        """The state far along a direction in which the likelihood rises without end: all others settle there."""
+        return self._taken(state, theta, sums).changed(recession=recession, damping=_LEAST_DAMPING)
+
+    def without_minimum(
+        self, state: NewtonState, finding: Finding = Finding.NO_MINIMUM, recession: Array | None = None
+    ) -> NewtonState:
+        """The end where no step is of use, since the likelihood rises without end."""
+        return state.changed(standing=Standing(finding, state.distance), recession=recession)
 
     def _turned_inside(self, state: NewtonState) -> NewtonState:
         """The state of a search whose way is barred by the edge of what the distribution allows."""
@@ -259,9 +296,11 @@ class NewtonRaphson:
             expected, switched = False, True
         elif switched and not expected and math.isinf(distance):
             expected = True
+        lingers = _NEWTONS * state.distance < distance < 1
         sharpest = np.maximum(state.sharpest, np.abs(sums.curvature.diagonal()))
         reached = state.changed(theta=trial, sums=sums, sharpest=sharpest, standing=self._standing(distance))
-        return reached.changed(expected=expected, distance=distance, switched=switched)
+        lingering = state.lingering + 1 if lingers else 0
+        return reached.changed(expected=expected, distance=distance, switched=switched, lingering=lingering)
 
     def _standing(self, distance: float) -> Standing:
         if distance <= self.tolerance:
@@ -273,6 +312,11 @@ def _holds_back(state: NewtonState) -> bool:
     """Whether damping is all that keeps a step from being seen, as along curvature much weaker than the strongest."""
     promised = state.steps.step(_UNDAMPED)[1]
     return promised > _HELD_BACK * state.steps.step(state.damping)[1]
+
+
+def _is_power_of_two(count: float) -> bool:
+    """Whether it is 1, 2, 4, ..."""
+    return count >= 1 and math.frexp(count)[0] == 0.5
 
 
 def _distance(sums: LikelihoodSums, theta: Array) -> float:

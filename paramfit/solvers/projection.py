@@ -75,8 +75,8 @@ def linearization(sums: ResidualSums) -> Linearization:
 
     With :math:`f = \phi_0 + \Phi c` and R the factor of :math:`[\Phi, \partial\phi_j / \partial a_k, y - \phi_0]`, c
     minimises :math:`|y - \phi_0 - \Phi c|` within its bounds, and the columns of :math:`\partial f / \partial a` and
-    of the residual are combinations of R's: no second pass over the data is needed. The projected residual :math:`(I - \Phi\Phi^+) (y -
-    \phi_0)` has the Jacobian
+    of the residual are combinations of R's: no second pass over the data is needed. The projected residual
+    :math:`(I - \Phi\Phi^+) (y - \phi_0)` has the Jacobian
 
     .. math:: -(I - \Phi\Phi^+) \frac{\partial f}{\partial a_k} - (\Phi^+)^T \Big(\frac{\partial\Phi}{\partial
         a_k}\Big)^T e
@@ -89,7 +89,8 @@ def linearization(sums: ResidualSums) -> Linearization:
     """
     factor, layout = sums.factor, sums.layout
     q, p = len(layout.linear), layout.p
-    linear, turning, held, whole = np.empty(0), np.empty((0, p)), (), None
+    linear, turning, whole = np.empty(0), np.empty((0, p)), None
+    held: tuple[int, ...] = ()
     if q:
         basis = factor[:q, :q]
         inverse = _inverse_of_singular(basis)

@@ -65,7 +65,7 @@ class SolverOptimizer(Optimizer, ABC, Generic[S]):
     def go_to(self, state: S) -> None:
         """Take over a state, and have the parameters at its best point."""
         self._reached = state
-        self.vector.write(state.theta)
+        self.vector.write(state.best.theta)
 
     @contextmanager
     def at_trial(self) -> Iterator[Any]:

@@ -41,6 +41,7 @@ class Finding(Enum):
     NO_DESCENT = "no descent, relative offset"
     NO_DESCENT_BY_DISTANCE = "no descent, distance"
     NO_MINIMUM = "flat or curved down"
+    UNBOUNDED = "without bound"
     ENDLESS_AT_EDGE = "without end at the edge of the domain"
 
     __hash__ = object.__hash__  # members are single; Enum would hash their names

@@ -251,7 +251,7 @@ class EstimationTask(LightningModule, ABC):
         """Forget the last fit's listeners and its end; let the model find the starts that its sample gives."""
         if stage == "fit":
             self.log_of_updates.listeners = []
-            self.log_of_updates.stop = None
+            self.log_of_updates.stop = self.log_of_updates.left_domain = None
             data = self.own_data
             if isinstance(self.model, DistributionModel) and data is not None:
                 self.model.begin_at(stand_ins(data.train))

@@ -153,7 +153,7 @@ def check_identity(fitted: Mapping[str, Any], model: nn.Module) -> None:
     before, now = fitted.get("parameters") or {}, ours.get("parameters") or {}
     for name in now:
         if name in before and before[name] != now[name]:
-            if before[name].get("encoding") != now[name].get("encoding"):
+            if before[name] | {"encoding": None} == now[name] | {"encoding": None}:
                 _refuse(f"{name} was kept as its {before[name].get('encoding')}", f"its {now[name].get('encoding')}")
             _refuse(f"{name} was fitted with {_limits(before[name])}", _limits(now[name]))
 

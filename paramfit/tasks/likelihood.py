@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
 from paramfit.distributions.domain import unchecked
+from paramfit.fits.no_maximum import beyond_doubt
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
 from paramfit.models.base import leave_bounds_to_solver
@@ -70,7 +71,12 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
             self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
-        """Fill the gradients."""
+        """Look with all rows into a search that may have no end, and fill the gradients."""
+        every = self.every_row(observations) if solver.reached.is_doubtful else None
+        if every is not None and every.n == sums.n:
+            terms = LikelihoodTerms(self.model, self.objective)
+            solver.go_to(beyond_doubt(solver.reached, solver.solver, terms, every, solver.vector))
+            total = solver.reached.loss
         solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1)
         return total
 

@@ -1,6 +1,7 @@
 """Updates by a solver, one for each pass over the training data: what the tasks that make them share."""
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
@@ -131,8 +132,16 @@ class SolvedTask(EstimationTask, ABC):
                 total = self.after_step(solver, observations, sums, total)
             self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
         if solver.is_done():
-            self.request_stop(how_it_ended(solver.reached, self.model, self.updates))
+            every = self.every_row(observations)
+            loss = None if every is None else partial(self.loss_function, every)
+            self.request_stop(how_it_ended(solver.reached, self.model, self.updates, loss))
         return None
+
+    def every_row(self, observations: Observations) -> Observations | None:
+        """All training rows, of which a batch may be a part; None where they are not at hand."""
+        if self.trainer.num_training_batches == 1:
+            return observations
+        return None if self.own_data is None else self.in_precision(self.own_data.train)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what is summed up of an unfinished epoch."""

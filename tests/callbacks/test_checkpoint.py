@@ -148,6 +148,40 @@ def test_a_checkpoint_that_another_program_changed_is_refused(kept):
         AtomicCheckpointIO().load_checkpoint("changed.ckpt")
 
 
+def holding_itself():
+    held: list[Any] = []
+    held.append(held)
+    return held
+
+
+def holding_twice():
+    held: list[Any] = []
+    for _ in range(60):
+        held = [held, held]
+    return held
+
+
+@pytest.mark.parametrize("entry", [
+    pytest.param(lambda: torch.zeros(1).expand(10**12), id="one-number-a-trillion-times"),
+    pytest.param(holding_itself, id="a-list-in-itself"),
+    pytest.param(holding_twice, id="a-list-in-2^60-places"),
+    pytest.param(lambda: torch.eye(3).to_sparse(), id="sparse"),
+    pytest.param(lambda: torch.ones(3, dtype=torch.complex64).conj(), id="conjugate"),
+    pytest.param(lambda: torch.ones(3, device="meta"), id="meta"),
+])  # fmt: skip
+def test_an_entry_of_another_kind_is_refused_without_being_unfolded(entry):
+    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
+    torch.save({**torch.load("last.ckpt", weights_only=True), "other": entry()}, "changed.ckpt")
+    with pytest.raises(InputError, match=r"changed\.ckpt was changed after the fit wrote it"):
+        AtomicCheckpointIO().load_checkpoint("changed.ckpt")
+
+
+@pytest.mark.parametrize("entry", [torch.eye(3).to_sparse(), torch.ones(3, dtype=torch.complex64).conj()])
+def test_an_unusual_tensor_of_the_users_own_is_kept(entry):
+    AtomicCheckpointIO().save_checkpoint({**CONTENT, "own": entry}, "last.ckpt")
+    assert torch.equal(AtomicCheckpointIO().load_checkpoint("last.ckpt")["own"].to_dense(), entry.to_dense())
+
+
 def test_one_flipped_bit_is_noticed_or_changes_nothing():
     AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
     whole = Path("last.ckpt").read_bytes()

@@ -1,8 +1,10 @@
 """The run directory: each run has its own, whoever begins, ends or fails beside it."""
 
 import errno
+import io
 import json
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -102,6 +104,28 @@ def test_full_disk_ends_in_one_line_after_the_report(name, monkeypatch, capsys):
         assert main(["predict", *QUICK[:4], "--ckpt_path", "last"]) == 2
         assert "predictions.csv cannot be written (No space left on device)" in one_error_line(capsys)
     assert {path: path.read_bytes() for path in run_of("both").rglob("*") if path.is_file()} == before
+
+
+class FullOutput(io.StringIO):
+    """Standard output on a disk that is full."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", *QUICK], ["fit", "--print_config"]], ids=" ".join)
+def test_an_output_that_cannot_be_written_is_named_and_no_folder_is(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", FullOutput())
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == "error: standard output: No space left on device\n"
+
+
+def test_a_working_directory_that_was_removed_is_said(monkeypatch, capsys):
+    Path("gone").mkdir()
+    monkeypatch.chdir("gone")
+    Path("../gone").rmdir()
+    assert main(["fit", *QUICK]) == 2
+    assert "the working directory was removed" in one_error_line(capsys)
 
 
 @pytest.mark.parametrize("figure", ["scatter_figure", "fit_figure", "loss_surface_figure"])

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
+from paramfit import TableDataModule
+from paramfit.data.arrays import observations_from
 from paramfit.data.censored_rows import (
     censored,
     check_censored,
@@ -66,3 +68,47 @@ def test_a_missing_word_is_an_observed_value(values):
 def test_other_word_is_refused_by_its_place():
     with pytest.raises(InputError, match=r"row 1: expected a word .* but got '1'"):
         statuses_of_words(["left", 1], lambda row: f"row {row}")
+
+
+ENDLESS = {
+    "y": [2.0, 6.0, -np.inf, 1.0, 4.0],
+    "kind": ["interval", "interval", "interval", "none", "right"],
+    "until": [3.0, np.inf, 2.5, np.inf, np.nan],
+}
+
+
+def read(how, rows, folder):
+    """The observations of a table, in each of the ways in which one is given."""
+    names = {"inputs": [], "target": "y", "censoring": "kind", "upper": "until"}
+    if how == "columns":
+        return observations_from(rows, **names)[0]
+    if how == "arrays":
+        return observations_from((rows["y"],), censoring=rows["kind"], upper=rows["until"])[0]
+    if how == "observations":
+        status = torch.from_numpy(statuses_of_words(rows["kind"], str)).long()
+        bounds = Censored(status, torch.tensor(rows["until"], dtype=torch.float64))
+        return observations_from(Observations((), torch.tensor(rows["y"], dtype=torch.float64), None, bounds))[0]
+    path = folder / f"rows.{how}"
+    table = pd.DataFrame(rows)
+    table.to_csv(path, index=False) if how == "csv" else table.to_parquet(path)
+    return TableDataModule(str(path), **names).read()
+
+
+WAYS = ["csv", "parquet", "columns", "arrays", "observations"]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_an_interval_without_an_end_is_censored_on_one_side(how, tmp_path):
+    observations = read(how, ENDLESS, tmp_path)
+    assert observations.target.tolist() == [2.0, 6.0, 2.5, 1.0, 4.0]
+    status, upper = observations.censoring
+    assert status.tolist() == [3, 2, 1, 0, 2]
+    assert upper[0] == 3.0
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_an_interval_without_both_ends_is_refused_with_its_row(how, tmp_path):
+    rows = {**ENDLESS, "y": [2.0, -np.inf, -np.inf, 1.0, 4.0]}
+    place = {"csv": "line 3", "parquet": "row 1"}.get(how, "row 1")
+    with pytest.raises(InputError, match=rf"(?=.*{place}).*(says nothing of the value; leave the row out|is -inf)"):
+        read(how, rows, tmp_path)

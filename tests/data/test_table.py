@@ -91,7 +91,7 @@ def test_a_share_of_less_than_one_row_is_refused_with_one_that_suffices(n):
     pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
     pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),
     pytest.param({"sigma_is": "relatve"}, "sigma_is: expected absolute or relative", id="sigma_is"),
-    pytest.param({"sigma_is": "relative"}, "sigma_is: relative is how sigma is meant, but there is none", id="no sigma"),
+    pytest.param({"sigma_is": "relative"}, "sigma_is: relative is how sigma is meant, but there is none", id="no sigma"),  # noqa: E501
     pytest.param({"missing": "skip"}, "missing: expected error or drop", id="missing"),
 ])  # fmt: skip
 def test_wrong_options_are_refused_before_anything_is_read(options, message):

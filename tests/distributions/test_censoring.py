@@ -1,12 +1,25 @@
 """Censored likelihoods, row by row and in every mode of differentiation."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-from torch.distributions import Distribution, Gamma, Normal, Uniform, Weibull, constraints
+from scipy import optimize, special, stats
+from torch import Tensor, nn
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Gamma,
+    MixtureSameFamily,
+    Normal,
+    StudentT,
+    Uniform,
+    Weibull,
+    constraints,
+)
 
-from paramfit import InputError
+from paramfit import InputError, fit
 from paramfit.distributions import censored_log_prob, check_censoring
 from tests.distributions.families import ROWS
 
@@ -110,3 +123,44 @@ def test_rows_that_make_no_sense_are_named(status, upper, words):
             None if upper is None else column(*upper),
             ["loc"],
         )
+
+
+class OfTwo(nn.Module):
+    """A mixture of two kinds of one family, as a user's module."""
+
+    def __init__(self, kind: Callable[[Tensor], Distribution]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.places = nn.Parameter(torch.tensor([1.0, 4.0], dtype=torch.float64))
+        self.odds = nn.Parameter(torch.tensor(0.0, dtype=torch.float64))
+
+    def forward(self):
+        weights = Categorical(logits=torch.stack([self.odds, -self.odds]))
+        return MixtureSameFamily(weights, self.kind(self.places))
+
+
+DRAWN = np.concatenate([np.random.default_rng(0).normal(place, 1, 40) for place in (1, 5)])
+WORDS = ["right" if row % 5 == 0 else "" for row in range(80)]
+
+
+def test_a_mixture_takes_censored_observations_by_its_components():
+    """Against SciPy's optimum of the same likelihood."""
+    result = fit(OfTwo(lambda places: Normal(places, torch.ones_like(places))), (DRAWN,), censoring=WORDS)
+    is_censored = np.array(WORDS) == "right"
+
+    def loss(theta: np.ndarray) -> float:
+        weights = special.expit([2 * theta[2], -2 * theta[2]])
+        density = sum(w * stats.norm.pdf(DRAWN, place) for w, place in zip(weights, theta, strict=False))
+        above = sum(w * stats.norm.sf(DRAWN, place) for w, place in zip(weights, theta, strict=False))
+        return float(-np.log(np.where(is_censored, above, density)).sum())
+
+    best = optimize.minimize(loss, [1.0, 4.0, 0.0])
+    assert result.status == "converged"
+    assert result.likelihood is not None
+    assert result.likelihood.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
+    assert [estimate.estimate for estimate in result.parameters.values()] == pytest.approx(best.x, abs=1e-4)
+
+
+def test_a_mixture_whose_components_have_no_cdf_says_that_it_is_missing():
+    with pytest.raises(InputError, match="StudentT cannot take censored observations: torch has no cdf for it"):
+        fit(OfTwo(lambda places: StudentT(5.0, places)), (DRAWN,), censoring=WORDS)

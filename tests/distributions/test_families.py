@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from mpmath import mp
 from torch import Tensor
+from torch import distributions as dist
 from torch.distributions import Kumaraswamy, NegativeBinomial, RelaxedBernoulli, VonMises
 
 from paramfit import InputError
@@ -251,3 +253,49 @@ def test_newton_goes_from_the_start_to_the_maximum_in_a_few_steps(row):
 def test_class_that_tells_neither_mean_nor_median_has_neither(distribution):
     assert mean_of(distribution) is None
     assert median_of(distribution) is None
+
+
+LOGISTIC = {"success": lambda u: -mp.log1p(mp.exp(-u)), "failure": lambda u: -mp.log1p(mp.exp(u))}
+# Where an observation has the probability 1, or the density an end: each with its exact log-density by each argument.
+EDGES = {
+    "no event at rate 0": (dist.Poisson, {"rate": 0.0}, 0.0, {"rate": lambda rate: -rate}),
+    "failure, probs 0": (dist.Bernoulli, {"probs": 0.0}, 0.0, {"probs": lambda p: mp.log1p(-p)}),
+    "success, probs 1": (dist.Bernoulli, {"probs": 1.0}, 1.0, {"probs": mp.log}),
+    "failure, far logits": (dist.Bernoulli, {"logits": 800.0}, 0.0, {"logits": LOGISTIC["failure"]}),
+    "success, far logits": (dist.Bernoulli, {"logits": 800.0}, 1.0, {"logits": LOGISTIC["success"]}),
+    "no success, probs 0": (dist.Binomial, {"total_count": 5.0, "probs": 0.0}, 0.0,
+        {"probs": lambda p: 5 * mp.log1p(-p)}),
+    "all successes, probs 1": (dist.Binomial, {"total_count": 5.0, "probs": 1.0}, 5.0,
+        {"probs": lambda p: 5 * mp.log(p)}),
+    "no trial": (dist.Binomial, {"total_count": 0.0, "probs": 0.3}, 0.0, {"probs": lambda p: mp.mpf(0)}),
+    "success at once, probs 1": (dist.Geometric, {"probs": 1.0}, 0.0, {"probs": mp.log}),
+    "late success, far logits": (dist.Geometric, {"logits": -800.0}, 3.0,
+        {"logits": lambda u: LOGISTIC["success"](u) + 3 * LOGISTIC["failure"](u)}),
+    "no count, probs 0": (dist.NegativeBinomial, {"total_count": 3.0, "probs": 0.0}, 0.0,
+        {"probs": lambda p: 3 * mp.log1p(-p), "total_count": lambda r: mp.mpf(0)}),
+    "no count of none": (dist.NegativeBinomial, {"total_count": 0.0, "probs": 0.3}, 0.0,
+        {"probs": lambda p: mp.mpf(0), "total_count": lambda r: r * mp.log(mp.mpf("0.7"))}),
+    "exponential at 0": (dist.Exponential, {"rate": 2.0}, 0.0, {"rate": mp.log}),
+    "half-normal at 0": (dist.HalfNormal, {"scale": 2.0}, 0.0,
+        {"scale": lambda s: mp.log(2) - mp.log(2 * mp.pi) / 2 - mp.log(s)}),
+    "half-cauchy at 0": (dist.HalfCauchy, {"scale": 2.0}, 0.0, {"scale": lambda s: mp.log(2 / mp.pi / s)}),
+    "generalized pareto at its threshold": (dist.GeneralizedPareto, {"loc": 0.0, "scale": 2.0, "concentration": 0.0},
+        0.0, {"scale": lambda s: -mp.log(s), "concentration": lambda k: -mp.log(2)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_value_score_and_curvature_are_right_at_edges(edge):
+    kind, arguments, y, exact = EDGES[edge]
+    made = kind(
+        **{name: torch.tensor([value], dtype=torch.float64) for name, value in arguments.items()}, validate_args=False
+    )
+    target = torch.tensor([y], dtype=torch.float64)
+    mp.dps = 40
+    for name, function in exact.items():
+        place = mp.mpf(arguments[name])
+        side = -1 if place == 1 else 1
+        slope, bend = (mp.diff(function, place, order, direction=side) for order in (1, 2))
+        assert log_density(made, target).item() == pytest.approx(float(function(place)), abs=1e-14)
+        assert score(made, target, [name])[name].item() == pytest.approx(float(slope), rel=1e-9, abs=1e-12)
+        assert curvature(made, target, [name]).sum().item() == pytest.approx(-float(bend), rel=1e-9, abs=1e-9)

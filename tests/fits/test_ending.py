@@ -12,6 +12,7 @@ from paramfit import DistributionModel, FormulaModel, NegativeLogLikelihood, Obj
 from paramfit.facts import Fact, FactKind, Status, Stop
 from paramfit.fits.ending import fact_of, how_it_ended
 from paramfit.fits.solved_model import solve_model
+from paramfit.inference.loss_function import LossFunction
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.shown.words import sentence
@@ -51,13 +52,13 @@ def test_limit_is_told_with_its_number_and_how_far_it_is():
 
 @pytest.mark.parametrize("bounds", [{}, {"lower": 0}], ids=["free", "bounded"])
 def test_parameters_that_no_prediction_depends_on_are_named(bounds):
-    # The linear amplitude is solved for: nothing can be said of its place in theta, the first.
-    state, stop = ended(peak(m={"start": 300.0, **bounds}, s=0.1))
+    starts = {"a": 1.0, "m": {"start": 300.0, **bounds}, "s": 0.1, "c": None}
+    state, stop = ended(FormulaModel("a * exp(-((x - m) / s)**2) + c", ["x"], starts))
     assert (stop.status, sentence(stop.reason)) == (
         Status.STALLED,
-        "m and s are where no prediction depends on them; give other starts.",
+        "a, m and s are where no prediction depends on them; give other starts.",
     )
-    assert state.standing.places == (1, 2)
+    assert state.standing.places == (0, 1, 2)
 
 
 def valley(m: Any) -> FormulaModel:
@@ -96,10 +97,9 @@ def likeliest(kind: str, parameters: dict[str, Any], sample: np.ndarray) -> Stop
     model = DistributionModel(f"torch.distributions.{kind}", parameters)
     target = torch.from_numpy(np.asarray(sample, dtype=np.float64))
     model.begin_at(target)
-    state, steps = solve_model(
-        LikelihoodTerms(model, NegativeLogLikelihood()), Observations((), target), NewtonRaphson()
-    )
-    return how_it_ended(state, model, steps)
+    objective, rows = NegativeLogLikelihood(), Observations((), target)
+    state, steps = solve_model(LikelihoodTerms(model, objective), rows, NewtonRaphson())
+    return how_it_ended(state, model, steps, lambda: LossFunction.around(model, objective, rows))
 
 
 @pytest.mark.parametrize(("kind", "parameters", "sample", "name"), [
@@ -113,7 +113,7 @@ def test_a_likelihood_that_rises_without_end_is_named(kind, parameters, sample, 
     stop = likeliest(kind, parameters, sample)
     assert stop.status is Status.STALLED
     assert isinstance(stop.reason, Fact)
-    assert (stop.reason.kind, stop.reason.parameters) == (FactKind.LIKELIHOOD_WITHOUT_MAXIMUM, (name,))
+    assert (stop.reason.kind, stop.reason.parameters) == (FactKind.PREFERS_LIMIT, (name,))
     assert f"without end as {name} grows" in sentence(stop.reason)
 
 

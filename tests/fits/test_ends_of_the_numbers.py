@@ -23,7 +23,7 @@ def decay(unit: float) -> FormulaModel:
 @pytest.mark.parametrize("exponent", [-990, -532, 505])
 @pytest.mark.parametrize("how", ["plain", "sigma", "huber", "nonlinear"])
 def test_unit_of_the_target_is_the_unit_of_estimates_and_errors(how, exponent):
-    def fitted(unit: float):
+    def fitted(unit):
         y = Y if how != "nonlinear" else 1 + 3 * np.exp(-0.7 * X) + 0.01 * np.sin(9 * Y)
         options = {"sigma": np.full(6, 0.3 * unit)} if how == "sigma" else {}
         if how == "huber":
@@ -130,7 +130,11 @@ class Line(torch.nn.Module):
         return self.a + self.b * x
 
 
-@pytest.mark.parametrize("fault", [lambda x: None, lambda x: {"a": 1.0}, lambda x: {"a": x[:2], "b": x}], ids=str)
+@pytest.mark.parametrize(
+    "fault",
+    [lambda x: None, lambda x: {"a": 1.0}, lambda x: {"a": x[:2], "b": x}],
+    ids=["nothing", "one missing", "shorter"],
+)
 def test_jacobian_of_ones_own_that_breaks_its_contract_is_one_error(fault):
     with pytest.raises(InputError, match=r"Line\.jacobian must return a mapping from each parameter \(a, b\)"):
         fit(Line(jacobian=fault), (X, Y))

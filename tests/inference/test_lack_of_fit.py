@@ -49,11 +49,15 @@ class Shape:
 
 
 SHAPES = {
-    "peak": Shape("A*exp(-0.5*((x-m)/s)^2)+c", {"A": 1, "m": 0.2, "s": 0.04, "c": 0.3}, ("A", "c"), ("m",)),
-    "lorentzian": Shape("A/(1+((x-m)/g)^2)+c", {"A": 1, "m": 0.75, "g": 0.03, "c": 0.2}, ("A", "c"), ("m",)),
-    "cosine": Shape("a*cos(w*x+q)+m", {"a": 1, "w": 26, "q": 1, "m": 5}, ("m",)),
+    "peak": Shape("A*exp(-0.5*((x-m)/s)^2)+c", {"A": 1, "m": 0.2, "s": 0.05, "c": 0.3}, ("A", "c"), ("m",)),
+    "lorentzian": Shape("A/(1+((x-m)/g)^2)+c", {"A": 1, "m": 0.75, "g": 0.04, "c": 0.2}, ("A", "c"), ("m",)),
+    "sine": Shape("a*sin(w*x+q)+m", {"a": 1, "w": 26, "q": 0.4, "m": 5}, ("m",)),
+    "cosine": Shape("a*cos(w*x+q)+m", {"a": 2, "w": 17, "q": 1, "m": -3}, ("m",)),
     "tide": Shape("a*sin(w*x)+b*cos(w*x)+m+k*x", {"a": 1, "b": 2, "m": 5, "k": 2, "w": 40}, ("a", "b", "m", "k")),
-    "ringing": Shape("a*exp(-k*x)*cos(w*x+q)", {"a": 3, "k": 2, "w": 35, "q": 0.5}, ("a",)),
+    "peak on a line": Shape(
+        "A*exp(-0.5*((x-m)/s)^2)+c+d*x", {"A": 1, "m": 0.3, "s": 0.06, "c": 0.2, "d": 0.7}, ("A", "c", "d"), ("m",)
+    ),
+    "damped sine": Shape("a*exp(-k*x)*sin(w*x+q)", {"a": 3, "k": 2, "w": 35, "q": 0.5}, ("a",)),
     "step": Shape("a/(1+exp(-k*(x-t)))+c", {"a": 5, "k": 40, "t": 0.8, "c": 1}, ("a", "c"), ("t",)),
     "decay": Shape("a*exp(-k*x)+c", {"a": 3, "k": 6, "c": 1}, ("a", "c"), ("k",)),
     "well": Shape("D*(1-exp(-a*(x-r)))^2+c", {"D": 1, "a": 6, "r": 0.2, "c": -1}, ("D", "c"), ("r",)),
@@ -64,19 +68,18 @@ def said(result):
     return [caution for caution in result.cautions if not isinstance(caution, str) and caution.kind in KINDS]
 
 
-def missed_and_told(shape, seed, starts, n=60, noise=0.1):
-    """How often the best optimum is missed, and how often that is said; a fit that reaches it is silent."""
+def missed_and_told(shape, seed, starts, n=60, r_squared=0.99):
+    """How often the best optimum is missed by a hundredth of the loss, and how often a better one is told."""
     random = np.random.default_rng(seed)
     x = np.linspace(0, 1, n)
-    data = x, shape.target(x, noise * random.normal(size=n))
-    best = shape.fit(data, shape.truth).least_squares.residual_sum_of_squares
+    data = x, shape.target(x, math.sqrt((1 - r_squared) / r_squared) * random.normal(size=n))
+    results = [shape.fit(data, shape.truth), *(shape.fit(data, shape.start(random)) for _ in range(starts))]
+    best = min(result.least_squares.residual_sum_of_squares for result in results)
     counts = Counter()
-    for _ in range(starts):
-        result = shape.fit(data, shape.start(random))
-        if result.status is not Status.CONVERGED:
-            continue  # which says itself that other starts are needed
-        missed = result.least_squares.residual_sum_of_squares > 1.001 * best
-        counts[missed, bool(said(result))] += 1
+    for result in results:
+        if result.status is Status.CONVERGED:  # others say themselves that other starts are needed
+            missed = result.least_squares.residual_sum_of_squares > 1.01 * best
+            counts[missed, FactKind.BETTER_MINIMUM in {caution.kind for caution in said(result)}] += 1
     return counts
 
 
@@ -103,18 +106,19 @@ def test_many_signs_are_about_normal():
 
 @pytest.mark.parametrize("name", ["peak", "cosine"])
 def test_a_missed_optimum_is_told_and_a_reached_one_is_not(name):
-    counts = missed_and_told(SHAPES[name], seed=5, starts=8)
+    counts = missed_and_told(SHAPES[name], seed=5, starts=6)
     assert counts[True, True] > 0
     assert counts[True, False] == counts[False, True] == 0
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("r_squared", [0.95, 0.99])
+@pytest.mark.parametrize("n", [30, 60, 120])
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("noise", [0.03, 0.3])
-def test_every_missed_optimum_is_told(name, noise):
-    counts = missed_and_told(SHAPES[name], seed=11, starts=20, noise=noise)
+def test_every_missed_optimum_is_told(name, n, r_squared):
+    counts = missed_and_told(SHAPES[name], seed=n, starts=20, n=n, r_squared=r_squared)
     assert counts[True, False] == counts[False, True] == 0
-    assert counts
+    assert counts[True, True] + counts[False, False] > 0
 
 
 def test_the_starts_that_are_told_lead_to_the_better_minimum():
@@ -254,19 +258,20 @@ def test_the_caution_is_in_the_report_and_in_the_file(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_true_models_are_seldom_called_wrong():
+@pytest.mark.parametrize("name", SHAPES)
+def test_true_models_are_seldom_called_wrong(name):
     spoken, fits = [], 0
-    for seed in range(320):
+    for seed in range(18):
         random = np.random.default_rng(1000 + seed)
-        name = list(SHAPES)[seed % len(SHAPES)]
         n = int(10 ** random.uniform(1, 3))
         x = random.uniform(0, 1, n) if seed % 3 else np.sort(random.choice(np.linspace(0, 1, max(8, n // 4)), n))
-        share = random.choice([0.05, 0.2, 0.5, 0.9, 0.99, 0.999])
-        noise = [random.normal(size=n), random.standard_t(3, n), random.normal(size=n) * (0.2 + x)][seed // 8 % 3]
-        shape = SHAPES[name]
-        y = shape.target(x, math.sqrt((1 - share) / share) * noise)
-        result = shape.fit((x, y), shape.truth)
-        fits += result.status is Status.CONVERGED
-        spoken += [(seed, name, n, share)] if result.status is Status.CONVERGED and said(result) else []
-    assert fits > 250
-    assert len(spoken) <= fits // 100, spoken
+        share = [0.05, 0.2, 0.5, 0.9, 0.99, 0.999][seed % 6]
+        spread = 0.2 + x if seed % 4 == 3 else np.ones(n)
+        noise = [random.normal(size=n), random.standard_t(3, n), random.exponential(1, n) - 1][seed // 6]
+        y = SHAPES[name].target(x, math.sqrt((1 - share) / share) * spread * noise)
+        result = SHAPES[name].fit((x, y), SHAPES[name].truth)
+        if result.status is Status.CONVERGED:
+            fits += 1
+            spoken += [(seed, n, share)] if said(result) else []
+    assert fits > 12
+    assert not spoken

@@ -138,3 +138,32 @@ def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df):
     student.get_parameter("df").data.fill_(df)  # of which df is the exponential
     sums = LikelihoodTerms(student, NegativeLogLikelihood())(Observations((), POSITIVE), expected=True)
     assert not sums.is_finite()
+
+
+class SoftMaximum(nn.Module):
+    """Two lines, of which the larger one counts, but for where they meet; by torch's own function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.5, 0.1], dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> Distribution:
+        """The logarithm of a sum of exponentials."""
+        return Normal(torch.logaddexp(self.weight[0] * x, self.weight[1].expand(x.shape)), 1.0)
+
+
+def test_logaddexp_far_apart_has_its_second_derivative():
+    """From afar the smaller one does not matter: each row is a line in one of the two."""
+    x = torch.tensor([5000.0, 2000.0, -4000.0], dtype=torch.float64)
+    sums = LikelihoodTerms(SoftMaximum(), NegativeLogLikelihood())(Observations((x,), torch.zeros_like(x)))
+    assert sums.curvature == pytest.approx(np.array([[5000.0**2 + 2000.0**2, 0.0], [0.0, 1.0]]))
+
+
+@pytest.mark.parametrize(("formula", "words"), [
+    ("sqrt(a) * x + b", r"derivative by a is not, first in row 0 \(input -1, loc 0.3\)"),
+    ("sqrt(a + max(1 - x, 0)) + b", "derivative by a is not, first in row 26 "),
+])  # fmt: skip
+def test_a_finite_likelihood_without_derivative_is_said_to_be_that(formula, words):
+    made = model("Normal", {"loc": formula, "scale": 1.0}, a=0.0, b=0.3)
+    with pytest.raises(InputError, match=f"the likelihood is finite at the start, but its {words}"):
+        LikelihoodTerms(made, NegativeLogLikelihood()).at_start(Observations((X,), POSITIVE))

@@ -51,7 +51,9 @@ def test_residuals_of_a_robust_fit_are_over_their_median_size(sigma):
     target = 1 + 2 * X + NOISE
     target[[3, 20]] += 5.0
     data = Given(target, X, sigma=sigma)
-    result = fit(line(), data.raw, objective=HuberError(scale=0.1), sigma_is="relative")
+    result = fit(
+        line(), data.raw, objective=HuberError(scale=0.1), sigma_is="absolute" if sigma is None else "relative"
+    )
     axes = curve_figures(result, data.described)["residuals"]().axes[0]
     a, b = (result.parameters[name].estimate for name in "ab")
     residual = (target - a - b * X) / (1.0 if sigma is None else sigma)

@@ -37,9 +37,9 @@ def test_formula_says_all():
         "formulas": None,
         "variables": ["t"],
         "parameters": {
-            "a": {"fixed": None, "lower": None, "upper": None},
-            "k": {"fixed": 2.0, "lower": None, "upper": None},
-            "c": {"fixed": None, "lower": 0.0, "upper": 5.0},
+            "a": {"fixed": None, "lower": None, "upper": None, "encoding": None},
+            "k": {"fixed": 2.0, "lower": None, "upper": None, "encoding": None},
+            "c": {"fixed": None, "lower": 0.0, "upper": 5.0, "encoding": "unconstrained number"},
         },
     }
 
@@ -48,7 +48,7 @@ def test_distribution_has_a_formula_for_each_argument():
     described = describe_model(GAMMA)
     assert described.distribution == "torch.distributions.gamma.Gamma"
     assert described.formulas == {"concentration": "concentration", "rate": "exp(a + b*x)"}
-    assert described.parameters["concentration"] == ParameterDescription(lower=0.0)
+    assert described.parameters["concentration"] == ParameterDescription(lower=0.0, encoding="unconstrained number")
 
 
 @pytest.mark.parametrize("name", WRITTEN)

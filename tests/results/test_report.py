@@ -180,7 +180,7 @@ def test_names_and_units_are_shown_to_the_letter():
     }
     record = replace(CURVE, parameters=estimates, correlation=None, cautions=("[/q] is odd",), task="[/red]")
     text = printed(record)
-    for words in ("[/day]", "[m/s]", "[bold]b[/bold]", "a b", "warning: [/q] is odd", "[/red]: converged"):
+    for words in ("[/day]", "[m/s]", "[bold]b[/bold]", r"a\nb\x1b", "warning: [/q] is odd", "[/red]: converged"):
         assert words in text
     assert "\x1b" not in text
 

@@ -63,7 +63,7 @@ def test_descent_without_an_end_is_no_minimum():
 def test_gauss_newton_solves_a_line_at_once_and_scales_what_it_promises():
     x, y = torch.linspace(0.0, 1.0, 9, dtype=torch.float64), torch.arange(9, dtype=torch.float64).square()
     sums = ResidualSums.of(Layout.plain(2), torch.stack([x, torch.ones_like(x), y]))
-    direction = GaussNewtonSearch((0, 1), 3.0).direction(sums)
+    direction = GaussNewtonSearch((0, 1), scale=3.0).direction(sums, np.full(2, -np.inf), np.full(2, np.inf))
     line = np.polyfit(x.numpy(), y.numpy(), 1)
     assert direction.step == pytest.approx(line, rel=1e-12)
     rest = np.square(y.numpy() - np.polyval(line, x.numpy())).sum()

@@ -22,6 +22,11 @@ class Best(Value):
     loss: float
 
     @property
+    def best(self) -> "Best":
+        """Itself."""
+        return self
+
+    @property
     def standing(self) -> Standing:
         """At the end below 1."""
         return Standing(Finding.EXACT if self.ended else Finding.OFFSET_LEFT)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from paramfit.data.censored_rows import Bounds, complaint_about_no_ends, one_sided
 from paramfit.distributions import Censoring
 from paramfit.errors import InputError
 from paramfit.wording import nearest_names, printable, quoted
@@ -115,7 +116,7 @@ def complete_rows(
     if n_read == 0:
         raise InputError(f"{printable(path)}: there is a header, but no row below it")
     rows, missing = np.arange(n_read), {}
-    values = _without_idle_ends(request, values)
+    values = _with_bounds(request, values)
     unusable = ~np.isfinite(values)
     if request.drop_missing and unusable.any():
         counts = unusable.sum(axis=1).tolist()
@@ -132,6 +133,14 @@ def complete_rows(
         msg = f"{printable(path)}: {place(int(rows[row]))}, column {quoted(request.names[column])}: {complaint}"
         raise InputError(msg)
 
+    if request.censoring is not None and request.censoring.upper is not None:
+        lower = np.array([[name == request.censoring.target] for name in request.names])
+        places = [request.names.index(name) for name in request.censoring if name is not None]
+        status, low, high = values[places]
+        refuse(
+            lower & ((status == Censoring.INTERVAL) & np.isneginf(low) & np.isposinf(high)),
+            lambda _: complaint_about_no_ends(),
+        )
     cure = "give missing: drop to leave such rows out" if request.may_drop else "take it out of the table"
     refuse(unusable, lambda value: f"{_why_unusable(value)}; mend the row, or {cure}")
     with np.errstate(over="ignore", under="ignore"):
@@ -150,14 +159,17 @@ def complete_rows(
     return TableColumns(values, n_read, missing)
 
 
-def _without_idle_ends(request: ColumnRequest, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values with an upper end of 0 where there is no interval: whatever stands there is not read."""
+def _with_bounds(request: ColumnRequest, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values with intervals that have one end as what they are, and an upper end of 0 where there is none.
+
+    Whatever stands in that column where there is no interval is not read.
+    """
     if request.censoring is None or request.censoring.upper is None:
         return values
-    names = request.names
-    idle = values[names.index(request.censoring.status)] != Censoring.INTERVAL
+    places = [request.names.index(name) for name in request.censoring if name is not None]
+    status, target, upper = values[places]
     values = values.copy()
-    values[names.index(request.censoring.upper), idle] = 0.0
+    values[places] = one_sided(Bounds(status, target, np.where(status == Censoring.INTERVAL, upper, 0.0)))
     return values
 
 

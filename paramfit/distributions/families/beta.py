@@ -48,7 +48,7 @@ def _apart(one: Tensor, zero: Tensor, target: Tensor) -> tuple[Tensor, Tensor, T
 def _log_density(distribution: Beta, target: Tensor) -> Tensor:
     one, zero = distribution.concentration1, distribution.concentration0
     if not may_cancel(one, zero):
-        value: Tensor = distribution.log_prob(target)
+        value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     return _without_cancelling(one, zero, *_apart(one, zero, target)) - target.log() - torch.log1p(-target)
 
@@ -56,7 +56,7 @@ def _log_density(distribution: Beta, target: Tensor) -> Tensor:
 def _f_log_density(f: FisherSnedecor, target: Tensor) -> Tensor:
     """``df1 x / (df2 + df1 x)`` is a beta variate."""
     if not may_cancel(f.df1, f.df2):
-        value: Tensor = f.log_prob(target)
+        value: Tensor = f.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     one, zero = f.df1 / 2, f.df2 / 2
     below = one * target + zero

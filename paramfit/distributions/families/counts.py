@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import scipy.special
 import torch
 from torch import Tensor
@@ -15,6 +18,24 @@ from paramfit.distributions.special import by_scipy, deviance, digamma_rest, log
 __all__ = ["FAMILIES"]
 
 Trials = Bernoulli | Binomial | Geometric | NegativeBinomial
+
+# At an edge at which an observation has the probability 1 (a rate of 0 and no event) what is 0 over 0 is 0. Nothing
+# smaller than this is divided by; its square is a number still.
+_LEAST = 1e-150
+
+
+def _divisor(argument: Tensor) -> Tensor:
+    return argument.clamp_min(_LEAST)
+
+
+def _ratio(count: Tensor | float, argument: Tensor) -> Tensor:
+    """A count over what it is a count of; infinite where that cannot be."""
+    return torch.where(torch.as_tensor(count, device=argument.device) == 0, 0.0, count / argument)
+
+
+def _inverse(variance: Tensor) -> Tensor:
+    """One over it; 0 where it has been rounded to 0, and a row says nothing any more."""
+    return torch.where(variance > 0, 1 / variance, 0.0)
 
 
 # torch computes probs from logits, or logits from probs, when asked: so only inside of what computes an entry.
@@ -31,7 +52,7 @@ def _poisson_without_cancelling(count: Tensor, mean: Tensor) -> Tensor:
 def _poisson_log_density(poisson: Poisson, target: Tensor) -> Tensor:
     if may_cancel(poisson.rate, target):
         return _poisson_without_cancelling(target, poisson.rate)
-    value: Tensor = poisson.log_prob(target)
+    value: Tensor = poisson.log_prob(target)  # type: ignore[no-untyped-call]
     return value
 
 
@@ -39,7 +60,7 @@ def _binomial_log_density(trials: Binomial, target: Tensor) -> Tensor:
     r"""By the deviances of successes and failures, where there are many trials: n Poisson's over Poisson's."""
     count = trials.total_count
     if not may_cancel(count):
-        value: Tensor = trials.log_prob(target)
+        value: Tensor = trials.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     given_probs = "probs" in vars(trials) and trials._param is trials.probs
     failure = 1 - trials.probs if given_probs else (-trials.logits).sigmoid()
@@ -50,7 +71,7 @@ def _binomial_log_density(trials: Binomial, target: Tensor) -> Tensor:
 
 def _score(trials: Bernoulli | Binomial, target: Tensor, count: Tensor | float) -> Slopes:
     return {
-        "probs": lambda: (target - count * trials.probs) / (trials.probs * (1 - trials.probs)),
+        "probs": lambda: _ratio(target, trials.probs) - _ratio(count - target, 1 - trials.probs),
         "logits": lambda: target - count * trials.probs,
     }
 
@@ -58,14 +79,14 @@ def _score(trials: Bernoulli | Binomial, target: Tensor, count: Tensor | float) 
 def _curvature(trials: Trials, successes: Tensor, failures: Tensor) -> Entries:
     """Of ``successes * log probs + failures * log(1 - probs)``."""
     return {
-        ("probs", "probs"): lambda: successes / trials.probs**2 + failures / (1 - trials.probs) ** 2,
+        ("probs", "probs"): lambda: _ratio(successes, trials.probs**2) + _ratio(failures, (1 - trials.probs) ** 2),
         ("logits", "logits"): lambda: (successes + failures) * _spread(trials.logits),
     }
 
 
 def _information(trials: Bernoulli | Binomial, count: Tensor | float) -> Entries:
     return {
-        ("probs", "probs"): lambda: count / (trials.probs * (1 - trials.probs)),
+        ("probs", "probs"): lambda: count * _inverse(trials.probs * (1 - trials.probs)),
         ("logits", "logits"): lambda: count * _spread(trials.logits),
     }
 
@@ -106,16 +127,24 @@ def _binomial_start(sample: Sample, given: Given) -> Starts:
     return _probability(lambda: _share(sample.y.sum().item(), sample.n * given["total_count"]))
 
 
+def _geometric_log_density(geometric: Geometric, target: Tensor) -> Tensor:
+    """By the logits, where they were given: a probability below the smallest number is none of 0."""
+    if "probs" not in vars(geometric):
+        return -softplus(-geometric.logits) - target * softplus(geometric.logits)
+    value: Tensor = geometric.log_prob(target)  # type: ignore[no-untyped-call]
+    return value
+
+
 def _geometric_score(geometric: Geometric, target: Tensor) -> Slopes:
     return {
-        "probs": lambda: 1 / geometric.probs - target / (1 - geometric.probs),
+        "probs": lambda: 1 / geometric.probs - _ratio(target, 1 - geometric.probs),
         "logits": lambda: (-geometric.logits).sigmoid() - target * geometric.logits.sigmoid(),
     }
 
 
 def _geometric_information(geometric: Geometric) -> Entries:
     return {
-        ("probs", "probs"): lambda: 1 / (geometric.probs**2 * (1 - geometric.probs)),
+        ("probs", "probs"): lambda: _inverse(geometric.probs**2 * (1 - geometric.probs)),
         ("logits", "logits"): lambda: (-geometric.logits).sigmoid(),
     }
 
@@ -136,7 +165,7 @@ def _negative_binomial_log_density(distribution: NegativeBinomial, target: Tenso
     """
     count = distribution.total_count
     if not may_cancel(count, target):
-        value: Tensor = distribution.log_prob(target)
+        value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     mean = _negative_binomial_mean(distribution)
     rests = log_gamma_rest(count + target) - log_gamma_rest(count) - torch.log1p(target / count) / 2
@@ -154,11 +183,11 @@ def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> 
         # log(1 - probs), written with the argument that was given so that neither end loses its digits.
         given_probs = "probs" in vars(distribution) and distribution._param is distribution.probs
         failure = torch.log1p(-distribution.probs) if given_probs else -softplus(distribution.logits)
-        return failure + torch.digamma(count + target) - torch.digamma(count)
+        return failure + (torch.digamma(_divisor(count) + target) - torch.digamma(_divisor(count)))
 
     return {
         "total_count": by_count,
-        "probs": lambda: target / distribution.probs - count / (1 - distribution.probs),
+        "probs": lambda: target / _divisor(distribution.probs) - count / (1 - distribution.probs),
         "logits": lambda: target * (-distribution.logits).sigmoid() - count * distribution.logits.sigmoid(),
     }
 
@@ -167,7 +196,7 @@ def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor)
     count = distribution.total_count
     return {
         **_curvature(distribution, target, count),
-        ("total_count", "total_count"): lambda: trigamma(count) - trigamma(count + target),
+        ("total_count", "total_count"): lambda: trigamma(_divisor(count)) - trigamma(_divisor(count) + target),
         ("total_count", "probs"): lambda: 1 / (1 - distribution.probs),
         ("total_count", "logits"): lambda: distribution.logits.sigmoid(),
     }
@@ -176,8 +205,51 @@ def _negative_binomial_curvature(distribution: NegativeBinomial, target: Tensor)
 def _negative_binomial_information(distribution: NegativeBinomial) -> Entries:
     count = distribution.total_count
     return {
-        ("probs", "probs"): lambda: count / (distribution.probs * (1 - distribution.probs) ** 2),
+        ("probs", "probs"): lambda: count * _inverse(distribution.probs * (1 - distribution.probs) ** 2),
         ("logits", "logits"): lambda: count * distribution.logits.sigmoid(),
+    }
+
+
+_ONE_BY_ONE = 256  # counts; a sum over more is an integral, but for 1 / (24 * 256^2) of what is left
+_PANELS = (-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, 16.0)  # standard deviations from the mean
+_TAIL = 40.0  # of a probability's logarithm: nothing is left beyond
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_MOST_ROWS = 20_000  # with 400 probabilities each
+
+
+def _expected_by_count(distribution: NegativeBinomial) -> Tensor:
+    r"""The expected curvature by the count r, for each row.
+
+    .. math:: E[\psi'(r) - \psi'(r + Y)] = \sum_{j \ge 0} \frac{P(Y > j)}{(r + j)^2}
+
+    with the sum's far end, where it changes slowly, as an integral by Gauss and Legendre.
+    """
+    count, probs = torch.broadcast_tensors(distribution.total_count, distribution.probs)  # type: ignore[no-untyped-call]
+    r, p = (column.detach().double().reshape(-1, 1).numpy() for column in (count, probs))
+
+    def terms(j: Any) -> Any:
+        return scipy.special.betainc(j + 1, r, p) / (r + j) ** 2
+
+    total = terms(np.arange(_ONE_BY_ONE)).sum(axis=1, keepdims=True)
+    mean = r * p / (1 - p)
+    deviation, first = np.sqrt(mean / (1 - p)), np.full_like(mean, _ONE_BY_ONE - 0.5)
+    last = mean + _TAIL * (deviation - 1 / np.log(p))
+    ends = np.concatenate([first, mean + deviation * np.array(_PANELS), last], axis=1)
+    ends = np.maximum(ends, first)
+    for low, high in pairwise(ends.T[:, :, None]):
+        half = (high - low) / 2
+        total += half * (terms(low + half + half * _NODES) @ _WEIGHTS[:, None])
+    return torch.from_numpy(total).reshape(count.shape)
+
+
+def _negative_binomial_summed_information(distribution: NegativeBinomial) -> Entries:
+    if distribution.total_count.numel() > _MOST_ROWS:
+        return {}
+    made = distribution
+    return {
+        ("total_count", "total_count"): lambda: _expected_by_count(made),
+        ("total_count", "probs"): lambda: 1 / (1 - made.probs),
+        ("total_count", "logits"): lambda: made.logits.sigmoid(),
     }
 
 
@@ -200,9 +272,9 @@ FAMILIES = (
     Family(
         Poisson,
         log_density=_poisson_log_density,
-        score=lambda poisson, target: {"rate": lambda: target / poisson.rate - 1},
-        curvature=lambda poisson, target: {("rate", "rate"): lambda: target / poisson.rate**2},
-        information=lambda poisson: {("rate", "rate"): lambda: 1 / poisson.rate},
+        score=lambda poisson, target: {"rate": lambda: target / _divisor(poisson.rate) - 1},
+        curvature=lambda poisson, target: {("rate", "rate"): lambda: target / _divisor(poisson.rate) ** 2},
+        information=lambda poisson: {("rate", "rate"): lambda: _inverse(poisson.rate)},
         cdf=lambda poisson, value: by_scipy(scipy.special.pdtr, value, poisson.rate),
         start=lambda sample, _: {"rate": lambda: sample.mean() or 0.5 / sample.n},
     ),
@@ -226,6 +298,7 @@ FAMILIES = (
     ),
     Family(
         Geometric,
+        log_density=_geometric_log_density,
         score=_geometric_score,
         curvature=lambda geometric, target: _curvature(geometric, torch.ones_like(target), target),
         information=_geometric_information,
@@ -238,6 +311,7 @@ FAMILIES = (
         score=_negative_binomial_score,
         curvature=_negative_binomial_curvature,
         information=_negative_binomial_information,
+        summed_information=_negative_binomial_summed_information,
         cdf=lambda made, y: by_scipy(scipy.special.betainc, made.total_count, y.floor() + 1, 1 - made.probs),
         start=_negative_binomial_start,
     ),

@@ -55,7 +55,7 @@ def _gumbel_start(sample: Sample, given: Given) -> Starts:
 def _weibull_log_density(distribution: Weibull, target: Tensor) -> Tensor:
     scale, concentration = distribution.scale, distribution.concentration
     if not may_cancel(concentration):
-        value: Tensor = distribution.log_prob(target)
+        value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     log_ratio = log_quotient(target, scale)
     return (concentration / scale).log() + (concentration - 1) * log_ratio - torch.exp(concentration * log_ratio)

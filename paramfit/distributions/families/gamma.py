@@ -45,14 +45,14 @@ def _without_cancelling(distribution: Gamma | InverseGamma, logs: Tensor, value:
 def _gamma_log_density(distribution: Gamma, target: Tensor) -> Tensor:
     if may_cancel(distribution.concentration):
         return _without_cancelling(distribution, target.log(), target)
-    value: Tensor = distribution.log_prob(target)
+    value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
     return value
 
 
 def _inverse_log_density(distribution: InverseGamma, target: Tensor) -> Tensor:
     if may_cancel(distribution.concentration):
         return _without_cancelling(distribution, -target.log(), 1 / target) - 2 * target.log()
-    value: Tensor = distribution.log_prob(target)
+    value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
     return value
 
 

@@ -155,7 +155,7 @@ class _Climber:
         method = Fact(FactKind.PROFILE_LIKELIHOOD)
         if self.least_squares:
             method = Fact(FactKind.PROFILE_RSS, numbers={"known": self.sigma_is_known})
-        covariance = self.errors.covariance
+        covariance = self._scales_of_profiles()
         if (covariance is None and not self.held) or not self.errors.spread > 0:
             return Rung(PROFILE, None, {}, method, self.errors.reasons or (Fact(FactKind.RESIDUALS_ZERO),))
         if covariance is None:
@@ -170,6 +170,17 @@ class _Climber:
             self.cautions += followed.notes
         ends = {name: (followed.lower, followed.upper) for name, followed in self.profiles.items()}
         return Rung(PROFILE, None, ends, method)
+
+    def _scales_of_profiles(self) -> Tensor | None:
+        """The covariance, in which what has no finite estimate is given the size of the way that it went."""
+        endless = [k for k, why in self.errors.undetermined.items() if why.kind is FactKind.GROWS_WITHOUT_END]
+        if not endless:
+            return self.errors.covariance
+        zeros = torch.zeros(self.loss.p, self.loss.p, dtype=torch.float64)
+        scales = zeros if self.errors.covariance is None else self.errors.covariance.clone()
+        for k in endless:
+            scales[k, k] = self.theta[k].square().clamp(min=1.0)
+        return scales
 
     def bootstrapped(self, resamples: int, seed: int, progress: Callable[[int], None] | None) -> list[Rung]:
         """The scatter of fits to resampled observations."""

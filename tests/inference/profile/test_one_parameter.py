@@ -186,16 +186,17 @@ def test_unbounded_flat_likelihood_has_no_end():
 
 
 @pytest.mark.parametrize("side", ["lower", "upper"])
-def test_bound_within_the_interval_leaves_it_open(side):
+def test_bound_within_the_interval_is_its_end(side):
     sign = 1 if side == "lower" else -1
     sample = sign * np.array([0.2, 0.5, 0.8])
     model = GaussianModel(location={"start": 0.5 * sign, side: 0}, scale=1.0)
     interval = of_likelihood(likelihood(model, sample))(0)
     ends = (interval.lower, interval.upper)[::sign]
-    assert ends == (None, pytest.approx(sign * (0.5 + scipy.stats.norm.ppf(0.975) / math.sqrt(3)), rel=1e-8))
+    assert ends == (0, pytest.approx(sign * (0.5 + scipy.stats.norm.ppf(0.975) / math.sqrt(3)), rel=1e-8))
     (note,) = interval.notes
     assert (
-        sentence(note) == f"location: its interval has no {side} end: at its bound 0 the deviance is 0.75, below 3.84"
+        sentence(note)
+        == f"location: the {side} end of its interval is its bound 0, where the deviance is 0.75, below 3.84"
     )
 
 
@@ -219,8 +220,7 @@ def test_units_leave_the_profile(k):
     ({"level": 1.0}, "level: a probability"),
     ({"level": 1 - 1e-16}, "too near to 1"),
     ({"points": 1}, "points: expected at least 2"),
-    ({"held": (1,)}, "b has"),
-], ids=["level", "near 1", "points", "held"])  # fmt: skip
+], ids=["level", "near 1", "points"])  # fmt: skip
 def test_wrong_options_are_refused(options, words):
     _, profiled = least_squares(decay(), X, Y)
     with pytest.raises(InputError, match=words):

@@ -10,6 +10,7 @@ from torch import distributions as dist
 from torch import nn
 
 from paramfit import DistributionModel, fit
+from paramfit.facts import FactKind
 from tests.distributions.bounded_arguments import Stretched, Tilted, ZeroInflated
 from tests.distributions.families import ROWS
 
@@ -199,3 +200,59 @@ def test_a_vertex_leaves_no_freedom():
     assert result.parameters["a"].estimate == pytest.approx(0, abs=1e-12)
     assert result.parameters["b"].estimate == pytest.approx(1 / 9, rel=1e-12)
     assert all(estimate.standard_error is None for estimate in result.parameters.values())
+
+
+@pytest.mark.parametrize(
+    ("start", "y", "truth"),
+    [((-1.0, 1.0), [0, 1, 1, 2, 0, 1, 4, 9], -13.445979143271762), ((0.0, 1.0), [1, 2, 3, 4, 3, 6, 7, 6], None)],
+    ids=["in one row", "in none"],
+)
+def test_a_start_on_the_edge_is_left(start, y, truth):
+    x = np.arange(1.0, 9.0)
+    a, b = start
+    result = fit(DistributionModel("torch.distributions.Poisson", {"rate": "a + b*x"}, {"a": a, "b": b}, ["x"]), (x, y))
+    if truth is None:
+        tries = optimize.minimize(
+            lambda p: -stats.poisson.logpmf(y, p[0] + p[1] * x).sum(), (1, 1), method="Nelder-Mead"
+        )
+        truth = -tries.fun
+    judged(result, truth)
+
+
+@pytest.mark.parametrize(
+    ("kind", "y"),
+    [("Normal", [0.001, -0.5, 1, -1, 2, -2, 3, -4]), ("LogNormal", [1, 1.001, 0.99, 1.05, 1.5, 0.4, 3, 9])],
+)
+def test_a_spread_that_vanishes_where_a_value_is_met_has_no_maximum(kind, y):
+    starts = {"m": 0.0, "a": 1.0, "b": 0.1}
+    model = DistributionModel(f"torch.distributions.{kind}", {"loc": "m", "scale": "a + b*x"}, starts, ["x"])
+    result = fit(model, (np.arange(1.0, 9.0), y))
+    reason = result.stop_reason
+    assert reason.kind is FactKind.ENDLESS_AT_EDGE
+    assert (reason.numbers["argument"], reason.numbers["row"]) == ("scale", 0)
+    assert result.likelihood.aic is None
+    assert all(estimate.standard_error is None for estimate in result.parameters.values())
+
+
+def test_a_barrier_does_not_lead_away_from_overdispersed_counts_beside_a_group_of_zeros():
+    group, y = np.array([1.0, 1, 0, 0, 1, 0, 1, 0]), np.array([0.0, 0, 3, 11, 0, 6, 0, 2])
+
+    def loss(theta):
+        return -stats.nbinom.logpmf(y[group == 0], np.exp(theta[1]), 1 / (1 + np.exp(theta[0] - theta[1]))).sum()
+
+    arguments = {"total_count": "r", "logits": "a + b*g - log(r)"}
+    starts = {"a": 0.0, "b": 0.0, "r": 1.0}
+    result = fit(DistributionModel("torch.distributions.NegativeBinomial", arguments, starts, ["g"]), (group, y))
+    truth = optimize.minimize(loss, (1.7, 1.0), method="Nelder-Mead")
+    assert result.likelihood.log_likelihood == pytest.approx(-truth.fun, abs=1e-6)
+    assert result.parameters["r"].estimate == pytest.approx(np.exp(truth.x[1]), rel=1e-3)
+    assert result.parameters["b"].standard_error is None
+
+
+def test_a_bounded_coefficient_reaches_its_bound_and_has_an_interval():
+    exposure = np.array([1.0, 2, 3, 4])
+    model = DistributionModel("torch.distributions.Poisson", {"rate": "m*t"}, {"m": {"start": 0.3, "lower": 0}}, ["t"])
+    result = fit(model, (exposure, np.zeros(4)))
+    assert result.parameters["m"].estimate == 0
+    low, high = result.ladder().rung("profile likelihood").intervals["m"]
+    assert (low, high) == (0, pytest.approx(stats.chi2.ppf(0.95, 1) / 2 / exposure.sum(), rel=1e-5))

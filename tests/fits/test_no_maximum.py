@@ -1,0 +1,138 @@
+"""Likelihoods without a maximum are named as what they are, within a few iterations, and no error is told of them."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+import torch
+from scipy.optimize import linprog
+from torch import nn
+from torch.distributions import Bernoulli
+
+from paramfit import DistributionModel, fit
+from paramfit.facts import Fact, FactKind
+
+RANDOM = np.random.default_rng(3)
+N = 60
+X, Z = RANDOM.normal(size=(2, N))
+GROUP = (np.arange(N) % 3 == 0).astype(float)
+COIN = (RANDOM.random(N) < 1 / (1 + np.exp(-0.3 - X))).astype(float)
+TIME = RANDOM.exponential(size=N)
+EVEN = RANDOM.binomial(8, 0.5, N).astype(float)  # varies less than Poisson's
+_CURES_OF_OTHER_ENDS = ("other start", "fix one of them", "or bounds")
+_FEW = 40
+
+
+class Logistic(nn.Module):
+    """A user's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3, dtype=torch.float64))
+
+    def forward(self, x, z):
+        return Bernoulli(logits=self.weight[0] + self.weight[1] * x + self.weight[2] * z)
+
+
+def model(kind: str, coefficients: str = "", **arguments: Any) -> DistributionModel:
+    starts = dict.fromkeys(coefficients, 0.0)
+    variables = [name for name in "xzg" if any(name in str(text).replace("exp", "") for text in arguments.values())]
+    return DistributionModel(f"torch.distributions.{kind}", arguments, starts, variables)
+
+
+SEP, GROUP_ENDS, NO_BOUND = FactKind.SEPARATED, FactKind.GROUP_WITHOUT_MAXIMUM, FactKind.LIKELIHOOD_WITHOUT_BOUND
+SEPARATED = (X + 0.5 * Z > 0).astype(float)
+RIGHT, LEFT = ["right"] * N, ["left"] * N
+
+
+@pytest.mark.parametrize(("made", "data", "censoring", "kind", "names"), [
+    (model("Bernoulli", "abc", logits="a + b*x + c*z"), (X, Z, SEPARATED), None, SEP, "abc"),
+    (model("Bernoulli", "abc", probs="1/(1+exp(-(a + b*x + c*z)))"), (X, Z, SEPARATED), None, SEP, "abc"),
+    (Logistic(), (X, Z, SEPARATED), None, SEP, ("weight[0]", "weight[1]", "weight[2]")),
+    (model("Binomial", "ab", total_count=5.0, logits="a + b*x"), (X, 5.0 * (X > 0.1)), None, SEP, "ab"),
+    (model("Bernoulli", "ab", logits="a + b*g"), (GROUP, np.maximum(GROUP, COIN)), None, GROUP_ENDS,
+        "b"),
+    (model("Poisson", "ab", rate="exp(a + b*g)"), (GROUP, EVEN * GROUP), None, GROUP_ENDS, "ab"),
+    (model("Poisson", "a", rate="exp(a)"), (np.zeros(8),), None, GROUP_ENDS, "a"),
+    (model("Bernoulli", logits=0.0), (np.ones(8),), None, GROUP_ENDS, ("logits",)),
+    (model("Geometric", "ab", logits="a + b*g"), (GROUP, EVEN * (1 - GROUP)), None, GROUP_ENDS, "b"),
+    (model("Weibull", "ab", scale="exp(a + b*g)", concentration=1.0), (GROUP, TIME),
+        ["right" if one else "" for one in GROUP], GROUP_ENDS, "b"),
+    (model("Weibull", scale=1.0, concentration=1.0), (TIME,), RIGHT, GROUP_ENDS,
+        ("scale", "concentration")),
+    (model("LogNormal", loc=0.0, scale=1.0), (TIME,), RIGHT, GROUP_ENDS, ("loc", "scale")),
+    (model("Exponential", rate=1.0), (TIME,), RIGHT, GROUP_ENDS, ("rate",)),
+    (model("Exponential", rate=1.0), (TIME,), LEFT, GROUP_ENDS, ("rate",)),
+    (model("Normal", "ab", loc="a + b*x", scale=1.0), (X, 1 + 2 * X), None, NO_BOUND,
+        ("scale",)),
+    (model("Gamma", concentration=1.0, rate=1.0), (np.full(9, 3.0),), None, NO_BOUND,
+        ("concentration", "rate")),
+])  # fmt: skip
+def test_a_likelihood_without_maximum_is_named(made, data, censoring, kind, names):
+    result = fit(made, data, censoring=censoring)
+    assert isinstance(result.stop_reason, Fact)
+    assert (result.stop_reason.kind, set(result.stop_reason.parameters)) == (kind, set(names))
+    assert result.status == "stalled"
+    assert result.updates < _FEW
+    assert not any(cure in f"{result.reason} {result.warnings}" for cure in _CURES_OF_OTHER_ENDS)
+    assert all(result.parameters[name].standard_error is None for name in names)
+    assert result.likelihood is not None
+    assert result.likelihood.aic is result.likelihood.aicc is result.likelihood.bic is None
+
+
+MEAN = "exp(a + b*x)"
+
+
+@pytest.mark.parametrize(("arguments", "name"), [
+    ({"total_count": 5.0, "logits": 0.0}, "total_count"),
+    ({"total_count": 5.0, "probs": 0.5}, "total_count"),
+    ({"total_count": 5.0, "logits": "a + b*x"}, "total_count"),
+    ({"total_count": "r", "probs": f"{MEAN}/({MEAN} + r)"}, "r"),
+    ({"total_count": "r", "logits": "a + b*x - log(r)"}, "r"),
+    ({"total_count": "exp(t)", "logits": "a + b*x - t"}, "t"),
+    ({"total_count": "1/k", "logits": "a + b*x + log(k)"}, "k"),
+])  # fmt: skip
+def test_a_negative_binomial_that_prefers_poisson_is_named_in_every_parametrisation(arguments, name):
+    text = " ".join(map(str, arguments.values()))
+    used = {letter: 1.0 if letter in "rk" else 0.0 for letter in "abrtk" if letter in text.replace("exp", "")}
+    starts = {key: {"start": start, "lower": 0.0} if key in "rk" else start for key, start in used.items()}
+    with_x = "x" in text.replace("exp", "")
+    made = DistributionModel("torch.distributions.NegativeBinomial", arguments, starts, ["x"] if with_x else [])
+    result = fit(made, (X, EVEN) if with_x else (EVEN,))
+    assert isinstance(result.stop_reason, Fact)
+    assert (result.stop_reason.kind, result.stop_reason.parameters) == (FactKind.PREFERS_LIMIT, (name,))
+    assert "take Poisson instead" in result.reason
+    assert result.covariance is None
+    assert result.likelihood is not None
+    assert result.likelihood.aic is None
+
+
+def test_the_rest_of_a_quasi_separated_fit_has_its_estimates_and_errors():
+    """Those of the rows that are left when the separated group is left out."""
+    outcome = np.maximum(GROUP, COIN)
+    result = fit(model("Bernoulli", "abc", logits="a + b*x + c*g"), (X, GROUP, outcome))
+    rest = sm.GLM(COIN[GROUP == 0], sm.add_constant(X[GROUP == 0]), family=sm.families.Binomial()).fit(tol=1e-12)
+    for name, value, error in zip("ab", rest.params, rest.bse, strict=True):
+        assert result.parameters[name].estimate == pytest.approx(value, rel=1e-7)
+        assert result.parameters[name].standard_error == pytest.approx(error, rel=1e-6)
+    assert result.parameters["c"].standard_error is None
+    assert result.likelihood is not None
+    assert result.likelihood.log_likelihood == pytest.approx(rest.llf, rel=1e-9)
+
+
+def is_separated(columns: np.ndarray, outcome: np.ndarray) -> bool:
+    """By Konis (2007), written anew."""
+    signed = np.where(outcome[:, None] > 0, 1, -1) * np.column_stack([np.ones(len(outcome)), *columns])
+    answer = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1))
+    return bool(-answer.fun > 1e-9)
+
+
+@pytest.mark.slow
+def test_small_samples_are_called_separated_where_they_are_and_nowhere_else():
+    """All outcomes of six rows with two columns."""
+    x, z = np.array([[0.0, 1, 2, 3, 4, 5], [1.0, -1, 0, 2, -2, 1]])
+    for outcome in map(np.array, product((0.0, 1.0), repeat=6)):
+        result = fit(model("Bernoulli", "abc", logits="a + b*x + c*z"), (x, z, outcome))
+        assert (result.status == "stalled") == is_separated(np.array([x, z]), outcome), outcome
