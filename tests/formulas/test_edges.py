@@ -146,6 +146,7 @@ LIMITS = [
     ("a*tanh(b/x)", {"a": 2.0, "b": 1.2}),
     ("a*atan(b/x)", {"a": 2.0, "b": 1.2}),
     ("a*erf(b/x) + erfc(b/x)", {"a": 2.0, "b": 1.2}),
+    ("a*exp(-(b/x)**4) - c*exp(-(b/x)**4)/x", {"a": 2.0, "b": 1.2, "c": 0.3}),
     ("a*(1-exp(-k*x))**m", {"a": 2.0, "k": 1.2, "m": 0.7}),
     ("a*(1-cos(k*x))/x**2", {"a": 2.0, "k": 1.2}),
     ("a*(1-exp(-k*x))/x", {"a": 2.0, "k": 1.2}),
@@ -167,6 +168,12 @@ LIMITS = [
 @pytest.mark.parametrize(("text", "point"), LIMITS, ids=[text for text, _ in LIMITS])
 def test_limit_at_zero(text, point):
     check(text, point, 0.0, digits=260, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("text", ["({})/exp(-(a/x)**4)", "atan(({})/({})**2)", "max({}, 1/({}))"])
+def test_difference_of_what_is_below_all_numbers_is_not_of_a_sign_by_chance(text):
+    difference = "exp(-(a/x)**4) - 2*exp(-(a/x)**4)*b"
+    check(text.replace("{}", difference), {"a": 1.2, "b": 1.3}, 0.0, must_be_finite=False, digits=260)
 
 
 # Formulas whose parts overflow: text, parameters and x.
