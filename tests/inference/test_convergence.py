@@ -58,7 +58,7 @@ def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction):
 @pytest.mark.parametrize("kind", [SGD, Adam, GradientDescent], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize(("mean_squared_error", "expected"), [(82.8, 15.67), (2.9276455708956375, 0.0)])
 def test_distance_of_a_descent_is_in_the_errors_of_the_optimum(mean_squared_error, expected, kind):
-    # At the best weight the mean squared error is that of the best offset plus the square of what the offset differs by.
+    # Along the offset, at the best weight, the mean squared error is a parabola.
     best = np.mean(rest := np.array(CELSIUS) - WEIGHT * np.array(READINGS))
     offset = best - math.sqrt(max(mean_squared_error - np.mean((rest - best) ** 2), 0.0))
     loss = thermometer(0.1, weight=10 * WEIGHT, bias=offset)
