@@ -6,6 +6,7 @@ from typing import Any
 import sympy as sp
 
 from paramfit.formulas.elementary import FUNCTIONS, Power, Total
+from paramfit.formulas.linearity import MOST_TERMS, expanded_terms
 
 __all__ = ["algebraic", "same_formula"]
 
@@ -19,8 +20,9 @@ _ALGEBRA: dict[str, Callable[..., Any]] = {
     "log10": lambda u: sp.log(u) / sp.log(10),
     "abs": sp.Abs,
     "sigmoid": lambda u: 1 / (1 + sp.exp(-u)),
-    "max": sp.Max,
-    "min": sp.Min,
+    # SymPy's own evaluation compares every argument with every other one.
+    "max": lambda a, b: sp.Max(a, b, evaluate=False),
+    "min": lambda a, b: sp.Min(a, b, evaluate=False),
 }
 _MOST_OPERATIONS = 150  # that simplify is asked about: its time grows fast
 
@@ -41,7 +43,10 @@ def same_formula(one: Any, other: Any) -> bool:
         >>> same_formula((a + x) ** 2, a**2 + 2 * a * x + x**2), same_formula(a * x, a + x)
         (True, False)
     """
-    difference = sp.expand(one - other)
+    difference = one - other
+    if difference == 0 or expanded_terms(difference) > MOST_TERMS:
+        return bool(difference == 0)
+    difference = sp.expand(difference)
     if difference == 0:
         return True
     return bool(sp.count_ops(difference) <= _MOST_OPERATIONS and sp.simplify(difference) == 0)

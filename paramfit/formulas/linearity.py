@@ -11,11 +11,11 @@ from sympy.core.parameters import distribute
 from paramfit.formulas.elementary import Power, Total
 from paramfit.formulas.graph import Graph
 
-__all__ = ["SecondDerivatives", "linear_set"]
+__all__ = ["MOST_TERMS", "SecondDerivatives", "expanded_terms", "linear_set"]
 
 _MOST_TRIED = 16  # parameters that exclude each other, of which every subset is tried
 _LARGEST = 2000  # pieces of a derivative that is still derived again; above, it is taken for nonlinear
-_MOST_TERMS = 1000  # that an expansion may have
+MOST_TERMS = 1000  # that an expansion may have
 _MOST_WORK = 6000  # pieces of the formula times pairs of parameters that algebra is asked about
 
 
@@ -102,17 +102,17 @@ def _vanishes(slope: Any, symbol: Any) -> bool:
     change = slope.diff(symbol)
     if change == 0:
         return True
-    if _terms(change) > _MOST_TERMS:
+    if expanded_terms(change) > MOST_TERMS:
         return False
     plain = change.replace(Power, sp.Pow).replace(Total, sp.Add)
     return bool(sp.expand(plain) == 0)
 
 
-def _terms(expression: Any) -> int:
+def expanded_terms(expression: Any) -> int:
     """How many terms an expansion has at most, found without expanding."""
     if not expression.args:
         return 1
-    counts = [_terms(argument) for argument in expression.args]
+    counts = [expanded_terms(argument) for argument in expression.args]
     if isinstance(expression, sp.Add | Total):
         return sum(counts)
     if isinstance(expression, sp.Pow | Power) and expression.args[1].is_Integer:

@@ -45,13 +45,15 @@ class Scaled:
     r"""An array of numbers :math:`m\,2^e` with m in [0.5, 1) or 0, and any integer e.
 
     An exponent that float64 itself cannot hold is infinite: such a number is larger, or smaller, than all others. What
-    is undefined has NaN for m.
+    is undefined has NaN for m and e; a difference of two that are smaller than all others is so too, its sign is not
+    determined, and it has NaN for m only.
     """
 
     def __init__(self, mantissa: Floats, exponent: Floats) -> None:
         fraction, shift = np.frexp(mantissa)
         self.mantissa: Floats = fraction
-        self.exponent: Floats = np.where(fraction == 0, 0.0, exponent + shift)
+        exponent = np.where(fraction == 0, 0.0, exponent + shift)
+        self.exponent: Floats = np.where(np.isnan(fraction) & (exponent != -np.inf), np.nan, exponent)
 
     @classmethod
     def of(cls, value: Any) -> "Scaled":
@@ -62,7 +64,8 @@ class Scaled:
     def to_float(self) -> Floats:
         """As float64, infinite or 0 where it has no such number."""
         shift = np.clip(np.nan_to_num(self.exponent, nan=0.0), -2 * _SHIFT, 2 * _SHIFT).astype(int)
-        values: Floats = np.ldexp(np.where(np.isnan(self.exponent), np.nan, self.mantissa), shift)
+        mantissa = np.where(self.is_unsigned, 0.0, self.mantissa)
+        values: Floats = np.ldexp(np.where(np.isnan(self.exponent), np.nan, mantissa), shift)
         return values
 
     @property
@@ -70,6 +73,12 @@ class Scaled:
         """Where it is exactly 0."""
         zero: NDArray[np.bool_] = self.mantissa == 0
         return zero
+
+    @property
+    def is_unsigned(self) -> NDArray[np.bool_]:
+        """Where it is smaller than all other numbers, and of either sign."""
+        unsigned: NDArray[np.bool_] = np.isnan(self.mantissa) & (self.exponent == -np.inf)
+        return unsigned
 
     def where(self, chosen: NDArray[np.bool_], other: Any) -> "Scaled":
         """These numbers where ``chosen``, others elsewhere."""
@@ -101,13 +110,17 @@ class Scaled:
         second = np.where(other.is_zero, -np.inf, other.exponent)
         top = np.maximum(first, second)
         gap = np.abs(first - second)
-        # Two numbers beyond all others have no difference that could be told, and a sum only if they have one sign.
-        gap = np.where(
-            first == second, np.where(np.isinf(top) & (self.mantissa * other.mantissa < 0), np.nan, 0.0), gap
-        )
+        # Two numbers beyond all others, or below them, have no difference that could be told, and a sum only if they
+        # have one sign.
+        opposite = (first == second) & np.isinf(top) & (self.mantissa * other.mantissa < 0)
+        gap = np.where(first == second, 0.0, gap)
         shift = -np.minimum(np.nan_to_num(gap, nan=0.0), _SHIFT).astype(int)
-        one = np.where(first < second, np.ldexp(self.mantissa, shift), self.mantissa)
-        another = np.where(second < first, np.ldexp(other.mantissa, shift), other.mantissa)
+        one, another = (
+            np.where(number.is_unsigned & (top > -np.inf), 0.0, number.mantissa) for number in (self, other)
+        )
+        one = np.where(first < second, np.ldexp(one, shift), one)
+        another = np.where(second < first, np.ldexp(another, shift), another)
+        one = np.where(opposite, np.nan, one)
         top = np.where(self.is_zero & other.is_zero, 0.0, top)
         return np.where(np.isnan(gap), np.nan, top), one, another, gap >= _SHIFT - 60
 
@@ -117,6 +130,7 @@ class Scaled:
     def __mul__(self, other: Any) -> "Scaled":
         other = _scaled(other)
         product = self.mantissa * other.mantissa
+        product = np.where(self.is_zero & other.is_unsigned | self.is_unsigned & other.is_zero, 0.0, product)
         exponent = self.exponent + other.exponent
         # 0 times what is beyond all numbers is 0; what is beyond times what is below is undefined.
         return Scaled(np.where(np.isnan(exponent) & (product != 0), np.nan, product), exponent)
@@ -225,7 +239,8 @@ def _power(u: Scaled, v: Scaled) -> Scaled:
     power = Scaled.of(np.where(exponent == 0, 1.0, 0.0)).where(u.is_zero, power)
     power = Scaled.of(np.ones_like(exponent)).where(v.is_zero, power)
     signed = (-power).where((u.mantissa < 0) & odd, power)
-    return Scaled(np.where(undefined | np.isnan(u.mantissa), np.nan, signed.mantissa), signed.exponent)
+    signed = Scaled.of(np.full_like(exponent, np.nan)).where(undefined | np.isnan(u.mantissa), signed)
+    return u.where(u.is_unsigned & whole & (exponent > 0), signed)
 
 
 def _sign(u: Scaled) -> Scaled:
@@ -244,6 +259,8 @@ def _atan2(y: Scaled, x: Scaled) -> Scaled:
     direct = Scaled.of(
         np.arctan2(Scaled(y.mantissa, y.exponent - top).to_float(), Scaled(x.mantissa, x.exponent - top).to_float())
     )
+    undefined = np.isnan(ratio.exponent) & ~x.is_zero | y.is_unsigned & ~(x.mantissa > 0)
+    direct = Scaled.of(np.full_like(top, np.nan)).where(undefined, direct)
     return ratio.where((x.mantissa > 0) & (ratio.exponent < SMALL), direct)
 
 

@@ -99,10 +99,16 @@ class Pass(ABC, Generic[S]):
         if len(bad):
             row = int(bad[0])
             at = inputs_at(observations, row)
+            subject = self._subject_at(observations.rows(slice(row, row + 1)))
             raise InputError(
-                f"model: {self.subject} is not finite at the start for {len(bad)} of {observations.n} observations,"
+                f"model: {subject} is not finite at the start for {len(bad)} of {observations.n} observations,"
                 f" first in row {row} (input {at}); {self.remedy}"
             )
+
+    def _subject_at(self, row: Observations) -> str:
+        """What of ``subject`` is not finite in one row."""
+        del row
+        return self.subject
 
     def _refuse_outside(self, observations: Observations) -> None:
         """Refuse arguments of a distribution that are outside what it allows, where there are such."""

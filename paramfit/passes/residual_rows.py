@@ -130,6 +130,18 @@ class ResidualRows(Pass[ResidualSums]):
         columns, _ = self._separated(observations) if self._linear else self._joint(observations)
         return torch.isfinite(columns).all(dim=0)
 
+    def _subject_at(self, row: Observations) -> str:
+        prediction, columns = self._linearized(row)
+        if not bool(torch.isfinite(prediction).all()):
+            return "the prediction"
+        if len(columns) != len(self._names):  # of tensors with several elements each
+            return self.subject
+        named = zip(self._names, columns, strict=True)
+        by = [name for name, column in named if not bool(torch.isfinite(torch.as_tensor(column)).all())]
+        if not by:
+            return self.subject
+        return f"the prediction, {prediction.reshape(-1)[0].item():g}, is finite, but its derivative by {by[0]}"
+
     def slope(self, observations: Observations, unit: float = 1.0) -> Array:
         """``J^T e`` at the present parameters, ``(p,)``, rows over the unit, in the longest floating-point type."""
         columns, _ = self._joint(observations)

@@ -12,9 +12,10 @@ from paramfit import Fact, FactKind, GaussianModel, GradientDescent, NegativeLog
 from paramfit.inference.convergence import CONVERGED_BELOW, distance_to_optimum, updates_to_converge
 from paramfit.inference.least_squares_errors import uncertainty
 from paramfit.inference.loss_function import LossFunction
+from paramfit.results.evidence import descent_evidence
 from paramfit.shown.words import sentence
 from tests.inference.cases import Squares, constant_target, thermometer
-from tests.thermometer import BIAS, CELSIUS, WEIGHT, design
+from tests.thermometer import BIAS, CELSIUS, MEAN_SQUARED_ERROR, READINGS, STANDARD_ERRORS, WEIGHT, design
 
 NOTHING = [nn.Parameter(torch.tensor(0.0))]
 
@@ -52,6 +53,21 @@ def test_distance_of_a_line_is_its_newton_step_in_standard_errors(reduction):
     assert distance_to_optimum(loss, optimum, torch.from_numpy(covariance), ()).total < 1e-9
     assert distance.total == pytest.approx(math.sqrt(step @ np.linalg.inv(covariance) @ step), rel=1e-9)
     assert distance.per_parameter == pytest.approx(np.abs(step) / np.sqrt(np.diag(covariance)), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, GradientDescent], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(("mean_squared_error", "expected"), [(82.8, 15.67), (2.9276455708956375, 0.0)])
+def test_distance_of_a_descent_is_in_the_errors_of_the_optimum(mean_squared_error, expected, kind):
+    # Along the offset, at the best weight, the mean squared error is a parabola.
+    best = np.mean(rest := np.array(CELSIUS) - WEIGHT * np.array(READINGS))
+    offset = best - math.sqrt(max(mean_squared_error - np.mean((rest - best) ** 2), 0.0))
+    loss = thermometer(0.1, weight=10 * WEIGHT, bias=offset)
+    distance = descent_evidence(loss, loss.theta, kind(NOTHING, lr=0.01), None, absolute_sigma=False).distance
+    # The sum of squares exceeds the least one by D^T J^T J D, and C^-1 = J^T J / s^2 with s = 1.89162192 there.
+    excess = 11 * (mean_squared_error - MEAN_SQUARED_ERROR)
+    assert distance.total == pytest.approx(math.sqrt(excess) / 1.89162192, rel=1e-7, abs=1e-6)
+    assert distance.total == pytest.approx(expected, abs=0.005)
+    assert distance.per_parameter[1] == pytest.approx(abs(offset - BIAS) / STANDARD_ERRORS["bias"], rel=1e-6, abs=1e-6)
 
 
 def test_where_the_hessian_is_not_positive_definite_there_is_no_distance():
