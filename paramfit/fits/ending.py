@@ -14,7 +14,7 @@ from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
 from paramfit.models import DistributionModel, ParametricModel
-from paramfit.solvers.gauss_newton import GaussNewtonState
+from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing
 

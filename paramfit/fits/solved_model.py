@@ -12,7 +12,8 @@ from paramfit.observations import Observations
 from paramfit.passes.base import Pass
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
-from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
+from paramfit.solvers.gauss_newton import GaussNewton
+from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
 from paramfit.solvers.parameter_vector import ParameterVector

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 from sympy.core.parameters import distribute
@@ -143,6 +144,10 @@ class CompiledFormula:
         """The parameters in which the formula is linear (``linear_set``)."""
         linear = tuple(linear_set(self._second.vanishes, allowed, first))
         return linear if self._graph.is_finite(self._parts(linear)) else ()
+
+    def is_linear(self, names: Sequence[str]) -> bool:
+        """Whether all its second derivatives by some parameters, mixed ones included, vanish."""
+        return all(self._second.vanishes(one, other) for one, other in combinations_with_replacement(names, 2))
 
     def separated(self, linear: tuple[str, ...], others: tuple[str, ...]) -> SeparatedParts:
         """Offset and basis for the linear parameters, with their derivatives by the others; made once."""

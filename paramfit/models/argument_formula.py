@@ -39,6 +39,10 @@ class ArgumentFormula:
         columns = self._compiled.jacobian(*inputs, *(natural[name] for name in self.coefficients))
         return dict(zip(self.coefficients, columns, strict=True))
 
+    def is_linear(self, coefficients: Sequence[str]) -> bool:
+        """Whether its second derivatives by some of the coefficients vanish."""
+        return self._compiled.is_linear(coefficients)
+
 
 def formula_variables(
     formulas: Mapping[str, str], coefficients: Sequence[str], given: Sequence[str] | None

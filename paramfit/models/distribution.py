@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -184,8 +184,10 @@ class DistributionModel(ParametricModel):
         """Each argument of the distribution at the inputs: ``()`` for a parameter, ``(n,)`` for a formula of inputs."""
         return self.arguments_at({}, *inputs)
 
-    def arguments_at(self, parameters: Mapping[str, Tensor], *inputs: Tensor) -> dict[str, Tensor]:
-        """The arguments with other values of some ``nn.Parameter``s, to be differentiated by them."""
+    def arguments_at(
+        self, parameters: Mapping[str, Tensor], *inputs: Tensor, wanted: Collection[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Some arguments, or all, with other values of some ``nn.Parameter``s, to be differentiated by them."""
         self.check_count(inputs, "the formulas have")
         values: dict[str, Any] = {**self._parameters, **parameters}
         names = tuple(self.specifications)
@@ -194,6 +196,7 @@ class DistributionModel(ParametricModel):
         return {
             name: self._formulas[name].value(inputs, values) if name in self._formulas else values[name]
             for name in self.names
+            if wanted is None or name in wanted
         }
 
     def make(self, arguments: Mapping[str, Tensor]) -> Distribution:
@@ -219,6 +222,17 @@ class DistributionModel(ParametricModel):
             else:
                 jacobian[name] = {} if self.specifications[name].fixed else {name: slopes.get(name, 1.0)}
         return jacobian
+
+    def bent_arguments(self) -> frozenset[str]:
+        """The arguments that are not linear in the trainable ``nn.Parameter``s: by a formula, or by a transform."""
+        free = {name for name, spec in self.specifications.items() if not spec.fixed}
+        bent = set()
+        for name in self.names:
+            formula = self._formulas.get(name)
+            moving = [other for other in (formula.coefficients if formula else (name,)) if other in free]
+            if any(other in self.transforms for other in moving) or (formula and not formula.is_linear(moving)):
+                bent.add(name)
+        return frozenset(bent)
 
     def jacobian(self, *inputs: Tensor) -> dict[str, Tensor | float]:
         """Not defined: a distribution has several arguments, see ``argument_jacobian``.

@@ -86,6 +86,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         self._places = {name: place for place, name in enumerate(self.shapes)}
         self._boxes = boxes_of(model, tuple(self.shapes))
         self._bounded = tuple(self._places[name] for name in getattr(model, "transforms", {}) if name in self._places)
+        self._bends = model.bent_arguments() if isinstance(model, DistributionModel) else frozenset()
 
     @torch.no_grad()
     def information(self, observations: Observations) -> Array | None:
@@ -187,8 +188,9 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             for b, other in enumerate(wanted):
                 product = _product(slopes[name], by_argument.information[..., a, b], slopes[other], by_argument.n)
                 matrix[np.ix_(places[name], places[other])] += product
-        if by_argument.exact:
-            matrix -= self._bent(model, part, by_argument, arguments)
+        bends = [name for name in wanted if name in self._bends]
+        if by_argument.exact and bends:
+            matrix -= self._bent(model, part, by_argument, arguments, bends)
         return LikelihoodSums(by_argument.loss, gradient, (matrix + matrix.T) / 2, part.n, self._bounded, self._boxes)
 
     def _by_row(
@@ -221,16 +223,22 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         return _ByArgument(loss.item(), by_name, total, information is None, n=1)
 
     def _bent(
-        self, model: DistributionModel, part: Observations, by_argument: _ByArgument, arguments: dict[str, Tensor]
+        self,
+        model: DistributionModel,
+        part: Observations,
+        by_argument: _ByArgument,
+        arguments: dict[str, Tensor],
+        bends: Sequence[str],
     ) -> Array:
-        """What the arguments' own second derivatives add: those of the sum of score times argument, scores held."""
+        """What second derivatives of arguments that bend add: those of the sum of score times argument, scores held."""
         weights = {
             name: column if arguments[name].ndim else column.expand(by_argument.n).sum()
-            for name, column in by_argument.scores.items()
+            for name in bends
+            for column in (by_argument.scores[name],)
         }
 
         def weighed(theta: Tensor) -> Tensor:
-            values = model.arguments_at(self._parameters(theta), *part.inputs)
+            values = model.arguments_at(self._parameters(theta), *part.inputs, wanted=bends)
             return torch.stack([(weights[name] * values[name]).sum() for name in weights]).sum()
 
         with torch.enable_grad():

@@ -3,25 +3,25 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paramfit.errors import InputError
-from paramfit.linalg.lapack import Array, lengths, triangle, unit_of
+from paramfit.linalg.lapack import Array, unit_of
 from paramfit.linalg.unit_free import ScaledColumns
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
 from paramfit.solvers.equal_starts import moved_apart
+from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
 from paramfit.solvers.projection import Linearization, linearization, thrown_away, unprojected
+from paramfit.solvers.second_search import damped_to_size, grows, settled
 from paramfit.solvers.standing import Finding, Standing, divergent_parameter, least_relative_error
 from paramfit.solvers.sums import Layout, ResidualSums
-from paramfit.solvers.value import Value
 
-__all__ = ["GaussNewton", "GaussNewtonState"]
+__all__ = ["GaussNewton"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _ALMOST_EXACT = 1e-8  # of the target's length
@@ -40,130 +40,8 @@ _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1
 _MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
 _ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
 _DETERMINED = 1e-4  # of the strongest direction: of a weaker one a difference of slopes may be rounding
-_MOST_GROWTH = 9.0  # of a parameter's size, in one step of a second search
-_NEXT_TO_ZERO = 1e-8  # as what a start of 0 counts there, if no other is smaller
-_STILL_NEXT_TO_ZERO = 1e-4  # below it a parameter may grow without a gain that could be seen
 _POLISHED = 1e-15  # of a standard error: a relative offset that needs no polish
 _ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fit that has converged
-
-
-@dataclass(frozen=True, eq=False)
-class GaussNewtonState(Value):
-    """What is known after a step."""
-
-    theta: Array  # the best point so far, (p,); a polish may have moved it by less than what steps can see
-    start: Array  # where the fit began, (p,)
-    layout: Layout  # which parameters are solved for exactly, and which have bounds
-    steps: DampedStep  # the steps from the best point, and the problem as seen from there
-    standing: Standing  # how the search stands
-    size_of_target: float  # length of the (weighted) target, in its unit
-    damping: float  # lambda of the next step
-    unit: float = 1.0  # what rows are divided by before anything is squared: a power of 2 near the target's length
-    growth: float = 2.0  # what it grows by, should that fail
-    refusals: int = 0  # trials in a row that were not taken though no loss could tell
-    beyond: Linearization | None = None  # the problem as seen from the last other point near by
-    along: Array | None = None  # a step (m,) along a kink of the loss, where no damped step leads on
-    promised: float = 0.0  # the decrease of the loss that it promises
-    alike: tuple[int, ...] = ()  # places of parameters whose starts were equal and exchangeable, and were moved apart
-    apart: Array | None = None  # another start, with these moved apart, (p,), as long as it has not been looked at
-    # How the search ended that this one is the second after; it is in all parameters at once.
-    first: "GaussNewtonState | None" = None
-
-    expected: ClassVar[bool] = True
-    slacks: ClassVar[bool] = False
-
-    @property
-    def ended(self) -> bool:
-        """Whether another step would change nothing."""
-        return self.standing.ended
-
-    @property
-    def loss(self) -> float:
-        """The sum of the losses at the best point."""
-        return self.best.steps.point.loss * self.unit * self.unit
-
-    @property
-    def best(self) -> "GaussNewtonState":
-        """Where the parameters are: at the end of the first search as long as a second one has not gone lower."""
-        first = self.first
-        return self if first is None or first.steps.point.loss > self.steps.point.loss else first
-
-    @property
-    def n(self) -> int:
-        """Number of observations."""
-        return self.steps.point.n
-
-    @cached_property
-    def proposal(self) -> tuple[Array, float]:
-        """The next trial ``(p,)``, and the decrease of the loss that the linear model promises there."""
-        places, trial = self.layout.nonlinear_places, self.theta.copy()
-        if self.along is not None:
-            trial[places] += self.along
-            return np.clip(trial, *self.layout.box) if self.layout.boxes else trial, self.promised
-        if not self.layout.boxes and self.first is None:
-            step, promised = self.steps.step(self.damping)
-            trial[places] += step
-            return trial, promised
-        (lower, upper), here = self.layout.box[:, places], self.theta[places]
-        if self.first is not None:
-            reach = _MOST_GROWTH * np.maximum(np.abs(here), self.least_start)
-            lower, upper = np.maximum(lower, here - reach), np.minimum(upper, here + reach)
-        step, promised = self.steps.step_in_box(self.damping, lower - here, upper - here)
-        # To the last digit: what has gone all the way to a bound is the bound.
-        reached = np.where(step <= lower - here, lower, np.where(step >= upper - here, upper, here + step))
-        trial[places] = np.clip(reached, lower, upper)
-        return trial, promised
-
-    @cached_property
-    def least_start(self) -> float:
-        """How large a parameter counts in a second search that is smaller, or 0."""
-        starts = np.abs(self.start[self.start != 0])
-        return min(float(starts.min()) if len(starts) else math.inf, _NEXT_TO_ZERO)
-
-    @property
-    def trial(self) -> Array:
-        """Where to look next, ``(p,)``; the best point at the end."""
-        if self.apart is not None:
-            return self.apart
-        return self.theta if self.ended else self.proposal[0]
-
-    @property
-    def _whole(self) -> Array:
-        """Triangular factor of ``[J, e]`` at the best point, the linear parameters' columns first."""
-        point = self.steps.point
-        return point.factor if point.whole is None else point.whole
-
-    @property
-    def free_places(self) -> NDArray[np.intp]:
-        """Places in theta of the parameters that are not held at a bound, in the order of the point's columns."""
-        layout, point, held = self.layout, self.steps.point, self.steps.held
-        if held is None and not len(point.held):
-            return layout.order
-        linear = np.delete(np.array(layout.linear, dtype=np.intp), point.held)
-        return np.concatenate([linear, layout.nonlinear_places if held is None else layout.nonlinear_places[~held]])
-
-    def free_factor(self) -> Array:
-        """Triangular factor of ``[J, e]`` by the parameters that are not held, ``(f + 1, f + 1)``."""
-        point, held = self.steps.point, self.steps.held
-        if held is None or not held.any():
-            return point.factor
-        return triangle(point.factor[:, np.concatenate([np.ones(point.q, dtype=bool), ~held, [True]])])
-
-    @property
-    def uphill(self) -> Array:
-        """``J^T e`` at the best point, ``(p,)``, rows over the unit."""
-        p, factor = self.layout.p, self._whole
-        ordered = np.empty(p)
-        ordered[self.layout.order] = factor[:, :p].T @ factor[:, p]
-        return ordered
-
-    def factor(self) -> Array:
-        """Triangular factor of ``[J, e]`` at the best point, ``(p + 1, p + 1)``; not after a polish."""
-        p, factor = self.layout.p, self._whole
-        columns = np.empty_like(factor)
-        columns[:, self.layout.order] = factor[:, :p]
-        columns[:, p] = factor[:, p]
-        return triangle(columns) * self.unit
 
 
 @dataclass(frozen=True)
@@ -206,11 +84,11 @@ class GaussNewton:
                     "the model is not finite at the start; give other starts, or bounds that keep it finite"
                 )
             begun = _parted(self._begun(state.theta, sums, point, unit))
-            return _settled(begun) if begun.ended else begun
+            return settled(begun) if begun.ended else begun
         if state.ended:
             return state
         after = self._moved_apart(state, sums, point) if state.apart is not None else self._judged(state, sums, point)
-        return _settled(after) if after.ended else after
+        return settled(after) if after.ended else after
 
     def _judged(self, state: GaussNewtonState, sums: ResidualSums, point: Linearization | None) -> GaussNewtonState:
         """The state after a trial."""
@@ -225,7 +103,7 @@ class GaussNewton:
             accepted = point is not None and after <= before * (1 + 1e-9)
             if accepted and point is not None:
                 steps = _steps_from(state, point, layout, trial)
-                accepted = steps.offset < state.steps.offset or _grows(state, trial)
+                accepted = steps.offset < state.steps.offset or grows(state, trial)
             refusals = 0 if accepted else state.refusals + 1
         else:
             accepted = gain > _LEAST_GAIN
@@ -258,7 +136,7 @@ class GaussNewton:
         steps = DampedStep(point, None, _held(layout, theta, point))
         damping = self.damping
         if first is not None:
-            damping = _damped_to_size(steps, theta[layout.nonlinear_places], damping)
+            damping = damped_to_size(steps, theta[layout.nonlinear_places], damping)
         linear = Standing(Finding.LINEAR)
         if math.sqrt(point.loss) <= self.cost_tolerance * sums.target:
             linear = Standing(Finding.EXACT, math.sqrt(point.loss) * unit)
@@ -373,81 +251,13 @@ class GaussNewton:
         if offset > self.orthogonality or (len(places) < layout.p and _leaves_bound(moved, look, best)):
             return state
         standing = _out_of_sight(moved) or Standing(Finding.ORTHOGONAL, offset, self.orthogonality)
-        return _settled(moved.changed(standing=standing))
-
-
-def _settled(state: GaussNewtonState) -> GaussNewtonState:
-    """The end of a search, or the beginning of a second one where it may have gone astray, or the better of both.
-
-    From starts next to 0 a first step of Gauss and Newton's is far too long, and where the columns of linear parameters
-    all but vanish, or become alike, what is solved for is rounding. The second search goes from the same start in all
-    parameters at once, each of which grows by at most a power of ten in a step, so that factors that are both next to 0
-    come up together.
-    """
-    first = state.first
-    if first is None:
-        if not _is_doubtful(state):
-            return state
-        return state.changed(first=state, apart=state.start, standing=Standing(Finding.OFFSET_LEFT, state.steps.offset))
-    gained = first.steps.point.loss - state.steps.point.loss
-    least = _LEAST_ALONG * first.steps.point.loss
-    if gained > least or (gained >= -least and state.standing.converged and not first.standing.converged):
-        return _at_bounds(state.changed(first=None))
-    return _at_bounds(first)
-
-
-def _at_bounds(state: GaussNewtonState) -> GaussNewtonState:
-    """An end at which some parameters have no influence is a minimum where others are held at their bounds.
-
-    With a strict slope towards a bound there is none inwards near by, whatever the values of those are: a rate whose
-    amplitude is 0 and wants below.
-    """
-    layout, theta = state.layout, state.theta
-    if state.standing.finding is not Finding.NO_INFLUENCE or not layout.boxes:
-        return state
-    uphill, (lower, upper) = state.uphill, layout.box
-    size = lengths(state._whole)
-    columns = np.empty(layout.p)
-    columns[layout.order] = size[:-1]
-    held = (theta <= lower) & (uphill < 0) | (theta >= upper) & (uphill > 0)
-    strict = held & (np.abs(uphill) > _NEAR * columns * size[-1])
-    if not strict.any() or (columns[list(layout.linear)] == 0).any():
-        return state
-    return state.changed(standing=state.standing.changed(finding=Finding.SINGULAR))
-
-
-def _is_doubtful(state: GaussNewtonState) -> bool:
-    """Whether an end may be one by the way that led there: a stall, or an optimum with parameters without slope."""
-    finding, point = state.standing.finding, state.steps.point
-    if finding in (Finding.LINEAR, Finding.EXACT):
-        return False
-    hidden = (point.curved_lengths == 0) & (point.unprojected > 0)
-    return state.standing.stalled or finding is Finding.SINGULAR or bool(hidden.any())
+        return settled(moved.changed(standing=standing))
 
 
 def _is_determined(state: GaussNewtonState) -> bool:
     """Whether slopes are more than rounding in every direction, so that their change means something."""
     singular = ScaledColumns.of(state.free_factor()[:-1, :-1]).singular
     return bool(singular[-1] > _DETERMINED * singular[0])
-
-
-def _grows(state: GaussNewtonState, trial: Array) -> bool:
-    """Whether a parameter of a second search grows from next to 0 as fast as it may."""
-    before = np.maximum(np.abs(state.theta), state.least_start)
-    grown = np.abs(trial - state.theta) > _MOST_GROWTH / 2 * before
-    return state.first is not None and bool((grown & (before < _STILL_NEXT_TO_ZERO)).any())
-
-
-def _damped_to_size(steps: DampedStep, theta: Array, damping: float) -> float:
-    """The damping by which the first step is no longer than the start is large, in the metric of the steps.
-
-    References:
-        Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978), section 5.
-    """
-    size = float(lengths((steps.size * theta)[:, None])[0])
-    while size > 0 and damping < _MOST_DAMPING and lengths((steps.size * steps.step(damping)[0])[:, None])[0] > size:
-        damping *= 10
-    return damping
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from paramfit.solvers.damping import DampedStep
-from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
+from paramfit.solvers.gauss_newton import GaussNewton
+from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.projection import Linearization
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.solvers.sums import Layout

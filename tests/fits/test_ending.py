@@ -16,7 +16,8 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.shown.words import sentence
-from paramfit.solvers.gauss_newton import GaussNewton, GaussNewtonState
+from paramfit.solvers.gauss_newton import GaussNewton
+from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonRaphson
 
 X = np.linspace(0.1, 10, 40)

@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 from torch import Tensor
 from torch.distributions import Binomial, Gamma, Normal, Pareto, Poisson, RelaxedBernoulli, Uniform
-from torch.func import functional_call, jacfwd
+from torch.func import functional_call, hessian, jacfwd
 
 from paramfit import DistributionModel, InputError, fit
 from paramfit.models.argument_formula import ArgumentFormula, formula_variables
@@ -66,6 +66,29 @@ def test_derivatives_of_the_arguments_are_those_of_autograd(model):
         for name, slope in expected.items():
             actual = torch.as_tensor(columns[argument].get(name, 0.0), dtype=torch.float64)
             torch.testing.assert_close(actual.expand(slope.shape), slope)
+
+
+FREE = {"a": 0.5, "b": 1.0, "c": 0.2, "k": {"start": 2.0, "fixed": True}, "u": {"start": 1.0, "lower": 0.0}}
+
+
+@pytest.mark.parametrize(
+    "loc", ["a + b*x", "(a + b)*(1 + x)", "a + b*x*k", "k*k + a", "a*b + x", "exp(c*x)", "a + u*x", "(a + b)**2 - a*a"]
+)
+def test_arguments_bend_where_their_hessian_is_not_0(loc):
+    arguments = {"loc": loc, "scale": "2 + a**2"}
+    model = DistributionModel(
+        "torch.distributions.Normal", arguments, {name: FREE[name] for name in FREE if name in loc or name == "a"}
+    )
+    theta = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
+
+    def curves(argument: str) -> bool:
+        def value(parameters: dict[str, Tensor]) -> Tensor:
+            return model.arguments_at(parameters, *((X,) if model.variables else ()), wanted=[argument])[argument]
+
+        second = hessian(value)(theta)
+        return any(bool(part.any()) for by in second.values() for part in by.values())
+
+    assert model.bent_arguments() == {argument for argument in arguments if curves(argument)}
 
 
 def test_leading_dimensions_broadcast():
