@@ -10,6 +10,8 @@ __all__ = ["WORDS", "opening", "sentence", "sentences"]
 
 _K = FactKind
 
+_MOST_NAMED = 10  # of the parameters that move together: a reader takes in no more, and all are in the record
+
 
 def sentence(fact: Reason) -> str:
     """What is said of a fact; words that someone else gave stay as they are.
@@ -66,8 +68,16 @@ def _moved(fact: Fact) -> str:
 
 
 def _inseparable(fact: Fact) -> str:
-    listed = f"{_listed(fact.parameters)} cannot be told apart"
     shares: Any = fact.numbers["shares"]
+    if len(fact.parameters) > _MOST_NAMED:
+        pairs = sorted(zip(shares, fact.parameters, strict=True), key=lambda pair: -abs(pair[0]))[:_MOST_NAMED]
+        others = f"{len(fact.parameters) - _MOST_NAMED} more"
+        moves = " ".join(f"{share:+.3g} {name}" for share, name in pairs)
+        listed = _listed([*(name for _, name in pairs), others])
+        return (
+            f"{listed} cannot be told apart: moving them together by {moves} and {others} by less changes no prediction"
+        )
+    listed = f"{_listed(fact.parameters)} cannot be told apart"
     if len(fact.parameters) == 2:
         return f"{listed}: correlation {'−' if shares[0] * shares[1] < 0 else ''}1.00000"
     moves = " ".join(f"{share:+.3g} {name}" for share, name in zip(shares, fact.parameters, strict=True))

@@ -247,7 +247,7 @@ def test_what_is_finite_is_right(tree, x, b):
             expected = true(text, point, mpmath.mpf(x) if x else TINY, 500)
     except (ZeroDivisionError, ValueError, OverflowError, TypeError, mpmath.libmp.NoConvergence, MemoryError):
         return
-    if expected is None or "x" not in tree:
+    if expected is None or "x" not in tree or abs(expected[0]) > 1e200:  # derivatives lose their digits beside it
         return
     try:
         check(text, point, x, must_be_finite=False, digits=500, tolerance=1e-6)

@@ -2,8 +2,10 @@
 
 import copy
 import pickle
+import time
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call, hessian, jacfwd, vmap
 
-from paramfit import FormulaModel, InputError
+from paramfit import FormulaModel, InputError, fit
 from paramfit.formulas.expression import parse_expression
 from paramfit.formulas.graph import Graph
 
@@ -324,3 +326,20 @@ def test_large_formula_is_built_and_differentiated_in_proportion_to_its_length(c
         for sign in (1, -1)
     ]
     torch.testing.assert_close(total, (moved[0] - moved[1]) / (2 * step), rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["maximum", "quotient"])
+def test_large_formula_is_fitted_and_reported_in_seconds(case):
+    text, count = LARGE[case]
+    x = np.linspace(0.1, 2, 250)
+    started = time.perf_counter()
+    model = FormulaModel(text, ["x"], {f"p{i}": 0.4 + 0.002 * i for i in range(count)})
+    assert time.perf_counter() - started < 5
+    with torch.no_grad():
+        y = model(torch.from_numpy(x)).numpy() * (1 + 0.01 * np.sin(50 * x))
+    result = fit(model, {"x": x, "y": y}, target="y", max_iterations=5)
+    report = str(result.report())
+    assert time.perf_counter() - started < 20
+    # One combination of the parameters matters: every other direction has its caution, which names a few of them.
+    assert len(report) < 1000 * count
