@@ -64,6 +64,8 @@ class GaussNewton:
         """The state before anything has been looked at."""
         return Start(theta)
 
+    # A trial may be anywhere, and is not taken where it is beyond the numbers.
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def advance(self, state: Start | GaussNewtonState, sums: ResidualSums) -> GaussNewtonState:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
+import numpy as np
+
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.value import Value
 
@@ -39,6 +41,8 @@ class Start(Value):
         return self.theta
 
 
+# What is beyond the numbers on the way is not taken.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def solve(
     solver: Solver[Sums],
     state: Any,

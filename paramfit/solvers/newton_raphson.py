@@ -202,6 +202,8 @@ class NewtonRaphson:
         """The state before anything has been looked at."""
         return Start(theta, self.expected)
 
+    # A trial may be anywhere, and is not taken where it is beyond the numbers.
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def advance(self, state: Start | NewtonState, sums: LikelihoodSums) -> NewtonState:
         """The state after judging a trial: it is taken where the loss falls by a part of what was promised.
 

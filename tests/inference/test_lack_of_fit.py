@@ -273,5 +273,5 @@ def test_true_models_are_seldom_called_wrong(name):
         if result.status is Status.CONVERGED:
             fits += 1
             spoken += [(seed, n, share)] if said(result) else []
-    assert fits > 12
+    assert fits >= 12
     assert not spoken
