@@ -176,14 +176,5 @@ def _applied(operation: str, operands: Sequence[Compensated]) -> Compensated:
         return -operands[0]
     if operation not in ARITHMETIC:
         return operands[0].call(operation, *operands[1:])
-    a, b = operands
-    match operation:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "/":
-            return a / b
-    return a**b
+    result: Compensated = ARITHMETIC[operation](*operands)
+    return result

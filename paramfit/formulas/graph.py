@@ -5,7 +5,8 @@ derivative shares whatever the value has, and other derivatives have, computed a
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -16,7 +17,13 @@ from paramfit.formulas.elementary import CALLS, SLOPES, Elementary, Power, Total
 __all__ = ["ARITHMETIC", "CONSTANT", "LEAF", "Graph", "Node", "Term"]
 
 CONSTANT, LEAF = "constant", "leaf"
-ARITHMETIC = ("+", "-", "*", "/", "**")
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+}
 _NEGATIVE = "negative"
 
 
@@ -337,16 +344,7 @@ class Graph:
 
 def _computed(operation: str, a: float, b: float) -> float:
     try:
-        match operation:
-            case "+":
-                return a + b
-            case "-":
-                return a - b
-            case "*":
-                return a * b
-            case "/":
-                return a / b
-        power = a**b
+        value: float = ARITHMETIC[operation](a, b)
     except (OverflowError, ZeroDivisionError):
         return math.nan
-    return math.nan if isinstance(power, complex) else power
+    return math.nan if isinstance(value, complex) else value

@@ -266,9 +266,8 @@ def _finite_point(sums: ResidualSums) -> Linearization | None:
     """The problem as seen from where the rows were summed up; None where it is not finite."""
     if not sums.is_finite():
         return None
-    with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
-        point = linearization(sums)
-        return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
+    point = linearization(sums)
+    return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
 
 
 def _parted(begun: GaussNewtonState) -> GaussNewtonState:

@@ -9,10 +9,11 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 from torch.func import jacfwd
 
+from paramfit.distributions.domain import unchecked
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, without_repetition
 from paramfit.inference.bootstrap.resampled_fits import solve_weighted
-from paramfit.inference.bootstrap.weighted_losses import WEIGHTS_AT_ONCE, WeightedLoss, unvalidated, weighted_loss
+from paramfit.inference.bootstrap.weighted_losses import WEIGHTS_AT_ONCE, WeightedLoss, weighted_loss
 from paramfit.inference.loss_function import LossFunction
 from paramfit.torch_overhead import one_thread
 
@@ -114,7 +115,8 @@ def bootstrap(
     generator = torch.Generator().manual_seed(seed)
     at_once = max(1, WEIGHTS_AT_ONCE // loss.n)
     kept = []
-    with unvalidated(), one_thread(at_once > 1):
+    # A check of arguments is a branch on values, which no batch can take.
+    with unchecked(), one_thread(at_once > 1):
         problem = weighted_loss(loss, theta, held)
         for done in range(0, resamples, at_once):
             count = min(at_once, resamples - done)

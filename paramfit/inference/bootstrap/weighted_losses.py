@@ -2,14 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
@@ -22,7 +20,7 @@ from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
 from paramfit.passes.base import ROWS_AT_ONCE
 from paramfit.shown.words import sentences
 
-__all__ = ["WEIGHTS_AT_ONCE", "Expansion", "WeightedLoss", "unvalidated", "weighted_loss"]
+__all__ = ["WEIGHTS_AT_ONCE", "Expansion", "WeightedLoss", "weighted_loss"]
 
 WEIGHTS_AT_ONCE = 1 << 18
 """Weights of the fits that are solved together: two megabytes."""
@@ -212,14 +210,3 @@ def weighted_loss(loss: LossFunction, theta: Tensor, held: Sequence[int] = ()) -
     raise InputError(
         f"bootstrap: {type(loss.objective).__name__} has no curvature to solve by; give a squared or robust error"
     )
-
-
-@contextmanager
-def unvalidated() -> Iterator[None]:
-    """Distributions do not check their arguments in here: a check is a branch on values, which no batch can take."""
-    before = Distribution._validate_args
-    Distribution.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        Distribution.set_default_validate_args(before)
