@@ -202,6 +202,7 @@ OVERFLOWS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "point"), OVERFLOWS, ids=[text for text, _ in OVERFLOWS])
 def test_parts_beyond_float64(text, point):
     check(text, point, digits=800)

@@ -67,6 +67,7 @@ def as_it_is_set(text: str) -> str:
     return text.replace(r"\$", "$")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(TEXTS)
 def test_any_text_is_drawn_to_the_letter_or_escaped_and_nothing_warns(text):
