@@ -10,6 +10,7 @@ from paramfit.callbacks.fit_progress import FitProgress
 from paramfit.callbacks.fit_report import FitReport
 from paramfit.callbacks.graceful_stop import GracefulStop
 from paramfit.callbacks.history import FitHistory
+from paramfit.callbacks.hyperparameters import HyperparameterLog
 from paramfit.callbacks.predictions import PredictionsFile
 from paramfit.callbacks.table_forms import EpochTable, EstimateRows, GradientLines, LossLines, ValidationLines
 from paramfit.callbacks.uncertainty_ladder import UncertaintyLadder
@@ -28,6 +29,7 @@ __all__ = [
     "FitReport",
     "GracefulStop",
     "GradientLines",
+    "HyperparameterLog",
     "LossLines",
     "PredictionsFile",
     "UncertaintyLadder",

@@ -16,13 +16,14 @@ from paramfit.tasks.updates import Update
 
 __all__ = ["FitPlots"]
 
+_TAG = "visual"  # sorts after val/: curves come first
 _POINTS_OF_PATH = 400
 _FIRST_POINTS = 20
 _UNLIMITED = 400_000  # a run without a limit is drawn as one of this length
 
 
 class FitPlots(FileWriting, Callback):
-    """At the end of a fit, draw it: ``figures/*.png`` in the run directory, and TensorBoard's images.
+    """At the end of a fit, draw it: ``figures/*.png`` in the run directory, and TensorBoard's images ``visual/...``.
 
     With one input column: the observations (``scatter``), and the observations with the fitted curve (``fit``); for a
     distribution that is its mean, or its median where no mean is finite. Without inputs: the sample's kernel density
@@ -101,7 +102,7 @@ class FitPlots(FileWriting, Callback):
                 file.write(picture.png)
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(f"figures/{name}", picture.pixels, task.updates, dataformats="HWC")
+                    logger.experiment.add_image(f"{_TAG}/{name}", picture.pixels, task.updates, dataformats="HWC")
         for name, reason in figures.left_out.items():
             say(f"figure {name} is left out: {reason}")
 

@@ -90,6 +90,7 @@ class FitCLI(LightningCLI):
             (callbacks.Doctor, "doctor"),
             (callbacks.EpochTable, "epoch_table"),
             (FitReport, "report"),  # before the plots: a figure that fails must not cost the result
+            (callbacks.HyperparameterLog, "hyperparameters"),  # after the report, for the metrics at the end
             (callbacks.UncertaintyLadder, "ladder"),
             (callbacks.FitPlots, "plots"),
             (FitCheckpoint, "checkpoint"),

@@ -6,6 +6,7 @@ from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 from sympy.core.parameters import distribute
+import torch
 from torch import Tensor
 
 from paramfit.formulas.differentiable import is_differentiating, slopes_under_autograd, value_under_autograd
@@ -107,6 +108,8 @@ class CompiledFormula:
 
     def value(self, *arguments: Tensor) -> Tensor | float:
         """The prediction; under autograd it is differentiated by its own derivatives, once or twice."""
+        if torch.jit.is_tracing():
+            return self.unchecked_value(*arguments)[0]  # a graph holds operations, no decisions about values
         if is_differentiating() and any(self._moves):
             # What the value does not depend on must not give it its shape.
             used = [one if moves else one.new_zeros(()) for one, moves in zip(arguments, self._moves, strict=True)]

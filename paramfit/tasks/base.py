@@ -26,7 +26,7 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import DistributionModel, match_columns
-from paramfit.objectives import Objective
+from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
@@ -37,6 +37,8 @@ from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.updates import UpdateListener, UpdateLog
 
 __all__ = ["EstimationTask"]
+
+_EXAMPLES = 2  # rows: one alone would be taken for a constant by shapes
 
 
 class EstimationTask(LightningModule, ABC):
@@ -255,6 +257,17 @@ class EstimationTask(LightningModule, ABC):
             data = self.own_data
             if isinstance(self.model, DistributionModel) and data is not None:
                 self.model.begin_at(stand_ins(data.train))
+            self.example_input_array = self._example_inputs()
+
+    def _example_inputs(self) -> tuple[Tensor, ...] | None:
+        """A few rows of each input, by which Lightning draws the graph and tells sizes; None where there is no input.
+
+        Nor are there any of a distribution, which torch cannot trace.
+        """
+        data = self.own_data
+        if data is None or not data.raw.inputs or isinstance(self.objective, NegativeLogLikelihood):
+            return None
+        return self.in_precision(data.train.rows(slice(_EXAMPLES))).inputs
 
     def on_fit_start(self) -> None:
         """Refuse what would give a wrong gradient, or estimates in other units, without an error.

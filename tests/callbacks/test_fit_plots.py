@@ -24,7 +24,7 @@ def test_the_thermometer_has_scatter_fit_and_surface_in_both_places(fraction, ma
     make_trainer(2, FitPlots()).fit(descent(updates_per_step=10), datamodule=thermometer(validation_fraction=fraction))
     names = ("fit", "loss_surface", "scatter")
     assert drawn() == {f"{name}.png" for name in names}
-    assert set(events_of(Path("run")).Tags()["images"]) == {f"figures/{name}" for name in names}
+    assert set(events_of(Path("run")).Tags()["images"]) == {f"visual/{name}" for name in names}
 
 
 def test_a_sample_has_its_density_and_the_path_of_the_location(make_trainer):
@@ -32,7 +32,7 @@ def test_a_sample_has_its_density_and_the_path_of_the_location(make_trainer):
     make_trainer(1, FitReport(), FitPlots()).fit(task, datamodule=GaussianDataModule(n_obs=50))
     names = ("density", "histogram", "loss_surface", "quantiles")
     assert drawn() == {f"{name}.png" for name in names}
-    assert set(events_of(Path("run")).Tags()["images"]) == {f"figures/{name}" for name in names}
+    assert set(events_of(Path("run")).Tags()["images"]) == {f"visual/{name}" for name in names}
 
 
 def test_a_run_that_went_to_nan_is_drawn_without_its_line(make_trainer):

@@ -1,0 +1,143 @@
+"""What a run was made of and how it ended, in a form that runs can be sorted by."""
+
+import os
+from typing import Any
+
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from paramfit.atomic_files import whole_file
+from paramfit.callbacks.run import FileWriting, data_of, optimizer_of, run_directory, run_of, task_of
+from paramfit.facts import Status
+from paramfit.fits.result import FitResult
+from paramfit.models.base import natural_values
+from paramfit.tasks.updates import EstimationTaskLike, parameter_values
+from paramfit.wording import visible
+
+__all__ = ["HyperparameterLog"]
+
+_FILE = "hparams.yaml"
+_ENDS = ("hp/train_loss", "hp/val_loss", "hp/status", "hp/distance")
+_OF_BLOCKS = "updates_per_step"  # which the block writes into the optimizer's groups
+
+
+class HyperparameterLog(FileWriting, Callback):
+    """The hyperparameters of a run: ``hparams.yaml``, and TensorBoard's page HPARAMS, or that of any other logger.
+
+    Logged when training starts are the classes of task, model, objective and optimizer, the start of each parameter,
+    the learning rate and what else the optimizer was given, the normalisation, updates in a block, rows in a batch and
+    the seed. At the end follow the metrics ``hp/train_loss``, ``hp/val_loss``, ``hp/distance`` (to the optimum, in
+    standard errors) and ``hp/status``, the status's number:
+
+    0 converged, 1 stalled, 2 stopped early, 3 limit reached, 4 diverged, 5 interrupted, 6 terminated.
+
+    Args:
+        enabled: whether to log them.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._starts: dict[str, float] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the start, before a checkpoint is taken up."""
+        task = task_of(pl_module)
+        self._starts = _starts(task) if self.enabled and trainer.loggers else {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log what the run is made of."""
+        if not self.enabled or not trainer.loggers:
+            return
+        made_of = {**_made_of(trainer, pl_module), **self._starts}
+        folder = run_directory(trainer)
+        with run_of(trainer).writing():
+            if folder is not None and not (folder / _FILE).exists():
+                text = yaml.safe_dump(made_of, sort_keys=False, allow_unicode=True)
+                with whole_file(folder / _FILE) as file:
+                    file.write(text.encode())
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    _write_session(logger, made_of)
+                else:
+                    logger.log_hyperparams(made_of)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log how the run ended."""
+        result = run_of(trainer).result
+        if not self.enabled or result is None:
+            return
+        with run_of(trainer).writing():
+            for logger in trainer.loggers:
+                logger.log_metrics(_ended(result), step=result.updates)
+                if isinstance(logger, TensorBoardLogger):
+                    _write_end(logger)
+
+
+def _made_of(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
+    """The hyperparameters by name: words, whole numbers, floats."""
+    task, data, optimizer = task_of(module), data_of(trainer), optimizer_of(trainer)
+    options = {
+        name: value
+        for name, value in optimizer.param_groups[0].items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and value and name != _OF_BLOCKS
+    }
+    scheduler = trainer.lr_scheduler_configs[0].scheduler if trainer.lr_scheduler_configs else None
+    rate = options.pop("initial_lr", options.get("lr"))  # of the start, where a scheduler changes it
+    made_of = {
+        "task": type(module).__name__,
+        "model": type(task.model).__name__,
+        "formula": getattr(task.model, "formula", None),
+        "objective": type(task.objective).__name__,
+        "optimizer": type(optimizer).__name__,
+        **options,
+        "lr": rate,
+        "scheduler": None if scheduler is None else type(scheduler).__name__,
+        "updates_per_step": getattr(module, "updates_per_step", None),
+        "max_epochs": trainer.max_epochs,
+        "seed": int(os.environ["PL_GLOBAL_SEED"]) if "PL_GLOBAL_SEED" in os.environ else None,
+    }
+    if data is not None:
+        made_of |= {
+            "data": type(data).__name__,
+            "normalization": "none" if data.normalization is None else type(data.normalization).__name__,
+            "batch_size": data.batch_size or data.train.n,
+            "n_train": data.train.n,
+            "n_val": data.validation.n,
+        }
+    return {
+        name: visible(value) if isinstance(value, str) else value for name, value in made_of.items() if value is not None
+    }
+
+
+def _starts(task: EstimationTaskLike) -> dict[str, float]:
+    """The start of each scalar parameter, within its bounds."""
+    parameters = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
+    natural = natural_values(task.model, task.names, parameters)
+    return {f"start/{visible(name)}": value for name, value in parameter_values(task.names, natural).items()}
+
+
+def _ended(result: FitResult) -> dict[str, float]:
+    values = (
+        result.loss["train"],
+        result.loss["val"],
+        float(list(Status).index(Status(result.status))),
+        result.distance_to_optimum_in_standard_errors,
+    )
+    return {name: value for name, value in zip(_ENDS, values, strict=True) if value is not None}
+
+
+def _write_session(logger: TensorBoardLogger, made_of: dict[str, Any]) -> None:
+    """What TensorBoard's page needs at the start: the names of hyperparameters and metrics, and this run's values."""
+    from torch.utils.tensorboard.summary import hparams  # needed by runs with curves alone
+
+    experiment, session, _ = hparams(made_of, dict.fromkeys(_ENDS, 0.0))
+    for summary in (experiment, session):
+        logger.experiment.file_writer.add_summary(summary)
+
+
+def _write_end(logger: TensorBoardLogger) -> None:
+    from torch.utils.tensorboard.summary import hparams  # as above
+
+    logger.experiment.file_writer.add_summary(hparams({}, {})[2])
+    logger.experiment.flush()
