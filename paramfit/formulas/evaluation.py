@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
 from functools import cached_property
 
 import numpy as np
@@ -12,10 +13,26 @@ from paramfit.formulas.edges import values_at_edges
 from paramfit.formulas.graph import Graph
 from paramfit.formulas.torch_code import torch_function
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "LeftUnmended"]
 
 _ROWS_AT_ONCE = 4096
 """Different rows that are computed with care together; where one of them has no value, the rest are not tried."""
+
+_FEW = 4096  # rows, for which a product is the quickest test; with more, BLAS waits for threads
+
+_leaves_unmended: ContextVar[bool] = ContextVar("leaves_unmended", default=False)
+
+
+class LeftUnmended:
+    """A context in which results that are not finite are left so: for who sums them up sees it, and asks again."""
+
+    def __enter__(self) -> None:
+        """Begin it."""
+        self._before: Token[bool] = _leaves_unmended.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        _leaves_unmended.reset(self._before)
 
 
 class Evaluation:
@@ -41,8 +58,8 @@ class Evaluation:
         return torch_function(self.graph, self.places, self._arguments)
 
     @cached_property
-    def _with_guards(self) -> Callable[..., list[Tensor | float]]:
-        """The same, and after it what must be finite too: a number over what has overflowed would be 0 unnoticed."""
+    def _guards(self) -> list[int]:
+        """Nodes that must be finite though results may be without: a number over what has overflowed would be 0."""
         nodes, guards = self.graph.nodes, set()
         for place in self.graph.needed(self.places):
             node = nodes[place]
@@ -50,15 +67,24 @@ class Evaluation:
                 guards.add(node.arguments[1])
             elif node.operation == "**" and (self.graph.number(node.arguments[1]) or -1.0) < 0:
                 guards.add(node.arguments[0])
-        extra = sorted(place for place in guards if nodes[place].arguments and place not in self.places)
-        return torch_function(self.graph, [*self.places, *extra], self._arguments)
+        return sorted(place for place in guards if nodes[place].arguments and place not in self.places)
+
+    @cached_property
+    def _with_guards(self) -> Callable[..., list[Tensor | float]]:
+        """The nodes, and after them their guards."""
+        return torch_function(self.graph, [*self.places, *self._guards], self._arguments)
 
     def __call__(self, *arguments: Tensor) -> list[Tensor | float]:
         """A tensor for each node, or a float where it is a number; apart from autograd."""
         if torch.is_grad_enabled():
             arguments = tuple(argument.detach() for argument in arguments)
         results = self._with_guards(*arguments)
-        if not _all_finite([result for result in results if isinstance(result, Tensor)]):
+        looked_at = results
+        if _leaves_unmended.get():
+            if not self._guards:
+                return results
+            looked_at = results[len(self.places) :]
+        if not _all_finite([result for result in looked_at if isinstance(result, Tensor)]):
             return self._mended(arguments, results)[: len(self.places)]
         return results[: len(self.places)]
 
@@ -97,10 +123,14 @@ class Evaluation:
 
 
 def _all_finite(results: list[Tensor]) -> bool:
-    """Whether they are; two at a time, by a product in a tenth of the time of torch.isfinite."""
+    """Whether they are; of few rows two at a time, by a product in a tenth of the time of torch.isfinite."""
     for first, second in zip(results[::2], results[1::2] + results[-1:], strict=False):
-        if first.shape == second.shape and first.ndim == 1 and math.isfinite(first.dot(second).item()):
-            continue
-        if not (bool(torch.isfinite(first).all()) and bool(torch.isfinite(second).all())):
+        few = first.ndim == 1 and first.shape == second.shape and len(first) <= _FEW
+        if not (few and math.isfinite(first.dot(second))) and not (_is_finite(first) and _is_finite(second)):
             return False
     return True
+
+
+def _is_finite(result: Tensor) -> bool:
+    on_cpu = result.device.type == "cpu"  # where NumPy waits for no threads
+    return bool(np.isfinite(result.numpy()).all() if on_cpu else torch.isfinite(result).all())

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import betaincc, fdtrc, gammaln, ndtr
+from scipy.special import betainccinv, fdtrc, gammaln, ndtr
 from torch.distributions import Distribution
 from torch.func import functional_call
 
@@ -120,7 +121,7 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
         return ()
     target = observations.target.numpy()
     if observations.sigma is None:
-        away = target - target.mean()
+        away = target - target.sum() / len(target)
     else:
         errors = observations.sigma.numpy()
         target = target / errors
@@ -128,7 +129,7 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
     left, spread, length = float(residual @ residual), float(away @ away), float(target @ target)
     if not (left > _EXACT**2 * length and spread > 0):
         return ()
-    ordered = [residual[_order(column.numpy())] for column in observations.inputs]
+    ordered = [_ordered(residual, column.numpy()) for column in observations.inputs]
     serial = [_products(rows) for rows in ordered]
     if loss.n > MOST_LOOKED_AT:
         enough = True  # of so many rows, residuals hang together wherever a curve is missed
@@ -137,12 +138,8 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
     else:
         enough = left < _MUCH_LEFT * spread
     waves = [_wave_probability(rows) for rows in ordered]
-    if (
-        enough
-        and max(map(abs, serial)) < _SERIAL
-        and min(waves) > _WAVY
-        and _outlying_probability(residual) > _OUTLYING
-    ):
+    usual = max(map(abs, serial)) < _SERIAL and min(waves) > _WAVY
+    if enough and usual and np.abs(residual).max() < math.sqrt(_outlying_share(len(residual)) * left):
         return ()
     glance = max(map(abs, serial)) < _SURELY_SERIAL and min(waves) > _SURELY_WAVY
     tested = [runs_of_signs(rows) for rows in ordered]
@@ -220,13 +217,15 @@ def _by_likelihood(better: BetterPoint, loss: LossFunction, observations: Observ
     return better._replace(loss=elsewhere, loss_at_fit=at_fit) if elsewhere < at_fit - needed else None
 
 
-def _order(column: Array) -> NDArray[np.intp]:
-    """The order of an input; rows of the same value come in any order, for it may be that of their targets."""
-    order: NDArray[np.intp] = np.argsort(column, kind="stable")
+def _ordered(residual: Array, column: Array) -> Array:
+    """In the order of an input; rows of the same value come in any order, for it may be that of their targets."""
+    if (column[1:] > column[:-1]).all():
+        return residual
+    order = column.argsort(kind="stable")
     ordered = column[order]
     if (ordered[1:] == ordered[:-1]).any():
         order = np.lexsort((np.random.default_rng(_SEED).random(len(column)), column))
-    return order
+    return residual[order]
 
 
 def _products(rows: Array) -> float:
@@ -241,15 +240,19 @@ def _wave_probability(rows: Array) -> float:
 
     Of m ordinates the largest is g times their sum with a probability of at most :math:`m (1 - g)^{m - 1}` (1929).
     """
-    power = np.square(np.abs(np.fft.rfft(rows)))[1 : (len(rows) + 1) // 2]
+    waves = np.fft.rfft(rows)[1 : (len(rows) + 1) // 2]
+    power = (waves * waves.conj()).real
     total = float(power.sum())
     return len(power) * (1 - float(power.max()) / total) ** (len(power) - 1) if total > 0 else 1.0
 
 
-def _outlying_probability(rows: Array) -> float:
-    """Of a row with so large a share of the sum of squares, at most, under normal noise."""
-    share = float(np.square(rows).max() / (rows @ rows))
-    return len(rows) * float(betaincc(0.5, (len(rows) - 1) / 2, share))
+@lru_cache(maxsize=64)
+def _outlying_share(n: int) -> float:
+    r"""Of the sum of n squares, the share that one row has at most under normal noise, but for a small probability.
+
+    The share of a given row is distributed as :math:`\mathrm{Beta}(1/2, (n - 1) / 2)`.
+    """
+    return float(betainccinv(0.5, (n - 1) / 2, _OUTLYING / n))
 
 
 def _input_name(model: object, number: int, count: int) -> str:

@@ -19,7 +19,7 @@ from paramfit.inference.uncertainty import (
     without_errors,
     without_parameters,
 )
-from paramfit.linalg.lapack import Array, lengths, triangle, unit_of
+from paramfit.linalg.lapack import Array, length, triangle, unit_of
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
@@ -40,6 +40,7 @@ class ResidualFactor:
     factor: Array  # triangular factor of [J, e], rows over sigma and the unit, (p + 1, p + 1)
     n: int  # number of observations
     rss: float  # the sum of e's squares
+    target: float  # the target's length, over sigma and the unit
     residual: Tensor | None = None  # e (n,), over sigma and the unit; only a robust objective asks for it
     unit: float = 1.0  # what rows are divided by before they are squared; see ``unit_of``
 
@@ -49,11 +50,12 @@ class ResidualFactor:
     ) -> "ResidualFactor":
         """From factor and residual that were not divided by the unit, which is the target's, over sigma."""
         weighed = (target if sigma is None else target / sigma).numpy()
-        unit = unit_of(float(lengths(weighed[:, None])[0]))
+        size = length(weighed)
+        unit = unit_of(size)
         if unit != 1.0:
             factor, residual = factor / unit, None if residual is None else residual / unit
         last = factor[:, -1] if residual is None else residual.numpy()
-        return cls(factor, n, float(np.square(last).sum()), residual, unit)
+        return cls(factor, n, float(last @ last), size / unit, residual, unit)
 
 
 def uncertainty(loss: LossFunction, theta: Tensor, *, absolute_sigma: bool = True) -> Uncertainty:
@@ -153,10 +155,7 @@ def _scale(
 
 def _least_lengths(loss: LossFunction, theta: Tensor, evidence: ResidualFactor) -> Array:
     """How long a column of the Jacobian, over the unit, must be for its parameter to be seen, ``(p,)``."""
-    target, sigma = loss.observations.target, loss.observations.sigma
-    weighed = (target if sigma is None else target / sigma).numpy() / evidence.unit
-    rounding = _EPS * math.sqrt(weighed @ weighed)
-    unseen = max(rounding, _UNSEEN * math.sqrt(evidence.rss / max(1, evidence.n - len(theta))))
+    unseen = max(_EPS * evidence.target, _UNSEEN * math.sqrt(evidence.rss / max(1, evidence.n - len(theta))))
     model = loss.model
     if not isinstance(model, ParametricModel):
         return np.asarray(unseen / np.maximum(theta.abs().numpy(), 1.0))

@@ -1,6 +1,7 @@
 """The objective as a function of one vector, in float64."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.passes.stable_functions import StableFunctions
 
-__all__ = ["LossFunction", "element_names", "trainable_parameters"]
+__all__ = ["LossFunction", "ValueAndJacobian", "element_names", "trainable_parameters"]
 
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
@@ -33,6 +34,18 @@ def _element_names(parameters: dict[str, nn.Parameter]) -> tuple[str, ...]:
 def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that are estimated, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+class ValueAndJacobian(nn.Module):
+    """A model's ``value_and_jacobian`` in the place where ``functional_call`` looks for a forward."""
+
+    def __init__(self, model: ParametricModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> tuple[Any, dict[str, Tensor | float]]:
+        """The prediction, and its derivative by each parameter."""
+        return self.model.value_and_jacobian(*inputs)
 
 
 class LossFunction:
@@ -73,7 +86,10 @@ class LossFunction:
     @property
     def theta(self) -> Tensor:
         """The parameters as they were when this was made, ``(p,)``."""
-        return torch.cat([parameter.detach().reshape(-1) for parameter in self._trainable.values()])
+        values = self._trainable.values()
+        if all(value.ndim == 0 and value.dtype == torch.float64 for value in values):
+            return torch.tensor([value.item() for value in values], dtype=torch.float64)
+        return torch.cat([value.detach().reshape(-1) for value in values])
 
     def natural(self, theta: Tensor) -> Tensor:
         """The parameters' values within their bounds, ``(p,)``: theta holds unconstrained numbers of bounded ones."""
@@ -139,7 +155,13 @@ class LossFunction:
         return curved
 
     def jacobian(self, theta: Tensor) -> Tensor:
-        """Derivative of each prediction by each parameter, ``(n, p)``."""
+        """Derivative of each prediction by each parameter, ``(n, p)``: by the model itself, or by ``torch.func``."""
+        if isinstance(self.model, ParametricModel) and all(one.ndim == 0 for one in self._trainable.values()):
+            named = {f"model.{name}": value for name, value in self._parameters(theta.detach()).items()}
+            with torch.no_grad():
+                _, slopes = functional_call(ValueAndJacobian(self.model), named, self.observations.inputs)
+                columns = [torch.as_tensor(slopes[name], dtype=torch.float64).expand(self.n) for name in self.names]
+                return torch.stack(columns, dim=1)
         with torch.enable_grad():
             matrix: Tensor = torch.func.jacfwd(self.prediction)(theta.detach())
         return matrix.detach()

@@ -62,14 +62,14 @@ def with_errors(
 
     The information is that of rows over the ``unit``.
     """
-    root, undetermined = torch.from_numpy(spread / unit * inverse.root), inverse.undetermined
+    root, undetermined = spread / unit * inverse.root, inverse.undetermined
     determined = len(undetermined) < len(root)
     return Uncertainty(
-        covariance=root @ root.T if determined else None,
+        covariance=torch.from_numpy(root @ root.T) if determined else None,
         reasons=without_repetition(list(undetermined.values())),
         quantile=quantile,
         method=method if determined else Fact(FactKind.NO_METHOD),
-        root=root,
+        root=torch.from_numpy(root),
         undetermined=undetermined,
         at_bound=tuple(at_bound),
         directions=inverse.directions,

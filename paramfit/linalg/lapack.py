@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dgeqrf, dgesdd, dtrtrs
 
-__all__ = ["Array", "lengths", "singular_decomposition", "solve_upper", "triangle", "unit_of"]
+__all__ = ["Array", "length", "lengths", "singular_decomposition", "solve_upper", "triangle", "unit_of"]
 
 Array = NDArray[np.float64]
 
@@ -25,6 +25,14 @@ def unit_of(size: float) -> float:
     if 1 / _SAFE < size < _SAFE or not 0 < size < math.inf:
         return 1.0
     return min(max(2.0 ** round(math.log2(size)), 1 / _LARGEST_UNIT), _LARGEST_UNIT)
+
+
+def length(vector: Array) -> float:
+    """The Euclidean length of ``(n,)``, however small or large its elements are."""
+    squared = float(vector @ vector)
+    if 1 / _SAFE**2 < squared < _SAFE**2:
+        return math.sqrt(squared)
+    return float(lengths(vector[:, None])[0])
 
 
 def lengths(matrix: Array) -> Array:

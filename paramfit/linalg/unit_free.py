@@ -38,7 +38,7 @@ class Thresholds:
         hessian: of an eigenvalue where a Hessian was summed up or differentiated numerically, which loses one more.
         regular: of a pivot of a triangle: where all are larger no singular value is looked for, since they are at most
             :math:`2^p` smaller (Higham, 2002, section 8.3).
-        pivot: the same where R is solved with twice, so that its square has to keep digits.
+        pivot: the same where R is solved with twice, so that its square has to keep digits, or errors rest on it.
         twice: of a singular value in such a solution.
         projected: of a column that is left outside the space of others, over its own length.
         half_the_digits: of a singular value whose square still has half of a float64's digits.
@@ -66,7 +66,7 @@ THRESHOLDS = Thresholds()
 def column_lengths(matrix: Array) -> Array:
     """The Euclidean length of each column, 1 for a column of zeros: to divide by."""
     size = lengths(matrix)
-    return np.where(size > 0, size, 1.0)
+    return size if size.all() else np.where(size > 0, size, 1.0)
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,9 @@ def inverse_information(factor: Array, names: Sequence[str], least: Array | floa
     moving = np.flatnonzero(sizes > least)
     undetermined = {k: _idle(names[k]) for k in range(p) if k not in moving}
     directions, root = list(undetermined.values()), np.zeros((p, 0))
-    if len(moving):
+    if len(moving) == p and (np.abs(factor.diagonal()) > THRESHOLDS.pivot * sizes).all():
+        root = solve_upper(factor / sizes, np.eye(p)) / sizes[:, None]  # without a look at singular values
+    elif len(moving):
         scaled = ScaledColumns.of(factor[:, moving], sizes[moving])
         weak = ~scaled.strong()
         for vector in scaled.directions[weak]:

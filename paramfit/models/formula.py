@@ -79,11 +79,11 @@ class FormulaModel(ParametricModel):
     def __deepcopy__(self, memo: dict[int, Any]) -> "FormulaModel":
         """A copy with parameters of its own; without this, copying takes as long as a step of a small fit."""
         twin = memo[id(self)] = type(self).__new__(type(self))
+        own = twin.__dict__
         for name, value in self.__dict__.items():
-            if isinstance(value, dict | set):
-                twin.__dict__[name] = copy.deepcopy(value, memo) if value and name in _OWN else value.copy()
-            else:
-                twin.__dict__[name] = value
+            own[name] = value.copy() if isinstance(value, dict | set) else value
+        for name in _OWN:
+            own[name].update({key: copy.deepcopy(value, memo) for key, value in own[name].items()})
         return twin
 
     def leave_bounds_to_solver(self) -> None:

@@ -14,6 +14,7 @@ from torch.distributions import Distribution
 from torch.func import functional_call, jacfwd
 
 from paramfit.errors import InputError
+from paramfit.formulas.evaluation import LeftUnmended
 from paramfit.linalg.lapack import Array
 from paramfit.models import ParametricModel
 from paramfit.models.base import boxes_of
@@ -58,20 +59,20 @@ class ResidualRows(Pass[ResidualSums]):
                 "objective: a penalty (l1, l2) biases the estimates, and least squares has none; use Regression"
             )
         super().__init__(model, objective)
+        self._parametric = model if isinstance(model, ParametricModel) else None
         self._names = tuple(self.shapes)
         self.layout = self._make_layout(separate)
 
     def _make_layout(self, separate: bool) -> Layout:
-        model = self.model
+        model = self._parametric
         linear: tuple[str, ...] = ()
-        if separate and isinstance(model, ParametricModel) and isinstance(self.objective, SquaredError):
+        if separate and model is not None and isinstance(self.objective, SquaredError):
             linear = tuple(name for name in self._names if name in model.linear_parameters())
         self._linear = linear
         self._nonlinear = tuple(name for name in self._names if name not in linear)
-        boxes = boxes_of(model, self._names)
+        boxes = boxes_of(self.model, self._names)
         if not linear:
             return Layout.plain(self.p, boxes)
-        assert isinstance(model, ParametricModel)
         # The model tells at the first batch which slopes there are.
         places, others = (tuple(map(self._names.index, names)) for names in (linear, self._nonlinear))
         return Layout(places, others, (), boxes)
@@ -107,9 +108,15 @@ class ResidualRows(Pass[ResidualSums]):
 
     def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
         """The sums of all rows, and the residual (over sigma) of each, ``(n,)``, where no row is taken apart."""
-        parts = [self._joint(piece)[0] for piece in pieces(observations)]
-        sums = reduce(add, [ResidualSums.of(self.layout, part) for part in parts])
+        with LeftUnmended():
+            parts, sums = self._joint_parts(observations)
+        if not sums.is_finite():
+            parts, sums = self._joint_parts(observations)
         return sums, parts[0][-1] if len(parts) == 1 else torch.cat([part[-1] for part in parts])
+
+    def _joint_parts(self, observations: Observations) -> tuple[list[Tensor], ResidualSums]:
+        parts = [self._joint(piece)[0] for piece in pieces(observations)]
+        return parts, reduce(add, [ResidualSums.of(self.layout, part) for part in parts])
 
     def check_count(self, n: int) -> None:
         """Raise an InputError with both numbers, for fewer observations than parameters."""
@@ -123,6 +130,11 @@ class ResidualRows(Pass[ResidualSums]):
         del expected  # Gauss and Newton's matrix is the expected curvature
         if piece.censoring is not None:
             self.objective.losses(None, *piece.measured)  # which says why not
+        with LeftUnmended():
+            sums = self._summed(piece)
+        return sums if sums.is_finite() else self._summed(piece)
+
+    def _summed(self, piece: Observations) -> ResidualSums:
         columns, total = self._separated(piece) if self._linear else self._joint(piece)
         return ResidualSums.of(self.layout, columns, total, getattr(self.objective, "scale", 1.0))
 
@@ -144,17 +156,21 @@ class ResidualRows(Pass[ResidualSums]):
 
     def slope(self, observations: Observations, unit: float = 1.0) -> Array:
         """``J^T e`` at the present parameters, ``(p,)``, rows over the unit, in the longest floating-point type."""
+        with LeftUnmended():
+            uphill = self._uphill(observations, unit)
+        return uphill if np.isfinite(uphill).all() else self._uphill(observations, unit)
+
+    def _uphill(self, observations: Observations, unit: float) -> Array:
         columns, _ = self._joint(observations)
         rows = columns.cpu().numpy().astype(np.longdouble)
         if unit != 1.0:
             rows /= unit
-        uphill: Array = (rows[:-1] * rows[-1]).sum(axis=1).astype(np.float64)
+        uphill: Array = (rows[:-1] @ rows[-1]).astype(np.float64)
         return uphill
 
     def _separated(self, part: Observations) -> tuple[Tensor, None]:
-        model = self.model
-        assert isinstance(model, ParametricModel)
-        apart = model.separated(*part.inputs)
+        assert self._parametric is not None
+        apart = self._parametric.separated(*part.inputs)
         slopes: list[tuple[tuple[str | None, str], Tensor | float]] = [
             ((None, name), column) for name, column in apart.offset_slopes.items()
         ]
@@ -195,8 +211,8 @@ class ResidualRows(Pass[ResidualSums]):
 
     def _linearized(self, part: Observations) -> tuple[Tensor, list[Tensor | float]]:
         """The prediction, and its derivative by each element of theta."""
-        if isinstance(self.model, ParametricModel):
-            prediction, columns = self.model.value_and_jacobian(*part.inputs)
+        if self._parametric is not None:
+            prediction, columns = self._parametric.value_and_jacobian(*part.inputs)
             return self._checked(prediction), [columns[name] for name in self._names]
         prediction = self._checked(self.model(*part.inputs))
         jacobian = getattr(self.model, "jacobian", None)
@@ -255,7 +271,7 @@ def _size_of_target(observations: Observations) -> float:
         InputError: if a square overflows, or if its numbers are too small to have all their digits.
     """
     target = observations.target if observations.sigma is None else observations.target / observations.sigma
-    size = math.sqrt(target.square().sum().item())
+    size = math.sqrt(target.dot(target).item())
     if 1e-75 < size < 1e75:
         return size
     largest, over = target.abs().max().item(), "" if observations.sigma is None else " over sigma"
@@ -278,7 +294,7 @@ def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:
     if target.device.type == "cpu":  # where NumPy is much quicker with few rows, and no slower with many
         buffer = np.empty((len(columns), part.n))
         for place, column in enumerate(columns):
-            buffer[place] = column.detach().numpy() if isinstance(column, Tensor) else column
+            buffer[place] = column.numpy(force=column.requires_grad) if isinstance(column, Tensor) else column
         if part.sigma is not None:
             with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
                 buffer /= part.sigma.numpy()

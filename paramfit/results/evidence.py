@@ -145,7 +145,7 @@ def least_squares_evidence(
     return Evidence(
         errors,
         distance_by_root(errors, pull),
-        torch.from_numpy(-2 / _rows_in_mean(loss) * pull) * rows.unit * rows.unit,
+        torch.from_numpy(-2 / _rows_in_mean(loss) * pull * rows.unit * rows.unit),
         None,
         (_solved("least squares"),),
         statistics=least_squares_statistics(
@@ -195,7 +195,8 @@ def _rounding(loss: LossFunction, theta: Tensor, rows: ResidualFactor, determine
     if not isinstance(model, ParametricModel) or freedom <= 0 or not rows.rss > 0:
         return None
     spread = math.sqrt(rows.rss / freedom)
-    if not _EPS * float(np.abs(rows.factor).max()) * float(theta.abs().max()) > _SEEN * spread / loss.p:
+    largest_value = max(map(abs, theta.tolist()))
+    if not _EPS * float(np.abs(rows.factor).max()) * largest_value > _SEEN * spread / loss.p:
         return None  # without a look at each column: no term is so large
     linear_names = model.linear_parameters()
     linear = [k for k, name in enumerate(loss.names) if name in linear_names]

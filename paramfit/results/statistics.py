@@ -164,7 +164,7 @@ def least_squares_statistics(
     values = target.numpy()
     if sigma is None:
         values = values if unit == 1.0 else values / unit
-        weighed, away, log_sigma = values, values - values.mean(), 0.0
+        weighed, away, log_sigma = values, values - values.sum() / n, 0.0
     else:
         errors = sigma.numpy()
         weighed = values / errors / unit

@@ -117,7 +117,10 @@ class DampedStep(Value):
         singular, directions, slope, floor = self._decomposed
         squared = np.square(singular)
         share = squared / (squared + max(damping, floor) + 1e-300)
-        inverse = np.where(singular > 0, share / np.where(singular > 0, singular, 1.0), 0.0)
+        if singular[-1] > 0:
+            inverse = share / singular
+        else:
+            inverse = np.where(singular > 0, share / np.where(singular > 0, singular, 1.0), 0.0)
         return (inverse * slope) @ directions / self.size, float((np.square(slope) * share * (2 - share)).sum())
 
     def step_in_box(self, damping: float, lower: Array, upper: Array) -> tuple[Array, float]:
@@ -147,7 +150,8 @@ class DampedStep(Value):
 def _relative_offset(point: Linearization, upper: Array, most: Array) -> float:
     """See ``DampedStep``; from the projected Jacobian's triangle ``(m, m)``, whose columns are at most so long."""
     along = point.slope
-    if not (np.abs(upper.diagonal()) > THRESHOLDS.regular * most).all():
+    pivots = zip(upper.diagonal().tolist(), most.tolist(), strict=True)
+    if not all(abs(pivot) > THRESHOLDS.regular * longest for pivot, longest in pivots):
         here = lengths(upper)
         moving = here > 0
         if not moving.any():

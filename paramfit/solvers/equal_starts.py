@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from paramfit.linalg.lapack import Array, lengths
+from paramfit.linalg.lapack import Array, length, lengths
 from paramfit.solvers.projection import Linearization
 from paramfit.solvers.sums import Layout
 
@@ -31,7 +31,7 @@ def moved_apart(layout: Layout, point: Linearization, start: Array) -> tuple[Arr
     if len({*start[places].tolist()}) == len(places):
         return start, ()
     columns = point.factor[:, point.q : -1]
-    size, residual = lengths(columns), lengths(point.factor[:, -1:])[0]
+    size, residual = lengths(columns), length(point.factor[:, -1])
     most, ends, alike = 0.0, (0.0, 0.0), np.empty(0, dtype=np.intp)
     left = [k for k in range(len(places)) if size[k] > 0 and residual > 0]
     while left:

@@ -164,8 +164,7 @@ class GaussNewton:
             standing = standing.changed(places=tuple(layout.nonlinear[number] for number in standing.places))
         if state.along is not None:
             judged["damping"] = self.damping
-        moved = np.abs(theta - state.theta)[layout.nonlinear_places]
-        beyond = state.steps.point if (moved <= _NEAR_BY * _sizes(state)).all() else None
+        beyond = state.steps.point if _is_near_by(state, theta) else None
         reached = state.changed(theta=theta, steps=steps, standing=standing, beyond=beyond, along=None, **judged)
         away = _out_of_sight(reached) if standing.converged else None
         return reached if away is None else reached.changed(standing=away)
@@ -267,7 +266,7 @@ def _finite_point(sums: ResidualSums) -> Linearization | None:
     if not sums.is_finite():
         return None
     point = linearization(sums)
-    return point if math.isfinite(point.loss) and np.isfinite(point.curved_lengths).all() else None
+    return point if math.isfinite(point.loss) and all(map(math.isfinite, point.curved_lengths.tolist())) else None
 
 
 def _parted(begun: GaussNewtonState) -> GaussNewtonState:
@@ -325,9 +324,9 @@ def _leaves_bound(moved: GaussNewtonState, look: Callable[[PolishingState], Arra
 def _out_of_sight(state: GaussNewtonState) -> Standing | None:
     """Why nothing holds the parameters where the slope is 0; None where the observations do."""
     point = state.steps.point
-    endless = np.flatnonzero(np.abs(point.linear) > _MOST_LINEAR)
-    if len(endless):
-        return Standing(Finding.DIVERGENT, places=(int(state.layout.linear[endless[0]]),))
+    endless = [k for k, value in enumerate(point.linear.tolist()) if abs(value) > _MOST_LINEAR]
+    if endless:
+        return Standing(Finding.DIVERGENT, places=(state.layout.linear[endless[0]],))
     places, factor = state.free_places[point.q :], state.free_factor()  # those at a bound are reported by name
     if not len(places):
         return None
@@ -337,6 +336,16 @@ def _out_of_sight(state: GaussNewtonState) -> Standing | None:
         return Standing(Finding.DIVERGENT, places=(int(places[away]),))
     error = least_relative_error(factor, point.n, values, starts)
     return None if error <= _UNDETERMINED else Standing(Finding.UNDETERMINED, error)
+
+
+def _is_near_by(state: GaussNewtonState, theta: Array) -> bool:
+    """Whether no nonlinear parameter has moved by more than a millionth of its size."""
+    here, start = state.theta.tolist(), state.start.tolist()
+    return all(
+        abs(value - here[k]) <= _NEAR_BY * (max(abs(here[k]), abs(start[k])) or 1.0)
+        for k, value in enumerate(theta.tolist())
+        if k not in state.layout.linear
+    )
 
 
 def _sizes(state: GaussNewtonState) -> Array:

@@ -33,8 +33,9 @@ class ParameterVector:
             return
         if all(parameter.ndim == 0 and parameter.device.type == "cpu" for parameter in self._parameters):
             # Views of their memory are written to in a fifth of the time that fill_ takes.
-            self._pointers = [parameter.data_ptr() for parameter in self._parameters]
             self._views = [parameter.detach().numpy() for parameter in self._parameters]
+            self._pointers = [parameter.data_ptr() for parameter in self._parameters]
+            return self.write(theta)
         for parameter, part in zip(self._parameters, self._split(theta), strict=True):
             parameter.data.copy_(part)
 

@@ -91,7 +91,7 @@ class Polishing(Value):
         learned = gain @ lost
         weight = move @ learned
         if weight:
-            gain = gain + np.outer(move - learned, move @ gain) / weight
+            gain = gain + (move - learned)[:, None] * (move @ gain / weight)
         return self._proposed(state.trial, left, force, gain, left / state.left, state.most)
 
     def _proposed(
@@ -100,16 +100,21 @@ class Polishing(Value):
         """A state with its next trial, or at its end."""
         present, trial = theta[self.places], None
         step = solve_upper(self.factor, gain @ force) / self.size
-        if left > self.enough and not (np.abs(step) <= _LAST_DIGIT * np.abs(present)).all():
+        if left > self.enough and not _all_within(step, _LAST_DIGIT, present):
             trial = theta.copy()
             trial[self.places] += step
             moved = trial - self.start
             length = self.factor @ (moved[self.places] * self.size)
-            if not (length @ length <= most**2 and (np.abs(moved) <= self.reach).all()):
+            if not (length @ length <= most**2 and _all_within(moved, 1.0, self.reach)):
                 trial = None  # where R says nothing any more, J^T e may be small without a minimum
             elif (
                 left * contraction <= self.enough
-                or (contraction * np.abs(step) <= _LAST_DIGIT * np.abs(trial[self.places])).all()
+                or _all_within(contraction * step, _LAST_DIGIT, trial[self.places])
             ):
                 theta, left, trial = trial, self.enough, None  # by what the last step gained; to look costs a pass
         return PolishingState(theta, left, trial, force, gain, contraction, most, self.unit)
+
+
+def _all_within(changes: Array, part: float, sizes: Array) -> bool:
+    """Whether all are at most that part of the sizes; of a few numbers Python tells sooner than NumPy."""
+    return all(abs(change) <= part * abs(size) for change, size in zip(changes.tolist(), sizes.tolist(), strict=True))

@@ -1,7 +1,9 @@
 """From the triangle of all rows to the exact linear parameters and the triangle of the rest."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,24 +40,29 @@ class Linearization(Value):
         """The number of linear parameters that are not held."""
         return len(self.linear) - len(self.held)
 
-    @cached_property
+    @property
     def curved(self) -> Array:
         """The projected problem's Jacobian in a small basis, ``(m + q, m)``."""
+        return self._curved_with_lengths[0]
+
+    @property
+    def curved_lengths(self) -> Array:
+        """Lengths of the columns of ``curved``, ``(m,)``."""
+        return self._curved_with_lengths[1]
+
+    @cached_property
+    def _curved_with_lengths(self) -> tuple[Array, Array]:
         q, p = self.q, len(self.factor) - 1
         upper = self.factor[q:p, q:p]
         if not q:
-            return upper
+            return upper, lengths(upper)
         jacobian = np.concatenate([upper, self.turning])
         # What is left of a column that lies in the space of Phi is rounding: no direction to go.
-        nothing = lengths(jacobian) <= THRESHOLDS.projected * self.unprojected
+        size = lengths(jacobian)
+        nothing = size <= THRESHOLDS.projected * self.unprojected
         if nothing.any():
-            jacobian[:, nothing] = 0.0
-        return jacobian
-
-    @cached_property
-    def curved_lengths(self) -> Array:
-        """Lengths of the columns of ``curved``, ``(m,)``."""
-        return lengths(self.curved)
+            jacobian[:, nothing], size[nothing] = 0.0, 0.0
+        return jacobian, size
 
     @cached_property
     def unprojected(self) -> Array:
@@ -95,7 +102,7 @@ def linearization(sums: ResidualSums) -> Linearization:
         basis = factor[:q, :q]
         inverse = _inverse_of_singular(basis)
         linear = solve_upper(basis, factor[:q, -1]) if inverse is None else inverse @ factor[:q, -1]
-        free = np.ones(q, dtype=bool)
+        free: Any = slice(None)
         if layout.boxes:
             lower, upper = layout.box[:, list(layout.linear)]
             if not ((lower < linear) & (linear < upper)).all():
@@ -114,13 +121,13 @@ def linearization(sums: ResidualSums) -> Linearization:
         moved = factor @ combination
         products = np.zeros((q + 1, p - q))  # the last row is the offset's, which does not turn Phi
         products[multipliers, columns] = factor[:, rows].T @ moved[:, -1]
-        products = products[:q][free] if held else products[:q]
+        products = products[:q][free]
         turning = products  # without columns nothing turns
         if len(basis):
             turning = solve_upper(basis, products, transposed=True) if inverse is None else inverse.T @ products
         if held:
             whole = triangle(np.concatenate([factor[:, :q], moved], axis=1))
-        factor = triangle(np.concatenate([factor[:, :q][:, free] if held else factor[:, :q], moved], axis=1))
+        factor = triangle(np.concatenate([factor[:, :q][:, free], moved], axis=1))
         factor[: len(basis), -1] = 0.0  # the residual has no part along Phi, whatever rounding says
     loss = float(factor[:, -1] @ factor[:, -1]) if sums.total is None else sums.total * sums.scale**2
     return Linearization(linear, factor, turning, loss, sums.n, held, whole)
@@ -129,6 +136,8 @@ def linearization(sums: ResidualSums) -> Linearization:
 def thrown_away(sums: ResidualSums, theta: Array) -> bool:
     """Whether a linear parameter's column vanishes though it has a start: solving for it would give 0 in its place."""
     q = len(sums.layout.linear)
+    if all(sums.factor.diagonal()[:q].tolist()):
+        return False  # without a look at whole columns
     idle = lengths(sums.factor[:q, :q]) == 0
     return bool((theta[list(sums.layout.linear)][idle] != 0).any())
 
@@ -154,7 +163,10 @@ def unprojected(sums: ResidualSums, theta: Array) -> tuple[Linearization, Layout
 
 def _inverse_of_singular(basis: Array) -> Array | None:
     """By which of the solutions of a singular system is the shortest, where all columns have the same length."""
-    if (np.abs(basis.diagonal()) > THRESHOLDS.regular * lengths(basis)).all():
+    pivots = basis.diagonal()
+    if min(map(abs, pivots.tolist()), default=math.inf) > THRESHOLDS.regular * math.sqrt(np.vdot(basis, basis)):
+        return None  # no column is longer than all of them together
+    if (np.abs(pivots) > THRESHOLDS.regular * lengths(basis)).all():
         return None
     return ScaledColumns.of(basis).inverse(len(basis) * _EPS)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from paramfit.linalg.lapack import Array, lengths
+from paramfit.linalg.lapack import Array, length, lengths
 from paramfit.solvers.damping import DampedStep
 from paramfit.solvers.gauss_newton_state import MOST_GROWTH, GaussNewtonState
 from paramfit.solvers.standing import Finding, Standing
@@ -60,8 +60,9 @@ def _is_doubtful(state: GaussNewtonState) -> bool:
     finding, point = state.standing.finding, state.steps.point
     if finding in (Finding.LINEAR, Finding.EXACT):
         return False
-    hidden = (point.curved_lengths == 0) & (point.unprojected > 0)
-    return state.standing.stalled or finding is Finding.SINGULAR or bool(hidden.any())
+    if state.standing.stalled or finding is Finding.SINGULAR:
+        return True
+    return 0.0 in point.curved_lengths and bool(((point.curved_lengths == 0) & (point.unprojected > 0)).any())
 
 
 def grows(state: GaussNewtonState, trial: Array) -> bool:
@@ -77,7 +78,7 @@ def damped_to_size(steps: DampedStep, theta: Array, damping: float) -> float:
     References:
         Jorge More: The Levenberg-Marquardt Algorithm: Implementation and Theory (1978), section 5.
     """
-    size = float(lengths((steps.size * theta)[:, None])[0])
-    while size > 0 and damping < _MOST_DAMPING and lengths((steps.size * steps.step(damping)[0])[:, None])[0] > size:
+    size = length(steps.size * theta)
+    while size > 0 and damping < _MOST_DAMPING and length(steps.size * steps.step(damping)[0]) > size:
         damping *= 10
     return damping

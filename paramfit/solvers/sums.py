@@ -107,9 +107,13 @@ class ResidualSums(Value):
             return self
         return self.changed(factor=self.factor / unit, scale=self.scale / unit, target=self.target / unit)
 
+    @cached_property
+    def _is_finite(self) -> bool:
+        return self.n > 0 and bool(np.isfinite(self.factor).all())
+
     def is_finite(self) -> bool:
         """Whether there are rows, all of them finite."""
-        return self.n > 0 and bool(np.isfinite(self.factor).all())
+        return self._is_finite
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,11 @@ import copy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call, jacfwd, vmap
 
 from paramfit.errors import InputError
-from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.loss_function import LossFunction, ValueAndJacobian
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
@@ -29,7 +29,7 @@ class BatchedPredictions:
     def __init__(self, loss: LossFunction, points: Tensor) -> None:
         self.loss = loss
         self.broadcasts = self.jacobian_broadcasts = False
-        self._joint = _Joint(loss.model) if isinstance(loss.model, ParametricModel) else None
+        self._joint = ValueAndJacobian(loss.model) if isinstance(loss.model, ParametricModel) else None
         singly = torch.stack([self._single_losses(theta) for theta in points])
         self.broadcasts = self._agrees(points, singly)
         if self.broadcasts and not isinstance(loss.objective, NegativeLogLikelihood):
@@ -90,8 +90,11 @@ class BatchedPredictions:
             at_once = self.rows(points)
         except Exception:  # as above
             return False
-        self.jacobian_broadcasts = False
-        return _same(at_once, self.rows(points))
+        data = self.loss.observations
+        residuals = torch.stack([data.target - self.loss.prediction(theta) for theta in points])
+        singly = [*torch.stack([self.loss.jacobian(theta) for theta in points]).unbind(2), residuals]
+        rows = torch.stack([one if data.sigma is None else one / data.sigma for one in singly])
+        return _same(at_once, rows)
 
     def _try_vmap(self, points: Tensor) -> None:
         try:
@@ -102,17 +105,6 @@ class BatchedPredictions:
                 f" ({' '.join(str(failure).split())[:200]}); write its forward with torch's functions and without"
                 " branches on values"
             ) from failure
-
-
-class _Joint(nn.Module):
-    """A model's ``value_and_jacobian`` in the place where ``functional_call`` looks for a forward."""
-
-    def __init__(self, model: ParametricModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, *inputs: Tensor) -> tuple[Any, dict[str, Tensor | float]]:
-        return self.model.value_and_jacobian(*inputs)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
