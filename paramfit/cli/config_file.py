@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from itertools import pairwise
 from typing import Any
@@ -195,9 +196,20 @@ def _keep_neighbours(option: str, before: Namespace, parsed: Namespace) -> None:
     kept, given = entries.get(inside[0]), outer[inside[0]]
     if not isinstance(kept, Mapping):  # a parameter given as a number: its start
         kept = {} if kept in (None, "None") or name != "parameters" else {"start": kept}
-    # "None" is what the parser hands on for null
-    changed = {key: None if value == "None" else value for key, value in given.items()}
+    changed = {key: value if key == "unit" else _typed(value) for key, value in given.items()}
     parsed[name] = {**outer, inside[0]: {**kept, **changed}}
+
+
+def _typed(value: Any) -> Any:
+    """What the parser hands on as the text of a value that is none."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value) if value != "None" else None
+    except ValueError:
+        with suppress(yaml.YAMLError):
+            return yaml.load(value, Loader=_LOADER)
+    return value
 
 
 def _keep_texts(given: Any, plain: Any) -> None:
