@@ -63,7 +63,9 @@ def likelihood_uncertainty(
     reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
     if reason is not None:
         return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
-    factor = _root_of(information)
+    held = information.copy()
+    held[bound, :] = held[:, bound] = 0.0  # where a bound holds the maximum the whole H need not be positive
+    factor = _root_of(held)
     least = np.zeros(len(theta))
     inverse = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
     undetermined = {k: _in_a_likelihood(why) for k, why in inverse.undetermined.items()}
