@@ -111,9 +111,7 @@ class AutomaticTask(EstimationTask):
         # Scaled losses, autocast and clipping are Lightning's: with them every update takes its way.
         self._plain = str(self.trainer.precision) in {"32-true", "64-true"} and not self.trainer.gradient_clip_val
         batches = self.trainer.accumulate_grad_batches
-        self._window = (
-            AccumulationWindow(self.sums, self.objective, self._trainable, batches) if batches > 1 else None
-        )
+        self._window = AccumulationWindow(self.sums, self.objective, self._trainable, batches) if batches > 1 else None
 
     def training_step(self, observations: Observations, batch_idx: int) -> Tensor:
         """The loss of one batch."""

@@ -333,7 +333,7 @@ class EstimationTask(LightningModule, ABC):
                 self._refuse_rows(prediction, observations)
 
     def _refuse_rows(self, prediction: Distribution | ValueError, observations: Observations) -> None:
-        """Refuse rows for which there is no distribution, by their numbers in the table, which a batch does not know."""
+        """Refuse rows for which there is no distribution, by their numbers in the table."""
         try:
             refuse_rows(prediction, observations.inputs)
         except InputError:
