@@ -87,8 +87,8 @@ def _outer_levels(saved: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
     Torch turns it off within ``jvp``: of two levels, the outer one would take the inner one's derivative for constant.
     """
-    with _set_fwd_grad_enabled(True):  # type: ignore[no-untyped-call]
-        yield [unpack_dual(argument).primal for argument in saved]
+    with _set_fwd_grad_enabled(True):
+        yield [unpack_dual(argument).primal for argument in saved]  # type: ignore[no-untyped-call]
 
 
 def _mapped(function: Any, info: Any, in_dims: tuple[int | None, ...], given: int, arguments: Sequence[Any]) -> Any:

@@ -82,8 +82,13 @@ class DomainEdge:
         return moves
 
 
-def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> DomainEdge | None:
-    """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near."""
+def domain_edge(
+    loss: LossFunction, theta: Tensor, information: Array, held: Sequence[int] = ()
+) -> DomainEdge | None:
+    """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near.
+
+    Rooms that only parameters use up which are ``held`` by their own bounds hold nothing else.
+    """
     with torch.no_grad():
         prediction: Any = loss.prediction(theta)
     if not isinstance(prediction, Distribution):
@@ -102,7 +107,8 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
 
         slack, slopes, _, _ = slopes_of_rooms(rooms_at, theta, loss.n)
         sizes = np.linalg.norm(slopes * scale, axis=1)
-        active = (sizes > 0) & (slack <= _AT_EDGE * sizes)
+        free = np.delete(slopes, list(held), axis=1)
+        active = (sizes > 0) & (slack <= _AT_EDGE * sizes) & free.any(axis=1)
         if active.any() and _is_crossed(rooms_at, theta, slack, slopes, scale):
             facts.append(_fact(next(iter(rooms_at(theta))), active, loss))
             normals.append(np.unique(slopes[active] * scale, axis=0))

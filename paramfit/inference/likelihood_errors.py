@@ -57,7 +57,7 @@ def likelihood_uncertainty(
     if endless is not None:
         return _beside_endless(loss, information, endless, quantile, method)
     bound = parameters_at_bound(loss, theta, _errors_alone(information))
-    edge = domain_edge(loss, theta, information)
+    edge = domain_edge(loss, theta, information, bound)
     if edge is not None:
         return replace(_along_edge(loss, theta, information, edge, bound, quantile, method), edge=edge.facts, kink=kink)
     free = [k for k in range(len(theta)) if k not in bound]

@@ -37,3 +37,13 @@ def test_an_edge_that_is_straight_adds_nothing():
     assert b.estimate == pytest.approx(1.4, rel=1e-7)
     assert b.standard_error == pytest.approx(1.4 / np.sqrt(14), rel=1e-6)
     assert result.parameters["a"].standard_error is None
+
+
+def test_a_bound_that_is_the_edge_is_told_once():
+    """With a at its bound 0 the rate is 0 for x = 0, which holds nothing else."""
+    starts = {name: {"start": 1, "lower": 0} for name in "ab"}
+    model = DistributionModel("torch.distributions.Poisson", {"rate": "a + b*x"}, starts)
+    result = fit(model, (np.arange(5.0), np.array([0.0, 0, 1, 4, 6])))
+    (warning,) = result.warnings
+    assert warning.startswith("a sits at its lower bound")
+    assert result.parameters["b"].standard_error == pytest.approx(1.1 / np.sqrt(11), rel=1e-7)
