@@ -82,9 +82,7 @@ class DomainEdge:
         return moves
 
 
-def domain_edge(
-    loss: LossFunction, theta: Tensor, information: Array, held: Sequence[int] = ()
-) -> DomainEdge | None:
+def domain_edge(loss: LossFunction, theta: Tensor, information: Array, held: Sequence[int] = ()) -> DomainEdge | None:
     """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near.
 
     Rooms that only parameters use up which are ``held`` by their own bounds hold nothing else.
