@@ -209,14 +209,15 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         information = expected_information(distribution, wanted, summed=summed) if expected else None
         like = part.target.new_zeros((), dtype=torch.float64)
         log_likelihood, scores = like.clone(), like.new_zeros(len(wanted))
-        observed = like.new_zeros(len(wanted), len(wanted))
+        observed, summed_up = like.new_zeros(len(wanted), len(wanted)), information is not None
         for piece in pieces(part):
             piece_sums = sample_sums(distribution, piece.target, wanted)
             log_likelihood += piece_sums.log_likelihood
             scores += torch.stack([piece_sums.scores[name] for name in wanted])
-            if information is None:
+            if not summed_up:
                 curved = _curvature(distribution, piece.target, wanted)
-                observed += curved.sum(0) if curved.ndim > 2 else piece.n * curved
+                summed_up = curved.ndim == 2  # it is the same in every row
+                observed += part.n * curved if summed_up else curved.sum(0)
         by_name = dict(zip(wanted, scores.unbind(), strict=True))
         total = observed if information is None else part.n * information
         loss = infinite_outside(distribution, -log_likelihood)
