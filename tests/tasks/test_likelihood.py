@@ -268,8 +268,11 @@ def test_a_descent_that_leaves_its_domain_says_by_which_argument_and_row(optimiz
 def test_held_out_rows_outside_the_domain_are_named_and_no_loss_is_told(make_trainer):
     """Before the first row of the fit, the line of the rates is below 0."""
     data = Drawn(np.array([2.0, 0, 3, 2, 4, 4, 5]), np.array([1.0, -40, 2, 3, 4, 5, 6]), validation_indices=[1, 4])
-    task, trainer = MaximumLikelihood(rate_along_a_line(1.0, 0.5)), make_trainer(60)
+    task, report = MaximumLikelihood(rate_along_a_line(1.0, 0.5)), FitReport(enabled=False)
+    trainer = make_trainer(60, callbacks=[report])
     trainer.fit(task, datamodule=data)
+    (warning,) = report.result.warnings
+    assert re.match(r"the loss of the held-out rows is infinite: rate is -\d+.* in row 1 \(input -40\)", warning)
     for evaluate in (trainer.validate, trainer.test):
         with pytest.raises(InputError, match=r"rate is -\d+.* in row 1 \(input -40\), outside what Poisson allows"):
             evaluate(task, datamodule=data)
