@@ -47,3 +47,9 @@ def test_a_bound_that_is_the_edge_is_told_once():
     (warning,) = result.warnings
     assert warning.startswith("a sits at its lower bound")
     assert result.parameters["b"].standard_error == pytest.approx(1.1 / np.sqrt(11), rel=1e-7)
+
+
+def test_a_likelihood_of_one_has_no_loss_with_a_sign():
+    model = DistributionModel("torch.distributions.Poisson", {"rate": "a + b*x"}, {"a": 1, "b": 1})
+    result = fit(model, (np.arange(1.0, 5), np.zeros(4)))
+    assert (result.loss["train"], np.signbit(result.loss["train"])) == (0.0, False)
