@@ -19,7 +19,7 @@ mpmath.mp.dps = 60
 def within_reach(name):
     """One of mpmath's functions, which would go on for hours about the exponential of an exponential."""
 
-    def computed_if_near(*values):
+    def computed_if_near(*values: Any):
         if any(abs(value) > mpmath.mpf(10) ** 1000 for value in values):
             raise OverflowError
         return getattr(mpmath, name)(*values)
