@@ -12,7 +12,7 @@ from torch.optim import SGD
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.passes.descent_losses import DescentLosses, DescentSums
+from paramfit.passes.descent_losses import DescentSums
 from paramfit.tasks.base import EstimationTask
 
 __all__ = ["AutomaticTask", "Regression"]
@@ -27,8 +27,15 @@ class AccumulationWindow:
     accumulates, which is undone here.
     """
 
-    def __init__(self, losses: DescentLosses, parameters: Sequence[nn.Parameter], batches: int) -> None:
-        self.losses = losses
+    def __init__(
+        self,
+        sums: Callable[[Observations], DescentSums],
+        objective: Objective,
+        parameters: Sequence[nn.Parameter],
+        batches: int,
+    ) -> None:
+        self.sums = sums  # of one batch
+        self.objective = objective
         self.parameters = parameters
         self.batches = batches
         self._window: dict[int, Observations] = {}
@@ -43,7 +50,7 @@ class AccumulationWindow:
 
     def _total_of(self, observations: Observations) -> Tensor:
         """The sum of one batch's losses, which the sums of the window hold afterwards, without their gradient."""
-        sums = self.losses(observations)
+        sums = self.sums(observations)
         self._sums = sums.detached() if self._sums is None else self._sums + sums.detached()
         return sums.total
 
@@ -52,7 +59,7 @@ class AccumulationWindow:
         """The objective over the batches so far, with its penalty, ``()``; it tracks no gradient."""
         assert self._sums is not None  # asked for after a batch
         with torch.no_grad():
-            return self._sums.loss(self.losses.objective, self.parameters)
+            return self._sums.loss(self.objective, self.parameters)
 
     def closure(self, last_batch: Callable[[], object]) -> Callable[[], Tensor]:
         """The closure of one update over the whole window; ``last_batch`` adds the gradient of its last batch.
@@ -61,7 +68,7 @@ class AccumulationWindow:
         then the earlier batches, which are kept, are evaluated anew as well, so that loss and gradient agree.
         """
         earlier = list(self._window.values())
-        objective = self.losses.objective
+        objective = self.objective
         first = True
 
         def evaluate() -> Tensor:
@@ -104,7 +111,7 @@ class AutomaticTask(EstimationTask):
         # Scaled losses, autocast and clipping are Lightning's: with them every update takes its way.
         self._plain = str(self.trainer.precision) in {"32-true", "64-true"} and not self.trainer.gradient_clip_val
         batches = self.trainer.accumulate_grad_batches
-        self._window = AccumulationWindow(self.losses, self._trainable, batches) if batches > 1 else None
+        self._window = AccumulationWindow(self.sums, self.objective, self._trainable, batches) if batches > 1 else None
 
     def training_step(self, observations: Observations, batch_idx: int) -> Tensor:
         """The loss of one batch."""
