@@ -20,6 +20,7 @@ _FENCE = re.compile(
     r"^(?:<!-- not run: (?P<marker>.+?) -->\n)?```(?P<language>\w*)(?: title=\"(?P<title>.+?)\")?\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
+_LOOP = re.compile(r"^for (?P<name>\w+) in (?P<values>.+); do\n(?P<body>.*?)^done$", re.DOTALL | re.MULTILINE)
 _EXIT_CODE = re.compile(r"# exit code (\d+)")
 # Nobody looks at these figures; those that a page speaks of are drawn by a program on it.
 _QUICKLY = ["--plots.enabled", "false", "--trainer.enable_progress_bar", "false"]
@@ -44,12 +45,16 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def commands_of(text: str) -> Iterator[tuple[list[str], int]]:
-    """The commands of a block of shell, each with the exit code that its comment promises."""
-    for line in text.replace("\\\n", " ").splitlines():
+    """The commands of a block of shell, its loops written out, each with the exit code that its comment promises."""
+    for line in _LOOP.sub(_written_out, text.replace("\\\n", " ")).splitlines():
         words = shlex.split(line, comments=True)
         if words:
             promised = _EXIT_CODE.search(line)
             yield words, 0 if promised is None else int(promised[1])
+
+
+def _written_out(loop: re.Match[str]) -> str:
+    return "".join(loop["body"].replace(f"${loop['name']}", value) for value in loop["values"].split())
 
 
 def parse(block: Block) -> None:

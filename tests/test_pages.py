@@ -18,6 +18,7 @@ NOT_RUN = {
     ("README.md", "installs, then fits or runs the suite", "make fit"),
     ("README.md", "installs, then runs the suite", "python3 -m venv .venv"),
     ("callbacks.md", "serves", "tensorboard --logdir lightning_logs"),
+    ("sweeps.md", "serves", "tensorboard --logdir lightning_logs/rates"),
     ("speed.md", "takes many minutes", "make benchmark"),
 }
 
