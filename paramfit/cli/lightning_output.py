@@ -19,6 +19,8 @@ def silence_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # A full batch is one batch an epoch; curves are recorded by updates, not by batches.
     warnings.filterwarnings("ignore", message="The number of training batches")
+    # A schedule of accumulation is taken up by the task, which overrides the step of the optimizer.
+    warnings.filterwarnings("ignore", message="When using `Trainer.accumulate_grad_batches != 1.` and overriding")
     # A fit need not hold out rows.
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
     # An evaluation needs none of the callbacks whose state the checkpoint keeps.

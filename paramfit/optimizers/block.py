@@ -1,6 +1,7 @@
 """Many updates within one training step."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,6 +11,12 @@ from paramfit.errors import InputError
 from paramfit.optimizers.gradient_descent import GradientDescent
 
 __all__ = ["BlockOptimizer"]
+
+
+@cache
+def _named_after(inner: Any, block: Any) -> Any:
+    """The class of blocks by the name of the optimizer in them, by which Lightning calls learning rates: ``lr-SGD``."""
+    return type(inner.__name__, (block,), {"__module__": block.__module__, "__doc__": block.__doc__})
 
 
 class BlockOptimizer(Optimizer):
@@ -31,6 +38,7 @@ class BlockOptimizer(Optimizer):
     ) -> None:
         if updates_per_step < 1:
             raise InputError(f"updates_per_step: a block has at least one update, but got {updates_per_step}")
+        self.__class__ = _named_after(type(inner), type(self))
         for group in inner.param_groups:
             group["updates_per_step"] = updates_per_step
         super().__init__(inner.param_groups, inner.defaults)

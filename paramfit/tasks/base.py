@@ -5,7 +5,7 @@ from abc import ABC
 from typing import Any, ClassVar, cast
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ from paramfit.optimizers import BlockOptimizer
 from paramfit.passes.descent_losses import DescentLosses
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
+from paramfit.tasks.lightning_callbacks import UpdateMethod, metrics_are_read, refuse_callbacks, scheduled_steps
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.updates import UpdateListener, UpdateLog
 
@@ -84,6 +85,7 @@ class EstimationTask(LightningModule, ABC):
         self.losses = DescentLosses(model, objective)
         self._trainable = self.losses.parameters
         self.log_of_updates = UpdateLog(self._trainable)
+        self._logs_blocks = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,6 +117,8 @@ class EstimationTask(LightningModule, ABC):
             return 0
         if self.is_solved:
             return int(steps) // max(1, int(self.trainer.num_training_batches))
+        scheduled = scheduled_steps(self.trainer)
+        steps = steps if scheduled is None else scheduled
         return int(steps) * self.updates_per_step
 
     @property
@@ -269,6 +273,17 @@ class EstimationTask(LightningModule, ABC):
             return None
         return self.in_precision(data.train.rows(slice(_EXAMPLES))).inputs
 
+    @property
+    def method(self) -> UpdateMethod:
+        """Who makes the updates."""
+        return UpdateMethod.AUTOMATIC if self.automatic_optimization else UpdateMethod.HAND_WRITTEN
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Refuse callbacks of Lightning's that the fit cannot mean: in the hook before any of them does something."""
+        if self.trainer.state.fn == "fit":
+            refuse_callbacks(self.trainer.callbacks, self.method, self.updates_per_step)  # type: ignore[attr-defined]
+        return []
+
     def on_fit_start(self) -> None:
         """Refuse what would give a wrong gradient, or estimates in other units, without an error.
 
@@ -295,8 +310,21 @@ class EstimationTask(LightningModule, ABC):
             match_columns(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
-        """Ask the listeners what they want to hear."""
+        """Ask the listeners what they want to hear, and whether anyone reads metrics."""
         self.log_of_updates.begin()
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        self._logs_blocks = metrics_are_read(callbacks) or isinstance(self.lr_schedulers(), ReduceLROnPlateau)
+
+    def log_block(self) -> None:
+        """Tell callbacks that read metrics the loss before the last update, ``train/loss``, and ``lr``, if any."""
+        if not self._logs_blocks:
+            return
+        like = self._trainable[0]
+        loss = torch.tensor(self.log_of_updates.loss, dtype=like.dtype, device=like.device)  # of a float: float32
+        self.log("train/loss", loss, logger=False)
+        rate = self.trainer.optimizers[0].param_groups[0].get("lr")
+        if rate is not None:
+            self.log("lr", torch.as_tensor(rate, dtype=torch.float64), logger=False)
 
     def request_stop(self, stop: Stop) -> None:
         """End the fit after this update, whatever ``min_epochs`` and ``min_steps`` say; the first reason is kept."""

@@ -95,6 +95,7 @@ class UpdateLog:
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         self.parameters = parameters
         self.count = 0
+        self.loss = math.nan  # before the last update
         self.stop: Stop | None = None
         self.left_domain: Fact | None = None
         self.listeners: list[UpdateListener] = []
@@ -107,7 +108,7 @@ class UpdateLog:
     def after_update(self, loss: Tensor) -> bool:
         """Take in one update, given the loss before it; whether the block ends here."""
         self.count += 1
-        value = loss.item()
+        self.loss = value = loss.item()
         finite = math.isfinite(value) and all_finite([parameter.grad for parameter in self.parameters])
         if (self.count == self._next_heard or not finite) and self.listeners:
             update = Update(self.count, value, self.parameters, self.left_domain)
