@@ -62,6 +62,13 @@ class FitReport(FileWriting, Callback):
         data, task = data_of(trainer), task_of(pl_module)
         if data is None or not (self._has_trained or task.updates):
             return  # no data to judge by, or nothing was fitted
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+            say(
+                f"{type(pl_module).__name__}: a trial (fast_dev_run) went through, with"
+                f" {task.updates} update{'s' if task.updates > 1 else ''}: no estimates, no files; leave fast_dev_run"
+                " out for a fit"
+            )
+            return
         self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)
         folder = run_directory(trainer)
         if folder is not None:

@@ -20,6 +20,7 @@ from paramfit.atomic_files import remove_unfinished
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
 from paramfit.callbacks.run import run_directory
 from paramfit.cli.config_file import ConfigFile, ConfigParser, check_sizes, config_files
+from paramfit.cli.environment import GivenVariables
 from paramfit.cli.error_line import explained, foreign_refusal, input_error_in
 from paramfit.cli.error_output import print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
@@ -33,6 +34,7 @@ from paramfit.facts import Status
 from paramfit.models import match_columns
 from paramfit.parameters import ParameterSpec
 from paramfit.tasks import EstimationTask, try_model
+from paramfit.tasks.updates import refuse_half_precision
 from paramfit.wording import printable, quoted
 
 __all__ = ["FitCLI", "run"]
@@ -177,6 +179,7 @@ class FitCLI(LightningCLI):
         for option in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"):
             if config.get(option) == 0:
                 raise InputError(f"trainer.{option}: expected at least 1, but got 0")
+        refuse_half_precision(config.get("precision"))  # as it is given: on a CPU Lightning makes another of it
         try:
             trainer = Trainer(**config)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as wrong:
@@ -320,7 +323,7 @@ class FitCLI(LightningCLI):
         except OSError as unwritten:
             self._leave_nothing()
             self._say_unwritten(unwritten, self.run_directory)
-        except (ValueError, RuntimeError) as refused:
+        except (ValueError, RuntimeError, ImportError) as refused:  # a callback may need a library that is missing
             self._leave_nothing()
             if isinstance(refused, InputError) or not raised_by_lightning(refused):
                 raise
@@ -389,10 +392,12 @@ def _as_list(value: Any) -> list[Any]:
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, and turn the outcome into an exit code."""
     silence_lightning()
+    variables = GivenVariables({}, {})
     try:
-        cli = FitCLI(arguments)
+        variables = GivenVariables.of(arguments[0], os.environ)
+        cli = FitCLI(variables.added_to(arguments))
     except (InputError, MisconfigurationException) as wrong:
-        print_error(explained(wrong))
+        print_error(variables.named_in(explained(wrong)))
         return 2
     except SystemExit as ended:
         if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning makes a 1 of the second Ctrl-C

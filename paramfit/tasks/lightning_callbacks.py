@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import (
     BasePredictionWriter,
     BatchSizeFinder,
     DeviceStatsMonitor,
+    EarlyStopping,
     EMAWeightAveraging,
     GradientAccumulationScheduler,
     LearningRateFinder,
@@ -31,7 +32,14 @@ from lightning.pytorch.callbacks import (
 
 from paramfit.errors import InputError
 
-__all__ = ["UpdateMethod", "metrics_are_read", "refuse_callbacks", "scheduled_steps", "schedules_accumulation"]
+__all__ = [
+    "UpdateMethod",
+    "metrics_are_read",
+    "refuse_callbacks",
+    "refuse_monitors",
+    "scheduled_steps",
+    "schedules_accumulation",
+]
 
 
 class UpdateMethod(Enum):
@@ -154,6 +162,28 @@ def refuse_callbacks(callbacks: Sequence[Callback], method: UpdateMethod, update
         )
 
 
+def refuse_monitors(callbacks: Sequence[Callback], *, has_validation: bool, has_rate: bool) -> None:
+    """Refuse to wait for a metric that will never come.
+
+    Raises:
+        InputError: naming the callback, and what to monitor instead.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, EarlyStopping | ModelCheckpoint) or _is_ours(callback):
+            continue
+        name, monitor = type(callback).__name__, callback.monitor or ""
+        if monitor.startswith("val/") and not has_validation:
+            raise InputError(
+                f"trainer.callbacks: {name} monitors {monitor}, but no row is held out; give"
+                " --data.validation_fraction 0.2, or monitor train/loss"
+            )
+        if monitor == "lr" and not has_rate:
+            raise InputError(
+                f"trainer.callbacks: {name} monitors lr, but a solver has no learning rate; monitor train/loss or"
+                " val/loss"
+            )
+
+
 def schedules_accumulation(callbacks: Sequence[Callback]) -> bool:
     """Whether the batches of one update change from epoch to epoch."""
     return any(
@@ -185,8 +215,12 @@ def metrics_are_read(callbacks: Sequence[Callback]) -> bool:
     return any(_may_read(callback) for callback in callbacks)
 
 
+def _is_ours(callback: Callback) -> bool:
+    return type(callback).__module__.partition(".")[0] == "paramfit"
+
+
 def _may_read(callback: Callback) -> bool:
-    if type(callback).__module__.partition(".")[0] == "paramfit":
+    if _is_ours(callback):
         return bool(getattr(callback, "reads_metrics", False))
     if type(callback) is ModelCheckpoint:  # as Lightning's Trainer adds it by itself
         return callback.monitor is not None or callback.filename is not None

@@ -20,6 +20,7 @@ __all__ = [
     "all_finite",
     "parameter_values",
     "refuse_automatic_options",
+    "refuse_half_precision",
 ]
 
 
@@ -117,6 +118,19 @@ class UpdateLog:
                     listener.on_update(update)
             self._next_heard = min(listener.next_update(self.count) for listener in self.listeners)
         return not finite or self.stop is not None
+
+
+def refuse_half_precision(precision: object) -> None:
+    """Refuse 16-bit precision, as it was given.
+
+    Raises:
+        InputError: naming it.
+    """
+    if "16" in str(precision):
+        raise InputError(
+            f"trainer.precision: estimates in half precision ({precision}) would mean nothing; leave it out, or give"
+            " 64-true"
+        )
 
 
 def refuse_automatic_options(trainer: Trainer, knows_nothing: str, instead: dict[str, str]) -> None:
