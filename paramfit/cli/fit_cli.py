@@ -13,6 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 # Imported for their names: a class_path may be short for any class that is imported.
 from paramfit import callbacks, gradients, models, objectives, tasks
@@ -158,8 +159,9 @@ class FitCLI(LightningCLI):
         if self._command == "fit":
             if given.get("max_epochs") is None and given.get("max_steps", -1) == -1 and given.get("max_time") is None:
                 settings["max_epochs"] = _MOST_EPOCHS
-            if given.get("logger") in (None, True):
-                settings["logger"] = self._new_logger()
+            loggers = [] if given.get("logger") in (None, True) else _as_list(given["logger"])
+            if not loggers or not isinstance(loggers[0], TensorBoardLogger | CSVLogger | bool):
+                settings["logger"] = [self._new_logger(), *loggers]  # others have no folder before the run has begun
             return super().instantiate_trainer(**settings)
         config = {**given, **settings, "logger": False, "enable_checkpointing": False}
         config["callbacks"] = _as_list(config.get("callbacks"))
@@ -261,7 +263,8 @@ class FitCLI(LightningCLI):
                     raise InputError(
                         f"trainer.logger: {wanted} exists already, and nothing is overwritten; leave its version out"
                     )
-                self.trainer.logger = self._new_logger(int(self.trainer.logger.version) + 1)
+                following = self._new_logger(int(self.trainer.logger.version) + 1)
+                self.trainer.loggers = [following, *self.trainer.loggers[1:]]
                 wanted = Path(self.trainer.logger.log_dir)
         except OSError as unwritten:
             self._say_unwritten(unwritten, wanted)

@@ -69,6 +69,9 @@ commands:
 options (paramfit fit --help lists all of them):
 {_rows(OPTIONS)}
 
+environment:
+  PARAMFIT_FIT__TRAINER__MAX_EPOCHS=5   is --trainer.max_epochs 5 of fit; --model.optimizer.lr and all others likewise
+
 exit codes:
 {_rows({str(code): text for code, text in EXIT_CODES.items()})}
 

@@ -3,8 +3,10 @@
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from lightning.pytorch.loggers import Logger
 
 from paramfit.cli import main
 from tests.command_line import one_error_line
@@ -64,3 +66,27 @@ def test_what_cannot_be_is_one_line(case, capsys):
     assert main([*SGD, *QUICK, *options]) == 2
     assert re.search(words, one_error_line(capsys))
     assert not Path("lightning_logs").exists()
+
+
+class MetricList(Logger):
+    """A logger without a folder, as MLFlow's and that of Weights & Biases before a run has begun."""
+
+    name, version = "list", "of a run"
+    save_dir = "."  # as the latter's
+    metrics: ClassVar[list[str]] = []
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        self.metrics.extend(metrics)
+
+    def log_hyperparams(self, params: Any, *others: Any, **options: Any) -> None:
+        self.metrics.append("hyperparameters")
+
+
+def test_a_logger_without_a_folder_stands_beside_tensorboards():
+    for version in range(2):
+        MetricList.metrics.clear()
+        options = ["--trainer.logger", f"{__name__}.MetricList"]
+        assert main([*SGD, *QUICK, *options]) == 0
+        assert {"train/loss", "parameter/weight", "hyperparameters"} <= set(MetricList.metrics)
+        assert (Path("lightning_logs") / "sgd" / f"version_{version}" / "estimates.json").exists()
+    assert {path.name for path in Path.cwd().iterdir()} == {"lightning_logs"}
