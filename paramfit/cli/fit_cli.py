@@ -308,7 +308,8 @@ class FitCLI(LightningCLI):
         except InputError as wrong:  # of an option that could only be judged with the data
             names = [name for name in self._options.keys(branches=True) if name.startswith("data.")]
             raise InputError(explained(wrong, names)) from wrong
-        try_model(self.model, self.datamodule.every)  # in the table's order: a wrong row is told by its number
+        # In the table's order: a wrong row is told by its number.
+        try_model(self.model, self.datamodule.every, is_start=self._checkpoint() is None)
 
     @property
     def run_directory(self) -> Path | None:

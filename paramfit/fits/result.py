@@ -204,7 +204,7 @@ def record_of(
         status=stop.status,
         stop_reason=stop.reason,
         updates=updates,
-        loss=losses,
+        loss={part: None if value is None else value + 0.0 for part, value in losses.items()},  # no −0
         n_observations={"train": loss.n, "val": n_validation},
         parameters=summary.parameters,
         method=summary.errors.method,

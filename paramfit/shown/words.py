@@ -408,6 +408,10 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " {first_loss:.6g}: the update is lost in rounding, and so will be every later one"
     ),
     _K.OUTSIDE_DOMAIN: _outside_domain,
+    _K.HELD_OUT_OUTSIDE: (
+        "the loss of the held-out rows is infinite: {cause}; leave such rows out, or fit a formula that stays inside,"
+        " such as exp(...) for what is above 0"
+    ),
     _K.LEFT_DOMAIN: (
         "at update {update} there is no likelihood: {cause}; Newton, without another optimizer, stays inside, and so"
         " does a formula such as exp(...) for what is above 0"

@@ -13,7 +13,7 @@ from torch.optim import SGD
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.passes.descent_losses import DescentLosses, DescentSums
+from paramfit.passes.descent_losses import DescentSums
 from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.lightning_callbacks import schedules_accumulation
 
@@ -29,8 +29,15 @@ class AccumulationWindow:
     accumulates in this epoch, which is undone here.
     """
 
-    def __init__(self, losses: DescentLosses, parameters: Sequence[nn.Parameter], trainer: Trainer) -> None:
-        self.losses = losses
+    def __init__(
+        self,
+        sums: Callable[[Observations], DescentSums],
+        objective: Objective,
+        parameters: Sequence[nn.Parameter],
+        trainer: Trainer,
+    ) -> None:
+        self.sums = sums  # of one batch
+        self.objective = objective
         self.parameters = parameters
         self.trainer = trainer
         self._window: dict[int, Observations] = {}
@@ -46,7 +53,7 @@ class AccumulationWindow:
 
     def _total_of(self, observations: Observations) -> Tensor:
         """The sum of one batch's losses, which the sums of the window hold afterwards, without their gradient."""
-        sums = self.losses(observations)
+        sums = self.sums(observations)
         self._sums = sums.detached() if self._sums is None else self._sums + sums.detached()
         return sums.total
 
@@ -55,7 +62,7 @@ class AccumulationWindow:
         """The objective over the batches so far, with its penalty, ``()``; it tracks no gradient."""
         assert self._sums is not None  # asked for after a batch
         with torch.no_grad():
-            return self._sums.loss(self.losses.objective, self.parameters)
+            return self._sums.loss(self.objective, self.parameters)
 
     def closure(self, last_batch: Callable[[], object]) -> Callable[[], Tensor]:
         """The closure of one update over the whole window; ``last_batch`` adds the gradient of its last batch.
@@ -64,7 +71,7 @@ class AccumulationWindow:
         then the earlier batches, which are kept, are evaluated anew as well, so that loss and gradient agree.
         """
         earlier = list(self._window.values())
-        objective = self.losses.objective
+        objective = self.objective
         first = True
 
         def evaluate() -> Tensor:
@@ -108,7 +115,7 @@ class AutomaticTask(EstimationTask):
         self._plain = str(self.trainer.precision) in {"32-true", "64-true"} and not self.trainer.gradient_clip_val
         trainer = self.trainer
         accumulates = trainer.accumulate_grad_batches > 1 or schedules_accumulation(trainer.callbacks)  # type: ignore[attr-defined]
-        self._window = AccumulationWindow(self.losses, self._trainable, trainer) if accumulates else None
+        self._window = AccumulationWindow(self.sums, self.objective, self._trainable, trainer) if accumulates else None
 
     def training_step(self, observations: Observations, batch_idx: int) -> Tensor:
         """The loss of one batch."""

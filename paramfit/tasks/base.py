@@ -31,7 +31,7 @@ from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.passes.descent_losses import DescentLosses
+from paramfit.passes.descent_losses import DescentLosses, DescentSums
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.lightning_callbacks import (
@@ -165,11 +165,18 @@ class EstimationTask(LightningModule, ABC):
         Raises:
             InputError: if the prediction broadcasts with the target to something larger; the message names both shapes.
         """
+        return self.sums(observations).loss(self.objective, self._trainable)
+
+    def sums(self, observations: Observations) -> DescentSums:
+        """The losses of one batch; infinite where an update has left the domain of a distribution.
+
+        Raises:
+            InputError: if the prediction broadcasts with the target to something larger; the message names both shapes.
+        """
         try:
-            sums = self.losses(observations)
+            return self.losses(observations)
         except ValueError as outside:
-            return self.infinite_outside_domain(outside)
-        return sums.loss(self.objective, self._trainable)
+            return DescentSums(self.infinite_outside_domain(outside), observations.n)
 
     def infinite_outside_domain(self, outside: ValueError) -> Tensor:
         """The loss where an argument has left what its distribution allows, as a scale below 0 after a long update.
@@ -183,7 +190,7 @@ class EstimationTask(LightningModule, ABC):
         if isinstance(outside, InputError):
             raise outside
         fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
-        if self.updates == 0:
+        if not self.log_of_updates.has_moved:
             refuse_outside(outside)
             raise outside
         self.log_of_updates.left_domain = None if fact is None else self._row_of_table(fact)
@@ -368,12 +375,29 @@ class EstimationTask(LightningModule, ABC):
 
     def _evaluate(self, batch: Any) -> None:
         observations = self.in_precision(batch)
-        with unchecked():  # a held-out row may be outside what a distribution allows: its loss is infinite
+        with unchecked():  # during a fit a held-out row may be outside what a distribution allows: its loss is infinite
             try:
-                self.metrics.update(self.model(*observations.inputs), *observations.measured)
+                prediction = self.model(*observations.inputs)
+                self.metrics.update(prediction, *observations.measured)
             except ValueError as outside:
-                refuse_rows(outside, observations.inputs)
+                self._refuse_rows(outside, observations)
                 raise
+            if isinstance(prediction, Distribution) and self.trainer.state.fn != "fit":
+                self._refuse_rows(prediction, observations)
+
+    def _refuse_rows(self, prediction: Distribution | ValueError, observations: Observations) -> None:
+        """Refuse rows for which there is no distribution, by their numbers in the table."""
+        try:
+            refuse_rows(prediction, observations.inputs)
+        except InputError:
+            if self.own_data is not None:
+                every = self.in_precision(self.own_data.every)
+                try:
+                    refuse_rows(self.model(*every.inputs), every.inputs)
+                except ValueError as outside:
+                    refuse_rows(outside, every.inputs)
+                    raise
+            raise
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

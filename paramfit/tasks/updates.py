@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
@@ -31,7 +32,7 @@ class Update(NamedTuple):
     loss: float  # before the update
     #: The live parameters after it; their ``grad`` is the gradient used in it. Clone what you keep.
     parameters: Sequence[nn.Parameter]
-    left_domain: Fact | None = None  # which argument had left what its distribution allows, where the loss is infinite
+    left_domain: Fact | None = None  # which argument left what its distribution allows, where that was the end
 
 
 class UpdateListener(Protocol):
@@ -101,9 +102,16 @@ class UpdateLog:
         self.left_domain: Fact | None = None
         self.listeners: list[UpdateListener] = []
         self._next_heard = 0
+        self._start: list[Tensor] = []
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the parameters have left their start: a line search moves them before its update counts."""
+        return self.count > 0 or not all(map(torch.equal, self.parameters, self._start))
 
     def begin(self) -> None:
         """Ask the listeners what they want to hear."""
+        self._start = [parameter.detach().clone() for parameter in self.parameters]
         self._next_heard = min((listener.next_update(self.count) for listener in self.listeners), default=0)
 
     def after_update(self, loss: Tensor) -> bool:
@@ -111,6 +119,10 @@ class UpdateLog:
         self.count += 1
         self.loss = value = loss.item()
         finite = math.isfinite(value) and all_finite([parameter.grad for parameter in self.parameters])
+        if self.left_domain is not None:
+            finite = finite and all_finite(self.parameters)
+            if finite:  # a line search was outside, and came back
+                self.left_domain = None
         if (self.count == self._next_heard or not finite) and self.listeners:
             update = Update(self.count, value, self.parameters, self.left_domain)
             for listener in self.listeners:
