@@ -11,7 +11,7 @@ from typing import Any, cast
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import BatchSizeFinder, Checkpoint, DeviceStatsMonitor, ProgressBar, ThroughputMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
@@ -44,6 +44,8 @@ _ = (gaussian, gradients, models, normalization, objectives, table, tasks, therm
 
 _MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
 _SEEDS = 2**32  # of NumPy's generator, which Lightning seeds too
+# Callbacks of Lightning's that write, log or tune even where nothing is fitted.
+_OF_A_FIT = (BatchSizeFinder, Checkpoint, DeviceStatsMonitor, ThroughputMonitor)
 _VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
 _LONGEST_NAME = 255  # bytes of a folder's name, on every file system in use
 # What it cannot read, a file that cannot be, an integer of more digits than Python reads, and values too deep for it.
@@ -164,7 +166,8 @@ class FitCLI(LightningCLI):
                 settings["logger"] = [self._new_logger(), *loggers]  # others have no folder before the run has begun
             return super().instantiate_trainer(**settings)
         config = {**given, **settings, "logger": False, "enable_checkpointing": False}
-        config["callbacks"] = _as_list(config.get("callbacks"))
+        chosen = _as_list(config.get("callbacks"))
+        config["callbacks"] = [callback for callback in chosen if not isinstance(callback, _OF_A_FIT)]
         if self._command == "predict":
             asked = self._options["predictions"]
             at = None if asked["at"] is None else table_file(asked["at"], "predictions.at")

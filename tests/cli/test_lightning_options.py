@@ -68,6 +68,21 @@ def test_what_cannot_be_is_one_line(case, capsys):
     assert not Path("lightning_logs").exists()
 
 
+def test_a_run_with_callbacks_of_lightnings_is_validated(capsys):
+    given = [
+        "--trainer.callbacks+=ModelCheckpoint",
+        "--trainer.callbacks.monitor=train/loss",
+        "--trainer.callbacks+=DeviceStatsMonitor",
+        "--trainer.callbacks.cpu_stats=false",
+        "--trainer.callbacks+=StochasticWeightAveraging",
+        "--trainer.callbacks.swa_lrs=0.01",
+        "--trainer.callbacks+=LearningRateMonitor",
+    ]
+    assert main([*SGD, *QUICK, *given]) == 0
+    config = "lightning_logs/sgd/version_0/config.yaml"
+    assert main(["validate", "--config", config, "--ckpt_path", "last", "--data.validation_fraction", "0"]) == 0
+
+
 class MetricList(Logger):
     """A logger without a folder, as MLFlow's and that of Weights & Biases before a run has begun."""
 
