@@ -31,6 +31,7 @@ from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
 from paramfit.shown.text import say
+from paramfit.shown.words import sentence
 from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport"]
@@ -63,10 +64,10 @@ class FitReport(FileWriting, Callback):
         if data is None or not (self._has_trained or task.updates):
             return  # no data to judge by, or nothing was fitted
         if trainer.fast_dev_run:  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+            ended = "went through" if task.stop is None else f"ended early ({sentence(task.stop.reason)})"
             say(
-                f"{type(pl_module).__name__}: a trial (fast_dev_run) went through, with"
-                f" {task.updates} update{'s' if task.updates > 1 else ''}: no estimates, no files; leave fast_dev_run"
-                " out for a fit"
+                f"{type(pl_module).__name__}: a trial (fast_dev_run) {ended}, with {task.updates}"
+                f" update{'s' if task.updates > 1 else ''}: no estimates, no files; leave fast_dev_run out for a fit"
             )
             return
         self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)

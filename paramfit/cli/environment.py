@@ -49,22 +49,17 @@ class GivenVariables:
         return cls(names, values)
 
     def added_to(self, arguments: Sequence[str]) -> list[str]:
-        """The arguments of the command line with those of the variables, after the configuration files."""
-        given = {argument.partition("=")[0] for argument in arguments}
-        options = {f"--{option}": value for option, value in self.values.items()}
-        config = options.pop("--config", None)
-        # A class before its own options.
-        added = [f"{option}={options[option]}" for option in sorted(options) if option not in given]
-        command, *others = arguments
+        """The arguments of the command line, with those of the variables after what they are options of."""
+        command, *merged = arguments
+        given = {argument.partition("=")[0] for argument in merged}
+        values = {f"--{option}": value for option, value in self.values.items() if f"--{option}" not in given}
+        config = values.pop("--config", None)
         if config is not None and given.isdisjoint(_CONFIG):
-            others = [f"--config={config}", *others]
-        ends = [
-            place + (2 if argument in _CONFIG else 1)
-            for place, argument in enumerate(others)
-            if argument.partition("=")[0] in _CONFIG
-        ]
-        last = max(ends, default=0)
-        return [command, *others[:last], *added, *others[last:]]
+            merged.insert(0, f"--config={config}")
+        for option in sorted(values):  # a class before its own options
+            ends = [_end(merged, place) for place, name in enumerate(merged) if _is_before(name, option)]
+            merged.insert(max(ends, default=0), f"{option}={values[option]}")
+        return [command, *merged]
 
     def named_in(self, message: str) -> str:
         """The message about an option, with the variables that gave it, what it is in, or what is in it."""
@@ -75,3 +70,14 @@ class GivenVariables:
             if f"{option}.".startswith(f"{meant}.") or meant.startswith(f"{option}.") or meant.endswith(f".{option}")
         ]
         return f"{message} (from the environment: {', '.join(names)})" if names else message
+
+
+def _is_before(argument: str, option: str) -> bool:
+    """Whether an argument is a configuration file, or the class that an option belongs to."""
+    name = argument.partition("=")[0]
+    return name in _CONFIG or (name.startswith("--") and option.startswith(f"{name.rstrip('+')}."))
+
+
+def _end(arguments: Sequence[str], place: int) -> int:
+    """Where an option ends that begins at a place, with its value."""
+    return place + (1 if "=" in arguments[place] else 2)

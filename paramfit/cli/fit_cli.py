@@ -413,4 +413,6 @@ def run(arguments: Sequence[str]) -> int:
     result = cli.report.result
     if cli.has_unwritten:
         return 2
-    return 0 if result is None else _EXIT_CODES.get(result.status, 0)
+    if result is None:  # a trial has none, and may have been stopped all the same
+        return 0 if cli.model.stop is None else _EXIT_CODES.get(cli.model.stop.status.value, 0)
+    return _EXIT_CODES.get(result.status, 0)

@@ -37,6 +37,20 @@ ARGUMENTS: dict[str, tuple[dict[str, str], list[str], list[str]]] = {
         [],
         ["--model=Regression", "--model.optimizer=torch.optim.Adam", "--model.optimizer.lr=0.1"],
     ),
+    "after a class of the command line": (
+        {"MODEL__UPDATES_PER_STEP": "5", "MODEL__OPTIMIZER__LR": "0.1", "NAME": "y"},
+        ["--model", "Regression", "--model.optimizer=torch.optim.Adam", "--data", "Data"],
+        [
+            "--name=y",
+            "--model",
+            "Regression",
+            "--model.updates_per_step=5",
+            "--model.optimizer=torch.optim.Adam",
+            "--model.optimizer.lr=0.1",
+            "--data",
+            "Data",
+        ],
+    ),
     "what is empty is not given": ({"TRAINER__MAX_EPOCHS": ""}, [], []),
     "a value like an option": ({"NAME": "--help"}, [], ["--name=--help"]),
 }

@@ -34,6 +34,11 @@ def test_a_trial_prints_no_estimates(capsys):
     assert not Path("lightning_logs").exists()
 
 
+def test_a_trial_that_diverges_has_its_exit_code(capsys):
+    assert main([*SGD, "--trainer.fast_dev_run", "true", "--model.optimizer.lr", "1"]) == 3
+    assert re.search(r"a trial \(fast_dev_run\) ended early \(the loss .*: no estimates", capsys.readouterr().out)
+
+
 def test_a_limit_in_blocks_is_told_in_updates(capsys):
     assert main([*SGD, *QUICK, "--trainer.max_steps", "2"]) == 0
     printed = capsys.readouterr().out
