@@ -2,11 +2,14 @@
 
 import contextlib
 import io
+import os
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import yaml
 
@@ -116,9 +119,15 @@ def _program(text: str, page: str, names: dict[str, Any]) -> str:
 
 
 def _command(words: list[str], promised: int) -> str:
+    variables = dict(word.split("=", 1) for word in takewhile(lambda word: "=" in word, words))
+    words = words[len(variables) :]
     assert words[0] == "paramfit", f"{words[0]} is not run; mark its block"
     quickly = _QUICKLY if words[1] == "fit" else []
-    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(output):
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as output,
+        contextlib.redirect_stderr(output),
+        patch.dict(os.environ, variables),
+    ):
         code = main([*words[1:], *quickly])
     assert code == promised, f"{' '.join(words)} ended with {code}: {output.getvalue()[-2000:]}"
     return output.getvalue()

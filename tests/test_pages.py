@@ -17,6 +17,16 @@ from tests.page import PAGES, REPOSITORY, assert_printed, blocks_of, run_page
 NOT_RUN = {
     ("README.md", "installs, then fits or runs the suite", "make fit"),
     ("README.md", "installs, then runs the suite", "python3 -m venv .venv"),
+    (
+        "callbacks.md",
+        "needs mlflow",
+        "paramfit fit --config configs/thermometer/sgd.yaml --trainer.logger MLFlowLogger \\",
+    ),
+    (
+        "callbacks.md",
+        "needs wandb",
+        "paramfit fit --config configs/thermometer/sgd.yaml --trainer.logger WandbLogger \\",
+    ),
     ("callbacks.md", "serves", "tensorboard --logdir lightning_logs"),
     ("sweeps.md", "serves", "tensorboard --logdir lightning_logs/rates"),
     ("speed.md", "takes many minutes", "make benchmark"),

@@ -31,6 +31,7 @@ from paramfit.results.report import print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
 from paramfit.shown.text import say
+from paramfit.shown.words import sentence
 from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport"]
@@ -62,6 +63,13 @@ class FitReport(FileWriting, Callback):
         data, task = data_of(trainer), task_of(pl_module)
         if data is None or not (self._has_trained or task.updates):
             return  # no data to judge by, or nothing was fitted
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+            ended = "went through" if task.stop is None else f"ended early ({sentence(task.stop.reason)})"
+            say(
+                f"{type(pl_module).__name__}: a trial (fast_dev_run) {ended}, with {task.updates}"
+                f" update{'s' if task.updates > 1 else ''}: no estimates, no files; leave fast_dev_run out for a fit"
+            )
+            return
         self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)
         folder = run_directory(trainer)
         if folder is not None:

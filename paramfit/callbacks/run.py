@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.optim import Optimizer
 
 from paramfit.data.base import EstimationDataModule
@@ -121,10 +122,18 @@ def optimizer_of(trainer: Trainer) -> Optimizer:
 
 
 def run_directory(trainer: Trainer) -> Path | None:
-    """Where the run's files go; None for a run without a logger."""
+    """Where the run's files go; None for a run without a logger.
+
+    For a logger that keeps no folder for each run it is named as that of Lightning's checkpoints.
+    """
     if trainer.logger is None or getattr(trainer, "fast_dev_run", False) or trainer.log_dir is None:
         return None
-    return Path(trainer.log_dir)
+    if isinstance(trainer.logger, TensorBoardLogger | CSVLogger):
+        return Path(trainer.log_dir)
+    version = trainer.logger.version
+    return Path(
+        trainer.log_dir, str(trainer.logger.name), version if isinstance(version, str) else f"version_{version}"
+    )
 
 
 def loss_function_of(module: LightningModule, observations: Observations) -> LossFunction:

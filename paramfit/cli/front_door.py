@@ -23,7 +23,7 @@ OPTIONS = {
     "--config": "a YAML file; configs/ has one for each lesson",
     "--model": "the task: a class path, or its own options as --model.NAME VALUE",
     "--data": "the data module: a class path, or --data.NAME VALUE",
-    "--trainer": "Lightning's Trainer: --trainer.max_epochs 100",
+    "--trainer": "Lightning's Trainer: --trainer.max_epochs 100; max_steps counts blocks of updates",
     "--ckpt_path": "a checkpoint to go on from or to evaluate; last: the newest of this configuration",
     "--name": "folder of the run under lightning_logs (default: the configuration's name)",
     "--early_stopping": "--early_stopping.patience 5 switches it on",
@@ -68,6 +68,9 @@ commands:
 
 options (paramfit fit --help lists all of them):
 {_rows(OPTIONS)}
+
+environment:
+  PARAMFIT_FIT__TRAINER__MAX_EPOCHS=5   is --trainer.max_epochs 5 of fit; --model.optimizer.lr and all others likewise
 
 exit codes:
 {_rows({str(code): text for code, text in EXIT_CODES.items()})}

@@ -5,8 +5,9 @@ from abc import ABC
 from typing import Any, ClassVar, cast
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from lightning.pytorch.profilers import PyTorchProfiler
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -33,8 +34,15 @@ from paramfit.optimizers import BlockOptimizer
 from paramfit.passes.descent_losses import DescentLosses, DescentSums
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
+from paramfit.tasks.lightning_callbacks import (
+    UpdateMethod,
+    metrics_are_read,
+    refuse_callbacks,
+    refuse_monitors,
+    scheduled_steps,
+)
 from paramfit.tasks.metrics import HeldOutMetrics
-from paramfit.tasks.updates import UpdateListener, UpdateLog
+from paramfit.tasks.updates import UpdateListener, UpdateLog, refuse_half_precision
 
 __all__ = ["EstimationTask"]
 
@@ -84,6 +92,7 @@ class EstimationTask(LightningModule, ABC):
         self.losses = DescentLosses(model, objective)
         self._trainable = self.losses.parameters
         self.log_of_updates = UpdateLog(self._trainable)
+        self._logs_blocks = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,6 +124,8 @@ class EstimationTask(LightningModule, ABC):
             return 0
         if self.is_solved:
             return int(steps) // max(1, int(self.trainer.num_training_batches))
+        scheduled = scheduled_steps(self.trainer)
+        steps = steps if scheduled is None else scheduled
         return int(steps) * self.updates_per_step
 
     @property
@@ -276,21 +287,35 @@ class EstimationTask(LightningModule, ABC):
             return None
         return self.in_precision(data.train.rows(slice(_EXAMPLES))).inputs
 
+    @property
+    def method(self) -> UpdateMethod:
+        """Who makes the updates."""
+        return UpdateMethod.AUTOMATIC if self.automatic_optimization else UpdateMethod.HAND_WRITTEN
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Refuse callbacks of Lightning's that the fit cannot mean: in the hook before any of them does something.
+
+        The same holds of the profiler: the hooks by which it names modules cannot be copied with the model.
+        """
+        profiler = self.trainer.profiler  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        if isinstance(profiler, PyTorchProfiler):
+            profiler._record_module_names = False  # as its argument of that name does
+        if self.trainer.state.fn == "fit":
+            refuse_callbacks(self.trainer.callbacks, self.method, self.updates_per_step)  # type: ignore[attr-defined]
+        return []
+
     def on_fit_start(self) -> None:
         """Refuse what would give a wrong gradient, or estimates in other units, without an error.
 
         Raises:
-            InputError: for several processes, half precision, blocks together with accumulation, a formula on
-                normalised inputs, or inputs in another order than its variables.
+            InputError: for several processes, half precision, blocks together with accumulation, callbacks that wait
+                for a metric that never comes, a formula on normalised inputs, or inputs in another order than its
+                variables.
         """
         trainer = self.trainer
         if trainer.world_size > 1:
             raise InputError(f"trainer.devices: one process is supported, but {trainer.world_size} were asked for")
-        if "16" in str(trainer.precision):
-            raise InputError(
-                f"trainer.precision: estimates in half precision ({trainer.precision}) would mean nothing; leave it"
-                " out, or give 64-true"
-            )
+        refuse_half_precision(trainer.precision)
         if trainer.accumulate_grad_batches > 1 and self.updates_per_step > 1:
             raise InputError(
                 "trainer.accumulate_grad_batches and updates_per_step exclude each other: a block repeats one batch,"
@@ -298,12 +323,27 @@ class EstimationTask(LightningModule, ABC):
             )
         data = self.own_data
         if data is not None:
+            callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+            refuse_monitors(callbacks, has_validation=data.validation.n > 0, has_rate=not self.is_solved)
             check_units(self.model, data)
             match_columns(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
-        """Ask the listeners what they want to hear."""
+        """Ask the listeners what they want to hear, and whether anyone reads metrics."""
         self.log_of_updates.begin()
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        self._logs_blocks = metrics_are_read(callbacks) or isinstance(self.lr_schedulers(), ReduceLROnPlateau)
+
+    def log_block(self) -> None:
+        """Tell callbacks that read metrics the loss before the last update, ``train/loss``, and ``lr``, if any."""
+        if not self._logs_blocks:
+            return
+        like = self._trainable[0]
+        loss = torch.tensor(self.log_of_updates.loss, dtype=like.dtype, device=like.device)  # of a float: float32
+        self.log("train/loss", loss, logger=False)
+        rate = self.trainer.optimizers[0].param_groups[0].get("lr")
+        if rate is not None:
+            self.log("lr", torch.as_tensor(rate, dtype=torch.float64), logger=False)
 
     def request_stop(self, stop: Stop) -> None:
         """End the fit after this update, whatever ``min_epochs`` and ``min_steps`` say; the first reason is kept."""

@@ -56,8 +56,9 @@ class HandWrittenDescent(EstimationTask):
         """Refuse what only Lightning's own backward pass can do: in the hook before Lightning's own, terser, checks.
 
         Raises:
-            InputError: for accumulation, clipping or 16-bit precision.
+            InputError: for accumulation, clipping or 16-bit precision, and callbacks that cannot work.
         """
+        super().configure_callbacks()
         refuse_automatic_options(
             self.trainer,
             "hand-written gradients know",
@@ -91,6 +92,7 @@ class HandWrittenDescent(EstimationTask):
             return loss
 
         loss = block.run(fill_gradients, lambda: optimizer.step(closure=fill_gradients))
+        self.log_block()
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             monitored = {**self.trainer.callback_metrics, "train/loss": loss}

@@ -17,6 +17,7 @@ from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.summary import summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.sums import Layout, ResidualSums
+from paramfit.tasks.lightning_callbacks import UpdateMethod
 from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
 __all__ = ["LeastSquares"]
@@ -62,6 +63,11 @@ class LeastSquares(SolvedTask):
         self._curve: FittedCurve | None = None
         self._hits = 0
         self._tested = 0
+
+    @property
+    def method(self) -> UpdateMethod:
+        """By Levenberg-Marquardt."""
+        return UpdateMethod.LEAST_SQUARES
 
     def on_fit_start(self) -> None:
         """Refuse data that least squares cannot use: with jitter, or with too few observations."""

@@ -22,6 +22,7 @@ from paramfit.results.summary import summarise
 from paramfit.solvers.newton import Newton
 from paramfit.solvers.sums import BarrierSums, LikelihoodSums
 from paramfit.tasks.automatic import AutomaticTask
+from paramfit.tasks.lightning_callbacks import UpdateMethod
 from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
 __all__ = ["MaximumLikelihood"]
@@ -69,6 +70,11 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         if isinstance(self.inner_optimizer(), Newton):
             leave_bounds_to_solver(self.model)
             self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))
+
+    @property
+    def method(self) -> UpdateMethod:
+        """By Newton's method, or with another optimizer in descent."""
+        return UpdateMethod.NEWTON if self.is_solved else super().method
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
         """Look with all rows into a search that may have no end, and fill the gradients."""

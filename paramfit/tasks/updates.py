@@ -21,6 +21,7 @@ __all__ = [
     "all_finite",
     "parameter_values",
     "refuse_automatic_options",
+    "refuse_half_precision",
 ]
 
 
@@ -96,6 +97,7 @@ class UpdateLog:
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         self.parameters = parameters
         self.count = 0
+        self.loss = math.nan  # before the last update
         self.stop: Stop | None = None
         self.left_domain: Fact | None = None
         self.listeners: list[UpdateListener] = []
@@ -115,7 +117,7 @@ class UpdateLog:
     def after_update(self, loss: Tensor) -> bool:
         """Take in one update, given the loss before it; whether the block ends here."""
         self.count += 1
-        value = loss.item()
+        self.loss = value = loss.item()
         finite = math.isfinite(value) and all_finite([parameter.grad for parameter in self.parameters])
         if self.left_domain is not None:
             finite = finite and all_finite(self.parameters)
@@ -128,6 +130,19 @@ class UpdateLog:
                     listener.on_update(update)
             self._next_heard = min(listener.next_update(self.count) for listener in self.listeners)
         return not finite or self.stop is not None
+
+
+def refuse_half_precision(precision: object) -> None:
+    """Refuse 16-bit precision, as it was given.
+
+    Raises:
+        InputError: naming it.
+    """
+    if "16" in str(precision):
+        raise InputError(
+            f"trainer.precision: estimates in half precision ({precision}) would mean nothing; leave it out, or give"
+            " 64-true"
+        )
 
 
 def refuse_automatic_options(trainer: Trainer, knows_nothing: str, instead: dict[str, str]) -> None:

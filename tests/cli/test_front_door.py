@@ -170,7 +170,7 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
     "huge seed": (["--data.seed", "99999999999999999999"], "data.seed"),
     "foreign early stopping": (
         ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val/loss"],
-        "not available",
+        "no row is held out",
     ),
     "accelerator": (["--trainer.accelerator", "abacus"], "trainer: "),
     "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
