@@ -22,7 +22,7 @@ FLOORS = (
     {"gradients"},
     {"inference"},
     {"results"},
-    {"plotting"},
+    {"plotting", "export"},
     {"fits"},
     {"comparison"},
     {"tasks"},

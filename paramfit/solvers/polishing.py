@@ -107,10 +107,7 @@ class Polishing(Value):
             length = self.factor @ (moved[self.places] * self.size)
             if not (length @ length <= most**2 and _all_within(moved, 1.0, self.reach)):
                 trial = None  # where R says nothing any more, J^T e may be small without a minimum
-            elif (
-                left * contraction <= self.enough
-                or _all_within(contraction * step, _LAST_DIGIT, trial[self.places])
-            ):
+            elif left * contraction <= self.enough or _all_within(contraction * step, _LAST_DIGIT, trial[self.places]):
                 theta, left, trial = trial, self.enough, None  # by what the last step gained; to look costs a pass
         return PolishingState(theta, left, trial, force, gain, contraction, most, self.unit)
 

@@ -70,7 +70,7 @@ def test_help_and_version_do_not_import_torch(argument):
 def test_the_help_text_is_in_step_with_the_parser(capsys):
     from lightning.pytorch.cli import LightningCLI
 
-    assert set(COMMANDS) == {*LightningCLI.subcommands(), "report", "compare"}
+    assert set(COMMANDS) == {*LightningCLI.subcommands(), "report", "compare", "export"}
     assert main(["fit", "--help"]) == 0
     assert main(["predict", "--help"]) == 0
     real = capsys.readouterr().out
