@@ -172,7 +172,11 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
         ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val/loss"],
         "not available",
     ),
-    "accelerator": (["--trainer.accelerator", "abacus"], "trainer: "),
+    "accelerator": (["--trainer.accelerator", "abacus"], "trainer.accelerator: 'abacus' is not available"),
+    "absent GPU": (
+        ["--trainer.accelerator", "mps"],
+        "trainer.accelerator: 'mps' is not available on this machine; give",
+    ),
     "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
     "no last checkpoint": (["--ckpt_path", "last"], "no last.ckpt under lightning_logs"),
 }
