@@ -25,12 +25,15 @@ _GIVEN = re.compile(r"(?:Got|Given) value: (.*)")
 _NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' is not accepted")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
 _ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
-_LEARNING_RATE = {"learning_rate", "learningrate", "step_size"}  # which torch calls lr
+_LEARNING_RATE = {"learning_rate", "learningrate"}  # which torch calls lr
+_UNTYPED = re.compile(r"Expected '(\S+)' to be a function that returns (?:<class ')?(\w+)")
+_MADE_ALREADY = re.compile(r"Unexpected import object (\w+)")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
+_RETURNED = {"optimizer": "torch.optim.Optimizer", "scheduler": "torch.optim.lr_scheduler.LRScheduler"}
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -116,6 +119,14 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return f"config: {', '.join(files)} is empty or no mapping of options; configs/ has one for each lesson"
     if text.startswith("Not a valid subclass"):
         return one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
+    if match := _UNTYPED.search(text):
+        function, returned = match[1].rpartition(".")[2], _RETURNED.get(place.rpartition(".")[2], match[2])
+        return f"{place}: {match[1]} does not say what it returns; write def {function}(...) -> {returned}:"
+    if match := _MADE_ALREADY.search(text):
+        return (
+            f"{place}: an instance of {match[1]} belongs to other parameters; give its class, as"
+            f" --{place} {match[1]} and --{place}.lr 0.01, or a function that makes it"
+        )
     if match := _ABSTRACT.search(text):
         return one_line(f"{place}: {_unwritten(match[1])}")
     if match := _NO_CLASS.search(text):

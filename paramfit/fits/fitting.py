@@ -32,6 +32,7 @@ from paramfit.models import (
     match_columns,
 )
 from paramfit.models.base import leave_bounds_to_solver
+from paramfit.models.compiled import unwrapped
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import refuse_shapes
@@ -107,7 +108,7 @@ def fit(
         raise InputError(f"sigma_is: expected absolute or relative, but got {sigma_is!r}")
     if max_iterations < 1:
         raise InputError(f"max_iterations: expected at least 1, but got {max_iterations}")
-    fitted = _copied(model)
+    fitted = _copied(unwrapped(model))
     if (
         inputs is None
         and isinstance(fitted, FormulaModel | FunctionModel | DistributionModel)

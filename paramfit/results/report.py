@@ -99,6 +99,8 @@ def _statistics(result: Record) -> Table:
     if not result.is_solved or result.loss.get("val") is not None:
         losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
         rows.add_row("loss", losses)
+    for part, values in result.metrics.items():
+        rows.add_row(f"metrics, {part}", ", ".join(f"{name} {value:.6g}" for name, value in values.items()))
     _add_residuals(rows, result)
     criteria = result.least_squares or result.likelihood
     if result.likelihood is not None:
