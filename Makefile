@@ -15,8 +15,9 @@ $(READY): pyproject.toml constraints.txt
 fit: $(READY)
 	$(BIN)/paramfit fit --config configs/thermometer/sgd.yaml
 
+# A module goes to one worker, so that what its tests share is made once.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 # What takes more than a few seconds each: coverage by simulation, signals, fuzzed command lines.
 test-slow: $(READY)

@@ -5,13 +5,19 @@ answers with the child's exit code and the names of its steps. A step is a folde
 flushed to the disk or given its name; the child is killed at step ``at``, and at none where that is null.
 """
 
+import contextlib
+import gc
+import io
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
+
+import torch
 
 import paramfit.atomic_files as atomic_files
 from paramfit.cli.front_door import main
@@ -86,13 +92,17 @@ def child(arguments: list[str], at: int | None, output: str) -> dict[str, Any]:
     return {"code": os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), "steps": names}
 
 
+def warm() -> None:
+    """Make a fit with all its figures, so that each child has already what a first one imports and keeps."""
+    data = ["--data", "ThermometerDataModule", "--data.dtype", "float64"]
+    with TemporaryDirectory() as root, contextlib.redirect_stdout(io.StringIO()):
+        options = ["--ladder.enabled", "true", "--trainer.default_root_dir", root]
+        main(["fit", "--model", "LeastSquares", "--model.model", "LinearModel", *data, *options])
+
+
 if __name__ == "__main__":
-    import matplotlib.figure  # noqa: F401  # what a fit imports late, so that each child has it already
-    import torch
-    import torch.utils.tensorboard
-
-    import paramfit.cli.fit_cli  # noqa: F401
-
     torch.set_num_threads(1)
+    warm()
+    gc.freeze()
     for line in sys.stdin:
         print(json.dumps(child(**json.loads(line))), flush=True)

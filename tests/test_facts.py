@@ -95,18 +95,20 @@ def fitted(name: str) -> tuple[Any, Any, str]:
     return result.record, without_words(result.to_plain()), result.report()
 
 
-EXPECTED = {name: fitted(name) for name in FITS}
+@pytest.fixture(scope="module")
+def expected() -> dict[str, tuple[Any, Any, str]]:
+    """All fits in their own words."""
+    return {name: fitted(name) for name in FITS}
 
 
 def test_every_kind_of_fact_has_its_words():
     assert set(words.WORDS) == set(FactKind)
 
 
-@pytest.mark.usefixtures("nonces")
 @pytest.mark.parametrize("name", FITS)
-def test_fit_is_the_same_in_other_words(name):
+def test_fit_is_the_same_in_other_words(name, expected, nonces):
     record, plain, report = fitted(name)
-    before, plain_before, report_before = EXPECTED[name]
+    before, plain_before, report_before = expected[name]
     assert plain == plain_before
     assert (record.status, record.stop_reason, record.cautions) == (before.status, before.stop_reason, before.cautions)
     assert report != report_before
@@ -133,12 +135,12 @@ def test_run_is_the_same_in_other_words(config, request):
     assert run(config, "nonces") == before
 
 
-def test_cures_are_chosen_by_kind():
+def test_cures_are_chosen_by_kind(expected):
     def cures(reasons: tuple[Reason, ...]) -> dict[FactKind, FactKind]:
         return {fact.kind: fact.cure.kind for fact in facts_in(reasons) if fact.cure is not None}
 
-    assert cures(EXPECTED["inseparable"][0].cautions)[FactKind.INSEPARABLE] is FactKind.FIX_ONE
-    assert cures(EXPECTED["correlated"][0].cautions) == {
+    assert cures(expected["inseparable"][0].cautions)[FactKind.INSEPARABLE] is FactKind.FIX_ONE
+    assert cures(expected["correlated"][0].cautions) == {
         FactKind.STRONG_CORRELATION: FactKind.CENTRE_OR_MEASURE_ELSEWHERE
     }
 

@@ -54,6 +54,7 @@ class FitPlots(FileWriting, Callback):
         task = task_of(pl_module)
         scalars = all(parameter.ndim == 0 for parameter in task.model.parameters())
         drawn = self.enabled and run_directory(trainer) is not None and data_of(trainer) is not None
+        run_of(trainer).has_figures = drawn
         self._follows = drawn and scalars and len(task.names) <= 2
         resumed, self._resumed = self._resumed, None
         if not self._follows:

@@ -54,6 +54,7 @@ class Run:
     """One fit: callbacks write what they find here, and read it here."""
 
     examination: Examination = field(default_factory=Examination)
+    has_figures: bool = False  # whether there will be figures of it
     result: FitResult | None = None  # at the end of the fit
     ladder: Ladder | None = None  # errors by other ways, where they were asked for
     pairs: list[PairProfile] = field(default_factory=list)  # profiled deviances of pairs of parameters, for contours

@@ -26,7 +26,8 @@ class UncertaintyLadder(FileWriting, Callback):
     Args:
         enabled: whether to.
         profile: whether to follow the profile likelihood of each parameter.
-        contours: whether to find the contours of each pair, of up to three parameters, for the figures.
+        contours: whether to find the contours of each pair, of up to three parameters, for the figures, where there
+            are any.
         bootstrap: number of resamples of the observations, such as 1000; 0 for none.
         seed: of the resamples.
 
@@ -60,7 +61,8 @@ class UncertaintyLadder(FileWriting, Callback):
         if not self.enabled or run.result is None or run.result.status is Status.DIVERGED:
             return
         with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True) as bar:
-            run.ladder, run.pairs = self._climb(run.result, bar)
+            run.ladder = self._climb(run.result, bar)
+            run.pairs = self._pairs(run.result, bar) if run.has_figures else []
         run.result = run.result.with_ladder(run.ladder)
         folder = run_directory(trainer)
         if folder is not None:
@@ -68,17 +70,19 @@ class UncertaintyLadder(FileWriting, Callback):
                 run.result.save(folder / "estimates.json")
         print_report(run.ladder)
 
-    def _climb(self, result: FitResult, bar: Progress) -> tuple[Ladder, list[PairProfile]]:
+    def _climb(self, result: FitResult, bar: Progress) -> Ladder:
         resampled = bar.add_task("bootstrap", total=self.bootstrap, visible=self.bootstrap > 0)
-        errors_by_way = ladder(
+        return ladder(
             result,
             profile=self.profile,
             bootstrap=self.bootstrap,
             seed=self.seed,
             progress=lambda solved: bar.update(resampled, completed=solved),
         )
+
+    def _pairs(self, result: FitResult, bar: Progress) -> list[PairProfile]:
         count = len(result.parameters)
         if not self.contours or not 1 < count <= _MOST_PARAMETERS:
-            return errors_by_way, []
+            return []
         drawn = bar.add_task("contours", total=count * (count - 1) // 2)
-        return errors_by_way, pair_profiles(result, progress=lambda done: bar.update(drawn, completed=done))
+        return pair_profiles(result, progress=lambda done: bar.update(drawn, completed=done))

@@ -1,8 +1,10 @@
 """Reading a configuration, and keeping it with the run."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from itertools import pairwise
 from typing import Any
@@ -31,6 +33,15 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, wh
 _PIPES_OF_A_SHELL = ("/dev/fd/", "/proc/self/fd/")
 
 
+class _Quoting(SafeDumper):
+    """Quotes the text ``1e3`` too, which YAML takes for one without quotes, and the parser for a number."""
+
+
+_Quoting.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\.?[0-9][0-9_.]*[eE][-+]?[0-9]+$"), list("-+.0123456789")
+)
+
+
 class ConfigParser(LightningArgumentParser):
     """A parser whose errors are exceptions, without fifty lines of usage before them.
 
@@ -50,6 +61,17 @@ class ConfigParser(LightningArgumentParser):
             for option in args or ():
                 _keep_neighbours(option.partition("=")[0].removeprefix("--"), namespace, parsed)
         return parsed
+
+    def dump(self, cfg: Namespace, *others: Any, **options: Any) -> str:
+        """The configuration as YAML, each text as the text that it is.
+
+        The parser reads a text in a mapping of any values once more, and would write the unit ``'1'`` as a number.
+        """
+        text: str = super().dump(cfg, *others, **options)
+        plain = yaml.safe_load(text)
+        _keep_texts(cfg, plain)
+        head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))  # Lightning's version
+        return head + str(yaml.dump(plain, Dumper=_Quoting, sort_keys=False, allow_unicode=True))
 
 
 class ConfigFile(FileWriting, SaveConfigCallback):
@@ -174,6 +196,28 @@ def _keep_neighbours(option: str, before: Namespace, parsed: Namespace) -> None:
     kept, given = entries.get(inside[0]), outer[inside[0]]
     if not isinstance(kept, Mapping):  # a parameter given as a number: its start
         kept = {} if kept in (None, "None") or name != "parameters" else {"start": kept}
-    # "None" is what the parser hands on for null
-    changed = {key: None if value == "None" else value for key, value in given.items()}
+    changed = {key: value if key == "unit" else _typed(value) for key, value in given.items()}
     parsed[name] = {**outer, inside[0]: {**kept, **changed}}
+
+
+def _typed(value: Any) -> Any:
+    """What the parser hands on as the text of a value that is none."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value) if value != "None" else None
+    except ValueError:
+        with suppress(yaml.YAMLError):
+            return yaml.load(value, Loader=_LOADER)
+    return value
+
+
+def _keep_texts(given: Any, plain: Any) -> None:
+    """Put the texts that mappings in a configuration were given back into its plain form."""
+    if not isinstance(given, Namespace | dict) or not isinstance(plain, dict):
+        return
+    for key, value in (vars(given) if isinstance(given, Namespace) else given).items():
+        if isinstance(given, dict) and isinstance(value, str) and key in plain:
+            plain[key] = value
+        else:
+            _keep_texts(value, plain.get(key))

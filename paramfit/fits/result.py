@@ -1,6 +1,7 @@
 """The result of a fit: its record, with model and data at hand as long as they are in memory."""
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -83,7 +84,7 @@ class FitResult(Record):
         file = Path(path)
         if file.is_dir() or not file.suffix:
             file /= _FILE
-        text = self.to_json().encode()
+        text = self.to_json().encode(errors="backslashreplace")  # half a surrogate pair, as JSON escapes it
         with whole_file(file) as unfinished:
             unfinished.write(text)
         return file
@@ -349,9 +350,10 @@ def load(path: str | Path) -> FitResult:
         True
     """
     given = Path(path)
-    file = given / _FILE if given.is_dir() else given
-    if not file.is_file():
-        if given.is_dir():
+    is_folder = os.path.isdir(given)  # unlike Path's, no error for what cannot be a file's name
+    file = given / _FILE if is_folder else given
+    if not os.path.isfile(file):
+        if is_folder:
             msg = f"there is no {_FILE} in {given}; give the folder version_N of a fit that came to its end"
         else:
             msg = f"there is no {given}; give the folder version_N of a fit, or the {_FILE} in it"

@@ -206,7 +206,7 @@ class Provenance:
         """The fitted curve with its bands, made again from its formulas.
 
         Raises:
-            InputError: if a formula cannot be read.
+            InputError: if a formula cannot be read, or is not of the kind that the bands are.
         """
         bands = self.bands
         if bands is None:
@@ -214,6 +214,8 @@ class Provenance:
         root = torch.tensor(bands.root, dtype=torch.float64).reshape(len(bands.theta), -1)
         kind = FittedMean if bands.of_mean else FittedCurve
         model = self.model.model(bands.theta)
+        if bands.of_mean != isinstance(model, DistributionModel):
+            raise InputError(f"the file says {bands.of_mean} for bands.of_mean, which its model cannot be")
         return kind(model, root @ root.T, bands.quantile, bands.noise, "", weighted=bands.weighted, factor=root)
 
 

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from paramfit import AnalyticGradient, FixedScale, GradientDescent, HandWrittenDescent, LinearModel
+from paramfit.callbacks import AtomicCheckpointIO
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.facts import Stop
 from paramfit.tasks.updates import Update, UpdateListener
@@ -28,7 +29,13 @@ def make_trainer(tmp_path: Path) -> MakeTrainer:
 
     def make(max_epochs: int = 1, *callbacks: Callback, **options: Any) -> Trainer:
         logger = TensorBoardLogger(tmp_path, name="", version="run", default_hp_metric=False)
-        settings = {**QUIET, "logger": logger, "num_sanity_val_steps": 0, **options}
+        settings = {
+            **QUIET,
+            "logger": logger,
+            "num_sanity_val_steps": 0,
+            "plugins": [AtomicCheckpointIO()],
+            **options,
+        }
         return Trainer(max_epochs=max_epochs, callbacks=list(callbacks), **settings)
 
     return make

@@ -1,8 +1,8 @@
 """Which state is the best and which the last, and checkpoints that are whole or not there."""
 
-import contextlib
-import io
+import hashlib
 import os
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -116,10 +116,17 @@ def test_a_damaged_file_is_refused(keep):
 
 
 @pytest.mark.parametrize(
-    "content", [{"state_dict": {}}, [1, 2], torch.zeros(2)], ids=["other-project", "list", "tensor"]
+    "content", [{"state_dict": {}}, [1, 2], torch.zeros(2), CONTENT], ids=["other-project", "list", "tensor", "ours"]
 )
-def test_a_foreign_file_is_refused(content):
+def test_what_another_program_wrote_is_refused(content):
     torch.save(content, "other.ckpt")
+    with pytest.raises(InputError, match=r"other\.ckpt is damaged or no checkpoint of this version .* plugins="):
+        AtomicCheckpointIO().load_checkpoint("other.ckpt")
+
+
+@pytest.mark.parametrize("content", [{"state_dict": {}}, {}])
+def test_another_project_with_the_same_plugin_is_refused(content):
+    AtomicCheckpointIO().save_checkpoint(content, "other.ckpt")
     with pytest.raises(InputError, match=r"other\.ckpt was not made by paramfit"):
         AtomicCheckpointIO().load_checkpoint("other.ckpt")
 
@@ -135,85 +142,46 @@ def test_a_file_that_would_run_code_is_refused_and_does_not():
     assert not Path("harmed").exists()
 
 
-@pytest.mark.parametrize("kept", [0, 1], ids=["all", "one"])
-def test_a_checkpoint_that_another_program_changed_is_refused(kept):
-    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
-    entries = torch.load("last.ckpt", weights_only=True)
-    torch.save(entries, "copied.ckpt")
-    assert AtomicCheckpointIO().load_checkpoint("copied.ckpt").keys() == CONTENT.keys()
-    entries["paramfit"]["updates"] += 1 - kept
-    entries["state_dict"]["weight"][0] += kept
-    torch.save(entries, "changed.ckpt")
-    with pytest.raises(InputError, match=r"changed\.ckpt was changed after the fit wrote it"):
-        AtomicCheckpointIO().load_checkpoint("changed.ckpt")
-
-
-def holding_itself():
-    held: list[Any] = []
-    held.append(held)
-    return held
-
-
-def holding_twice():
-    held: list[Any] = []
-    for _ in range(60):
-        held = [held, held]
-    return held
-
-
-@pytest.mark.parametrize("entry", [
-    pytest.param(lambda: torch.zeros(1).expand(10**12), id="one-number-a-trillion-times"),
-    pytest.param(holding_itself, id="a-list-in-itself"),
-    pytest.param(holding_twice, id="a-list-in-2^60-places"),
-    pytest.param(lambda: torch.eye(3).to_sparse(), id="sparse"),
-    pytest.param(lambda: torch.ones(3, dtype=torch.complex64).conj(), id="conjugate"),
-    pytest.param(lambda: torch.ones(3, device="meta"), id="meta"),
-])  # fmt: skip
-def test_an_entry_of_another_kind_is_refused_without_being_unfolded(entry):
-    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
-    torch.save({**torch.load("last.ckpt", weights_only=True), "other": entry()}, "changed.ckpt")
-    with pytest.raises(InputError, match=r"changed\.ckpt was changed after the fit wrote it"):
-        AtomicCheckpointIO().load_checkpoint("changed.ckpt")
-
-
 @pytest.mark.parametrize("entry", [torch.eye(3).to_sparse(), torch.ones(3, dtype=torch.complex64).conj()])
 def test_an_unusual_tensor_of_the_users_own_is_kept(entry):
     AtomicCheckpointIO().save_checkpoint({**CONTENT, "own": entry}, "last.ckpt")
     assert torch.equal(AtomicCheckpointIO().load_checkpoint("last.ckpt")["own"].to_dense(), entry.to_dense())
 
 
-def test_one_flipped_bit_is_noticed_or_changes_nothing():
+def test_any_flipped_bit_is_noticed_before_anything_is_unpacked(monkeypatch):
     AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
     whole = Path("last.ckpt").read_bytes()
-    harmless = 0
-    for place in range(0, 8 * len(whole), 41):  # each bit of a byte, and each place of a member and its headers
+    monkeypatch.setattr(torch, "load", lambda *given, **options: pytest.fail(f"unpacked {given} {options}"))
+    size = 8 * len(whole)
+    for place in (
+        *range(0, size, 97),
+        *range(size - 8 * 66, size, 5),
+    ):  # in each byte of the checksum and of its length, too
         damaged = bytearray(whole)
         damaged[place // 8] ^= 1 << place % 8
         Path("damaged.ckpt").write_bytes(damaged)
-        with contextlib.suppress(InputError):
-            actual = AtomicCheckpointIO().load_checkpoint("damaged.ckpt")
-            harmless += 1
-            assert actual["paramfit"] == CONTENT["paramfit"]
-            assert torch.equal(actual["state_dict"]["weight"], CONTENT["state_dict"]["weight"])
-    assert harmless < 8 * len(whole) / 41  # padding and dates
+        with pytest.raises(InputError, match=r"damaged\.ckpt is damaged or no checkpoint"):
+            AtomicCheckpointIO().load_checkpoint("damaged.ckpt")
 
 
-def compressed(content: bytes) -> bytes:
-    """The archive with its members compressed, as no checkpoint of ours is."""
-    changed = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(content)) as archive,
-        zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as smaller,
-    ):
-        for name in archive.namelist():
-            smaller.writestr(name, archive.read(name))
-    return changed.getvalue()
+def test_torch_alone_can_read_a_checkpoint():
+    AtomicCheckpointIO().save_checkpoint(CONTENT, "last.ckpt")
+    assert torch.load("last.ckpt", weights_only=True)["paramfit"] == CONTENT["paramfit"]
+    with zipfile.ZipFile("last.ckpt") as archive:
+        assert archive.testzip() is None
+        assert archive.comment.decode() == hashlib.sha256(Path("last.ckpt").read_bytes()[:-64]).hexdigest()
 
 
-def test_an_archive_that_unpacks_to_more_than_it_holds_is_not_unpacked():
-    zeros = {"paramfit": {"updates": 3}, "loops": {}, "state_dict": {"weight": torch.zeros(250_000)}}
-    AtomicCheckpointIO().save_checkpoint(zeros, "last.ckpt")
-    Path("bomb.ckpt").write_bytes(compressed(Path("last.ckpt").read_bytes()))
-    assert Path("bomb.ckpt").stat().st_size < 20_000
-    with pytest.raises(InputError, match=r"bomb\.ckpt is damaged or no checkpoint \(it would unpack to 100\d{4} bytes"):
+@pytest.mark.parametrize("members", [
+    {"data.pkl": b"\x80\x02}q\x00.", "data/0": bytes(2**24)},
+    {"data.pkl": b"\x80\x02c__builtin__\nbytearray\n\x8a\x05" + (3 * 10**9).to_bytes(5, "little") + b"\x85R."},
+], ids=["zeros", "a-pickle-that-asks-for-3-GB"])  # fmt: skip
+def test_an_archive_that_unpacks_to_more_than_it_holds_is_not_unpacked(members):
+    with zipfile.ZipFile("bomb.ckpt", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"archive/{name}", content)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"bomb\.ckpt is damaged or no checkpoint"):
         AtomicCheckpointIO().load_checkpoint("bomb.ckpt")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()

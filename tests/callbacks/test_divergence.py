@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paramfit import Fact, FactKind, GradientDescent, HandWrittenDescent, LinearModel, NumericalGradient
-from paramfit.callbacks import DivergenceDetection
+from paramfit.callbacks import DivergenceDetection, FitCheckpoint
 from paramfit.data.thermometer import ThermometerDataModule
 from paramfit.facts import Status
 from paramfit.shown.words import sentence
@@ -128,3 +128,30 @@ def test_the_converging_lesson_is_left_alone(make_trainer):
     task = descent(updates_per_step=700)
     make_trainer(10, DivergenceDetection()).fit(task, datamodule=thermometer())
     assert (task.stop, task.updates) == (None, 7000)
+
+
+@pytest.mark.parametrize(("factor", "resumed_factor", "last"), [
+    pytest.param(None, None, 11, id="infinite"),
+    pytest.param(1e6, 1e6, 3, id="grown"),
+    pytest.param(1e6, 1e5, 3, id="grown-beyond-a-smaller-factor"),
+    pytest.param(1e6, None, 11, id="the-factor-was-in-the-way"),
+])  # fmt: skip
+def test_a_resumed_fit_that_had_diverged_ends_where_it_did(factor, resumed_factor, last, make_trainer):
+    trainer = make_trainer(100, DivergenceDetection(growth_factor=factor), FitCheckpoint(), enable_checkpointing=True)
+    first, resumed = descent(), descent()
+    trainer.fit(first, datamodule=ThermometerDataModule())
+    resuming = make_trainer(100, DivergenceDetection(growth_factor=resumed_factor))
+    resuming.fit(resumed, datamodule=ThermometerDataModule(), ckpt_path="run/checkpoints/last.ckpt")
+    assert resumed.updates == last
+    assert resumed.stop.status is Status.DIVERGED
+    if first.updates == last:
+        assert resumed.stop == first.stop
+        assert resumed.model.weight.item() == first.model.weight.item()
+
+
+def test_a_second_fit_is_compared_with_its_own_first_loss(make_trainer):
+    guard = DivergenceDetection()
+    make_trainer(3, guard).fit(descent(), datamodule=ThermometerDataModule())
+    task = descent()
+    make_trainer(3, guard).fit(task, datamodule=thermometer())
+    assert (task.stop, task.updates) == (None, 3)

@@ -42,3 +42,11 @@ def test_contours_are_drawn_of_two_parameters(make_trainer):
     trainer.fit(LeastSquares(LinearModel()), datamodule=ThermometerDataModule(dtype="float64"))
     assert [pair.names for pair in run_of(trainer).pairs] == [("weight", "bias")]
     assert {"profile", "contours"} <= {path.stem for path in (Path("run") / "figures").iterdir()}
+
+
+@pytest.mark.parametrize("callbacks", [[], [FitPlots(enabled=False)]], ids=["nobody draws", "drawing is off"])
+def test_contours_that_nobody_draws_are_not_looked_for(make_trainer, callbacks):
+    trainer = make_trainer(20, FitReport(enabled=False), UncertaintyLadder(enabled=True), *callbacks)
+    trainer.fit(LeastSquares(LinearModel()), datamodule=ThermometerDataModule(dtype="float64"))
+    assert run_of(trainer).ladder is not None
+    assert run_of(trainer).pairs == []

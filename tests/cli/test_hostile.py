@@ -1,6 +1,7 @@
 """What no user means but some files and command lines hold: one error line, in bounded time, and never a traceback."""
 
 import contextlib
+import copy
 import io
 import os
 import random
@@ -197,11 +198,12 @@ ENDLESS = {("trainer.max_epochs", "-1"), ("trainer.max_steps", "-1"), ("ladder.b
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [12, 13])
 @pytest.mark.filterwarnings("ignore")  # what Lightning warns of is not judged here
-def test_any_command_line_ends_as_the_help_says():
-    draw = random.Random(12)
+def test_any_command_line_ends_as_the_help_says(seed):
+    draw = random.Random(seed)
     lines, failed = fitted(), {}
-    for _ in range(300):
+    for _ in range(150):
         command = draw.choice(["fit", "fit", "validate", "test", "predict"])
         arguments = [command, *lines[draw.choice(list(lines))]]
         arguments += [] if command == "fit" or draw.random() < 0.1 else ["--ckpt_path", "last"]
@@ -212,6 +214,12 @@ def test_any_command_line_ends_as_the_help_says():
         end = ended(arguments)
         if not end.is_clean:
             failed[" ".join(arguments)[:300]] = end
+    assert not failed
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_any_name_of_a_run_ends_as_the_help_says():
+    lines, failed = fitted(), {}
     for run in [*VALUES, *(str(run_of(name)) for name in lines)]:
         for command in (["report"], ["compare", str(run_of("squares"))]):
             end = ended([*command, run])
@@ -244,18 +252,19 @@ def _are_equal(one: Any, other: Any) -> bool:
 def test_a_checkpoint_with_any_entry_altered_is_refused_or_means_the_same():
     line = fitted()["squares"]
     path = run_of("squares") / "checkpoints" / "last.ckpt"
-    every = places(torch.load(path, weights_only=True))
+    written = torch.load(path, weights_only=True)
+    every = places(written)
     assert len(every) > 60
     for place, value in product(every, [None, "other", {}, [], -1, torch.zeros(2)]):
-        entries = torch.load(path, weights_only=True)
+        entries = copy.deepcopy(written)
         before = entries
         for key in place:
             before = before[key]
-        if place == ("paramfit_checksum",) or _are_equal(before, value):
-            continue  # nothing that anyone reads
+        if _are_equal(before, value):
+            continue
         altered(entries, place, value)
         torch.save(entries, "altered.ckpt")
-        with pytest.raises(InputError, match=r"altered\.ckpt was (changed after|not made)"):
+        with pytest.raises(InputError, match=r"altered\.ckpt is damaged or no checkpoint"):
             pytest.fail(f"{place}: {AtomicCheckpointIO().load_checkpoint('altered.ckpt')}")
     for command in ("fit", "validate", "test", "predict"):
         end = ended([command, *line, "--ckpt_path", "altered.ckpt", "--trainer.max_epochs", "31"])
@@ -274,4 +283,4 @@ def test_a_checkpoint_of_nothing_but_zeros_is_refused_unread(capsys):
     assert main([*arguments, "--ckpt_path", "bomb.ckpt"]) == 2
     assert tracemalloc.get_traced_memory()[1] < 2**25
     tracemalloc.stop()
-    assert "it would unpack to 67108" in one_error_line(capsys)
+    assert "bomb.ckpt is damaged or no checkpoint" in one_error_line(capsys)

@@ -11,12 +11,14 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+import torch
 
 import paramfit.plotting.all_figures as all_figures
 from paramfit.cli import main
+from paramfit.cli.config_file import ConfigParser
 from paramfit.cli.fit_cli import FitCLI
 from paramfit.cli.run_folder import RunFolder
-from tests.command_line import estimates_of_run, one_error_line, run_of
+from tests.command_line import estimates_of_run, one_error_line, part, run_of
 
 CONFIG = str(Path(__file__).parents[2] / "configs" / "thermometer" / "sgd.yaml")
 BOTH = ["--config", CONFIG, "--name", "both"]
@@ -161,3 +163,14 @@ def test_callback_with_an_enumeration_as_default_is_kept_with_the_run():
     assert main(["fit", *QUICK, "--trainer.callbacks", "lightning.pytorch.callbacks.Timer"]) == 0
     assert "interval: step" in (run_of("both") / "config.yaml").read_text()
     assert json.loads((run_of("both") / "estimates.json").read_text())["updates"] == 200
+
+
+@pytest.mark.filterwarnings("ignore")  # the parser warns of the text that it reads as something else
+def test_texts_come_back_from_the_configuration_of_a_run():
+    texts = ["1", "1e3", ".5e3", "yes", "null", "~", "[/day]", "{a: 1}", "a: b", "1_000", "'1'", '"x"', "", "-", "温度"]
+    parameters = {f"p{number}": {"start": 1, "unit": text} for number, text in enumerate(texts)}
+    model = part("paramfit.FormulaModel", formula=" + ".join(parameters), variables=[], parameters=parameters)
+    parser = ConfigParser()
+    parser.add_subclass_arguments(torch.nn.Module, "model")
+    kept = parser.dump(parser.parse_object({"model": model}), skip_none=False)
+    assert parser.parse_string(kept).model.init_args.parameters == parameters

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +25,10 @@ def _write_csv(table: pa.Table, file: BinaryIO) -> None:
 
 
 #: What writes each format; its name is the file's suffix.
-FORMATS: Mapping[str, Callable[[pa.Table, BinaryIO], None]] = {"csv": _write_csv, "parquet": pa.parquet.write_table}
+FORMATS: Mapping[str, Callable[[pa.Table, BinaryIO], None]] = {
+    "csv": _write_csv,
+    "parquet": partial(pa.parquet.write_table, write_page_checksum=True),  # a damaged page can be refused
+}
 
 
 def checked_format(name: str, given: str) -> str:

@@ -110,6 +110,24 @@ def test_a_damaged_file_ends_in_columns_or_in_one_line(changes, length):
     assert actual.count("\n") == 0 if isinstance(actual, str) else len(actual) == 2
 
 
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
+def test_a_flipped_bit_gives_no_other_number_where_the_pages_have_checksums(compression):
+    values = np.random.default_rng(0).normal(size=50)
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"x": values}), file, compression=compression, write_page_checksum=True)
+    whole, refused = file.getvalue(), 0
+    for place in range(0, 8 * len(whole), 53):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        try:
+            actual = columns_of_parquet("f.pq", bytes(damaged), ColumnRequest(("x",)))
+        except InputError:
+            refused += 1
+        else:
+            assert actual.values[0].tolist() == values.tolist()
+    assert refused > 0
+
+
 def lifetimes(words: pa.Array) -> list[list[float]]:
     ends = pa.array([None, 4.5, None])
     content = content_of(pa.table({"t": [1.0, 2.0, 3.0], "seen": words, "until": ends}))

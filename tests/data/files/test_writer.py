@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramfit.data.files import writer as table_writer
+from paramfit.data.files.checks import ColumnRequest
+from paramfit.data.files.reader import read_table
 from paramfit.data.files.writer import write_table
+from paramfit.errors import InputError
 
 COLUMNS = {
     "row": np.arange(3),
@@ -73,3 +76,13 @@ def test_interrupted_writing_leaves_nothing(suffix, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         write_table(COLUMNS, Path("folder") / f"table.{suffix}")
     assert list(Path("folder").iterdir()) == []
+
+
+def test_a_damaged_page_of_a_written_table_is_refused():
+    values = np.random.default_rng(0).normal(size=100)  # which cannot be compressed
+    path = write_table({"x": values}, Path("table.parquet"))
+    content = bytearray(path.read_bytes())
+    content[content.index(values[50].tobytes()) + 6] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"this is not a readable Parquet file .*CRC"):
+        read_table(str(path), ColumnRequest(("x",)))
