@@ -43,9 +43,7 @@ def test_groups_keep_their_own_rates():
 
 
 def test_optimizer_of_another_model_is_refused():
-    with pytest.raises(
-        InputError, match=r"this SGD holds other parameters .*; make it of model.parameters"
-    ):
+    with pytest.raises(InputError, match=r"this SGD holds other parameters .*; make it of model.parameters"):
         Regression(LinearModel(), optimizer=SGD(LinearModel().parameters(), lr=0.1))
 
 
