@@ -126,8 +126,7 @@ def _metrics(module: LightningModule, data: EstimationDataModule) -> dict[str, d
     """Those that the task was given, of each part that has rows."""
     if not isinstance(module, EstimationTask):
         return {}
-    with torch.no_grad():
-        parts = {"train": module.own_metrics(data.train), "val": module.own_metrics(data.validation)}
+    parts = {"train": module.own_metrics(data.train), "val": module.own_metrics(data.validation)}
     return {part: values for part, values in parts.items() if values}
 
 

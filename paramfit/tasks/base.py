@@ -40,6 +40,7 @@ from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.updates import UpdateListener, UpdateLog
+from paramfit.tasks.watching import evaluating
 
 __all__ = ["EstimationTask"]
 
@@ -337,7 +338,10 @@ class EstimationTask(LightningModule, ABC):
     def own_metrics(self, observations: Observations) -> dict[str, float]:
         """The metrics that were given, over some observations."""
         rows = self.in_precision(observations)
-        return self.metrics.own_values(self.predicted(rows), rows.target) if rows.n else {}
+        if not (rows.n and self.metrics.has_own):
+            return {}
+        with evaluating(self.model):
+            return self.metrics.own_values(self.predicted(rows), rows.target)
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

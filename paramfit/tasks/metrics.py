@@ -42,6 +42,11 @@ class HeldOutMetrics:
         self._total: Tensor | None = None
         self._count = 0
 
+    @property
+    def has_own(self) -> bool:
+        """Whether any were given."""
+        return bool(self._own)
+
     @torch.no_grad()
     def update(
         self, prediction: Any, target: Tensor, sigma: Tensor | None = None, censoring: Censored | None = None
