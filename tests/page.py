@@ -18,6 +18,7 @@ from paramfit.cli.front_door import COMMANDS
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+FROM_AN_EMPTY_FOLDER = {"extending.md"}  # whose reader has installed the package, and no checkout
 
 _FENCE = re.compile(
     r"^(?:<!-- not run: (?P<marker>.+?) -->\n)?```(?P<language>\w*)(?: title=\"(?P<title>.+?)\")?\n(?P<text>.*?)^```$",
@@ -75,8 +76,9 @@ def parse(block: Block) -> None:
 
 
 def run_page(page: Path, folder: Path) -> None:
-    """Do what a reader of the page does, block by block, in an empty folder beside a copy of ``configs``."""
-    (folder / "configs").symlink_to(REPOSITORY / "configs")
+    """Do what a reader of the page does, block by block, in an empty folder, or one beside a copy of ``configs``."""
+    if page.name not in FROM_AN_EMPTY_FOLDER:
+        (folder / "configs").symlink_to(REPOSITORY / "configs")
     names: dict[str, Any] = {"__name__": "page"}
     printed = ""
     for block in blocks_of(page):

@@ -93,6 +93,8 @@ def test_every_option_in_a_line_of_text_exists(capsys):
     }
     main(["fit", "--help"])
     main(["predict", "--help"])
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
     listed = capsys.readouterr().out
     assert len(options) > 10
     assert {option for option in options if f"{option} " not in listed} <= {"--help"}

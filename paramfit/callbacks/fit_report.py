@@ -32,6 +32,7 @@ from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
 from paramfit.shown.text import say
 from paramfit.shown.words import sentence
+from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport"]
@@ -129,8 +130,17 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         condition_number=None if stability is None else stability.condition_number,
         verdict=verdict.verdict,
         verdict_updates=verdict.updates,
+        metrics=_metrics(module, data),
         reasons={"verdict": (verdict.reason,), **_why_no_limit(examination)},
     )
+
+
+def _metrics(module: LightningModule, data: EstimationDataModule) -> dict[str, dict[str, float]]:
+    """Those that the task was given, of each part that has rows."""
+    if not isinstance(module, EstimationTask):
+        return {}
+    parts = {"train": module.own_metrics(data.train), "val": module.own_metrics(data.validation)}
+    return {part: values for part, values in parts.items() if values}
 
 
 def _left(reason: Fact) -> bool:

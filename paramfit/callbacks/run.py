@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.optim import Optimizer
@@ -24,6 +23,7 @@ from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.results.verdict import CurvePoint
 from paramfit.tasks.updates import EstimationTaskLike
+from paramfit.tasks.watching import evaluating
 
 __all__ = [
     "Examination",
@@ -146,16 +146,10 @@ def mean_loss(module: LightningModule, observations: Observations) -> float:
     """The objective over some observations at the present parameters, in the fit's own precision, without penalty."""
     task = task_of(module)
     moved = observations.to(next(task.model.parameters()))
-    # Watching must not change the fit: dropout would draw from the global random state, batch norm would learn.
-    training = [part for part in task.model.modules() if part.training]
-    task.model.eval()
     try:
-        with torch.no_grad():
+        with evaluating(task.model):
             return task.objective(task.model(*moved.inputs), *moved.measured).item()
     except InputError:
         raise
     except ValueError:
         return math.nan  # the model has left its parameter space
-    finally:
-        for part in training:
-            part.training = True

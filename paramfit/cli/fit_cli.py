@@ -22,8 +22,8 @@ from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
 from paramfit.callbacks.run import run_directory
 from paramfit.cli.config_file import ConfigFile, ConfigParser, check_sizes, config_files
 from paramfit.cli.environment import GivenVariables
-from paramfit.cli.error_line import explained, foreign_refusal, input_error_in
-from paramfit.cli.error_output import print_error
+from paramfit.cli.error_line import error_of_users_code, explained, foreign_refusal, input_error_in
+from paramfit.cli.error_output import one_line, print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
 from paramfit.cli.run_folder import RunFolder
 from paramfit.cli.run_logger import RunLogger
@@ -42,6 +42,7 @@ __all__ = ["FitCLI", "run"]
 
 _ = (gaussian, gradients, models, normalization, objectives, table, tasks, thermometer)
 
+_ABOUT_ACCELERATORS = re.compile(r"accelerator|backend|\bGPU", re.IGNORECASE)
 _MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
 _SEEDS = 2**32  # of NumPy's generator, which Lightning seeds too
 # Callbacks of Lightning's that write, log or tune even where nothing is fitted.
@@ -147,7 +148,7 @@ class FitCLI(LightningCLI):
             super().instantiate_classes()
         except Exception as wrong:
             refusal = input_error_in(wrong)
-            refused = foreign_refusal(wrong)
+            refused = None if refusal is not None else error_of_users_code(wrong) or foreign_refusal(wrong)
             if refusal is None and refused is None:
                 raise
             raise InputError(refused or explained(wrong, _option_names(self._options))) from wrong
@@ -188,6 +189,12 @@ class FitCLI(LightningCLI):
         try:
             trainer = Trainer(**config)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as wrong:
+            accelerator = config.get("accelerator")
+            if _ABOUT_ACCELERATORS.search(str(wrong)) and accelerator not in ("cpu", "auto", None):
+                raise InputError(
+                    f"trainer.accelerator: {quoted(str(accelerator))} is not available on this machine; give cpu, or"
+                    f" leave it out ({one_line(str(wrong))})"
+                ) from wrong
             raise InputError(f"trainer: {wrong}") from wrong
         if trainer.world_size > 1:  # before Lightning starts the other processes
             option = "devices" if trainer.num_nodes == 1 else "num_nodes"
@@ -405,6 +412,14 @@ def run(arguments: Sequence[str]) -> int:
         cli = FitCLI(variables.added_to(arguments))
     except (InputError, MisconfigurationException) as wrong:
         print_error(variables.named_in(explained(wrong)))
+        return 2
+    except (OSError, MemoryError):  # of a disk or a machine, which the front door tells
+        raise
+    except Exception as wrong:
+        theirs = error_of_users_code(wrong)
+        if theirs is None:
+            raise
+        print_error(theirs)
         return 2
     except SystemExit as ended:
         if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning makes a 1 of the second Ctrl-C

@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "write predictions.csv into the run directory",
     "report": "print the report of a finished run again: paramfit report RUN",
     "compare": "set runs on the same data side by side: paramfit compare RUN RUN",
+    "export": "the fit as code, equation or table: paramfit export RUN --to numpy|pt2|latex|markdown|csv",
 }
 
 OPTIONS = {
@@ -146,7 +147,7 @@ def _run(arguments: Sequence[str]) -> int:
     # file there cannot take the place of an installed package.
     if folder not in sys.path:
         sys.path.append(folder)
-    if arguments[0] in {"report", "compare"}:
+    if arguments[0] in {"report", "compare", "export"}:
         from paramfit.cli.results_cli import run
     elif several := _several_processes(os.environ):
         print_error(

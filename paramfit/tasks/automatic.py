@@ -9,6 +9,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim import SGD
+from torchmetrics import Metric
 
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
@@ -158,6 +159,7 @@ class Regression(AutomaticTask):
         optimizer: a ``torch.optim`` optimizer; SGD with a learning rate of 0.01 where it is not given.
         scheduler: a learning-rate scheduler, stepped once per training step.
         updates_per_step: updates that a training step makes on its batch.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
         InputError: for a model without trainable parameters or a block without updates.
@@ -170,7 +172,8 @@ class Regression(AutomaticTask):
         optimizer: OptimizerCallable = lambda parameters: SGD(parameters, lr=1e-2),
         scheduler: LRSchedulerCallable | None = None,
         updates_per_step: int = 1,
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
-        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
+        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step, metrics)
         # By value: of a subclass, the command line hands on its own arguments alone.
         self.save_hyperparameters({"updates_per_step": updates_per_step}, logger=False)

@@ -1,7 +1,9 @@
 """What every task shares: parameters, updates, evaluation, checkpoints."""
 
+import inspect
 import math
 from abc import ABC
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import torch
@@ -11,6 +13,7 @@ from lightning.pytorch.profilers import PyTorchProfiler
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torchmetrics import Metric
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
@@ -27,10 +30,12 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import DistributionModel, match_columns
+from paramfit.models.compiled import unwrapped
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
+from paramfit.optimizers.factory import optimizer_factory
 from paramfit.passes.descent_losses import DescentLosses, DescentSums
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
@@ -43,6 +48,7 @@ from paramfit.tasks.lightning_callbacks import (
 )
 from paramfit.tasks.metrics import HeldOutMetrics
 from paramfit.tasks.updates import UpdateListener, UpdateLog, refuse_half_precision
+from paramfit.tasks.watching import evaluating
 
 __all__ = ["EstimationTask"]
 
@@ -59,12 +65,13 @@ class EstimationTask(LightningModule, ABC):
     Args:
         model: its trainable parameters are estimated.
         objective: the loss.
-        optimizer: makes a ``torch.optim`` optimizer from the parameters.
+        optimizer: makes a ``torch.optim`` optimizer from the parameters; an optimizer of these parameters does, too.
         scheduler: makes a learning-rate scheduler from the optimizer; it steps once per training step.
         updates_per_step: updates in a block, at least 1.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
-        InputError: for a model without trainable parameters or a block without updates.
+        InputError: for a model without trainable parameters, a block without updates, or what is no metric.
     """
 
     #: The optimizer that solves to convergence, where the task has one; it makes one update of each pass over the data.
@@ -77,20 +84,21 @@ class EstimationTask(LightningModule, ABC):
         optimizer: OptimizerCallable,
         scheduler: LRSchedulerCallable | None,
         updates_per_step: int,
+        metrics: Mapping[str, Metric] | None = None,
     ) -> None:
         super().__init__()
         if updates_per_step < 1:
             raise InputError(f"updates_per_step: a block has at least one update, but got {updates_per_step}")
-        self.model = model
+        self.model = unwrapped(model, stays_compiled=True)
         self.objective = objective
-        self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.updates_per_step = updates_per_step
         #: Whether updates are the solver's, and not repeated in blocks.
         self.is_solved = False
-        self.metrics = HeldOutMetrics(objective)
-        self.losses = DescentLosses(model, objective)
+        self.metrics = HeldOutMetrics(objective, metrics)
+        self.losses = DescentLosses(self.model, objective)
         self._trainable = self.losses.parameters
+        self.make_optimizer = optimizer_factory(optimizer, self._trainable)
         self.log_of_updates = UpdateLog(self._trainable)
         self._logs_blocks = False
 
@@ -246,6 +254,11 @@ class EstimationTask(LightningModule, ABC):
         except (ValueError, TypeError) as refusal:
             raise InputError(f"model.optimizer: {refusal}") from refusal
         self._check_kind(optimizer)
+        if inspect.unwrap(type(optimizer).step) is torch.optim.Optimizer.step:  # torch wraps it
+            raise InputError(
+                f"model.optimizer: {type(optimizer).__name__} has no step; write step(self, closure), which calls the"
+                " closure for the loss and changes the parameters of its groups by their grad"
+            )
         for group in optimizer.param_groups:
             if "lr" in group and not group["lr"] > 0:
                 raise InputError(f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}")
@@ -398,6 +411,14 @@ class EstimationTask(LightningModule, ABC):
                     refuse_rows(outside, every.inputs)
                     raise
             raise
+
+    def own_metrics(self, observations: Observations) -> dict[str, float]:
+        """The metrics that were given, over some observations."""
+        rows = self.in_precision(observations)
+        if not (rows.n and self.metrics.has_own):
+            return {}
+        with evaluating(self.model):
+            return self.metrics.own_values(self.predicted(rows), rows.target)
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

@@ -14,6 +14,7 @@ from paramfit.errors import InputError
 from paramfit.models import free_arguments
 from paramfit.observations import Observations
 from paramfit.tasks.base import EstimationTask
+from paramfit.users_code import Place, place_in_users_code
 
 __all__ = ["try_model"]
 
@@ -79,7 +80,8 @@ def try_model(task: EstimationTask, observations: Observations, *, is_start: boo
 def _in_one_line(failure: BaseException) -> str:
     """The failure in one line, with the place in the user's own file."""
     frame = traceback.extract_tb(failure.__traceback__)[-1]
+    place = place_in_users_code(failure) or Place(frame.filename, frame.lineno or 1, frame.name)
     reason = " ".join(str(failure).split())[:300]
     if not reason and isinstance(failure, NotImplementedError):  # as torch's Distribution raises it
         reason = f"{frame.name} is not written"
-    return f"{type(failure).__name__}: {reason} ({frame.filename}:{frame.lineno})"
+    return f"{type(failure).__name__}: {reason} ({place})"
