@@ -260,8 +260,12 @@ def test_what_is_finite_is_right(tree, x, b):
     try:
         with mpmath.workdps(500):
             expected = true(text, point, mpmath.mpf(x) if x else TINY, 500)
+            nearer = expected if x else true(text, point, TINY**2, 500)
     except (ZeroDivisionError, ValueError, OverflowError, TypeError, mpmath.libmp.NoConvergence, MemoryError):
         return
+    changes = [abs(one - other) / max(1, abs(one)) for one, other in zip(expected or [], nearer or [], strict=False)]
+    if max(changes, default=0) > 1e-9:
+        return  # it has not come to a limit yet, as the logarithm of a logarithm
     if expected is None or "x" not in tree or abs(expected[0]) > 1e200:  # derivatives lose their digits beside it
         return
     if x:
