@@ -133,7 +133,7 @@ def _write_session(logger: TensorBoardLogger, made_of: dict[str, Any]) -> None:
     """What TensorBoard's page needs at the start: the names of hyperparameters and metrics, and this run's values."""
     from torch.utils.tensorboard.summary import hparams  # needed by runs with curves alone
 
-    experiment, session, _ = hparams(made_of, dict.fromkeys(_ENDS, 0.0))
+    experiment, session, _ = hparams(made_of, dict.fromkeys(_ENDS, 0.0))  # type: ignore[no-untyped-call]  # torch's
     for summary in (experiment, session):
         logger.experiment.file_writer.add_summary(summary)
 
@@ -141,5 +141,6 @@ def _write_session(logger: TensorBoardLogger, made_of: dict[str, Any]) -> None:
 def _write_end(logger: TensorBoardLogger) -> None:
     from torch.utils.tensorboard.summary import hparams  # as above
 
-    logger.experiment.file_writer.add_summary(hparams({}, {})[2])
+    end = hparams({}, {})[2]  # type: ignore[no-untyped-call]  # torch's
+    logger.experiment.file_writer.add_summary(end)
     logger.experiment.flush()

@@ -35,6 +35,7 @@ OPTIONS = {
     "--doctor": "--doctor.enabled false leaves out the examination of the start",
     "--plots": "--plots.enabled false leaves out the figures",
     "--ladder": "--ladder.enabled true: errors by every way; --ladder.bootstrap 1000",
+    "--hyperparameters": "--hyperparameters.enabled false leaves them out of hparams.yaml and TensorBoard",
     "--report": "--report.enabled false leaves out the printed report",
     "--predictions": "of predict: --predictions.at new.csv, --predictions.format parquet",
     "--print_config": "print the whole configuration and stop",

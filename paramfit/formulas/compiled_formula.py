@@ -118,7 +118,7 @@ class CompiledFormula:
 
     def value(self, *arguments: Tensor) -> Tensor | float:
         """The prediction; under autograd it is differentiated by its own derivatives, once or twice."""
-        if torch.jit.is_tracing():
+        if torch._C._get_tracing_state() is not None:
             return self.unchecked_value(*arguments)[0]  # a graph holds operations, no decisions about values
         if is_differentiating() and any(self._moves):
             # What the value does not depend on must not give it its shape.
