@@ -39,16 +39,18 @@ class HyperparameterLog(FileWriting, Callback):
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
         self._starts: dict[str, float] = {}
+        self._is_logged = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the start, before a checkpoint is taken up."""
-        task = task_of(pl_module)
-        self._starts = _starts(task) if self.enabled and trainer.loggers else {}
+        """Look at the start."""
+        self._is_logged = False
+        self._starts = _starts(task_of(pl_module)) if self.enabled and trainer.loggers else {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what the run is made of."""
-        if not self.enabled or not trainer.loggers:
+        if not self.enabled or not trainer.loggers or self._is_logged:
             return
+        self._is_logged = True
         made_of = {**_made_of(trainer, pl_module), **self._starts}
         folder = run_directory(trainer)
         with run_of(trainer).writing():
@@ -67,6 +69,7 @@ class HyperparameterLog(FileWriting, Callback):
         result = run_of(trainer).result
         if not self.enabled or result is None:
             return
+        self.on_train_start(trainer, pl_module)  # of a resumed fit that had no update left to make
         with run_of(trainer).writing():
             for logger in trainer.loggers:
                 logger.log_metrics(_ended(result), step=result.updates)
@@ -113,7 +116,10 @@ def _made_of(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
 
 
 def _starts(task: EstimationTaskLike) -> dict[str, float]:
-    """The start of each scalar parameter, within its bounds."""
+    """The start of each parameter, within its bounds; of a resumed fit those that the model was given."""
+    if task.updates:
+        given = {name: spec.start for name, spec in getattr(task.model, "specifications", {}).items()}
+        return {f"start/{visible(name)}": start for name, start in given.items() if start is not None}
     parameters = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
     natural = natural_values(task.model, task.names, parameters)
     return {f"start/{visible(name)}": value for name, value in parameter_values(task.names, natural).items()}
