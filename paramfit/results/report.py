@@ -144,8 +144,9 @@ def _statistics(result: Record) -> Table:
     rows.add_row("errors from", result.uncertainty + because)
     if not result.is_solved:
         rows.add_row("distance to optimum", _distance(result))
-        verdict = "none" if result.verdict is None else result.verdict.value
-        rows.add_row("fit verdict", verdict + _because(result, "verdict"))
+        if result.n_observations.get("val"):
+            verdict = "none" if result.verdict is None else result.verdict.value
+            rows.add_row("fit verdict", verdict + _because(result, "verdict"))
     strong = _strong_correlations(result)
     if strong and result.is_solved:
         rows.add_row("correlations", strong)

@@ -21,6 +21,9 @@ def printed(result: Record, width: int = 100) -> str:
     return out.getvalue()
 
 
+HELD_OUT = replace(LESSON, n_observations={"train": 9, "val": 2}, loss={"train": 2.9, "val": 3.1})
+
+
 def row(text: str, name: str) -> str:
     return next(line for line in text.splitlines() if line.strip().startswith(name))
 
@@ -46,6 +49,17 @@ def test_headline_says_what_ended_how_and_why():
 ])  # fmt: skip
 def test_reason_begins_with_a_capital_but_leaves_a_parameters_name_as_it_is(reason, begin):
     assert f"after 6 updates. {begin}" in " ".join(printed(replace(CURVE, stop_reason=reason), 300).split())
+
+
+def test_verdict_is_silent_where_nothing_is_held_out():
+    assert "fit verdict" in printed(HELD_OUT)
+    assert "fit verdict" not in printed(LESSON)
+
+
+def test_headline_and_table_give_one_number_for_the_distance():
+    close = Fact(FactKind.CLOSE_TO_OPTIMUM, numbers={"distance": 0.001857, "threshold": 0.01})
+    text = printed(replace(LESSON, stop_reason=close, distance_to_optimum_in_standard_errors=0.001857))
+    assert text.count("0.00186 standard errors") == 2
 
 
 def test_lesson_and_solved_fit_have_the_same_table():
@@ -148,7 +162,7 @@ def test_correlations_above_nine_tenths_are_listed_strongest_first_and_cut():
         (lambda: replace(LESSON, distance_to_optimum_in_standard_errors=None,
             reasons={"distance_to_optimum_in_standard_errors": (Fact(FactKind.PENALISED),)}),
             "not known: a penalty is on"),
-        (lambda: replace(LESSON, verdict=Verdict.OVERFITTING, reasons={"verdict": ("the validation loss rose",)}),
+        (lambda: replace(HELD_OUT, verdict=Verdict.OVERFITTING, reasons={"verdict": ("the validation loss rose",)}),
             "overfitting: the validation loss rose"),
         (lambda: replace(CURVE, cautions=("sigma is too small",)), "warning: sigma is too small"),
         (lambda: replace(CURVE, method=Fact(FactKind.NO_METHOD),
