@@ -490,6 +490,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.RESIDUALS_ZERO: "the residuals are all 0, so that there is no likelihood to curve",
     _K.NOT_ON_AN_EDGE: "it does not hold on the edge of a domain, where estimates scatter to one side",
     _K.NO_CLOSED_FORM: "it has no closed form here",
+    _K.NOT_AT_MAXIMUM: "the fit is unfinished, and they are those of a maximum",
     _K.BENDS_NOWHERE: "the log-density has a kink in {kink}, and its Hessian is 0 elsewhere",
     _K.NO_RESAMPLES_AT_KINK: "resamples are solved by their curvature, and the log-density has a kink in {kink}",
     _K.REFUSED: "{message}",
