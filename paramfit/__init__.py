@@ -22,6 +22,8 @@ _HOME = {
     "paramfit.comparison.model_comparison": ("compare",),
     "paramfit.fits.uncertainty_ladder": ("ladder",),
     "paramfit.fits.fitting": ("fit",),
+    "paramfit.export.formats": ("ExportFormat",),
+    "paramfit.cli.exported_run": ("export_run",),
     "paramfit.models": (
         "DistributionModel",
         "FormulaModel",

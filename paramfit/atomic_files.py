@@ -20,6 +20,7 @@ __all__ = ["new_file", "remove_unfinished", "whole_file"]
 _UNFINISHED = (
     "config.yaml.part",
     "estimates.json.part",
+    "*.pt2.part",
     "predictions*.csv.part",
     "predictions*.parquet.part",
     "checkpoints/*.ckpt.part",

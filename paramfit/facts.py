@@ -36,6 +36,7 @@ class FactKind(StrEnum):
     FROZEN = "frozen"
     OUTSIDE_DOMAIN = "outside_domain"
     LEFT_DOMAIN = "left_domain"
+    HELD_OUT_OUTSIDE = "held_out_outside"
 
     # How a solver ended.
     ITERATIONS_USED_UP = "iterations_used_up"

@@ -2,11 +2,14 @@
 
 import contextlib
 import io
+import os
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import yaml
 
@@ -15,11 +18,13 @@ from paramfit.cli.front_door import COMMANDS
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+FROM_AN_EMPTY_FOLDER = {"extending.md"}  # whose reader has installed the package, and no checkout
 
 _FENCE = re.compile(
     r"^(?:<!-- not run: (?P<marker>.+?) -->\n)?```(?P<language>\w*)(?: title=\"(?P<title>.+?)\")?\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
+_LOOP = re.compile(r"^for (?P<name>\w+) in (?P<values>.+); do\n(?P<body>.*?)^done$", re.DOTALL | re.MULTILINE)
 _EXIT_CODE = re.compile(r"# exit code (\d+)")
 # Nobody looks at these figures; those that a page speaks of are drawn by a program on it.
 _QUICKLY = ["--plots.enabled", "false", "--trainer.enable_progress_bar", "false"]
@@ -44,12 +49,16 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def commands_of(text: str) -> Iterator[tuple[list[str], int]]:
-    """The commands of a block of shell, each with the exit code that its comment promises."""
-    for line in text.replace("\\\n", " ").splitlines():
+    """The commands of a block of shell, its loops written out, each with the exit code that its comment promises."""
+    for line in _LOOP.sub(_written_out, text.replace("\\\n", " ")).splitlines():
         words = shlex.split(line, comments=True)
         if words:
             promised = _EXIT_CODE.search(line)
             yield words, 0 if promised is None else int(promised[1])
+
+
+def _written_out(loop: re.Match[str]) -> str:
+    return "".join(loop["body"].replace(f"${loop['name']}", value) for value in loop["values"].split())
 
 
 def parse(block: Block) -> None:
@@ -67,8 +76,9 @@ def parse(block: Block) -> None:
 
 
 def run_page(page: Path, folder: Path) -> None:
-    """Do what a reader of the page does, block by block, in an empty folder beside a copy of ``configs``."""
-    (folder / "configs").symlink_to(REPOSITORY / "configs")
+    """Do what a reader of the page does, block by block, in an empty folder, or one beside a copy of ``configs``."""
+    if page.name not in FROM_AN_EMPTY_FOLDER:
+        (folder / "configs").symlink_to(REPOSITORY / "configs")
     names: dict[str, Any] = {"__name__": "page"}
     printed = ""
     for block in blocks_of(page):
@@ -111,9 +121,15 @@ def _program(text: str, page: str, names: dict[str, Any]) -> str:
 
 
 def _command(words: list[str], promised: int) -> str:
+    variables = dict(word.split("=", 1) for word in takewhile(lambda word: "=" in word, words))
+    words = words[len(variables) :]
     assert words[0] == "paramfit", f"{words[0]} is not run; mark its block"
     quickly = _QUICKLY if words[1] == "fit" else []
-    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(output):
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as output,
+        contextlib.redirect_stderr(output),
+        patch.dict(os.environ, variables),
+    ):
         code = main([*words[1:], *quickly])
     assert code == promised, f"{' '.join(words)} ended with {code}: {output.getvalue()[-2000:]}"
     return output.getvalue()

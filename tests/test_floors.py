@@ -10,7 +10,7 @@ import paramfit
 PACKAGE = Path(paramfit.__file__).parent
 
 FLOORS = (
-    {"errors", "facts", "observations", "parameters", "wording", "torch_overhead", "atomic_files"},
+    {"errors", "facts", "observations", "parameters", "wording", "torch_overhead", "atomic_files", "users_code"},
     {"linalg"},
     {"shown"},
     {"formulas"},
@@ -22,7 +22,7 @@ FLOORS = (
     {"gradients"},
     {"inference"},
     {"results"},
-    {"plotting"},
+    {"plotting", "export"},
     {"fits"},
     {"comparison"},
     {"tasks"},

@@ -17,7 +17,18 @@ from tests.page import PAGES, REPOSITORY, assert_printed, blocks_of, run_page
 NOT_RUN = {
     ("README.md", "installs, then fits or runs the suite", "make fit"),
     ("README.md", "installs, then runs the suite", "python3 -m venv .venv"),
+    (
+        "callbacks.md",
+        "needs mlflow",
+        "paramfit fit --config configs/thermometer/sgd.yaml --trainer.logger MLFlowLogger \\",
+    ),
+    (
+        "callbacks.md",
+        "needs wandb",
+        "paramfit fit --config configs/thermometer/sgd.yaml --trainer.logger WandbLogger \\",
+    ),
     ("callbacks.md", "serves", "tensorboard --logdir lightning_logs"),
+    ("sweeps.md", "serves", "tensorboard --logdir lightning_logs/rates"),
     ("speed.md", "takes many minutes", "make benchmark"),
 }
 
@@ -82,6 +93,8 @@ def test_every_option_in_a_line_of_text_exists(capsys):
     }
     main(["fit", "--help"])
     main(["predict", "--help"])
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
     listed = capsys.readouterr().out
     assert len(options) > 10
     assert {option for option in options if f"{option} " not in listed} <= {"--help"}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, StochasticWeightAveraging
 
 from paramfit.callbacks.run import FileWriting, data_of, mean_loss, refuse_below_one, run_directory, run_of, task_of
 from paramfit.tasks.updates import Update
@@ -98,6 +98,12 @@ class FitCheckpoint(FileWriting, Checkpoint):
         if looks and self._follows_training and data is not None:
             self._keep_if_best(trainer, mean_loss(pl_module, data.train))
         if ends or self._is_due:
+            self._save_last(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the last state once more where its parameters are by now the average over the last epochs."""
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        if self._has_saved and any(isinstance(callback, StochasticWeightAveraging) for callback in callbacks):
             self._save_last(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

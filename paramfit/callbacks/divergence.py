@@ -72,9 +72,9 @@ class DivergenceDetection(Callback):
         if self._first is None:
             self._first = update.loss
         numbers: dict[str, Number] = {"update": update.number, "value": update.loss, "first_loss": self._first}
+        if update.left_domain is not None:  # and did not come back
+            return Fact(FactKind.LEFT_DOMAIN, numbers=numbers, cause=update.left_domain)
         if not math.isfinite(update.loss):
-            if update.left_domain is not None:
-                return Fact(FactKind.LEFT_DOMAIN, numbers=numbers, cause=update.left_domain)
             return Fact(FactKind.LOSS_NOT_FINITE, numbers=numbers)
         for name, parameter in zip(self._names, update.parameters, strict=True):
             if not all_finite([parameter.grad]):

@@ -8,6 +8,7 @@ from paramfit.facts import Fact, FactKind
 from paramfit.inference.descent_stability import Stability, cure_of_divergence, stability
 from paramfit.inference.loss_function import LossFunction
 from paramfit.objectives import SquaredError
+from paramfit.optimizers import BlockOptimizer
 from paramfit.results.verdict import CurvePoint
 from paramfit.shown.text import say
 from paramfit.shown.words import sentence
@@ -38,6 +39,7 @@ class Doctor(Callback):
         self.examination = run_of(trainer).examination = examination = Examination()
         if not self.enabled or data is None:
             return
+        _hint_at_blocks(trainer)
         optimizer = optimizer_of(trainer)
         if isinstance(optimizer, LevenbergMarquardt | Newton):
             solved = "least squares" if isinstance(optimizer, LevenbergMarquardt) else "the likelihood"
@@ -66,6 +68,15 @@ class Doctor(Callback):
         updates = task_of(pl_module).updates
         if held_out is not None and (not examination.curve or updates > examination.curve[-1].update):
             examination.curve.append(CurvePoint(updates, mean_loss(pl_module, data.train), held_out.item()))
+
+
+def _hint_at_blocks(trainer: Trainer) -> None:
+    """Say what a limit that counts blocks means in updates."""
+    block = trainer.optimizers[0]
+    is_trial = trainer.fast_dev_run  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+    if isinstance(block, BlockOptimizer) and block.updates_per_step > 1 and trainer.max_steps > 0 and not is_trial:
+        updates = trainer.max_steps * block.updates_per_step
+        say(f"hint: max_steps {trainer.max_steps} counts blocks of {block.updates_per_step} updates: {updates} updates")
 
 
 def _findings(start: LossFunction, stable: Stability, optimizer: Optimizer) -> list[str]:

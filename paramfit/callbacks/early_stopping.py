@@ -45,6 +45,11 @@ class FitEarlyStopping(EarlyStopping):
         self.enabled = patience is not None
         self._value = math.nan  # of the metric, at the last validation
 
+    @property
+    def reads_metrics(self) -> bool:
+        """Whether it looks at what training steps log."""
+        return self.enabled and not self.monitor.startswith("val/")
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse to wait for a metric that will never come."""
         data = data_of(trainer)

@@ -31,6 +31,8 @@ from paramfit.results.report import fit_report, print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
 from paramfit.shown.text import say
+from paramfit.shown.words import sentence
+from paramfit.tasks.base import EstimationTask
 from paramfit.tasks.updates import EstimationTaskLike
 
 __all__ = ["FitReport"]
@@ -65,6 +67,13 @@ class FitReport(FileWriting, Callback):
         data, task = data_of(trainer), task_of(pl_module)
         if data is None or not (self._has_trained or task.updates):
             return  # no data to judge by, or nothing was fitted
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+            ended = "went through" if task.stop is None else f"ended early ({sentence(task.stop.reason)})"
+            say(
+                f"{type(pl_module).__name__}: a trial (fast_dev_run) {ended}, with {task.updates}"
+                f" update{'s' if task.updates > 1 else ''}: no estimates, no files; leave fast_dev_run out for a fit"
+            )
+            return
         self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)
         folder = run_directory(trainer)
         if folder is not None:
@@ -92,6 +101,11 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     )
     held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
     losses = {"train": mean_loss(module, data.train), "val": held_out_loss}
+    if held_out_loss is not None and math.isinf(held_out_loss):
+        outside = outside_domain(loss_function_of(module, data.every))
+        if outside is not None:
+            caution = Fact(FactKind.HELD_OUT_OUTSIDE, cause=outside)
+            summary = replace(summary, cautions=(*summary.cautions, caution))
     stop = _how_it_ended(task, summary, loss, losses["train"], planned)
     if (
         stop.status is Status.DIVERGED
@@ -119,8 +133,17 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         condition_number=None if stability is None else stability.condition_number,
         verdict=verdict.verdict,
         verdict_updates=verdict.updates,
+        metrics=_metrics(module, data),
         reasons={"verdict": (verdict.reason,), **_why_no_limit(examination)},
     )
+
+
+def _metrics(module: LightningModule, data: EstimationDataModule) -> dict[str, dict[str, float]]:
+    """Those that the task was given, of each part that has rows."""
+    if not isinstance(module, EstimationTask):
+        return {}
+    parts = {"train": module.own_metrics(data.train), "val": module.own_metrics(data.validation)}
+    return {part: values for part, values in parts.items() if values}
 
 
 def _left(reason: Fact) -> bool:

@@ -106,7 +106,9 @@ def _made_of(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
             "n_val": data.validation.n,
         }
     return {
-        name: visible(value) if isinstance(value, str) else value for name, value in made_of.items() if value is not None
+        name: visible(value) if isinstance(value, str) else value
+        for name, value in made_of.items()
+        if value is not None
     }
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.optim import Optimizer
 
 from paramfit.data.base import EstimationDataModule
@@ -23,6 +23,7 @@ from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.results.verdict import CurvePoint
 from paramfit.tasks.updates import EstimationTaskLike
+from paramfit.tasks.watching import evaluating
 
 __all__ = [
     "Examination",
@@ -121,10 +122,18 @@ def optimizer_of(trainer: Trainer) -> Optimizer:
 
 
 def run_directory(trainer: Trainer) -> Path | None:
-    """Where the run's files go; None for a run without a logger."""
+    """Where the run's files go; None for a run without a logger.
+
+    For a logger that keeps no folder for each run it is named as that of Lightning's checkpoints.
+    """
     if trainer.logger is None or getattr(trainer, "fast_dev_run", False) or trainer.log_dir is None:
         return None
-    return Path(trainer.log_dir)
+    if isinstance(trainer.logger, TensorBoardLogger | CSVLogger):
+        return Path(trainer.log_dir)
+    version = trainer.logger.version
+    return Path(
+        trainer.log_dir, str(trainer.logger.name), version if isinstance(version, str) else f"version_{version}"
+    )
 
 
 def loss_function_of(module: LightningModule, observations: Observations) -> LossFunction:
@@ -137,16 +146,10 @@ def mean_loss(module: LightningModule, observations: Observations) -> float:
     """The objective over some observations at the present parameters, in the fit's own precision, without penalty."""
     task = task_of(module)
     moved = observations.to(next(task.model.parameters()))
-    # Watching must not change the fit: dropout would draw from the global random state, batch norm would learn.
-    training = [part for part in task.model.modules() if part.training]
-    task.model.eval()
     try:
-        with torch.no_grad():
+        with evaluating(task.model):
             return task.objective(task.model(*moved.inputs), *moved.measured).item()
     except InputError:
         raise
     except ValueError:
         return math.nan  # the model has left its parameter space
-    finally:
-        for part in training:
-            part.training = True

@@ -9,8 +9,10 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any
 
+import torch
 import yaml
 from jsonargparse import Namespace
+from jsonargparse.typing import register_type
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from yaml import SafeDumper
@@ -22,6 +24,8 @@ from paramfit.wording import printable
 
 # A class of another library may have a member of an enumeration as its default, which YAML would refuse to write.
 SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
+# Or a device, as the average of Lightning's callback has.
+register_type(torch.device, serializer=str)
 
 __all__ = ["ConfigFile", "ConfigParser", "check_sizes", "config_files"]
 

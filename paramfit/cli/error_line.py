@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -12,9 +13,10 @@ from yaml import YAMLError
 import paramfit
 from paramfit.cli.error_output import one_line
 from paramfit.errors import InputError
-from paramfit.wording import nearest_names
+from paramfit.users_code import place_in_users_code
+from paramfit.wording import nearest_names, quoted
 
-__all__ = ["explained", "foreign_refusal", "input_error_in"]
+__all__ = ["error_of_users_code", "explained", "foreign_refusal", "input_error_in"]
 
 
 _KEY = re.compile(r'Parser key "([^"]+)"')
@@ -23,11 +25,15 @@ _GIVEN = re.compile(r"(?:Got|Given) value: (.*)")
 _NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' is not accepted")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
 _ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
+_LEARNING_RATE = {"learning_rate", "learningrate"}  # which torch calls lr
+_UNTYPED = re.compile(r"Expected '(\S+)' to be a function that returns (?:<class ')?(\w+)")
+_MADE_ALREADY = re.compile(r"Unexpected import object (\w+)")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
+_RETURNED = {"optimizer": "torch.optim.Optimizer", "scheduler": "torch.optim.lr_scheduler.LRScheduler"}
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -35,6 +41,16 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _with_alternatives(error: BaseException) -> Iterator[BaseException]:
+    """The chain, with the errors of every type that a value may have: the parser chains the first of them alone."""
+    for inner in _chain(error):
+        yield inner
+        frames = [frame for frame, _ in traceback.walk_tb(inner.__traceback__)]
+        if frames and frames[-1].f_code.co_name == "raise_union_unexpected_value":
+            for alternative in frames[-1].f_locals["exceptions"]:
+                yield from _with_alternatives(alternative)
 
 
 def input_error_in(error: BaseException) -> InputError | None:
@@ -45,7 +61,7 @@ def input_error_in(error: BaseException) -> InputError | None:
 def foreign_refusal(error: BaseException) -> str | None:
     """What a class of Lightning, or of a library that is missing, says against its arguments; None for any other error.
 
-    An error in the user's own class is not one: its traceback says where it is.
+    An error in the user's own class is not one (``error_of_users_code``).
     """
     *_, innermost = _chain(error)
     classes = re.findall(r"Problem with given class_path '([^']+)'", "\n".join(map(str, _chain(error))))
@@ -53,6 +69,17 @@ def foreign_refusal(error: BaseException) -> str | None:
         return None
     is_foreign = isinstance(innermost, ImportError | MisconfigurationException) or classes[-1].startswith("lightning.")
     return one_line(f"{classes[-1]}: {innermost}") if is_foreign else None
+
+
+def error_of_users_code(error: BaseException) -> str | None:
+    """What went wrong in a person's own file, and on which line of it; None for any other error."""
+    for inner in reversed(list(_with_alternatives(error))):
+        place = place_in_users_code(inner)
+        if place is not None:
+            said = getattr(inner, "msg", inner) if isinstance(inner, SyntaxError) else inner
+            of = "" if place.function == "<module>" else f", in {place.function}"
+            return one_line(f"{place}{of}: {type(inner).__name__}: {said}")
+    return None
 
 
 def explained(error: BaseException, option_names: Iterable[str] = (), files: Sequence[str] = ()) -> str:
@@ -68,6 +95,9 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
     innermost = list(_chain(error))[-1]
     text = str(innermost)
     place = _place(error)
+    theirs = None if isinstance(innermost, ModuleNotFoundError) else error_of_users_code(error)
+    if theirs is not None:
+        return f"{place}: {theirs}" if place else theirs
     if isinstance(innermost, YAMLError):
         return one_line(f"config: {', '.join(files)} is not valid YAML: {text}")
     if "File does not exist" in str(error) or "File does not exist" in text:
@@ -89,11 +119,20 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return f"config: {', '.join(files)} is empty or no mapping of options; configs/ has one for each lesson"
     if text.startswith("Not a valid subclass"):
         return one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
+    if match := _UNTYPED.search(text):
+        function, returned = match[1].rpartition(".")[2], _RETURNED.get(place.rpartition(".")[2], match[2])
+        return f"{place}: {match[1]} does not say what it returns; write def {function}(...) -> {returned}:"
+    if match := _MADE_ALREADY.search(text):
+        return (
+            f"{place}: an instance of {match[1]} belongs to other parameters; give its class, as"
+            f" --{place} {match[1]} and --{place}.lr 0.01, or a function that makes it"
+        )
     if match := _ABSTRACT.search(text):
         return one_line(f"{place}: {_unwritten(match[1])}")
     if match := _NO_CLASS.search(text):
         name = next((group for group in match.groups() if group), "")
-        return one_line(f"{place}: {_no_class(name, text, str(error))}")
+        line = place_in_users_code(innermost)
+        return one_line(f"{place}: {_no_class(name, text, str(error))}{f' ({line})' if line else ''}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
     if expected and given:
@@ -109,6 +148,8 @@ def _place(error: BaseException) -> str:
 
 
 def _unknown_option(option: str, context: str, options: Sequence[str]) -> str:
+    if option.rsplit(".", 1)[-1].replace("-", "_") in _LEARNING_RATE:
+        return f"{option}: there is no such option; did you mean {quoted(_rate_for(option))}?"
     classes = re.findall(r"Problem with given class_path '([^']+)'", context)
     if classes and len(classes) == option.count("."):  # the class named last is the one that refuses it
         refusing = getattr(paramfit, classes[-1].rsplit(".", 1)[-1], None)
@@ -119,6 +160,12 @@ def _unknown_option(option: str, context: str, options: Sequence[str]) -> str:
         return f"{option}: {owner} has no such option; {hint}"
     hint = nearest_names(option, options, "paramfit fit --help lists all of them", most=1, nearness=0.75)
     return f"{option}: there is no such option; {hint}"
+
+
+def _rate_for(option: str) -> str:
+    """The option that holds the learning rate, which is the optimizer's."""
+    owner = option.rpartition(".")[0]
+    return f"{owner}.lr" if owner.rpartition(".")[2] == "optimizer" else "model.optimizer.lr"
 
 
 def _no_class(name: str, text: str, context: str) -> str:

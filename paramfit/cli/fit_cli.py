@@ -11,8 +11,9 @@ from typing import Any, cast
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import BatchSizeFinder, Checkpoint, DeviceStatsMonitor, ProgressBar, ThroughputMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 # Imported for their names: a class_path may be short for any class that is imported.
 from paramfit import callbacks, gradients, models, objectives, tasks
@@ -20,8 +21,9 @@ from paramfit.atomic_files import remove_unfinished
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint, FitReport
 from paramfit.callbacks.run import run_directory
 from paramfit.cli.config_file import ConfigFile, ConfigParser, check_sizes, config_files
-from paramfit.cli.error_line import explained, foreign_refusal, input_error_in
-from paramfit.cli.error_output import print_error
+from paramfit.cli.environment import GivenVariables
+from paramfit.cli.error_line import error_of_users_code, explained, foreign_refusal, input_error_in
+from paramfit.cli.error_output import one_line, print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
 from paramfit.cli.run_folder import RunFolder
 from paramfit.cli.run_logger import RunLogger
@@ -33,14 +35,18 @@ from paramfit.facts import Status
 from paramfit.models import match_columns
 from paramfit.parameters import ParameterSpec
 from paramfit.tasks import EstimationTask, try_model
+from paramfit.tasks.updates import refuse_half_precision
 from paramfit.wording import printable, quoted
 
 __all__ = ["FitCLI", "run"]
 
 _ = (gaussian, gradients, models, normalization, objectives, table, tasks, thermometer)
 
+_ABOUT_ACCELERATORS = re.compile(r"accelerator|backend|\bGPU", re.IGNORECASE)
 _MOST_EPOCHS = 1000  # Lightning's own default, which it warns of
 _SEEDS = 2**32  # of NumPy's generator, which Lightning seeds too
+# Callbacks of Lightning's that write, log or tune even where nothing is fitted.
+_OF_A_FIT = (BatchSizeFinder, Checkpoint, DeviceStatsMonitor, ThroughputMonitor)
 _VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
 _LONGEST_NAME = 255  # bytes of a folder's name, on every file system in use
 # What it cannot read, a file that cannot be, an integer of more digits than Python reads, and values too deep for it.
@@ -142,7 +148,7 @@ class FitCLI(LightningCLI):
             super().instantiate_classes()
         except Exception as wrong:
             refusal = input_error_in(wrong)
-            refused = foreign_refusal(wrong)
+            refused = None if refusal is not None else error_of_users_code(wrong) or foreign_refusal(wrong)
             if refusal is None and refused is None:
                 raise
             raise InputError(refused or explained(wrong, _option_names(self._options))) from wrong
@@ -156,11 +162,13 @@ class FitCLI(LightningCLI):
         if self._command == "fit":
             if given.get("max_epochs") is None and given.get("max_steps", -1) == -1 and given.get("max_time") is None:
                 settings["max_epochs"] = _MOST_EPOCHS
-            if given.get("logger") in (None, True):
-                settings["logger"] = self._new_logger()
+            loggers = [] if given.get("logger") in (None, True) else _as_list(given["logger"])
+            if not loggers or not isinstance(loggers[0], TensorBoardLogger | CSVLogger | bool):
+                settings["logger"] = [self._new_logger(), *loggers]  # others have no folder before the run has begun
             return super().instantiate_trainer(**settings)
         config = {**given, **settings, "logger": False, "enable_checkpointing": False}
-        config["callbacks"] = _as_list(config.get("callbacks"))
+        chosen = _as_list(config.get("callbacks"))
+        config["callbacks"] = [callback for callback in chosen if not isinstance(callback, _OF_A_FIT)]
         if self._command == "predict":
             asked = self._options["predictions"]
             at = None if asked["at"] is None else table_file(asked["at"], "predictions.at")
@@ -177,9 +185,16 @@ class FitCLI(LightningCLI):
         for option in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"):
             if config.get(option) == 0:
                 raise InputError(f"trainer.{option}: expected at least 1, but got 0")
+        refuse_half_precision(config.get("precision"))  # as it is given: on a CPU Lightning makes another of it
         try:
             trainer = Trainer(**config)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as wrong:
+            accelerator = config.get("accelerator")
+            if _ABOUT_ACCELERATORS.search(str(wrong)) and accelerator not in ("cpu", "auto", None):
+                raise InputError(
+                    f"trainer.accelerator: {quoted(str(accelerator))} is not available on this machine; give cpu, or"
+                    f" leave it out ({one_line(str(wrong))})"
+                ) from wrong
             raise InputError(f"trainer: {wrong}") from wrong
         if trainer.world_size > 1:  # before Lightning starts the other processes
             option = "devices" if trainer.num_nodes == 1 else "num_nodes"
@@ -258,7 +273,8 @@ class FitCLI(LightningCLI):
                     raise InputError(
                         f"trainer.logger: {wanted} exists already, and nothing is overwritten; leave its version out"
                     )
-                self.trainer.logger = self._new_logger(int(self.trainer.logger.version) + 1)
+                following = self._new_logger(int(self.trainer.logger.version) + 1)
+                self.trainer.loggers = [following, *self.trainer.loggers[1:]]
                 wanted = Path(self.trainer.logger.log_dir)
         except OSError as unwritten:
             self._say_unwritten(unwritten, wanted)
@@ -302,7 +318,8 @@ class FitCLI(LightningCLI):
         except InputError as wrong:  # of an option that could only be judged with the data
             names = [name for name in self._options.keys(branches=True) if name.startswith("data.")]
             raise InputError(explained(wrong, names)) from wrong
-        try_model(self.model, self.datamodule.every)  # in the table's order: a wrong row is told by its number
+        # In the table's order: a wrong row is told by its number.
+        try_model(self.model, self.datamodule.every, is_start=self._checkpoint() is None)
 
     @property
     def run_directory(self) -> Path | None:
@@ -320,7 +337,7 @@ class FitCLI(LightningCLI):
         except OSError as unwritten:
             self._leave_nothing()
             self._say_unwritten(unwritten, self.run_directory)
-        except (ValueError, RuntimeError) as refused:
+        except (ValueError, RuntimeError, ImportError) as refused:  # a callback may need a library that is missing
             self._leave_nothing()
             if isinstance(refused, InputError) or not raised_by_lightning(refused):
                 raise
@@ -389,10 +406,20 @@ def _as_list(value: Any) -> list[Any]:
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, and turn the outcome into an exit code."""
     silence_lightning()
+    variables = GivenVariables({}, {})
     try:
-        cli = FitCLI(arguments)
+        variables = GivenVariables.of(arguments[0], os.environ)
+        cli = FitCLI(variables.added_to(arguments))
     except (InputError, MisconfigurationException) as wrong:
-        print_error(explained(wrong))
+        print_error(variables.named_in(explained(wrong)))
+        return 2
+    except (OSError, MemoryError):  # of a disk or a machine, which the front door tells
+        raise
+    except Exception as wrong:
+        theirs = error_of_users_code(wrong)
+        if theirs is None:
+            raise
+        print_error(theirs)
         return 2
     except SystemExit as ended:
         if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning makes a 1 of the second Ctrl-C
@@ -401,4 +428,6 @@ def run(arguments: Sequence[str]) -> int:
     result = cli.report.result
     if cli.has_unwritten:
         return 2
-    return 0 if result is None else _EXIT_CODES.get(result.status, 0)
+    if result is None:  # a trial has none, and may have been stopped all the same
+        return 0 if cli.model.stop is None else _EXIT_CODES.get(cli.model.stop.status.value, 0)
+    return _EXIT_CODES.get(result.status, 0)

@@ -17,13 +17,14 @@ COMMANDS = {
     "predict": "write predictions.csv into the run directory",
     "report": "print the report of a finished run again: paramfit report RUN",
     "compare": "set runs on the same data side by side: paramfit compare RUN RUN",
+    "export": "the fit as code, equation or table: paramfit export RUN --to numpy|pt2|latex|markdown|csv",
 }
 
 OPTIONS = {
     "--config": "a YAML file; configs/ has one for each lesson",
     "--model": "the task: a class path, or its own options as --model.NAME VALUE",
     "--data": "the data module: a class path, or --data.NAME VALUE",
-    "--trainer": "Lightning's Trainer: --trainer.max_epochs 100",
+    "--trainer": "Lightning's Trainer: --trainer.max_epochs 100; max_steps counts blocks of updates",
     "--ckpt_path": "a checkpoint to go on from or to evaluate; last: the newest of this configuration",
     "--name": "folder of the run under lightning_logs (default: the configuration's name)",
     "--early_stopping": "--early_stopping.patience 5 switches it on",
@@ -68,6 +69,9 @@ commands:
 
 options (paramfit fit --help lists all of them):
 {_rows(OPTIONS)}
+
+environment:
+  PARAMFIT_FIT__TRAINER__MAX_EPOCHS=5   is --trainer.max_epochs 5 of fit; --model.optimizer.lr and all others likewise
 
 exit codes:
 {_rows({str(code): text for code, text in EXIT_CODES.items()})}
@@ -143,7 +147,7 @@ def _run(arguments: Sequence[str]) -> int:
     # file there cannot take the place of an installed package.
     if folder not in sys.path:
         sys.path.append(folder)
-    if arguments[0] in {"report", "compare"}:
+    if arguments[0] in {"report", "compare", "export"}:
         from paramfit.cli.results_cli import run
     elif several := _several_processes(os.environ):
         print_error(

@@ -17,8 +17,15 @@ def silence_lightning() -> None:
     """Silence what Lightning says of itself; what the user did is still commented."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    profiles = logging.getLogger("lightning.pytorch.profilers.profiler")
+    if not profiles.handlers:
+        profiles.addHandler(_Printed())
+    profiles.setLevel(logging.INFO)
+    profiles.propagate = False
     # A full batch is one batch an epoch; curves are recorded by updates, not by batches.
     warnings.filterwarnings("ignore", message="The number of training batches")
+    # A schedule of accumulation is taken up by the task, which overrides the step of the optimizer.
+    warnings.filterwarnings("ignore", message="When using `Trainer.accumulate_grad_batches != 1.` and overriding")
     # A fit need not hold out rows.
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
     # An evaluation needs none of the callbacks whose state the checkpoint keeps.
@@ -26,6 +33,14 @@ def silence_lightning() -> None:
     # What Lightning calls in other libraries is not the user's affair.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
+
+
+class _Printed(logging.Handler):
+    """Prints what is logged: a profile was asked for, and is no comment of Lightning's on itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message as it is."""
+        print(record.getMessage())
 
 
 def raised_by_lightning(error: BaseException) -> bool:

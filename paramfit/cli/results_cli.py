@@ -1,14 +1,18 @@
-"""The commands that read finished runs, without a fit and without Lightning: ``report`` and ``compare``."""
+"""The commands that read finished runs, without a fit: ``report``, ``compare`` and ``export``."""
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from paramfit.cli.error_output import print_error
+from paramfit.cli.exported_run import export_run
 from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
+from paramfit.export.formats import ExportFormat
 from paramfit.fits.result import load
 from paramfit.results.report import print_report
+from paramfit.wording import visible
 
 __all__ = ["run"]
 
@@ -29,15 +33,32 @@ def run(arguments: Sequence[str]) -> int:
     if command == "report":
         parser.description = "Print the report of a finished fit again, with its ladder where it has one."
         parser.add_argument("run", metavar="RUN", help=_RUN)
+    elif command == "export":
+        parser.description = (
+            "Write the fitted model of a finished run, or its estimates, for use without paramfit. numpy: Python source"
+            " of a function that needs NumPy alone, with the estimates inside. pt2: a program of torch.export. latex:"
+            " the equation with values and errors. latex-table, markdown, csv: the table of estimates. numpy and latex"
+            " are for models that formulas say; for pt2 any other model is made again from the run's configuration,"
+            " which names Python classes: export only runs that you trust."
+        )
+        parser.add_argument("run", metavar="RUN", help=_RUN)
+        parser.add_argument("--to", metavar="FORMAT", required=True, help=f"one of {', '.join(ExportFormat)}")
+        where = "the file to write (default: standard output; for pt2 RUN/NAME.pt2, after the run's name)"
+        parser.add_argument("--output", metavar="FILE", help=where)
     else:
         parser.description = (
             "Set fits of the same data side by side: information criteria, Akaike weights, and tests of nested models."
         )
         parser.add_argument("run", metavar="RUN", nargs="+", help=f"{_RUN}; two or more")
     try:
-        given = parser.parse_args(rest).run
+        options = parser.parse_args(rest)
+        given = options.run
         if command == "compare":
             print_report(compare(given))
+            return 0
+        if command == "export":
+            written = export_run(given, options.to, options.output)
+            print(f"written: {visible(str(written))}" if isinstance(written, Path) else written.removesuffix("\n"))
             return 0
         result = load(given)
         print_report(result)

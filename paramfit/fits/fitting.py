@@ -1,6 +1,7 @@
 """A fit in one call, without a Trainer."""
 
 import copy
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -31,6 +32,7 @@ from paramfit.models import (
     match_columns,
 )
 from paramfit.models.base import leave_bounds_to_solver
+from paramfit.models.compiled import unwrapped
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import refuse_shapes
@@ -41,6 +43,7 @@ from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.gauss_newton import GaussNewton
 from paramfit.solvers.newton_raphson import NewtonRaphson
 from paramfit.torch_overhead import one_thread
+from paramfit.wording import quoted
 
 __all__ = ["fit"]
 
@@ -73,7 +76,8 @@ def fit(
         model: any model; it is left as it is. The fitted copy is ``result.origin.model``.
         data: ``(x, y)`` or ``(x1, x2, y)`` as arrays, tensors or lists; or ``Observations``; or columns by name: a
             mapping, or a dataframe of pandas, polars or pyarrow.
-        inputs: names of the input columns; a formula's variables where it is not given.
+        inputs: names of the input columns; where it is not given a formula's variables or, of any other model, all
+            columns that have no other role, in their order.
         target: name of the target; where it is not given, the only column that is neither an input nor the sigma.
         sigma: standard deviation of each target: the name of a column, an array, or one number.
         sigma_is: ``absolute``, or ``relative``, where only the ratios of the sigmas are known.
@@ -104,7 +108,7 @@ def fit(
         raise InputError(f"sigma_is: expected absolute or relative, but got {sigma_is!r}")
     if max_iterations < 1:
         raise InputError(f"max_iterations: expected at least 1, but got {max_iterations}")
-    fitted = _copied(model)
+    fitted = _copied(unwrapped(model))
     if (
         inputs is None
         and isinstance(fitted, FormulaModel | FunctionModel | DistributionModel)
@@ -115,6 +119,11 @@ def fit(
             meant = {*fitted.variables, *CONSTANTS}.difference(taken)
             fitted.take_columns([name for name in column_names(data) if name in meant])
         inputs = fitted.variables
+    if inputs is None and target is not None and not isinstance(data, tuple | list | Observations):
+        taken = [name for name in (target, sigma, censoring, upper) if isinstance(name, str)]
+        names = column_names(data)
+        # where there is no such target, that is what has to be said
+        inputs = _remaining(fitted, [name for name in names if name not in taken]) if target in names else ()
     if isinstance(inputs, str | list | tuple):
         match_columns(fitted, [inputs] if isinstance(inputs, str) else inputs)
     observations, columns = observations_from(data, inputs, target, sigma, censoring=censoring, upper=upper)
@@ -148,6 +157,19 @@ def _check_model(model: Any) -> None:
     elif callable(model):
         cure = "give FunctionModel(function, parameters={...}), written with torch's functions"
     raise InputError(f"model: expected a model, but got a {type(model).__name__}; {cure}")
+
+
+def _remaining(model: nn.Module, columns: list[str]) -> list[str]:
+    """All columns that have no other role, where a module takes as many."""
+    try:
+        inspect.signature(model.forward).bind(*columns)
+    except TypeError:
+        listed = ", ".join(map(quoted, columns)) or "none"
+        raise InputError(
+            f"inputs: {type(model).__name__}.forward takes another number of inputs than there are columns left"
+            f" ({listed}); name those that are meant, as inputs=[...]"
+        ) from None
+    return columns
 
 
 def _copied(model: nn.Module) -> nn.Module:

@@ -16,6 +16,7 @@ from torch import Tensor
 from paramfit.atomic_files import whole_file
 from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
+from paramfit.export.formats import export_as
 from paramfit.facts import Fact, FactKind, Reason, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
@@ -164,6 +165,31 @@ class FitResult(Record):
             warnings.warn(f"figures: {name} is left out ({reason})", stacklevel=2)
         return files
 
+    def export(self, to: str, output: str | Path | None = None) -> str | Path:
+        """The fitted model or its estimates, for use without paramfit.
+
+        Args:
+            to: ``numpy``: Python source of a function that needs NumPy alone, with the estimates inside; ``pt2``: a
+                program of ``torch.export``; ``latex``: the equation with values and errors; ``latex-table``,
+                ``markdown``, ``csv``: the table of estimates. ``numpy`` and ``latex`` are for models that formulas say.
+            output: the file to write, whole or not at all; ``pt2``, which is no text, needs one.
+
+        Returns:
+            The text; where it went to a file, the file's path.
+
+        Raises:
+            InputError: if the model cannot be written in this format.
+
+        Example:
+            >>> from paramfit import LinearModel, fit
+            >>> result = fit(LinearModel(), ([0.0, 1.0, 2.0, 3.0], [1.0, 3.0, 5.0, 7.0]))
+            >>> names = {}
+            >>> exec(result.export("numpy"), names)
+            >>> float(names["predict"](4.0).round(12))
+            9.0
+        """
+        return export_as(self, to, output, None if self.origin is None else self.origin.model)
+
     def with_ladder(self, errors: Ladder) -> "FitResult":
         """The result with its errors by other ways."""
         return replace(self, errors_by_way=errors)
@@ -213,7 +239,7 @@ def record_of(
         status=stop.status,
         stop_reason=stop.reason,
         updates=updates,
-        loss=losses,
+        loss={part: None if value is None else value + 0.0 for part, value in losses.items()},  # no −0
         n_observations={"train": loss.n, "val": n_validation},
         parameters=summary.parameters,
         method=summary.errors.method,

@@ -5,8 +5,8 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
-from sympy.core.parameters import distribute
 import torch
+from sympy.core.parameters import distribute
 from torch import Tensor
 
 from paramfit.formulas.differentiable import is_differentiating, slopes_under_autograd, value_under_autograd
@@ -14,6 +14,7 @@ from paramfit.formulas.evaluation import Evaluation
 from paramfit.formulas.expression import parse_expression
 from paramfit.formulas.graph import Graph
 from paramfit.formulas.linearity import SecondDerivatives, linear_set
+from paramfit.formulas.notation import Notation, written
 
 __all__ = ["CompiledFormula", "SeparatedParts"]
 
@@ -69,6 +70,15 @@ class CompiledFormula:
         """The variables and parameters that the value depends on."""
         names = frozenset(symbol.name for symbol in self.expression.free_symbols)
         return names - {name for name in self._parameters if self._second.is_constant(name, self._slope_is_zero(name))}
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """The elementary functions in its value."""
+        return frozenset(self._graph.nodes[place].operation for place in self._graph.needed([self._value]))
+
+    def written(self, notation: Notation) -> str:
+        """The formula as text in a notation."""
+        return written(self._graph, self._value, self._names, notation)
 
     def _slope_is_zero(self, name: str) -> bool:
         return self._graph.number(self._slopes[name]) == 0

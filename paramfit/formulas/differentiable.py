@@ -1,6 +1,7 @@
 """A formula under autograd, which is given its derivatives instead of finding them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.forward_ad import _set_fwd_grad_enabled, unpack_dual
 
 from paramfit.formulas.evaluation import Evaluation
 
@@ -79,6 +81,16 @@ def _shaped(tangent: Tensor, shape: torch.Size) -> Tensor:
     return tangent.expand(shape)
 
 
+@contextmanager
+def _outer_levels(saved: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """The arguments without the tangents of the level that is differentiated, under forward mode of those around it.
+
+    Torch turns it off within ``jvp``: of two levels, the outer one would take the inner one's derivative for constant.
+    """
+    with _set_fwd_grad_enabled(True):
+        yield [unpack_dual(argument).primal for argument in saved]  # type: ignore[no-untyped-call]
+
+
 def _mapped(function: Any, info: Any, in_dims: tuple[int | None, ...], given: int, arguments: Sequence[Any]) -> Any:
     """The function with the mapped dimension in front of all others; ``given`` arguments are no tensors."""
     constants, tensors, dims = arguments[:given], arguments[given:], in_dims[given:]
@@ -119,11 +131,11 @@ class _Value(Function):
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> Tensor:
-        arguments = ctx.saved_tensors
         by = ctx.formula.moving([number for number, tangent in enumerate(tangents) if tangent is not None])
-        slopes = slopes_under_autograd(ctx.formula, by, arguments)
-        moves = [slope * tangents[number] for number, slope in zip(by, slopes, strict=True)]
-        return _shaped(reduce(add, moves), ctx.shape)
+        with _outer_levels(ctx.saved_tensors) as arguments:
+            slopes = slopes_under_autograd(ctx.formula, by, arguments)
+            moves = [slope * tangents[number] for number, slope in zip(by, slopes, strict=True)]
+            return _shaped(reduce(add, moves), ctx.shape)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
@@ -147,27 +159,34 @@ class _Slopes(Function):
         arguments = ctx.saved_tensors
         wanted = ctx.formula.moving([number for number, needs in enumerate(ctx.needs_input_grad[2:]) if needs])
         gradients: list[Tensor | None] = [None] * len(arguments)
-        for number, curved in zip(wanted, _curved(ctx, ctx.by, wanted, weights), strict=True):
+        for number, curved in zip(wanted, _curved(ctx.formula, ctx.by, wanted, arguments, weights), strict=True):
             gradients[number] = _summed(curved, arguments[number].shape)
         return None, None, *gradients
 
     @staticmethod
     def jvp(ctx: Any, _: None, __: None, *tangents: Tensor | None) -> tuple[Tensor, ...]:
         moved = ctx.formula.moving([number for number, tangent in enumerate(tangents) if tangent is not None])
-        curved = _curved(ctx, moved, ctx.by, [tangents[number] for number in moved])  # second derivatives commute
-        return tuple(_shaped(one, shape) for one, shape in zip(curved, ctx.shapes, strict=True))
+        weights = [tangents[number] for number in moved]  # second derivatives commute
+        with _outer_levels(ctx.saved_tensors) as arguments:
+            curved = _curved(ctx.formula, moved, ctx.by, arguments, weights)
+            return tuple(_shaped(one, shape) for one, shape in zip(curved, ctx.shapes, strict=True))
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
         return _mapped(_Slopes, info, in_dims, 2, arguments)
 
 
-def _curved(ctx: Any, by: tuple[int, ...], wanted: tuple[int, ...], weights: Sequence[Any]) -> tuple[Tensor, ...]:
-    arguments = ctx.saved_tensors
+def _curved(
+    formula: Differentiable,
+    by: tuple[int, ...],
+    wanted: tuple[int, ...],
+    arguments: Sequence[Tensor],
+    weights: Sequence[Any],
+) -> tuple[Tensor, ...]:
     every = [torch.zeros((), dtype=arguments[0].dtype, device=arguments[0].device)] * len(arguments)
     for number, weight in zip(by, weights, strict=True):
         every[number] = weight
-    curved: tuple[Tensor, ...] = _Curved.apply(ctx.formula, by, wanted, *arguments, *every)  # type: ignore[no-untyped-call]
+    curved: tuple[Tensor, ...] = _Curved.apply(formula, by, wanted, *arguments, *every)  # type: ignore[no-untyped-call]
     return curved
 
 

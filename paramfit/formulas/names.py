@@ -1,14 +1,15 @@
 """Names that a variable or a parameter can have."""
 
+import keyword
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from torch import nn
 
 from paramfit.errors import InputError
 
-__all__ = ["as_names", "check_names"]
+__all__ = ["as_names", "check_names", "code_names", "is_name"]
 
 
 def as_names(place: str, given: Iterable[Any]) -> tuple[Any, ...]:
@@ -45,6 +46,31 @@ def check_names(model: nn.Module, variables: Sequence[str], parameters: Sequence
             raise InputError(f"parameters.{name}: it is a variable as well; choose another name for one of them")
         if hasattr(model, name):
             raise InputError(f"parameters.{name}: every model has something of this name already; choose another name")
+
+
+def is_name(name: str) -> bool:
+    """Whether a variable or a parameter can be called so."""
+    return _reason(name) is None
+
+
+def code_names(names: Collection[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """What each name can be called in Python code: itself, unless it is a word of Python's or means something there.
+
+    Args:
+        names: of variables and parameters.
+        taken: what the code has already.
+
+    Example:
+        >>> code_names(["lambda", "x", "np"], ["np"])
+        {'lambda': 'lambda_', 'x': 'x', 'np': 'np_'}
+    """
+    spelt: dict[str, str] = {}
+    for name in names:
+        word = name
+        while keyword.iskeyword(word) or word in taken or word in spelt.values() or (word != name and word in names):
+            word += "_"
+        spelt[name] = word
+    return spelt
 
 
 def _reason(name: str) -> str | None:

@@ -120,4 +120,7 @@ def cure_of_divergence(start: LossFunction, optimizer: Optimizer) -> Fact:
 def _stable_rate_with_scaled_inputs(start: LossFunction, optimizer: Optimizer, scale: float) -> float | None:
     inputs = tuple(column * scale for column in start.observations.inputs)
     scaled = LossFunction(start.model, start.objective, start.observations._replace(inputs=inputs))
-    return stability(scaled, optimizer).learning_rate_limit
+    try:
+        return stability(scaled, optimizer).learning_rate_limit
+    except ValueError:  # with such inputs the model would start outside its distribution's domain
+        return None

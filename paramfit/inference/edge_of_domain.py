@@ -1,11 +1,12 @@
 """The rows in which an argument of the fitted distribution is on the edge of what it may be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -14,7 +15,7 @@ from paramfit.distributions.domain import Room, outside_fact, refused_fact
 from paramfit.facts import Fact, FactKind
 from paramfit.inference.loss_function import LossFunction
 from paramfit.linalg.lapack import Array
-from paramfit.passes.barrier import movable_rooms, slopes_of_rooms
+from paramfit.passes.barrier import bend_of_rooms, movable_rooms, slopes_of_rooms
 
 __all__ = ["DomainEdge", "domain_edge", "endless_edge", "outside_domain"]
 
@@ -27,12 +28,23 @@ _POWER = 0.5  # of one over the room, with which a density grows: a spread's has
 
 
 @dataclass(frozen=True)
+class UsedRooms:
+    """The rooms of one argument at one of its ends, some of which are used up."""
+
+    at: Callable[[Tensor], Sequence[Room]]  # theta
+    slopes: Array  # by theta, (m, p)
+    active: NDArray[np.bool_]  # which are used up, (m,)
+    n: int  # rows
+
+
+@dataclass(frozen=True)
 class DomainEdge:
     """What holds the estimates on the edge, and what freedom is left."""
 
     facts: tuple[Fact, ...]  # one for each argument and end, with the rows
     normals: Array  # slopes of the rooms that are used up, over one standard error of each parameter, (m, p)
     scale: Array  # that error, all others being known, (p,)
+    rooms: tuple["UsedRooms", ...]  # what is used up, one for each fact
 
     def directions(self, held: tuple[int, ...] = ()) -> Array:
         """Directions along the edge, ``(p, f)``; ``held`` parameters do not move either."""
@@ -43,14 +55,38 @@ class DomainEdge:
         along: Array = self.scale[:, None] * vectors[rank:].T
         return along
 
+    def bend(self, gradient: Array, theta: Tensor, held: Sequence[int] = ()) -> Array:
+        r"""What the edge's own bend adds to the Hessian along it, ``(p, p)``.
+
+        .. math:: -\sum_i \lambda_i \nabla^2 s_i, \qquad \nabla L = \sum_i \lambda_i \nabla s_i
+
+        with s the rooms that are used up, and L the negative log-likelihood, whose derivative is the ``gradient``
+        ``(p,)``; ``held`` parameters are pushed back by their bounds.
+
+        References:
+            Jorge Nocedal, Stephen Wright: Numerical Optimization (2006), section 12.5.
+        """
+        free = np.setdiff1d(np.arange(len(gradient)), held)
+        slopes = np.concatenate([rooms.slopes[rooms.active] for rooms in self.rooms])[:, free] * self.scale[free]
+        pushes, *_ = np.linalg.lstsq(slopes.T, gradient[free] * self.scale[free])
+        bent = np.zeros((len(gradient), len(gradient)))
+        for rooms in self.rooms:
+            weights = np.zeros(len(rooms.active))
+            weights[rooms.active], pushes = np.split(pushes, [int(rooms.active.sum())])
+            bent -= bend_of_rooms(rooms.at, theta, rooms.n, weights)
+        return bent
+
     def has_freedom(self, along: Array) -> Array:
         """Which parameters move along the edge, ``(p,)``."""
         moves: Array = np.linalg.norm(along / self.scale[:, None], axis=1) > _HELD
         return moves
 
 
-def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> DomainEdge | None:
-    """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near."""
+def domain_edge(loss: LossFunction, theta: Tensor, information: Array, held: Sequence[int] = ()) -> DomainEdge | None:
+    """The edge that theta is on, if it is on one; the ``information`` ``(p, p)`` says what is near.
+
+    Rooms that only parameters use up which are ``held`` by their own bounds hold nothing else.
+    """
     with torch.no_grad():
         prediction: Any = loss.prediction(theta)
     if not isinstance(prediction, Distribution):
@@ -60,7 +96,7 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
         return None
     diagonal = information.diagonal()
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    facts, normals = [], []
+    facts, normals, used = [], [], []
     for key in dict.fromkeys(near):
 
         def rooms_at(point: Tensor, key: tuple[str, bool] = key) -> list[Room]:
@@ -69,11 +105,13 @@ def domain_edge(loss: LossFunction, theta: Tensor, information: Array) -> Domain
 
         slack, slopes, _, _ = slopes_of_rooms(rooms_at, theta, loss.n)
         sizes = np.linalg.norm(slopes * scale, axis=1)
-        active = (sizes > 0) & (slack <= _AT_EDGE * sizes)
+        free = np.delete(slopes, list(held), axis=1)
+        active = (sizes > 0) & (slack <= _AT_EDGE * sizes) & free.any(axis=1)
         if active.any() and _is_crossed(rooms_at, theta, slack, slopes, scale):
             facts.append(_fact(next(iter(rooms_at(theta))), active, loss))
             normals.append(np.unique(slopes[active] * scale, axis=0))
-    return DomainEdge(tuple(facts), np.concatenate(normals), scale) if facts else None
+            used.append(UsedRooms(rooms_at, slopes, active, loss.n))
+    return DomainEdge(tuple(facts), np.concatenate(normals), scale, tuple(used)) if facts else None
 
 
 def endless_edge(loss: LossFunction, theta: Tensor) -> Fact | None:

@@ -230,6 +230,7 @@ def _ordered(residual: Array, column: Array) -> Array:
 
 def _products(rows: Array) -> float:
     """The sum of the products of neighbours over its standard deviation; see ``misfit``."""
+    rows = rows / (np.abs(rows).max() or 1.0)  # whose fourth powers may be no numbers
     products = rows[1:] * rows[:-1]
     squared = float(products @ products)
     return float(products.sum()) / math.sqrt(squared) if squared > 0 else 0.0

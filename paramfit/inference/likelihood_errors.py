@@ -16,6 +16,7 @@ from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, with_errors, without_parameters
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, InverseInformation, ScaledCurvature, inverse_information
+from paramfit.passes.likelihood_terms import LikelihoodTerms
 
 __all__ = ["likelihood_uncertainty"]
 
@@ -56,14 +57,16 @@ def likelihood_uncertainty(
     if endless is not None:
         return _beside_endless(loss, information, endless, quantile, method)
     bound = parameters_at_bound(loss, theta, _errors_alone(information))
-    edge = domain_edge(loss, theta, information)
+    edge = domain_edge(loss, theta, information, bound)
     if edge is not None:
-        return replace(_along_edge(loss, information, edge, bound, quantile, method), edge=edge.facts, kink=kink)
+        return replace(_along_edge(loss, theta, information, edge, bound, quantile, method), edge=edge.facts, kink=kink)
     free = [k for k in range(len(theta)) if k not in bound]
     reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
     if reason is not None:
         return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
-    factor = _root_of(information)
+    held = information.copy()
+    held[bound, :] = held[:, bound] = 0.0  # where a bound holds the maximum the whole H need not be positive
+    factor = _root_of(held)
     least = np.zeros(len(theta))
     inverse = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
     undetermined = {k: _in_a_likelihood(why) for k, why in inverse.undetermined.items()}
@@ -102,9 +105,18 @@ def _beside_endless(
 
 
 def _along_edge(
-    loss: LossFunction, information: Array, edge: DomainEdge, bound: Sequence[int], quantile: float, method: Fact
+    loss: LossFunction,
+    theta: Tensor,
+    information: Array,
+    edge: DomainEdge,
+    bound: Sequence[int],
+    quantile: float,
+    method: Fact,
 ) -> Uncertainty:
-    r"""Errors of what still moves along the edge, :math:`Z (Z^T H Z)^{-1} Z^T` with the directions Z along it."""
+    r"""Errors of what still moves along the edge, :math:`Z (Z^T H Z)^{-1} Z^T` with the directions Z along it.
+
+    H counts the bend of the edge itself.
+    """
     along = edge.directions(tuple(bound))
     moves = edge.has_freedom(along)
     argument = edge.facts[0].numbers["argument"]
@@ -117,7 +129,10 @@ def _along_edge(
     }
     root = np.zeros((len(along), 0))
     if moves.any():
-        scaled = ScaledCurvature.of(along.T @ information @ along)
+        # By the distribution's own scores: at an end of an argument autograd has none.
+        gradient = LikelihoodTerms(loss.model, loss.objective)(loss.observations).gradient
+        bend = edge.bend(gradient, theta, bound)
+        scaled = ScaledCurvature.of(along.T @ (information + bend) @ along)
         if scaled.values[0] <= THRESHOLDS.hessian * scaled.strongest:
             free = np.flatnonzero(moves)
             down = (along @ (scaled.vectors[:, 0] / scaled.size) / edge.scale)[free]

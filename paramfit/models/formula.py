@@ -82,6 +82,7 @@ class FormulaModel(ParametricModel):
         own = twin.__dict__
         for name, value in self.__dict__.items():
             own[name] = value.copy() if isinstance(value, dict | set) else value
+        own.pop("_compiled_call_impl", None)  # which calls the module that it was made of
         for name in _OWN:
             own[name].update({key: copy.deepcopy(value, memo) for key, value in own[name].items()})
         return twin

@@ -1,7 +1,8 @@
 """Many updates within one training step."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import torch
 from torch.optim import Optimizer
@@ -10,6 +11,18 @@ from paramfit.errors import InputError
 from paramfit.optimizers.gradient_descent import GradientDescent
 
 __all__ = ["BlockOptimizer"]
+
+
+@cache
+def _named_after(inner: Any, block: Any) -> Any:
+    """The class of blocks by the name of the optimizer in them, by which Lightning calls learning rates: ``lr-SGD``."""
+
+    class NamedBlock(block):  # type: ignore[misc]  # a class that is a variable
+        __doc__ = block.__doc__
+
+    # Its qualified name stays that of a local class, by which nobody looks for an optimizer.
+    NamedBlock.__name__ = inner.__name__
+    return NamedBlock
 
 
 class BlockOptimizer(Optimizer):
@@ -31,6 +44,7 @@ class BlockOptimizer(Optimizer):
     ) -> None:
         if updates_per_step < 1:
             raise InputError(f"updates_per_step: a block has at least one update, but got {updates_per_step}")
+        self.__class__ = _named_after(cast("Any", type(inner)), cast("Any", type(self)))
         for group in inner.param_groups:
             group["updates_per_step"] = updates_per_step
         super().__init__(inner.param_groups, inner.defaults)

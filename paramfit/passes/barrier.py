@@ -12,7 +12,7 @@ from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
 from paramfit.solvers.sums import BarrierSums
 
-__all__ = ["barrier_sums", "movable_rooms", "slopes_of_rooms"]
+__all__ = ["barrier_sums", "bend_of_rooms", "movable_rooms", "slopes_of_rooms"]
 
 _LITTLE = 1e-3  # of the largest room
 
@@ -61,6 +61,17 @@ def slopes_of_rooms(
     bent = torch.stack([by_theta for by_theta, _ in rows]).detach().cpu().numpy()
     slopes = torch.stack([by_weight for _, by_weight in rows], dim=1).detach().cpu().numpy()
     return slack.detach().cpu().numpy(), slopes, weight.detach().cpu().numpy(), (bent + bent.T) / 2
+
+
+def bend_of_rooms(rooms_at: Callable[[Tensor], Sequence[Room]], theta: Tensor, n: int, weights: Array) -> Array:
+    r"""The second derivative of a weighted sum of the slacks, :math:`\sum_i w_i \nabla^2 s_i`, ``(p, p)``."""
+
+    def weighted(point: Tensor) -> Tensor:
+        return torch.cat([_every_row(room, n) for room in rooms_at(point)]) @ torch.from_numpy(weights).to(point)
+
+    with torch.enable_grad():
+        bend: Tensor = torch.autograd.functional.hessian(weighted, theta.detach())  # type: ignore[no-untyped-call]
+    return bend.cpu().numpy()
 
 
 def _every_row(room: Room, n: int) -> Tensor:

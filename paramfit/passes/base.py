@@ -98,8 +98,8 @@ class Pass(ABC, Generic[S]):
         bad = (~self._is_finite(observations)).nonzero().flatten()
         if len(bad):
             row = int(bad[0])
-            at = inputs_at(observations, row)
-            subject = self._subject_at(observations.rows(slice(row, row + 1)))
+            alone = observations.rows(slice(row, row + 1))
+            at, subject = f"{inputs_at(observations, row)}{self._arguments_at(alone)}", self._subject_at(alone)
             raise InputError(
                 f"model: {subject} is not finite at the start for {len(bad)} of {observations.n} observations,"
                 f" first in row {row} (input {at}); {self.remedy}"
@@ -109,6 +109,11 @@ class Pass(ABC, Generic[S]):
         """What of ``subject`` is not finite in one row."""
         del row
         return self.subject
+
+    def _arguments_at(self, row: Observations) -> str:
+        """What a distribution's arguments are in one row, to follow the inputs, where there are such."""
+        del row
+        return ""
 
     def _refuse_outside(self, observations: Observations) -> None:
         """Refuse arguments of a distribution that are outside what it allows, where there are such."""

@@ -265,7 +265,7 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         slopes, curved = ~np.isfinite(sums.gradient), ~np.isfinite(sums.curvature)
         endless = (slopes, curved.diagonal(), curved.any(axis=0))
         by = names[int(next(part for part in endless if part.any()).argmax())]
-        at = f"{inputs_at(observations, first)}{self._argument_without_derivative(row, by)}"
+        at = f"{inputs_at(observations, first)}{self._arguments_at(row, by)}"
         raise InputError(
             f"model: the likelihood is finite at the start, but its derivative by {by} is not, first in row {first}"
             f" (input {at}); write the model so that it can be differentiated twice there, leave such rows out, or give"
@@ -273,12 +273,13 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
         )
 
     @torch.no_grad()
-    def _argument_without_derivative(self, row: Observations, by: str) -> str:
-        """The distribution's arguments that depend on a parameter, with their values, to follow the inputs."""
+    def _arguments_at(self, row: Observations, by: str | None = None) -> str:
+        """The distribution's arguments that depend on a parameter, or on any, with their values, after the inputs."""
         if not isinstance(self.model, DistributionModel):
             return ""
         arguments, columns = self.model.arguments(*row.inputs), self.model.argument_jacobian(*row.inputs)
-        return "".join(f", {name} {arguments[name].reshape(-1)[0].item():g}" for name in columns if by in columns[name])
+        moved = [name for name, parts in columns.items() if parts and (by is None or by in parts)]
+        return "".join(f", {name} {arguments[name].reshape(-1)[0].item():g}" for name in moved)
 
     def _by_autograd(self, part: Observations) -> LikelihoodSums:
         sums = self._differentiated(part)

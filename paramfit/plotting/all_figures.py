@@ -115,7 +115,8 @@ def fit_figures(
     finite = all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
     diverged = descent.diverged or not finite
     named = type(model).__name__ if descent.run is None else f"{type(model).__name__} ({descent.run})"
-    title = f"{named}, {'diverged ' if diverged else ''}after {descent.updates} update{'' if descent.updates == 1 else 's'}"
+    made = f"{descent.updates} update{'' if descent.updates == 1 else 's'}"
+    title = f"{named}, {'diverged ' if diverged else ''}after {made}"
     if len(raw.inputs) == 1:
         drawn.draw("scatter", scatter_figure, raw.inputs[0], raw.target, data.labels, data.held_out, raw.censoring)
         if not diverged:

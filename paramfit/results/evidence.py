@@ -205,7 +205,7 @@ def _rounding(loss: LossFunction, theta: Tensor, rows: ResidualFactor, determine
     """That terms in which the model is linear are so much larger than the target that their rounding is seen."""
     model, observations = loss.model, loss.observations
     freedom = loss.n - determined
-    if not isinstance(model, ParametricModel) or freedom <= 0 or not rows.rss > 0:
+    if not isinstance(model, ParametricModel) or freedom <= 0:
         return None
     spread = math.sqrt(rows.rss / freedom)
     largest_value = max(map(abs, theta.tolist()))

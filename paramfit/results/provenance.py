@@ -7,12 +7,19 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from paramfit.data.columns import DescribedData
 from paramfit.errors import InputError
 from paramfit.inference.bands import FittedCurve, FittedMean
-from paramfit.models import DistributionModel, FormulaModel, LinearModel, ParametricModel, PolynomialModel
+from paramfit.models import (
+    DistributionModel,
+    FormulaModel,
+    GaussianModel,
+    LinearModel,
+    ParametricModel,
+    PolynomialModel,
+)
 from paramfit.models.base import leave_bounds_to_solver
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
@@ -62,7 +69,7 @@ class ModelDescription:
     Attributes:
         path: of the class; ``class`` in files.
         formula: of a ``FormulaModel``, ``LinearModel`` or ``PolynomialModel``.
-        distribution: path of the distribution's class, of a ``DistributionModel``.
+        distribution: path of the distribution's class, of a ``DistributionModel`` or ``GaussianModel``.
         formulas: one for each argument of the distribution.
         variables: names of the inputs in the formulas.
         parameters: of the formulas; None where there are none.
@@ -268,6 +275,14 @@ def describe_model(model: nn.Module) -> ModelDescription:
         powers = ("", " * x", *(f" * x**{power}" for power in range(2, model.degree + 1)))
         formula = " + ".join(f"{name}{power}" for name, power in zip(model.names, powers, strict=False))
         return ModelDescription(path, formula, variables=("x",) if model.degree else (), parameters=parameters)
+    if type(model) is GaussianModel:
+        scale = ParameterDescription(fixed=model.scale.item())
+        return ModelDescription(
+            path,
+            distribution=_path(Normal),
+            formulas={"loc": "location", "scale": "scale"},
+            parameters={**parameters, "scale": scale},
+        )
     if isinstance(model, _Distributed):
         return ModelDescription(
             path,

@@ -124,6 +124,7 @@ class Record:
         least_squares: statistics of a least-squares fit.
         likelihood: statistics of a fit by maximum likelihood.
         cautions: what to be careful about, each with a cure; in words, ``warnings``.
+        metrics: those that the task was given, of the training and the validation rows.
         errors_by_way: the ladder, where it was asked for; ``ladder`` in the file.
         made_of: data, model and objective; the file keeps them as ``fingerprint``, ``model``, ``objective`` and
             ``bands``.
@@ -152,6 +153,7 @@ class Record:
     least_squares: LeastSquaresStatistics | None = None
     likelihood: LikelihoodStatistics | None = None
     cautions: tuple[Reason, ...] = field(default=(), metadata={"words": "warnings"})
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     errors_by_way: Ladder | None = None
     made_of: Origin | Provenance | None = field(default=None, repr=False)
 

@@ -6,13 +6,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Status
+from paramfit.facts import Fact, FactKind, Status
 from paramfit.inference.convergence import CONVERGED_BELOW
+from paramfit.results.estimate_cells import estimate_cell, first_estimates, headline, interval_cell, is_unfinished
 from paramfit.results.record import Estimate, NormalizedInput, Record
-from paramfit.shown.digits import value_as_with_error, with_error
 from paramfit.shown.tables import table_of_facts, table_of_parameters
 from paramfit.shown.text import literal, warning_line
-from paramfit.shown.words import opening
 
 __all__ = ["fit_report", "is_network", "print_report"]
 
@@ -51,18 +50,9 @@ def fit_report(result: Record, table: bool | None = None) -> RenderableType:
         statistics = _statistics(result, tabulated=False)
         return Group(_headline(result), Text(f"{words}.\n"), statistics, *map(warning_line, whole))
     parts: list[RenderableType] = [_headline(result), *_tables(result)]
-    if _is_unfinished(result):
+    if is_unfinished(result):
         parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
     return Group(*parts, _statistics(result), *map(warning_line, result.warnings))
-
-
-def _is_unfinished(result: Record) -> bool:
-    """Whether there are errors, but of a point that is no optimum."""
-    if result.is_solved:
-        endless = isinstance(result.stop_reason, Fact) and result.stop_reason.kind in WITHOUT_MAXIMUM
-        return result.status is not Status.CONVERGED and result.covariance is not None and not endless
-    distance = result.distance_to_optimum_in_standard_errors
-    return distance is not None and distance >= CONVERGED_BELOW
 
 
 def is_network(result: Record) -> bool:
@@ -79,17 +69,14 @@ def is_network(result: Record) -> bool:
 
 def _headline(result: Record) -> Text:
     style = {Status.DIVERGED: "bold red", Status.CONVERGED: "bold green"}.get(result.status, "bold")
-    made = f"{result.updates} update{'' if result.updates == 1 else 's'}"
-    words = result.status.value.replace("_", " ")
-    return Text.assemble(
-        literal(f"{result.task}: {words}", style), literal(f" after {made}. {opening(result.stop_reason)}"), "\n"
-    )
+    ended, after, rest = headline(result).partition(" after ")
+    return Text.assemble(literal(ended, style), literal(after + rest), "\n")
 
 
 def _tables(result: Record) -> list[RenderableType]:
     original, scaled = result.original_units, result.normalized_input
     if scaled is None:
-        return [_table(result, "Estimates", original or result.parameters, with_slopes=not result.is_solved)]
+        return [_table(result, "Estimates", first_estimates(result), with_slopes=not result.is_solved)]
     if original is None and result.is_solved:
         return [_table(result, "Estimates on the normalised input, which this model cannot undo", result.parameters)]
     tables = [] if original is None else [_table(result, "Estimates in the data's own units", original)]
@@ -121,10 +108,10 @@ def _table(
             table.add_column(column, overflow="fold")
         else:
             table.add_column(column, justify="right", no_wrap=True)
-    rounded = not _is_unfinished(result)
+    rounded = not is_unfinished(result)
     for name, estimate in shown:
-        cells = [_estimate(estimate, rounded=rounded)] + [estimate.unit or ""] * has_unit
-        cells.append(_interval(estimate, rounded=rounded))
+        cells = [estimate_cell(estimate, rounded=rounded)] + [estimate.unit or ""] * has_unit
+        cells.append(interval_cell(estimate, rounded=rounded))
         cells += [_six_digits(estimate.closed_form)] * has_closed_form + [_six_digits(estimate.truth)] * has_truth
         slope = result.parameters[name].gradient
         cells += ["-" if slope is None else f"{slope:.1e}"] * with_slopes
@@ -134,28 +121,8 @@ def _table(
     return table
 
 
-def _estimate(estimate: Estimate, *, rounded: bool) -> str:
-    """With the digits that its error supports; six where it is not yet where it will be."""
-    error = estimate.standard_error
-    if rounded or error is None:
-        return with_error(estimate.estimate, error)
-    return f"{estimate.estimate:.6g} ± {error:.6g}"
-
-
 def _six_digits(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
-
-
-def _interval(estimate: Estimate, *, rounded: bool) -> str:
-    if estimate.fixed:
-        return "fixed"
-    if estimate.at_bound is not None:
-        return f"at its {estimate.at_bound} bound"
-    if estimate.interval_95 is None:
-        return "undetermined"
-    error = estimate.standard_error if rounded else None
-    low, high = (value_as_with_error(end, error) for end in estimate.interval_95)
-    return f"{low} to {high}"
 
 
 def _statistics(result: Record, *, tabulated: bool = True) -> Table:
@@ -166,6 +133,8 @@ def _statistics(result: Record, *, tabulated: bool = True) -> Table:
     if not result.is_solved or not tabulated or result.loss.get("val") is not None:
         losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
         rows.add_row("loss", losses)
+    for part, values in result.metrics.items():
+        rows.add_row(f"metrics, {part}", ", ".join(f"{name} {value:.6g}" for name, value in values.items()))
     _add_residuals(rows, result)
     criteria = result.least_squares or result.likelihood
     if result.likelihood is not None:

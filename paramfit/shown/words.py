@@ -351,7 +351,8 @@ def _cure_of_divergence(fact: Fact) -> str:
     if fact.kind is _K.SMALLER_RATE_OR_START:
         return (
             f"learning rate {rate:g} is below the largest stable rate {_limit(limit)} at the start, so the curvature"
-            f" has grown on the way or the gradient is wrong; try {_rate(rate / 10)}, another start, or AutogradGradient"
+            f" has grown on the way or the gradient is wrong; try {_rate(rate / 10)}, another start, or"
+            " AutogradGradient"
         )
     above = f"learning rate {rate:g} is {rate / limit:.3g} times the largest stable rate {_limit(limit)}"
     if fact.kind is _K.SCALE_INPUT:
@@ -413,6 +414,10 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " {first_loss:.6g}: the update is lost in rounding, and so will be every later one"
     ),
     _K.OUTSIDE_DOMAIN: _outside_domain,
+    _K.HELD_OUT_OUTSIDE: (
+        "the loss of the held-out rows is infinite: {cause}; leave such rows out, or fit a formula that stays inside,"
+        " such as exp(...) for what is above 0"
+    ),
     _K.LEFT_DOMAIN: (
         "at update {update} there is no likelihood: {cause}; Newton, without another optimizer, stays inside, and so"
         " does a formula such as exp(...) for what is above 0"

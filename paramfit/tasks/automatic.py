@@ -5,15 +5,18 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim import SGD
+from torchmetrics import Metric
 
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.passes.descent_losses import DescentLosses, DescentSums
+from paramfit.passes.descent_losses import DescentSums
 from paramfit.tasks.base import EstimationTask
+from paramfit.tasks.lightning_callbacks import schedules_accumulation
 
 __all__ = ["AutomaticTask", "Regression"]
 
@@ -23,27 +26,35 @@ class AccumulationWindow:
 
     A mean over unequal batches is not the mean of their means. Each batch therefore gives its plain sum to autograd;
     when the last batch is in, the accumulated gradient is divided by the count of all observations, and the penalty,
-    which belongs to no batch, is added once. Lightning divides each loss by the number of ``batches`` that it
-    accumulates, which is undone here.
+    which belongs to no batch, is added once. Lightning divides each loss by the number of batches that the ``trainer``
+    accumulates in this epoch, which is undone here.
     """
 
-    def __init__(self, losses: DescentLosses, parameters: Sequence[nn.Parameter], batches: int) -> None:
-        self.losses = losses
+    def __init__(
+        self,
+        sums: Callable[[Observations], DescentSums],
+        objective: Objective,
+        parameters: Sequence[nn.Parameter],
+        trainer: Trainer,
+    ) -> None:
+        self.sums = sums  # of one batch
+        self.objective = objective
         self.parameters = parameters
-        self.batches = batches
+        self.trainer = trainer
         self._window: dict[int, Observations] = {}
         self._sums: DescentSums | None = None
 
     def total(self, observations: Observations, batch_idx: int) -> Tensor:
         """The sum of one batch's losses, scaled so that Lightning's division leaves the sum."""
-        if batch_idx % self.batches == 0:
+        batches = self.trainer.accumulate_grad_batches
+        if batch_idx % batches == 0:
             self._window, self._sums = {}, None
         self._window[batch_idx] = observations  # a line search comes back with the same batch
-        return self._total_of(observations) * self.batches
+        return self._total_of(observations) * batches
 
     def _total_of(self, observations: Observations) -> Tensor:
         """The sum of one batch's losses, which the sums of the window hold afterwards, without their gradient."""
-        sums = self.losses(observations)
+        sums = self.sums(observations)
         self._sums = sums.detached() if self._sums is None else self._sums + sums.detached()
         return sums.total
 
@@ -52,7 +63,7 @@ class AccumulationWindow:
         """The objective over the batches so far, with its penalty, ``()``; it tracks no gradient."""
         assert self._sums is not None  # asked for after a batch
         with torch.no_grad():
-            return self._sums.loss(self.losses.objective, self.parameters)
+            return self._sums.loss(self.objective, self.parameters)
 
     def closure(self, last_batch: Callable[[], object]) -> Callable[[], Tensor]:
         """The closure of one update over the whole window; ``last_batch`` adds the gradient of its last batch.
@@ -61,7 +72,7 @@ class AccumulationWindow:
         then the earlier batches, which are kept, are evaluated anew as well, so that loss and gradient agree.
         """
         earlier = list(self._window.values())
-        objective = self.losses.objective
+        objective = self.objective
         first = True
 
         def evaluate() -> Tensor:
@@ -103,16 +114,14 @@ class AutomaticTask(EstimationTask):
         super().on_train_start()
         # Scaled losses, autocast and clipping are Lightning's: with them every update takes its way.
         self._plain = str(self.trainer.precision) in {"32-true", "64-true"} and not self.trainer.gradient_clip_val
-        batches = self.trainer.accumulate_grad_batches
-        self._window = AccumulationWindow(self.losses, self._trainable, batches) if batches > 1 else None
+        trainer = self.trainer
+        accumulates = trainer.accumulate_grad_batches > 1 or schedules_accumulation(trainer.callbacks)  # type: ignore[attr-defined]
+        self._window = AccumulationWindow(self.sums, self.objective, self._trainable, trainer) if accumulates else None
 
     def training_step(self, observations: Observations, batch_idx: int) -> Tensor:
         """The loss of one batch."""
         observations = self._batch = self.in_precision(observations)
-        loss = self.loss(observations) if self._window is None else self._window.total(observations, batch_idx)
-        if isinstance(self.lr_schedulers(), ReduceLROnPlateau):
-            self.log("train/loss", loss if self._window is None else self._window.loss, logger=False)
-        return loss
+        return self.loss(observations) if self._window is None else self._window.total(observations, batch_idx)
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
@@ -125,6 +134,7 @@ class AutomaticTask(EstimationTask):
             step()
         else:
             cast("BlockOptimizer", optimizer.optimizer).run(self._loss_with_gradient, step)
+        self.log_block()
 
     def _loss_with_gradient(self) -> Tensor:
         """What Lightning's closure computes, without its hooks: for all updates of a block but the first."""
@@ -149,6 +159,7 @@ class Regression(AutomaticTask):
         optimizer: a ``torch.optim`` optimizer; SGD with a learning rate of 0.01 where it is not given.
         scheduler: a learning-rate scheduler, stepped once per training step.
         updates_per_step: updates that a training step makes on its batch.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
         InputError: for a model without trainable parameters or a block without updates.
@@ -161,7 +172,8 @@ class Regression(AutomaticTask):
         optimizer: OptimizerCallable = lambda parameters: SGD(parameters, lr=1e-2),
         scheduler: LRSchedulerCallable | None = None,
         updates_per_step: int = 1,
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
-        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
+        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step, metrics)
         # By value: of a subclass, the command line hands on its own arguments alone.
         self.save_hyperparameters({"updates_per_step": updates_per_step}, logger=False)

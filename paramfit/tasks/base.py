@@ -1,15 +1,19 @@
 """What every task shares: parameters, updates, evaluation, checkpoints."""
 
+import inspect
 import math
 from abc import ABC
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from lightning.pytorch.profilers import PyTorchProfiler
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torchmetrics import Metric
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import stand_ins
@@ -26,15 +30,25 @@ from paramfit.errors import InputError
 from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import DistributionModel, match_columns
+from paramfit.models.compiled import unwrapped
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.objectives.base import check_shapes
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
-from paramfit.passes.descent_losses import DescentLosses
+from paramfit.optimizers.factory import optimizer_factory
+from paramfit.passes.descent_losses import DescentLosses, DescentSums
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
+from paramfit.tasks.lightning_callbacks import (
+    UpdateMethod,
+    metrics_are_read,
+    refuse_callbacks,
+    refuse_monitors,
+    scheduled_steps,
+)
 from paramfit.tasks.metrics import HeldOutMetrics
-from paramfit.tasks.updates import UpdateListener, UpdateLog
+from paramfit.tasks.updates import UpdateListener, UpdateLog, refuse_half_precision
+from paramfit.tasks.watching import evaluating
 
 __all__ = ["EstimationTask"]
 
@@ -51,12 +65,13 @@ class EstimationTask(LightningModule, ABC):
     Args:
         model: its trainable parameters are estimated.
         objective: the loss.
-        optimizer: makes a ``torch.optim`` optimizer from the parameters.
+        optimizer: makes a ``torch.optim`` optimizer from the parameters; an optimizer of these parameters does, too.
         scheduler: makes a learning-rate scheduler from the optimizer; it steps once per training step.
         updates_per_step: updates in a block, at least 1.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
-        InputError: for a model without trainable parameters or a block without updates.
+        InputError: for a model without trainable parameters, a block without updates, or what is no metric.
     """
 
     #: The optimizer that solves to convergence, where the task has one; it makes one update of each pass over the data.
@@ -69,21 +84,23 @@ class EstimationTask(LightningModule, ABC):
         optimizer: OptimizerCallable,
         scheduler: LRSchedulerCallable | None,
         updates_per_step: int,
+        metrics: Mapping[str, Metric] | None = None,
     ) -> None:
         super().__init__()
         if updates_per_step < 1:
             raise InputError(f"updates_per_step: a block has at least one update, but got {updates_per_step}")
-        self.model = model
+        self.model = unwrapped(model, stays_compiled=True)
         self.objective = objective
-        self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.updates_per_step = updates_per_step
         #: Whether updates are the solver's, and not repeated in blocks.
         self.is_solved = False
-        self.metrics = HeldOutMetrics(objective)
-        self.losses = DescentLosses(model, objective)
+        self.metrics = HeldOutMetrics(objective, metrics)
+        self.losses = DescentLosses(self.model, objective)
         self._trainable = self.losses.parameters
+        self.make_optimizer = optimizer_factory(optimizer, self._trainable)
         self.log_of_updates = UpdateLog(self._trainable)
+        self._logs_blocks = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,6 +132,8 @@ class EstimationTask(LightningModule, ABC):
             return 0
         if self.is_solved:
             return int(steps) // max(1, int(self.trainer.num_training_batches))
+        scheduled = scheduled_steps(self.trainer)
+        steps = steps if scheduled is None else scheduled
         return int(steps) * self.updates_per_step
 
     @property
@@ -154,11 +173,18 @@ class EstimationTask(LightningModule, ABC):
         Raises:
             InputError: if the prediction broadcasts with the target to something larger; the message names both shapes.
         """
+        return self.sums(observations).loss(self.objective, self._trainable)
+
+    def sums(self, observations: Observations) -> DescentSums:
+        """The losses of one batch; infinite where an update has left the domain of a distribution.
+
+        Raises:
+            InputError: if the prediction broadcasts with the target to something larger; the message names both shapes.
+        """
         try:
-            sums = self.losses(observations)
+            return self.losses(observations)
         except ValueError as outside:
-            return self.infinite_outside_domain(outside)
-        return sums.loss(self.objective, self._trainable)
+            return DescentSums(self.infinite_outside_domain(outside), observations.n)
 
     def infinite_outside_domain(self, outside: ValueError) -> Tensor:
         """The loss where an argument has left what its distribution allows, as a scale below 0 after a long update.
@@ -172,7 +198,7 @@ class EstimationTask(LightningModule, ABC):
         if isinstance(outside, InputError):
             raise outside
         fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
-        if self.updates == 0:
+        if not self.log_of_updates.has_moved:
             refuse_outside(outside)
             raise outside
         self.log_of_updates.left_domain = None if fact is None else self._row_of_table(fact)
@@ -228,6 +254,11 @@ class EstimationTask(LightningModule, ABC):
         except (ValueError, TypeError) as refusal:
             raise InputError(f"model.optimizer: {refusal}") from refusal
         self._check_kind(optimizer)
+        if inspect.unwrap(type(optimizer).step) is torch.optim.Optimizer.step:  # torch wraps it
+            raise InputError(
+                f"model.optimizer: {type(optimizer).__name__} has no step; write step(self, closure), which calls the"
+                " closure for the loss and changes the parameters of its groups by their grad"
+            )
         for group in optimizer.param_groups:
             if "lr" in group and not group["lr"] > 0:
                 raise InputError(f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}")
@@ -269,21 +300,35 @@ class EstimationTask(LightningModule, ABC):
             return None
         return self.in_precision(data.train.rows(slice(_EXAMPLES))).inputs
 
+    @property
+    def method(self) -> UpdateMethod:
+        """Who makes the updates."""
+        return UpdateMethod.AUTOMATIC if self.automatic_optimization else UpdateMethod.HAND_WRITTEN
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Refuse callbacks of Lightning's that the fit cannot mean: in the hook before any of them does something.
+
+        The same holds of the profiler: the hooks by which it names modules cannot be copied with the model.
+        """
+        profiler = self.trainer.profiler  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        if isinstance(profiler, PyTorchProfiler):
+            profiler._record_module_names = False  # as its argument of that name does
+        if self.trainer.state.fn == "fit":
+            refuse_callbacks(self.trainer.callbacks, self.method, self.updates_per_step)  # type: ignore[attr-defined]
+        return []
+
     def on_fit_start(self) -> None:
         """Refuse what would give a wrong gradient, or estimates in other units, without an error.
 
         Raises:
-            InputError: for several processes, half precision, blocks together with accumulation, a formula on
-                normalised inputs, or inputs in another order than its variables.
+            InputError: for several processes, half precision, blocks together with accumulation, callbacks that wait
+                for a metric that never comes, a formula on normalised inputs, or inputs in another order than its
+                variables.
         """
         trainer = self.trainer
         if trainer.world_size > 1:
             raise InputError(f"trainer.devices: one process is supported, but {trainer.world_size} were asked for")
-        if "16" in str(trainer.precision):
-            raise InputError(
-                f"trainer.precision: estimates in half precision ({trainer.precision}) would mean nothing; leave it"
-                " out, or give 64-true"
-            )
+        refuse_half_precision(trainer.precision)
         if trainer.accumulate_grad_batches > 1 and self.updates_per_step > 1:
             raise InputError(
                 "trainer.accumulate_grad_batches and updates_per_step exclude each other: a block repeats one batch,"
@@ -291,12 +336,27 @@ class EstimationTask(LightningModule, ABC):
             )
         data = self.own_data
         if data is not None:
+            callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+            refuse_monitors(callbacks, has_validation=data.validation.n > 0, has_rate=not self.is_solved)
             check_units(self.model, data)
             match_columns(self.model, data.columns.inputs)
 
     def on_train_start(self) -> None:
-        """Ask the listeners what they want to hear."""
+        """Ask the listeners what they want to hear, and whether anyone reads metrics."""
         self.log_of_updates.begin()
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        self._logs_blocks = metrics_are_read(callbacks) or isinstance(self.lr_schedulers(), ReduceLROnPlateau)
+
+    def log_block(self) -> None:
+        """Tell callbacks that read metrics the loss before the last update, ``train/loss``, and ``lr``, if any."""
+        if not self._logs_blocks:
+            return
+        like = self._trainable[0]
+        loss = torch.tensor(self.log_of_updates.loss, dtype=like.dtype, device=like.device)  # of a float: float32
+        self.log("train/loss", loss, logger=False)
+        rate = self.trainer.optimizers[0].param_groups[0].get("lr")
+        if rate is not None:
+            self.log("lr", torch.as_tensor(rate, dtype=torch.float64), logger=False)
 
     def request_stop(self, stop: Stop) -> None:
         """End the fit after this update, whatever ``min_epochs`` and ``min_steps`` say; the first reason is kept."""
@@ -328,12 +388,37 @@ class EstimationTask(LightningModule, ABC):
 
     def _evaluate(self, batch: Any) -> None:
         observations = self.in_precision(batch)
-        with unchecked():  # a held-out row may be outside what a distribution allows: its loss is infinite
+        with unchecked():  # during a fit a held-out row may be outside what a distribution allows: its loss is infinite
             try:
-                self.metrics.update(self.model(*observations.inputs), *observations.measured)
+                prediction = self.model(*observations.inputs)
+                self.metrics.update(prediction, *observations.measured)
             except ValueError as outside:
-                refuse_rows(outside, observations.inputs)
+                self._refuse_rows(outside, observations)
                 raise
+            if isinstance(prediction, Distribution) and self.trainer.state.fn != "fit":
+                self._refuse_rows(prediction, observations)
+
+    def _refuse_rows(self, prediction: Distribution | ValueError, observations: Observations) -> None:
+        """Refuse rows for which there is no distribution, by their numbers in the table."""
+        try:
+            refuse_rows(prediction, observations.inputs)
+        except InputError:
+            if self.own_data is not None:
+                every = self.in_precision(self.own_data.every)
+                try:
+                    refuse_rows(self.model(*every.inputs), every.inputs)
+                except ValueError as outside:
+                    refuse_rows(outside, every.inputs)
+                    raise
+            raise
+
+    def own_metrics(self, observations: Observations) -> dict[str, float]:
+        """The metrics that were given, over some observations."""
+        rows = self.in_precision(observations)
+        if not (rows.n and self.metrics.has_own):
+            return {}
+        with evaluating(self.model):
+            return self.metrics.own_values(self.predicted(rows), rows.target)
 
     def predict_step(self, observations: Observations) -> Tensor:
         """One predicted value for each observation, ``(n,)``."""

@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 from paramfit.gradients import GradientRule
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
@@ -31,6 +32,7 @@ class HandWrittenDescent(EstimationTask):
         optimizer: what makes the update; ``GradientDescent`` with a learning rate of 0.01 where it is not given.
         scheduler: a learning-rate scheduler, stepped once per training step.
         updates_per_step: updates that a training step makes on its batch.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
         InputError: for a model without trainable parameters, a block without updates, or (when the fit starts)
@@ -45,8 +47,9 @@ class HandWrittenDescent(EstimationTask):
         optimizer: OptimizerCallable = lambda parameters: GradientDescent(parameters, lr=1e-2),
         scheduler: LRSchedulerCallable | None = None,
         updates_per_step: int = 1,
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
-        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
+        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step, metrics)
         self.automatic_optimization = False
         self.gradient = gradient
         # By value: of a subclass, the command line hands on its own arguments alone.
@@ -56,8 +59,9 @@ class HandWrittenDescent(EstimationTask):
         """Refuse what only Lightning's own backward pass can do: in the hook before Lightning's own, terser, checks.
 
         Raises:
-            InputError: for accumulation, clipping or 16-bit precision.
+            InputError: for accumulation, clipping or 16-bit precision, and callbacks that cannot work.
         """
+        super().configure_callbacks()
         refuse_automatic_options(
             self.trainer,
             "hand-written gradients know",
@@ -91,6 +95,7 @@ class HandWrittenDescent(EstimationTask):
             return loss
 
         loss = block.run(fill_gradients, lambda: optimizer.step(closure=fill_gradients))
+        self.log_block()
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             monitored = {**self.trainer.callback_metrics, "train/loss": loss}

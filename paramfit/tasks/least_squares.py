@@ -5,18 +5,21 @@ from typing import Any
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.fits.solved_model import MOST_ROWS_POLISHED, SlopeLook
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import ParametricModel
 from paramfit.models.base import leave_bounds_to_solver
+from paramfit.models.compiled import unwrapped
 from paramfit.objectives import Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.residual_rows import ResidualRows
 from paramfit.results.summary import summarise
 from paramfit.solvers.levenberg_marquardt import LevenbergMarquardt
 from paramfit.solvers.sums import Layout, ResidualSums
+from paramfit.tasks.lightning_callbacks import UpdateMethod
 from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
 __all__ = ["LeastSquares"]
@@ -37,6 +40,7 @@ class LeastSquares(SolvedTask):
             is its own ``jacobian(*inputs)``, or that of ``torch.func``.
         objective: ``SquaredError``, or ``HuberError``, ``SoftL1Error`` or ``CauchyError`` against outliers.
         optimizer: makes the ``LevenbergMarquardt`` solver, with its tolerances.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
         InputError: for a model without trainable parameters, another objective, a penalty, or (when the fit starts)
@@ -51,17 +55,24 @@ class LeastSquares(SolvedTask):
         model: nn.Module,
         objective: Objective | None = None,
         optimizer: OptimizerCallable = lambda parameters: LevenbergMarquardt(parameters),
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
+        model = unwrapped(model)
         in_float64 = model.to(torch.float64)
         if isinstance(model, ParametricModel):
             model.restore_fixed()
             leave_bounds_to_solver(model)
-        super().__init__(in_float64, objective or SquaredError(), optimizer, None, 1)
+        super().__init__(in_float64, objective or SquaredError(), optimizer, None, 1, metrics)
         self.rows = ResidualRows(self.model, self.objective)
         self.solved_by(UnfinishedEpoch(self.rows, (ResidualSums, Layout)))
         self._curve: FittedCurve | None = None
         self._hits = 0
         self._tested = 0
+
+    @property
+    def method(self) -> UpdateMethod:
+        """By Levenberg-Marquardt."""
+        return UpdateMethod.LEAST_SQUARES
 
     def on_fit_start(self) -> None:
         """Refuse data that least squares cannot use: with jitter, or with too few observations."""

@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 from torch.distributions import Distribution
+from torchmetrics import Metric
 
 from paramfit.data.base import EstimationDataModule
 from paramfit.distributions import check_observations
@@ -14,6 +15,7 @@ from paramfit.fits.no_maximum import beyond_doubt
 from paramfit.inference.bands import FittedCurve
 from paramfit.models import free_arguments
 from paramfit.models.base import leave_bounds_to_solver
+from paramfit.models.compiled import unwrapped
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
 from paramfit.parameters import dtype_named
@@ -22,6 +24,7 @@ from paramfit.results.summary import summarise
 from paramfit.solvers.newton import Newton
 from paramfit.solvers.sums import BarrierSums, LikelihoodSums
 from paramfit.tasks.automatic import AutomaticTask
+from paramfit.tasks.lightning_callbacks import UpdateMethod
 from paramfit.tasks.solved import SolvedTask, UnfinishedEpoch
 
 __all__ = ["MaximumLikelihood"]
@@ -43,6 +46,7 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         scheduler: a learning-rate scheduler, stepped once per training step; Newton has none.
         updates_per_step: updates that a training step makes on its batch; Newton makes one a pass, and takes no more.
         dtype: precision of parameters and data; ``float64``, since a sum over many observations needs its digits.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
         InputError: for a model without trainable parameters or a block without updates; when the fit starts, for an
@@ -61,14 +65,20 @@ class MaximumLikelihood(SolvedTask, AutomaticTask):
         scheduler: LRSchedulerCallable | None = None,
         updates_per_step: int = 1,
         dtype: str = "float64",
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
-        model = model.to(dtype_named(dtype))
-        super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
+        model = unwrapped(model).to(dtype_named(dtype))
+        super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step, metrics)
         # By value: of a subclass, the command line hands on its own arguments alone.
         self.save_hyperparameters({"updates_per_step": updates_per_step, "dtype": dtype}, logger=False)
         if isinstance(self.inner_optimizer(), Newton):
             leave_bounds_to_solver(self.model)
             self.solved_by(UnfinishedEpoch(LikelihoodTerms(self.model, self.objective), (LikelihoodSums, BarrierSums)))
+
+    @property
+    def method(self) -> UpdateMethod:
+        """By Newton's method, or with another optimizer in descent."""
+        return UpdateMethod.NEWTON if self.is_solved else super().method
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
         """Look with all rows into a search that may have no end, and fill the gradients."""

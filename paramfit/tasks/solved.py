@@ -82,6 +82,7 @@ class SolvedTask(EstimationTask, ABC):
 
     def configure_callbacks(self) -> list[Callback]:
         """Refuse what a solver has no use for: in the hook before Lightning's own, terser, checks."""
+        super().configure_callbacks()
         if not self.is_solved:
             return []
         refuse_automatic_options(
@@ -131,6 +132,7 @@ class SolvedTask(EstimationTask, ABC):
             with torch.no_grad():
                 total = self.after_step(solver, observations, sums, total)
             self.log_of_updates.after_update(self.objective.finish(torch.tensor(total, dtype=torch.float64), sums.n))
+            self.log_block()
         if solver.is_done():
             every = self.every_row(observations)
             loss = None if every is None else partial(self.loss_function, every)

@@ -2,34 +2,40 @@
 
 import copy
 import traceback
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.distributions import check_observations
-from paramfit.distributions.domain import refuse_outside
+from paramfit.distributions.domain import refuse_outside, unchecked
 from paramfit.errors import InputError
 from paramfit.models import free_arguments
 from paramfit.observations import Observations
 from paramfit.tasks.base import EstimationTask
+from paramfit.users_code import Place, place_in_users_code
 
 __all__ = ["try_model"]
 
 
-def try_model(task: EstimationTask, observations: Observations) -> None:
+def try_model(task: EstimationTask, observations: Observations, *, is_start: bool = True) -> None:
     """Evaluate a copy of the model once, so that a model that does not fit its data is found out before the fit.
+
+    Of parameters that a checkpoint is going to replace, which are no start, nobody needs to know where they are.
 
     Raises:
         InputError: if ``forward`` fails or returns no prediction for each observation, if the observations are outside
-            a distribution's support, or if autograd, where the task needs it, cannot follow the model.
+            a distribution's support, if an argument of a distribution is outside what it allows at the start, or if
+            autograd, where the task needs it, cannot follow the model.
     """
     model = copy.deepcopy(task.model).eval()
     name = type(model).__name__
     forward = f"model: {name}.forward"
     observations = task.in_precision(observations)
     shapes = ", ".join(str(tuple(column.shape)) for column in observations.inputs) or "no input"
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    checks = nullcontext() if is_start else unchecked()
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), checks:
         try:
             prediction = model(*observations.inputs)
         except InputError:
@@ -52,7 +58,7 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
             raise InputError(
                 f"model: {name} and the observations do not belong together: {_in_one_line(failure)}"
             ) from failure
-    if isinstance(prediction, Distribution) and not bool(losses.isfinite().all()):
+    if is_start and isinstance(prediction, Distribution) and not bool(losses.isfinite().all()):
         refuse_outside(prediction, observations.inputs)
     if isinstance(prediction, Tensor) and not prediction.ndim and observations.inputs:
         raise InputError(
@@ -74,7 +80,8 @@ def try_model(task: EstimationTask, observations: Observations) -> None:
 def _in_one_line(failure: BaseException) -> str:
     """The failure in one line, with the place in the user's own file."""
     frame = traceback.extract_tb(failure.__traceback__)[-1]
+    place = place_in_users_code(failure) or Place(frame.filename, frame.lineno or 1, frame.name)
     reason = " ".join(str(failure).split())[:300]
     if not reason and isinstance(failure, NotImplementedError):  # as torch's Distribution raises it
         reason = f"{frame.name} is not written"
-    return f"{type(failure).__name__}: {reason} ({frame.filename}:{frame.lineno})"
+    return f"{type(failure).__name__}: {reason} ({place})"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ __all__ = [
     "all_finite",
     "parameter_values",
     "refuse_automatic_options",
+    "refuse_half_precision",
 ]
 
 
@@ -30,7 +32,7 @@ class Update(NamedTuple):
     loss: float  # before the update
     #: The live parameters after it; their ``grad`` is the gradient used in it. Clone what you keep.
     parameters: Sequence[nn.Parameter]
-    left_domain: Fact | None = None  # which argument had left what its distribution allows, where the loss is infinite
+    left_domain: Fact | None = None  # which argument left what its distribution allows, where that was the end
 
 
 class UpdateListener(Protocol):
@@ -95,20 +97,32 @@ class UpdateLog:
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         self.parameters = parameters
         self.count = 0
+        self.loss = math.nan  # before the last update
         self.stop: Stop | None = None
         self.left_domain: Fact | None = None
         self.listeners: list[UpdateListener] = []
         self._next_heard = 0
+        self._start: list[Tensor] = []
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the parameters have left their start: a line search moves them before its update counts."""
+        return self.count > 0 or not all(map(torch.equal, self.parameters, self._start))
 
     def begin(self) -> None:
         """Ask the listeners what they want to hear."""
+        self._start = [parameter.detach().clone() for parameter in self.parameters]
         self._next_heard = min((listener.next_update(self.count) for listener in self.listeners), default=0)
 
     def after_update(self, loss: Tensor) -> bool:
         """Take in one update, given the loss before it; whether the block ends here."""
         self.count += 1
-        value = loss.item()
+        self.loss = value = loss.item()
         finite = math.isfinite(value) and all_finite([parameter.grad for parameter in self.parameters])
+        if self.left_domain is not None:
+            finite = finite and all_finite(self.parameters)
+            if finite:  # a line search was outside, and came back
+                self.left_domain = None
         if (self.count == self._next_heard or not finite) and self.listeners:
             update = Update(self.count, value, self.parameters, self.left_domain)
             for listener in self.listeners:
@@ -116,6 +130,19 @@ class UpdateLog:
                     listener.on_update(update)
             self._next_heard = min(listener.next_update(self.count) for listener in self.listeners)
         return not finite or self.stop is not None
+
+
+def refuse_half_precision(precision: object) -> None:
+    """Refuse 16-bit precision, as it was given.
+
+    Raises:
+        InputError: naming it.
+    """
+    if "16" in str(precision):
+        raise InputError(
+            f"trainer.precision: estimates in half precision ({precision}) would mean nothing; leave it out, or give"
+            " 64-true"
+        )
 
 
 def refuse_automatic_options(trainer: Trainer, knows_nothing: str, instead: dict[str, str]) -> None:

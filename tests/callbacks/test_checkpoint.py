@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.loggers import CSVLogger
 
 from paramfit import InputError, ThermometerDataModule
 from paramfit.callbacks import AtomicCheckpointIO, FitCheckpoint
@@ -34,7 +35,7 @@ def test_the_lowest_finite_validation_loss_is_the_best(losses, best):
     saved: list[int] = []
     keeper = FitCheckpoint()
     trainer = validation(val_loss=0.0)
-    trainer.log_dir, trainer.fast_dev_run, trainer.logger = "run", False, object()
+    trainer.log_dir, trainer.fast_dev_run, trainer.logger = "run", False, CSVLogger("run")
     trainer.save_checkpoint = lambda path: saved.append(len(validations))
     task: Any = ScriptedTask()
     keeper.on_fit_start(trainer, task)

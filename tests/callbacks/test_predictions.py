@@ -50,9 +50,7 @@ class KnownErrors(ThermometerRegression):
 
 
 def test_errors_and_bands_stand_before_the_part(make_trainer):
-    data = ThermometerDataModule(
-        validation_rows=[3, 7], normalization=FixedScale(0.1), batch_size=4, dtype="float64"
-    )
+    data = ThermometerDataModule(validation_rows=[3, 7], normalization=FixedScale(0.1), batch_size=4, dtype="float64")
     make_trainer(1, PredictionsFile()).predict(KnownErrors(5.5, -17.0, dtype="float64"), datamodule=data)
     rows = rows_of(Path("run") / "predictions.csv")
     bands = ["standard_error", "confidence_low", "confidence_high", "prediction_low", "prediction_high"]

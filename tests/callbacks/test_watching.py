@@ -5,6 +5,7 @@ import pytest
 import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
 from torch import Tensor, nn
+from torchmetrics import R2Score
 
 from paramfit import FixedScale, InputError, Regression, Standardize, ThermometerDataModule, ThermometerRegression
 from paramfit.callbacks import (
@@ -35,7 +36,7 @@ class Noisy(nn.Module):
 
 def fitted(make_trainer: MakeTrainer, *, watched: bool) -> dict[str, Tensor]:
     torch.manual_seed(1)
-    task = Regression(Noisy())
+    task = Regression(Noisy(), metrics={"r2": R2Score()} if watched else None)
     watchers = [
         FitHistory(), DivergenceDetection(), Doctor(), EpochTable(ValidationLines(every=2)), FitReport(), FitPlots(),
         FitCheckpoint(every_n_updates=2),

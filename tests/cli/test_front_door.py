@@ -70,7 +70,7 @@ def test_help_and_version_do_not_import_torch(argument):
 def test_the_help_text_is_in_step_with_the_parser(capsys):
     from lightning.pytorch.cli import LightningCLI
 
-    assert set(COMMANDS) == {*LightningCLI.subcommands(), "report", "compare"}
+    assert set(COMMANDS) == {*LightningCLI.subcommands(), "report", "compare", "export"}
     assert main(["fit", "--help"]) == 0
     assert main(["predict", "--help"]) == 0
     real = capsys.readouterr().out
@@ -170,9 +170,13 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
     "huge seed": (["--data.seed", "99999999999999999999"], "data.seed"),
     "foreign early stopping": (
         ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val/loss"],
-        "not available",
+        "no row is held out",
     ),
-    "accelerator": (["--trainer.accelerator", "abacus"], "trainer: "),
+    "accelerator": (["--trainer.accelerator", "abacus"], "trainer.accelerator: 'abacus' is not available"),
+    "absent GPU": (
+        ["--trainer.accelerator", "mps"],
+        "trainer.accelerator: 'mps' is not available on this machine; give",
+    ),
     "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
     "no last checkpoint": (["--ckpt_path", "last"], "no last.ckpt under lightning_logs"),
 }

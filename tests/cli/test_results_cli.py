@@ -1,4 +1,4 @@
-"""Finished runs on the command line: report and compare."""
+"""Finished runs on the command line: report, compare and export."""
 
 import io
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import paramfit
 from paramfit.cli import main
@@ -45,13 +46,75 @@ def test_comparison_is_that_of_python(runs, capsys):
     assert f"{test.probability:.3g}" in printed
 
 
+@pytest.mark.parametrize("to", ["numpy", "latex", "latex-table", "markdown", "csv"])
+def test_export_prints_what_python_gives(to, runs, capsys):
+    assert main(["export", runs[0], "--to", to]) == 0
+    assert capsys.readouterr().out == paramfit.load(runs[0]).export(to)
+    assert main(["export", f"{runs[0]}/estimates.json", "--to", to, "--output", "of_run"]) == 0
+    assert capsys.readouterr().out == "written: of_run\n"
+    assert Path("of_run").read_text() == paramfit.load(runs[0]).export(to)
+
+
+def test_program_goes_into_the_run(runs, capsys):
+    assert main(["export", runs[1], "--to", "pt2"]) == 0
+    assert capsys.readouterr().out == "written: degree_2/degree_2.pt2\n"
+    program = torch.export.load("degree_2/degree_2.pt2").module()
+    expected = paramfit.load(runs[1]).predict(X).prediction
+    torch.testing.assert_close(program(torch.from_numpy(X)), expected, rtol=1e-12, atol=0.0)
+
+
+OWN = """
+import torch
+from torch import nn
+
+class Bend(nn.Module):
+    def __init__(self, start: float = 1.0) -> None:
+        super().__init__()
+        self.height, self.slope = nn.Parameter(torch.tensor(start)), nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x):
+        return self.height + torch.tanh(self.slope * x)
+"""
+
+
+@pytest.mark.slow
+def test_program_of_a_run_in_python_code_takes_raw_inputs(monkeypatch, own_directory, capsys):
+    Path("bends_of_export.py").write_text(OWN)
+    np.savetxt("t.csv", np.c_[X, 3 + np.tanh(X - 1)], delimiter=",", header="x,y", comments="")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(own_directory)])
+    data = ["--data", "TableDataModule", "--data.path", "t.csv", "--data.inputs", "[x]", "--data.target", "y"]
+    model = ["--model", "LeastSquares", "--model.model", "bends_of_export.Bend", "--model.model.start", "2"]
+    quiet = [
+        "--trainer.enable_progress_bar",
+        "false",
+        "--plots.enabled",
+        "false",
+        "--data.normalization",
+        "Standardize",
+    ]
+    assert main(["fit", *data, *model, *quiet, "--name", "bend"]) == 0
+    run = Path("lightning_logs/bend/version_0")
+    assert main(["export", str(run), "--to", "pt2"]) == 0
+    assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", "last"]) == 0
+    predicted = np.loadtxt(run / "predictions.csv", delimiter=",", skiprows=1, usecols=3)
+    program = torch.export.load(run / "bend.pt2").module()
+    np.testing.assert_allclose(program(torch.from_numpy(X)).numpy(), predicted, rtol=1e-12, atol=1e-15)
+    capsys.readouterr()
+    (run / "checkpoints" / "last.ckpt").unlink()
+    assert main(["export", str(run), "--to", "pt2"]) == 2
+    assert f"there is no {run}/checkpoints/last.ckpt" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
+    (["export", "degree_1"], "error: the following arguments are required: --to"),
+    (["export", "degree_1", "--to", "tex"], "error: to: there is no format 'tex'; did you mean 'latex'?"),
+    (["export", "nowhere", "--to", "csv"], "error: there is no nowhere; give the folder version_N"),
     (["report"], "error: the following arguments are required: RUN"),
     (["report", "nowhere"], "error: there is no nowhere; give the folder version_N"),
     (["report", "degree_1", "degree_2"], "error: unrecognized arguments: degree_2"),
     (["compare", "degree_1"], "error: runs: a comparison needs at least two, but got 1"),
     (["compare", "degree_1", "nowhere"], "error: nowhere: there is no nowhere; give"),
-], ids=["nothing", "no run", "too many", "one run", "no second run"])  # fmt: skip
+], ids=["no format", "format", "no export", "nothing", "no run", "too many", "one run", "no second run"])  # fmt: skip
 def test_mistake_is_one_error_line(arguments, words, runs, capsys):
     assert Path(runs[0]).is_dir()
     assert main(arguments) == 2

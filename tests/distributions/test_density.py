@@ -1,5 +1,6 @@
 """Log-densities and scores where arguments are so large that log gammas cancel: mpmath with 60 digits is the truth."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mpmath import mp
+from scipy import special, stats
 from torch import distributions as dist
 from torch.distributions import Distribution
 
@@ -167,3 +169,29 @@ def test_fit_of_nearly_equal_values_is_the_maximum(inverse, spread):
     error = float(1 / mp.sqrt(len(values) * (mp.polygamma(1, a) - 1 / a)))
     assert result.parameters["concentration"].estimate == pytest.approx(float(a), abs=1e-3 * error)
     assert result.parameters["concentration"].standard_error == pytest.approx(error, rel=1e-2)
+
+
+TRIALS = {
+    "bernoulli": (dist.Bernoulli, {}, 1, lambda p, y: stats.bernoulli.logpmf(y, p)),
+    "binomial": (dist.Binomial, {"total_count": 5.0}, 5, lambda p, y: stats.binom.logpmf(y, 5, p)),
+    "negative binomial": (dist.NegativeBinomial, {"total_count": 2.5}, 9,
+        lambda p, y: 2.5 * np.log1p(-p) + special.xlogy(y, p) - np.log(y + 2.5) - special.betaln(y + 1, 2.5)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "arguments", "most", "truth"), TRIALS.values(), ids=TRIALS)
+@pytest.mark.parametrize("p", [1e-300, 1e-30, 1e-17, 0.3, 1 - 2**-53])
+def test_a_probability_below_a_rounding_is_not_taken_for_one(kind, arguments, most, truth, p):
+    """By logits, as torch has it, nothing is less likely than exp(-36)."""
+    for y in range(most + 1):
+        made = kind(probs=torch.tensor([p], dtype=torch.float64), **arguments)
+        value = log_density(made, torch.tensor([float(y)], dtype=torch.float64)).item()
+        assert value == pytest.approx(truth(p, y), rel=1e-12, abs=1e-15)
+
+
+def test_what_cannot_be_is_impossible():
+    never, always = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    for kind, arguments, *_ in TRIALS.values():
+        one = torch.ones(1, dtype=torch.float64)
+        assert log_density(kind(probs=never, validate_args=False, **arguments), one).item() == -math.inf
+        assert log_density(kind(probs=always, validate_args=False, **arguments), 0 * one).item() == -math.inf

@@ -17,6 +17,7 @@ from torch import nn
 from paramfit import FitResult, InputError, LeastSquares, LevenbergMarquardt, Observations, TableDataModule, fit
 from paramfit.models import FormulaModel, LinearModel
 from paramfit.objectives import AbsoluteError, HuberError, NegativeLogLikelihood, SquaredError
+from tests.own_module import OwnModule
 from tests.quiet import QUIET
 from tests.thermometer import BIAS, CELSIUS, READINGS, STANDARD_ERRORS, WEIGHT
 
@@ -293,3 +294,23 @@ def test_prediction_of_another_shape_is_refused(shape):
 
     with pytest.raises(InputError, match="shapes do not match: the model's prediction has"):
         fit(Shaped(), (X, Y))
+
+
+@pytest.mark.parametrize("data", [
+    pytest.param({"u": X, "y": 2 * X + 3 * X**2, "v": X**2}, id="mapping"),
+    pytest.param({"u": X, "s": 1 + X, "y": 2 * X + 3 * X**2, "v": X**2}, id="with sigma"),
+])  # fmt: skip
+def test_columns_that_are_left_are_the_inputs(data):
+    model = OwnModule(lambda own, u, v: own.a * u + own.b * v, a=1.0, b=1.0)
+    result = fit(model, data, target="y", sigma="s" if "s" in data else None)
+    assert [result.parameters[name].estimate for name in "ab"] == pytest.approx([2.0, 3.0])
+
+
+@pytest.mark.parametrize(("data", "target", "words"), [
+    ({"u": X, "y": X, "v": X}, "y", r"inputs: OwnModule.forward takes another number of inputs .* \('u', 'v'\); name"),
+    ({"u": X, "y": X, "v": X}, "yy", r"data: there is no column 'yy'; did you mean 'y'"),
+])  # fmt: skip
+def test_columns_that_are_left_and_no_inputs_are_refused(data, target, words, monkeypatch):
+    monkeypatch.setattr(OwnModule, "forward", lambda own, u: own.a * u)
+    with pytest.raises(InputError, match=words):
+        fit(OwnModule(lambda own, u: own.a * u, a=1.0), data, target=target)

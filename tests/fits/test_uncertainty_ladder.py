@@ -162,3 +162,11 @@ def test_an_unfinished_fit_has_no_sandwich():
     rung = ladder(result, profile=False).rung("sandwich")
     assert rung.standard_errors is None
     assert sentence(rung.reasons[0]).startswith("the fit has not converged (limit_reached)")
+
+
+def test_where_there_is_no_maximum_no_information_tells_an_error():
+    counts = [2, 3, 2, 3, 2, 3, 3, 2, 4, 2, 1, 3]
+    model = DistributionModel("torch.distributions.NegativeBinomial", {"total_count": None, "probs": None})
+    errors = fit(model, (counts,)).ladder()
+    assert errors.rung("expected information").intervals == {}
+    assert all(warning.endswith("take Poisson instead.") for warning in errors.warnings)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Bernoulli
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 from paramfit import AbsoluteError, Fact, FactKind, GradientDescent, NegativeLogLikelihood, Observations, SquaredError
@@ -152,6 +153,26 @@ def test_sample_without_inputs_has_nothing_to_scale():
     text = cure(LossFunction(GaussianModel(), NegativeLogLikelihood(), data), SGD(NOTHING, lr=1e-3))
     assert numbers(text) == [1e-3, 5, 2e-4, 1e-4]
     assert "scaling" not in text
+
+
+class Share(nn.Module):
+    """A probability along a line, checked by its distribution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
+        self.b = nn.Parameter(torch.tensor(0.01, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> Bernoulli:
+        return Bernoulli(probs=self.a + self.b * x, validate_args=True)
+
+
+def test_inputs_are_not_scaled_out_of_a_domain():
+    """Scaled by ten the last probability would be 1.4."""
+    x = torch.arange(1.0, 13, dtype=torch.float64)
+    rows = Observations((x,), (x > 6).double())
+    cure = cure_of_divergence(LossFunction(Share(), NegativeLogLikelihood(), rows), SGD(NOTHING, lr=0.5))
+    assert cure.kind is FactKind.HALF_OF_LIMIT
 
 
 @pytest.mark.parametrize(("loss", "optimizer", "why"), [

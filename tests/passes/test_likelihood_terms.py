@@ -136,6 +136,13 @@ def test_row_at_which_the_start_is_not_finite_is_named():
         LikelihoodTerms(line, NegativeLogLikelihood()).at_start(Observations((X,), COUNTS))
 
 
+def test_a_start_on_the_edge_where_an_observation_is_impossible_is_named_with_its_argument():
+    line = model("Bernoulli", {"probs": "a + b*x"}, a=0.0, b=0.1)
+    rows = Observations((torch.tensor([0.0, 1], dtype=torch.float64),), torch.tensor([1.0, 0], dtype=torch.float64))
+    with pytest.raises(InputError, match=r"not finite at the start for 1 of 2 .* row 0 \(input 0, probs 0\)"):
+        LikelihoodTerms(line, NegativeLogLikelihood()).at_start(rows)
+
+
 @pytest.mark.parametrize("df", [-800.0, 800.0], ids=["0", "infinite"])
 def test_a_trial_at_which_students_t_cannot_be_made_is_not_finite(df):
     student = model("StudentT", {"df": 4.0, "loc": 0.5, "scale": 1.0})

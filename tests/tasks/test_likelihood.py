@@ -1,6 +1,7 @@
 """A user's own distribution under MaximumLikelihood."""
 
 import math
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from paramfit import DistributionModel, FitResult, GaussianDataModule, InputErro
 from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
 from paramfit.data.base import EstimationDataModule
 from paramfit.objectives import NegativeLogLikelihood
+from paramfit.tasks import try_model
 from tests.tasks.conftest import MakeTrainer
 
 converging = partial(LBFGS, line_search_fn="strong_wolfe", max_iter=50, tolerance_grad=1e-9)
@@ -234,17 +236,55 @@ def test_a_descent_that_is_too_fast_has_diverged(model, watched, make_trainer):
     assert all(estimate.standard_error is None for estimate in report.result.parameters.values())
 
 
-@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.02), partial(Adam, lr=0.5)], ids=["SGD", "Adam"])
-def test_a_descent_that_leaves_its_domain_says_by_which_argument_and_row(optimizer, make_trainer):
+def rate_along_a_line(intercept: float, slope: float) -> DistributionModel:
+    starts = {"a": intercept, "b": slope}
+    return DistributionModel("torch.distributions.Poisson", {"rate": "a + b*x"}, starts, ["x"])
+
+
+LEAVING = {
+    "SGD": (partial(SGD, lr=0.02), 1),
+    "Adam": (partial(Adam, lr=0.5), 1),
+    "LBFGS": (partial(LBFGS, lr=1.0), 1),
+    "a line search": (partial(LBFGS, lr=1.0, line_search_fn="strong_wolfe"), 1),
+    "accumulated": (partial(Adam, lr=0.5), 2),
+    "LBFGS, accumulated": (partial(LBFGS, lr=1.0), 2),
+}
+
+
+@pytest.mark.parametrize(("optimizer", "batches"), LEAVING.values(), ids=LEAVING)
+def test_a_descent_that_leaves_its_domain_says_by_which_argument_and_row(optimizer, batches, make_trainer):
     """The best line is 0 at x = 1 and would be less there."""
-    line = DistributionModel("torch.distributions.Poisson", {"rate": "a + b*x"}, {"a": 1.0, "b": 1.0}, ["x"])
-    data = Drawn(np.array([0.0, 0, 0, 2, 3, 4, 7]), np.arange(1.0, 8.0))
+    rows = {"batch_size": 4} if batches > 1 else {}
+    data = Drawn(np.array([0.0, 0, 0, 2, 3, 4, 7]), np.arange(1.0, 8.0), **rows)
     report = FitReport(enabled=False)
-    task = MaximumLikelihood(line, optimizer=optimizer)
-    make_trainer(500, callbacks=[Doctor(), DivergenceDetection(), report]).fit(task, datamodule=data)
+    task = MaximumLikelihood(rate_along_a_line(1.0, 1.0), optimizer=optimizer)
+    watchers = [Doctor(), DivergenceDetection(), report]
+    make_trainer(500, callbacks=watchers, accumulate_grad_batches=batches).fit(task, datamodule=data)
     assert report.result.status == "diverged"
-    assert "rate is -0." in report.result.reason
-    assert "in row 0 (input 1), outside what Poisson allows" in report.result.reason
+    assert "rate is -" in report.result.reason
+    assert re.search(r"in row 0 \(input 1\)( \(\d rows are\))?, outside what Poisson allows", report.result.reason)
+
+
+def test_held_out_rows_outside_the_domain_are_named_and_no_loss_is_told(make_trainer):
+    """Before the first row of the fit, the line of the rates is below 0."""
+    data = Drawn(np.array([2.0, 0, 3, 2, 4, 4, 5]), np.array([1.0, -40, 2, 3, 4, 5, 6]), validation_indices=[1, 4])
+    task, report = MaximumLikelihood(rate_along_a_line(1.0, 0.5)), FitReport(enabled=False)
+    trainer = make_trainer(60, callbacks=[report])
+    trainer.fit(task, datamodule=data)
+    (warning,) = report.result.warnings
+    assert re.match(r"the loss of the held-out rows is infinite: rate is -\d+.* in row 1 \(input -40\)", warning)
+    for evaluate in (trainer.validate, trainer.test):
+        with pytest.raises(InputError, match=r"rate is -\d+.* in row 1 \(input -40\), outside what Poisson allows"):
+            evaluate(task, datamodule=data)
+
+
+def test_a_start_is_not_asked_where_a_checkpoint_replaces_it():
+    data = Drawn(np.array([2.0, 0, 3]), np.array([1.0, -40, 2]))
+    data.setup()
+    task = MaximumLikelihood(rate_along_a_line(1.0, 0.5))
+    with pytest.raises(InputError, match=r"rate is -19 in row 1 .* no fit starts there"):
+        try_model(task, data.every)
+    try_model(task, data.every, is_start=False)
 
 
 def test_newton_does_not_leave_the_parameter_space(make_trainer):

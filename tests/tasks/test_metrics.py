@@ -1,13 +1,30 @@
 """Held-out metrics against numpy and scipy."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import Tensor
+from torchmetrics import CatMetric, Metric, R2Score
+from torchmetrics.classification import BinaryAccuracy
 
-from paramfit import FixedScale, GaussianDataModule, GaussianLocation, ThermometerDataModule, ThermometerRegression
+from paramfit import (
+    FitReport,
+    FixedScale,
+    GaussianDataModule,
+    GaussianLocation,
+    GaussianModel,
+    InputError,
+    LeastSquares,
+    LinearModel,
+    Record,
+    Regression,
+    ThermometerDataModule,
+    ThermometerRegression,
+)
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, SquaredError
 from paramfit.tasks.metrics import HeldOutMetrics
 
@@ -107,3 +124,70 @@ def test_the_penalty_is_no_part_of_a_held_out_loss(make_trainer):
         ThermometerRegression(2.0, objective=SquaredError(l2=10.0)), datamodule=held_out(), verbose=False
     )
     assert plain == penalised
+
+
+class Largest(Metric):
+    """The largest error, in whatever batches it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("largest", torch.tensor(0.0), dist_reduce_fx="max")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        self.largest = torch.maximum(self.largest, (preds - target).abs().max())
+
+    def compute(self) -> Tensor:
+        return self.largest
+
+
+def test_own_metrics_are_in_validation_report_and_file(make_trainer):
+    data, report = held_out(), FitReport(enabled=False)
+    metrics = {"r2": R2Score(), "largest": Largest()}
+    task = LeastSquares(LinearModel(), metrics=metrics)
+    trainer = make_trainer(3, callbacks=[report])
+    trainer.fit(task, datamodule=data)
+    line = np.polynomial.Polynomial.fit(data.train.inputs[0].numpy(), data.train.target.numpy(), 1)
+    for part, rows in (("train", data.train), ("val", data.validation)):
+        target = rows.target.numpy()
+        residual = target - line(rows.inputs[0].numpy())
+        expected = {
+            "r2": pytest.approx(1 - (residual**2).sum() / ((target - target.mean()) ** 2).sum(), rel=1e-9),
+            "largest": pytest.approx(np.abs(residual).max(), rel=1e-9),
+        }
+        assert report.result.metrics[part] == expected
+        assert f"metrics, {part}" in report.result.report()
+    for name in metrics:
+        assert trainer.callback_metrics[f"val/{name}"].item() == report.result.metrics["val"][name]
+    assert Record.from_plain(json.loads(report.result.to_json())).metrics == report.result.metrics
+
+
+def test_a_distribution_predicts_its_mean_to_a_metric(make_trainer):
+    data = GaussianDataModule(n_obs=200, validation_fraction=0.3)
+    task = Regression(GaussianModel(0.25, scale=2.0), NegativeLogLikelihood(), metrics={"largest": Largest()})
+    (measured,) = make_trainer().validate(task, datamodule=data, verbose=False)
+    assert measured["val/largest"] == pytest.approx((data.validation.target - 0.25).abs().max().item(), rel=1e-12)
+
+
+@pytest.mark.parametrize(("metrics", "words"), [
+    ({"r2": R2Score}, r"metrics.r2: expected a metric of torchmetrics, but got .*; give R2Score\(\)"),
+    ({"r2": 3}, r"metrics.r2: expected a metric of torchmetrics, but got 3"),
+    ({"loss": R2Score()}, r"metrics.loss: choose another name"),
+    ({"a/b": R2Score()}, r"metrics.a/b: choose another name"),
+])  # fmt: skip
+def test_what_is_no_metric_is_refused(metrics, words):
+    with pytest.raises(InputError, match=words):
+        Regression(LinearModel(), metrics=metrics)
+
+
+@pytest.mark.parametrize(("metric", "words"), [
+    (BinaryAccuracy(), r"metrics.own: BinaryAccuracy does not take predictions and targets"),
+    (R2Score(multioutput="raw_values"), None),
+    (CatMetric(), r"metrics.own: CatMetric does not take predictions and targets"),
+], ids=["classes", "one output", "another signature"])  # fmt: skip
+def test_a_metric_that_does_not_fit_says_what_to_write(metric, words, make_trainer):
+    task = Regression(LinearModel(), metrics={"own": metric})
+    if words is None:
+        make_trainer().validate(task, datamodule=held_out(), verbose=False)
+        return
+    with pytest.raises(InputError, match=words):
+        make_trainer().validate(task, datamodule=held_out(), verbose=False)

@@ -4,6 +4,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 
+from paramfit.data.files.reader import is_table
 from paramfit.errors import InputError
 from paramfit.wording import nearest_names, printable
 
@@ -89,6 +90,7 @@ def _absence(pattern: str) -> str:
     what = "no file matches" if glob.has_magic(pattern) else "there is no file"
     if not os.path.isdir(folder or "."):
         return f"{what} {printable(pattern)}: there is no folder {printable(folder)}"
-    files = sorted(entry.name for entry in os.scandir(folder or ".") if os.path.isfile(entry.path))
-    hint = nearest_names(name, files) if files else "the folder holds no file"
+    files = (entry for entry in os.scandir(folder or ".") if os.path.isfile(entry.path))
+    tables = sorted(entry.name for entry in files if is_table(entry.name))
+    hint = nearest_names(name, tables) if tables else "the folder holds no table (CSV or Parquet)"
     return f"{what} {printable(pattern)}; {hint}"

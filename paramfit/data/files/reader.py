@@ -12,7 +12,7 @@ from paramfit.data.files.parquet import columns_of_parquet
 from paramfit.errors import InputError
 from paramfit.wording import printable
 
-__all__ = ["read_table"]
+__all__ = ["is_table", "read_table"]
 
 
 # What may separate the cells of a text file, the likeliest first.
@@ -26,6 +26,24 @@ _READERS: dict[str, Callable[[str, bytes, ColumnRequest], TableColumns]] = {
 _COMPRESSED = ".gz"
 
 
+def is_table(name: str) -> bool:
+    """Whether a file of this name can be read as a table.
+
+    Example:
+        >>> [is_table(name) for name in ("a.csv", "a.CSV.gz", "a.parquet", "a.parquet.gz", "a.py")]
+        [True, True, True, False, False]
+    """
+    return _reader(name)[0] is not None
+
+
+def _reader(path: str) -> tuple[Callable[[str, bytes, ColumnRequest], TableColumns] | None, bool]:
+    """What reads a file of this name, and whether it is compressed."""
+    stem, suffix = os.path.splitext(path)
+    compressed = suffix.lower() == _COMPRESSED
+    reader = _READERS.get((os.path.splitext(stem)[1] if compressed else suffix).lower())
+    return (None if compressed and reader is columns_of_parquet else reader), compressed
+
+
 def read_table(path: str, request: ColumnRequest) -> TableColumns:
     """Read the columns asked for, and no others, from a file.
 
@@ -36,13 +54,10 @@ def read_table(path: str, request: ColumnRequest) -> TableColumns:
         InputError: naming file, column and row (the line of a text file, the row from 0 of a Parquet file), for
             whatever cannot be read or used.
     """
-    stem, suffix = os.path.splitext(path)
-    compressed = suffix.lower() == _COMPRESSED
-    if compressed:
-        suffix = os.path.splitext(stem)[1]
-    reader = _READERS.get(suffix.lower())
-    if reader is None or (compressed and reader is columns_of_parquet):
-        kind = f"{suffix}{_COMPRESSED}" if compressed else suffix or "no suffix"
+    reader, compressed = _reader(path)
+    if reader is None:
+        stem, suffix = os.path.splitext(path)
+        kind = f"{os.path.splitext(stem)[1] if compressed else ''}{suffix}" or "no suffix"
         msg = f"{printable(path)}: a table is one of {', '.join(_READERS)} (text also with .gz), but this has {kind}"
         raise InputError(msg)
     try:

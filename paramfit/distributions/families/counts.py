@@ -41,6 +41,20 @@ def _inverse(variance: Tensor) -> Tensor:
 # torch computes probs from logits, or logits from probs, when asked: so only inside of what computes an entry.
 
 
+def _is_by_probs(trials: Bernoulli | Binomial | NegativeBinomial) -> bool:
+    return "probs" in vars(trials) and trials._param is trials.probs
+
+
+def _by_probs(successes: Tensor, failures: Tensor | float, probs: Tensor) -> Tensor:
+    """``successes * log probs + failures * log(1 - probs)``, 0 log 0 being 0.
+
+    torch computes it by logits, of which there is none beyond 36: any probability below a rounding is one to it.
+    """
+    failed = torch.as_tensor(failures, dtype=probs.dtype, device=probs.device)
+    won = successes * torch.where(successes > 0, probs, 1.0).log()
+    return won + failed * torch.log1p(-torch.where(failed > 0, probs, 0.0))
+
+
 def _poisson_without_cancelling(count: Tensor, mean: Tensor) -> Tensor:
     """The log-probability of a count by its deviance from the mean; see ``deviance``."""
     positive = count > 0
@@ -56,14 +70,23 @@ def _poisson_log_density(poisson: Poisson, target: Tensor) -> Tensor:
     return value
 
 
+def _bernoulli_log_density(trial: Bernoulli, target: Tensor) -> Tensor:
+    if _is_by_probs(trial):
+        return _by_probs(target, 1 - target, trial.probs)
+    value: Tensor = trial.log_prob(target)  # type: ignore[no-untyped-call]
+    return value
+
+
 def _binomial_log_density(trials: Binomial, target: Tensor) -> Tensor:
     r"""By the deviances of successes and failures, where there are many trials: n Poisson's over Poisson's."""
     count = trials.total_count
     if not may_cancel(count):
+        if _is_by_probs(trials):
+            ways = torch.lgamma(count + 1) - torch.lgamma(target + 1) - torch.lgamma(count - target + 1)
+            return _by_probs(target, count - target, trials.probs) + ways
         value: Tensor = trials.log_prob(target)  # type: ignore[no-untyped-call]
         return value
-    given_probs = "probs" in vars(trials) and trials._param is trials.probs
-    failure = 1 - trials.probs if given_probs else (-trials.logits).sigmoid()
+    failure = 1 - trials.probs if _is_by_probs(trials) else (-trials.logits).sigmoid()
     successes = _poisson_without_cancelling(target, count * trials.probs)
     failures = _poisson_without_cancelling(count - target, count * failure)
     return successes + failures - _poisson_without_cancelling(count, count)
@@ -151,8 +174,8 @@ def _geometric_information(geometric: Geometric) -> Entries:
 
 def _negative_binomial_mean(distribution: NegativeBinomial) -> Tensor:
     """By the argument that was given, so that neither end loses its digits."""
-    given_probs = "probs" in vars(distribution) and distribution._param is distribution.probs
-    odds = distribution.probs / (1 - distribution.probs) if given_probs else distribution.logits.exp()
+    by_probs = _is_by_probs(distribution)
+    odds = distribution.probs / (1 - distribution.probs) if by_probs else distribution.logits.exp()
     return distribution.total_count * odds
 
 
@@ -165,6 +188,10 @@ def _negative_binomial_log_density(distribution: NegativeBinomial, target: Tenso
     """
     count = distribution.total_count
     if not may_cancel(count, target):
+        if _is_by_probs(distribution):
+            ways = torch.lgamma(count + target) - torch.lgamma(target + 1) - torch.lgamma(count)
+            ways = torch.where(count + target == 0, 0.0, ways)
+            return _by_probs(target, count, distribution.probs) + ways
         value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
         return value
     mean = _negative_binomial_mean(distribution)
@@ -181,8 +208,8 @@ def _negative_binomial_score(distribution: NegativeBinomial, target: Tensor) -> 
             rests = digamma_rest(count + target) - digamma_rest(count)
             return torch.log1p((target - mean) / (count + mean)) + rests
         # log(1 - probs), written with the argument that was given so that neither end loses its digits.
-        given_probs = "probs" in vars(distribution) and distribution._param is distribution.probs
-        failure = torch.log1p(-distribution.probs) if given_probs else -softplus(distribution.logits)
+        by_probs = _is_by_probs(distribution)
+        failure = torch.log1p(-distribution.probs) if by_probs else -softplus(distribution.logits)
         return failure + (torch.digamma(_divisor(count) + target) - torch.digamma(_divisor(count)))
 
     return {
@@ -280,6 +307,7 @@ FAMILIES = (
     ),
     Family(
         Bernoulli,
+        log_density=_bernoulli_log_density,
         score=lambda bernoulli, target: _score(bernoulli, target, 1.0),
         curvature=lambda bernoulli, target: _curvature(bernoulli, target, 1 - target),
         information=lambda bernoulli: _information(bernoulli, 1.0),

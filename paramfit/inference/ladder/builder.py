@@ -8,7 +8,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.facts import Fact, FactKind, Number, Reason, with_cure
+from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Reason, with_cure
 from paramfit.inference.information_matrix import covariance_of, observed_covariance
 from paramfit.inference.ladder.disagreement import BOOTSTRAP, EXPECTED, OBSERVED, PROFILE, SANDWICH, disagreements
 from paramfit.inference.ladder.rungs import Interval, Ladder, Rung
@@ -106,8 +106,11 @@ class _Climber:
         if self.errors.kink is not None:
             return Rung(OBSERVED, None, {}, Fact(FactKind.INVERSE_HESSIAN), self._bends_nowhere())
         if not self.least_squares:
-            if self.errors.covariance is None and len(self.held) < self.loss.p:
-                self.cautions += [with_cure(reason, FactKind.NO_ERROR_HOLDS) for reason in self.errors.reasons]
+            if self._is_no_maximum():
+                self.cautions += [
+                    reason if _is_endless(reason) else with_cure(reason, FactKind.NO_ERROR_HOLDS)
+                    for reason in self.errors.reasons
+                ]
             else:
                 self.cautions += self.errors.directions
             return self._rung(OBSERVED, self.errors.covariance, self.errors.method, self.errors.reasons)
@@ -119,6 +122,10 @@ class _Climber:
             self.cautions.append(with_cure(reason, FactKind.SADDLE))
         return self._rung(OBSERVED, covariance, method, () if reason is None else (reason,))
 
+    def _is_no_maximum(self) -> bool:
+        """Whether nothing that a bound does not hold has an error by the curvature of the likelihood."""
+        return self.errors.covariance is None and len(self.held) < self.loss.p
+
     def expected(self, information: Tensor | None) -> Rung:
         """The inverse of the Hessian's expectation."""
         if self.least_squares:
@@ -128,6 +135,8 @@ class _Climber:
             return Rung(EXPECTED, None, {}, method, (Fact(FactKind.NOT_ON_AN_EDGE),))
         if information is None:
             return Rung(EXPECTED, None, {}, method, (Fact(FactKind.NO_CLOSED_FORM),))
+        if self._is_no_maximum():
+            return Rung(EXPECTED, None, {}, method, self.errors.reasons)
         covariance, reason = covariance_of(information, self.loss.names, self.held, "Fisher information")
         return self._rung(EXPECTED, covariance, method, () if reason is None else (reason,))
 
@@ -225,3 +234,8 @@ class _Climber:
             name: (None if math.isnan(rows[k][0]) else rows[k][0], None if math.isnan(rows[k][1]) else rows[k][1])
             for k, name in self._with_error()
         }
+
+
+def _is_endless(reason: Reason) -> bool:
+    """Whether the likelihood has no maximum, so that no start leads to errors."""
+    return isinstance(reason, Fact) and reason.kind in {*WITHOUT_MAXIMUM, FactKind.GROWS_WITHOUT_END}

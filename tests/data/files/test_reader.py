@@ -60,7 +60,7 @@ def test_a_damaged_compressed_file_is_refused(path, content):
 
 @pytest.fixture
 def folder(own_directory: Path) -> Path:
-    for name in ("b.csv", "a.csv", "notes.txt", "deep/er/c.csv", "odd[1].csv"):
+    for name in ("b.csv", "a.csv", "notes.txt", "deep/er/c.csv", "odd[1].csv", "model.py", "mode.csv.py"):
         (own_directory / name).parent.mkdir(parents=True, exist_ok=True)
         (own_directory / name).touch()
     return own_directory
@@ -86,7 +86,8 @@ def test_tilde_is_the_home_folder(folder, monkeypatch):
 @pytest.mark.parametrize(("patterns", "message"), [
     pytest.param("notes.csv", "there is no file notes.csv; did you mean 'notes.txt'", id="nearest name"),
     pytest.param("*.parquet", r"no file matches \*\.parquet; there are", id="empty glob"),
-    pytest.param("deep/*.csv", r"no file matches deep/\*\.csv; the folder holds no file", id="folder without files"),
+    pytest.param("deep/*.csv", r"no file matches deep/\*\.csv; the folder holds no table", id="folder without files"),
+    pytest.param("models.parquet", r"; there are 'a\.csv', 'b\.csv', 'notes\.txt', 'odd\[1\]\.csv'$", id="tables"),
     pytest.param("deep", r"deep is a folder; .*deep/\*\.csv", id="folder"),
     pytest.param("", "no file", id="empty name"),
     pytest.param(["a.csv", "[ab].csv"], "a.csv is meant twice", id="twice"),
