@@ -83,6 +83,7 @@ class FactKind(StrEnum):
     RESIDUALS_ZERO = "residuals_zero"
     NOT_ON_AN_EDGE = "not_on_an_edge"
     NO_CLOSED_FORM = "no_closed_form"
+    NOT_AT_MAXIMUM = "not_at_maximum"
     BENDS_NOWHERE = "bends_nowhere"
     NO_RESAMPLES_AT_KINK = "no_resamples_at_kink"
     REFUSED = "refused"

@@ -25,9 +25,9 @@ EXPECTED_FILES = {
 }  # fmt: skip
 # One of each kind is drawn; the others would only repeat it, at a second or two each.
 FIGURES = {
-    "thermometer/normalized.yaml": {"scatter.png", "fit.png", "loss_surface.png"},
-    "thermometer/overfitting.yaml": {"scatter.png", "fit.png"},
-    "gaussian/location.yaml": {"density.png", "histogram.png", "quantiles.png", "loss_surface.png"},
+    "thermometer/normalized.yaml": {"scatter.png", "fit.png", "loss_curve.png", "loss_surface.png"},
+    "thermometer/overfitting.yaml": {"scatter.png", "fit.png", "loss_curve.png"},
+    "gaussian/location.yaml": {"density.png", "histogram.png", "quantiles.png", "loss_curve.png", "loss_surface.png"},
     "table/saturation.yaml": {"scatter.png", "fit.png", "residuals.png", "correlation.png", "loss_surface.png"},
     "table/breakdown.yaml": {"observed.png", "residuals.png", "residuals_by_input.png", "correlation.png"},
     "likelihood/waiting_times.yaml": {"density.png", "histogram.png", "quantiles.png", "correlation.png",

@@ -129,7 +129,7 @@ def test_a_robust_fit_is_refused_its_ladder_before_it_is_made(capsys):
 SUPPORT = {
     "all rows train": (),
     "some are held out": ("--data.validation_fraction", "0.25"),
-    "that one is held out": ("--data.validation_indices", "[8]"),
+    "that one is held out": ("--data.validation_rows", "[8]"),
 }
 
 
@@ -163,7 +163,7 @@ def test_a_mistake_ends_in_one_line_and_leaves_nothing(case, capsys):
 
 @pytest.mark.parametrize("command", ["validate", "test"])
 def test_held_out_rows_are_judged_by_their_likelihood(command, capsys):
-    options = ["--data.validation_indices", "[1, 5, 9]"]
+    options = ["--data.validation_rows", "[1, 5, 9]"]
     assert fit("counts", *options) == 0
     capsys.readouterr()
     assert main([command, "--config", "counts.yaml", *options, "--ckpt_path", "last"]) == 0

@@ -319,7 +319,7 @@ MISTAKES: dict[str, tuple[str | None, list[str], list[str]]] = {
     "text cell": (GOOD + "5,many,1\n", [], ["measurements.csv", "line 26", "'y'", "many"]),
     "empty cell": (GOOD + "5,,1\n", [], ["measurements.csv", "line 26", "'y'", "missing: drop"]),
     "fewer rows than parameters": ("x,y,y_error\n1,2,1\n", [], ["1 observation cannot determine 2 parameters"]),
-    "row outside": (None, ["--data.validation_indices", "[24]"], ["data.validation_indices: row 24"]),
+    "row outside": (None, ["--data.validation_rows", "[24]"], ["data.validation_rows: row 24"]),
     "another number of inputs": (None, ["--data.inputs", "[x, y_error]", "--data.sigma", "null"], ["2 input columns"]),
     "unknown symbol": (None, ["--model.model.formula", "b1 * (1 - exp(-b22 * x))"], ["'b22'", "b2"]),
     "start outside its bounds": (None, ["--model.model.parameters.b2", "{start: -1, lower: 0}"],

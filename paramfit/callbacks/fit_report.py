@@ -27,7 +27,7 @@ from paramfit.inference.descent_stability import cure_of_divergence
 from paramfit.inference.edge_of_domain import outside_domain
 from paramfit.inference.loss_function import LossFunction
 from paramfit.results.record import NormalizedInput
-from paramfit.results.report import print_report
+from paramfit.results.report import fit_report, print_report
 from paramfit.results.summary import Summary, summarise
 from paramfit.results.verdict import fit_verdict
 from paramfit.shown.text import say
@@ -43,10 +43,13 @@ class FitReport(FileWriting, Callback):
 
     Args:
         enabled: whether to print the report; ``estimates.json`` is written in any case.
+        table: whether it has the table of estimates; where it is not given, all but networks have one, whose weights
+            the observations do not tell apart.
     """
 
-    def __init__(self, enabled: bool = True) -> None:
+    def __init__(self, enabled: bool = True, table: bool | None = None) -> None:
         self.enabled = enabled
+        self.table = table
         self.result: FitResult | None = None
         self._has_trained = False
 
@@ -77,7 +80,7 @@ class FitReport(FileWriting, Callback):
             with run_of(trainer).writing():
                 self.result.save(folder / "estimates.json")
         if self.enabled:
-            print_report(self.result)
+            print_report(fit_report(self.result, self.table))
             if folder is not None:
                 say(f"run directory: {folder}")
 

@@ -18,6 +18,7 @@ __all__ = ["EpochTable", "EstimateRows", "GradientLines", "LossLines", "TableFor
 
 _LESSON = (1, 2, 3, 10, 11, 99, 100, 4000, 5000)
 _ELLIPSES = (4, 12, 101)
+_MOST_DECIMALS = 17  # a float64 has no more
 
 
 class TableForm(ABC):
@@ -37,11 +38,24 @@ class TableForm(ABC):
     def lines(self, update: Update) -> str | None:
         """What is told of one update."""
 
+    def ending(self, update: int, losses: tuple[float, float | None]) -> str | None:
+        """What is told of the state after the last update, whose line has the loss before it; None for nothing.
+
+        ``losses`` are those of the training and of the held-out rows, None where there are none: the report's.
+        """
+        return None
+
     def on_update(self, update: Update) -> None:
         """Print what is told of one update."""
         lines = self.lines(update)
         if lines is not None:
             print(lines)
+
+
+def _refuse_decimals(decimals: int) -> None:
+    """Refuse a number of decimals that no line can have."""
+    if not 0 <= decimals <= _MOST_DECIMALS:
+        raise InputError(f"epoch_table.form.decimals: expected 0 to {_MOST_DECIMALS}, but got {decimals}")
 
 
 def _as_printed(tensors: Sequence[Tensor]) -> str:
@@ -56,9 +70,12 @@ class GradientLines(TableForm):
     Args:
         at: updates that are told; by default those of the lesson.
         ellipsis_at: updates at which three dots stand for what is left out.
+        decimals: of the loss.
     """
 
-    def __init__(self, at: Sequence[int] = _LESSON, ellipsis_at: Sequence[int] = _ELLIPSES) -> None:
+    def __init__(self, at: Sequence[int] = _LESSON, ellipsis_at: Sequence[int] = _ELLIPSES, decimals: int = 6) -> None:
+        _refuse_decimals(decimals)
+        self.decimals = decimals
         self.at = tuple(at)
         self.ellipsis_at = tuple(ellipsis_at)
         self._was_finite = True
@@ -74,11 +91,15 @@ class GradientLines(TableForm):
             self._was_finite = finite
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in update.parameters]
             return (
-                f"Epoch {update.number:d}, Loss {update.loss:f}\n"
+                f"Epoch {update.number:d}, Loss {update.loss:.{self.decimals}f}\n"
                 f"    Params: {_as_printed(update.parameters)}\n"
                 f"    Grad:   {_as_printed(gradients)}"
             )
         return "..." if update.number in self.ellipsis_at else None
+
+    def ending(self, update: int, losses: tuple[float, float | None]) -> str:
+        """One line."""
+        return f"After epoch {update:d}, Loss {losses[0]:.{self.decimals}f}"
 
 
 class LossLines(TableForm):
@@ -86,11 +107,14 @@ class LossLines(TableForm):
 
     Args:
         every: distance between the updates that are told.
+        decimals: of the loss.
     """
 
-    def __init__(self, every: int = 500) -> None:
+    def __init__(self, every: int = 500, decimals: int = 4) -> None:
         refuse_below_one("epoch_table.form.every", every)
+        _refuse_decimals(decimals)
         self.every = every
+        self.decimals = decimals
 
     def next_update(self, after: int) -> int:
         """Every so many."""
@@ -98,7 +122,11 @@ class LossLines(TableForm):
 
     def lines(self, update: Update) -> str:
         """One line."""
-        return f"Epoch {update.number:d}, Loss {update.loss:.4f}"
+        return f"Epoch {update.number:d}, Loss {update.loss:.{self.decimals}f}"
+
+    def ending(self, update: int, losses: tuple[float, float | None]) -> str:
+        """One line."""
+        return f"After epoch {update:d}, Loss {losses[0]:.{self.decimals}f}"
 
 
 class ValidationLines(TableForm):
@@ -106,11 +134,14 @@ class ValidationLines(TableForm):
 
     Args:
         every: distance between the updates that are told, after the first three.
+        decimals: of the losses.
     """
 
-    def __init__(self, every: int = 500) -> None:
+    def __init__(self, every: int = 500, decimals: int = 4) -> None:
         refuse_below_one("epoch_table.form.every", every)
+        _refuse_decimals(decimals)
         self.every = every
+        self.decimals = decimals
         self._validation_loss: Callable[[], float] = lambda: math.nan
         self._measured = (0, math.nan)  # after which update, and the loss then
 
@@ -142,7 +173,15 @@ class ValidationLines(TableForm):
             return None
         if before != update.number - 1:
             validation = math.nan
-        return f"Epoch {update.number:d}, Training loss: {update.loss:.4f}, Validation loss: {validation:.4f}"
+        return f"Epoch {update.number:d}, {self._both(update.loss, validation)}"
+
+    def ending(self, update: int, losses: tuple[float, float | None]) -> str:
+        """One line."""
+        train, validation = losses
+        return f"After epoch {update:d}, {self._both(train, math.nan if validation is None else validation)}"
+
+    def _both(self, train: float, validation: float) -> str:
+        return f"Training loss: {train:.{self.decimals}f}, Validation loss: {validation:.{self.decimals}f}"
 
 
 class EstimateRows(TableForm):
@@ -194,6 +233,9 @@ class EstimateRows(TableForm):
 class EpochTable(Callback):
     """Print lines about chosen updates.
 
+    A line has the loss before its update, as the lessons have it; the last line has that after the last update, which
+    is the loss of the report.
+
     Args:
         form: which updates and how: ``GradientLines``, ``LossLines``, ``ValidationLines`` or ``EstimateRows``; nothing
             is printed where it is not given.
@@ -210,3 +252,13 @@ class EpochTable(Callback):
         task_of(pl_module).listeners.append(self.form)
         if self.form.header is not None:
             print(self.form.header)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the state after the last update."""
+        data = data_of(trainer)
+        if self.form is None or data is None:
+            return
+        held_out = mean_loss(pl_module, data.validation) if data.validation.n else None
+        line = self.form.ending(task_of(pl_module).updates, (mean_loss(pl_module, data.train), held_out))
+        if line is not None:
+            print(line)

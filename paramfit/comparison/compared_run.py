@@ -38,6 +38,9 @@ class ComparedRun:
             )
         if self.record.least_squares is not None and objective.name != "SquaredError":
             raise InputError(f"{self.name}: {objective.name} is no likelihood; fit again with SquaredError to compare")
+        unfinished = self.record.notes.get("information_criteria")
+        if unfinished is not None:
+            raise InputError(f"{self.name}: it has no information criteria: {unfinished}; fit on until it converges")
         numbers = [value for value in vars(self.criteria).values() if value is not None]
         if self.is_least_squares:
             numbers.append(self.least_squares.residual_sum_of_squares)

@@ -16,6 +16,7 @@ from paramfit.data.normalization import Normalization
 from paramfit.data.split import Split, split_rows
 from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
+from paramfit.shown.text import say
 
 __all__ = ["EstimationDataModule", "Labels"]
 
@@ -28,13 +29,14 @@ class EstimationDataModule(LightningDataModule, ABC):
 
     Args:
         validation_fraction: share of the rows held out for validation, in [0, 1); ``int(fraction * n)`` rows.
-        validation_indices: explicit row numbers instead, from 0.
+        validation_rows: the rows held out instead, by their numbers from 0: ``[1, 9]``.
         normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column.
         batch_size: rows in a training batch; all rows in one batch where it is not given.
         shuffle: whether the training rows are put into a new order each epoch (matters for mini-batches only).
         jitter: standard deviation of Gaussian noise added to the training inputs, fresh each epoch, in the unit of
             the raw input.
         seed: seed of the split, of the order and of the jitter.
+        validation_indices: the older name of ``validation_rows``.
 
     Raises:
         InputError: for a fraction outside [0, 1), a row number outside the data, a jitter below 0.
@@ -43,12 +45,13 @@ class EstimationDataModule(LightningDataModule, ABC):
     def __init__(
         self,
         validation_fraction: float = 0.0,
-        validation_indices: Sequence[int] | None = None,
+        validation_rows: Sequence[int] | None = None,
         normalization: Normalization | Literal["none"] = "none",
         batch_size: int | None = None,
         shuffle: bool = False,
         jitter: float = 0.0,
         seed: int = 0,
+        validation_indices: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= validation_fraction < 1:
@@ -60,7 +63,7 @@ class EstimationDataModule(LightningDataModule, ABC):
         if batch_size is not None and batch_size < 1:
             raise InputError(f"batch_size: a batch has at least one row, but got {batch_size}")
         self.validation_fraction = validation_fraction
-        self.validation_indices = validation_indices
+        self.validation_rows = _by_either_name(validation_rows, validation_indices)
         self.normalization = None if normalization == "none" else normalization
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -79,6 +82,10 @@ class EstimationDataModule(LightningDataModule, ABC):
         Raises:
             InputError: if they cannot be read.
         """
+
+    def rows_held_out(self) -> Sequence[int] | None:
+        """The rows that validate, by number, once the data are read; None where the fraction decides."""
+        return self.validation_rows
 
     @property
     def truth(self) -> dict[str, float] | None:
@@ -107,7 +114,12 @@ class EstimationDataModule(LightningDataModule, ABC):
         if self._raw is not None:
             return
         self._raw = _checked(self.read())
-        self.split = split_rows(self._raw.n, self.validation_fraction, self.validation_indices, self.seed)
+        self.split = split_rows(self._raw.n, self.validation_fraction, self.rows_held_out(), self.seed)
+        if self.validation_fraction and not len(self.split.validation):
+            say(
+                f"WARNING: validation_fraction: {self.validation_fraction:g} of {self._raw.n} rows is less than one"
+                " row; no row is held out"
+            )
         self.statistics = self._fitted_on(self.split)
 
     def _fitted_on(self, split: Split) -> list[tuple[float, float]]:
@@ -242,6 +254,13 @@ class EstimationDataModule(LightningDataModule, ABC):
             )
         self.split, self.statistics = split, statistics
         self._loader_state = state_dict["loader"]
+
+
+def _by_either_name(rows: Sequence[int] | None, indices: Sequence[int] | None) -> Sequence[int] | None:
+    """The rows held out, whose option was once called otherwise."""
+    if rows is not None and indices is not None:
+        raise InputError("validation_indices is the older name of validation_rows: give one of them")
+    return indices if rows is None else rows
 
 
 def _check_kind(given: Any) -> None:

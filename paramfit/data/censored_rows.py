@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from paramfit.data.column_words import ColumnWords, numbers_of_words
 from paramfit.distributions import Censoring, check_statuses
 from paramfit.errors import InputError
 from paramfit.observations import Censored, Observations
 from paramfit.wording import quoted
 
 __all__ = [
-    "KNOWN_WORDS",
+    "WORDS_OF_CENSORING",
     "Bounds",
     "censored",
     "check_censored",
@@ -61,21 +62,10 @@ def statuses_of_words(values: Iterable[Any], place: Callable[[int], str]) -> NDA
     Raises:
         InputError: naming the first row that says something else.
     """
-    status_by_word: dict[str, float] = {}
-    statuses = []
-    for row, value in enumerate(values):
-        word = "" if _is_missing(value) else str(value)
-        if word not in status_by_word:
-            status = status_of_word(word)
-            if status is None:
-                raise InputError(f"{place(row)}: {complaint_about_word(word)}")
-            status_by_word[word] = float(status)
-        statuses.append(status_by_word[word])
-    return np.array(statuses, dtype=np.float64)
+    return numbers_of_words(values, WORDS_OF_CENSORING, place)
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+WORDS_OF_CENSORING = ColumnWords(KNOWN_WORDS, status_of_word, complaint_about_word)
 
 
 class Bounds(NamedTuple):

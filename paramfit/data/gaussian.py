@@ -22,10 +22,11 @@ class GaussianDataModule(EstimationDataModule):
         scale: standard deviation, above 0.
         seed: seed of the sample, and of split and order.
         validation_fraction: share of the observations held out for validation, in [0, 1).
-        validation_indices: explicit row numbers instead, from 0.
+        validation_rows: the rows held out instead, by their numbers from 0: ``[1, 9]``.
         batch_size: observations in a training batch; all where it is not given.
         shuffle: whether mini-batches are drawn in a new order each epoch.
         dtype: precision; the sample is drawn in float64 and rounded, so that both precisions see the same draws.
+        validation_indices: the older name of ``validation_rows``.
 
     Raises:
         InputError: for an option outside its range.
@@ -38,12 +39,20 @@ class GaussianDataModule(EstimationDataModule):
         scale: float = 1.0,
         seed: int = 0,
         validation_fraction: float = 0.0,
-        validation_indices: Sequence[int] | None = None,
+        validation_rows: Sequence[int] | None = None,
         batch_size: int | None = None,
         shuffle: bool = False,
         dtype: str = "float64",
+        validation_indices: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(validation_fraction, validation_indices, batch_size=batch_size, shuffle=shuffle, seed=seed)
+        super().__init__(
+            validation_fraction,
+            validation_rows,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            validation_indices=validation_indices,
+        )
         if n_obs < 1:
             raise InputError(f"n_obs: a sample has at least one observation, but got {n_obs}")
         if not scale > 0:

@@ -20,7 +20,7 @@ class Split:
 
 
 def split_rows(
-    n: int, validation_fraction: float = 0.0, validation_indices: Sequence[int] | None = None, seed: int = 0
+    n: int, validation_fraction: float = 0.0, validation_rows: Sequence[int] | None = None, seed: int = 0
 ) -> Split:
     """Split ``n`` rows into a training and a validation part.
 
@@ -39,20 +39,20 @@ def split_rows(
         raise InputError(f"validation_fraction: expected a share in [0, 1), but got {validation_fraction}")
     if n < 1:
         raise InputError("the data hold no observation")
-    if validation_indices is None:
+    if validation_rows is None:
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         n_validation = int(validation_fraction * n)
         chosen = order[n - n_validation :]
     else:
         if validation_fraction:
-            raise InputError("validation_indices and validation_fraction exclude each other: give one of them")
-        chosen = torch.tensor(list(validation_indices), dtype=torch.long)
-        outside = [row for row in validation_indices if not 0 <= row < n]
-        if outside or len(set(validation_indices)) < len(validation_indices):
+            raise InputError("validation_rows and validation_fraction exclude each other: give one of them")
+        chosen = torch.tensor(list(validation_rows), dtype=torch.long)
+        outside = [row for row in validation_rows if not 0 <= row < n]
+        if outside or len(set(validation_rows)) < len(validation_rows):
             wrong = f"row {outside[0]} is outside 0 to {n - 1}" if outside else "a row is given twice"
-            raise InputError(f"validation_indices: {wrong}")
+            raise InputError(f"validation_rows: {wrong}")
     trains = torch.ones(n, dtype=torch.bool)
     trains[chosen] = False
     if not bool(trains.any()):
-        raise InputError(f"validation_indices: all {n} rows validate, none is left for training")
+        raise InputError(f"validation_rows: all {n} rows validate, none is left for training")
     return Split(train=trains.nonzero().flatten(), validation=(~trains).nonzero().flatten())

@@ -13,6 +13,7 @@ from paramfit.data.columns import Columns, Labels
 from paramfit.data.files.checks import CensoredColumns, ColumnRequest, TableColumns
 from paramfit.data.files.patterns import table_files
 from paramfit.data.files.reader import read_table
+from paramfit.data.held_out_words import VALIDATES
 from paramfit.data.normalization import Normalization
 from paramfit.errors import InputError
 from paramfit.observations import Observations
@@ -22,7 +23,7 @@ from paramfit.wording import printable, quoted
 
 __all__ = ["TableDataModule"]
 
-_ROLES = {"inputs": "an input", "upper": "that of upper ends"}
+_ROLES = {"inputs": "an input", "upper": "that of upper ends", "validation_column": "that of parts"}
 
 
 class TableDataModule(EstimationDataModule):
@@ -48,15 +49,18 @@ class TableDataModule(EstimationDataModule):
         upper: name of the column with the upper ends of intervals; in other rows it is not looked at. Where it is
             ``inf``, or the lower end ``-inf``, the interval is censored on one side.
         missing: ``error`` refuses a row without a finite value in one of the columns, ``drop`` leaves it out and says
-            so. Row numbers in ``validation_indices`` are those of the rows that stay.
+            so. Row numbers in ``validation_rows`` are those of the rows that stay.
         validation_fraction: share of the rows held out for validation, in [0, 1); at least one row where it is not 0.
-        validation_indices: explicit row numbers instead, from 0.
+        validation_rows: the rows held out instead, by their numbers from 0: ``[1, 9]``.
         normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column. A formula or a
             function is meant in the columns' own units, and refuses it.
         batch_size: rows in a training batch; all where it is not given.
         shuffle: whether mini-batches are drawn in a new order each epoch.
         seed: seed of the split and of the order.
         dtype: precision; the numbers are read in float64 and rounded.
+        validation_column: name of the column that says in words which rows ``train`` and which are held out for
+            ``validation``, instead of fraction or row numbers.
+        validation_indices: the older name of ``validation_rows``.
 
     Raises:
         InputError: for an option outside its range, or a column with two roles; by ``read()``, naming file, column and
@@ -74,14 +78,26 @@ class TableDataModule(EstimationDataModule):
         upper: str | None = None,
         missing: str = "error",
         validation_fraction: float = 0.0,
-        validation_indices: Sequence[int] | None = None,
+        validation_rows: Sequence[int] | None = None,
         normalization: Normalization | Literal["none"] = "none",
         batch_size: int | None = None,
         shuffle: bool = False,
         seed: int = 0,
         dtype: str = "float64",
+        validation_column: str | None = None,
+        validation_indices: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(validation_fraction, validation_indices, normalization, batch_size, shuffle=shuffle, seed=seed)
+        super().__init__(
+            validation_fraction,
+            validation_rows,
+            normalization,
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            validation_indices=validation_indices,
+        )
+        if validation_column is not None and (validation_fraction or self.validation_rows is not None):
+            raise InputError("validation_column says which rows are held out: leave out fraction and row numbers")
         _one_of("sigma_is", sigma_is, ("absolute", "relative"))
         if sigma is None and sigma_is != "absolute":
             raise InputError("sigma_is: relative is how sigma is meant, but there is none; name its column by sigma")
@@ -95,7 +111,9 @@ class TableDataModule(EstimationDataModule):
         if censoring is not None:
             ends = None if upper is None else upper.strip()
             self._censored = CensoredColumns(censoring.strip(), self._columns.target, ends)
-        self._names = _each_once(self._columns, self._censored)
+        self._part = None if validation_column is None else validation_column.strip()
+        self._held_out: list[int] | None = None
+        self._names = _each_once(self._columns, self._censored, self._part)
         if upper is not None and censoring is None:
             msg = "upper: upper ends belong to intervals; name the column that says which rows are some by censoring"
             raise InputError(msg)
@@ -116,12 +134,16 @@ class TableDataModule(EstimationDataModule):
         inputs, target, _ = self._columns
         return Labels(inputs[0], target) if inputs else Labels(target, "density")
 
+    def rows_held_out(self) -> Sequence[int] | None:
+        """The rows that the column of parts holds out, where there is one."""
+        return super().rows_held_out() if self._part is None else self._held_out
+
     def read(self) -> Observations:
         """All rows of all files; prints how many were dropped, if any were."""
         inputs, target, sigma = self._columns
         names, bounds = self._names, self._censored
         request = ColumnRequest(
-            names, sigma, bounds, drop_missing=self.missing == "drop", may_drop=True, dtype=self.dtype
+            names, sigma, bounds, self._part, drop_missing=self.missing == "drop", may_drop=True, dtype=self.dtype
         )
         files = table_files(self.path)
         tables = [read_table(file, request) for file in files]
@@ -136,6 +158,11 @@ class TableDataModule(EstimationDataModule):
         _check_share(self.validation_fraction, values.shape[1])
         # Each is contiguous, and not a view of all of them.
         columns = {name: column.clone() for name, column in zip(names, values, strict=True)}
+        if self._part is not None:
+            self._held_out = (columns[self._part] == VALIDATES).nonzero().flatten().tolist()
+            if len(self._held_out) == values.shape[1]:
+                msg = f"validation_column: all {values.shape[1]} rows validate, none is left for training"
+                raise InputError(msg)
         return Observations(
             tuple(columns[name] for name in inputs),
             columns[target],
@@ -156,12 +183,13 @@ def _one_of(option: str, given: str, allowed: tuple[str, ...]) -> None:
         raise InputError(f"{option}: expected {' or '.join(allowed)}, but got {given!r}")
 
 
-def _each_once(columns: Columns, bounds: CensoredColumns | None) -> tuple[str, ...]:
+def _each_once(columns: Columns, bounds: CensoredColumns | None, part: str | None) -> tuple[str, ...]:
     """The names of all columns; none has two roles."""
     roles: dict[str, str] = {}
     named = [*((name, "inputs") for name in columns.inputs), (columns.target, "target"), (columns.sigma, "sigma")]
     if bounds is not None:
         named += [(bounds.status, "censoring"), (bounds.upper, "upper")]
+    named.append((part, "validation_column"))
     for name, role in named:
         if name is None:
             continue

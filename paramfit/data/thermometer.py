@@ -24,13 +24,14 @@ class ThermometerDataModule(EstimationDataModule):
 
     Args:
         validation_fraction: share of the rows held out for validation, in [0, 1).
-        validation_indices: explicit row numbers instead, from 0.
+        validation_rows: the rows held out instead, by their numbers from 0: ``[1, 9]``.
         normalization: ``none``, ``FixedScale`` (the lesson's 0.1) or ``Standardize``.
         batch_size: rows in a training batch; all where it is not given.
         shuffle: whether mini-batches are drawn in a new order each epoch.
         jitter: standard deviation of the noise added to the training inputs, in units of the thermometer.
         seed: seed of the split, of the order and of the jitter.
         dtype: precision; the published digits are those of ``float32``.
+        validation_indices: the older name of ``validation_rows``.
 
     Raises:
         InputError: for an option outside its range.
@@ -42,15 +43,25 @@ class ThermometerDataModule(EstimationDataModule):
     def __init__(
         self,
         validation_fraction: float = 0.0,
-        validation_indices: Sequence[int] | None = None,
+        validation_rows: Sequence[int] | None = None,
         normalization: Normalization | Literal["none"] = "none",
         batch_size: int | None = None,
         shuffle: bool = False,
         jitter: float = 0.0,
         seed: int = 0,
         dtype: str = "float32",
+        validation_indices: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(validation_fraction, validation_indices, normalization, batch_size, shuffle, jitter, seed)
+        super().__init__(
+            validation_fraction,
+            validation_rows,
+            normalization,
+            batch_size,
+            shuffle,
+            jitter,
+            seed,
+            validation_indices=validation_indices,
+        )
         self.dtype = dtype_named(dtype)
 
     def read(self) -> Observations:

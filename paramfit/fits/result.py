@@ -20,6 +20,7 @@ from paramfit.export.formats import export_as
 from paramfit.facts import Fact, FactKind, Reason, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
 from paramfit.inference.bands import Bands
+from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.lack_of_fit import misfit
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
@@ -28,6 +29,7 @@ from paramfit.observations import Observations
 from paramfit.results.provenance import ONLY_FORMULAS, Origin
 from paramfit.results.record import NamedMatrix, Record
 from paramfit.results.report import fit_report
+from paramfit.results.statistics import without_criteria
 from paramfit.results.summary import Summary
 from paramfit.shown.tables import as_html, as_text
 
@@ -222,6 +224,13 @@ def record_of(
         "distance_to_optimum_in_standard_errors": summary.distance.reasons,
         "updates_to_converge": summary.updates_left_reasons,
     }
+    squares, likelihood = summary.statistics, summary.likelihood
+    distance = summary.distance.total
+    if stop.status is not Status.CONVERGED and not (distance is not None and distance < CONVERGED_BELOW):
+        if (squares is not None and squares.aic is not None) or (likelihood is not None and likelihood.aic is not None):
+            reasons["information_criteria"] = (Fact(FactKind.NOT_AT_MAXIMUM),)
+        squares = None if squares is None else without_criteria(squares)
+        likelihood = None if likelihood is None else without_criteria(likelihood)
     if summary.original_units is None and summary.errors.covariance is not None:
         reasons["original_units"] = (Fact(FactKind.NORMALISATION_STAYS),)
     reasons |= more.pop("reasons", {})
@@ -241,8 +250,8 @@ def record_of(
         reasons={key: why for key, why in reasons.items() if why},
         covariance=_matrix(loss.names, summary.covariance, summary.errors),
         correlation=_matrix(loss.names, summary.correlation, summary.errors),
-        least_squares=summary.statistics,
-        likelihood=summary.likelihood,
+        least_squares=squares,
+        likelihood=likelihood,
         cautions=_meaningful(cautions, stop),
         made_of=Origin(loss.model, loss.objective, observations, summary.curve, data),
         **more,

@@ -5,6 +5,7 @@ from paramfit.plotting.correlation import correlation_figure
 from paramfit.plotting.density import density_figure, histogram_figure
 from paramfit.plotting.fit import fit_figure, scatter_figure
 from paramfit.plotting.image import pixels, save_png
+from paramfit.plotting.loss_curve import loss_curve_figure
 from paramfit.plotting.loss_grid import loss_on_grid
 from paramfit.plotting.loss_surface import loss_surface_figure
 from paramfit.plotting.profile import profile_figure
@@ -17,6 +18,7 @@ __all__ = [
     "density_figure",
     "fit_figure",
     "histogram_figure",
+    "loss_curve_figure",
     "loss_on_grid",
     "loss_surface_figure",
     "observed_figure",

@@ -14,7 +14,9 @@ from torch.distributions import Distribution
 from paramfit.data.columns import DescribedData
 from paramfit.distributions.center import mean_of, median_of
 from paramfit.distributions.support import support_of
+from paramfit.inference.convergence import closed_form
 from paramfit.inference.ladder.rungs import Ladder
+from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.profile.profiles import PairProfile
 from paramfit.objectives import Objective
 from paramfit.plotting import correlation_figure
@@ -27,6 +29,7 @@ from paramfit.plotting.least_squares_figures import (
     curve_figures,
     without_prediction_band,
 )
+from paramfit.plotting.loss_curve import loss_curve_figure
 from paramfit.plotting.loss_surface import loss_surface_figure
 from paramfit.plotting.profile import profile_figure
 from paramfit.plotting.quantiles import quantile_figure, quantile_residual_figure, quantile_residuals
@@ -43,11 +46,17 @@ class Descent:
         updates: how many it made.
         path: points of it, each ``(p,)``, where it was followed; it is drawn for one or two scalar parameters.
         diverged: whether it ended far from anything.
+        losses: training losses of a descent, each after so many updates.
+        held_out: validation losses likewise.
+        run: what the run is called, for the titles; nothing for a fit that left no files.
     """
 
     updates: int
     path: tuple[Tensor, ...] = ()
     diverged: bool = False
+    losses: tuple[tuple[int, float], ...] = ()
+    held_out: tuple[tuple[int, float], ...] = ()
+    run: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,9 @@ def fit_figures(
     drawn = FigureSet()
     finite = all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
     diverged = descent.diverged or not finite
-    title = f"{'diverged ' if diverged else ''}after {descent.updates} updates"
+    named = type(model).__name__ if descent.run is None else f"{type(model).__name__} ({descent.run})"
+    made = f"{descent.updates} update{'' if descent.updates == 1 else 's'}"
+    title = f"{named}, {'diverged ' if diverged else ''}after {made}"
     if len(raw.inputs) == 1:
         drawn.draw("scatter", scatter_figure, raw.inputs[0], raw.target, data.labels, data.held_out, raw.censoring)
         if not diverged:
@@ -123,7 +134,9 @@ def fit_figures(
             drawn.draw("profile", _profile, ladder, result, title)
             drawn.draw("contours", _contours, pairs, result, title)
     if len(descent.path) > 1:
-        drawn.draw("loss_surface", _loss_surface, model, objective, data, descent.path, title)
+        drawn.draw("loss_surface", _loss_surface, model, objective, data, descent.path, title, diverged=diverged)
+    if descent.losses:
+        drawn.draw("loss_curve", loss_curve_figure, descent.losses, descent.held_out, title)
     return drawn
 
 
@@ -177,7 +190,7 @@ def _draw_distribution(drawn: FigureSet, model: nn.Module, data: DescribedData, 
             drawn.draw("residual_quantiles", quantile_residual_figure, residuals, title, held_out)
         else:
             drawn.draw("histogram", histogram_figure, target, fitted, data.labels, title)
-            drawn.draw("quantiles", quantile_figure, target, fitted, data.columns.target, title, held_out)
+            drawn.draw("quantiles", quantile_figure, target, fitted, data.labels.input, title, held_out)
 
 
 def _correlation(result: Record, *, is_likelihood_shown: bool) -> Figure | None:
@@ -213,11 +226,36 @@ def _contours(pairs: Sequence[PairProfile], result: Record, title: str) -> Figur
 
 
 def _loss_surface(
-    model: nn.Module, objective: Objective, data: DescribedData, path: Sequence[Tensor], title: str
+    model: nn.Module, objective: Objective, data: DescribedData, path: Sequence[Tensor], title: str, *, diverged: bool
 ) -> Figure | None:
-    """The loss over one or two parameters, with the path of descent."""
+    """The loss over one or two parameters, with the path of descent and the optimum."""
     trained = data.every.rows(~data.held_out).to(next(model.parameters()).dtype)
-    return loss_surface_figure(model, objective, trained, torch.stack(list(path)), title)
+    loss = LossFunction(model, objective, trained)
+    best = closed_form(loss)
+    return loss_surface_figure(
+        model,
+        objective,
+        trained,
+        torch.stack(list(path)),
+        title,
+        optimum=None if best is None else loss.natural(best),
+        units=_units(data),
+        diverged=diverged,
+    )
+
+
+def _units(data: DescribedData) -> str:
+    """In which units a descent saw its parameters."""
+    if not data.statistics:
+        return "in original units"
+    if len(data.statistics) > 1:
+        return "on the normalised inputs"
+    ((shift, scale),) = data.statistics
+    return (
+        f"on the normalised input {scale:.4g} x"
+        if shift == 0
+        else f"on the normalised input {scale:.4g} (x − {shift:.4g})"
+    )
 
 
 def _curve(model: nn.Module, data: DescribedData, grid: Tensor) -> tuple[Tensor | None, str]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
@@ -14,6 +13,7 @@ from paramfit.models.base import natural_values, specification_of, unconstrained
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.parameters import ParameterSpec
+from paramfit.plotting.descent_path import arrows_along, draw_optimum, draw_path, holds_optimum
 from paramfit.plotting.image import drawn_text, new_figure, with_unit
 from paramfit.plotting.loss_grid import loss_on_grid
 
@@ -28,30 +28,44 @@ _FEWEST_POINTS = 2  # even the worst explosion shows its first step
 
 
 def loss_surface_figure(
-    model: nn.Module, objective: Objective, observations: Observations, path: Tensor, title: str
+    model: nn.Module,
+    objective: Objective,
+    observations: Observations,
+    path: Tensor,
+    title: str,
+    *,
+    optimum: Tensor | None = None,
+    units: str | None = None,
+    diverged: bool = False,
 ) -> Figure | None:
     """The loss around the path of descent, with the path drawn in; None without one or two scalar parameters.
 
-    A path that explodes is drawn up to where its loss has left the first one far behind; the title says so. A bounded
+    A path that explodes is drawn up to where its loss has left the first one far behind; the title says so. Of a fit
+    that diverged each step is an arrow, so that it is seen to overshoot, and the last one leaves the window. A bounded
     parameter is drawn by its value, not by its unconstrained number, and the surface ends before the bound. None too
     where there is nothing to draw, as from a start whose loss is not finite.
 
     ``path`` ``(k, p)`` holds the trainable ``nn.Parameter``s after each recorded update, the start first; the
-    observations are those that trained, as the model sees them.
+    observations are those that trained, as the model sees them. The ``optimum`` ``(p,)``, by values, is marked where
+    it is in the window, which widens for it as long as the path can still be seen; otherwise an arrow points to it and
+    says how far away it is. ``units`` says in which ones the axes are.
     """
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     scalars = all(parameter.ndim == 0 for parameter in model.parameters() if parameter.requires_grad)
     if len(names) not in {1, 2} or not scalars:
         return None
     path = path.to(observations.target.dtype)
-    along = loss_on_grid(model, objective, observations, {name: path[:, k] for k, name in enumerate(names)})
+    reached = along = loss_on_grid(model, objective, observations, {name: path[:, k] for k, name in enumerate(names)})
     shown = _before_explosion(along)
     if shown == 0:
         return None
     whole = shown == len(path)
-    path, along = path[:shown], along[:shown]
     path = torch.stack(natural_values(model, names, [*path.unbind(1)]), dim=1)
-    ranges = [_range(path[:, k], specification_of(model, name)) for k, name in enumerate(names)]
+    leaving = None if whole else path[shown]
+    path, along = path[:shown], along[:shown]
+    best = None if optimum is None else optimum.to(path.dtype)
+    window = torch.cat([path, best.unsqueeze(0)]) if best is not None and holds_optimum(path, best) else path
+    ranges = [_range(window[:, k], specification_of(model, name)) for k, name in enumerate(names)]
     axis = {name: unconstrained_values(model, name, values) for name, values in zip(names, ranges, strict=True)}
     figure = new_figure()
     axes = figure.add_subplot()
@@ -59,7 +73,16 @@ def loss_surface_figure(
         losses = loss_on_grid(model, objective, observations, axis)
         axes.plot(ranges[0].numpy(), losses.numpy(), color="0.6", label="loss")
         axes.set_ylabel("loss")
-        _draw_path(axes, path[:, 0], along, whole)
+        draw_path(axes, path[:, 0], along, whole)
+        drawn = torch.stack([path[:, 0], along], dim=1)
+        axes.set(xlim=(ranges[0][0].item(), ranges[0][-1].item()), ylim=axes.get_ylim())
+        if best is not None:
+            at_best = loss_on_grid(
+                model, objective, observations, {names[0]: unconstrained_values(model, names[0], best)}
+            )
+            best = torch.cat([best, at_best.reshape(1).to(best.dtype)])
+        if leaving is not None:
+            leaving = torch.stack([leaving[0], reached[shown]])
     else:
         grid = {names[0]: axis[names[0]].unsqueeze(0), names[1]: axis[names[1]].unsqueeze(1)}
         heights = _above_lowest(loss_on_grid(model, objective, observations, grid), along)
@@ -73,25 +96,22 @@ def loss_surface_figure(
         figure.colorbar(
             filled, ax=axes, label="loss above the lowest shown", ticks=LogLocator(), format=LogFormatterSciNotation()
         )
-        axes.set_ylabel(_label(model, names[1]))
-        _draw_path(axes, path[:, 0], path[:, 1], whole)
+        axes.set_ylabel(_label(model, names[1], units))
+        draw_path(axes, path[:, 0], path[:, 1], whole)
+        drawn = path
         # Without a margin: beyond a bound there is nothing.
         xlim, ylim = (torch.cat(both).aminmax() for both in zip(ranges, path.unbind(1), strict=True))
         axes.set(xlim=[end.item() for end in xlim], ylim=[end.item() for end in ylim])
-    axes.set_xlabel(_label(model, names[0]))
-    axes.set_title(drawn_text(title if whole else f"{title}: the first {shown} points"))
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)  # outside: the path may go anywhere
+    axes.set_xlabel(_label(model, names[0], units))
+    if diverged:
+        arrows_along(axes, drawn, leaving)
+    if best is not None:
+        words = ", ".join(f"{name} {value:.4g}" for name, value in zip(names, best.tolist(), strict=False))
+        draw_optimum(axes, (best[0].item(), best[1].item()), (drawn[-1, 0].item(), drawn[-1, 1].item()), words)
+    axes.set_title(drawn_text(title) if whole else f"{drawn_text(title)}:\nthe first {shown} points", fontsize="medium")
+    # Outside: the path may go anywhere.
+    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small", columnspacing=1.2)
     return figure
-
-
-def _draw_path(axes: Axes, x: Tensor, y: Tensor, whole: bool) -> None:
-    """The path with its two ends."""
-    axes.plot(x.numpy(), y.numpy(), ".-", color="tab:red", linewidth=1, markersize=3, label="path of descent")
-    ends = (("o", "white", 7, "start", 0), ("*", "gold", 13, "end" if whole else "last point shown", -1))
-    for marker, color, size, label, at in ends:
-        axes.plot(
-            [x[at].item()], [y[at].item()], marker, color=color, markeredgecolor="0.15", markersize=size, label=label
-        )
 
 
 def _before_explosion(along: Tensor) -> int:
@@ -125,9 +145,12 @@ def _range(values: Tensor, spec: ParameterSpec, points: int = 121) -> Tensor:
     return torch.linspace(first, last, points, dtype=values.dtype)
 
 
-def _label(model: nn.Module, name: str) -> str:
-    """Name with unit."""
-    return with_unit(name, specification_of(model, name).unit)
+def _label(model: nn.Module, name: str, units: str | None) -> str:
+    """Name with its unit, or with what all axes are in."""
+    unit = specification_of(model, name).unit
+    if unit is None and units is not None:
+        return drawn_text(f"{name}, {units}")
+    return with_unit(name, unit)
 
 
 def _above_lowest(losses: Tensor, along: Tensor) -> Any:

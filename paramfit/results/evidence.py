@@ -38,6 +38,7 @@ __all__ = ["Evidence", "descent_evidence", "least_squares_evidence", "likelihood
 
 _EPS = float(np.finfo(np.float64).eps)
 _SEEN = 0.05  # of the residuals: rounding that could move an estimate by a twentieth of its error
+_NEAR = 0.1  # standard errors: a band around a curve that is so far off holds all but as much of the truth
 _CANCELS = 1e2  # times the target: terms so large cancel
 
 
@@ -92,6 +93,7 @@ def descent_evidence(
         left, why = updates_to_converge(loss, theta, whole, optimizer)
         left_reasons = () if why is None else (why,)
     likelihood = _likelihood(loss, theta, errors)
+    curve = _curve_near_optimum(loss, errors, distance) if likelihood is None else fitted_mean(loss, errors)
     return Evidence(
         errors,
         distance,
@@ -100,8 +102,19 @@ def descent_evidence(
         left_reasons,
         closed_form(loss),
         likelihood=likelihood,
-        curve=None if likelihood is None else fitted_mean(loss, errors),
+        curve=curve,
     )
+
+
+def _curve_near_optimum(loss: LossFunction, errors: Uncertainty, distance: Distance) -> FittedCurve | None:
+    """The curve that a descent by the squared error has fitted, where it is so near its optimum that bands hold."""
+    near = distance.total is not None and distance.total < _NEAR
+    if not near or errors.covariance is None or not isinstance(loss.objective, SquaredError):
+        return None
+    if errors.undetermined or not isinstance(loss.prediction(loss.theta), Tensor):
+        return None
+    weighted = loss.observations.sigma is not None
+    return FittedCurve(loss.model, errors.covariance, errors.quantile, errors.noise, errors.method, weighted=weighted)
 
 
 def least_squares_evidence(

@@ -6,31 +6,65 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from paramfit.facts import Status
+from paramfit.facts import Fact, FactKind, Status
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.results.estimate_cells import estimate_cell, first_estimates, headline, interval_cell, is_unfinished
 from paramfit.results.record import Estimate, NormalizedInput, Record
 from paramfit.shown.tables import table_of_facts, table_of_parameters
 from paramfit.shown.text import literal, warning_line
 
-__all__ = ["fit_report", "print_report"]
+__all__ = ["fit_report", "is_network", "print_report"]
 
 _MOST_ROWS = 40
 _STRONG = 0.9
 _MOST_CORRELATIONS = 6
 _WIDTH_OF_FILES = 110
+_FEWEST_WEIGHTS = 8  # of a network; the elements of a small tensor are parameters like any others
+_SINGULAR = (
+    FactKind.INSEPARABLE,
+    FactKind.STRONG_CORRELATION,
+    FactKind.MORE_STRONG_CORRELATIONS,
+    FactKind.TOO_FEW_OBSERVATIONS,
+    FactKind.NOT_POSITIVE_DEFINITE,
+    FactKind.NOT_A_MAXIMUM,
+)
 
 
-def fit_report(result: Record) -> RenderableType:
+def fit_report(result: Record, table: bool | None = None) -> RenderableType:
     """The report as something rich can print.
 
     Original units come first, since they are what a reader wants; the scaled ones, which a descent saw, follow where
-    the input was normalised.
+    the input was normalised. Without a ``table`` there are no estimates, errors and correlations, which say nothing of
+    a network's weights; None lets ``is_network`` decide.
     """
+    if table is False or (table is None and is_network(result)):
+        words = f"{len(result.parameters)} parameters, in estimates.json"
+        if table is None:
+            words += ": the observations do not tell them apart, and one by one they say nothing"
+            words += " (--report.table true prints them)"
+        whole = [
+            line
+            for caution, line in zip(result.cautions, result.warnings, strict=True)
+            if not isinstance(caution, Fact) or not (caution.parameters or caution.kind in _SINGULAR)
+        ]
+        statistics = _statistics(result, tabulated=False)
+        return Group(_headline(result), Text(f"{words}.\n"), statistics, *map(warning_line, whole))
     parts: list[RenderableType] = [_headline(result), *_tables(result)]
     if is_unfinished(result):
         parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
     return Group(*parts, _statistics(result), *map(warning_line, result.warnings))
+
+
+def is_network(result: Record) -> bool:
+    """Whether the parameters are weights that the observations leave open: many elements of tensors, and singular.
+
+    The units of a layer may be permuted, and weights of units that are alike exchanged, without a change of any
+    prediction; or there are more weights than observations.
+    """
+    if sum("[" in name for name in result.parameters) < _FEWEST_WEIGHTS:
+        return False
+    facts = (*result.reasons.get("standard_error", ()), *result.cautions)
+    return any(isinstance(fact, Fact) and fact.kind in _SINGULAR for fact in facts)
 
 
 def _headline(result: Record) -> Text:
@@ -91,12 +125,12 @@ def _six_digits(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def _statistics(result: Record) -> Table:
+def _statistics(result: Record, *, tabulated: bool = True) -> Table:
     rows = table_of_facts()
     counts = ", ".join(f"{count} {part}" for part, count in result.n_observations.items() if count)
     freedom = "" if result.least_squares is None else f"; {result.least_squares.degrees_of_freedom} degrees of freedom"
     rows.add_row("observations", f"{counts}{freedom}{_censored(result)}")
-    if not result.is_solved or result.loss.get("val") is not None:
+    if not result.is_solved or not tabulated or result.loss.get("val") is not None:
         losses = ", ".join(f"{part} {value:.6g}" for part, value in result.loss.items() if value is not None)
         rows.add_row("loss", losses)
     for part, values in result.metrics.items():
@@ -108,15 +142,19 @@ def _statistics(result: Record) -> Table:
     if criteria is not None and criteria.aic is not None:
         aicc = "" if criteria.aicc is None else f", AICc {criteria.aicc:.6g}"
         rows.add_row("AIC", f"{criteria.aic:.6g}{aicc}, BIC {criteria.bic:.6g}")
+    elif "information_criteria" in result.reasons:
+        rows.add_row("AIC, BIC", f"none{_because(result, 'information_criteria')}")
     # Where warnings say why, they say it better.
     because = "" if result.is_solved and result.warnings else _because(result, "standard_error")
-    rows.add_row("errors from", result.uncertainty + because)
-    if not result.is_solved:
+    if tabulated:
+        rows.add_row("errors from", result.uncertainty + because)
+    if not result.is_solved and tabulated:
         rows.add_row("distance to optimum", _distance(result))
+    if not result.is_solved and result.n_observations.get("val"):
         verdict = "none" if result.verdict is None else result.verdict.value
         rows.add_row("fit verdict", verdict + _because(result, "verdict"))
     strong = _strong_correlations(result)
-    if strong and result.is_solved:
+    if strong and result.is_solved and tabulated:
         rows.add_row("correlations", strong)
     return rows
 

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.special import chdtrc
@@ -21,6 +21,7 @@ __all__ = [
     "information_criteria",
     "least_squares_statistics",
     "likelihood_statistics",
+    "without_criteria",
 ]
 
 _CRITERIA = ("log_likelihood", "aic", "aicc", "bic")
@@ -123,7 +124,8 @@ class LikelihoodStatistics(_ByKey):
     Attributes:
         log_likelihood: :math:`\ln L`, with all constants.
         n_parameters: estimated parameters k, without those that nothing determines or that sit at a bound.
-        aic: see ``InformationCriteria``; None, as are the others, where the likelihood has no maximum.
+        aic: see ``InformationCriteria``; None, as are the others, where the likelihood has no maximum or the fit has
+            not reached it.
         aicc: likewise.
         bic: likewise.
         censored: how many observations are bounds, by their kind (``left``, ``right``, ``interval``).
@@ -135,6 +137,9 @@ class LikelihoodStatistics(_ByKey):
     aicc: float | None
     bic: float | None
     censored: Mapping[str, int] = field(default_factory=dict)
+
+
+_Statistics = TypeVar("_Statistics", LeastSquaresStatistics, LikelihoodStatistics)
 
 
 def least_squares_statistics(
@@ -194,6 +199,11 @@ def least_squares_statistics(
         sigma_is=None if sigma is None else SigmaIs.ABSOLUTE if absolute_sigma else SigmaIs.RELATIVE,
         **criteria,
     )
+
+
+def without_criteria(statistics: _Statistics) -> _Statistics:
+    """The same of a fit that is not at its maximum, which is what AIC, AICc and BIC are defined by."""
+    return replace(statistics, aic=None, aicc=None, bic=None)
 
 
 def likelihood_statistics(

@@ -163,7 +163,7 @@ def _distance_left(fact: Fact) -> str:
 
 def _close(fact: Fact) -> str:
     distance: Any = fact.numbers["distance"]
-    said = f"{distance:.2g} standard errors from the optimum, less than {fact.numbers['threshold']}."
+    said = f"{distance:.3g} standard errors from the optimum, less than {fact.numbers['threshold']}."
     return said if fact.cause is None else f"{sentence(fact.cause)}; {said}"
 
 
@@ -330,11 +330,16 @@ def _argument_at_edge(fact: Fact) -> str:
 
 
 def _rate(value: Any) -> str:
-    """Two digits: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
+    """Two digits, of a rate to try: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
     if value >= 1e-3:
         return f"{value:.2g}"
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def _limit(value: Any) -> str:
+    """The largest stable rate, by as many digits as the doctor gives it."""
+    return f"{value:.5g}"
 
 
 def _cure_of_divergence(fact: Fact) -> str:
@@ -345,13 +350,14 @@ def _cure_of_divergence(fact: Fact) -> str:
         return f"no largest stable rate is known ({because}); try a learning rate below {rate:g}"
     if fact.kind is _K.SMALLER_RATE_OR_START:
         return (
-            f"learning rate {rate:g} is below the largest stable rate {_rate(limit)} at the start, so the curvature has"
-            f" grown on the way or the gradient is wrong; try {_rate(rate / 10)}, another start, or AutogradGradient"
+            f"learning rate {rate:g} is below the largest stable rate {_limit(limit)} at the start, so the curvature"
+            f" has grown on the way or the gradient is wrong; try {_rate(rate / 10)}, another start, or"
+            " AutogradGradient"
         )
-    above = f"learning rate {rate:g} is {rate / limit:.2g} times the largest stable rate {_rate(limit)}"
+    above = f"learning rate {rate:g} is {rate / limit:.3g} times the largest stable rate {_limit(limit)}"
     if fact.kind is _K.SCALE_INPUT:
         return (
-            f"{above}; scaling the input by {numbers['scale']:g} raises the limit to {_rate(numbers['scaled_limit'])}"
+            f"{above}; scaling the input by {numbers['scale']:g} raises the limit to {_limit(numbers['scaled_limit'])}"
         )
     return f"{above}; a rate of {_rate(limit / 2)} descends"
 
@@ -489,6 +495,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.RESIDUALS_ZERO: "the residuals are all 0, so that there is no likelihood to curve",
     _K.NOT_ON_AN_EDGE: "it does not hold on the edge of a domain, where estimates scatter to one side",
     _K.NO_CLOSED_FORM: "it has no closed form here",
+    _K.NOT_AT_MAXIMUM: "the fit is unfinished, and they are those of a maximum",
     _K.BENDS_NOWHERE: "the log-density has a kink in {kink}, and its Hessian is 0 elsewhere",
     _K.NO_RESAMPLES_AT_KINK: "resamples are solved by their curvature, and the log-density has a kink in {kink}",
     _K.REFUSED: "{message}",

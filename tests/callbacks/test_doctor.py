@@ -138,8 +138,8 @@ def test_after_a_divergence_the_report_says_why_and_what_cures(make_trainer, cap
     assert report.result.status == "diverged"
     printed = " ".join(capsys.readouterr().out.split())
     for text in (report.result.reason, printed):
-        assert "Learning rate 0.01 is 29 times the largest stable rate 3.4e-4" in text
-        assert "scaling the input by 0.1 raises the limit to 0.033" in text
+        assert "Learning rate 0.01 is 29.4 times the largest stable rate 0.00033994" in text
+        assert "scaling the input by 0.1 raises the limit to 0.032978" in text
 
 
 def test_the_curves_start_before_the_first_update_and_follow_every_validation(make_trainer):

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from torch.distributions import Cauchy
 from torch.optim import SGD
 
@@ -22,7 +23,7 @@ def drawn() -> set[str]:
 @pytest.mark.parametrize("fraction", [0.0, 0.2], ids=["all-rows", "held-out-rows"])
 def test_the_thermometer_has_scatter_fit_and_surface_in_both_places(fraction, make_trainer):
     make_trainer(2, FitPlots()).fit(descent(updates_per_step=10), datamodule=thermometer(validation_fraction=fraction))
-    names = ("fit", "loss_surface", "scatter")
+    names = ("fit", "loss_curve", "loss_surface", "scatter")
     assert drawn() == {f"{name}.png" for name in names}
     assert set(events_of(Path("run")).Tags()["images"]) == {f"visual/{name}" for name in names}
 
@@ -30,7 +31,7 @@ def test_the_thermometer_has_scatter_fit_and_surface_in_both_places(fraction, ma
 def test_a_sample_has_its_density_and_the_path_of_the_location(make_trainer):
     task = GaussianLocation(optimizer=partial(SGD, lr=1e-3), updates_per_step=10)
     make_trainer(1, FitReport(), FitPlots()).fit(task, datamodule=GaussianDataModule(n_obs=50))
-    names = ("density", "histogram", "loss_surface", "quantiles")
+    names = ("density", "histogram", "loss_curve", "loss_surface", "quantiles")
     assert drawn() == {f"{name}.png" for name in names}
     assert set(events_of(Path("run")).Tags()["images"]) == {f"visual/{name}" for name in names}
 
@@ -48,3 +49,23 @@ def test_regression_without_a_mean_is_drawn_as_far_as_it_is_told(kind, fit, make
     model = DistributionModel(kind, {"loc": "a + b*x", "scale": 1.0}, {"a": 0.0, "b": 1.0})
     make_trainer(1, FitPlots()).fit(MaximumLikelihood(model), datamodule=ThermometerDataModule(dtype="float64"))
     assert drawn() == {"scatter.png"} | fit
+
+
+def test_a_film_of_the_descent_is_written_on_demand(make_trainer):
+    make_trainer(3, FitPlots(animation=True)).fit(descent(), datamodule=thermometer())
+    with Image.open(FIGURES / "descent.gif") as film:
+        assert film.n_frames == 4  # the start and three updates
+        assert film.is_animated
+
+
+def test_a_descent_near_its_optimum_has_a_band(make_trainer):
+    for updates, has_curve in ((10, False), (5000, True)):
+        report = FitReport(enabled=False)
+        make_trainer(1, report).fit(descent(updates_per_step=updates), datamodule=thermometer())
+        assert (report.result.curve is not None) == has_curve
+    # By the textbook: s^2 (1/n + (x - mean)^2 / sum of squares), at the mean s / sqrt(n).
+    data = thermometer(dtype="float64")
+    data.setup()
+    x = data.train.inputs[0]
+    bands = report.result.curve.at((x.mean().reshape(1),))
+    assert bands.standard_error.item() == pytest.approx(1.89162192 / 11**0.5, rel=1e-5)

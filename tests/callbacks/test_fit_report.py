@@ -1,6 +1,7 @@
 """The printed report and estimates.json."""
 
 import json
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,18 @@ def test_likelihood_that_descended_is_compared_with_one_that_was_solved(make_tra
     comparison = compare({"descended": Path("run"), "solved": fit(normal(), (sample,))})
     assert [row.log_likelihood for row in comparison.rows] == pytest.approx([largest, largest], rel=1e-7)
     assert [row.n_parameters for row in comparison.rows] == [2, 2]
+
+
+@pytest.mark.parametrize(("updates", "finished"), [(5, False), (400, True)])
+def test_criteria_are_those_of_a_maximum_only(updates, finished, make_trainer):
+    task = GaussianLocation(optimizer=partial(SGD, lr=1e-3), updates_per_step=updates)
+    report, data = FitReport(enabled=False), GaussianDataModule(n_obs=50)
+    make_trainer(1, report).fit(task, datamodule=data)
+    statistics = report.result.likelihood
+    assert (statistics.aic is not None) == finished
+    assert ("information_criteria" not in report.result.notes) == finished
+    location, sample = task.model.location.item(), data.raw.target
+    by_hand = -25 * math.log(2 * math.pi) - (sample - location).square().sum().item() / 2
+    assert statistics.log_likelihood == pytest.approx(by_hand, rel=1e-12)
+    if finished:
+        assert statistics.aic == pytest.approx(2 - 2 * by_hand, rel=1e-12)

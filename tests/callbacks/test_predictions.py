@@ -24,7 +24,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_rows_hold_raw_values_the_prediction_and_the_part(make_trainer):
     data = ThermometerDataModule(
-        validation_indices=[3, 7], normalization=FixedScale(0.1), batch_size=4, shuffle=True, dtype="float64"
+        validation_rows=[3, 7], normalization=FixedScale(0.1), batch_size=4, shuffle=True, dtype="float64"
     )
     make_trainer(1, PredictionsFile()).predict(ThermometerRegression(5.5, -17.0, dtype="float64"), datamodule=data)
     rows = rows_of(Path("run") / "predictions.csv")
@@ -50,9 +50,7 @@ class KnownErrors(ThermometerRegression):
 
 
 def test_errors_and_bands_stand_before_the_part(make_trainer):
-    data = ThermometerDataModule(
-        validation_indices=[3, 7], normalization=FixedScale(0.1), batch_size=4, dtype="float64"
-    )
+    data = ThermometerDataModule(validation_rows=[3, 7], normalization=FixedScale(0.1), batch_size=4, dtype="float64")
     make_trainer(1, PredictionsFile()).predict(KnownErrors(5.5, -17.0, dtype="float64"), datamodule=data)
     rows = rows_of(Path("run") / "predictions.csv")
     bands = ["standard_error", "confidence_low", "confidence_high", "prediction_low", "prediction_high"]
@@ -83,7 +81,7 @@ def test_band_of_a_new_observation_is_left_out_where_its_noise_is_not_known(make
 
 def test_parquet_holds_the_same_table(make_trainer):
     for kind in ("csv", "parquet"):
-        data = ThermometerDataModule(validation_indices=[3], dtype="float64")
+        data = ThermometerDataModule(validation_rows=[3], dtype="float64")
         make_trainer(1, PredictionsFile(Path("here"), format=kind)).predict(
             KnownErrors(dtype="float64"), datamodule=data
         )

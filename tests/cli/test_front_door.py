@@ -102,7 +102,7 @@ def test_a_saved_config_repeats_the_run():
 
 def test_divergence_has_its_exit_code(capsys):
     assert fit("--data.normalization", "none", "--trainer.max_epochs", "20") == 3
-    assert "29 times the largest stable rate 3.4e-4" in " ".join(capsys.readouterr().out.split())
+    assert "29.4 times the largest stable rate 0.00033994" in " ".join(capsys.readouterr().out.split())
     assert estimates_of_run("normalized")["status"] == "diverged"
 
 

@@ -186,7 +186,7 @@ OPTIONS = [
     "model.model.parameters.a.lower", "model.model.parameters.a.unit", "model.model.parameters.a.fixed",
     "model.model.distribution", "model.model.coefficients", "data", "data.path", "data.inputs", "data.target",
     "data.sigma", "data.sigma_is", "data.censoring", "data.missing", "data.validation_fraction",
-    "data.validation_indices", "data.normalization", "data.batch_size", "data.seed", "data.dtype",
+    "data.validation_rows", "data.normalization", "data.batch_size", "data.seed", "data.dtype",
     "trainer.max_epochs", "trainer.max_steps", "trainer.logger", "trainer.callbacks", "trainer.profiler",
     "trainer.devices", "trainer.accelerator", "trainer.precision", "trainer.default_root_dir",
     "trainer.limit_train_batches", "trainer.plugins", "trainer.strategy", "trainer.max_time",

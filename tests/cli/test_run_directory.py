@@ -130,7 +130,7 @@ def test_a_working_directory_that_was_removed_is_said(monkeypatch, capsys):
     assert "the working directory was removed" in one_error_line(capsys)
 
 
-@pytest.mark.parametrize("figure", ["scatter_figure", "fit_figure", "loss_surface_figure"])
+@pytest.mark.parametrize("figure", ["scatter_figure", "fit_figure", "loss_curve_figure", "loss_surface_figure"])
 def test_figure_that_cannot_be_drawn_is_left_out_with_its_reason(figure, monkeypatch, capsys):
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("no such font")
@@ -140,7 +140,7 @@ def test_figure_that_cannot_be_drawn_is_left_out_with_its_reason(figure, monkeyp
     name = figure.removesuffix("_figure")
     assert f"figure {name} is left out: RuntimeError: no such font" in capsys.readouterr().out
     drawn = {path.stem for path in (run_of("both") / "figures").iterdir()}
-    assert drawn == {"scatter", "fit", "loss_surface"} - {name}
+    assert drawn == {"scatter", "fit", "loss_curve", "loss_surface"} - {name}
 
 
 @pytest.mark.parametrize(("variable", "value"), [

@@ -159,9 +159,27 @@ def test_data_that_a_fit_cannot_use_are_refused(data, named):
     "normalization", ["none", FixedScale(0.1), Standardize()], ids=["none", "fixed", "standardize"]
 )
 def test_described_data_are_those_of_the_data_module(normalization):
-    data = ThermometerDataModule(validation_indices=[2, 5], normalization=normalization)  # type: ignore[arg-type]
+    data = ThermometerDataModule(validation_rows=[2, 5], normalization=normalization)  # type: ignore[arg-type]
     data.setup()
     described = data.described
     assert described.held_out.nonzero().flatten().tolist() == [2, 5]
     assert torch.equal(described.every.inputs[0], data.every.inputs[0])
     assert torch.equal(described.every.rows(~described.held_out).inputs[0].sort()[0], data.train.inputs[0].sort()[0])
+
+
+def test_rows_held_out_are_named_by_either_name():
+    for option in ("validation_rows", "validation_indices"):
+        for data in (ThermometerDataModule(**{option: [1, 9]}), GaussianDataModule(n_obs=11, **{option: [1, 9]})):
+            data.setup()
+            assert data.split.validation.tolist() == [1, 9]
+    with pytest.raises(InputError, match="older name of validation_rows"):
+        ThermometerDataModule(validation_rows=[1], validation_indices=[1])
+
+
+def test_a_fraction_that_rounds_to_no_row_is_told(capsys):
+    data = ThermometerDataModule(validation_fraction=0.05)
+    data.setup("fit")
+    assert data.validation.n == 0
+    assert "WARNING: validation_fraction: 0.05 of 11 rows is less than one row" in capsys.readouterr().out
+    ThermometerDataModule(validation_fraction=0.1).setup("fit")
+    assert capsys.readouterr().out == ""

@@ -34,7 +34,7 @@ def test_split_does_not_depend_on_the_global_random_state():
 
 
 def test_explicit_rows_validate():
-    split = split_rows(6, validation_indices=[4, 0])
+    split = split_rows(6, validation_rows=[4, 0])
     assert split.validation.tolist() == [0, 4]
     assert split.train.tolist() == [1, 2, 3, 5]
 

@@ -59,7 +59,7 @@ def test_a_file_that_lacks_a_column_or_every_row_is_named():
 
 
 def test_rows_are_split_and_normalised_as_those_of_any_data():
-    data = table(validation_indices=[3], normalization=Standardize())
+    data = table(validation_rows=[3], normalization=Standardize())
     data.setup("fit")
     assert data.train.inputs[0].numpy() == pytest.approx((np.arange(3) - 1) / np.arange(3).std(), rel=1e-14)
     assert data.validation.target.tolist() == [4.5]
@@ -109,7 +109,7 @@ def lifetimes(text: str = LIFETIMES, **options: Any) -> TableDataModule:
 
 
 def test_censoring_goes_with_the_rows_and_their_batches():
-    data = lifetimes(validation_indices=[0], batch_size=2)
+    data = lifetimes(validation_rows=[0], batch_size=2)
     data.setup("fit")
     batches = [batch.censoring for batch in data.train_dataloader()]
     assert [[] if batch is None else batch.status.tolist() for batch in batches] == [[2, 3], [0]]
@@ -138,3 +138,49 @@ def test_fingerprint_knows_the_bounds():
 def test_columns_of_bounds_have_one_role(options, words):
     with pytest.raises(InputError, match=words):
         lifetimes(**options)
+
+
+PARTS = "x,y,part\n0,1,train\n1,3,validation\n2,5, Train\n3,7,VAL\n4,9,training\n"
+
+
+def test_a_column_says_which_rows_are_held_out():
+    Path("parts.csv").write_text(PARTS, encoding="utf-8")
+    data = TableDataModule("parts.csv", ["x"], "y", validation_column="part")
+    data.setup("fit")
+    assert data.validation.target.tolist() == [3.0, 7.0]
+    assert data.train.target.tolist() == [1.0, 5.0, 9.0]
+
+
+def test_a_column_of_a_parquet_file_says_it_too():
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"y": [1.0, 2.0, 3.0], "part": ["train", "validation", "train"]}), "parts.parquet")
+    data = TableDataModule("parts.parquet", [], "y", validation_column="part")
+    data.setup("fit")
+    assert data.validation.target.tolist() == [2.0]
+    parquet.write_table(pa.table({"y": [1.0, 2.0], "part": ["train", "later"]}), "parts.parquet")
+    with pytest.raises(InputError, match=r"row 1, column 'part': expected train or validation, but got 'later'"):
+        TableDataModule("parts.parquet", [], "y", validation_column="part").read()
+
+
+def test_row_numbers_of_parts_are_those_of_the_rows_that_stay():
+    Path("parts.csv").write_text("y,part\n,train\n2,validation\n3,train\n", encoding="utf-8")
+    data = TableDataModule("parts.csv", [], "y", missing="drop", validation_column="part")
+    data.setup("fit")
+    assert data.validation.target.tolist() == [2.0]
+
+
+@pytest.mark.parametrize(("text", "options", "message"), [
+    (PARTS.replace("VAL", "test"), {}, r"line 5, column 'part': expected train or validation, but got 'test'"),
+    (PARTS.replace("VAL", ""), {}, r"line 5, column 'part': expected train or validation, but got ''"),
+    ("x,y,part\n0,1,val\n1,3,val\n", {}, r"validation_column: all 2 rows validate, none is left for training"),
+    (PARTS, {"validation_fraction": 0.5}, r"leave out fraction and row numbers"),
+    (PARTS, {"validation_rows": [1]}, r"leave out fraction and row numbers"),
+    (PARTS, {"validation_column": "y"}, r"validation_column: the column 'y' is the target already"),
+    (PARTS, {"validation_column": "parts"}, r"there is no column 'parts'.*part"),
+])  # fmt: skip
+def test_a_column_of_parts_that_cannot_be_used_is_refused(text, options, message):
+    Path("parts.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        TableDataModule("parts.csv", ["x"], "y", **{"validation_column": "part", **options}).setup("fit")

@@ -58,7 +58,45 @@ def test_exploding_path_is_cut_and_the_figure_says_so():
     figure = drawn(LinearModel(dtype="float64"), path)
     assert line_called(figure, "path of descent") == [(1.0, 0.0), (-40.0, -1.0)]
     assert legend(figure)[-1] == "last point shown"
-    assert figure.axes[0].get_title() == "after 3 updates: the first 2 points"
+    assert figure.axes[0].get_title() == "after 3 updates:\nthe first 2 points"
+
+
+OPTIMUM = torch.tensor([5.36772, -17.3048], dtype=torch.float64)
+
+
+def with_optimum(path: Tensor, optimum: Tensor, **options: object) -> Figure:
+    model = LinearModel(dtype="float64")
+    figure = loss_surface_figure(model, SquaredError(), DATA, path, "after", optimum=optimum, **options)
+    assert figure is not None
+    return figure
+
+
+def test_optimum_is_marked_and_the_window_widens_for_it():
+    figure = with_optimum(PATH[:3], OPTIMUM, units="on the normalised input 0.1 x")
+    assert line_called(figure, "closed-form optimum") == [pytest.approx(tuple(OPTIMUM.tolist()))]
+    axes = figure.axes[0]
+    assert axes.get_ylim()[0] < -17.3048
+    assert axes.get_xlabel() == "weight, on the normalised input 0.1 x"
+    assert not axes.texts
+
+
+def test_arrow_points_to_an_optimum_for_which_the_path_would_shrink_to_a_point():
+    path = torch.tensor([[1.0, 0.0], [1.001, 0.0], [1.002, 0.001]], dtype=torch.float64)
+    figure = with_optimum(path, OPTIMUM)
+    (note,) = figure.axes[0].texts
+    away = math.hypot(5.36772 - 1.002, -17.3048 - 0.001)
+    assert f"{away:.3g} from the end" in note.get_text()
+    assert "weight 5.368, bias -17.3" in note.get_text()
+    assert note.xy[1] < 0.1  # below
+    assert "closed-form optimum" not in legend(figure)
+
+
+def test_diverging_path_is_a_zigzag_of_arrows_of_which_the_last_leaves_the_window():
+    path = torch.tensor([[6.0, -17], [4.0, -17.5], [8.0, -16], [-2, -20], [1e4, 5.0]], dtype=torch.float64)
+    axes = with_optimum(path, OPTIMUM, diverged=True).axes[0]
+    ends = [patch.get_path().vertices for patch in axes.patches]
+    assert len(ends) == 4  # three steps in the window, and one out of it
+    assert with_optimum(path, OPTIMUM).axes[0].patches[:] == []
 
 
 def test_start_whose_loss_is_not_finite_cannot_be_drawn():

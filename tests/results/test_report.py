@@ -9,7 +9,7 @@ from rich.console import Console
 
 from paramfit.facts import Fact, FactKind, Status
 from paramfit.results.record import Estimate, NamedMatrix, NormalizedInput, Record
-from paramfit.results.report import fit_report, print_report
+from paramfit.results.report import fit_report, is_network, print_report
 from paramfit.results.statistics import SigmaIs
 from paramfit.results.verdict import Verdict
 from tests.results.records import CURVE, LESSON, SAMPLE, SOLVED
@@ -19,6 +19,9 @@ def printed(result: Record, width: int = 100) -> str:
     out = io.StringIO()
     Console(file=out, width=width).print(fit_report(result))
     return out.getvalue()
+
+
+HELD_OUT = replace(LESSON, n_observations={"train": 9, "val": 2}, loss={"train": 2.9, "val": 3.1})
 
 
 def row(text: str, name: str) -> str:
@@ -46,6 +49,17 @@ def test_headline_says_what_ended_how_and_why():
 ])  # fmt: skip
 def test_reason_begins_with_a_capital_but_leaves_a_parameters_name_as_it_is(reason, begin):
     assert f"after 6 updates. {begin}" in " ".join(printed(replace(CURVE, stop_reason=reason), 300).split())
+
+
+def test_verdict_is_silent_where_nothing_is_held_out():
+    assert "fit verdict" in printed(HELD_OUT)
+    assert "fit verdict" not in printed(LESSON)
+
+
+def test_headline_and_table_give_one_number_for_the_distance():
+    close = Fact(FactKind.CLOSE_TO_OPTIMUM, numbers={"distance": 0.001857, "threshold": 0.01})
+    text = printed(replace(LESSON, stop_reason=close, distance_to_optimum_in_standard_errors=0.001857))
+    assert text.count("0.00186 standard errors") == 2
 
 
 def test_lesson_and_solved_fit_have_the_same_table():
@@ -148,7 +162,7 @@ def test_correlations_above_nine_tenths_are_listed_strongest_first_and_cut():
         (lambda: replace(LESSON, distance_to_optimum_in_standard_errors=None,
             reasons={"distance_to_optimum_in_standard_errors": (Fact(FactKind.PENALISED),)}),
             "not known: a penalty is on"),
-        (lambda: replace(LESSON, verdict=Verdict.OVERFITTING, reasons={"verdict": ("the validation loss rose",)}),
+        (lambda: replace(HELD_OUT, verdict=Verdict.OVERFITTING, reasons={"verdict": ("the validation loss rose",)}),
             "overfitting: the validation loss rose"),
         (lambda: replace(CURVE, cautions=("sigma is too small",)), "warning: sigma is too small"),
         (lambda: replace(CURVE, method=Fact(FactKind.NO_METHOD),
@@ -190,3 +204,36 @@ def test_solved_fit_that_has_not_converged_has_six_digits():
     text = printed(replace(CURVE, status=Status.LIMIT_REACHED, covariance=covariance))
     assert "238.942 ± 2.70701" in text
     assert "those of an unfinished fit" in text
+
+
+def weights(**changes: Any) -> Record:
+    """A network's record: eight weights that cannot be told apart."""
+    names = [f"layers.0.weight[{k},0]" for k in range(8)]
+    table = {name: CURVE.parameters["b1"] for name in names}
+    open_ = {"standard_error": (Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": 6, "parameters": 8}),)}
+    return replace(CURVE, parameters=table, reasons={**SOLVED, **open_}, correlation=None, **changes)
+
+
+def test_a_network_has_no_table_of_its_weights_but_its_loss():
+    text = printed(weights(loss={"train": 0.25, "val": None}))
+    assert "8 parameters, in estimates.json" in text
+    assert "layers.0" not in text
+    assert row(text, "loss").split() == ["loss", "train", "0.25"]
+    assert "errors from" not in text
+
+
+def test_who_asks_for_the_table_has_it_and_who_does_not_has_none():
+    out = io.StringIO()
+    Console(file=out, width=200).print(fit_report(weights(), table=True))
+    assert "layers.0.weight[7,0]" in out.getvalue()
+    out = io.StringIO()
+    Console(file=out, width=200).print(fit_report(CURVE, table=False))
+    assert "b1" not in out.getvalue()
+    assert "R²" in out.getvalue()
+    assert not is_network(CURVE)
+
+
+def test_criteria_that_an_unfinished_fit_has_not_are_explained():
+    unfinished = replace(changed(aic=None, aicc=None, bic=None),
+        reasons={**SOLVED, "information_criteria": (Fact(FactKind.NOT_AT_MAXIMUM),)})  # fmt: skip
+    assert row(printed(unfinished), "AIC").split("  ")[-1].strip().startswith("none: the fit is unfinished")

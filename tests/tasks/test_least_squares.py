@@ -156,7 +156,7 @@ def test_every_update_of_a_projected_model_is_recorded(make_trainer, tmp_path):
 
 def test_rows_held_out_take_no_part_and_are_measured(make_trainer):
     held_out = [3, 11, 20]
-    task, data = LeastSquares(formula()), InMemory(validation_indices=held_out, batch_size=7)
+    task, data = LeastSquares(formula()), InMemory(validation_rows=held_out, batch_size=7)
     trainer = make_trainer(200)
     trainer.fit(task, datamodule=data)
     x, y = rows()

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paramfit.data.censored_rows import Bounds, complaint_about_no_ends, one_sided
+from paramfit.data.censored_rows import WORDS_OF_CENSORING, Bounds, complaint_about_no_ends, one_sided
+from paramfit.data.column_words import ColumnWords
+from paramfit.data.held_out_words import WORDS_OF_PARTS
 from paramfit.distributions import Censoring
 from paramfit.errors import InputError
 from paramfit.wording import nearest_names, printable, quoted
@@ -42,6 +44,7 @@ class ColumnRequest:
         names: the columns, each once.
         sigma: the one among them that holds standard deviations, which are above 0.
         censoring: those among them that make observations censored ones.
+        part: the one among them that says which rows train and which validate.
         drop_missing: whether rows without a finite value are left out; they are refused otherwise.
         may_drop: whether the user could ask for that, by ``missing: drop``.
         dtype: the precision that the values have to fit into.
@@ -50,14 +53,16 @@ class ColumnRequest:
     names: tuple[str, ...]
     sigma: str | None = None
     censoring: CensoredColumns | None = None
+    part: str | None = None
     drop_missing: bool = False
     may_drop: bool = False
     dtype: torch.dtype = torch.float64
 
     @property
-    def words(self) -> str | None:
-        """The column that holds words instead of numbers."""
-        return None if self.censoring is None else self.censoring.status
+    def words(self) -> dict[str, ColumnWords]:
+        """The columns that hold words instead of numbers, and which."""
+        words = {} if self.censoring is None else {self.censoring.status: WORDS_OF_CENSORING}
+        return words if self.part is None else {**words, self.part: WORDS_OF_PARTS}
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ class TableColumns:
 
     Attributes:
         values: one row of this array for each column asked for, ``(columns, rows)``, float64, all finite. Words are
-            numbers of ``Censoring``, and an upper end where there is no interval is 0.
+            numbers of ``Censoring`` or 1 for a row that validates and 0 for one that trains, and an upper end where
+            there is no interval is 0.
         n_read: rows in the file, those dropped included.
         missing: for each column, in how many rows a value was missing, where rows were dropped.
     """

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from paramfit.data.censored_rows import complaint_about_word, status_of_word
+from paramfit.data.column_words import ColumnWords
 from paramfit.data.files.checks import ColumnRequest, TableColumns, complete_rows, positions_of
 from paramfit.errors import InputError
 from paramfit.wording import printable, quoted
@@ -46,7 +46,7 @@ def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators
         if not any("\udc80" <= character <= "\udcff" for character in "".join(header)):
             raise  # all of it was UTF-8
         raise type(error)(f"{error} (the header is not UTF-8: save the file as UTF-8)") from None
-    words = [name == request.words for name in request.names]
+    words = [request.words.get(name) for name in request.names]
     values = _quick(content, separator, len(header), skipped, places, words)
     if values is None:
         values = _careful(path, content, separator, request, places)
@@ -79,7 +79,7 @@ def _lines_of(content: bytes) -> io.TextIOWrapper:
 
 
 def _quick(
-    content: bytes, separator: str, n_cells: int, skipped: int, places: list[int], words: list[bool]
+    content: bytes, separator: str, n_cells: int, skipped: int, places: list[int], words: list[ColumnWords | None]
 ) -> NDArray[np.float64] | None:
     """The columns by pyarrow, some of them of words; None where it finds a cell or a line that it cannot read."""
     if content.count(b'"') % 2:
@@ -89,7 +89,9 @@ def _quick(
         return None  # and reads on behind a closing quote
     names = [str(number) for number in range(n_cells)]
     used = [names[place] for place in places]
-    types = {name: pa.string() if of_words else pa.float64() for name, of_words in zip(used, words, strict=True)}
+    types = {
+        name: pa.float64() if of_words is None else pa.string() for name, of_words in zip(used, words, strict=True)
+    }
     try:
         table = arrow_csv.read_csv(
             io.BytesIO(content),
@@ -100,7 +102,7 @@ def _quick(
     except pa.ArrowException:
         return None
     columns = [
-        _statuses(table.column(name)) if of_words else _numbers(table.column(name))
+        _numbers(table.column(name)) if of_words is None else _meanings(table.column(name), of_words)
         for name, of_words in zip(used, words, strict=True)
     ]
     readable = [column for column in columns if column is not None]
@@ -121,9 +123,10 @@ def _careful(
         numbers = []
         for name, place in zip(request.names, places, strict=True):
             cell = cells[place].strip()
-            number = status_of_word(cell) if name == request.words else _number(cell)
+            words = request.words.get(name)
+            number = _number(cell) if words is None else words.number_of(cell)
             if number is None:
-                complaint = complaint_about_word(cell) if name == request.words else _complaint(cells[place])
+                complaint = _complaint(cells[place]) if words is None else words.complaint(cell)
                 raise InputError(f"{printable(path)}: line {line}, column {quoted(name)}: {complaint}")
             numbers.append(number)
         rows.append(numbers)
@@ -150,14 +153,14 @@ def _numbers(column: Any) -> NDArray[np.float64] | None:
     return numbers if np.count_nonzero(np.isnan(numbers)) == column.null_count else None
 
 
-def _statuses(column: Any) -> NDArray[np.float64] | None:
-    """The numbers of ``Censoring`` that an arrow column's words mean; None where one of them is no such word."""
+def _meanings(column: Any, words: ColumnWords) -> NDArray[np.float64] | None:
+    """The numbers that an arrow column's words mean; None where one of them is no such word."""
     encoded = column.combine_chunks().dictionary_encode()
-    numbers = [status_of_word(word) for word in encoded.dictionary.to_pylist()]
+    numbers = [words.number_of(word) for word in encoded.dictionary.to_pylist()]
     if None in numbers:
         return None
-    statuses: NDArray[np.float64] = np.array(numbers, dtype=np.float64)[encoded.indices.to_numpy()]
-    return statuses
+    meanings: NDArray[np.float64] = np.array(numbers, dtype=np.float64)[encoded.indices.to_numpy()]
+    return meanings
 
 
 def _number(cell: str) -> float | None:

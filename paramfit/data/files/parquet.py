@@ -1,5 +1,6 @@
 """Columns of a Parquet file."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute, parquet
 
-from paramfit.data.censored_rows import KNOWN_WORDS, statuses_of_words
+from paramfit.data.column_words import numbers_of_words
 from paramfit.data.files.checks import ColumnRequest, TableColumns, complete_rows, positions_of
 from paramfit.errors import InputError
 from paramfit.wording import printable, quoted
@@ -32,26 +33,29 @@ def columns_of_parquet(path: str, content: bytes, request: ColumnRequest) -> Tab
     places = positions_of(path, request.names, header)
     for name, place in zip(request.names, places, strict=True):
         kind = file.schema_arrow.field(place).type
-        if name == request.words:
+        words = request.words.get(name)
+        if words is not None:
             if not _holds_words(kind):
-                raise InputError(f"{printable(path)}: column {quoted(name)} holds {kind}, not words: {KNOWN_WORDS}")
+                raise InputError(f"{printable(path)}: column {quoted(name)} holds {kind}, not words: {words.listed}")
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
             msg = f"{printable(path)}: column {quoted(name)} holds {kind}, not numbers; convert it before the fit"
             raise InputError(msg)
     try:
         table = file.read(columns=[header[place] for place in places])
         columns: list[Any] = [
-            table.column(header[place]).to_pylist() if name == request.words else _float64(table.column(header[place]))
+            table.column(header[place]).to_pylist() if name in request.words else _float64(table.column(header[place]))
             for name, place in zip(request.names, places, strict=True)
         ]
     except Exception as error:
         raise _damaged(path, error) from None
-    if request.words is not None:
-        where = request.names.index(request.words)
-        columns[where] = statuses_of_words(
-            columns[where], lambda row: f"{printable(path)}: row {row}, column {quoted(request.names[where])}"
-        )
+    for where, name in enumerate(request.names):
+        if name in request.words:
+            columns[where] = numbers_of_words(columns[where], request.words[name], partial(_cell, path, name))
     return complete_rows(path, request, np.stack(columns), lambda row: f"row {row}")
+
+
+def _cell(path: str, name: str, row: int) -> str:
+    return f"{printable(path)}: row {row}, column {quoted(name)}"
 
 
 def _holds_words(kind: pa.DataType) -> bool:
