@@ -9,7 +9,7 @@ import pytest
 
 import paramfit
 from paramfit.cli import main
-from paramfit.cli.front_door import EXIT_CODES
+from paramfit.cli.front_door import COMMANDS, EXIT_CODES, OPTIONS
 from paramfit.facts import WITHOUT_MAXIMUM, FactKind
 from tests.page import PAGES, REPOSITORY, assert_printed, blocks_of, run_page
 
@@ -29,6 +29,11 @@ NOT_RUN = {
     ),
     ("callbacks.md", "serves", "tensorboard --logdir lightning_logs"),
     ("sweeps.md", "serves", "tensorboard --logdir lightning_logs/rates"),
+    (
+        "questions.md",
+        "changes the shell",
+        "complete -o default -W \"$(paramfit --help | grep -oE '^  (--)?[a-z_]+ ')\" paramfit",
+    ),
     ("speed.md", "takes many minutes", "make benchmark"),
 }
 
@@ -98,6 +103,15 @@ def test_every_option_in_a_line_of_text_exists(capsys):
     listed = capsys.readouterr().out
     assert len(options) > 10
     assert {option for option in options if f"{option} " not in listed} <= {"--help"}
+
+
+def test_the_shell_completes_commands_and_options(capsys):
+    page = (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8")
+    pattern = re.search(r"grep -oE '(.+?)'", page)[1]
+    main(["--help"])
+    words = {match[0].strip() for match in re.finditer(pattern, capsys.readouterr().out, re.MULTILINE)}
+    assert words >= {*COMMANDS, *OPTIONS}
+    assert words <= {*COMMANDS, *OPTIONS, "paramfit", "tensorboard"}
 
 
 def test_the_exit_codes_are_all_there():
