@@ -19,12 +19,14 @@ __all__ = ["new_file", "remove_unfinished", "whole_file"]
 #: What a run directory may hold unfinished: all that paramfit writes there under a name of its own.
 _UNFINISHED = (
     "config.yaml.part",
+    "hparams.yaml.part",
     "estimates.json.part",
     "*.pt2.part",
     "predictions*.csv.part",
     "predictions*.parquet.part",
     "checkpoints/*.ckpt.part",
     "figures/*.png.part",
+    "figures/*.gif.part",
 )
 
 

@@ -11,6 +11,7 @@ from paramfit.atomic_files import whole_file
 from paramfit.callbacks.run import FileWriting, data_of, optimizer_of, run_directory, run_of, task_of
 from paramfit.facts import Status
 from paramfit.fits.result import FitResult
+from paramfit.models import DistributionModel
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import EstimationTaskLike, parameter_values
 from paramfit.wording import visible
@@ -20,6 +21,7 @@ __all__ = ["HyperparameterLog"]
 _FILE = "hparams.yaml"
 _ENDS = ("hp/train_loss", "hp/val_loss", "hp/status", "hp/distance")
 _OF_BLOCKS = "updates_per_step"  # which the block writes into the optimizer's groups
+_MOVING = frozenset({"last_epoch", "best", "cooldown_counter", "num_bad_epochs", "mode_worse"})  # of a scheduler
 
 
 class HyperparameterLog(FileWriting, Callback):
@@ -90,12 +92,14 @@ def _made_of(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
     made_of = {
         "task": type(module).__name__,
         "model": type(task.model).__name__,
-        "formula": getattr(task.model, "formula", None),
-        "objective": type(task.objective).__name__,
+        "distribution": getattr(task.model, "distribution_name", None),
+        "formula": _formula_of(task.model),
+        **_with_options("objective", task.objective),
+        **_with_options("gradient", getattr(module, "gradient", None)),
         "optimizer": type(optimizer).__name__,
         **options,
         "lr": rate,
-        "scheduler": None if scheduler is None else type(scheduler).__name__,
+        **_with_options("scheduler", scheduler),
         "updates_per_step": getattr(module, "updates_per_step", None),
         "max_epochs": trainer.max_epochs,
         "seed": int(os.environ["PL_GLOBAL_SEED"]) if "PL_GLOBAL_SEED" in os.environ else None,
@@ -103,7 +107,8 @@ def _made_of(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
     if data is not None:
         made_of |= {
             "data": type(data).__name__,
-            "normalization": "none" if data.normalization is None else type(data.normalization).__name__,
+            "path": _as_written(getattr(data, "path", None)),
+            **_with_options("normalization", data.normalization, without="none"),
             "batch_size": data.batch_size or data.train.n,
             "n_train": data.train.n,
             "n_val": data.validation.n,
@@ -113,6 +118,32 @@ def _made_of(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
         for name, value in made_of.items()
         if value is not None
     }
+
+
+def _formula_of(model: Any) -> str | None:
+    """What a model computes, or each argument of its distribution, where formulas say it."""
+    if isinstance(model, DistributionModel):
+        return ", ".join(f"{name} = {formula}" for name, formula in model.formulas.items())
+    formula: str | None = getattr(model, "formula", None)
+    return formula
+
+
+def _with_options(role: str, part: Any, without: str | None = None) -> dict[str, Any]:
+    """The class of a part, and what it was given as far as that is a number, a text or a truth value."""
+    if part is None:
+        return {role: without}
+    options = {
+        f"{role}/{name}": value
+        for name, value in vars(part).items()
+        if isinstance(value, int | float | str) and value and not name.startswith("_") and name not in _MOVING
+    }
+    return {role: type(part).__name__, **options}
+
+
+def _as_written(path: Any) -> str | None:
+    """A path, or several, as one text."""
+    paths = path if isinstance(path, list | tuple) else [path]
+    return None if path is None else ", ".join(map(str, paths))
 
 
 def _starts(task: EstimationTaskLike) -> dict[str, float]:

@@ -77,7 +77,7 @@ def fit(
         data: ``(x, y)`` or ``(x1, x2, y)`` as arrays, tensors or lists; or ``Observations``; or columns by name: a
             mapping, or a dataframe of pandas, polars or pyarrow.
         inputs: names of the input columns; where it is not given a formula's variables or, of any other model, all
-            columns that have no other role, in their order.
+            columns that have no other role, as a module's ``forward`` calls its arguments, or else in their order.
         target: name of the target; where it is not given, the only column that is neither an input nor the sigma.
         sigma: standard deviation of each target: the name of a column, an array, or one number.
         sigma_is: ``absolute``, or ``relative``, where only the ratios of the sigmas are known.
@@ -160,7 +160,16 @@ def _check_model(model: Any) -> None:
 
 
 def _remaining(model: nn.Module, columns: list[str]) -> list[str]:
-    """All columns that have no other role, where a module takes as many."""
+    """All columns that have no other role, where a module takes as many; as its arguments where they are called so."""
+    arguments = list(inspect.signature(model.forward).parameters)
+    if {*arguments} == {*columns}:
+        return arguments
+    elsewhere = [name for name in columns if name in arguments and arguments.index(name) != columns.index(name)]
+    if elsewhere:
+        raise InputError(
+            f"inputs: {type(model).__name__}.forward({', '.join(arguments)}) has another place for"
+            f" {quoted(elsewhere[0])} than the columns; name the inputs in its order, as inputs=[...]"
+        )
     try:
         inspect.signature(model.forward).bind(*columns)
     except TypeError:

@@ -50,6 +50,14 @@ def test_a_sweep_can_be_told_apart_and_sorted(normalized):
     assert losses[0] < losses[1]
 
 
+def test_what_parts_are_given_is_told(normalized):
+    options = ("--data.normalization.scale", "0.05", "--model.scheduler", "StepLR", "--model.scheduler.step_size", "10")
+    assert fit(*normalized, *options) == 0
+    kept = yaml.safe_load(Path("lightning_logs/run/version_0/hparams.yaml").read_text())
+    expected = {"normalization/scale": 0.05, "scheduler": "StepLR", "scheduler/step_size": 10, "lr": 0.01}
+    assert expected.items() <= kept.items()
+
+
 def test_they_can_be_left_out(normalized):
     assert fit(*normalized, "--hyperparameters.enabled", "false") == 0
     assert not list(Path("lightning_logs").rglob("hparams.yaml"))

@@ -110,6 +110,24 @@ def test_several_inputs_go_to_the_variables_of_their_names():
     assert estimates(fit(plane, frame, target="y")) == pytest.approx([2.0, -0.5, 3.0], rel=1e-12)
 
 
+class Plane(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = (nn.Parameter(torch.tensor(0.0)) for _ in range(2))
+
+    def forward(self, u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return self.a * u + self.b * v
+
+
+def test_remaining_columns_go_to_the_arguments_of_their_names():
+    columns = {"v": X**2, "u": np.cos(X), "y": 2 * np.cos(X) - 0.5 * X**2}
+    assert estimates(fit(Plane(), columns, target="y")) == pytest.approx([2.0, -0.5], rel=1e-12)
+    renamed = {"v": columns["v"], "w": columns["u"], "y": columns["y"]}
+    with pytest.raises(InputError, match=r"has another place for 'v' than the columns; name the inputs"):
+        fit(Plane(), renamed, target="y")
+    assert estimates(fit(Plane(), renamed, target="y", inputs=["w", "v"])) == pytest.approx([2.0, -0.5], rel=1e-12)
+
+
 def test_model_is_left_as_it_was():
     mine = LinearModel(2.5, -1.0)
     mine.train()
