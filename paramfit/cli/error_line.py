@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import callbacks
 from yaml import YAMLError
 
 import paramfit
@@ -135,6 +136,8 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return one_line(f"{place}: {_no_class(name, text, str(error))}{f' ({line})' if line else ''}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
+    if place == "trainer.callbacks" and expected == ["list"] and given and given[-1].isidentifier():
+        return f"{place}: {_no_callback(given[-1])}"
     if expected and given:
         finite = "a finite " if given[-1] in {"nan", "inf", "-inf"} else ""
         return one_line(f"{place}: expected {finite}{' or '.join(dict.fromkeys(expected))}, but got {given[-1]!r}")
@@ -175,6 +178,13 @@ def _no_class(name: str, text: str, context: str) -> str:
     shown = given[-1] if given and text.startswith("No module") else name or text
     elsewhere = "give module.Class, where a module in the working directory is found too"
     return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, elsewhere, most=1)}"
+
+
+def _no_callback(name: str) -> str:
+    """The parser takes the name of a class that is not there for a list that is none."""
+    names = [*callbacks.__all__, *paramfit.__all__]
+    elsewhere = "give module.Class, where a module in the working directory is found too"
+    return f"there is no class {name}; {nearest_names(name, names, elsewhere, most=1)}"
 
 
 def _unwritten(path: str) -> str:

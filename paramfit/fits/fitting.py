@@ -43,7 +43,7 @@ from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.gauss_newton import GaussNewton
 from paramfit.solvers.newton_raphson import NewtonRaphson
 from paramfit.torch_overhead import one_thread
-from paramfit.wording import quoted
+from paramfit.wording import nearest_names, quoted
 
 __all__ = ["fit"]
 
@@ -108,6 +108,7 @@ def fit(
         raise InputError(f"sigma_is: expected absolute or relative, but got {sigma_is!r}")
     if max_iterations < 1:
         raise InputError(f"max_iterations: expected at least 1, but got {max_iterations}")
+    _refuse_misspelt(options)
     fitted = _copied(unwrapped(model))
     if (
         inputs is None
@@ -188,6 +189,15 @@ def _copied(model: nn.Module) -> nn.Module:
     if any(not tensor.is_cpu or tensor.dtype != torch.float64 for tensor in tensors):
         fitted = fitted.to(device="cpu", dtype=torch.float64)
     return fitted.eval()
+
+
+def _refuse_misspelt(options: Mapping[str, Any]) -> None:
+    """Refuse a misspelt argument before anything is read by the others."""
+    arguments = [name for name in inspect.signature(fit).parameters if name != "options"]
+    for name in options:
+        hint = nearest_names(name, arguments, "", most=1)
+        if hint and name not in {*_OPTIONS, *_LIKELIHOOD_OPTIONS}:
+            raise InputError(f"{name}: fit has no such option; {hint}")
 
 
 def _check_options(options: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -110,3 +110,17 @@ def test_a_logger_without_a_folder_stands_beside_tensorboards():
         assert {"train/loss", "parameter/weight", "hyperparameters"} <= set(MetricList.metrics)
         assert (Path("lightning_logs") / "sgd" / f"version_{version}" / "estimates.json").exists()
     assert {path.name for path in Path.cwd().iterdir()} == {"lightning_logs"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("EarlyStoping", "did you mean 'EarlyStopping'"),
+        ("FitHistry", "did you mean 'FitHistory'"),
+        ("NoCB", "module.Class"),
+    ],
+)
+def test_a_callback_that_is_not_there_is_named(name, hint, capsys):
+    assert main([*SGD, *QUICK, "--trainer.callbacks", name]) == 2
+    assert f"trainer.callbacks: there is no class {name}; " in (line := capsys.readouterr().err)
+    assert hint in line

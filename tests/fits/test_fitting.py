@@ -110,6 +110,11 @@ def test_several_inputs_go_to_the_variables_of_their_names():
     assert estimates(fit(plane, frame, target="y")) == pytest.approx([2.0, -0.5, 3.0], rel=1e-12)
 
 
+def test_a_misspelt_argument_is_named_before_the_data_are_read():
+    with pytest.raises(InputError, match=r"^targt: fit has no such option; did you mean 'target'\?$"):
+        fit(LinearModel(), {"x": [0.0, 1.0, 2.0], "y": [1.0, 2.0, 3.0], "z": [0.0, 0.0, 1.0]}, targt="y")
+
+
 class Plane(nn.Module):
     def __init__(self) -> None:
         super().__init__()
