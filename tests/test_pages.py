@@ -50,7 +50,11 @@ def only_own_modules(monkeypatch: pytest.MonkeyPatch, own_directory: Path) -> It
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+LONG = {"callbacks", "extending", "sweeps"}  # of many fits
+DONE = [pytest.param(page, marks=[pytest.mark.slow] * (page.stem in LONG), id=page.stem) for page in PAGES]
+
+
+@pytest.mark.parametrize("page", DONE)
 def test_a_page_does_what_it_says(page, only_own_modules):
     run_page(page, only_own_modules)
 
