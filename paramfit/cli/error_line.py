@@ -34,6 +34,7 @@ _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
+_ELSEWHERE = "give module.Class, where a module in the working directory is found too"
 _RETURNED = {"optimizer": "torch.optim.Optimizer", "scheduler": "torch.optim.lr_scheduler.LRScheduler"}
 
 
@@ -176,15 +177,13 @@ def _no_class(name: str, text: str, context: str) -> str:
     if given and text.startswith("No module") and not f"{given[-1]}.".startswith(f"{name}."):
         return f"{given[-1]} cannot be imported: {text}"
     shown = given[-1] if given and text.startswith("No module") else name or text
-    elsewhere = "give module.Class, where a module in the working directory is found too"
-    return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, elsewhere, most=1)}"
+    return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, _ELSEWHERE, most=1)}"
 
 
 def _no_callback(name: str) -> str:
     """The parser takes the name of a class that is not there for a list that is none."""
     names = [*callbacks.__all__, *paramfit.__all__]
-    elsewhere = "give module.Class, where a module in the working directory is found too"
-    return f"there is no class {name}; {nearest_names(name, names, elsewhere, most=1)}"
+    return f"there is no class {name}; {nearest_names(name, names, _ELSEWHERE, most=1)}"
 
 
 def _unwritten(path: str) -> str:

@@ -247,7 +247,12 @@ def larger(inner):
     return st.builds(str.format, st.sampled_from(SHAPES), inner, inner)
 
 
-# Of an exponential of more than 10^15 float64 knows no digit.
+@pytest.mark.xfail(strict=True, reason="exponents beyond 2^53 are rounded: the slope is 1 % off, and not refused")
+def test_an_exponential_without_digits_is_refused():
+    check("log(exp(a*x))", {"a": 1.3}, 1e20, must_be_finite=False)
+
+
+# Of an exponential of more than 10^15 float64 knows no digit; see the test above.
 WITH_DIGITS = {**TRUTH, **{name: within_reach(name, 15) for name in ("exp", "expm1", "sinh", "cosh")}}
 
 
