@@ -13,6 +13,7 @@ from paramfit.inference.edge_of_domain import domain_edge, endless_edge
 from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
+from paramfit.inference.switched_off import are_switched_off
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
@@ -70,9 +71,13 @@ def how_it_ended(
 ) -> Stop:
     """The status and the reason that go with the end of a solver, with names for the parameters that it is about.
 
-    ``loss`` makes the objective over all rows at the end, which tells why a likelihood has no maximum.
+    ``loss`` makes the objective over all rows at the end, which tells why a likelihood has no maximum, and whether what
+    has no influence is switched off by a kink of the model.
     """
     standing = state.standing
+    is_lost = standing.finding is Finding.NO_INFLUENCE
+    if is_lost and loss is not None and are_switched_off(loss(), torch.from_numpy(state.theta), standing.places):
+        standing = standing.changed(finding=Finding.SINGULAR)
     if isinstance(state, NewtonState) and loss is not None:
         endless = _no_maximum(state, model, loss)
         if endless is not None:

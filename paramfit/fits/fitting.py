@@ -244,7 +244,8 @@ def _by_least_squares(
         factor=factor,
         began=how_it_began(state, fitted),
     )
-    return _result("LeastSquares", how_it_ended(state, fitted, steps), steps, loss, summary, columns)
+    stop = how_it_ended(state, fitted, steps, lambda: loss)
+    return _result("LeastSquares", stop, steps, loss, summary, columns)
 
 
 def _by_likelihood(

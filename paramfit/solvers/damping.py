@@ -86,32 +86,6 @@ class DampedStep(Value):
         still: NDArray[np.bool_] = self.point.unprojected == 0
         return still if self.held is None else still & ~self.held
 
-    def along_kink(self, other: Linearization) -> tuple[Array, float, float]:
-        r"""The step along a kink of the loss between here and another point near by, what it promises, and its offset.
-
-        .. math:: g = \lambda g_1 + (1 - \lambda) g_2, \qquad 0 \le \lambda \le 1
-
-        is the shortest combination of the gradients on both sides, in the metric of the errors: where it is 0, no
-        direction leads down on both sides, and the kink is a minimum.
-
-        References:
-            Frank Clarke: Optimization and Nonsmooth Analysis (1983).
-        """
-        scaled = ScaledColumns.of(self._curved, self.size)
-        strong = scaled.strong()
-        inverse = scaled.directions[strong] / scaled.size / scaled.singular[strong][:, None]
-        m = len(self.point.slope)
-        nearer, farther = (inverse @ (point.curved[:m].T @ point.slope) for point in (self.point, other))
-        apart = nearer - farther
-        squared = float(apart @ apart)
-        share = min(max(float(nearer @ apart) / squared, 0.0), 1.0) if squared > 0 else 0.0
-        least = nearer - share * apart
-        inside = float(least @ least)
-        outside = float(self.point.factor[:, -1] @ self.point.factor[:, -1])
-        freedom = max(1, self.point.n - len(self.point.factor) + 1)
-        offset = math.sqrt(inside / max(1, len(least)) / (outside / freedom)) if inside > 0 else 0.0
-        return inverse.T @ least, inside, offset
-
     def step(self, damping: float) -> tuple[Array, float]:
         """The step ``(m,)`` and the decrease of the squared residual that the linear model promises."""
         singular, directions, slope, floor = self._decomposed

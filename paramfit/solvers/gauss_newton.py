@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array, unit_of
-from paramfit.linalg.unit_free import ScaledColumns
 from paramfit.solvers.damping import DampedStep, gain_ratio, next_damping
 from paramfit.solvers.equal_starts import moved_apart
 from paramfit.solvers.gauss_newton_state import GaussNewtonState
+from paramfit.solvers.kink import step_along_kink
 from paramfit.solvers.loop import Start, solve
 from paramfit.solvers.polishing import MOST_POLISHING_STEPS, Polishing, PolishingState
 from paramfit.solvers.projection import Linearization, linearization, thrown_away, unprojected
@@ -32,14 +32,13 @@ _NEAR = 1e-4  # a relative offset below it is near enough to a minimum to be cal
 _UNSEEN = 1e-12  # a promised decrease so small a part of the loss is lost in its rounding
 _MOST_REFUSALS = 4
 _NO_SLOPE = 1e-5  # of the residuals: a parameter whose own size changes predictions by less has no slope there
-_NEAR_AT_KINK = 1e-3  # a relative offset of both sides' combination: the trial beyond is a little off the kink
+_NEAR_AT_KINK = 1e-3  # a relative offset of all sides' combination: the trials beyond are a little off the kink
 _MOST_LINEAR = 1e280  # of a linear parameter, over the target's unit: what multiplies it has vanished
 _NEAR_BY = 1e-6  # of a parameter's size: from so far away slopes change only across a kink
 _LEAST_ALONG = 1e-9  # of the loss: a step along a kink that promises less is not looked for
 _UNDETERMINED = 1e3  # of a parameter's size: what means something stays below 1, what ran off is above 2000
 _MOST_POLISH = 0.5  # of a parameter's size in all steps of a polish
 _ROUNDED = 1e-5  # below this relative offset the rounding of J^T e could be seen
-_DETERMINED = 1e-4  # of the strongest direction: of a weaker one a difference of slopes may be rounding
 _POLISHED = 1e-15  # of a standard error: a relative offset that needs no polish
 _ENOUGH = 1e-12  # the same where there is more to win than the rounding of a fit that has converged
 
@@ -117,7 +116,8 @@ class GaussNewton:
             steps = steps or _steps_from(state, point, layout, theta)
             return self._reached(state.changed(layout=layout), theta, steps, **judged)
         if point is not None and after > before:
-            judged["beyond"] = point
+            # The last refusal is the nearest, but for one along a kink: that is seen from one more side of it.
+            judged["sides"] = (*state.sides[: state.corners], point)
         refused, ended = state.changed(**judged), damping > _MOST_DAMPING or refusals >= _MOST_REFUSALS
         if state.along is not None:
             ended = refusals > 0 or promised <= _LEAST_ALONG * before
@@ -164,8 +164,8 @@ class GaussNewton:
             standing = standing.changed(places=tuple(layout.nonlinear[number] for number in standing.places))
         if state.along is not None:
             judged["damping"] = self.damping
-        beyond = state.steps.point if _is_near_by(state, theta) else None
-        reached = state.changed(theta=theta, steps=steps, standing=standing, beyond=beyond, along=None, **judged)
+        judged["sides"] = (state.steps.point,) if _is_near_by(state, theta) else ()
+        reached = state.changed(theta=theta, steps=steps, standing=standing, along=None, corners=0, **judged)
         away = _out_of_sight(reached) if standing.converged else None
         return reached if away is None else reached.changed(standing=away)
 
@@ -202,19 +202,32 @@ class GaussNewton:
             at_rounding = at_rounding or Standing(Finding.OFFSET_AT_ROUNDING, offset)
             return state.changed(standing=_out_of_sight(state) or at_rounding)
         away = _out_of_sight(state)
-        flat = state.steps.point.unprojected * _sizes(state) <= _NO_SLOPE * math.sqrt(state.steps.point.loss)
+        flat = _is_flat(state, state.steps.point)
         if away is not None and away.finding is Finding.DIVERGENT:
             return state.changed(standing=away)
         if flat.any() and state.steps.changed(held=flat).offset <= near:
             places = tuple(state.layout.nonlinear[number] for number in np.flatnonzero(flat))
             return state.changed(standing=Standing(Finding.SINGULAR, offset, places=places))
-        if state.beyond is not None and _is_determined(state):
-            along, promised, offset = state.steps.along_kink(state.beyond)
-            if offset <= _NEAR_AT_KINK:
-                return state.changed(standing=Standing(Finding.KINK, offset, _NEAR_AT_KINK))
-            if state.along is None and promised > _LEAST_ALONG * state.steps.point.loss:
-                return state.changed(along=along, promised=promised, refusals=0)
+        at_kink = self._at_kink(state) if state.sides else None
+        if at_kink is not None:
+            return at_kink
         return state.changed(standing=standing)
+
+    def _at_kink(self, state: GaussNewtonState) -> GaussNewtonState | None:
+        """The state at a kink of the loss: at its end on a minimum, or with a step along it; None where neither is."""
+        sides, here = (state.steps.point, *state.sides), state.steps
+        flat = np.all([_is_flat(state, side) for side in sides], axis=0)
+        if flat.all():
+            return None
+        kink = step_along_kink(sides, flat if here.held is None else flat | here.held)
+        if not kink.determined:
+            return None
+        is_open = state.along is None or (_is_further_side(state) and state.corners <= 2 * len(kink.step))
+        if is_open and kink.promised > _LEAST_ALONG * here.point.loss:
+            return state.changed(along=kink.step, promised=kink.promised, refusals=0, corners=len(state.sides))
+        if kink.offset <= _NEAR_AT_KINK:
+            return state.changed(standing=Standing(Finding.KINK, kink.offset, _NEAR_AT_KINK))
+        return None
 
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
         r"""The state with its last digits won, once the step that is left is small; see ``Polishing``.
@@ -255,10 +268,19 @@ class GaussNewton:
         return settled(moved.changed(standing=standing))
 
 
-def _is_determined(state: GaussNewtonState) -> bool:
-    """Whether slopes are more than rounding in every direction, so that their change means something."""
-    singular = ScaledColumns.of(state.free_factor()[:-1, :-1]).singular
-    return bool(singular[-1] > _DETERMINED * singular[0])
+def _is_flat(state: GaussNewtonState, point: Linearization) -> NDArray[np.bool_]:
+    """Which nonlinear parameters change predictions by next to nothing when they change by their own size, ``(m,)``."""
+    flat: NDArray[np.bool_] = point.unprojected * _sizes(state) <= _NO_SLOPE * math.sqrt(point.loss)
+    return flat
+
+
+def _is_further_side(state: GaussNewtonState) -> bool:
+    """Whether the last refusal along a kink is on a side where, unlike on those before, the loss rises that way."""
+    if len(state.sides) == state.corners or state.along is None:
+        return False
+    point = state.sides[-1]
+    fall = float((point.curved[: len(point.slope)].T @ point.slope) @ state.along)
+    return fall < state.promised / 2
 
 
 def _finite_point(sums: ResidualSums) -> Linearization | None:

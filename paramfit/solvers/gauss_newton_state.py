@@ -37,7 +37,8 @@ class GaussNewtonState(Value):
     unit: float = 1.0  # what rows are divided by before anything is squared: a power of 2 near the target's length
     growth: float = 2.0  # what it grows by, should that fail
     refusals: int = 0  # trials in a row that were not taken though no loss could tell
-    beyond: Linearization | None = None  # the problem as seen from the last other point near by
+    sides: tuple[Linearization, ...] = ()  # as seen from other points near by: across a kink, if one is there
+    corners: int = 0  # how many of them a step along the kink has started from; further ones it was refused at
     along: Array | None = None  # a step (m,) along a kink of the loss, where no damped step leads on
     promised: float = 0.0  # the decrease of the loss that it promises
     alike: tuple[int, ...] = ()  # places of parameters whose starts were equal and exchangeable, and were moved apart

@@ -1,0 +1,139 @@
+"""Optima at kinks of formulas: an end is called converged where, and only where, no point near by has a lower sum."""
+
+import numpy as np
+import pytest
+import torch
+
+from paramfit import FormulaModel, fit
+
+X = np.arange(11.0)
+SHAPES = {
+    "flat": 3 + 0 * X,
+    "hinge": np.maximum(2, 0.7 * X),
+    "corner": np.maximum(3, 0.6 * X),
+    "vee": np.abs(X - 4) + 1,
+    "down": 2 - 0.5 * X,
+}
+KINDS = {
+    "max": ("max(a, b*x)", {"a": 1.0, "b": 1.0}, lambda x, a, b: np.maximum(a, b * x)),
+    "min": ("min(a, b*x)", {"a": 1.0, "b": 1.0}, lambda x, a, b: np.minimum(a, b * x)),
+    "place": ("abs(x-c)", {"c": 1.0}, lambda x, c: np.abs(x - c)),
+    "vee": ("abs(x-c)*s+d", {"c": 1.0, "s": 1.0, "d": 1.0}, lambda x, c, s, d: np.abs(x - c) * s + d),
+    "ramp": ("d+max(0, a*(x-c))", {"a": 1.0, "c": 1.0, "d": 0.0}, lambda x, a, c, d: d + np.maximum(0, a * (x - c))),
+    "two places": ("abs(a-x)+abs(b-x)", {"a": 2.0, "b": 7.0}, lambda x, a, b: np.abs(a - x) + np.abs(b - x)),
+    "nested": (
+        "max(a, min(b*x, c))",
+        {"a": 1.0, "b": 1.0, "c": 5.0},
+        lambda x, a, b, c: np.maximum(a, np.minimum(b * x, c)),
+    ),
+    "nested places": ("abs(abs(x-c)-d)", {"c": 5.0, "d": 2.0}, lambda x, c, d: np.abs(np.abs(x - c) - d)),
+    "curved": (
+        "exp(-k*x)+max(0, x-c)",
+        {"k": 0.5, "c": 5.0},
+        lambda x, k, c: np.exp(-k * x) + np.maximum(0, x - c),
+    ),
+}
+# Of the noise, where that of 0 to 4 leaves all optima off the kinks.
+FIRST_SEED = {"place": 10, "vee": 25, "two places": 25}
+
+
+def target(shape, seed):
+    return SHAPES[shape] + 0.3 * np.random.default_rng(seed).standard_normal(11)
+
+
+def falls_near_by(predicted, theta, y):
+    """By which part the sum of squares falls, at most, within 1e-4 of the parameters' sizes."""
+    random = np.random.default_rng(5)
+    size = np.where(theta == 0, 1.0, np.abs(theta))
+    directions = random.standard_normal((400, len(theta)))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = np.concatenate([directions, np.eye(len(theta)), -np.eye(len(theta))])
+    points = [theta + reach * size * directions for reach in (1e-6, 1e-5, 1e-4)]
+    columns = np.concatenate([np.zeros((1, len(theta))) + theta, *points]).T[:, :, None]
+    sums = np.square(y - predicted(X, *columns)).sum(axis=1)
+    return (sums[0] - sums.min()) / sums[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_end_is_converged_where_it_is_a_minimum_and_nowhere_else(kind):
+    formula, usual, predicted = KINDS[kind]
+    random = np.random.default_rng(1)
+    ends = set()
+    for number, shape in enumerate(SHAPES):
+        y = target(shape, FIRST_SEED.get(kind, 0) + number)
+        for start in (usual, {name: round(float(random.normal(0, 3)), 2) for name in usual}):
+            result = fit(FormulaModel(formula, ["x"], start), (X, y))
+            theta = np.array([result.parameters[name].estimate for name in usual])
+            is_minimum = falls_near_by(predicted, theta, y) < 1e-9
+            assert (result.status == "converged") == is_minimum, (shape, start, result.stop_reason)
+            ends.add(result.stop_reason.kind.value)
+    assert ends & {"kink_of_loss", "singular_at_optimum"}
+
+
+def least_of_all_divisions(y):
+    """The least sum of max(a, b*x) over all ways to divide the rows: x is sorted, so that a has one end of them.
+
+    Where it has some of them and b*x the others each part is solved by itself, if the rows then stay on their sides;
+    else the corner is on a row, ``a = b*x_k``, and the curve is linear in b, for either sign of b.
+    """
+    curves = [np.full(11, y.mean()), X * (X @ y / (X @ X))]
+    for k in range(1, 11):
+        for plateau in (slice(None, k), slice(k, None)):
+            line = np.ones(11, dtype=bool)
+            line[plateau] = False
+            a, b = y[plateau].mean(), X[line] @ y[line] / max(X[line] @ X[line], 1e-300)
+            if (b * X[plateau] <= a).all() and (b * X[line] >= a).all():
+                curves.append(np.maximum(a, b * X))
+    for k in range(11):
+        for corner, sign in ((np.maximum(X[k], X), 1), (np.minimum(X[k], X), -1)):
+            b = corner @ y / max(corner @ corner, 1e-300)
+            curves.append(np.maximum(0, b * sign) * sign * corner)
+    return min(np.square(y - curve).sum() for curve in curves)
+
+
+@pytest.mark.parametrize("shape", ["flat", "hinge", "corner", "down"])
+def test_best_of_some_starts_is_the_best_of_all_ways_to_divide_the_rows(shape):
+    y = target(shape, 20)
+    starts = [{"a": a, "b": b} for a, b in ((-3.0, 1.0), (-3.0, -0.3), (1.0, 0.3), (1.0, 1.0), (4.0, 0.6))]
+    fits = [fit(FormulaModel("max(a, b*x)", ["x"], start), (X, y)) for start in starts]
+    assert {result.status.value for result in fits} == {"converged"}
+    best = min(result.least_squares.residual_sum_of_squares for result in fits)
+    assert best == pytest.approx(least_of_all_divisions(y), rel=1e-8)
+
+
+def test_parameter_behind_the_kink_is_named_and_has_no_error():
+    result = fit(FormulaModel("max(a, b*x)", ["x"], {"a": 1.0, "b": 1.0}), (X, target("flat", 0)))
+    assert (result.status, result.stop_reason.kind, result.stop_reason.parameters) == (
+        "converged",
+        "singular_at_optimum",
+        ("b",),
+    )
+    assert result.parameters["b"].standard_error is None
+    assert any(warning.startswith("b does not change the prediction") for warning in result.warnings)
+    mean = target("flat", 0).mean()
+    assert result.parameters["a"].estimate == pytest.approx(mean, rel=1e-7)
+
+
+class Plateau(torch.nn.Module):
+    """The larger of two, as a module without a formula."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = (torch.nn.Parameter(torch.tensor(value)) for value in (1.0, 0.05))
+
+    def forward(self, x):
+        return torch.maximum(self.a, self.b * x)
+
+
+def test_module_with_a_kink_ends_as_the_formula_does():
+    result = fit(Plateau(), (X, target("flat", 0)))
+    assert (result.status, result.stop_reason.parameters) == ("converged", ("b",))
+
+
+@pytest.mark.parametrize(
+    ("term", "start"),
+    [("exp(-k*(x+1))", 2000.0), ("tanh(k*(x+1))", 300.0), ("erf(k*(x+1))", 90.0), ("1/(1+exp(k*(x+1)))", 900.0)],
+)
+def test_what_has_vanished_by_underflow_or_rounding_is_no_minimum(term, start):
+    result = fit(FormulaModel(f"d+{term}", ["x"], {"k": start, "d": 1.0}), (X, target("flat", 0)))
+    assert (result.status, result.stop_reason.kind) == ("stalled", "without_influence")
