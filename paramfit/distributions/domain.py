@@ -108,10 +108,16 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
     return losses
 
 
-def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs: Sequence[Tensor] = ()) -> Fact | None:
+def outside_fact(
+    distribution: Distribution,
+    *,
+    open_ends: bool = False,
+    inputs: Sequence[Tensor] = (),
+    among: Tensor | None = None,
+) -> Fact | None:
     """The first argument that is outside its constraint, with its value and row; None where all are inside.
 
-    The ``inputs`` ``(n,)`` of the row are told with it.
+    The ``inputs`` ``(n,)`` of the row are told with it; of the rows only those ``among`` ``(n,)`` are looked at.
 
     With ``open_ends`` an end that torch does not count in is outside, and so is what is no whole number where it has
     to be one.
@@ -126,10 +132,12 @@ def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs:
             mask = mask | (value > high)
         if open_ends and not isinstance(base, type(constraints.simplex)):
             mask = mask | (~base.check(value) & ~value.isnan())
+        place = mask.ndim - 1 - trailing
+        if among is not None and place >= 0 and mask.shape[place] == len(among):
+            mask = mask & among.reshape(-1, *[1] * trailing)
         if not bool(mask.any()):
             continue
         first = mask.nonzero()[0]
-        place = mask.ndim - 1 - trailing
         rows = _by_row(mask, trailing)
         row = int(first[place]) if place >= 0 and value.shape[place] > 1 else None
         return Fact(
@@ -174,10 +182,12 @@ def unchecked() -> Iterator[None]:
         Distribution.set_default_validate_args(before)
 
 
-def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Tensor] = ()) -> None:
+def refuse_outside(
+    distribution: Distribution | ValueError, inputs: Sequence[Tensor] = (), among: Tensor | None = None
+) -> None:
     """Refuse a start at which an argument is outside; of a distribution, or of the error with which it refuses itself.
 
-    The ``inputs`` ``(n,)`` of the rows are named with the row.
+    The ``inputs`` ``(n,)`` of the rows are named with the row; of a distribution only rows ``among`` ``(n,)`` count.
 
     Raises:
         InputError: naming argument, value and row.
@@ -190,7 +200,7 @@ def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Ten
     if isinstance(distribution, ValueError):
         fact = distribution.fact if isinstance(distribution, OutsideDomain) else refused_fact(distribution, inputs)
     else:
-        fact = outside_fact(distribution, open_ends=True, inputs=inputs)
+        fact = outside_fact(distribution, open_ends=True, inputs=inputs, among=among)
     if fact is not None:
         name = fact.numbers["argument"]
         raise InputError(
