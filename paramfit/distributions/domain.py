@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MixtureSameFamily, constraints
+from torch.distributions import ContinuousBernoulli, Distribution, MixtureSameFamily, constraints
 from torch.distributions.utils import lazy_property
 
 from paramfit.errors import InputError
@@ -27,6 +27,9 @@ __all__ = [
     "rooms",
     "unchecked",
 ]
+
+
+_UNMOVED = "probabilities farther than a rounding of 1 from 0 and 1 (torch moves others there; give logits)"
 
 
 class Room(NamedTuple):
@@ -132,6 +135,9 @@ def outside_fact(
             mask = mask | (value > high)
         if open_ends and not isinstance(base, type(constraints.simplex)):
             mask = mask | (~base.check(value) & ~value.isnan())
+        moved = _moved(owner, name)
+        if moved is not None:
+            mask = mask | moved
         place = mask.ndim - 1 - trailing
         if among is not None and place >= 0 and mask.shape[place] == len(among):
             mask = mask & among.reshape(-1, *[1] * trailing)
@@ -149,10 +155,18 @@ def outside_fact(
                 "inputs": () if row is None else tuple(column[row].item() for column in inputs),
                 "rows": int(rows.sum()),
                 "distribution": type(owner).__name__,
-                "allowed": _in_words(base, low, high),
+                "allowed": _in_words(base, low, high) if moved is None or not bool(moved.any()) else _UNMOVED,
             },
         )
     return None
+
+
+def _moved(owner: Distribution, name: str) -> Tensor | None:
+    """Where torch has put its nearest probability in place of one that it does not take; None where it never does."""
+    if not isinstance(owner, ContinuousBernoulli) or name != "probs":
+        return None
+    eps = torch.finfo(owner.probs.dtype).eps
+    return (owner.probs == eps) | (owner.probs == 1 - eps)
 
 
 def refused_fact(error: BaseException, inputs: Sequence[Tensor] = ()) -> Fact | None:
