@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.distributions import ContinuousBernoulli, Distribution, constraints
 

@@ -19,7 +19,7 @@ def log_density(distribution: Distribution, target: Tensor) -> Tensor:
         return closed(distribution, target)
     if isinstance(distribution, MixtureSameFamily):
         return _of_mixture(distribution, target)
-    value: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
+    value: Tensor = distribution.log_prob(target)
     return value
 
 

@@ -99,8 +99,8 @@ def _on_ridge(fact: Fact) -> str:
     values: Any = fact.numbers["values"]
     at = ", ".join(f"{name} {value:.4g}" for name, value in zip(fact.parameters, values, strict=True))
     return (
-        f"{_listed(fact.parameters)} move together along a ridge on which the likelihood hardly changes, and are far out"
-        f" on it ({at}); how far its top is is not known, and it may have none"
+        f"{_listed(fact.parameters)} move together along a ridge on which the likelihood hardly changes, and are far"
+        f" out on it ({at}); how far its top is is not known, and it may have none"
     )
 
 
