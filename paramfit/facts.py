@@ -44,6 +44,7 @@ class FactKind(StrEnum):
     RELATIVE_OFFSET_SMALL = "relative_offset_small"
     RELATIVE_OFFSET_AT_ROUNDING = "relative_offset_at_rounding"
     DISTANCE_LEFT = "distance_left"
+    ON_RIDGE = "on_ridge"
     DISTANCE_SMALL = "distance_small"
     DISTANCE_AT_ROUNDING = "distance_at_rounding"
     KINK_OF_LOSS = "kink_of_loss"
@@ -195,6 +196,7 @@ class FactKind(StrEnum):
     CENTRE_OR_MEASURE_ELSEWHERE = "centre_or_measure_elsewhere"
     FORMULA_THAT_STAYS_INSIDE = "formula_that_stays_inside"
     FIX_OR_RESTART = "fix_or_restart"
+    START_ACROSS_OR_FIX = "start_across_or_fix"
 
 
 WITHOUT_MAXIMUM = frozenset(

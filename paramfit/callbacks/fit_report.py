@@ -101,7 +101,7 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
     )
     held_out_loss = mean_loss(module, data.validation) if data.validation.n else None
     losses = {"train": mean_loss(module, data.train), "val": held_out_loss}
-    if held_out_loss is not None and math.isinf(held_out_loss):
+    if held_out_loss is not None and not math.isfinite(held_out_loss):
         outside = outside_domain(loss_function_of(module, data.every))
         if outside is not None:
             caution = Fact(FactKind.HELD_OUT_OUTSIDE, cause=outside)

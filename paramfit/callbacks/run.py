@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.optim import Optimizer
 
 from paramfit.data.base import EstimationDataModule
+from paramfit.distributions.domain import unchecked
 from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind
 from paramfit.fits.result import FitResult
@@ -147,7 +148,7 @@ def mean_loss(module: LightningModule, observations: Observations) -> float:
     task = task_of(module)
     moved = observations.to(next(task.model.parameters()))
     try:
-        with evaluating(task.model):
+        with evaluating(task.model), unchecked():
             return task.objective(task.model(*moved.inputs), *moved.measured).item()
     except InputError:
         raise

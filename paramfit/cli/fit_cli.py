@@ -319,7 +319,8 @@ class FitCLI(LightningCLI):
             names = [name for name in self._options.keys(branches=True) if name.startswith("data.")]
             raise InputError(explained(wrong, names)) from wrong
         # In the table's order: a wrong row is told by its number.
-        try_model(self.model, self.datamodule.every, is_start=self._checkpoint() is None)
+        is_start, held_out = self._checkpoint() is None, self.datamodule.described.held_out
+        try_model(self.model, self.datamodule.every, is_start=is_start, held_out=held_out)
 
     @property
     def run_directory(self) -> Path | None:

@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import ContinuousBernoulli, Distribution, constraints
 
 from paramfit.distributions.families import inherited_family
 from paramfit.errors import InputError
 
-__all__ = ["argument_bounds", "argument_values", "check_formula", "is_integer", "named_arguments", "rebuilt"]
+__all__ = ["argument_bounds", "argument_values", "check_formula", "is_integer", "made", "named_arguments", "rebuilt"]
 
 _SAME = ("probs", "logits")  # two ways to say one thing, of which a constructor takes one
 
@@ -151,9 +151,21 @@ def argument_values(distribution: Distribution, names: Sequence[str] = ()) -> di
 
 def rebuilt(distribution: Distribution, values: Mapping[str, Tensor]) -> Distribution:
     """A distribution of the same class with these values of its arguments, which are not checked."""
-    kind: Any = type(distribution)  # whose arguments are its own
-    made: Distribution = kind(**values, validate_args=False)
-    return made
+    return made(type(distribution), values)
+
+
+def made(kind: Any, values: Mapping[str, Tensor]) -> Distribution:
+    """A distribution with these values of its arguments, which are neither checked nor moved.
+
+    torch moves a probability of ``ContinuousBernoulli`` that is nearer to 0 or 1 than a rounding of 1.
+    """
+    moved = issubclass(kind, ContinuousBernoulli) and "probs" in values
+    given = {**values, "probs": values["probs"].detach().clamp(0, 1)} if moved else values  # others it refuses
+    distribution: Distribution = kind(**given, validate_args=False)  # whose arguments are its own
+    if moved:
+        probs = values["probs"].expand(distribution.batch_shape)
+        vars(distribution).update(probs=probs, _param=probs)
+    return distribution
 
 
 def _constraints(kind: type[Distribution]) -> Mapping[str, Any]:

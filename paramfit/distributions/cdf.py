@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily
 
 from paramfit.distributions.density import log_density
-from paramfit.distributions.families import inherited_family
+from paramfit.distributions.families import family_of, inherited_family
 from paramfit.distributions.support import Support, support_of
 
 __all__ = ["cumulative", "mid_cumulative", "mid_quantile", "quantile", "unrolled"]
@@ -59,6 +59,10 @@ def quantile(distribution: Distribution, probability: Tensor, near: Tensor) -> T
     cannot tell. The batch shape is ``()`` or ``(1,)``.
     """
     probability = probability.double()
+    closed = family_of(distribution).quantile
+    if closed is not None:
+        with torch.no_grad():
+            return closed(distribution, probability).double()
     with suppress(NotImplementedError), torch.no_grad():
         return distribution.icdf(probability).double()
     if len(probability) <= _MOST_INVERTED:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from paramfit.distributions.families import inherited_family
+from paramfit.distributions.families import family_of, inherited_family
 from paramfit.errors import InputError
 
 __all__ = ["mean_of", "median_of", "predicted_mean"]
@@ -20,6 +20,9 @@ def mean_of(distribution: Distribution) -> Tensor | None:
         >>> mean_of(RelaxedBernoulli(torch.tensor(0.5), probs=torch.tensor(0.5))) is None
         True
     """
+    closed = family_of(distribution).mean
+    if closed is not None:
+        return closed(distribution)
     try:
         return distribution.mean
     except NotImplementedError:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MixtureSameFamily, constraints
+from torch.distributions import ContinuousBernoulli, Distribution, MixtureSameFamily, constraints
 from torch.distributions.utils import lazy_property
 
 from paramfit.errors import InputError
@@ -27,6 +27,9 @@ __all__ = [
     "rooms",
     "unchecked",
 ]
+
+
+_UNMOVED = "probabilities farther than a rounding of 1 from 0 and 1 (torch moves others there; give logits)"
 
 
 class Room(NamedTuple):
@@ -108,10 +111,16 @@ def infinite_outside(distribution: Distribution, losses: Tensor) -> Tensor:
     return losses
 
 
-def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs: Sequence[Tensor] = ()) -> Fact | None:
+def outside_fact(
+    distribution: Distribution,
+    *,
+    open_ends: bool = False,
+    inputs: Sequence[Tensor] = (),
+    among: Tensor | None = None,
+) -> Fact | None:
     """The first argument that is outside its constraint, with its value and row; None where all are inside.
 
-    The ``inputs`` ``(n,)`` of the row are told with it.
+    The ``inputs`` ``(n,)`` of the row are told with it; of the rows only those ``among`` ``(n,)`` are looked at.
 
     With ``open_ends`` an end that torch does not count in is outside, and so is what is no whole number where it has
     to be one.
@@ -126,10 +135,15 @@ def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs:
             mask = mask | (value > high)
         if open_ends and not isinstance(base, type(constraints.simplex)):
             mask = mask | (~base.check(value) & ~value.isnan())
+        moved = _moved(owner, name)
+        if moved is not None:
+            mask = mask | moved
+        place = mask.ndim - 1 - trailing
+        if among is not None and place >= 0 and mask.shape[place] == len(among):
+            mask = mask & among.reshape(-1, *[1] * trailing)
         if not bool(mask.any()):
             continue
         first = mask.nonzero()[0]
-        place = mask.ndim - 1 - trailing
         rows = _by_row(mask, trailing)
         row = int(first[place]) if place >= 0 and value.shape[place] > 1 else None
         return Fact(
@@ -141,10 +155,18 @@ def outside_fact(distribution: Distribution, *, open_ends: bool = False, inputs:
                 "inputs": () if row is None else tuple(column[row].item() for column in inputs),
                 "rows": int(rows.sum()),
                 "distribution": type(owner).__name__,
-                "allowed": _in_words(base, low, high),
+                "allowed": _in_words(base, low, high) if moved is None or not bool(moved.any()) else _UNMOVED,
             },
         )
     return None
+
+
+def _moved(owner: Distribution, name: str) -> Tensor | None:
+    """Where torch has put its nearest probability in place of one that it does not take; None where it never does."""
+    if not isinstance(owner, ContinuousBernoulli) or name != "probs":
+        return None
+    eps = torch.finfo(owner.probs.dtype).eps
+    return (owner.probs == eps) | (owner.probs == 1 - eps)
 
 
 def refused_fact(error: BaseException, inputs: Sequence[Tensor] = ()) -> Fact | None:
@@ -174,10 +196,12 @@ def unchecked() -> Iterator[None]:
         Distribution.set_default_validate_args(before)
 
 
-def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Tensor] = ()) -> None:
+def refuse_outside(
+    distribution: Distribution | ValueError, inputs: Sequence[Tensor] = (), among: Tensor | None = None
+) -> None:
     """Refuse a start at which an argument is outside; of a distribution, or of the error with which it refuses itself.
 
-    The ``inputs`` ``(n,)`` of the rows are named with the row.
+    The ``inputs`` ``(n,)`` of the rows are named with the row; of a distribution only rows ``among`` ``(n,)`` count.
 
     Raises:
         InputError: naming argument, value and row.
@@ -190,7 +214,7 @@ def refuse_outside(distribution: Distribution | ValueError, inputs: Sequence[Ten
     if isinstance(distribution, ValueError):
         fact = distribution.fact if isinstance(distribution, OutsideDomain) else refused_fact(distribution, inputs)
     else:
-        fact = outside_fact(distribution, open_ends=True, inputs=inputs)
+        fact = outside_fact(distribution, open_ends=True, inputs=inputs, among=among)
     if fact is not None:
         name = fact.numbers["argument"]
         raise InputError(

@@ -124,6 +124,8 @@ class Family:
         tails: log-cdf and log-survival, exact far out, differentiable by the arguments.
         cdf: in float64 for figures, where torch has none; need not be differentiable.
         median: where the class has no ``icdf`` to tell it by.
+        mean: where the class's own loses digits.
+        quantile: from a probability, where the class's own ``icdf`` loses digits.
         start: from a sample and the arguments that are given, starts of the others.
         edges: arguments at which the support ends, with the observation that is their maximum-likelihood estimate.
         bounds: narrower ones than an argument's constraint, between which the likelihood is regular.
@@ -143,6 +145,8 @@ class Family:
     tails: Callable[[Any, Tensor], tuple[Tensor, Tensor]] | None = None
     cdf: Callable[[Any, Tensor], Tensor] | None = None
     median: Callable[[Any], Tensor] | None = None
+    mean: Callable[[Any], Tensor] | None = None
+    quantile: Callable[[Any, Tensor], Tensor] | None = None
     start: Callable[[Sample, Given], Starts] | None = None
     edges: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)

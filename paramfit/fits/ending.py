@@ -14,6 +14,7 @@ from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
 from paramfit.inference.switched_off import are_switched_off
+from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
@@ -24,6 +25,10 @@ __all__ = ["fact_of", "how_it_began", "how_it_ended", "why_untrusted"]
 _FARTHER = (0.5, 1.0, 2.0, 4.0, 8.0)  # times the way that a parameter has gone
 _SAME = 1e-9  # of a loss: rounding, and more than it
 _NO_PART = 1e-3  # of the largest part of a step, in units of each parameter's size: the last digits of what has settled
+
+_RIDGE = 1e-6  # of the strongest curvature: errors are a thousand times those of each parameter alone
+_PART_OF_RIDGE = 1e-3  # of the largest part in a direction
+_FAR_OUT = 10.0  # times the start, of which less than 1 counts as 1
 
 Natural = Callable[[int, float], float]
 _KINDS = {
@@ -83,7 +88,8 @@ def how_it_ended(
         if endless is not None:
             return Stop(Status.STALLED, endless)
     if not standing.ended:
-        used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=fact_of(standing))
+        ridge = _ridge(state, model) if isinstance(state, NewtonState) else None
+        used_up = Fact(FactKind.ITERATIONS_USED_UP, numbers={"steps": steps}, cause=ridge or fact_of(standing))
         return Stop(Status.LIMIT_REACHED, used_up)
     if isinstance(state, NewtonState) and not state.at_edge:
         divergent = _divergent(state, model, loss)
@@ -165,6 +171,24 @@ def _natural_values(model: nn.Module, names: Sequence[str]) -> Natural:
         return float(transform(torch.tensor(unconstrained, dtype=torch.float64)))
 
     return natural
+
+
+def _ridge(state: NewtonState, model: nn.Module) -> Fact | None:
+    """The parameters that steps do not end moving together, if they are far out where it hardly matters."""
+    names = element_names(model)
+    scaled = ScaledCurvature.of(state.sums.curvature)
+    flattest = int(np.abs(scaled.values).argmin())
+    if abs(scaled.values[flattest]) > _RIDGE * scaled.strongest:
+        return None
+    along = np.abs(scaled.vectors[:, flattest])
+    far = np.abs(state.theta) > _FAR_OUT * np.maximum(1.0, np.abs(state.start))
+    places = np.flatnonzero(along > _PART_OF_RIDGE * along.max())
+    if len(places) < 2 or not far[places].any():
+        return None
+    natural = _natural_values(model, names)
+    values = tuple(natural(int(place), float(state.theta[place])) for place in places)
+    cure = Fact(FactKind.START_ACROSS_OR_FIX)
+    return Fact(FactKind.ON_RIDGE, tuple(names[place] for place in places), {"values": values}, cure=cure)
 
 
 def _divergent(state: NewtonState, model: nn.Module, loss: Callable[[], LossFunction] | None) -> Fact | None:

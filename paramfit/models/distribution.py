@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.distributions import argument_bounds, is_integer, moment_start
-from paramfit.distributions.arguments import check_formula
+from paramfit.distributions.arguments import check_formula, made
 from paramfit.errors import InputError
 from paramfit.formulas.names import as_names, check_names
 from paramfit.models.argument_formula import ArgumentFormula, columns_for_constants, formula_variables
@@ -201,9 +201,7 @@ class DistributionModel(ParametricModel):
 
     def make(self, arguments: Mapping[str, Tensor]) -> Distribution:
         """The distribution with these arguments."""
-        kind: Any = self.kind  # the base class has no arguments of its own
-        distribution: Distribution = kind(**arguments, validate_args=False)
-        return distribution
+        return made(self.kind, arguments)
 
     def forward(self, *inputs: Tensor) -> Distribution:
         """The distribution at the inputs."""

@@ -1,6 +1,7 @@
 """All figures that a fit has."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ from torch.distributions import Distribution
 
 from paramfit.data.columns import DescribedData
 from paramfit.distributions.center import mean_of, median_of
+from paramfit.distributions.domain import outside_fact, outside_rows, refused_fact, unchecked
 from paramfit.distributions.support import support_of
+from paramfit.errors import InputError
 from paramfit.inference.convergence import closed_form
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
@@ -34,8 +37,12 @@ from paramfit.plotting.loss_surface import loss_surface_figure
 from paramfit.plotting.profile import profile_figure
 from paramfit.plotting.quantiles import quantile_figure, quantile_residual_figure, quantile_residuals
 from paramfit.results.record import Record
+from paramfit.shown.words import sentence
+from paramfit.wording import visible
 
 __all__ = ["Descent", "FigureSet", "fit_figures"]
+
+_LONGEST_REASON = 300  # characters: a library may print a whole tensor
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class FigureSet:
 
     Attributes:
         figures: what was drawn.
-        left_out: the error that stood in the way, by the name of the figure.
+        left_out: what stood in the way, in one line, by the name of the figure.
     """
 
     figures: dict[str, Figure] = field(default_factory=dict)
@@ -77,7 +84,7 @@ class FigureSet:
         try:
             yield
         except Exception as wrong:  # of the model, of a library: there is no common base
-            self.left_out[name] = f"{type(wrong).__name__}: {wrong}"
+            self.left_out[name] = _why_not(wrong)
 
     def draw(self, name: str, make: Callable[..., Figure | None], *arguments: Any, **options: Any) -> None:
         """Draw one figure; none where ``make`` has none."""
@@ -140,12 +147,21 @@ def fit_figures(
     return drawn
 
 
+def _why_not(wrong: Exception) -> str:
+    """What stood in the way of a figure, in one line."""
+    outside = refused_fact(wrong)
+    if outside is not None:
+        return sentence(outside)
+    said = visible(" ".join(str(wrong).split()))[:_LONGEST_REASON]
+    return said if isinstance(wrong, InputError) else f"{type(wrong).__name__}: {said}"
+
+
 def _fit_over_the_input(model: nn.Module, data: DescribedData, result: Record | None, title: str) -> Figure | None:
     """The observations over the only input, and the fitted curve with its bands."""
     raw = data.raw
     grid = torch.linspace(raw.inputs[0].min().item(), raw.inputs[0].max().item(), 300, dtype=raw.target.dtype)
     curve, label = _curve(model, data, grid)
-    if curve is None or not bool(torch.isfinite(curve).all()):
+    if curve is None:
         return None
     banded = None if result is None or label != "fit" else result.curve
     return fit_figure(
@@ -181,11 +197,14 @@ def _draw_distribution(drawn: FigureSet, model: nn.Module, data: DescribedData, 
     raw, held_out = data.every, data.held_out
     dtype, target = next(model.parameters()).dtype, raw.target.double()
     with drawn.drawing("residual_quantiles" if raw.inputs else "histogram"):
-        with torch.no_grad():
+        with torch.no_grad(), unchecked():
             fitted = model(*(x.to(dtype) for x in raw.inputs))
         if not isinstance(fitted, Distribution):
             return
-        if raw.inputs:
+        outside = outside_fact(fitted, inputs=raw.inputs)
+        if outside is not None:
+            drawn.left_out["residual_quantiles"] = f"{sentence(outside)}: such a row has no quantile"
+        elif raw.inputs:
             residuals = quantile_residuals(fitted, target)
             drawn.draw("residual_quantiles", quantile_residual_figure, residuals, title, held_out)
         else:
@@ -259,14 +278,14 @@ def _units(data: DescribedData) -> str:
 
 
 def _curve(model: nn.Module, data: DescribedData, grid: Tensor) -> tuple[Tensor | None, str]:
-    """The prediction over the raw input's range, or None, and what it is called.
+    """The prediction over the raw input's range, or None where it is not finite, and what it is called.
 
-    Of a distribution it is the mean; the median, if that is not finite.
+    Of a distribution it is the mean; the median, if that is not finite; NaN where there is no such distribution.
     """
     shift, scale = data.statistics[0] if data.statistics else (0.0, 1.0)
     dtype = next(model.parameters()).dtype
     try:
-        with torch.no_grad():
+        with torch.no_grad(), unchecked():
             predicted = model(((grid - shift) * scale).to(dtype))
     except RuntimeError:
         return None, "fit"  # a model that takes just as many rows as the data have
@@ -275,5 +294,9 @@ def _curve(model: nn.Module, data: DescribedData, grid: Tensor) -> tuple[Tensor 
         mean = mean_of(predicted)
         if mean is not None and not bool(mean.isfinite().any()):
             mean, label = median_of(predicted), "fit (median)"
-        predicted = mean
-    return (predicted if predicted is not None and predicted.shape == grid.shape else None), label
+        outside = outside_rows(predicted, len(grid))
+        predicted = None if mean is None or mean.shape != grid.shape else mean.masked_fill(outside, math.nan)
+        drawable = predicted is not None and bool(predicted[~outside].isfinite().all()) and not bool(outside.all())
+    else:
+        drawable = predicted.shape == grid.shape and bool(predicted.isfinite().all())
+    return (predicted if drawable else None), label

@@ -1,5 +1,6 @@
 """The words for every kind of fact: here they are made, and nothing ever reads them."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -82,6 +83,25 @@ def _inseparable(fact: Fact) -> str:
         return f"{listed}: correlation {'−' if shares[0] * shares[1] < 0 else ''}1.00000"
     moves = " ".join(f"{share:+.3g} {name}" for share, name in zip(shares, fact.parameters, strict=True))
     return f"{listed}: moving them together by {moves} changes no prediction"
+
+
+def _way_left(fact: Fact) -> str:
+    """How far the end is, where the curvature tells it."""
+    value: Any = fact.numbers["value"]
+    if not math.isfinite(value):
+        return "how far the minimum is is not known, for along some direction the loss does not curve upwards there"
+    offset = " (relative offset)" if fact.kind is _K.RELATIVE_OFFSET_LEFT else ""
+    return f"the step that is left is {value:.1e} standard errors{offset}"
+
+
+def _on_ridge(fact: Fact) -> str:
+    """Which parameters hardly change the likelihood where they move together, and where they are."""
+    values: Any = fact.numbers["values"]
+    at = ", ".join(f"{name} {value:.4g}" for name, value in zip(fact.parameters, values, strict=True))
+    return (
+        f"{_listed(fact.parameters)} move together along a ridge on which the likelihood hardly changes, and are far"
+        f" out on it ({at}); how far its top is is not known, and it may have none"
+    )
 
 
 def _without_influence(fact: Fact) -> str:
@@ -423,12 +443,13 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " does a formula such as exp(...) for what is above 0"
     ),
     _K.ITERATIONS_USED_UP: "not converged in {steps} iterations: {cause}.",
-    _K.RELATIVE_OFFSET_LEFT: "the step that is left is {value:.1e} standard errors (relative offset)",
+    _K.RELATIVE_OFFSET_LEFT: _way_left,
     _K.RELATIVE_OFFSET_SMALL: (
         "the step that is left is {value:.1e} standard errors (relative offset), at most {threshold:g}."
     ),
     _K.RELATIVE_OFFSET_AT_ROUNDING: ("the loss cannot be lowered any more, and the relative offset is {value:.1e}."),
-    _K.DISTANCE_LEFT: "the step that is left is {value:.1e} standard errors",
+    _K.DISTANCE_LEFT: _way_left,
+    _K.ON_RIDGE: _on_ridge,
     _K.DISTANCE_SMALL: "the step that is left is {value:.1e} standard errors, at most {threshold:g}.",
     _K.DISTANCE_AT_ROUNDING: (
         "the loss cannot be lowered any more, and the minimum is {value:.1e} standard errors away."
@@ -651,6 +672,10 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     ),
     _K.FORMULA_THAT_STAYS_INSIDE: (
         "if a maximum inside is expected, give a formula that stays inside, such as exp(...) or 1/(1 + exp(-(...)))"
+    ),
+    _K.START_ACROSS_OR_FIX: (
+        "a better fit may lie across infinity, with the other signs: give other starts, those signs among them; or fix"
+        " one of them, or take a simpler formula"
     ),
     _K.FIX_OR_RESTART: "give another start, fix it (fixed: true), or leave it out",
 }

@@ -3,13 +3,14 @@
 import copy
 import traceback
 from contextlib import nullcontext
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.distributions import check_observations
-from paramfit.distributions.domain import refuse_outside, unchecked
+from paramfit.distributions.domain import refuse_outside, refused_fact, unchecked
 from paramfit.errors import InputError
 from paramfit.models import free_arguments
 from paramfit.observations import Observations
@@ -19,10 +20,13 @@ from paramfit.users_code import Place, place_in_users_code
 __all__ = ["try_model"]
 
 
-def try_model(task: EstimationTask, observations: Observations, *, is_start: bool = True) -> None:
+def try_model(
+    task: EstimationTask, observations: Observations, *, is_start: bool = True, held_out: Tensor | None = None
+) -> None:
     """Evaluate a copy of the model once, so that a model that does not fit its data is found out before the fit.
 
-    Of parameters that a checkpoint is going to replace, which are no start, nobody needs to know where they are.
+    Of parameters that a checkpoint is going to replace, which are no start, nobody needs to know where they are. Rows
+    that are ``held_out`` ``(n,)`` may be outside of what a distribution allows: no fit starts from them.
 
     Raises:
         InputError: if ``forward`` fails or returns no prediction for each observation, if the observations are outside
@@ -37,7 +41,7 @@ def try_model(task: EstimationTask, observations: Observations, *, is_start: boo
     checks = nullcontext() if is_start else unchecked()
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), checks:
         try:
-            prediction = model(*observations.inputs)
+            prediction = _predicted(model, observations.inputs, held_out)
         except InputError:
             raise
         except Exception as failure:  # whatever the user's model raises
@@ -59,7 +63,7 @@ def try_model(task: EstimationTask, observations: Observations, *, is_start: boo
                 f"model: {name} and the observations do not belong together: {_in_one_line(failure)}"
             ) from failure
     if is_start and isinstance(prediction, Distribution) and not bool(losses.isfinite().all()):
-        refuse_outside(prediction, observations.inputs)
+        refuse_outside(prediction, observations.inputs, None if held_out is None else ~held_out)
     if isinstance(prediction, Tensor) and not prediction.ndim and observations.inputs:
         raise InputError(
             f"shapes do not match: {name} gives one value for all {observations.n} observations; it must give one for"
@@ -75,6 +79,22 @@ def try_model(task: EstimationTask, observations: Observations, *, is_start: boo
             f"model: autograd cannot follow {name}.forward to its parameters (detached, integer or NumPy values?);"
             " HandWrittenDescent with NumericalGradient needs no autograd"
         )
+
+
+def _predicted(model: nn.Module, inputs: tuple[Tensor, ...], held_out: Tensor | None) -> Any:
+    """The prediction; of a distribution that refuses its arguments, without them being checked in held-out rows."""
+    try:
+        return model(*inputs)
+    except InputError:
+        raise
+    except ValueError as refused:
+        if held_out is None or refused_fact(refused) is None:
+            raise
+        with unchecked():
+            prediction = model(*inputs)
+        if isinstance(prediction, Distribution):
+            refuse_outside(prediction, inputs, ~held_out)
+        return prediction
 
 
 def _in_one_line(failure: BaseException) -> str:

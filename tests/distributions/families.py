@@ -64,6 +64,36 @@ class Fisk(type(stats.fisk)):  # type: ignore[misc]  # SciPy is untyped
         return -np.log1p(x**c)
 
 
+class Cut(stats.rv_continuous):  # type: ignore[misc]  # SciPy is untyped
+    """The exponential density on the unit interval; SciPy's ``truncexpon`` loses the digits of ``1 - x``."""
+
+    def _logpdf(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return eta * x + np.log(eta / np.expm1(eta))
+
+    def _pdf(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return np.exp(self._logpdf(x, eta))
+
+    def _cdf(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return np.expm1(eta * x) / np.expm1(eta)
+
+    def _sf(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return np.exp(eta * x) * np.expm1(eta * (1 - x)) / np.expm1(eta)
+
+    def _ppf(self, share: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return np.log1p(share * np.expm1(eta)) / eta
+
+    def _isf(self, share: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return 1 + np.log1p(share * np.expm1(-eta)) / eta
+
+    def _logcdf(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        above = self._sf(x, eta)
+        return np.where(above < 0.5, np.log1p(-above), np.log(self._cdf(x, eta)))
+
+    def _argcheck(self, eta: np.ndarray) -> np.ndarray:
+        return eta != 0
+
+
+CUT = Cut(a=0.0, b=1.0, name="cut")
 FISK = Fisk(a=0.0, name="fisk")
 
 
@@ -102,6 +132,10 @@ ROWS = {
     "poisson": Row(dist.Poisson, {"rate": 3.7}, lambda rate: stats.poisson(rate)),
     "bernoulli by probs": Row(dist.Bernoulli, {"probs": 0.3}, lambda probs: stats.bernoulli(probs)),
     "bernoulli by logits": Row(dist.Bernoulli, {"logits": -0.7}, lambda logits: stats.bernoulli(sigmoid(logits))),
+    "continuous bernoulli by probs": Row(dist.ContinuousBernoulli, {"probs": 0.2},
+        lambda probs: CUT(np.log(probs / (1 - probs)))),
+    "continuous bernoulli by logits": Row(dist.ContinuousBernoulli, {"logits": -1.7},
+        lambda logits: CUT(logits)),
     "binomial by probs": Row(dist.Binomial, {"total_count": 7, "probs": 0.3}, lambda n, probs: stats.binom(n, probs),
         ("total_count",)),
     "binomial by logits": Row(dist.Binomial, {"total_count": 7, "logits": -0.7},

@@ -12,9 +12,11 @@ from mpmath import mp
 from scipy import special, stats
 from torch import distributions as dist
 from torch.distributions import Distribution
+from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 
-from paramfit import DistributionModel, LogLogistic, fit
-from paramfit.distributions import log_density, sample_sums, score
+from paramfit import DistributionModel, InputError, LogLogistic, fit
+from paramfit.distributions import check_support, log_density, sample_sums, score
+from paramfit.distributions.arguments import made as unmoved
 from paramfit.distributions.families import FAMILIES
 
 LARGE = [1e2, 1e3, 2e3, 1e5, 1e7, 1e10, 1e13]
@@ -105,6 +107,7 @@ EXTREMES = {
 SIMPLE = {
     dist.Normal, dist.LogNormal, dist.HalfNormal, dist.Laplace, dist.Cauchy, dist.HalfCauchy, dist.Gumbel,
     dist.Exponential, dist.Uniform, dist.Bernoulli, dist.ContinuousBernoulli, dist.Geometric, dist.GeneralizedPareto,
+    LogitRelaxedBernoulli, dist.RelaxedBernoulli,
 }  # fmt: skip  # whose densities have no argument that is a power
 
 
@@ -195,3 +198,46 @@ def test_what_cannot_be_is_impossible():
         one = torch.ones(1, dtype=torch.float64)
         assert log_density(kind(probs=never, validate_args=False, **arguments), one).item() == -math.inf
         assert log_density(kind(probs=always, validate_args=False, **arguments), 0 * one).item() == -math.inf
+
+
+NEAR_THE_ENDS = [1e-300, 1e-40, 1e-17, 0.3, 1 - 2.0**-53]
+
+
+@pytest.mark.parametrize("probs", NEAR_THE_ENDS)
+@pytest.mark.parametrize("y", [1e-30, 0.2, 0.7, 1 - 2.0**-53])
+def test_no_probability_near_0_or_1_becomes_another(probs, y):
+    """Of every univariate class of torch that takes one and by its own rule would move it inwards."""
+    p, v, half = mpmath.mpf(probs), mpmath.mpf(y), mpmath.mpf(0.5)
+    eta, odds = mpmath.log(p / (1 - p)), mpmath.log(v / (1 - v))
+
+    def logistic(x: Any) -> Any:
+        return mpmath.log(half) + eta - half * x - 2 * mpmath.log(1 + mpmath.exp(eta - half * x))
+
+    normal = [mpmath.npdf(v, 0, 1), mpmath.npdf(v, 40, 1)]
+    probability, value = torch.tensor([probs], dtype=torch.float64), torch.tensor([y], dtype=torch.float64)
+    weights = dist.Categorical(torch.cat([1 - probability, probability]))
+    components = dist.Normal(torch.tensor([0.0, 40.0], dtype=torch.float64), 1.0)
+    temperature = torch.tensor(0.5, dtype=torch.float64)
+    one = torch.ones(1, dtype=torch.float64)
+    expected = [
+        (unmoved(dist.ContinuousBernoulli, {"probs": probability}), value,
+            eta * v + mpmath.log(eta / mpmath.expm1(eta))),
+        (LogitRelaxedBernoulli(temperature, probs=probability), value, logistic(v)),
+        (dist.RelaxedBernoulli(temperature, probs=probability), value, logistic(odds) - mpmath.log(v * (1 - v))),
+        (dist.Bernoulli(probability), one, mpmath.log(p)),
+        (dist.Binomial(3, probability), one, mpmath.log(3 * p * (1 - p) ** 2)),
+        (dist.Geometric(probability), 7 * one, mpmath.log(p * (1 - p) ** 7)),
+        (dist.NegativeBinomial(2 * one, probability), one, mpmath.log(2 * p * (1 - p) ** 2)),
+        (dist.MixtureSameFamily(weights, components), value, mpmath.log((1 - p) * normal[0] + p * normal[1])),
+        (dist.MixtureSameFamily(weights, components), 40 * one, mpmath.log(
+            (1 - p) * mpmath.npdf(40, 0, 1) + p * mpmath.npdf(40, 40, 1))),
+    ]  # fmt: skip
+    for distribution, at, truth in expected:
+        np.testing.assert_allclose(log_density(distribution, at).item(), float(truth), rtol=1e-11, atol=1e-14)
+
+
+def test_an_observation_at_an_end_at_which_torch_would_move_it_is_refused():
+    relaxed = dist.RelaxedBernoulli(torch.tensor(0.5), probs=torch.tensor(0.3))
+    for end in (0.0, 1.0):
+        with pytest.raises(InputError, match="without these"):
+            check_support(relaxed, torch.tensor([0.5, end]))

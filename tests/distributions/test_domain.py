@@ -7,6 +7,7 @@ import torch
 from torch import distributions as dist
 
 from paramfit import InputError
+from paramfit.distributions.arguments import made
 from paramfit.distributions.domain import infinite_outside, outside_fact, refuse_outside, refused_fact, rooms, unchecked
 from paramfit.objectives import NegativeLogLikelihood
 from tests.distributions.bounded_arguments import Stretched, Tilted, ZeroInflated
@@ -28,12 +29,12 @@ def test_a_row_beyond_an_end_is_named_and_has_no_likelihood(row, name):
     y = row.sample(N)
     for end in ends_of(row, name):
         for beyond in (end - 0.25, end + 0.25):
-            made = row.distribution(N)
-            values = {own: getattr(made, own).clone() for own in row.arguments}
+            before = row.distribution(N)
+            values = {own: getattr(before, own).clone() for own in row.arguments}
             values[name][2] = beyond
             inside = row.kind.arg_constraints[name].check(values[name])
             with unchecked():  # StudentT makes a Chi2, which checks
-                moved = row.kind(**values, validate_args=False)
+                moved = made(row.kind, values)
             fact, losses = outside_fact(moved), NegativeLogLikelihood().per_observation(moved, y)
             assert (fact is None) == bool(inside.all())
             assert torch.isinf(losses[2]) or bool(inside[2])
@@ -41,6 +42,18 @@ def test_a_row_beyond_an_end_is_named_and_has_no_likelihood(row, name):
             if fact is not None:
                 assert (fact.numbers["argument"], fact.numbers["row"], fact.numbers["rows"]) == (name, 2, 1)
                 assert fact.numbers["value"] == pytest.approx(beyond)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("probs", [-0.25, 0.0, 1e-20, 1 - 1e-17, 1.0, 1.25])
+def test_a_probability_that_torch_puts_another_in_place_of_has_no_likelihood(probs, dtype):
+    with unchecked():
+        moved = dist.ContinuousBernoulli(torch.tensor([0.3, probs, 0.4], dtype=dtype))
+    fact, losses = outside_fact(moved), NegativeLogLikelihood().per_observation(moved, torch.full((3,), 0.2).to(dtype))
+    assert torch.isfinite(losses).tolist() == [True, False, True]
+    assert (fact.numbers["argument"], fact.numbers["row"], fact.numbers["rows"]) == ("probs", 1, 1)
+    with pytest.raises(InputError, match=r"give logits"):
+        refuse_outside(moved)
 
 
 def column(*values: float) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """How a solved model's end is told, with its parameters by name."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from paramfit.shown.words import sentence
 from paramfit.solvers.gauss_newton import GaussNewton
 from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonRaphson
+from paramfit.solvers.standing import Finding, Standing
 
 X = np.linspace(0.1, 10, 40)
 PEAK = Observations(
@@ -138,3 +140,9 @@ def test_a_maximum_however_far_is_not_taken_for_running_off(kind, parameters, sa
 @pytest.mark.parametrize(("kind", "value"), [("Bernoulli", 0.0), ("Bernoulli", 1.0), ("Geometric", 0.0)])
 def test_a_sample_whose_maximum_is_at_a_bound_converges(kind, value):
     assert likeliest(kind, {"probs": None}, np.full(20, value)).status is Status.CONVERGED
+
+
+@pytest.mark.parametrize("finding", [Finding.OFFSET_LEFT, Finding.DISTANCE_LEFT])
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_distance_that_is_not_known_is_said_to_be_so(finding, value):
+    assert sentence(fact_of(Standing(finding, value))).startswith("how far the minimum is is not known")

@@ -1,5 +1,6 @@
 """Likelihoods without a maximum are named as what they are, within a few iterations, and no error is told of them."""
 
+import re
 from itertools import product
 from typing import Any
 
@@ -136,3 +137,22 @@ def test_small_samples_are_called_separated_where_they_are_and_nowhere_else():
     for outcome in map(np.array, product((0.0, 1.0), repeat=6)):
         result = fit(model("Bernoulli", "abc", logits="a + b*x + c*z"), (x, z, outcome))
         assert (result.status == "stalled") == is_separated(np.array([x, z]), outcome), outcome
+
+
+def test_a_ridge_without_end_is_named_and_no_distance_is_told():
+    """A decay with little signal: the best curve bends the other way, and the way there leads through a line."""
+    x = np.linspace(0, 5, 40)
+    y = np.exp(-x) + 0.5 + np.random.default_rng(8).normal(0, 2, 40)
+
+    def fitted(a: float, b: float) -> Any:
+        starts = {"a": a, "b": b, "c": 0.5, "s": {"start": 2.0, "lower": 0.0}}
+        decay = {"loc": "a*exp(-b*x) + c", "scale": "s"}
+        return fit(DistributionModel("torch.distributions.Normal", decay, starts, ["x"]), (x, y), max_iterations=200)
+
+    result = fitted(1.0, 1.0)
+    assert result.status == "limit_reached"
+    ended = r"not converged in 200 iterations: a, b and c move together along a ridge .* top is is not known"
+    assert re.match(ended, result.reason)
+    across = fitted(-1.0, -1.0)  # as the message says: with the other signs
+    assert across.status == "converged"
+    assert across.loss["train"] < result.loss["train"]

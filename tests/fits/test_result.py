@@ -254,3 +254,44 @@ def test_one_sigma_counts_for_all_rows():
     assert one.prediction_band is not None
     assert each.prediction_band is not None
     assert torch.equal(torch.stack(one.prediction_band), torch.stack(each.prediction_band))
+
+
+def altered() -> dict[str, bytes]:
+    """What may be left of a result's file, or be put in its place."""
+    plain = LINE.to_plain()
+    raw = json.dumps(plain).encode()
+    files = {f"cut after {size}": raw[:size] for size in (0, 1, 100, len(raw) // 2, len(raw) - 1)}
+    files |= {
+        "NULs": bytes(len(raw)),
+        "NULs within": raw[:50] + bytes(50) + raw[100:],
+        "UTF-16": raw.decode().encode("utf-16"),
+    }
+    files |= {"no JSON": b"hello", "no text": b"\xff" * 99, "a list": b"[]", "a number": b"1", "nothing": b"null"}
+    files |= {
+        "deep lists": b"[" * 200_000,
+        "deep objects": b'{"a":' * 100_000,
+        "digits": b'{"updates":' + b"9" * 6000 + b"}",
+    }
+    for key in ("task", "status", "updates", "loss", "parameters", "warnings"):
+        others = {"none": None, "number": 7.5, "list": [[]], "object": {"x": {"y": 1}}}
+        files |= {f"{key}: {name}": json.dumps({**plain, key: other}).encode() for name, other in others.items()}
+        files[f"no {key}"] = json.dumps({name: part for name, part in plain.items() if name != key}).encode()
+    return files
+
+
+ALTERED = altered()
+
+
+@pytest.mark.parametrize("content", ALTERED.values(), ids=ALTERED)
+def test_what_is_no_result_is_refused_in_one_line_or_reads_as_one(content, tmp_path):
+    (tmp_path / "estimates.json").write_bytes(content)
+    refusal = ""
+    try:
+        again = paramfit.load(tmp_path)
+    except InputError as refused:
+        refusal = str(refused)
+    if refusal:
+        assert len(refusal.splitlines()) == 1
+        assert "estimates.json" in refusal
+    else:
+        assert again.report()

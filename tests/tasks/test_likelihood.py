@@ -19,6 +19,7 @@ from paramfit import DistributionModel, FitResult, GaussianDataModule, InputErro
 from paramfit.callbacks import DivergenceDetection, Doctor, FitReport
 from paramfit.data.base import EstimationDataModule
 from paramfit.objectives import NegativeLogLikelihood
+from paramfit.plotting.all_figures import Descent, fit_figures
 from paramfit.tasks import try_model
 from tests.tasks.conftest import MakeTrainer
 
@@ -285,6 +286,52 @@ def test_a_start_is_not_asked_where_a_checkpoint_replaces_it():
     with pytest.raises(InputError, match=r"rate is -19 in row 1 .* no fit starts there"):
         try_model(task, data.every)
     try_model(task, data.every, is_start=False)
+
+
+class CheckedRate(nn.Module):
+    """The same line by a distribution that checks its arguments itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = (nn.Parameter(torch.tensor(start)) for start in (1.0, 0.5))
+
+    def forward(self, x: torch.Tensor) -> Poisson:
+        return Poisson(self.a + self.b * x, validate_args=None)
+
+
+LINES = {"built in": lambda: rate_along_a_line(1.0, 0.5), "of one's own": CheckedRate}
+
+
+@pytest.mark.parametrize("make", LINES.values(), ids=LINES)
+@pytest.mark.parametrize(("held_out", "refused"), [([1], 4), ([1, 4], None), ([4], 1), ([2], 1)])
+def test_rows_outside_at_the_start_are_refused_only_where_they_train(make, held_out, refused):
+    data = Drawn(np.array([2.0, 0, 3, 1, 5]), np.array([1.0, -40, 2, 3, -9]), validation_indices=held_out)
+    data.setup()
+    task = MaximumLikelihood(make())
+    if refused is None:
+        try_model(task, data.every, held_out=data.described.held_out)
+        return
+    with pytest.raises(InputError, match=rf"rate is -\S+ in row {refused} .* no fit starts there"):
+        try_model(task, data.every, held_out=data.described.held_out)
+
+
+@pytest.mark.parametrize("make", LINES.values(), ids=LINES)
+def test_figures_of_held_out_rows_outside_the_domain_are_left_out_in_words(make, make_trainer):
+    data = Drawn(np.array([2.0, 0, 3, 2, 4, 4, 5]), np.array([1.0, -40, 2, 3, 4, 5, 6]), validation_indices=[1, 4])
+    task, report = MaximumLikelihood(make()), FitReport(enabled=False)
+    make_trainer(60, callbacks=[report]).fit(task, datamodule=data)
+    (warning,) = report.result.warnings
+    assert "in row 1 (input -40)" in warning
+    figures = fit_figures(task.model, task.objective, data.described, Descent(task.updates), report.result.record)
+    assert "Error" not in "".join(figures.left_out.values())
+    assert re.fullmatch(
+        r"rate is -\S+ in row 1 \(input -40\), outside what Poisson allows, .*: such a row has no quantile",
+        figures.left_out["residual_quantiles"],
+    )
+    (curve,) = [line for line in figures.figures["fit"].axes[0].lines if line.get_label() == "fit"]
+    drawn = curve.get_ydata()[np.isfinite(curve.get_ydata())]
+    assert 0 < len(drawn) < 300  # none where the rate would be below 0
+    assert drawn.min() >= 0
 
 
 def test_newton_does_not_leave_the_parameter_space(make_trainer):

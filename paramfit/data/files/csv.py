@@ -1,5 +1,6 @@
 """Columns of a CSV file."""
 
+import codecs
 import csv
 import io
 import re
@@ -24,6 +25,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?
 _INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_LONGEST_LINE = 8 << 20  # bytes: a hundred thousand columns have room
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -39,6 +41,8 @@ def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators
     """
     if content.startswith(_UTF16):
         raise InputError(f"{printable(path)}: the text is UTF-16; save it as UTF-8")
+    _refuse_endless_line(path, content)
+    content, blank = _from_first_line(content)
     header, skipped, separator = _header(path, content, separators)
     try:
         places = positions_of(path, request.names, header, " in the header")
@@ -49,13 +53,40 @@ def columns_of_csv(path: str, content: bytes, request: ColumnRequest, separators
     words = [request.words.get(name) for name in request.names]
     values = _quick(content, separator, len(header), skipped, places, words)
     if values is None:
-        values = _careful(path, content, separator, request, places)
+        values = _careful(path, content, separator, request, places, blank)
 
     def place(row: int) -> str:
-        line, _ = next(islice(_records(path, content, separator), row + 1, None))
+        line, _ = next(islice(_records(path, content, separator, blank), row + 1, None))
         return f"line {line}"
 
     return complete_rows(path, request, values, place)
+
+
+def _refuse_endless_line(path: str, content: bytes) -> None:
+    """Refuse a line of which no table has the like, in a few looks from far apart."""
+    start = 0
+    while len(content) - start > _LONGEST_LINE:
+        end = start + _LONGEST_LINE
+        last = max(content.rfind(b"\n", start, end), content.rfind(b"\r", start, end))
+        if last < 0:
+            line = _count_of_lines(content[:start]) + 1
+            most = f"{_LONGEST_LINE >> 20} MiB"
+            raise InputError(
+                f"{printable(path)}: line {line} is longer than {most}; a table has one row a line, its cells separated"
+                " by commas"
+            )
+        start = last + 1
+
+
+def _count_of_lines(content: bytes) -> int:
+    return content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
+
+
+def _from_first_line(content: bytes) -> tuple[bytes, int]:
+    """The content without the blank lines that it begins with, and how many these are."""
+    marked = content.removeprefix(codecs.BOM_UTF8)
+    stripped = marked.lstrip(b"\r\n")
+    return stripped, _count_of_lines(marked[: len(marked) - len(stripped)])
 
 
 def _header(path: str, content: bytes, separators: str) -> tuple[list[str], int, str]:
@@ -110,10 +141,10 @@ def _quick(
 
 
 def _careful(
-    path: str, content: bytes, separator: str, request: ColumnRequest, places: list[int]
+    path: str, content: bytes, separator: str, request: ColumnRequest, places: list[int], blank: int
 ) -> NDArray[np.float64]:
-    """The columns line by line; refuses the first line that cannot be read."""
-    records = _records(path, content, separator)
+    """The columns line by line, below ``blank`` ones; refuses the first line that cannot be read."""
+    records = _records(path, content, separator, blank)
     _, header = next(records)
     rows: list[list[float]] = []
     for line, cells in records:
@@ -133,15 +164,15 @@ def _careful(
     return np.array(rows, dtype=np.float64).reshape(-1, len(places)).T
 
 
-def _records(path: str, content: bytes, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The header and the rows, each with the line where it begins; blank lines are left out."""
+def _records(path: str, content: bytes, separator: str, blank: int) -> Iterator[tuple[int, list[str]]]:
+    """The header and the rows, below ``blank`` lines, each with the line where it begins; blank ones are left out."""
     reader = csv.reader(_lines_of(content), delimiter=separator, strict=True)
-    line = 1
+    line = blank + 1
     try:
         for cells in reader:
             if cells:
                 yield line, cells
-            line = reader.line_num + 1
+            line = blank + reader.line_num + 1
     except csv.Error as error:
         msg = f"{printable(path)}: line {line} cannot be read ({error}); look for a quote that is not closed"
         raise InputError(msg) from None

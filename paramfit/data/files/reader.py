@@ -5,6 +5,7 @@ import os
 import zlib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from paramfit.data.files.checks import ColumnRequest, TableColumns
 from paramfit.data.files.csv import columns_of_csv
@@ -24,6 +25,9 @@ _READERS: dict[str, Callable[[str, bytes, ColumnRequest], TableColumns]] = {
     ".pq": columns_of_parquet,
 }
 _COMPRESSED = ".gz"
+_ALWAYS_UNPACKED = 64 << 20  # bytes, however small the file is
+_MOST_TIMES = 100  # tables of numbers unpack to 2 to 20 times their size; gzip's most is 1030
+_AT_ONCE = 1 << 20  # bytes
 
 
 def is_table(name: str) -> bool:
@@ -44,6 +48,22 @@ def _reader(path: str) -> tuple[Callable[[str, bytes, ColumnRequest], TableColum
     return (None if compressed and reader is columns_of_parquet else reader), compressed
 
 
+def _unpacked(path: str) -> bytes:
+    """The content of a compressed file; refused as soon as it is more than any table of this size unpacks to."""
+    most = max(_ALWAYS_UNPACKED, _MOST_TIMES * os.path.getsize(path))
+    pieces, total = [], 0
+    with gzip.open(path) as file:
+        while piece := file.read(_AT_ONCE):
+            pieces.append(piece)
+            total += len(piece)
+            if total > most:
+                raise InputError(
+                    f"{printable(path)}: it unpacks to more than {_MOST_TIMES} times its size, as no table does; unpack"
+                    " it and look what is in it"
+                )
+    return b"".join(pieces)
+
+
 def read_table(path: str, request: ColumnRequest) -> TableColumns:
     """Read the columns asked for, and no others, from a file.
 
@@ -61,8 +81,7 @@ def read_table(path: str, request: ColumnRequest) -> TableColumns:
         msg = f"{printable(path)}: a table is one of {', '.join(_READERS)} (text also with .gz), but this has {kind}"
         raise InputError(msg)
     try:
-        with gzip.open(path) if compressed else open(path, "rb") as file:
-            content = file.read()
+        content = _unpacked(path) if compressed else Path(path).read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         number = getattr(error, "errno", None)
         reason = "it is no gzip file, or a damaged one" if number is None else os.strerror(number)

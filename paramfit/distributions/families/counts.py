@@ -9,7 +9,7 @@ import numpy as np
 import scipy.special
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Binomial, ContinuousBernoulli, Geometric, NegativeBinomial, Poisson
+from torch.distributions import Bernoulli, Binomial, Geometric, NegativeBinomial, Poisson
 from torch.nn.functional import softplus
 
 from paramfit.distributions.family import Entries, Family, Given, Sample, Slopes, Starts
@@ -314,7 +314,6 @@ FAMILIES = (
         cdf=lambda bernoulli, value: torch.where(value < 1, 1 - bernoulli.probs, 1.0),
         start=_bernoulli_start,
     ),
-    Family(ContinuousBernoulli, start=_bernoulli_start),
     Family(
         Binomial,
         log_density=_binomial_log_density,

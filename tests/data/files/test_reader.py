@@ -10,6 +10,7 @@ import pytest
 import torch
 from pyarrow import parquet
 
+from paramfit.data.files import reader
 from paramfit.data.files.checks import ColumnRequest, complete_rows
 from paramfit.data.files.patterns import table_file, table_files
 from paramfit.data.files.reader import read_table
@@ -64,6 +65,42 @@ def folder(own_directory: Path) -> Path:
         (own_directory / name).parent.mkdir(parents=True, exist_ok=True)
         (own_directory / name).touch()
     return own_directory
+
+
+FILLINGS = (b"\n", b"\r\n", b"\r", b" \n", b"1", b",", b" ", b"\0", b'"', b'"",', b"# comment\n", b",\n", b"1,2\n")
+
+
+@pytest.mark.parametrize("filling", FILLINGS)
+@pytest.mark.parametrize("head", [b"x,y\n1,2\n", b""], ids=["below a row", "from the beginning"])
+def test_a_file_that_unpacks_without_end_is_refused_before_its_end(head, filling, monkeypatch):
+    monkeypatch.setattr(reader, "_ALWAYS_UNPACKED", 1 << 16)
+    monkeypatch.setattr(reader, "_AT_ONCE", 1 << 12)
+    # What lies behind the limit is cut off: reading on would say that the file is damaged.
+    content = gzip.compress(head + filling * ((1 << 22) // len(filling)))[:-100]
+    with pytest.raises(InputError, match=r"^a\.csv\.gz: it unpacks to more than 100 times its size, as no table does"):
+        read_table(written("a.csv.gz", content), X_AND_Y)
+
+
+def test_a_table_that_packs_well_is_read():
+    rows = b"".join(b"%d,%d\n" % (row, row * row) for row in range(20_000))
+    assert read_table(written("a.csv.gz", gzip.compress(b"x,y\n" + rows)), X_AND_Y).n_read == 20_000
+
+
+@pytest.mark.parametrize("filling", [b"1", b",", b" ", b"\0", b'"', b'"",'])
+@pytest.mark.parametrize(
+    ("head", "line"), [(b"x,y\n1,2\n", 3), (b"x,y\r1,2\r", 3), (b"\r\n\r\n", 3), (b"", 1)], ids=repr
+)
+def test_a_line_without_end_is_refused_by_its_number(head, line, filling, monkeypatch):
+    monkeypatch.setattr("paramfit.data.files.csv._LONGEST_LINE", 1 << 12)
+    content = head + filling * ((1 << 13) // len(filling)) + b"\n1,2\n"
+    with pytest.raises(InputError, match=rf"^a\.csv: line {line} is longer than"):
+        read_table(written("a.csv", content), X_AND_Y)
+
+
+def test_lines_are_counted_from_the_blank_ones_before_the_header():
+    table = written("a.csv", b"\xef\xbb\xbf\n\r\n\rx,y\n\n1,2\n3,a\n")
+    with pytest.raises(InputError, match=r"^a\.csv: line 7, column 'y': expected a number, but got 'a'"):
+        read_table(table, X_AND_Y)
 
 
 @pytest.mark.parametrize(("patterns", "files"), [
