@@ -43,10 +43,10 @@ from paramfit.tasks.lightning_callbacks import (
     UpdateMethod,
     metrics_are_read,
     refuse_callbacks,
-    refuse_monitors,
     scheduled_steps,
 )
 from paramfit.tasks.metrics import HeldOutMetrics
+from paramfit.tasks.monitors import ComingMetrics, refuse_monitors
 from paramfit.tasks.updates import UpdateListener, UpdateLog, refuse_half_precision
 from paramfit.tasks.watching import evaluating
 
@@ -335,9 +335,15 @@ class EstimationTask(LightningModule, ABC):
                 " accumulation joins several; set one of them to 1"
             )
         data = self.own_data
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        has_validation = None if data is None else data.validation.n > 0
+        refuse_monitors(
+            self,
+            callbacks,
+            self.lr_schedulers(),
+            ComingMetrics(self.metrics.names, has_validation, has_rate=not self.is_solved),
+        )
         if data is not None:
-            callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
-            refuse_monitors(callbacks, has_validation=data.validation.n > 0, has_rate=not self.is_solved)
             check_units(self.model, data)
             match_columns(self.model, data.columns.inputs)
 
