@@ -30,8 +30,9 @@ class FitHistory(FileWriting, Callback):
     """Loss, parameters and gradients over the updates.
 
     Tags: ``train/loss``, ``val/loss`` (and the other held-out metrics), ``parameter/<name>``, ``gradient/<name>``;
-    the x-axis counts updates, for what Lightning's own callbacks and ``self.log`` write as well. The loss is the one before the update, the parameters are those after it. Rows are kept
-    in memory and written in blocks, one event for each update.
+    the x-axis counts updates, for what Lightning's own callbacks and ``self.log`` write as well. The loss is the one
+    before the update, the parameters are those after it. Rows are kept in memory and written in blocks, one event for
+    each update.
 
     Args:
         every: record every so many updates. By default each of them in a run of up to 1000, and every

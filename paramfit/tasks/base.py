@@ -235,6 +235,11 @@ class EstimationTask(LightningModule, ABC):
             scheduler = self.make_scheduler(block)
         except (ValueError, TypeError) as refusal:
             raise InputError(f"model.scheduler: {refusal}") from refusal
+        if not hasattr(scheduler, "step"):
+            raise InputError(
+                f"model.scheduler: what makes it returns {scheduler!r:.60}; return a scheduler of"
+                " torch.optim.lr_scheduler, of the optimizer that it is given"
+            )
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             monitor = getattr(scheduler, "monitor", None)
             if monitor is None or (monitor != "train/loss" and not monitor.startswith("val/")):
@@ -253,6 +258,11 @@ class EstimationTask(LightningModule, ABC):
             optimizer = self.make_optimizer(self._trainable)
         except (ValueError, TypeError) as refusal:
             raise InputError(f"model.optimizer: {refusal}") from refusal
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise InputError(
+                f"model.optimizer: what makes it returns {optimizer!r:.60}; return a torch.optim.Optimizer of the"
+                " parameters that it is given"
+            )
         self._check_kind(optimizer)
         if inspect.unwrap(type(optimizer).step) is torch.optim.Optimizer.step:  # torch wraps it
             raise InputError(

@@ -77,13 +77,13 @@ def _place(waiting: Any) -> str:
 
 def _refuse(place: str, monitor: str, metrics: ComingMetrics, may_be_logged: bool) -> None:
     if monitor == "lr" and not metrics.has_rate:
-        raise InputError(
-            f"{place} monitors lr, but a solver has no learning rate; monitor train/loss or val/loss"
-        )
+        raise InputError(f"{place} monitors lr, but a solver has no learning rate; monitor train/loss or val/loss")
     if monitor not in metrics.names and not may_be_logged:
         held_out = f"val/{monitor}"
-        instead = f"did you mean {quoted(held_out)}?" if held_out in metrics.names else nearest_names(
-            monitor, metrics.names, most=1
+        instead = (
+            f"did you mean {quoted(held_out)}?"
+            if held_out in metrics.names
+            else nearest_names(monitor, metrics.names, most=1)
         )
         raise InputError(f"{place} monitors {quoted(monitor)}, but there is no such metric; {instead}")
     if monitor.startswith("val/") and metrics.has_validation is False:

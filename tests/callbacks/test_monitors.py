@@ -38,9 +38,10 @@ WAITING: dict[str, Callable[[str], Callback]] = {
 
 @pytest.mark.parametrize("kind", TASKS)
 def test_a_misspelt_metric_is_refused_before_the_first_update(kind, make_trainer: MakeTrainer):
+    refused = r"monitors 'val_loss', but there is no such metric; did you mean 'val/loss'"
     for make in WAITING.values():
         task = TASKS[kind]()
-        with pytest.raises(InputError, match=r"monitors 'val_loss', but there is no such metric; did you mean 'val/loss"):
+        with pytest.raises(InputError, match=refused):
             make_trainer(1, make("val_loss"), enable_checkpointing=True).fit(task, held_out(kind))
         assert task.updates == 0
 

@@ -59,9 +59,7 @@ def test_curves_of_lightnings_callbacks_and_of_the_user_count_updates(kind, make
     rates = [] if kind in SOLVED else [LearningRateMonitor(logging_interval="step")]
     tensorboard = TensorBoardLogger(".", name="", version="run", default_hp_metric=False)
     table = CSVLogger(".", name="", version="csv", flush_logs_every_n_steps=1)
-    trainer = make_trainer(
-        EPOCHS, *rates, own, FitHistory(), *others, logger=[tensorboard, table], log_every_n_steps=1
-    )
+    trainer = make_trainer(EPOCHS, *rates, own, FitHistory(), *others, logger=[tensorboard, table], log_every_n_steps=1)
     trainer.fit(task, held_out(kind))
     steps = steps_by_tag(own_directory / "run")
     assert {"own/step", "own/global_step", "own/epoch", "own/validation", "train/loss", "val/loss"} < steps.keys()

@@ -98,7 +98,9 @@ def pixels_near(axes: Axes, at: tuple[float, float], color: str, reach: int = 15
     return int((np.abs(cut - 255 * np.array(to_rgb(color))).max(axis=2) < 8).sum())
 
 
-@pytest.mark.parametrize(("ends", "mark"), [((PATH[0], OPTIMUM), "gold"), ((OPTIMUM, PATH[0]), "white")], ids=["end", "start"])
+@pytest.mark.parametrize(
+    ("ends", "mark"), [((PATH[0], OPTIMUM), "gold"), ((OPTIMUM, PATH[0]), "white")], ids=["end", "start"]
+)
 def test_an_end_of_the_path_and_the_optimum_are_both_seen_where_they_coincide(ends, mark):
     axes = Figure().add_subplot()
     axes.set(xlim=(0, 8), ylim=(-20, 5), facecolor="navy")
