@@ -28,6 +28,9 @@ class Compensated:
     """A number as the sum of two, of which the second is what the first cannot hold."""
 
     def __init__(self, high: Scaled, low: Scaled) -> None:
+        rough = high.is_rough
+        if rough.any():  # of which nothing is held that a second number could mend
+            high, low = high.less_exact(low).where(rough, high), low.where(~rough, 0.0)
         self.high, self.low = high.add_with_error(low)
 
     @classmethod
@@ -57,7 +60,7 @@ class Compensated:
     def __truediv__(self, other: "Compensated") -> "Compensated":
         quotient = self.high / other.high
         product = quotient * other.high
-        rest = (self.high - product) - quotient.product_error(other.high, product)
+        rest = (self.high - product).where(~quotient.is_rough, 0.0) - quotient.product_error(other.high, product)
         return Compensated(quotient, (rest + self.low - quotient * other.low) / other.high)
 
     def __pow__(self, other: "Compensated") -> "Compensated":
@@ -77,7 +80,7 @@ class Compensated:
                 low = low + _times(lambda slope=slope: slope(*highs), argument.low)
         at_0, power, coefficient = FIRST_TERMS.get(name, (0.0, 1, 1.0))
         if at_0:
-            near = ~self.high.is_zero & (self.high.exponent < SMALL)
+            near = ~self.high.is_zero & (self.high.highest < SMALL)
             low = (coefficient * self.high**power).where(near, low)
         return Compensated(value, low)
 
@@ -156,7 +159,7 @@ def _computed(
             if number < count:
                 # The leaves' zeros come in one order on one way, and in the other order on the other.
                 rank = np.where(first_way, 1 + number / count, 2 - number / count)
-                small = Scaled(np.copysign(0.5, leaves[number]), -scale * rank)
+                small = Scaled(np.copysign(0.5, leaves[number]), np.rint(-scale * rank))
                 given = given.where(~given.is_zero, small)
             numbers[place] = Compensated.of(given)
         elif node.operation == CONSTANT:
@@ -166,7 +169,7 @@ def _computed(
             zero = result.high.is_zero
             if place in limits and zero.any():
                 rank = np.where(first_way, 1 / _SPREAD, _SPREAD) * (1 + place / len(graph.nodes))
-                result = result.where(~zero, Scaled(np.full(n, 0.5), -scale * rank))
+                result = result.where(~zero, Scaled(np.full(n, 0.5), np.rint(-scale * rank)))
             numbers[place] = result
     return [numbers[place] for place in places]
 

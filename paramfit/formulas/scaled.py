@@ -20,12 +20,16 @@ SMALL = -54
 INFINITESIMAL = -(2.0**14)
 """Exponent below which a number stands for 0 in a limit; no exponential of a float64 in use is as small."""
 
+_DIGITS = 2.0**-40  # relative error from which on a number is given no float64
+_ROUNDING = 2.0**-46  # relative error up to which a function is as exact as float64 makes it
+_WHOLE = 2.0**52  # exponents beyond are rounded
 _OUT = 500  # exponents beyond which a function of float64 may over- or underflow inside
 _SHIFT = 1100  # bits after which nothing of a number is left
 _FAR = 700.0  # where the exponential of float64 is near its ends
 _FAR_ERFC = 26.0  # where erfc is
-_SPLITTER = 2.0**27 + 1  # halves a mantissa (T. J. Dekker: A floating-point technique for extending precision, 1971)
+_SPLITTER = 2.0**27 + 1  # halves a mantissa
 _LOG_2 = np.log(np.longdouble(2))
+_EPS_LONG = float(np.finfo(np.longdouble).eps)
 
 # Series about 0: the value there, and the first power with its coefficient; what is not here is 0 and u.
 FIRST_TERMS: dict[str, tuple[float, int, float]] = {
@@ -45,15 +49,29 @@ class Scaled:
     r"""An array of numbers :math:`m\,2^e` with m in [0.5, 1) or 0, and any integer e.
 
     An exponent that float64 itself cannot hold is infinite: such a number is larger, or smaller, than all others. What
-    is undefined has NaN for m and e; a difference of two that are smaller than all others is so too, its sign is not
-    determined, and it has NaN for m only.
+    is undefined has NaN for m and e. A difference that is not known but for its size, as of two that are smaller than
+    all others, has NaN for m only, and e bounds its size.
+
+    Exponents are float64, which is rounded beyond 2^52, and an exponential of u is known as well as u is: ``error``
+    bounds how far log2 of the number may be from :math:`e + \log_2|m|`. A number that this leaves without digits is
+    still known to be beyond float64, or below it.
     """
 
-    def __init__(self, mantissa: Floats, exponent: Floats) -> None:
-        fraction, shift = np.frexp(mantissa)
-        self.mantissa: Floats = fraction
-        exponent = np.where(fraction == 0, 0.0, exponent + shift)
-        self.exponent: Floats = np.where(np.isnan(fraction) & (exponent != -np.inf), np.nan, exponent)
+    def __init__(
+        self,
+        mantissa: Floats,
+        exponent: Floats,
+        error: Floats | float = 0.0,
+        unsigned: NDArray[np.bool_] | bool = False,
+    ) -> None:
+        self.mantissa: Floats
+        self.mantissa, shift = np.frexp(np.where(unsigned, np.nan, mantissa))
+        undefined = np.isnan(self.mantissa)
+        exponent = np.where(self.mantissa == 0, 0.0, exponent + np.where(undefined, 0, shift))
+        self.exponent: Floats = np.where(undefined & ~(unsigned | (exponent == -np.inf)), np.nan, exponent)
+        size = np.abs(self.exponent)
+        rounding = np.where(size > _WHOLE, size / _WHOLE, 0.0)
+        self.error: Floats = np.where((self.mantissa == 0) | ~np.isfinite(size), 0.0, error + rounding)
 
     @classmethod
     def of(cls, value: Any) -> "Scaled":
@@ -62,11 +80,22 @@ class Scaled:
         return cls(np.where(np.isfinite(numbers), numbers, np.nan), np.zeros_like(numbers))
 
     def to_float(self) -> Floats:
-        """As float64, infinite or 0 where it has no such number."""
-        shift = np.clip(np.nan_to_num(self.exponent, nan=0.0), -2 * _SHIFT, 2 * _SHIFT).astype(int)
-        mantissa = np.where(self.is_unsigned, 0.0, self.mantissa)
-        values: Floats = np.ldexp(np.where(np.isnan(self.exponent), np.nan, mantissa), shift)
+        """As float64, infinite or 0 where it has no such number, NaN where too few of its digits are known."""
+        below = self.highest < -_SHIFT
+        unknown = np.isnan(self.exponent) | self.is_unsigned | self.is_rough & (self.lowest < _SHIFT)
+        mantissa = np.where(below, 0.0, np.where(unknown, np.nan, self.mantissa))
+        values: Floats = np.ldexp(mantissa, _as_shift(self.exponent))
         return values
+
+    @property
+    def lowest(self) -> Floats:
+        """The least exponent it may have."""
+        return self.exponent - self.error
+
+    @property
+    def highest(self) -> Floats:
+        """The largest exponent it may have."""
+        return self.exponent + self.error
 
     @property
     def is_zero(self) -> NDArray[np.bool_]:
@@ -76,53 +105,88 @@ class Scaled:
 
     @property
     def is_unsigned(self) -> NDArray[np.bool_]:
-        """Where it is smaller than all other numbers, and of either sign."""
-        unsigned: NDArray[np.bool_] = np.isnan(self.mantissa) & (self.exponent == -np.inf)
+        """Where it is of either sign and only its size is bounded."""
+        unsigned: NDArray[np.bool_] = np.isnan(self.mantissa) & ~np.isnan(self.exponent)
         return unsigned
+
+    @property
+    def is_rough(self) -> NDArray[np.bool_]:
+        """Where too few of its digits are known."""
+        rough: NDArray[np.bool_] = self.is_unsigned | (self.error > _DIGITS)
+        return rough
 
     def where(self, chosen: NDArray[np.bool_], other: Any) -> "Scaled":
         """These numbers where ``chosen``, others elsewhere."""
         other = _scaled(other)
-        return Scaled(np.where(chosen, self.mantissa, other.mantissa), np.where(chosen, self.exponent, other.exponent))
+        mantissa, exponent, error, unsigned = (
+            np.where(chosen, getattr(self, part), getattr(other, part))
+            for part in ("mantissa", "exponent", "error", "is_unsigned")
+        )
+        return Scaled(mantissa, exponent, error, unsigned)
+
+    def less_exact(self, change: "Scaled") -> "Scaled":
+        """These numbers with an error, or a bound, that covers a ``change``."""
+        ratio = np.abs(np.ldexp(change.mantissa / self.mantissa, _as_shift(change.exponent - self.exponent)))
+        covering = np.where(change.is_zero, 0.0, ratio / float(_LOG_2))
+        exact_enough = Scaled(np.where(np.isnan(covering), np.nan, self.mantissa), self.exponent, self.error + covering)
+        return (self + change).where(self.is_unsigned, exact_enough)
 
     def __neg__(self) -> "Scaled":
-        return Scaled(-self.mantissa, self.exponent)
+        return Scaled(-self.mantissa, self.exponent, self.error, self.is_unsigned)
 
     def __add__(self, other: Any) -> "Scaled":
-        other = _scaled(other)
-        top, one, another, _ = self._aligned(other)
-        return Scaled(one + another, top)
+        return self._sum(_scaled(other))[0]
 
     def add_with_error(self, other: "Scaled") -> tuple["Scaled", "Scaled"]:
         """The sum, and what rounding took from it (D. E. Knuth: Seminumerical Algorithms, 1997, section 4.2.2)."""
-        top, one, another, apart = self._aligned(other)
-        total = one + another
-        kept = total - one
-        error = Scaled((one - (total - kept)) + (another - kept), top)
+        total, one, another, apart = self._sum(other)
+        mantissa = one + another
+        kept = mantissa - one
+        first = np.where(self.is_zero, -np.inf, self.exponent)
+        second = np.where(other.is_zero, -np.inf, other.exponent)
+        rest = Scaled((one - (mantissa - kept)) + (another - kept), np.maximum(first, second))
         if apart.any():  # so far that nothing is left of the smaller
-            smaller = self.where(np.where(self.is_zero, -np.inf, self.exponent) < top, other)
-            error = smaller.where(apart, error)
-        return Scaled(total, top), error
+            rest = self.where(first < second, other).where(apart, rest)
+        return total, rest.where(~total.is_rough, 0.0)
 
-    def _aligned(self, other: "Scaled") -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-        """The larger exponent, both mantissas at it, and where one of them has vanished."""
+    def _sum(self, other: "Scaled") -> tuple["Scaled", Floats, Floats, NDArray[np.bool_]]:
+        """The sum, both mantissas at the larger exponent, and where one of them has vanished."""
         first = np.where(self.is_zero, -np.inf, self.exponent)
         second = np.where(other.is_zero, -np.inf, other.exponent)
         top = np.maximum(first, second)
-        gap = np.abs(first - second)
-        # Two numbers beyond all others, or below them, have no difference that could be told, and a sum only if they
-        # have one sign.
-        opposite = (first == second) & np.isinf(top) & (self.mantissa * other.mantissa < 0)
-        gap = np.where(first == second, 0.0, gap)
+        gap = np.where(first == second, 0.0, np.abs(first - second))
         shift = -np.minimum(np.nan_to_num(gap, nan=0.0), _SHIFT).astype(int)
-        one, another = (
-            np.where(number.is_unsigned & (top > -np.inf), 0.0, number.mantissa) for number in (self, other)
-        )
+        one, another = (np.where(number.is_unsigned, 0.0, number.mantissa) for number in (self, other))
         one = np.where(first < second, np.ldexp(one, shift), one)
         another = np.where(second < first, np.ldexp(another, shift), another)
-        one = np.where(opposite, np.nan, one)
-        top = np.where(self.is_zero & other.is_zero, 0.0, top)
-        return np.where(np.isnan(gap), np.nan, top), one, another, gap >= _SHIFT - 60
+        # Two numbers beyond all others have no difference, and a sum only if they have one sign.
+        opposite = one * another < 0
+        undefined = np.isnan(gap) | opposite & (top == np.inf)
+        blurred = opposite & (first == second) & np.isneginf(top)
+        total = Scaled(np.where(undefined, np.nan, one + another), top, unsigned=blurred)
+        if (self.error > 0).any() or (other.error > 0).any() or (self.is_unsigned | other.is_unsigned).any():
+            total = self._rough_sum(other, one, another, top).where(~(undefined | blurred), total)
+        return total, one, another, gap >= _SHIFT - 60
+
+    def _rough_sum(self, other: "Scaled", one: Floats, another: Floats, top: Floats) -> "Scaled":
+        """The sum of mantissas at the exponent ``top``, with what is known of it."""
+        first = np.where(self.is_zero, -np.inf, self.exponent)
+        second = np.where(other.is_zero, -np.inf, other.exponent)
+        error, unsigned = (
+            np.where(first >= second, getattr(self, part), getattr(other, part)) for part in ("error", "is_unsigned")
+        )  # of the larger
+        gap = np.abs(first - second) - self.error - other.error  # by which they differ for certain
+        parts = np.abs(one) * np.expm1(self.error) + np.abs(another) * np.expm1(other.error)
+        relative = np.where(parts == 0, 0.0, parts / np.abs(one + another))
+        opposite = one * another < 0
+        sign_is_lost = opposite & ~(relative < 0.25) & ~(gap >= 2)
+        bound = np.where(sign_is_lost & (parts < 1), np.frexp(parts)[1], 1)  # of the size, as an exponent beside top
+        largest = np.maximum(self.error, other.error)
+        of_rough = np.where(sign_is_lost & (parts < 1), 0.0, np.where(opposite & (gap >= 2), error + 1, largest))
+        near = ~(gap >= _SHIFT - 60)
+        error = np.where(near, np.where(relative < 0.25, 2 * relative, of_rough), error)
+        unsigned = np.where(near, self.is_unsigned | other.is_unsigned | sign_is_lost, unsigned)
+        return Scaled(one + another, np.where(unsigned, top + bound, top), error, unsigned)
 
     def __sub__(self, other: Any) -> "Scaled":
         return self + -_scaled(other)
@@ -133,13 +197,17 @@ class Scaled:
         product = np.where(self.is_zero & other.is_unsigned | self.is_unsigned & other.is_zero, 0.0, product)
         exponent = self.exponent + other.exponent
         # 0 times what is beyond all numbers is 0; what is beyond times what is below is undefined.
-        return Scaled(np.where(np.isnan(exponent) & (product != 0), np.nan, product), exponent)
+        product = np.where(np.isnan(exponent) & (product != 0), np.nan, product)
+        unsigned = (self.is_unsigned | other.is_unsigned) & ~np.isnan(exponent) & (product != 0)
+        return Scaled(product, exponent, self.error + other.error, unsigned)
 
     def __truediv__(self, other: Any) -> "Scaled":
         other = _scaled(other)
         quotient = self.mantissa / np.where(other.is_zero, np.nan, other.mantissa)
         exponent = self.exponent - other.exponent
-        return Scaled(np.where(np.isnan(exponent) & (quotient != 0), np.nan, quotient), exponent)
+        quotient = np.where(np.isnan(exponent) & (quotient != 0), np.nan, quotient)
+        unsigned = self.is_unsigned & ~np.isnan(other.mantissa) & ~other.is_zero & ~np.isnan(exponent)
+        return Scaled(quotient, exponent + unsigned, self.error + other.error, unsigned)
 
     def __pow__(self, other: Any) -> "Scaled":
         return _power(self, _scaled(other))
@@ -160,11 +228,8 @@ class Scaled:
 
     def product_error(self, other: "Scaled", product: "Scaled") -> "Scaled":
         """What rounding took from the product of two."""
-        a, b = self.mantissa, other.mantissa
-        a_high, b_high = ((_SPLITTER * m) - ((_SPLITTER * m) - m) for m in (a, b))
-        a_low, b_low = a - a_high, b - b_high
-        error = ((a_high * b_high - a * b) + a_high * b_low + a_low * b_high) + a_low * b_low
-        return Scaled(np.where(product.is_zero, 0.0, error), self.exponent + other.exponent)
+        _, rest = _exact_product(self.mantissa, other.mantissa)
+        return Scaled(np.where(product.is_zero | product.is_rough, 0.0, rest), self.exponent + other.exponent)
 
     def call(self, name: str, *others: Any) -> "Scaled":
         """An elementary function of them."""
@@ -173,6 +238,19 @@ class Scaled:
 
 def _scaled(value: Any) -> Scaled:
     return value if isinstance(value, Scaled) else Scaled.of(value)
+
+
+def _as_shift(exponent: Floats) -> NDArray[np.int_]:
+    """An exponent as NumPy takes it, at the ends where float64 is at its."""
+    shift: NDArray[np.int_] = np.clip(np.nan_to_num(exponent, nan=0.0), -2 * _SHIFT, 2 * _SHIFT).astype(int)
+    return shift
+
+
+def _exact_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """A product, and what rounding took from it (T. J. Dekker: A technique for extending precision, 1971)."""
+    a_high, b_high = ((_SPLITTER * m) - ((_SPLITTER * m) - m) for m in (a, b))
+    a_low, b_low = a - a_high, b - b_high
+    return a * b, ((a_high * b_high - a * b) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
 def _by_torch(name: str, numbers: Scaled) -> Scaled:
@@ -188,12 +266,17 @@ def _unary(name: str, u: Scaled) -> Scaled:
         if chosen.any():
             value = further(u).where(chosen, value)
     if name in FIRST_TERMS:
-        near = ~u.is_zero & (u.exponent < SMALL)
+        near = ~u.is_zero & (u.highest < SMALL)
         if near.any():
             at_0, power, coefficient = FIRST_TERMS[name]
             first = Scaled.of(np.full_like(u.mantissa, at_0)) if at_0 else coefficient * u**power
             value = first.where(near, value)
     return value
+
+
+def _beyond_rounding(error: Floats) -> Floats:
+    kept: Floats = np.where(error > _ROUNDING, error, 0.0)
+    return kept
 
 
 def _exp(u: Scaled) -> Scaled:
@@ -202,22 +285,33 @@ def _exp(u: Scaled) -> Scaled:
     whole = np.rint(finite / float(_LOG_2))
     rest = (finite.astype(np.longdouble) - whole * _LOG_2).astype(np.float64)
     return Scaled(
-        np.where(np.isnan(values), np.nan, np.exp(np.clip(rest, -1, 1))), np.where(np.isinf(values), values, whole)
+        np.where(np.isnan(values), np.nan, np.exp(np.clip(rest, -1, 1))),
+        np.where(np.isinf(values), values, whole),
+        _beyond_rounding(np.abs(finite) * (_EPS_LONG + u.error)),
     )
 
 
 def _logarithm(u: Scaled) -> Scaled:
     mantissa = np.where(u.mantissa > 0, u.mantissa, np.nan)
-    return Scaled.of(np.log(mantissa) + u.exponent * float(_LOG_2))
+    value = np.log(mantissa) + u.exponent * float(_LOG_2)
+    relative = u.error / np.abs(value)
+    return Scaled(
+        np.where(np.isfinite(value), value, np.nan), 0.0 * value, np.where(relative < 0.25, 2 * relative, np.inf)
+    )
 
 
 def _erfc(u: Scaled) -> Scaled:
     values = torch.from_numpy(np.ascontiguousarray(u.to_float()))
-    return _exp(-(u * u)) * _where_large(Scaled.of(torch.special.erfcx(values).numpy()), u)
+    square = u * u
+    return (
+        _exp(-square)
+        * _exp(-u.product_error(u, square))
+        * _where_large(Scaled.of(torch.special.erfcx(values).numpy()), u)
+    )
 
 
 def _where_large(value: Scaled, u: Scaled) -> Scaled:
-    return (1 / (math.sqrt(math.pi) * u)).where(u.exponent > _OUT, value)
+    return (1 / (math.sqrt(math.pi) * u)).where(u.lowest > _OUT, value)
 
 
 def _power(u: Scaled, v: Scaled) -> Scaled:
@@ -227,25 +321,36 @@ def _power(u: Scaled, v: Scaled) -> Scaled:
     undefined = (u.mantissa < 0) & ~whole | u.is_zero & (exponent < 0)
     plain_base = np.abs(u.to_float())
     plain = plain_base**exponent
-    magnitude, two = np.log2(np.where(u.is_zero, 1.0, np.abs(u.mantissa))), u.exponent * exponent
+    magnitude = np.log2(np.where(u.is_zero, 1.0, np.abs(u.mantissa)))
+    two, rounded = _exact_product(u.exponent, exponent)
     floor = np.floor(two)
     rest = np.where(np.isfinite(two), two - np.where(np.isfinite(floor), floor, 0.0), 0.0) + magnitude * exponent
+    rest = rest + np.where(np.isfinite(rounded), rounded, 0.0)
     turns = np.where(np.isfinite(rest), np.rint(rest), rest)
     fraction = np.where(np.isfinite(rest), rest - np.where(np.isfinite(turns), turns, 0.0), 0.0)
-    power = Scaled(np.where(np.isnan(two) | np.isnan(rest), np.nan, np.exp2(fraction)), floor + turns)
+    given = np.abs(exponent) * u.error + np.where(v.error > 0, np.abs(two + magnitude * exponent) * v.error, 0.0)
+    lost = np.where(np.isfinite(rounded), 0.0, np.abs(two)) + np.abs(magnitude * exponent)
+    power = Scaled(
+        np.where(np.isnan(two) | np.isnan(rest), np.nan, np.exp2(fraction)),
+        floor + turns,
+        given + _beyond_rounding(lost * np.finfo(np.float64).eps),
+    )
     # Where nothing over- or underflows float64's own power has all its digits.
     ends = (plain_base > 0) & np.isfinite(plain_base) & np.isfinite(plain) & (plain > np.finfo(np.float64).tiny)
-    power = Scaled.of(plain).where(ends, power)
+    power = Scaled(np.where(ends, plain, np.nan), np.zeros_like(plain), given).where(ends, power)
     power = Scaled.of(np.where(exponent == 0, 1.0, 0.0)).where(u.is_zero, power)
     power = Scaled.of(np.ones_like(exponent)).where(v.is_zero, power)
     signed = (-power).where((u.mantissa < 0) & odd, power)
     signed = Scaled.of(np.full_like(exponent, np.nan)).where(undefined | np.isnan(u.mantissa), signed)
-    return u.where(u.is_unsigned & whole & (exponent > 0), signed)
+    blurred = u.is_unsigned & whole & (exponent > 0)
+    bound = Scaled(u.mantissa, u.exponent * exponent, u.error * exponent, blurred)
+    return bound.where(blurred, signed)
 
 
 def _sign(u: Scaled) -> Scaled:
     # What is 0 but for the limit is taken at 0 itself: the middle of the kink.
-    return Scaled.of(np.where(u.exponent < INFINITESIMAL, 0.0, np.sign(u.mantissa)))
+    sign = np.where(u.lowest < INFINITESIMAL, np.nan, np.sign(u.mantissa))
+    return Scaled.of(np.where(u.highest < INFINITESIMAL, 0.0, sign))
 
 
 def _larger(a: Scaled, b: Scaled) -> Scaled:
@@ -257,11 +362,11 @@ def _atan2(y: Scaled, x: Scaled) -> Scaled:
     top = np.where(np.isfinite(top), top, 0.0)
     ratio = y / x
     direct = Scaled.of(
-        np.arctan2(Scaled(y.mantissa, y.exponent - top).to_float(), Scaled(x.mantissa, x.exponent - top).to_float())
+        np.arctan2(*(Scaled(part.mantissa, part.exponent - top, part.error).to_float() for part in (y, x)))
     )
     undefined = np.isnan(ratio.exponent) & ~x.is_zero | y.is_unsigned & ~(x.mantissa > 0)
     direct = Scaled.of(np.full_like(top, np.nan)).where(undefined, direct)
-    return ratio.where((x.mantissa > 0) & (ratio.exponent < SMALL), direct)
+    return ratio.where((x.mantissa > 0) & (ratio.highest < SMALL), direct)
 
 
 def _beyond(limit: float) -> Callable[[Scaled], NDArray[np.bool_]]:
@@ -269,11 +374,13 @@ def _beyond(limit: float) -> Callable[[Scaled], NDArray[np.bool_]]:
 
 
 def _outside(u: Scaled) -> NDArray[np.bool_]:
-    return np.abs(u.exponent) > _OUT
+    outside: NDArray[np.bool_] = (u.lowest > _OUT) | (u.highest < -_OUT)
+    return outside
 
 
 def _large(u: Scaled) -> NDArray[np.bool_]:
-    return u.exponent > _OUT
+    large: NDArray[np.bool_] = u.lowest > _OUT
+    return large
 
 
 def _limit(of: Callable[[Any], Any]) -> Callable[[Scaled], Scaled]:
@@ -299,7 +406,7 @@ _FURTHER: dict[str, _Further] = {
     "log2": (_outside, lambda u: _logarithm(u) * (1 / math.log(2))),
     "log10": (_outside, lambda u: _logarithm(u) * (1 / math.log(10))),
     "sqrt": (_outside, lambda u: u**0.5),
-    "abs": (_outside, lambda u: Scaled(np.abs(u.mantissa), u.exponent)),
+    "abs": (_outside, lambda u: Scaled(np.abs(u.mantissa), u.exponent, u.error, u.is_unsigned)),
     "asinh": (_large, lambda u: _limit(lambda sign: sign)(u) * _logarithm(2 * _unary("abs", u))),
     "acosh": (_large, lambda u: _logarithm(2 * u)),
     "tanh": (_large, _limit(lambda sign: sign)),
