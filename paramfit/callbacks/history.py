@@ -8,6 +8,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
 from paramfit.callbacks.run import FileWriting, Run, refuse_below_one, run_of, task_of
+from paramfit.callbacks.update_axis import UpdateAxis, log_at_update
 from paramfit.models.base import natural_values
 from paramfit.tasks.updates import Update, parameter_values
 from paramfit.wording import visible
@@ -29,8 +30,9 @@ class FitHistory(FileWriting, Callback):
     """Loss, parameters and gradients over the updates.
 
     Tags: ``train/loss``, ``val/loss`` (and the other held-out metrics), ``parameter/<name>``, ``gradient/<name>``;
-    the x-axis counts updates. The loss is the one before the update, the parameters are those after it. Rows are kept
-    in memory and written in blocks, one event for each update.
+    the x-axis counts updates, for what Lightning's own callbacks and ``self.log`` write as well. The loss is the one
+    before the update, the parameters are those after it. Rows are kept in memory and written in blocks, one event for
+    each update.
 
     Args:
         every: record every so many updates. By default each of them in a run of up to 1000, and every
@@ -49,6 +51,7 @@ class FitHistory(FileWriting, Callback):
         self._rows: list[_Row] = []
         self._loggers: list[Logger] = []
         self._run = Run()
+        self._axis: UpdateAxis | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the updates, and lay out the page of curves."""
@@ -61,6 +64,8 @@ class FitHistory(FileWriting, Callback):
         if not self._loggers:
             return
         task.listeners.append(self)
+        self._axis = UpdateAxis(trainer, task)
+        self._axis.begin()
         for logger in self._loggers:
             if isinstance(logger, TensorBoardLogger):
                 page = {title: ["Multiline", tags] for title, tags in _CURVES.items()}
@@ -95,10 +100,16 @@ class FitHistory(FileWriting, Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is left."""
-        self._write()
+        self._end()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Lose nothing."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._axis is not None:
+            self._axis.end()
+        self._axis = None
         self._write()
 
     def _write(self) -> None:
@@ -110,7 +121,7 @@ class FitHistory(FileWriting, Callback):
                     logger.experiment.flush()
                 else:
                     for row in rows:
-                        logger.log_metrics(row.values, step=row.update)
+                        log_at_update(logger, row.values, row.update)
 
 
 def _write_events(file_writer: Any, rows: list[_Row]) -> None:

@@ -1,11 +1,13 @@
 """What a run was made of and how it ended, in a form that runs can be sorted by."""
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
 
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from paramfit.atomic_files import whole_file
 from paramfit.callbacks.run import FileWriting, data_of, optimizer_of, run_directory, run_of, task_of
@@ -13,6 +15,7 @@ from paramfit.facts import Status
 from paramfit.fits.result import FitResult
 from paramfit.models import DistributionModel
 from paramfit.models.base import natural_values
+from paramfit.parameters import ParameterSpec
 from paramfit.tasks.updates import EstimationTaskLike, parameter_values
 from paramfit.wording import visible
 
@@ -34,13 +37,15 @@ class HyperparameterLog(FileWriting, Callback):
 
     0 converged, 1 stalled, 2 stopped early, 3 limit reached, 4 diverged, 5 interrupted, 6 terminated.
 
+    A parameter for which a solver needs no start has none: ``null`` in the file, an empty cell on TensorBoard's page.
+
     Args:
         enabled: whether to log them.
     """
 
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
-        self._starts: dict[str, float] = {}
+        self._starts: dict[str, float | None] = {}
         self._is_logged = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -56,15 +61,17 @@ class HyperparameterLog(FileWriting, Callback):
         made_of = {**_made_of(trainer, pl_module), **self._starts}
         folder = run_directory(trainer)
         with run_of(trainer).writing():
-            if folder is not None and not (folder / _FILE).exists():
-                text = yaml.safe_dump(made_of, sort_keys=False, allow_unicode=True)
-                with whole_file(folder / _FILE) as file:
-                    file.write(text.encode())
+            saved: dict[Path, Mapping[str, Any]] = {} if folder is None else {folder: {}}
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
                     _write_session(logger, made_of)
+                    saved[Path(logger.log_dir)] = cast("Mapping[str, Any]", logger.hparams)
                 else:
                     logger.log_hyperparams(made_of)
+                if isinstance(logger, CSVLogger):
+                    saved[Path(logger.log_dir)] = logger.experiment.hparams
+            for folder, by_module in saved.items():
+                _write_file(folder, made_of, by_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log how the run ended."""
@@ -146,14 +153,21 @@ def _as_written(path: Any) -> str | None:
     return None if path is None else ", ".join(map(str, paths))
 
 
-def _starts(task: EstimationTaskLike) -> dict[str, float]:
-    """The start of each parameter, within its bounds; of a resumed fit those that the model was given."""
-    if task.updates:
-        given = {name: spec.start for name, spec in getattr(task.model, "specifications", {}).items()}
-        return {f"start/{visible(name)}": start for name, start in given.items() if start is not None}
-    parameters = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
-    natural = natural_values(task.model, task.names, parameters)
-    return {f"start/{visible(name)}": value for name, value in parameter_values(task.names, natural).items()}
+def _starts(task: EstimationTaskLike) -> dict[str, float | None]:
+    """The start of each parameter, within its bounds; of a resumed fit those that the model was given.
+
+    None where a solver finds the value without a start; a descent without one begins where the model is.
+    """
+    specifications: Mapping[str, ParameterSpec] = getattr(task.model, "specifications", {})
+    given = {name: specifications[name].start for name in task.names if name in specifications}
+    startless = [name for name, start in given.items() if start is None]
+    starts: dict[str, float | None] = {name: start for name, start in given.items() if start is not None}
+    if not task.updates:
+        parameters = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
+        starts |= parameter_values(task.names, natural_values(task.model, task.names, parameters))
+    if getattr(task, "is_solved", False):
+        starts |= dict.fromkeys(startless)
+    return {f"start/{visible(name)}": start for name, start in starts.items()}
 
 
 def _ended(result: FitResult) -> dict[str, float]:
@@ -166,11 +180,35 @@ def _ended(result: FitResult) -> dict[str, float]:
     return {name: value for name, value in zip(_ENDS, values, strict=True) if value is not None}
 
 
+def _write_file(folder: Path, made_of: dict[str, Any], by_module: Mapping[str, Any]) -> None:
+    """The file in a folder: what the run is made of, and what a module has saved itself, as far as YAML can say it.
+
+    In the place of Lightning's own, whose names are sorted by the alphabet, or which has the latter alone.
+    """
+    further = {name: value for name, value in by_module.items() if name not in made_of and _is_plain(value)}
+    text = yaml.safe_dump({**made_of, **further}, sort_keys=False, allow_unicode=True)
+    with whole_file(folder / _FILE) as file:
+        file.write(text.encode())
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether YAML can say a value without naming a class."""
+    try:
+        yaml.safe_dump(value)
+    except yaml.representer.RepresenterError:
+        return False
+    return True
+
+
 def _write_session(logger: TensorBoardLogger, made_of: dict[str, Any]) -> None:
-    """What TensorBoard's page needs at the start: the names of hyperparameters and metrics, and this run's values."""
+    """What TensorBoard's page needs at the start: the names of hyperparameters and metrics, and this run's values.
+
+    What has no value is left out: a column with a text in one run would be sorted as text in all.
+    """
     from torch.utils.tensorboard.summary import hparams  # needed by runs with curves alone
 
-    experiment, session, _ = hparams(made_of, dict.fromkeys(_ENDS, 0.0))  # type: ignore[no-untyped-call]  # torch's
+    values = {name: value for name, value in made_of.items() if value is not None}
+    experiment, session, _ = hparams(values, dict.fromkeys(_ENDS, 0.0))  # type: ignore[no-untyped-call]  # torch's
     for summary in (experiment, session):
         logger.experiment.file_writer.add_summary(summary)
 

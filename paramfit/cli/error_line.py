@@ -28,6 +28,9 @@ _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
 _ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
 _LEARNING_RATE = {"learning_rate", "learningrate"}  # which torch calls lr
 _UNTYPED = re.compile(r"Expected '(\S+)' to be a function that returns (?:<class ')?(\w+)")
+_OPTION_OF_FUNCTION = re.compile(
+    r"Dict must include a class_path and optionally init_args, but got NestedArg\(key='([^']+)'"
+)
 _MADE_ALREADY = re.compile(r"Unexpected import object (\w+)")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_CLASS = re.compile(
@@ -123,7 +126,9 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
     if match := _UNTYPED.search(text):
         function, returned = match[1].rpartition(".")[2], _RETURNED.get(place.rpartition(".")[2], match[2])
-        return f"{place}: {match[1]} does not say what it returns; write def {function}(...) -> {returned}:"
+        return f"{place}: {match[1]} does not say that it returns one; write def {function}(...) -> {returned}:"
+    if match := _OPTION_OF_FUNCTION.search(text):
+        return f"{place}.{match[1]}: a function takes no options; give its argument a default, or write a class"
     if match := _MADE_ALREADY.search(text):
         return (
             f"{place}: an instance of {match[1]} belongs to other parameters; give its class, as"

@@ -27,6 +27,7 @@ from paramfit.cli.error_output import one_line, print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
 from paramfit.cli.run_folder import RunFolder
 from paramfit.cli.run_logger import RunLogger
+from paramfit.cli.unannotated import annotated
 from paramfit.data import gaussian, normalization, table, thermometer
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.files.patterns import table_file
@@ -112,6 +113,18 @@ class FitCLI(LightningCLI):
         """Parse without Lightning's warning about arguments given from Python."""
         files = config_files(args)
         check_sizes(args)
+        refusal = self._refusal(parser, args, files)
+        while refusal is not None and annotated(refusal):
+            refusal = self._refusal(parser, args, files)
+        if refusal is not None:
+            options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
+            raise InputError(explained(refusal, options, files)) from refusal
+        seed = self._options["seed_everything"]
+        if not isinstance(seed, bool) and not 0 <= seed < _SEEDS:
+            raise InputError(f"seed_everything: expected a number from 0 to {_SEEDS - 1}, but got {seed}")
+
+    def _refusal(self, parser: LightningArgumentParser, args: Any, files: Sequence[str]) -> Exception | None:
+        """Parse; what the parser refuses, if anything."""
         try:
             self.config = parser.parse_args(args)
         except UnicodeDecodeError as wrong:
@@ -119,11 +132,8 @@ class FitCLI(LightningCLI):
         except _REFUSALS_OF_THE_PARSER as wrong:
             if isinstance(wrong, OSError) and wrong.filename is None:  # what --print_config prints is not taken
                 raise
-            options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
-            raise InputError(explained(wrong, options, files)) from wrong
-        seed = self._options["seed_everything"]
-        if not isinstance(seed, bool) and not 0 <= seed < _SEEDS:
-            raise InputError(f"seed_everything: expected a number from 0 to {_SEEDS - 1}, but got {seed}")
+            return wrong
+        return None
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration alone: the checkpoint's own would override what the user says."""

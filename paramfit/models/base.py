@@ -82,7 +82,7 @@ class ParametricModel(nn.Module, ABC):
         """
         if isinstance(given, Tensor):
             self.register_parameter(name, start_value(name, given, dtype))
-            spec = ParameterSpec()
+            spec = ParameterSpec(start=None if given.ndim else given.item())
         else:
             spec = ParameterSpec.of(name, given)
             transform = spec.transform

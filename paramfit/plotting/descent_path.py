@@ -6,12 +6,14 @@ from itertools import pairwise
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 __all__ = ["PATH", "arrows_along", "draw_optimum", "draw_path", "holds_optimum"]
 
 PATH = "path of descent"  # what its line is called
 _LEAST_SHARE = 0.1  # of a side of the window, below which a path could not be told from a point
+_RING = 20  # points across, wider than the marks of the path's two ends
 _BORDER = 0.03  # of a side, inside which an arrow to the optimum ends
 
 
@@ -73,8 +75,18 @@ def draw_optimum(axes: Axes, at: tuple[float, float], end: tuple[float, float], 
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     x, y = (at[0] - left) / (right - left), (at[1] - low) / (high - low)
     if 0 <= x <= 1 and 0 <= y <= 1:
-        axes.plot(*([value] for value in at), "X", color="tab:green", markeredgecolor="white", markersize=8, zorder=6,
-                  label="closed-form optimum")  # fmt: skip
+        # A ring, within which an end of the path that reaches it is still seen.
+        axes.plot(
+            *([value] for value in at),
+            "o",
+            markerfacecolor="none",
+            markeredgecolor="tab:green",
+            markeredgewidth=2,
+            markersize=_RING,
+            path_effects=[withStroke(linewidth=4, foreground="white")],
+            zorder=6,
+            label="closed-form optimum",
+        )
         return
     away = math.hypot(at[0] - end[0], at[1] - end[1])
     longest = max(abs(x - 0.5), abs(y - 0.5))

@@ -43,10 +43,10 @@ from paramfit.tasks.lightning_callbacks import (
     UpdateMethod,
     metrics_are_read,
     refuse_callbacks,
-    refuse_monitors,
     scheduled_steps,
 )
 from paramfit.tasks.metrics import HeldOutMetrics
+from paramfit.tasks.monitors import ComingMetrics, refuse_monitors
 from paramfit.tasks.updates import UpdateListener, UpdateLog, refuse_half_precision
 from paramfit.tasks.watching import evaluating
 
@@ -235,6 +235,11 @@ class EstimationTask(LightningModule, ABC):
             scheduler = self.make_scheduler(block)
         except (ValueError, TypeError) as refusal:
             raise InputError(f"model.scheduler: {refusal}") from refusal
+        if not hasattr(scheduler, "step"):
+            raise InputError(
+                f"model.scheduler: what makes it returns {scheduler!r:.60}; return a scheduler of"
+                " torch.optim.lr_scheduler, of the optimizer that it is given"
+            )
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             monitor = getattr(scheduler, "monitor", None)
             if monitor is None or (monitor != "train/loss" and not monitor.startswith("val/")):
@@ -253,6 +258,11 @@ class EstimationTask(LightningModule, ABC):
             optimizer = self.make_optimizer(self._trainable)
         except (ValueError, TypeError) as refusal:
             raise InputError(f"model.optimizer: {refusal}") from refusal
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise InputError(
+                f"model.optimizer: what makes it returns {optimizer!r:.60}; return a torch.optim.Optimizer of the"
+                " parameters that it is given"
+            )
         self._check_kind(optimizer)
         if inspect.unwrap(type(optimizer).step) is torch.optim.Optimizer.step:  # torch wraps it
             raise InputError(
@@ -335,9 +345,15 @@ class EstimationTask(LightningModule, ABC):
                 " accumulation joins several; set one of them to 1"
             )
         data = self.own_data
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        has_validation = None if data is None else data.validation.n > 0
+        refuse_monitors(
+            self,
+            callbacks,
+            self.lr_schedulers(),
+            ComingMetrics(self.metrics.names, has_validation, has_rate=not self.is_solved),
+        )
         if data is not None:
-            callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
-            refuse_monitors(callbacks, has_validation=data.validation.n > 0, has_rate=not self.is_solved)
             check_units(self.model, data)
             match_columns(self.model, data.columns.inputs)
 

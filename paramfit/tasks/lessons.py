@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch.optim import SGD
+from torchmetrics import Metric
 
 from paramfit.models import GaussianModel, LinearModel
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
@@ -25,6 +26,7 @@ class ThermometerRegression(AutomaticTask):
         scheduler: a learning-rate scheduler, stepped once per training step.
         updates_per_step: updates that a training step makes on its batch.
         dtype: precision of the parameters; the published digits are those of ``float32``.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
         InputError: if a start is not finite or a block has no update.
@@ -42,9 +44,10 @@ class ThermometerRegression(AutomaticTask):
         scheduler: LRSchedulerCallable | None = None,
         updates_per_step: int = 1,
         dtype: str = "float32",
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
         model = LinearModel(weight, bias, dtype)
-        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step)
+        super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step, metrics)
         # By value: of a subclass, the command line hands on its own arguments alone.
         kept = {"weight": weight, "bias": bias, "updates_per_step": updates_per_step, "dtype": dtype}
         self.save_hyperparameters(kept, logger=False)
@@ -66,6 +69,7 @@ class GaussianLocation(AutomaticTask):
         scheduler: a learning-rate scheduler, stepped once per training step.
         updates_per_step: updates that a training step makes on its batch.
         dtype: precision of the location, ``float64`` by default.
+        metrics: of torchmetrics, by the names they are to have: of predictions and targets, in report and TensorBoard.
 
     Raises:
         InputError: if the scale is not positive, the start not finite, or a block has no update.
@@ -80,9 +84,10 @@ class GaussianLocation(AutomaticTask):
         scheduler: LRSchedulerCallable | None = None,
         updates_per_step: int = 1,
         dtype: str = "float64",
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
         model = GaussianModel(location, scale, dtype)
-        super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step)
+        super().__init__(model, objective or NegativeLogLikelihood(), optimizer, scheduler, updates_per_step, metrics)
         # By value: of a subclass, the command line hands on its own arguments alone.
         kept = {"location": location, "scale": scale, "updates_per_step": updates_per_step, "dtype": dtype}
         self.save_hyperparameters(kept, logger=False)

@@ -11,7 +11,6 @@ from lightning.pytorch.callbacks import (
     BasePredictionWriter,
     BatchSizeFinder,
     DeviceStatsMonitor,
-    EarlyStopping,
     EMAWeightAveraging,
     GradientAccumulationScheduler,
     LearningRateFinder,
@@ -36,7 +35,6 @@ __all__ = [
     "UpdateMethod",
     "metrics_are_read",
     "refuse_callbacks",
-    "refuse_monitors",
     "scheduled_steps",
     "schedules_accumulation",
 ]
@@ -160,28 +158,6 @@ def refuse_callbacks(callbacks: Sequence[Callback], method: UpdateMethod, update
             "trainer.callbacks: GradientAccumulationScheduler and updates_per_step exclude each other: a block repeats"
             " one batch, accumulation joins several; set updates_per_step to 1, or leave the callback out"
         )
-
-
-def refuse_monitors(callbacks: Sequence[Callback], *, has_validation: bool, has_rate: bool) -> None:
-    """Refuse to wait for a metric that will never come.
-
-    Raises:
-        InputError: naming the callback, and what to monitor instead.
-    """
-    for callback in callbacks:
-        if not isinstance(callback, EarlyStopping | ModelCheckpoint) or _is_ours(callback):
-            continue
-        name, monitor = type(callback).__name__, callback.monitor or ""
-        if monitor.startswith("val/") and not has_validation:
-            raise InputError(
-                f"trainer.callbacks: {name} monitors {monitor}, but no row is held out; give"
-                " --data.validation_fraction 0.2, or monitor train/loss"
-            )
-        if monitor == "lr" and not has_rate:
-            raise InputError(
-                f"trainer.callbacks: {name} monitors lr, but a solver has no learning rate; monitor train/loss or"
-                " val/loss"
-            )
 
 
 def schedules_accumulation(callbacks: Sequence[Callback]) -> bool:

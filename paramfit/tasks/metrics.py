@@ -43,6 +43,11 @@ class HeldOutMetrics:
         self._count = 0
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What each is called."""
+        return ("loss", *map(str, self._metrics), *self._own)
+
+    @property
     def has_own(self) -> bool:
         """Whether any were given."""
         return bool(self._own)

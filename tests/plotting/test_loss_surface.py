@@ -2,14 +2,19 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor, distributions, nn
 
 from paramfit import NegativeLogLikelihood, Objective, Observations, SquaredError
 from paramfit.models import FormulaModel, GaussianModel, LinearModel, ParametricModel, PolynomialModel
 from paramfit.plotting import loss_surface_figure
+from paramfit.plotting.descent_path import draw_optimum, draw_path
 from tests.plotting.test_loss_grid import Line
 from tests.thermometer import observations
 
@@ -78,6 +83,33 @@ def test_optimum_is_marked_and_the_window_widens_for_it():
     assert axes.get_ylim()[0] < -17.3048
     assert axes.get_xlabel() == "weight, on the normalised input 0.1 x"
     assert not axes.texts
+
+
+def pixels_near(axes: Axes, at: tuple[float, float], color: str, reach: int = 15) -> int:
+    """How many pixels about a point are of a colour."""
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba(), dtype=int)[..., :3]
+    column, row = axes.transData.transform(at)
+    row, column = round(len(drawn) - row), round(column)
+    cut = drawn[row - reach : row + reach + 1, column - reach : column + reach + 1]
+    return int((np.abs(cut - 255 * np.array(to_rgb(color))).max(axis=2) < 8).sum())
+
+
+@pytest.mark.parametrize(
+    ("ends", "mark"), [((PATH[0], OPTIMUM), "gold"), ((OPTIMUM, PATH[0]), "white")], ids=["end", "start"]
+)
+def test_an_end_of_the_path_and_the_optimum_are_both_seen_where_they_coincide(ends, mark):
+    axes = Figure().add_subplot()
+    axes.set(xlim=(0, 8), ylim=(-20, 5), facecolor="navy")
+    draw_path(axes, *torch.stack(ends).unbind(1), whole=True)
+    at, end = ((point[0].item(), point[1].item()) for point in (OPTIMUM, ends[1]))
+    draw_optimum(axes, at, end, "")
+    assert pixels_near(axes, at, "tab:green") > 50
+    assert pixels_near(axes, at, mark) > 20
+    assert not pixels_near(axes, (1.0, 0.0), "tab:green")
 
 
 def test_arrow_points_to_an_optimum_for_which_the_path_would_shrink_to_a_point():

@@ -1,32 +1,44 @@
 """Held-out metrics against numpy and scipy."""
 
 import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from scipy import stats
 from torch import Tensor
 from torchmetrics import CatMetric, Metric, R2Score
 from torchmetrics.classification import BinaryAccuracy
 
 from paramfit import (
+    AnalyticGradient,
     FitReport,
     FixedScale,
     GaussianDataModule,
     GaussianLocation,
     GaussianModel,
+    HandWrittenDescent,
     InputError,
     LeastSquares,
     LinearModel,
+    MaximumLikelihood,
     Record,
     Regression,
     ThermometerDataModule,
     ThermometerRegression,
+    tasks,
 )
+from paramfit.callbacks import FitHistory
+from paramfit.data.base import EstimationDataModule
 from paramfit.objectives import AbsoluteError, NegativeLogLikelihood, SquaredError
+from paramfit.tasks import EstimationTask
 from paramfit.tasks.metrics import HeldOutMetrics
+from tests.callbacks.conftest import events_of
 
 
 def held_out(**options: Any) -> ThermometerDataModule:
@@ -166,6 +178,49 @@ def test_a_distribution_predicts_its_mean_to_a_metric(make_trainer):
     task = Regression(GaussianModel(0.25, scale=2.0), NegativeLogLikelihood(), metrics={"largest": Largest()})
     (measured,) = make_trainer().validate(task, datamodule=data, verbose=False)
     assert measured["val/largest"] == pytest.approx((data.validation.target - 0.25).abs().max().item(), rel=1e-12)
+
+
+#: A task of each kind with these metrics, and the data it is for.
+TASKS: dict[str, tuple[Callable[..., EstimationTask], Callable[[], EstimationDataModule]]] = {
+    "Regression": (partial(Regression, LinearModel()), partial(held_out, dtype="float32")),
+    "HandWrittenDescent": (partial(HandWrittenDescent, LinearModel(), AnalyticGradient()), held_out),
+    "ThermometerRegression": (ThermometerRegression, partial(held_out, dtype="float32")),
+    "LeastSquares": (partial(LeastSquares, LinearModel()), held_out),
+    "MaximumLikelihood": (
+        partial(MaximumLikelihood, GaussianModel(1.0, 2.0)),
+        partial(GaussianDataModule, n_obs=50, validation_fraction=0.3),
+    ),
+    "GaussianLocation": (
+        partial(GaussianLocation, scale=2.0),
+        partial(GaussianDataModule, n_obs=50, validation_fraction=0.3),
+    ),
+}
+
+
+def test_every_task_is_here():
+    exported = (getattr(tasks, name) for name in tasks.__all__)
+    final = {task.__name__ for task in exported if isinstance(task, type) and issubclass(task, EstimationTask)}
+    assert set(TASKS) == final - {"EstimationTask", "AutomaticTask"}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_every_task_writes_its_own_metrics_to_the_event_file_and_the_report(kind, make_trainer):
+    make_task, make_data = TASKS[kind]
+    data, report = make_data(), FitReport(enabled=False)
+    task = make_task(metrics={"largest": Largest()})
+    logger = TensorBoardLogger(".", name="", version="run", default_hp_metric=False)
+    make_trainer(2, callbacks=[FitHistory(), report], logger=logger).fit(task, datamodule=data)
+    with torch.no_grad():
+        largest = {
+            part: (task.predicted(task.in_precision(rows)) - rows.target).abs().max().item()
+            for part, rows in (("train", data.train), ("val", data.validation))
+        }
+    last = events_of(Path("run")).Scalars("val/largest")[-1]
+    assert last.step == task.updates
+    assert last.value == pytest.approx(largest["val"], rel=1e-5)
+    assert report.result is not None
+    for part, rows in largest.items():
+        assert report.result.metrics[part] == {"largest": pytest.approx(rows, rel=1e-5)}
 
 
 @pytest.mark.parametrize(("metrics", "words"), [
