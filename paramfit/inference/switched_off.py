@@ -11,7 +11,7 @@ from paramfit.inference.loss_function import LossFunction
 
 __all__ = ["are_switched_off"]
 
-_MOST_DIRECTIONS = 32  # in which several are moved together
+_MOST_DIRECTIONS = 128  # in which several are moved together
 _FIRST_LOOK = 2.0**-20  # of the parameter's size
 _FARTHER = 8.0  # times the way
 _MOST_LOOKS = 14  # on each way, as far as 10^6 times the size
