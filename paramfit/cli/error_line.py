@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import callbacks
+from lightning.pytorch import callbacks, loggers
 from yaml import YAMLError
 
 import paramfit
 from paramfit.cli.error_output import one_line
+from paramfit.cli.missing_package import missing_package
 from paramfit.errors import InputError
 from paramfit.synonyms import nearest_options, options_meant
 from paramfit.users_code import place_in_users_code
@@ -35,6 +36,7 @@ _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
+_OTHER_KIND = re.compile(r"Import path (\S+) does not correspond to a subclass of (\w+)")
 _ELSEWHERE = "give module.Class, where a module in the working directory is found too"
 _RETURNED = {"optimizer": "torch.optim.Optimizer", "scheduler": "torch.optim.lr_scheduler.LRScheduler"}
 
@@ -70,6 +72,8 @@ def foreign_refusal(error: BaseException) -> str | None:
     classes = re.findall(r"Problem with given class_path '([^']+)'", "\n".join(map(str, _chain(error))))
     if not classes:
         return None
+    if missing := missing_package(innermost, classes[-1]):
+        return missing
     is_foreign = isinstance(innermost, ImportError | MisconfigurationException) or classes[-1].startswith("lightning.")
     return one_line(f"{classes[-1]}: {innermost}") if is_foreign else None
 
@@ -133,9 +137,13 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         )
     if match := _ABSTRACT.search(text):
         return one_line(f"{place}: {_unwritten(match[1])}")
+    if match := _OTHER_KIND.search(text):
+        return one_line(f"{place}: {match[1]} is no {match[2]}; give a class that is one")
     if match := _NO_CLASS.search(text):
         name = next((group for group in match.groups() if group), "")
         line = place_in_users_code(innermost)
+        if place == "trainer.logger" and "." not in name:
+            return one_line(f"{place}: {_no_logger(name)}")
         return one_line(f"{place}: {_no_class(name, text, str(error))}{f' ({line})' if line else ''}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
@@ -216,6 +224,18 @@ def _no_class(name: str, text: str, context: str) -> str:
         return f"{given[-1]} cannot be imported: {text}"
     shown = given[-1] if given and text.startswith("No module") else name or text
     return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, _ELSEWHERE, most=1)}"
+
+
+def _no_logger(name: str) -> str:
+    """Lightning exports one that is none of the Trainer's."""
+    takes = [each for each in loggers.__all__ if _is_logger(getattr(loggers, each))]
+    if name in loggers.__all__ and name not in takes:
+        return f"{name} is no logger for the Trainer of this version; there are {', '.join(takes)}"
+    return f"there is no class {name}; {nearest_names(name, takes, _ELSEWHERE, most=1)}"
+
+
+def _is_logger(kind: type) -> bool:
+    return issubclass(kind, loggers.Logger) and not inspect.isabstract(kind)
 
 
 def _no_callback(name: str) -> str:
