@@ -72,7 +72,7 @@ def test_equation_has_values_with_their_errors(fitted):
 
 def test_text_of_users_is_text_in_latex(fitted):
     escaped = (
-        r"50\% of \$x\_1\$ | *mg*/l\textbackslash{} \textless{}b\textgreater{}\#1\textless{}/b\textgreater{}"
+        r"50\% of \$x\_1\$ \textbar{} *mg*/l\textbackslash{} \textless{}b\textgreater{}\#1\textless{}/b\textgreater{}"
         r" \& \textasciitilde{}\textasciicircum{}\{2\}\textbackslash{}n"
     )
     assert rf"\text{{{escaped}}}" in fitted.export("latex")
