@@ -13,7 +13,7 @@ from yaml import YAMLError
 
 import paramfit
 from paramfit.cli.error_output import one_line
-from paramfit.cli.missing_package import missing_package
+from paramfit.cli.requirement import missing_package
 from paramfit.errors import InputError
 from paramfit.synonyms import nearest_options, options_meant
 from paramfit.users_code import place_in_users_code

@@ -10,7 +10,7 @@ from lightning.pytorch import loggers
 from lightning_utilities.core.imports import RequirementCache
 
 from paramfit.cli.error_line import explained
-from paramfit.cli.missing_package import LOGGER_PACKAGES, missing_package
+from paramfit.cli.requirement import LOGGER_PACKAGES, missing_package
 
 
 def requirements(name: str) -> set[str]:
@@ -33,7 +33,7 @@ def test_every_logger_that_needs_a_package_is_in_the_table():
 @pytest.mark.parametrize("name", sorted(LOGGER_PACKAGES))
 def test_missing_package_is_one_line_with_what_to_install(name, monkeypatch):
     package = LOGGER_PACKAGES[name]
-    monkeypatch.setattr("paramfit.cli.missing_package.version", not_installed)
+    monkeypatch.setattr("paramfit.cli.requirement.version", not_installed)
     refused = ModuleNotFoundError(f"Requirement '{package}>=1.0' not met. HINT: Try running `pip install -U`")
     expected = f"trainer.logger: {name} needs the package {package}, which is not installed: pip install {package}"
     assert missing_package(refused, f"lightning.pytorch.loggers.{name}") == expected
