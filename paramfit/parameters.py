@@ -11,7 +11,7 @@ from torch.distributions import biject_to, constraints
 from torch.distributions.transforms import Transform
 
 from paramfit.errors import InputError
-from paramfit.wording import nearest_names
+from paramfit.synonyms import nearest_options
 
 __all__ = ["ParameterSpec", "dtype_named"]
 
@@ -82,7 +82,7 @@ class ParameterSpec:
         field_names = [field.name for field in fields(cls)]
         for key in given:
             if key not in field_names:
-                raise InputError(f"parameters.{name}: there is no {key!r}; {nearest_names(str(key), field_names)}")
+                raise InputError(f"parameters.{name}: there is no {key!r}; {nearest_options(str(key), field_names)}")
         fixed, unit = given.get("fixed", False), given.get("unit")
         if fixed in ("true", "false"):
             fixed = fixed == "true"  # from the command line

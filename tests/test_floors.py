@@ -10,7 +10,8 @@ import paramfit
 PACKAGE = Path(paramfit.__file__).parent
 
 FLOORS = (
-    {"errors", "facts", "observations", "parameters", "wording", "torch_overhead", "atomic_files", "users_code"},
+    {"errors", "facts", "observations", "parameters", "wording", "synonyms"}
+    | {"torch_overhead", "atomic_files", "users_code"},
     {"linalg"},
     {"shown"},
     {"formulas"},

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import yaml
+
 from paramfit.errors import InputError
 from paramfit.wording import quoted
 
@@ -34,7 +36,7 @@ class GivenVariables:
         """Those of a command.
 
         Raises:
-            InputError: for a name that can be no option's.
+            InputError: for a name that can be no option's, or a list or mapping that is not valid YAML.
         """
         prefix = f"{_PREFIX}{command.upper()}{_DOT}"
         names, values = {}, {}
@@ -44,6 +46,10 @@ class GivenVariables:
             parts = name.removeprefix(prefix).lower().split(_DOT)
             if not all(parts):
                 raise InputError(f"{quoted(name)}: no option has this name; {prefix}TRAINER{_DOT}MAX_EPOCHS is one's")
+            if broken := _broken_yaml(environment[name]):
+                raise InputError(
+                    f"{name}: the value is not valid YAML ({broken}); close what it opens, or mend it there"
+                )
             option = ".".join(parts)
             names[option], values[option] = name, environment[name]
         return cls(names, values)
@@ -70,6 +76,24 @@ class GivenVariables:
             if f"{option}.".startswith(f"{meant}.") or meant.startswith(f"{option}.") or meant.endswith(f".{option}")
         ]
         return f"{message} (from the environment: {', '.join(names)})" if names else message
+
+
+def _broken_yaml(value: str) -> str | None:
+    """What is wrong with a list or a mapping, and where; None for any other value, such as a pattern ``[0-9]*.csv``."""
+    text = value.lstrip()
+    is_closed = all(text.count(opening) == text.count(closing) for opening, closing in ("[]", "{}"))
+    if not text.startswith("{") and (is_closed or not text.startswith("[")):
+        return None
+    try:
+        for _ in yaml.parse(value, Loader=yaml.SafeLoader):
+            pass
+    except yaml.MarkedYAMLError as wrong:
+        mark = wrong.problem_mark
+        where = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
+        return f"{wrong.problem or wrong.context}{where}"
+    except yaml.YAMLError as wrong:  # a character that no YAML has
+        return str(wrong)
+    return None
 
 
 def _is_before(argument: str, option: str) -> bool:

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import callbacks
+from lightning.pytorch import callbacks, loggers
 from yaml import YAMLError
 
 import paramfit
 from paramfit.cli.error_output import one_line
+from paramfit.cli.requirement import missing_package
 from paramfit.errors import InputError
+from paramfit.synonyms import nearest_options, options_meant
 from paramfit.users_code import place_in_users_code
 from paramfit.wording import nearest_names, quoted
 
@@ -26,7 +28,7 @@ _GIVEN = re.compile(r"(?:Got|Given) value: (.*)")
 _NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' is not accepted")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
 _ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
-_LEARNING_RATE = {"learning_rate", "learningrate"}  # which torch calls lr
+_FEW = 3  # options that are suggested
 _UNTYPED = re.compile(r"Expected '(\S+)' to be a function that returns (?:<class ')?(\w+)")
 _OPTION_OF_FUNCTION = re.compile(
     r"Dict must include a class_path and optionally init_args, but got NestedArg\(key='([^']+)'"
@@ -37,6 +39,7 @@ _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
+_OTHER_KIND = re.compile(r"Import path (\S+) does not correspond to a subclass of (\w+)")
 _ELSEWHERE = "give module.Class, where a module in the working directory is found too"
 _RETURNED = {"optimizer": "torch.optim.Optimizer", "scheduler": "torch.optim.lr_scheduler.LRScheduler"}
 
@@ -72,6 +75,8 @@ def foreign_refusal(error: BaseException) -> str | None:
     classes = re.findall(r"Problem with given class_path '([^']+)'", "\n".join(map(str, _chain(error))))
     if not classes:
         return None
+    if missing := missing_package(innermost, classes[-1]):
+        return missing
     is_foreign = isinstance(innermost, ImportError | MisconfigurationException) or classes[-1].startswith("lightning.")
     return one_line(f"{classes[-1]}: {innermost}") if is_foreign else None
 
@@ -112,7 +117,8 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         name = next(group for group in match.groups() if group).removesuffix(".class_path")
         return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
     if match := _UNRECOGNIZED.search(text):
-        return _unknown_option(match[1].split()[0].lstrip("-").split("=")[0], "", options)
+        name = match[1].split()[0].lstrip("-").split("=")[0]
+        return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
     if match := _REQUIRED.search(text):
         if place:
             return (
@@ -136,9 +142,13 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         )
     if match := _ABSTRACT.search(text):
         return one_line(f"{place}: {_unwritten(match[1])}")
+    if match := _OTHER_KIND.search(text):
+        return one_line(f"{place}: {match[1]} is no {match[2]}; give a class that is one")
     if match := _NO_CLASS.search(text):
         name = next((group for group in match.groups() if group), "")
         line = place_in_users_code(innermost)
+        if place == "trainer.logger" and "." not in name:
+            return one_line(f"{place}: {_no_logger(name)}")
         return one_line(f"{place}: {_no_class(name, text, str(error))}{f' ({line})' if line else ''}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
@@ -157,18 +167,54 @@ def _place(error: BaseException) -> str:
 
 
 def _unknown_option(option: str, context: str, options: Sequence[str]) -> str:
-    if option.rsplit(".", 1)[-1].replace("-", "_") in _LEARNING_RATE:
+    refused = _refused_by_class(option, re.findall(r"Problem with given class_path '([^']+)'", context))
+    if refused is not None:
+        return refused
+    owner, _, name = option.rpartition(".")
+    if options_meant(name, ["lr"]):
         return f"{option}: there is no such option; did you mean {quoted(_rate_for(option))}?"
-    classes = re.findall(r"Problem with given class_path '([^']+)'", context)
-    if classes and len(classes) == option.count("."):  # the class named last is the one that refuses it
-        refusing = getattr(paramfit, classes[-1].rsplit(".", 1)[-1], None)
-        takes = list(inspect.signature(refusing).parameters) if refusing is not None else []
-        owner = classes[-1].removeprefix("paramfit.")
-        everything = f"{owner} takes {', '.join(takes)}" if takes else "paramfit fit --help lists all of them"
-        hint = nearest_names(option.rsplit(".", 1)[-1], takes, everything, most=1)
-        return f"{option}: {owner} has no such option; {hint}"
+    places = {other: other.rpartition(".") for other in options}
+    meant = [
+        other
+        for other, (place, _, last) in places.items()
+        if owner in ("", place) and (last == name or options_meant(name, [last]))
+    ]
+    if 0 < len(meant) <= _FEW:
+        return f"{option}: there is no such option; did you mean {' or '.join(map(quoted, meant))}?"
     hint = nearest_names(option, options, "paramfit fit --help lists all of them", most=1, nearness=0.75)
     return f"{option}: there is no such option; {hint}"
+
+
+def _refused_by_class(option: str, classes: Sequence[str]) -> str | None:
+    """That a class takes no such option, with what it takes; None where it is not the one that refuses it.
+
+    The class that is named last has as many names before its own options as there are classes.
+    """
+    parts = option.split(".")
+    if not classes or len(classes) >= len(parts):
+        return None
+    takes = _options_of(classes[-1])
+    name = parts[len(classes)]
+    if len(parts) > len(classes) + 1 and (name in takes or not takes):
+        return None
+    place = ".".join(parts[: len(classes) + 1])
+    owner = classes[-1].removeprefix("paramfit.")
+    if options_meant(name, ["lr"]) and "optimizer" in takes:
+        return f"{place}: there is no such option; did you mean {quoted(_rate_for(place))}?"
+    everything = f"{owner} takes {', '.join(takes)}" if takes else "paramfit fit --help lists all of them"
+    return f"{place}: {owner} has no such option; {nearest_options(name, takes, everything)}"
+
+
+def _options_of(path: str) -> list[str]:
+    """What a class takes, which the parser has imported or knows by its public name."""
+    module, _, name = path.rpartition(".")
+    refusing = getattr(sys.modules.get(module, paramfit), name, None)
+    try:
+        parameters = {} if refusing is None else inspect.signature(refusing).parameters
+    except (TypeError, ValueError):  # it does not say
+        return []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [name for name, parameter in parameters.items() if parameter.kind in named]
 
 
 def _rate_for(option: str) -> str:
@@ -183,6 +229,18 @@ def _no_class(name: str, text: str, context: str) -> str:
         return f"{given[-1]} cannot be imported: {text}"
     shown = given[-1] if given and text.startswith("No module") else name or text
     return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, _ELSEWHERE, most=1)}"
+
+
+def _no_logger(name: str) -> str:
+    """Lightning exports one that is none of the Trainer's."""
+    takes = [each for each in loggers.__all__ if _is_logger(getattr(loggers, each))]
+    if name in loggers.__all__ and name not in takes:
+        return f"{name} is no logger for the Trainer of this version; there are {', '.join(takes)}"
+    return f"there is no class {name}; {nearest_names(name, takes, _ELSEWHERE, most=1)}"
+
+
+def _is_logger(kind: type) -> bool:
+    return issubclass(kind, loggers.Logger) and not inspect.isabstract(kind)
 
 
 def _no_callback(name: str) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from paramfit.cli.error_output import print_error
+from paramfit.cli.error_output import print_error, print_warning
 from paramfit.cli.exported_run import export_run
 from paramfit.comparison.model_comparison import compare
 from paramfit.errors import InputError
 from paramfit.export.formats import ExportFormat
 from paramfit.fits.result import load
+from paramfit.results.estimate_cells import caveat
 from paramfit.results.report import print_report
 from paramfit.wording import visible
 
@@ -58,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
             return 0
         if command == "export":
             written = export_run(given, options.to, options.output)
+            if ended := caveat(load(given)):
+                print_warning(f"{given}: {ended}")
             print(f"written: {visible(str(written))}" if isinstance(written, Path) else written.removesuffix("\n"))
             return 0
         result = load(given)

@@ -1,6 +1,7 @@
 """Everything about data in one place: reading, splitting, normalising, loading, remembering."""
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -116,10 +117,7 @@ class EstimationDataModule(LightningDataModule, ABC):
         self._raw = _checked(self.read())
         self.split = split_rows(self._raw.n, self.validation_fraction, self.rows_held_out(), self.seed)
         if self.validation_fraction and not len(self.split.validation):
-            say(
-                f"WARNING: validation_fraction: {self.validation_fraction:g} of {self._raw.n} rows is less than one"
-                " row; no row is held out"
-            )
+            say(f"WARNING: {_nothing_held_out(self.validation_fraction, self._raw.n)}")
         self.statistics = self._fitted_on(self.split)
 
     def _fitted_on(self, split: Split) -> list[tuple[float, float]]:
@@ -261,6 +259,15 @@ def _by_either_name(rows: Sequence[int] | None, indices: Sequence[int] | None) -
     if rows is not None and indices is not None:
         raise InputError("validation_indices is the older name of validation_rows: give one of them")
     return indices if rows is None else rows
+
+
+def _nothing_held_out(fraction: float, n: int) -> str:
+    """That a share of the rows is not one row, and which share is."""
+    digits = len(str(n)) + 1
+    enough = math.ceil(10**digits / n) / 10**digits
+    cure = f"; one is held out from {enough:.{digits}f} on" if n > 1 else ""
+    rows = "row" if n == 1 else "rows"
+    return f"validation_fraction: {fraction:g} of {n} {rows} is less than one row; no row is held out{cure}"
 
 
 def _check_kind(given: Any) -> None:

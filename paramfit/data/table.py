@@ -1,6 +1,5 @@
 """Observations from the user's own table."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -50,7 +49,7 @@ class TableDataModule(EstimationDataModule):
             ``inf``, or the lower end ``-inf``, the interval is censored on one side.
         missing: ``error`` refuses a row without a finite value in one of the columns, ``drop`` leaves it out and says
             so. Row numbers in ``validation_rows`` are those of the rows that stay.
-        validation_fraction: share of the rows held out for validation, in [0, 1); at least one row where it is not 0.
+        validation_fraction: share of the rows held out for validation, in [0, 1); a warning says where that is no row.
         validation_rows: the rows held out instead, by their numbers from 0: ``[1, 9]``.
         normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column. A formula or a
             function is meant in the columns' own units, and refuses it.
@@ -155,7 +154,6 @@ class TableDataModule(EstimationDataModule):
         if values.shape[1] == 0:
             msg = f"{source}: no row is left, since each lacks a value; mend the table, or name other columns"
             raise InputError(msg)
-        _check_share(self.validation_fraction, values.shape[1])
         # Each is contiguous, and not a view of all of them.
         columns = {name: column.clone() for name, column in zip(names, values, strict=True)}
         if self._part is not None:
@@ -208,14 +206,3 @@ def _dropped(source: str, names: Sequence[str], tables: Sequence[TableColumns]) 
     lacking = ", ".join(f"{printable(name)} ({count})" for name, count in counts.items() if count)
     read = sum(table.n_read for table in tables)
     return f"{source}: {dropped} of {read} rows dropped, since a value is missing in {lacking}"
-
-
-def _check_share(fraction: float, n: int) -> None:
-    """Refuse a share of the rows that is not one row."""
-    if not fraction or int(fraction * n):
-        return
-    digits = len(str(n)) + 1
-    enough = math.ceil(10**digits / n) / 10**digits
-    cure = f"give at least {enough:.{digits}f}" if n > 1 else "leave it out"
-    msg = f"validation_fraction: {fraction:g} of {n} {'row' if n == 1 else 'rows'} is less than one row; {cure}"
-    raise InputError(msg)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from paramfit.export.written_model import WrittenModel
 from paramfit.formulas.latex_notation import LatexNotation, latex_number, latex_symbol
-from paramfit.results.estimate_cells import estimate_cell, first_estimates, is_unfinished, remark
+from paramfit.results.estimate_cells import caveat, estimate_cell, first_estimates, is_unfinished, remark
 from paramfit.results.record import Estimate, Record
 from paramfit.shown.digits import plain
 from paramfit.shown.escapes import latex_text
@@ -25,7 +25,8 @@ def latex_equation(record: Record) -> str:
         InputError: if no formula says what the model is.
     """
     model = WrittenModel.of(record, "latex")
-    warnings = [f"% warning: {visible(warning)}" for warning in record.warnings]
+    said = [ended] if (ended := caveat(record)) else []
+    warnings = [f"% warning: {visible(warning)}" for warning in (*said, *record.warnings)]
     lines = [_title(model), *_arguments(model), *_values(record, model)]
     return "\n".join([*warnings, r"\begin{align*}", " \\\\\n".join(f"  {line}" for line in lines), r"\end{align*}", ""])
 

@@ -1,29 +1,47 @@
-"""The table of estimates as CSV, Markdown or LaTeX."""
+"""The table of estimates as CSV, Markdown or LaTeX; of a network, as in its report, loss and metrics."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 
 from paramfit.formulas.latex_notation import latex_number
-from paramfit.results.estimate_cells import estimate_cell, first_estimates, interval_cell, is_unfinished, remark
+from paramfit.results.estimate_cells import (
+    caveat,
+    estimate_cell,
+    first_estimates,
+    interval_cell,
+    is_unfinished,
+    remark,
+)
 from paramfit.results.record import Record
+from paramfit.results.report import is_network, whole_warnings
+from paramfit.shown.digits import plain
 from paramfit.shown.escapes import latex_text, markdown_text
 from paramfit.wording import visible
 
 __all__ = ["csv_table", "latex_table", "markdown_table"]
 
-_COLUMNS = ("parameter", "estimate", "standard_error", "lower_95", "upper_95", "unit", "remark")
+_COLUMNS = ("parameter", "estimate", "standard_error", "lower_95", "upper_95", "unit", "remark", "status")
+_QUANTITIES = ("quantity", "part", "value", "status")
 _UNDONE = "Estimates on the normalised input, which this model cannot undo."
 
 
 def csv_table(record: Record) -> str:
     """One row for each parameter, numbers with all their digits; what is not there is empty.
 
+    The last column is the status of the fit. A network has no rows of weights, which the observations do not tell
+    apart, but its loss and metrics.
+
     Args:
         record: of the fit.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    if is_network(record):
+        writer.writerow(_QUANTITIES)
+        for quantity, part, value in _quantities(record):
+            writer.writerow([visible(quantity), part, repr(value), record.status.value])
+        return text.getvalue()
     writer.writerow(_COLUMNS)
     normalised = "on the normalised input" if _is_normalised(record) else ""
     for name, estimate in first_estimates(record).items():
@@ -31,7 +49,7 @@ def csv_table(record: Record) -> str:
         numbers = (estimate.estimate, estimate.standard_error, low, high)
         words = "; ".join(part for part in (remark(estimate), normalised) if part)
         cells = ("" if number is None else repr(float(number)) for number in numbers)
-        writer.writerow([visible(name), *cells, visible(estimate.unit or ""), words])
+        writer.writerow([visible(name), *cells, visible(estimate.unit or ""), words, record.status.value])
     return text.getvalue()
 
 
@@ -42,10 +60,10 @@ def markdown_table(record: Record) -> str:
         record: of the fit.
     """
     header, rows = _rows(record)
-    lines = [f"{_UNDONE}\n"] if _is_normalised(record) else []
+    lines = [f"{note}\n" for note in _notes(record)]
     lines += [_markdown_row(header), _markdown_row(["---", *["---:"] * (len(header) - 1)], literal=False)]
     lines += [_markdown_row(row) for row in rows]
-    lines += [f"\nwarning: {markdown_text(warning)}" for warning in record.warnings]
+    lines += [f"\nwarning: {markdown_text(warning)}" for warning in _warnings(record)]
     return "\n".join(lines) + "\n"
 
 
@@ -60,15 +78,22 @@ def latex_table(record: Record) -> str:
         record: of the fit.
     """
     header, rows = _rows(record)
-    has_unit = "unit" in header
-    lines = [f"% warning: {visible(warning)}" for warning in record.warnings]
-    lines += [f"% {_UNDONE}"] if _is_normalised(record) else []
+    lines = [f"% warning: {visible(warning)}" for warning in _warnings(record)]
+    lines += [f"% {note}" for note in _notes(record)]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\hline", _latex_row(map(latex_text, header))]
     lines.append(r"\hline")
-    for name, value, *rest in rows:
-        unit = [latex_text(rest[0])] if has_unit else []
-        lines.append(_latex_row([latex_text(name), f"${latex_number(value)}$", *unit, _latex_interval(rest[-1])]))
-    return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
+    if is_network(record):
+        rows = [[latex_text(quantity), part, f"${latex_number(value)}$"] for quantity, part, value in rows]
+    else:
+        has_unit = "unit" in header
+        rows = [_latex_cells(cells, has_unit=has_unit) for cells in rows]
+    return "\n".join([*lines, *map(_latex_row, rows), r"\hline", r"\end{tabular}", ""])
+
+
+def _latex_cells(cells: Sequence[str], *, has_unit: bool) -> list[str]:
+    name, value, *rest = cells
+    unit = [latex_text(rest[0])] if has_unit else []
+    return [latex_text(name), f"${latex_number(value)}$", *unit, _latex_interval(rest[-1])]
 
 
 def _latex_row(cells: Iterable[str]) -> str:
@@ -84,8 +109,31 @@ def _is_normalised(record: Record) -> bool:
     return record.normalized_input is not None and record.original_units is None
 
 
+def _notes(record: Record) -> list[str]:
+    """What a reader of the table has to be told of it."""
+    if is_network(record):
+        count = len(record.parameters)
+        return [f"{count} parameters, which the observations do not tell apart: they are in estimates.json."]
+    return [_UNDONE] if _is_normalised(record) else []
+
+
+def _warnings(record: Record) -> list[str]:
+    """How the fit ended where it has not converged, then what the report warns of; of a network what is of it all."""
+    ended = caveat(record)
+    return [*([] if ended is None else [ended]), *(whole_warnings(record) if is_network(record) else record.warnings)]
+
+
+def _quantities(record: Record) -> list[tuple[str, str, float]]:
+    """Loss and metrics of each part, by name."""
+    losses = [("loss", part, value) for part, value in record.loss.items() if value is not None]
+    return losses + [(name, part, value) for part, values in record.metrics.items() for name, value in values.items()]
+
+
 def _rows(record: Record) -> tuple[list[str], list[list[str]]]:
     """The header, and the cells of each row: name, value with error, unit where there is one, interval."""
+    if is_network(record):
+        rows = [[quantity, part, plain(value)] for quantity, part, value in _quantities(record)]
+        return list(_QUANTITIES[:-1]), rows
     estimates = first_estimates(record)
     has_unit = any(estimate.unit for estimate in estimates.values())
     rounded = not is_unfinished(record)

@@ -8,12 +8,13 @@ from paramfit.export.written_model import WrittenModel
 from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.formulas.names import code_names
 from paramfit.formulas.numpy_notation import SPECIAL_FUNCTIONS, NumpyNotation
-from paramfit.results.estimate_cells import estimate_cell, headline, is_unfinished, remark
+from paramfit.results.estimate_cells import caveat, estimate_cell, headline, is_unfinished, remark
 from paramfit.results.record import Record
 from paramfit.wording import visible
 
 __all__ = ["numpy_source"]
 
+_QUOTES = '"""'  # of a docstring
 _OWN = {"np", "float", *SPECIAL_FUNCTIONS.values()}  # what the code itself calls
 
 
@@ -58,7 +59,10 @@ def _function(record: Record, model: WrittenModel, spelling: dict[str, str]) -> 
     yield "):"
     of = f" at {', '.join(given)}" if given else ""
     what = "The fitted curve" if model.distribution is None else f"Each argument of {model.distribution}"
-    yield f'    """{what}{of}."""'
+    ended = caveat(record)
+    yield f'    """{what}{of}.{"" if ended else _QUOTES}'
+    if ended:
+        yield from ("", f"    Careful: {_inside_quotes(ended)}", f"    {_QUOTES}")
     for name in given:
         yield f"    {name} = np.asarray({name}, dtype=float)"
     for name, (shift, scale) in model.scaling.items():
@@ -81,6 +85,11 @@ def _comment(record: Record, name: str) -> str:
     words = remark(estimate) if estimate.standard_error is None else ""
     shown = estimate_cell(estimate, rounded=not is_unfinished(record)) if estimate.standard_error is not None else ""
     return f"  # {' '.join(part for part in (shown, visible(estimate.unit or ''), words) if part)}"
+
+
+def _inside_quotes(text: str) -> str:
+    """Text of users that ends no docstring."""
+    return visible(text).replace("\\", "\\\\").replace('"', "'")
 
 
 def _special(formula: CompiledFormula) -> set[str]:

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +15,13 @@ from paramfit.distributions.domain import unchecked
 from paramfit.errors import InputError
 from paramfit.export.written_model import WrittenModel
 from paramfit.formulas.names import code_names
+from paramfit.results.estimate_cells import caveat
 from paramfit.results.record import Record
 
-__all__ = ["torch_program"]
+__all__ = ["STATUS_FILE", "torch_program"]
+
+STATUS_FILE = "paramfit.json"
+"""The extra file of a program that says how its fit ended."""
 
 _ROWS = 3  # of the example: torch takes numbers of rows below 2 for constants
 _WIDTH = 200  # characters of torch's own complaint
@@ -26,7 +31,9 @@ def torch_program(record: Record, model: nn.Module | None) -> bytes:
     """What ``torch.export.save`` writes of the fitted model.
 
     Its inputs are float64 columns ``(n,)`` of any one length, in their own units: a normalisation is part of it. It
-    gives the prediction ``(n,)`` or, for a distribution, a dictionary of its arguments.
+    gives the prediction ``(n,)`` or, for a distribution, a dictionary of its arguments. How the fit ended, and what to
+    be careful about, is in its extra file ``paramfit.json``, which ``torch.export.load(path, extra_files=...)`` fills
+    in.
 
     Args:
         record: of the fit.
@@ -63,8 +70,13 @@ def torch_program(record: Record, model: nn.Module | None) -> bytes:
             " alone, without branches on values"
         ) from refused
     content = io.BytesIO()
-    torch.export.save(exported, content)
+    torch.export.save(exported, content, extra_files={STATUS_FILE: _status(record)})
     return content.getvalue()
+
+
+def _status(record: Record) -> str:
+    facts = {"status": record.status.value, "reason": record.reason, "caveat": caveat(record)}
+    return json.dumps({**facts, "warnings": record.warnings}, ensure_ascii=True)
 
 
 def _number_of_inputs(record: Record) -> int:

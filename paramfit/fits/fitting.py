@@ -42,8 +42,9 @@ from paramfit.results.statistics import SigmaIs
 from paramfit.results.summary import Summary, summarise
 from paramfit.solvers.gauss_newton import GaussNewton
 from paramfit.solvers.newton_raphson import NewtonRaphson
+from paramfit.synonyms import nearest_options
 from paramfit.torch_overhead import one_thread
-from paramfit.wording import nearest_names, quoted
+from paramfit.wording import quoted
 
 __all__ = ["fit"]
 
@@ -195,7 +196,7 @@ def _refuse_misspelt(options: Mapping[str, Any]) -> None:
     """Refuse a misspelt argument before anything is read by the others."""
     arguments = [name for name in inspect.signature(fit).parameters if name != "options"]
     for name in options:
-        hint = nearest_names(name, arguments, "", most=1)
+        hint = nearest_options(name, arguments, "")
         if hint and name not in {*_OPTIONS, *_LIKELIHOOD_OPTIONS}:
             raise InputError(f"{name}: fit has no such option; {hint}")
 

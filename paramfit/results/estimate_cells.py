@@ -8,7 +8,7 @@ from paramfit.results.record import Estimate, Record
 from paramfit.shown.digits import value_as_with_error, with_error
 from paramfit.shown.words import opening
 
-__all__ = ["estimate_cell", "first_estimates", "headline", "interval_cell", "is_unfinished", "remark"]
+__all__ = ["caveat", "estimate_cell", "first_estimates", "headline", "interval_cell", "is_unfinished", "remark"]
 
 
 def first_estimates(result: Record) -> Mapping[str, Estimate]:
@@ -20,6 +20,14 @@ def headline(result: Record) -> str:
     """How the fit ended."""
     made = f"{result.updates} update{'' if result.updates == 1 else 's'}"
     return f"{result.task}: {result.status.value.replace('_', ' ')} after {made}. {opening(result.stop_reason)}"
+
+
+def caveat(result: Record) -> str | None:
+    """That the estimates are not those of a fit that has converged, and how it ended; None where they are."""
+    distance = result.distance_to_optimum_in_standard_errors
+    if result.status is Status.CONVERGED or (distance is not None and distance < CONVERGED_BELOW):
+        return None
+    return f"not the estimates of a fit that has converged: {headline(result)}"
 
 
 def is_unfinished(result: Record) -> bool:

@@ -13,7 +13,7 @@ from paramfit.results.record import Estimate, NormalizedInput, Record
 from paramfit.shown.tables import table_of_facts, table_of_parameters
 from paramfit.shown.text import literal, warning_line
 
-__all__ = ["fit_report", "is_network", "print_report"]
+__all__ = ["fit_report", "is_network", "print_report", "whole_warnings"]
 
 _MOST_ROWS = 40
 _STRONG = 0.9
@@ -42,17 +42,21 @@ def fit_report(result: Record, table: bool | None = None) -> RenderableType:
         if table is None:
             words += ": the observations do not tell them apart, and one by one they say nothing"
             words += " (--report.table true prints them)"
-        whole = [
-            line
-            for caution, line in zip(result.cautions, result.warnings, strict=True)
-            if not isinstance(caution, Fact) or not (caution.parameters or caution.kind in _SINGULAR)
-        ]
         statistics = _statistics(result, tabulated=False)
-        return Group(_headline(result), Text(f"{words}.\n"), statistics, *map(warning_line, whole))
+        return Group(_headline(result), Text(f"{words}.\n"), statistics, *map(warning_line, whole_warnings(result)))
     parts: list[RenderableType] = [_headline(result), *_tables(result)]
     if is_unfinished(result):
         parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
     return Group(*parts, _statistics(result), *map(warning_line, result.warnings))
+
+
+def whole_warnings(result: Record) -> list[str]:
+    """Those of the fit as a whole, without what is said of single parameters."""
+    return [
+        line
+        for caution, line in zip(result.cautions, result.warnings, strict=True)
+        if not isinstance(caution, Fact) or not (caution.parameters or caution.kind in _SINGULAR)
+    ]
 
 
 def is_network(result: Record) -> bool:

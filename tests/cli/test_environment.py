@@ -99,3 +99,27 @@ def test_an_error_names_the_variable(name, value, words, monkeypatch, capsys):
     line = one_error_line(capsys)
     assert line.startswith(f"error: {words}")
     assert line.endswith(f"(from the environment: PARAMFIT_FIT__{name})")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where"),
+    [
+        ("TRAINER", "{max_epochs: 3", "expected ',' or '}', but got '<stream end>', line 1, column 15"),
+        ("MODEL", "{class_path: Regression, init_args: {model: [", "line 1, column 46"),
+        ("MODEL__OPTIMIZER", "{class_path: SGD,\n init_args: {lr: 0.1}", "line 2, column 22"),
+        ("DATA__VALIDATION_ROWS", "[1, 2", "expected ',' or ']', but got '<stream end>', line 1, column 6"),
+        ("TRAINER__CALLBACKS", "[{class_path: Timer]", "line 1, column 20"),
+        ("TRAINER", '{max_epochs: "3}', "line 1, column 17"),
+    ],
+)
+def test_broken_yaml_is_said_of_the_variable_and_where(name, value, where, monkeypatch, capsys):
+    monkeypatch.setenv(f"PARAMFIT_FIT__{name}", value)
+    assert main(["fit", "--config", SGD, *QUICK]) == 2
+    line = one_error_line(capsys)
+    assert line.startswith(f"error: PARAMFIT_FIT__{name}: the value is not valid YAML (")
+    assert f"{where})" in line
+
+
+@pytest.mark.parametrize("value", ["[1, 9]", "{max_epochs: 3}", "[0-9]*.csv", "a [b", "x {", "[[1], [2]]"])
+def test_other_values_are_left_to_the_parser(value):
+    assert GivenVariables.of("fit", {"PARAMFIT_FIT__X": value}).values == {"x": value}

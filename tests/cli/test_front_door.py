@@ -162,7 +162,7 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
     "several processes": (["--trainer.devices", "2"], "trainer.devices"),
     "several machines": (["--trainer.num_nodes", "2"], "trainer.num_nodes"),
     "seed below 0": (["--seed_everything", "-1"], "seed_everything: expected a number from 0 to 4294967295"),
-    "logger without its package": (["--trainer.logger", "WandbLogger"], "WandbLogger: Requirement 'wandb"),
+    "logger without its package": (["--trainer.logger", "WandbLogger"], "WandbLogger needs the package wandb"),
     "nothing to do": (["--trainer.max_epochs", "0"], "nothing to do"),
     "interval without batches": (["--trainer.val_check_interval", "5"], "val_check_interval"),
     "name outside": (["--name", "../elsewhere"], "name: expected a folder under lightning_logs"),

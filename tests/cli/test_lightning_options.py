@@ -57,8 +57,11 @@ REFUSED = {
         r"trainer\.callbacks: EarlyStopping monitors val/loss, but no row is held out; give --data",
     ),
     "no library": (["--trainer.callbacks", "DeviceStatsMonitor"], "psutil.*pip install"),
-    "no logger": (["--trainer.logger", "MLFlowLogger"], "MLFlowLogger: .*mlflow.*pip install"),
-    "no other logger": (["--trainer.logger", "WandbLogger"], "WandbLogger: .*wandb.*pip install"),
+    "no logger": (["--trainer.logger", "MLFlowLogger"], r"trainer\.logger: MLFlowLogger needs .*: pip install mlflow$"),
+    "no other logger": (
+        ["--trainer.logger", "WandbLogger"],
+        r"WandbLogger needs .*: pip install wandb$",
+    ),
 }
 
 

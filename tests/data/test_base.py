@@ -1,12 +1,22 @@
 """What every data module does: split, normalise, load, remember."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from paramfit import EstimationDataModule, GaussianDataModule, InputError, Observations, ThermometerDataModule
+from paramfit import (
+    EstimationDataModule,
+    GaussianDataModule,
+    InputError,
+    Observations,
+    TableDataModule,
+    ThermometerDataModule,
+)
 from paramfit.data.loader import InMemoryLoader
 from paramfit.data.normalization import FixedScale, Standardize
 
@@ -176,10 +186,29 @@ def test_rows_held_out_are_named_by_either_name():
         ThermometerDataModule(validation_rows=[1], validation_indices=[1])
 
 
-def test_a_fraction_that_rounds_to_no_row_is_told(capsys):
-    data = ThermometerDataModule(validation_fraction=0.05)
-    data.setup("fit")
-    assert data.validation.n == 0
-    assert "WARNING: validation_fraction: 0.05 of 11 rows is less than one row" in capsys.readouterr().out
-    ThermometerDataModule(validation_fraction=0.1).setup("fit")
-    assert capsys.readouterr().out == ""
+def table_of(n: int, fraction: float) -> TableDataModule:
+    Path("rows.csv").write_text("y\n" + "1\n" * n, encoding="utf-8")
+    return TableDataModule("rows.csv", [], "y", validation_fraction=fraction)
+
+
+MADE_WITH: dict[str, tuple[Callable[[int, float], EstimationDataModule], list[int]]] = {
+    "thermometer": (lambda _, fraction: ThermometerDataModule(validation_fraction=fraction), [11]),
+    "gaussian": (lambda n, fraction: GaussianDataModule(n, validation_fraction=fraction), [2, 30, 4097]),
+    "table": (table_of, [1, 2, 3, 7, 11, 30, 999, 1000, 4097]),
+    "own": (lambda _, fraction: TwoColumns(fraction), [200]),
+}
+
+
+@pytest.mark.parametrize(("kind", "n"), [(kind, n) for kind, (_, sizes) in MADE_WITH.items() for n in sizes])
+def test_a_fraction_that_rounds_to_no_row_is_told_with_one_that_suffices(kind, n, capsys):
+    made, _ = MADE_WITH[kind]
+    data = ready(made(n, 0.9 / n))
+    assert (data.train.n, data.validation.n) == (n, 0)
+    rows = "row" if n == 1 else "rows"
+    expected = rf"WARNING: validation_fraction: [\d.e-]+ of {n} {rows} is less than one row; no row is held out(.*)\n"
+    told = re.fullmatch(expected, capsys.readouterr().out)
+    assert told is not None
+    if n > 1:
+        enough = re.fullmatch(r"; one is held out from ([\d.]+) on", told[1])
+        assert ready(made(n, float(enough[1]))).validation.n == 1
+        assert capsys.readouterr().out == ""

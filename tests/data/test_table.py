@@ -76,17 +76,6 @@ def test_rows_that_are_dropped_are_told_once(capsys):
     )
 
 
-@pytest.mark.parametrize("n", [2, 3, 7, 11, 30, 999, 1000, 4097])
-def test_a_share_of_less_than_one_row_is_refused_with_one_that_suffices(n):
-    Path("rows.csv").write_text("y\n" + "1\n" * n, encoding="utf-8")
-    with pytest.raises(InputError, match=rf"of {n} rows is less than one row; give at least") as caught:
-        TableDataModule("rows.csv", [], "y", validation_fraction=0.9 / n).read()
-    enough = float(str(caught.value).rsplit(" ", 1)[1])
-    data = TableDataModule("rows.csv", [], "y", validation_fraction=enough)
-    data.setup()
-    assert data.validation.n == 1
-
-
 @pytest.mark.parametrize(("options", "message"), [
     pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
     pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),

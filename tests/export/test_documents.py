@@ -72,7 +72,7 @@ def test_equation_has_values_with_their_errors(fitted):
 
 def test_text_of_users_is_text_in_latex(fitted):
     escaped = (
-        r"50\% of \$x\_1\$ | *mg*/l\textbackslash{} \textless{}b\textgreater{}\#1\textless{}/b\textgreater{}"
+        r"50\% of \$x\_1\$ \textbar{} *mg*/l\textbackslash{} \textless{}b\textgreater{}\#1\textless{}/b\textgreater{}"
         r" \& \textasciitilde{}\textasciicircum{}\{2\}\textbackslash{}n"
     )
     assert rf"\text{{{escaped}}}" in fitted.export("latex")
@@ -86,7 +86,7 @@ def test_equation_is_in_the_units_of_the_data():
     assert result.export("latex") == raw.export("latex")
     undone = replace(line, normalized_input=NormalizedInput(1.0, 10.0), original_units=None)
     assert r"x &\leftarrow \left(x - 1\right) \cdot 10" in undone.export("latex")
-    assert undone.export("csv").splitlines()[1].endswith(",on the normalised input")
+    assert undone.export("csv").splitlines()[1].endswith(",on the normalised input,converged")
 
 
 def test_equation_of_a_distribution_has_its_arguments():

@@ -228,7 +228,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no target": ({"data": {"x": X, "y": Y, "z": Y}}, "target: say which of the columns"),
     "scipy's option": (
         {"max_nfev": 3},
-        "max_nfev: .* damping, orthogonality, step_tolerance, cost_tolerance, and there is max_iterations",
+        r"max_nfev: fit has no such option; did you mean 'max_iterations'\?",
     ),
     "unequal lengths": ({"data": (X, Y[:-1])}, "30 values, but the target '.*' has 29"),
     "NaN": ({"data": (X, np.where(np.arange(30) == 4, math.nan, Y))}, "row 4"),
