@@ -54,6 +54,7 @@ def falls_near_by(predicted, theta, y):
     return (sums[0] - sums.min()) / sums[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_end_is_converged_where_it_is_a_minimum_and_nowhere_else(kind):
     formula, usual, predicted = KINDS[kind]
@@ -130,6 +131,7 @@ def test_module_with_a_kink_ends_as_the_formula_does():
     assert (result.status, result.stop_reason.parameters) == ("converged", ("b",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("term", "start"),
     [("exp(-k*(x+1))", 2000.0), ("tanh(k*(x+1))", 300.0), ("erf(k*(x+1))", 90.0), ("1/(1+exp(k*(x+1)))", 900.0)],
