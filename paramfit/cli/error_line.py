@@ -14,6 +14,7 @@ from yaml import YAMLError
 import paramfit
 from paramfit.cli.error_output import one_line
 from paramfit.cli.requirement import missing_package
+from paramfit.cli.unannotated import UNTYPED_FUNCTION
 from paramfit.errors import InputError
 from paramfit.synonyms import nearest_options, options_meant
 from paramfit.users_code import place_in_users_code
@@ -29,7 +30,6 @@ _NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' i
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
 _ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
 _FEW = 3  # options that are suggested
-_UNTYPED = re.compile(r"Expected '(\S+)' to be a function that returns (?:<class ')?(\w+)")
 _OPTION_OF_FUNCTION = re.compile(
     r"Dict must include a class_path and optionally init_args, but got NestedArg\(key='([^']+)'"
 )
@@ -130,7 +130,7 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return f"config: {', '.join(files)} is empty or no mapping of options; configs/ has one for each lesson"
     if text.startswith("Not a valid subclass"):
         return one_line(f"{place}: {text.split('. Got')[0]}; got {(_GIVEN.findall(text) or ['something else'])[-1]}")
-    if match := _UNTYPED.search(text):
+    if match := UNTYPED_FUNCTION.search(text):
         function, returned = match[1].rpartition(".")[2], _RETURNED.get(place.rpartition(".")[2], match[2])
         return f"{place}: {match[1]} does not say that it returns one; write def {function}(...) -> {returned}:"
     if match := _OPTION_OF_FUNCTION.search(text):

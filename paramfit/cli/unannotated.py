@@ -7,9 +7,11 @@ from pkgutil import resolve_name
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-__all__ = ["annotated"]
+__all__ = ["UNTYPED_FUNCTION", "annotated"]
 
-_REFUSED = re.compile(r"Expected '(\S+)' to be a function that returns (?:<class '|Union\[)?(\w+)")
+UNTYPED_FUNCTION = re.compile(r"Expected '(\S+)' to be a function that returns (?:<class '|Union\[)?(\w+)")
+"""How the parser refuses a function: its path, and what it should say that it returns."""
+
 _RETURNED: dict[str, type] = {"Optimizer": Optimizer, "LRScheduler": LRScheduler}
 
 
@@ -22,7 +24,7 @@ def annotated(refusal: Exception) -> bool:
     innermost: BaseException = refusal
     while innermost.__cause__ or innermost.__context__:
         innermost = innermost.__cause__ or innermost.__context__  # type: ignore[assignment]  # one of them is there
-    match = _REFUSED.search(str(innermost))
+    match = UNTYPED_FUNCTION.search(str(innermost))
     if match is None or match[2] not in _RETURNED:
         return False
     function = resolve_name(match[1])  # which the parser has imported

@@ -88,6 +88,12 @@ class Scaled:
         return values
 
     @property
+    def order(self) -> Floats:
+        """The exponent, below all others where the number is 0."""
+        order: Floats = np.where(self.is_zero, -np.inf, self.exponent)
+        return order
+
+    @property
     def lowest(self) -> Floats:
         """The least exponent it may have."""
         return self.exponent - self.error
@@ -142,8 +148,7 @@ class Scaled:
         total, one, another, apart = self._sum(other)
         mantissa = one + another
         kept = mantissa - one
-        first = np.where(self.is_zero, -np.inf, self.exponent)
-        second = np.where(other.is_zero, -np.inf, other.exponent)
+        first, second = self.order, other.order
         rest = Scaled((one - (mantissa - kept)) + (another - kept), np.maximum(first, second))
         if apart.any():  # so far that nothing is left of the smaller
             rest = self.where(first < second, other).where(apart, rest)
@@ -151,8 +156,7 @@ class Scaled:
 
     def _sum(self, other: "Scaled") -> tuple["Scaled", Floats, Floats, NDArray[np.bool_]]:
         """The sum, both mantissas at the larger exponent, and where one of them has vanished."""
-        first = np.where(self.is_zero, -np.inf, self.exponent)
-        second = np.where(other.is_zero, -np.inf, other.exponent)
+        first, second = self.order, other.order
         top = np.maximum(first, second)
         gap = np.where(first == second, 0.0, np.abs(first - second))
         shift = -np.minimum(np.nan_to_num(gap, nan=0.0), _SHIFT).astype(int)
@@ -170,8 +174,7 @@ class Scaled:
 
     def _rough_sum(self, other: "Scaled", one: Floats, another: Floats, top: Floats) -> "Scaled":
         """The sum of mantissas at the exponent ``top``, with what is known of it."""
-        first = np.where(self.is_zero, -np.inf, self.exponent)
-        second = np.where(other.is_zero, -np.inf, other.exponent)
+        first, second = self.order, other.order
         error, unsigned = (
             np.where(first >= second, getattr(self, part), getattr(other, part)) for part in ("error", "is_unsigned")
         )  # of the larger
@@ -358,7 +361,7 @@ def _larger(a: Scaled, b: Scaled) -> Scaled:
 
 
 def _atan2(y: Scaled, x: Scaled) -> Scaled:
-    top = np.maximum(np.where(y.is_zero, -np.inf, y.exponent), np.where(x.is_zero, -np.inf, x.exponent))
+    top = np.maximum(y.order, x.order)
     top = np.where(np.isfinite(top), top, 0.0)
     ratio = y / x
     direct = Scaled.of(
