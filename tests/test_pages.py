@@ -50,7 +50,7 @@ def only_own_modules(monkeypatch: pytest.MonkeyPatch, own_directory: Path) -> It
             del sys.modules[name]
 
 
-LONG = {"callbacks", "extending", "sweeps"}  # of many fits
+LONG = {"callbacks", "extending", "lessons", "sweeps"}  # of many fits
 DONE = [pytest.param(page, marks=[pytest.mark.slow] * (page.stem in LONG), id=page.stem) for page in PAGES]
 
 
