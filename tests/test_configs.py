@@ -14,6 +14,8 @@ import torch
 from paramfit import FitResult, load
 from paramfit.cli import main
 
+pytestmark = pytest.mark.slow  # every one is a whole run
+
 CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 EXPECTED_FILES = {
