@@ -27,6 +27,11 @@ KINDS = {
         lambda x, a, b, c: np.maximum(a, np.minimum(b * x, c)),
     ),
     "hinge": ("d+b*max(0, x-c)", {"b": 1.0, "c": 5.0, "d": 0.0}, lambda x, b, c, d: d + b * np.maximum(0, x - c)),
+    "more than needed": (
+        "a+b*max(0, x-c)+d*max(0, x-g)",
+        {"a": 1.0, "b": 1.0, "c": 4.5, "d": 1.0, "g": -1.5},
+        lambda x, a, b, c, d, g: a + b * np.maximum(0, x - c) + d * np.maximum(0, x - g),
+    ),
     "nested places": ("abs(abs(x-c)-d)", {"c": 5.0, "d": 2.0}, lambda x, c, d: np.abs(np.abs(x - c) - d)),
     "curved": (
         "exp(-k*x)+max(0, x-c)",

@@ -29,7 +29,9 @@ class BatchedPredictions:
     def __init__(self, loss: LossFunction, points: Tensor) -> None:
         self.loss = loss
         self.broadcasts = self.jacobian_broadcasts = False
-        self._joint = InPlaceOfForward(loss.model, "value_and_jacobian") if isinstance(loss.model, ParametricModel) else None
+        self._joint = (
+            InPlaceOfForward(loss.model, "value_and_jacobian") if isinstance(loss.model, ParametricModel) else None
+        )
         singly = torch.stack([self._single_losses(theta) for theta in points])
         self.broadcasts = self._agrees(points, singly)
         if self.broadcasts and not isinstance(loss.objective, NegativeLogLikelihood):
