@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Status, Stop
 from paramfit.inference.edge_of_domain import domain_edge, endless_edge
@@ -83,6 +83,10 @@ def how_it_ended(
     is_lost = standing.finding is Finding.NO_INFLUENCE
     if is_lost and loss is not None and are_switched_off(loss(), torch.from_numpy(state.theta), standing.places):
         standing = standing.changed(finding=Finding.SINGULAR)
+    if isinstance(state, NewtonState) and standing.converged and not state.at_edge and loss is not None:
+        left_out = _left_out(loss(), torch.from_numpy(state.theta))
+        if left_out:
+            return Stop(Status.CONVERGED, fact_of(standing.changed(finding=Finding.SINGULAR), left_out))
     if isinstance(state, NewtonState) and loss is not None:
         endless = _no_maximum(state, model, loss)
         if endless is not None:
@@ -128,6 +132,12 @@ def _no_maximum(state: NewtonState, model: nn.Module, loss: Callable[[], LossFun
     if state.recession is not None:
         return separation(loss(), state.recession, state.start)
     return limiting_distribution(loss(), torch.from_numpy(state.theta)) if state.standing.stalled else None
+
+
+def _left_out(loss: LossFunction, theta: Tensor) -> tuple[str, ...]:
+    """The parameters that kinks of the model keep out of every prediction."""
+    needed = loss.locally_needed(theta)
+    return () if needed is None else tuple(name for name in loss.names if name not in needed)
 
 
 def _is_on_edge(state: NewtonState, loss: LossFunction) -> bool:

@@ -28,6 +28,10 @@ _MOST_LOOKS = 40
 _ROUNDING = 1e-12  # of a loss
 _UNBOUNDED = 0.25  # of the last loss's fall, over as long a way: still so large a part is no approach to a limit
 _EXACT = 8.0  # roundings of the largest observation: what a model meets more closely it meets exactly
+_BENT = 1e-3  # of what others gain
+_LEFT = 1e-9  # of the slope at first: little enough to be called the end of the fall
+_AT_KINK = 1e-9  # of the way to it: so near on both sides
+_JUMP = 2.0  # times the slope behind it
 _NO_PART = 1e-9  # of the largest effect of a parameter, in units of its size: rounding
 
 
@@ -110,7 +114,40 @@ def recession(loss: LossFunction, theta: Tensor) -> Recession | None:
         if not falling.any():
             break
         resting |= falling
+    if far is not None and (_falls_at_rest(loss, theta, far, resting) or _ends_at_kink(loss, theta, far)):
+        return None
     return Recession(direction / np.abs(direction).max(), rows.moved(direction), far)
+
+
+def _falls_at_rest(loss: LossFunction, theta: Tensor, far: Array, resting: NDArray[np.bool_]) -> bool:
+    """Whether observations that should stay as they are do not: their predictions bend on the way."""
+    change = _losses(loss, torch.from_numpy(far)) - _losses(loss, theta)
+    return bool(np.maximum(change[resting], 0.0).sum() > _BENT * np.abs(change[~resting]).sum())
+
+
+def _ends_at_kink(loss: LossFunction, theta: Tensor, far: Array) -> bool:
+    """Whether the loss stops falling on the way at a kink of the model: a plateau is no way without end.
+
+    What approaches a limit loses its slope little by little, at a kink all of it is lost at once.
+    """
+    way = torch.from_numpy(far) - theta
+
+    def slope(share: float) -> float:
+        return float((-observation_gradients(loss, theta + share * way) @ way).sum())
+
+    first, last = 0.0, 1.0
+    before, least = slope(first), _LEFT * slope(first)
+    after = slope(last)
+    if not after <= least:
+        return False
+    while last - first > _AT_KINK * last:
+        middle = (first + last) / 2
+        here = slope(middle)
+        if here > least:
+            first, before = middle, here
+        else:
+            last, after = middle, here
+    return before > _JUMP * max(after, 0.0)
 
 
 def _ends_at_bounds(loss: LossFunction, theta: Tensor, direction: Array) -> bool:

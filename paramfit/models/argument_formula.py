@@ -39,6 +39,13 @@ class ArgumentFormula:
         columns = self._compiled.jacobian(*inputs, *(natural[name] for name in self.coefficients))
         return dict(zip(self.coefficients, columns, strict=True))
 
+    def locally_needed(
+        self, inputs: Sequence[Tensor], natural: Mapping[str, Tensor], free: Sequence[str]
+    ) -> Sequence[str]:
+        """The free coefficients that its kinks do not leave out at every row."""
+        moving = [name for name in self.coefficients if name in free]
+        return self._compiled.locally_needed((*inputs, *(natural[name] for name in self.coefficients)), moving)
+
     def is_linear(self, coefficients: Sequence[str]) -> bool:
         """Whether its second derivatives by some of the coefficients vanish."""
         return self._compiled.is_linear(coefficients)

@@ -221,6 +221,15 @@ class DistributionModel(ParametricModel):
                 jacobian[name] = {} if self.specifications[name].fixed else {name: slopes.get(name, 1.0)}
         return jacobian
 
+    def locally_needed(self, *inputs: Tensor) -> Collection[str]:
+        """The free parameters that the kinks of the formulas do not leave out at every row."""
+        free = [name for name, spec in self.specifications.items() if not spec.fixed]
+        natural = {name: self.natural(name) for name in self.specifications}
+        needed = {name for name in self.names if name not in self._formulas}
+        for formula in self._formulas.values():
+            needed |= set(formula.locally_needed(inputs, natural, free))
+        return needed
+
     def bent_arguments(self) -> frozenset[str]:
         """The arguments that are not linear in the trainable ``nn.Parameter``s: by a formula, or by a transform."""
         free = {name for name, spec in self.specifications.items() if not spec.fixed}

@@ -12,7 +12,7 @@ from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.projection import Linearization
 
-__all__ = ["KinkStep", "step_along_kink"]
+__all__ = ["KinkStep", "shortest_combination", "step_along_kink"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def step_along_kink(sides: Sequence[Linearization], held: NDArray[np.bool_] | No
     )
     inverse = scaled.directions[strong] / scaled.size / scaled.singular[strong][:, None]
     slopes = np.stack([inverse @ (side.curved[:m, free].T @ side.slope) for side in sides], axis=1)
-    least = slopes @ _shortest_combination(slopes)
+    least = slopes @ shortest_combination(slopes)
     inside, outside = float(least @ least), float(here.factor[:, -1] @ here.factor[:, -1])
     freedom = max(1, here.n - len(here.factor) + 1)
     offset = math.sqrt(inside / max(1, len(least)) / (outside / freedom)) if inside > 0 else 0.0
@@ -78,7 +78,7 @@ def _has_apart_linear(side: Linearization) -> bool:
     return bool(singular[-1] > THRESHOLDS.half_the_digits * singular[0])
 
 
-def _shortest_combination(vectors: Array) -> Array:
+def shortest_combination(vectors: Array) -> Array:
     r"""Shares of the columns, at least 0 and 1 in all, whose combination is the shortest, ``(k,)``.
 
     They are proportional to the w that minimises :math:`|G w|^2 + (1 - \sum_i w_i)^2` with :math:`w \ge 0`.

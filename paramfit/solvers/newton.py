@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from paramfit.solvers.interior_point import Ending, InteriorState
+from paramfit.solvers.kinked_likelihood import KinkWalk, LikelihoodSide
 from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.solvers.sums import BarrierSums, LikelihoodSums
@@ -44,7 +45,7 @@ class Newton(SolverOptimizer[NewtonState]):
     """
 
     task = "MaximumLikelihood"
-    kinds = (*SolverOptimizer.kinds, NewtonState, LikelihoodSums, BarrierSums, InteriorState, Ending)
+    kinds = (*SolverOptimizer.kinds, NewtonState, LikelihoodSums, BarrierSums, InteriorState, Ending, KinkWalk, LikelihoodSide)
 
     def __init__(
         self,

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.damping import gain_ratio
 from paramfit.solvers.interior_point import Ending, InteriorPoint, InteriorState
+from paramfit.solvers.kinked_likelihood import KinkWalk, LikelihoodKink, LikelihoodSide
 from paramfit.solvers.loop import Start
 from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.standing import Finding, Standing
@@ -28,6 +30,8 @@ _LEAST_DAMPING = 1e-10
 _UNDAMPED = 1e-14  # below the weakest curvature that is no rounding
 _HELD_BACK = 10.0  # times what a damped step promises, an undamped one does
 _NEAR = 1e-3  # of a standard error: near enough to be called a minimum where rounding ends the descent
+_NEAR_AT_KINK = 1e-3  # the same of all sides' combination
+_LEAST_ALONG = 1e-9  # of the loss, or of 1: a step along a kink that promises less is not looked for
 _UNSEEN = 1e-13  # a promised decrease so small a part of the loss, or of 1, is lost in its rounding, or means nothing
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
 _MOST_CREEPING = 5  # steps in a row that won nothing of what they promised: a kink
@@ -74,6 +78,7 @@ class NewtonState(Value):
     outside: int = 0  # trials outside what the distribution allows
     searches: int = 0  # from the inside, so far
     interior: InteriorState | None = None  # the one that goes on, or has found the edge
+    kink: KinkWalk = field(default_factory=KinkWalk)  # what was seen of one that the best point is at
 
     @property
     def at_edge(self) -> bool:
@@ -119,6 +124,9 @@ class NewtonState(Value):
     @cached_property
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the quadratic model promises there."""
+        if self.kink.along is not None:
+            trial = self.theta + self.kink.along
+            return np.clip(trial, *np.array(self.sums.boxes).T) if self.sums.boxes else trial, self.kink.promised
         step, promised = self.steps.step(self.damping)
         share = 1.0
         if self.sums.bounded:
@@ -226,6 +234,11 @@ class NewtonRaphson:
         least = _UNSEEN * max(1.0, abs(state.loss))
         unseen = abs(promised) <= least
         accepted = finite and _distance(sums, trial) < state.distance if unseen else gain > _LEAST_GAIN
+        if not accepted and finite:
+            seen = state.kink.seen_from(LikelihoodSide(trial, sums))
+            state = state.changed(kink=seen)
+        if state.kink.along is not None and not accepted:
+            return self._refused_along_kink(state, least)
         undamped = unseen and not state.undamped and _holds_back(state)
         if accepted and not unseen and gain > _STRAIGHT and _nears_edge(state, sums, trial):
             return self._turned_inside(state, rescaled=True)
@@ -237,7 +250,7 @@ class NewtonRaphson:
             if undamped:
                 damping = _UNDAMPED
             taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping, undamped=undamped)
-            return _ended_at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
+            return self._at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
         if sums.outside:
             state = state.changed(outside=state.outside + 1)
         elif undamped:
@@ -246,9 +259,32 @@ class NewtonRaphson:
         if state.outside >= (1 if ends else _MOST_OUTSIDE) and state.searches < _MOST_SEARCHES:
             return self._turned_inside(state)
         if ends:
-            return _ended_at_rounding(state)
+            return self._at_rounding(state)
         shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
         return state.changed(damping=shorter)
+
+    def _at_rounding(self, state: NewtonState) -> NewtonState:
+        """The state where no step lowers the loss any more: at its end, or at a kink with a step along it."""
+        ended = _ended_at_rounding(state)
+        if not (ended.standing.stalled and state.kink.sides):
+            return ended
+        here, walk = LikelihoodSide(state.theta, state.sums), state.kink
+        kink = LikelihoodKink.between(here, walk.sides, _held(state.sums, state.theta))
+        if kink is None:
+            return ended
+        is_open = walk.along is None or (walk.is_further_side and walk.corners <= 2 * len(kink.step))
+        if is_open and kink.promised > _LEAST_ALONG * max(1.0, abs(state.loss)):
+            return state.changed(kink=KinkWalk(walk.sides, len(walk.sides), kink.step, kink.promised))
+        if kink.distance <= _NEAR_AT_KINK:
+            return state.changed(standing=Standing(Finding.KINK, kink.distance, _NEAR_AT_KINK))
+        return ended
+
+    def _refused_along_kink(self, state: NewtonState, least: float) -> NewtonState:
+        """The state after a trial along a kink that was not taken: half as far, or at its end."""
+        walk = state.kink
+        if walk.along is None or walk.promised <= max(least, _LEAST_ALONG * max(1.0, abs(state.loss))):
+            return self._at_rounding(state)
+        return state.changed(kink=walk.changed(along=walk.along / 2, promised=walk.promised / 2))
 
     def beyond(self, state: NewtonState, theta: Array, sums: LikelihoodSums, recession: Array) -> NewtonState:
         """The state far along a direction in which the likelihood rises without end: all others settle there."""
@@ -308,6 +344,7 @@ class NewtonRaphson:
         lingers = _NEWTONS * state.distance < distance < 1
         sharpest = np.maximum(state.sharpest, np.abs(sums.curvature.diagonal()))
         reached = state.changed(theta=trial, sums=sums, sharpest=sharpest, standing=self._standing(distance))
+        reached = reached.changed(kink=KinkWalk((LikelihoodSide(state.theta, state.sums),)))
         lingering = state.lingering + 1 if lingers else 0
         return reached.changed(expected=expected, distance=distance, switched=switched, lingering=lingering)
 
@@ -344,11 +381,19 @@ def _distance(sums: LikelihoodSums, theta: Array) -> float:
     """How far the minimum is in standard errors, with those held that are on a bound and want beyond."""
     if not sums.boxes:
         return NewtonStep(sums.gradient, sums.curvature).distance
-    lower, upper = np.array(sums.boxes).T
-    held = (theta <= lower) & (sums.gradient > 0) | (theta >= upper) & (sums.gradient < 0)
+    held = _held(sums, theta)
     if held.all():
         return 0.0
     return NewtonStep(sums.gradient[~held], sums.curvature[np.ix_(~held, ~held)]).distance
+
+
+def _held(sums: LikelihoodSums, theta: Array) -> NDArray[np.bool_]:
+    """Which parameters are on a bound and want beyond, ``(p,)``."""
+    if not sums.boxes:
+        return np.zeros(len(theta), dtype=bool)
+    lower, upper = np.array(sums.boxes).T
+    held: NDArray[np.bool_] = (theta <= lower) & (sums.gradient > 0) | (theta >= upper) & (sums.gradient < 0)
+    return held
 
 
 def _share_by_loss(rise: float, promised: float) -> float:

@@ -1,0 +1,90 @@
+"""A likelihood at a kink: the sides from which it is seen, and the steps along it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paramfit.linalg.lapack import Array
+from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature
+from paramfit.solvers.kink import shortest_combination
+from paramfit.solvers.sums import LikelihoodSums
+from paramfit.solvers.value import Value
+
+__all__ = ["KinkWalk", "LikelihoodKink", "LikelihoodSide"]
+
+_LEAST_JUMP = 1e3  # times the way to a side in standard errors: of a smooth loss the slope changes by as much as the way
+
+
+@dataclass(frozen=True, eq=False)
+class LikelihoodSide(Value):
+    """The loss as seen from one point."""
+
+    theta: Array  # (p,)
+    sums: LikelihoodSums
+
+
+@dataclass(frozen=True, eq=False)
+class KinkWalk(Value):
+    """What is known of the kink that the best point is at, and the step along it that is tried."""
+
+    sides: tuple[LikelihoodSide, ...] = ()  # from other points near by
+    corners: int = 0  # how many of them the step has started from; further ones it was refused at
+    along: Array | None = None  # the step, (p,); None as long as steps are those of one side
+    promised: float = 0.0  # the decrease of the loss that it promises
+
+    def seen_from(self, side: LikelihoodSide) -> "KinkWalk":
+        """The same with another side, in place of the last one that a step was refused at: it is nearer."""
+        return self.changed(sides=(*self.sides[: self.corners], side))
+
+    @property
+    def is_further_side(self) -> bool:
+        """Whether the last refusal along the kink is on a side where, unlike on those before, the loss rises."""
+        if self.along is None or len(self.sides) == self.corners:
+            return False
+        return -float(self.sides[-1].sums.gradient @ self.along) < self.promised / 2
+
+
+@dataclass(frozen=True)
+class LikelihoodKink:
+    """What the slopes on the sides of a kink say of it."""
+
+    step: Array  # along the kink, where the loss falls on all sides, (p,)
+    promised: float  # the decrease of the loss that it promises
+    distance: float  # of its least slope from 0, in standard errors: 0 where the kink is a minimum
+
+    @classmethod
+    def between(
+        cls, here: LikelihoodSide, others: tuple[LikelihoodSide, ...], held: NDArray[np.bool_]
+    ) -> "LikelihoodKink | None":
+        r"""The kink between the best point and others near by; None where no slope jumps.
+
+        .. math:: g = \sum_i \lambda_i g_i, \qquad \lambda_i \ge 0, \quad \sum_i \lambda_i = 1
+
+        is the shortest combination of the gradients, in the metric of the errors, which is that of the sides' mean
+        curvature; see ``step_along_kink``. Parameters at a bound (``held``) do not move.
+        """
+        free = np.flatnonzero(~held)
+        sides = (here, *others)
+        curvature = np.mean([side.sums.curvature for side in sides], axis=0)[np.ix_(free, free)]
+        if not len(free) or not np.isfinite(curvature).all():
+            return None
+        scaled = ScaledCurvature.of(curvature)
+        strong = scaled.values > THRESHOLDS.half_the_digits**2 * scaled.strongest
+        if not strong.any() or (scaled.values < -THRESHOLDS.half_the_digits**2 * scaled.strongest).any():
+            return None
+        # Its rows times a gradient are the slopes in units of the errors.
+        root = scaled.vectors[:, strong].T / scaled.size / np.sqrt(scaled.values[strong])[:, None]
+        back = scaled.vectors[:, strong].T * scaled.size * np.sqrt(scaled.values[strong])[:, None]
+        slopes = np.stack([root @ side.sums.gradient[free] for side in sides], axis=1)
+        ways = np.stack([back @ (side.theta - here.theta)[free] for side in others], axis=1)
+        jumps = np.linalg.norm(slopes[:, 1:] - slopes[:, :1], axis=0) > _LEAST_JUMP * np.linalg.norm(ways, axis=0)
+        if not jumps.any():
+            return None
+        slopes = slopes[:, np.concatenate([[True], jumps])]
+        least = slopes @ shortest_combination(slopes)
+        step = np.zeros(len(held))
+        step[free] = -root.T @ least
+        inside = float(least @ least)
+        return cls(step, inside / 2, math.sqrt(inside))
