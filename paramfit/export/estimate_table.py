@@ -16,7 +16,7 @@ from paramfit.results.estimate_cells import (
 from paramfit.results.record import Record
 from paramfit.results.report import has_table, untabulated, whole_warnings
 from paramfit.shown.digits import plain
-from paramfit.shown.escapes import latex_text, markdown_text
+from paramfit.shown.escapes import latex_engine, latex_text, markdown_text
 from paramfit.wording import visible
 
 __all__ = ["csv_table", "latex_table", "markdown_table"]
@@ -87,7 +87,8 @@ def latex_table(record: Record) -> str:
     else:
         has_unit = "unit" in header
         rows = [_latex_cells(cells, has_unit=has_unit) for cells in rows]
-    return "\n".join([*lines, *map(_latex_row, rows), r"\hline", r"\end{tabular}", ""])
+    lines += [*map(_latex_row, rows), r"\hline", r"\end{tabular}", ""]
+    return "\n".join([*latex_engine(lines), *lines])
 
 
 def _latex_cells(cells: Sequence[str], *, has_unit: bool) -> list[str]:
