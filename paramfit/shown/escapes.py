@@ -66,7 +66,7 @@ def latex_engine(lines: Iterable[str]) -> list[str]:
 
     Example:
         >>> latex_engine([r"\text{время}", "% Я"])
-        ['% for LuaLaTeX or XeLaTeX, with a font that has емрвя: pdflatex does not set them']
+        ['% for LuaLaTeX or XeLaTeX, with a font that has вемря: pdflatex does not set them']
     """
     letters = {letter for line in lines if not line.startswith("%") for letter in line}
     beyond = "".join(sorted(letter for letter in letters if not _of_pdflatex(letter)))
