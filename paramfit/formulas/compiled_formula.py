@@ -14,6 +14,7 @@ from paramfit.formulas.evaluation import Evaluation
 from paramfit.formulas.expression import parse_expression
 from paramfit.formulas.graph import Graph
 from paramfit.formulas.linearity import SecondDerivatives, linear_set
+from paramfit.formulas.local_dependence import locally_needed
 from paramfit.formulas.notation import Notation, written
 
 __all__ = ["CompiledFormula", "SeparatedParts"]
@@ -115,6 +116,12 @@ class CompiledFormula:
             return self._by_leaves(total, [self._names[k] for k in wanted])
 
         return self._evaluation(("curved", by, wanted), places, weighted=True)
+
+    def locally_needed(self, arguments: Sequence[Tensor], names: Sequence[str]) -> list[str]:
+        """Those of some parameters on which the value depends at any row near their values (``local_dependence``)."""
+        leaves = [self._graph.leaves[name] for name in names]
+        needed = locally_needed(self._graph, self._value, arguments, leaves)
+        return [name for name, needs in zip(names, needed, strict=True) if needs]
 
     def value(self, *arguments: Tensor) -> Tensor | float:
         """The prediction; under autograd it is differentiated by its own derivatives, once or twice."""

@@ -1,6 +1,7 @@
 """The objective as a function of one vector, in float64."""
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.passes.stable_functions import StableFunctions
 
-__all__ = ["LossFunction", "ValueAndJacobian", "element_names", "trainable_parameters"]
+__all__ = ["InPlaceOfForward", "LossFunction", "element_names", "trainable_parameters"]
 
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
@@ -36,16 +37,16 @@ def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-class ValueAndJacobian(nn.Module):
-    """A model's ``value_and_jacobian`` in the place where ``functional_call`` looks for a forward."""
+class InPlaceOfForward(nn.Module):
+    """A method of a model in the place where ``functional_call`` looks for a forward; parameters are ``model.NAME``."""
 
-    def __init__(self, model: ParametricModel) -> None:
+    def __init__(self, model: ParametricModel, method: str) -> None:
         super().__init__()
-        self.model = model
+        self.model, self._method = model, method
 
-    def forward(self, *inputs: Tensor) -> tuple[Any, dict[str, Tensor | float]]:
-        """The prediction, and its derivative by each parameter."""
-        return self.model.value_and_jacobian(*inputs)
+    def forward(self, *inputs: Tensor) -> Any:
+        """What the method gives."""
+        return getattr(self.model, self._method)(*inputs)
 
 
 class LossFunction:
@@ -124,6 +125,18 @@ class LossFunction:
             predicted = predicted.expand(self.observations.target.shape)  # a constant
         return predicted
 
+    def locally_needed(self, theta: Tensor) -> Collection[str] | None:
+        """The parameters on which a prediction depends near theta; None where the model cannot tell."""
+        if not isinstance(self.model, ParametricModel):
+            return None
+        needed: Collection[str] | None = self._by_method(self.model, "locally_needed", theta)
+        return needed
+
+    def _by_method(self, model: ParametricModel, method: str, theta: Tensor) -> Any:
+        named = {f"model.{name}": value for name, value in self._parameters(theta.detach()).items()}
+        with torch.no_grad():
+            return functional_call(InPlaceOfForward(model, method), named, self.observations.inputs)
+
     def __call__(self, theta: Tensor) -> Tensor:
         """The reduced loss with its penalty, ``()``."""
         loss = self.objective(self.prediction(theta), *self.observations.measured)
@@ -157,11 +170,9 @@ class LossFunction:
     def jacobian(self, theta: Tensor) -> Tensor:
         """Derivative of each prediction by each parameter, ``(n, p)``: by the model itself, or by ``torch.func``."""
         if isinstance(self.model, ParametricModel) and all(one.ndim == 0 for one in self._trainable.values()):
-            named = {f"model.{name}": value for name, value in self._parameters(theta.detach()).items()}
-            with torch.no_grad():
-                _, slopes = functional_call(ValueAndJacobian(self.model), named, self.observations.inputs)
-                columns = [torch.as_tensor(slopes[name], dtype=torch.float64).expand(self.n) for name in self.names]
-                return torch.stack(columns, dim=1)
+            _, slopes = self._by_method(self.model, "value_and_jacobian", theta)
+            columns = [torch.as_tensor(slopes[name], dtype=torch.float64).expand(self.n) for name in self.names]
+            return torch.stack(columns, dim=1)
         with torch.enable_grad():
             matrix: Tensor = torch.func.jacfwd(self.prediction)(theta.detach())
         return matrix.detach()

@@ -27,9 +27,12 @@ def are_switched_off(loss: LossFunction, theta: Tensor, places: Sequence[int]) -
     """Whether each of these parameters, on which no prediction depends, is so by a kink of the model, not by rounding.
 
     With one that is, the loss is flat all the way to the kink: where it is at its least by all others it is at a
-    minimum. One whose term has underflowed has only got lost: the loss may fall without end in its direction. Where
-    there are very many, all count as lost.
+    minimum. One whose term has underflowed has only got lost: the loss may fall without end in its direction. A formula
+    knows its kinks; from a module without one they are looked for, unless there are very many: all count as lost then.
     """
+    needed = loss.locally_needed(theta)
+    if needed is not None:
+        return not any(loss.names[place] in needed for place in places)
     if len(places) > _MOST_PARAMETERS:
         return False
     return all(_is_switched_off(loss, theta, place, places) for place in places)

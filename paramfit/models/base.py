@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -184,6 +184,14 @@ class ParametricModel(nn.Module, ABC):
     def value_and_jacobian(self, *inputs: Tensor) -> tuple[Any, dict[str, Tensor | float]]:
         """The prediction and its Jacobian, for models in which they share work."""
         return self(*inputs), self.jacobian(*inputs)
+
+    def locally_needed(self, *inputs: Tensor) -> Collection[str] | None:
+        """The free parameters on which a prediction depends near their values; None where the model cannot tell.
+
+        One that ``max`` or ``min`` leaves out at every row is not among them; one whose term has underflowed is.
+        """
+        del inputs
+        return None
 
     def original_units(self, shift: float, scale: float) -> Tensor | None:
         """How estimates on the normalised input ``z = (x - shift) * scale`` become those on ``x``.

@@ -1,7 +1,7 @@
 """A model written as a formula."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -121,6 +121,11 @@ class FormulaModel(ParametricModel):
         value, *slopes = self._compiled.joint(*inputs, *self._values(inputs))
         columns = dict(zip(self.names, slopes, strict=True))
         return value, self.by_unconstrained(columns) if self.transforms else columns
+
+    def locally_needed(self, *inputs: Tensor) -> Collection[str]:
+        """The free parameters that the kinks of the formula do not leave out at every row."""
+        free = [name for name, spec in self.specifications.items() if not spec.fixed]
+        return self._compiled.locally_needed((*inputs, *self._values(inputs)), free)
 
     def linear_parameters(self) -> tuple[str, ...]:
         """Free parameters whose second derivatives, mixed ones included, all vanish."""

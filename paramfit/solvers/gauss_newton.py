@@ -232,11 +232,13 @@ class GaussNewton:
     def polished(self, state: GaussNewtonState, look: Callable[[PolishingState], Array]) -> GaussNewtonState:
         r"""The state with its last digits won, once the step that is left is small; see ``Polishing``.
 
-        A state that is not near its end, or has stalled, is left as it is. ``look`` gives :math:`J^T e` ``(p,)`` at a
-        polish's trial, more exact than float64 sums do.
+        A state that is not near its end, has stalled, or is at a kink, where :math:`J^T e` is not 0, is left as it is.
+        ``look`` gives :math:`J^T e` ``(p,)`` at a polish's trial, more exact than float64 sums do.
         """
         converged = state.standing.converged
-        if state.apart is not None or not (converged or (not state.ended and state.steps.offset <= _SMALL)):
+        if state.apart is not None or state.standing.finding is Finding.KINK:
+            return state
+        if not (converged or (not state.ended and state.steps.offset <= _SMALL)):
             return state
         layout, point, places = state.layout, state.steps.point, state.free_places
         if not len(places):

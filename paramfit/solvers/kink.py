@@ -41,12 +41,18 @@ def step_along_kink(sides: Sequence[Linearization], held: NDArray[np.bool_] | No
     here = sides[0]
     m = len(here.slope)
     free = np.ones(m, dtype=bool) if held is None else ~held
+    # What changes predictions as linear parameters do, whichever the side, has no slope of its own.
+    free &= np.any([_is_apart_from_linear(side) for side in sides], axis=0)
+    if not free.any():
+        return KinkStep(np.zeros(m), 0.0, math.inf, determined=False)
     rows = np.concatenate([side.curved[:, free] for side in sides]) / math.sqrt(len(sides))
     scaled = ScaledColumns.of(rows)
     strong = scaled.strong()
     # What has no influence on any side is flat. Of what has little the difference of slopes may be rounding.
     determined = bool(scaled.singular[strong].min() > THRESHOLDS.half_the_digits * scaled.singular[0])
-    determined = determined and all(_is_apart_from_linear(side, free) for side in sides)
+    determined = determined and all(
+        _has_apart_linear(side) and _is_apart_from_linear(side)[free].all() for side in sides
+    )
     inverse = scaled.directions[strong] / scaled.size / scaled.singular[strong][:, None]
     slopes = np.stack([inverse @ (side.curved[:m, free].T @ side.slope) for side in sides], axis=1)
     least = slopes @ _shortest_combination(slopes)
@@ -58,13 +64,18 @@ def step_along_kink(sides: Sequence[Linearization], held: NDArray[np.bool_] | No
     return KinkStep(step, inside, offset, determined)
 
 
-def _is_apart_from_linear(side: Linearization, free: NDArray[np.bool_]) -> bool:
-    """Whether the slopes by linear parameters differ by more than rounding from each other, and others from them."""
-    least, q = THRESHOLDS.half_the_digits, side.q
-    if not q:
+def _is_apart_from_linear(side: Linearization) -> NDArray[np.bool_]:
+    """Which slopes differ by more than rounding from all combinations of those by linear parameters, ``(m,)``."""
+    apart: NDArray[np.bool_] = side.curved_lengths >= THRESHOLDS.half_the_digits * side.unprojected
+    return apart | (side.q == 0)
+
+
+def _has_apart_linear(side: Linearization) -> bool:
+    """Whether the slopes by linear parameters differ by more than rounding from each other."""
+    if not side.q:
         return True
-    singular = ScaledColumns.of(side.factor[:q, :q]).singular
-    return bool(singular[-1] > least * singular[0] and (side.curved_lengths >= least * side.unprojected)[free].all())
+    singular = ScaledColumns.of(side.factor[: side.q, : side.q]).singular
+    return bool(singular[-1] > THRESHOLDS.half_the_digits * singular[0])
 
 
 def _shortest_combination(vectors: Array) -> Array:

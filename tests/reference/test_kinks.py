@@ -26,6 +26,12 @@ KINDS = {
         {"a": 1.0, "b": 1.0, "c": 5.0},
         lambda x, a, b, c: np.maximum(a, np.minimum(b * x, c)),
     ),
+    "hinge": ("d+b*max(0, x-c)", {"b": 1.0, "c": 5.0, "d": 0.0}, lambda x, b, c, d: d + b * np.maximum(0, x - c)),
+    "more than needed": (
+        "a+b*max(0, x-c)+d*max(0, x-g)",
+        {"a": 1.0, "b": 1.0, "c": 4.5, "d": 1.0, "g": -1.5},
+        lambda x, a, b, c, d, g: a + b * np.maximum(0, x - c) + d * np.maximum(0, x - g),
+    ),
     "nested places": ("abs(abs(x-c)-d)", {"c": 5.0, "d": 2.0}, lambda x, c, d: np.abs(np.abs(x - c) - d)),
     "curved": (
         "exp(-k*x)+max(0, x-c)",
@@ -113,6 +119,19 @@ def test_parameter_behind_the_kink_is_named_and_has_no_error():
     assert any(warning.startswith("b does not change the prediction") for warning in result.warnings)
     mean = target("flat", 0).mean()
     assert result.parameters["a"].estimate == pytest.approx(mean, rel=1e-7)
+
+
+@pytest.mark.parametrize(("seed", "start", "corner"), [(14, 4.6, 3), (20, 6.7, 8), (23, 6.7, 5)])
+def test_end_at_a_kink_is_on_the_kink(seed, start, corner):
+    """The slopes on both sides lead to it: no place near by where they are 0 is taken for the last digits."""
+    result = fit(
+        FormulaModel("d+b*max(0, x-c)", ["x"], {"d": -2.5, "b": -3.2, "c": start}), (X, y := target("flat", seed))
+    )
+    assert result.stop_reason.kind == "kink_of_loss"
+    assert result.parameters["c"].estimate == pytest.approx(corner, rel=1e-12)
+    columns = np.stack([np.ones(11), np.maximum(0, X - corner)], axis=1)
+    (least,) = np.linalg.lstsq(columns, y, rcond=None)[1]
+    assert result.least_squares.residual_sum_of_squares == pytest.approx(least, rel=1e-12)
 
 
 class Plateau(torch.nn.Module):

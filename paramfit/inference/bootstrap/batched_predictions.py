@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import functional_call, jacfwd, vmap
 
 from paramfit.errors import InputError
-from paramfit.inference.loss_function import LossFunction, ValueAndJacobian
+from paramfit.inference.loss_function import InPlaceOfForward, LossFunction
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood
 from paramfit.observations import Observations
@@ -29,7 +29,9 @@ class BatchedPredictions:
     def __init__(self, loss: LossFunction, points: Tensor) -> None:
         self.loss = loss
         self.broadcasts = self.jacobian_broadcasts = False
-        self._joint = ValueAndJacobian(loss.model) if isinstance(loss.model, ParametricModel) else None
+        self._joint = (
+            InPlaceOfForward(loss.model, "value_and_jacobian") if isinstance(loss.model, ParametricModel) else None
+        )
         singly = torch.stack([self._single_losses(theta) for theta in points])
         self.broadcasts = self._agrees(points, singly)
         if self.broadcasts and not isinstance(loss.objective, NegativeLogLikelihood):
