@@ -2,8 +2,10 @@
 
 import inspect
 import re
+import sys
 from collections import abc
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from pkgutil import resolve_name
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -60,13 +62,13 @@ def functions_given_as_classes(options: object, place: str = "") -> Iterator[tup
     if not isinstance(options, Namespace | Mapping):
         return
     entries = vars(options) if isinstance(options, Namespace) else options
-    path, inside = entries.get("class_path"), entries.get("init_args")
-    if not isinstance(path, str):
+    path, inside = entries.get("class_path"), entries.get("init_args") or {}
+    if not isinstance(path, str) or not isinstance(inside, Namespace | Mapping):
         for name, value in entries.items():
             yield from functions_given_as_classes(value, f"{place}.{name}" if place else name)
         return
     called = _called(path)
-    for name, value in (vars(inside) if isinstance(inside, Namespace) else inside or {}).items():
+    for name, value in (vars(inside) if isinstance(inside, Namespace) else inside).items():
         given = value.get("class_path") if isinstance(value, Namespace | Mapping) else None
         if name in called and isinstance(given, str) and function_at(given) is not None:
             yield f"{place}.{name}", given
@@ -96,7 +98,12 @@ def _called(owner: str) -> set[str]:
 
 
 def _imported(path: str) -> Any:
+    """What a path leads to in the modules that the parser has imported; None where that is nothing."""
+    module, _, name = path.rpartition(".")
+    while module and module not in sys.modules:
+        module, _, outer = module.rpartition(".")
+        name = f"{outer}.{name}"
     try:
-        return resolve_name(path)
-    except (ImportError, AttributeError, ValueError):
+        return attrgetter(name)(sys.modules[module])
+    except (KeyError, AttributeError):
         return None

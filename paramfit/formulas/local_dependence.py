@@ -1,4 +1,4 @@
-"""Which leaves a formula's value depends on at a row, near the leaves' values: what its kinks leave out is not among them.
+"""Which leaves a formula's value depends on at a row, near the leaves' values: what its kinks leave out is not one.
 
 A derivative of 0 does not say it: that of ``exp(-k*x)`` underflows far out, and the function goes on to fall. In
 ``max(a, b*x)``, where a is larger, b has no part, and has none as long as a is larger.

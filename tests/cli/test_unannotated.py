@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from paramfit import HuberError, Objective, Regression
 from paramfit.cli import main
-from paramfit.cli.unannotated import annotated
+from paramfit.cli.unannotated import annotated, functions_given_as_classes
 from tests.command_line import one_error_line
 
 FIT = [
@@ -170,3 +170,18 @@ def test_gradient_rule_that_is_a_function_has_to_say_so(capsys):
 def test_callback_that_is_none_is_not_told_that_a_list_was_wanted(path, line, capsys):
     assert main([*FIT, "--trainer.callbacks", path]) == 2
     assert f"trainer.callbacks: {line}" in one_error_line(capsys)
+
+
+@pytest.mark.parametrize("options", [
+    None, 3, {"class_path": 3}, {"class_path": "", "init_args": 3}, {"class_path": "no.Such", "init_args": {"a": [1]}},
+    {"class_path": "paramfit.Regression", "init_args": {"optimizer": {"class_path": "torch.optim.SGD"}}},
+    {"class_path": "paramfit.Regression", "init_args": {"optimizer": {"class_path": "no.such_function"}}},
+    {"class_path": "paramfit.Regression", "init_args": {"model": {"class_path": "math.sin"}}},
+])  # fmt: skip
+def test_what_is_no_function_to_be_called_is_left_alone(options):
+    assert list(functions_given_as_classes({"model": options})) == []
+
+
+def test_function_is_found_within_lists_and_classes():
+    inner = {"class_path": "paramfit.Regression", "init_args": {"scheduler": {"class_path": "pathlib.Path.cwd"}}}
+    assert list(functions_given_as_classes({"a": [inner]})) == [("a.scheduler", "pathlib.Path.cwd")]
