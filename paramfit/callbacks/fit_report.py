@@ -43,8 +43,8 @@ class FitReport(FileWriting, Callback):
 
     Args:
         enabled: whether to print the report; ``estimates.json`` is written in any case.
-        table: whether it has the table of estimates; where it is not given, all but networks have one, whose weights
-            the observations do not tell apart.
+        table: whether it and the exports have the table of estimates, which the result keeps; where it is not given,
+            all but networks have one, whose weights the observations do not tell apart.
     """
 
     def __init__(self, enabled: bool = True, table: bool | None = None) -> None:
@@ -74,13 +74,14 @@ class FitReport(FileWriting, Callback):
                 f" update{'s' if task.updates > 1 else ''}: no estimates, no files; leave fast_dev_run out for a fit"
             )
             return
-        self.result = run_of(trainer).result = _result(trainer, pl_module, data, task.planned_updates)
+        result = _result(trainer, pl_module, data, task.planned_updates)
+        self.result = run_of(trainer).result = replace(result, table=self.table)
         folder = run_directory(trainer)
         if folder is not None:
             with run_of(trainer).writing():
                 self.result.save(folder / "estimates.json")
         if self.enabled:
-            print_report(fit_report(self.result, self.table))
+            print_report(fit_report(self.result))
             if folder is not None:
                 say(f"run directory: {folder}")
 

@@ -14,7 +14,7 @@ from yaml import YAMLError
 import paramfit
 from paramfit.cli.error_output import one_line
 from paramfit.cli.requirement import missing_package
-from paramfit.cli.unannotated import UNTYPED_FUNCTION
+from paramfit.cli.unannotated import UNTYPED_FUNCTION, function_at, without_class_path
 from paramfit.errors import InputError
 from paramfit.synonyms import nearest_options, options_meant
 from paramfit.users_code import place_in_users_code
@@ -34,12 +34,14 @@ _OPTION_OF_FUNCTION = re.compile(
     r"Dict must include a class_path and optionally init_args, but got NestedArg\(key='([^']+)'"
 )
 _MADE_ALREADY = re.compile(r"Unexpected import object (\w+)")
+_CALLED_WITHOUT = re.compile(r"function or a callable class: the following arguments .*class_path='([^']+)'")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
 _OTHER_KIND = re.compile(r"Import path (\S+) does not correspond to a subclass of (\w+)")
+_NO_LIST = re.compile(r"Expected a <class 'list'>\. Got value: \w+\.")  # but the path of one entry
 _ELSEWHERE = "give module.Class, where a module in the working directory is found too"
 _RETURNED = {"optimizer": "torch.optim.Optimizer", "scheduler": "torch.optim.lr_scheduler.LRScheduler"}
 
@@ -59,6 +61,15 @@ def _with_alternatives(error: BaseException) -> Iterator[BaseException]:
         if frames and frames[-1].f_code.co_name == "raise_union_unexpected_value":
             for alternative in frames[-1].f_locals["exceptions"]:
                 yield from _with_alternatives(alternative)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The innermost error; of a list that was given as the path of one entry, that of the entry."""
+    *_, innermost = _chain(error)
+    if not _NO_LIST.match(str(innermost)):
+        return innermost
+    of_entry = [each for each in _with_alternatives(error) if _NO_CLASS.search(str(each))]
+    return of_entry[-1] if of_entry else innermost
 
 
 def input_error_in(error: BaseException) -> InputError | None:
@@ -102,7 +113,7 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
     own = input_error_in(error)
     if own is not None:
         return one_line(_with_dots(str(own), options))
-    innermost = list(_chain(error))[-1]
+    innermost = _innermost(error)
     text = str(innermost)
     place = _place(error)
     theirs = None if isinstance(innermost, ModuleNotFoundError) else error_of_users_code(error)
@@ -120,6 +131,9 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         name = match[1].split()[0].lstrip("-").split("=")[0]
         return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
     if match := _REQUIRED.search(text):
+        called = next(filter(None, map(_CALLED_WITHOUT.search, map(str, _chain(error)))), None)
+        if called is not None and function_at(called[1]) is not None:
+            return without_class_path(place, called[1])
         if place:
             return (
                 f"{place}: {match[1]} is missing; give --{place}.{match[1].split(',')[0]} or a complete --config FILE"
@@ -143,6 +157,9 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
     if match := _ABSTRACT.search(text):
         return one_line(f"{place}: {_unwritten(match[1])}")
     if match := _OTHER_KIND.search(text):
+        if (name := match[1].rpartition(".")[2]) and function_at(match[1]) is not None:
+            makes = f"write def {name}(...) -> {match[2]}: where it makes one, or a class that is one"
+            return one_line(f"{place}: {match[1]} is a function that does not say that it returns one; {makes}")
         return one_line(f"{place}: {match[1]} is no {match[2]}; give a class that is one")
     if match := _NO_CLASS.search(text):
         name = next((group for group in match.groups() if group), "")

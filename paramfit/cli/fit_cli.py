@@ -27,7 +27,7 @@ from paramfit.cli.error_output import one_line, print_error
 from paramfit.cli.lightning_output import NoProfiler, raised_by_lightning, silence_lightning
 from paramfit.cli.run_folder import RunFolder
 from paramfit.cli.run_logger import RunLogger
-from paramfit.cli.unannotated import annotated
+from paramfit.cli.unannotated import annotated, functions_given_as_classes, without_class_path
 from paramfit.data import gaussian, normalization, table, thermometer
 from paramfit.data.base import EstimationDataModule
 from paramfit.data.files.patterns import table_file
@@ -119,6 +119,8 @@ class FitCLI(LightningCLI):
         if refusal is not None:
             options = self._subcommand_parsers[self._command].get_defaults(skip_validation=True).keys()
             raise InputError(explained(refusal, options, files)) from refusal
+        for option, path in functions_given_as_classes(self._options):
+            raise InputError(without_class_path(option, path))
         seed = self._options["seed_everything"]
         if not isinstance(seed, bool) and not 0 <= seed < _SEEDS:
             raise InputError(f"seed_everything: expected a number from 0 to {_SEEDS - 1}, but got {seed}")

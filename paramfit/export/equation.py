@@ -7,7 +7,7 @@ from paramfit.formulas.latex_notation import LatexNotation, latex_number, latex_
 from paramfit.results.estimate_cells import caveat, estimate_cell, first_estimates, is_unfinished, remark
 from paramfit.results.record import Estimate, Record
 from paramfit.shown.digits import plain
-from paramfit.shown.escapes import latex_text
+from paramfit.shown.escapes import latex_engine, latex_text
 from paramfit.wording import visible
 
 __all__ = ["latex_equation"]
@@ -28,6 +28,7 @@ def latex_equation(record: Record) -> str:
     said = [ended] if (ended := caveat(record)) else []
     warnings = [f"% warning: {visible(warning)}" for warning in (*said, *record.warnings)]
     lines = [_title(model), *_arguments(model), *_values(record, model)]
+    warnings = [*latex_engine(lines), *warnings]
     return "\n".join([*warnings, r"\begin{align*}", " \\\\\n".join(f"  {line}" for line in lines), r"\end{align*}", ""])
 
 

@@ -1,4 +1,4 @@
-"""The table of estimates as CSV, Markdown or LaTeX; of a network, as in its report, loss and metrics."""
+"""The table of estimates as CSV, Markdown or LaTeX; without one, as in the report, that of loss and metrics."""
 
 import csv
 import io
@@ -14,9 +14,9 @@ from paramfit.results.estimate_cells import (
     remark,
 )
 from paramfit.results.record import Record
-from paramfit.results.report import is_network, whole_warnings
+from paramfit.results.report import has_table, untabulated, whole_warnings
 from paramfit.shown.digits import plain
-from paramfit.shown.escapes import latex_text, markdown_text
+from paramfit.shown.escapes import latex_engine, latex_text, markdown_text
 from paramfit.wording import visible
 
 __all__ = ["csv_table", "latex_table", "markdown_table"]
@@ -29,15 +29,15 @@ _UNDONE = "Estimates on the normalised input, which this model cannot undo."
 def csv_table(record: Record) -> str:
     """One row for each parameter, numbers with all their digits; what is not there is empty.
 
-    The last column is the status of the fit. A network has no rows of weights, which the observations do not tell
-    apart, but its loss and metrics.
+    The last column is the status of the fit. Where the report has no table (``has_table``), as that of a network, these
+    are the rows of loss and metrics.
 
     Args:
         record: of the fit.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    if is_network(record):
+    if not has_table(record):
         writer.writerow(_QUANTITIES)
         for quantity, part, value in _quantities(record):
             writer.writerow([visible(quantity), part, repr(value), record.status.value])
@@ -82,12 +82,13 @@ def latex_table(record: Record) -> str:
     lines += [f"% {note}" for note in _notes(record)]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\hline", _latex_row(map(latex_text, header))]
     lines.append(r"\hline")
-    if is_network(record):
+    if not has_table(record):
         rows = [[latex_text(quantity), part, f"${latex_number(value)}$"] for quantity, part, value in rows]
     else:
         has_unit = "unit" in header
         rows = [_latex_cells(cells, has_unit=has_unit) for cells in rows]
-    return "\n".join([*lines, *map(_latex_row, rows), r"\hline", r"\end{tabular}", ""])
+    lines += [*map(_latex_row, rows), r"\hline", r"\end{tabular}", ""]
+    return "\n".join([*latex_engine(lines), *lines])
 
 
 def _latex_cells(cells: Sequence[str], *, has_unit: bool) -> list[str]:
@@ -111,16 +112,15 @@ def _is_normalised(record: Record) -> bool:
 
 def _notes(record: Record) -> list[str]:
     """What a reader of the table has to be told of it."""
-    if is_network(record):
-        count = len(record.parameters)
-        return [f"{count} parameters, which the observations do not tell apart: they are in estimates.json."]
+    if not has_table(record):
+        return [f"{untabulated(record)}."]
     return [_UNDONE] if _is_normalised(record) else []
 
 
 def _warnings(record: Record) -> list[str]:
-    """How the fit ended where it has not converged, then what the report warns of; of a network what is of it all."""
+    """How the fit ended where it has not converged, then what the report warns of."""
     ended = caveat(record)
-    return [*([] if ended is None else [ended]), *(whole_warnings(record) if is_network(record) else record.warnings)]
+    return [*([] if ended is None else [ended]), *(record.warnings if has_table(record) else whole_warnings(record))]
 
 
 def _quantities(record: Record) -> list[tuple[str, str, float]]:
@@ -131,7 +131,7 @@ def _quantities(record: Record) -> list[tuple[str, str, float]]:
 
 def _rows(record: Record) -> tuple[list[str], list[list[str]]]:
     """The header, and the cells of each row: name, value with error, unit where there is one, interval."""
-    if is_network(record):
+    if not has_table(record):
         rows = [[quantity, part, plain(value)] for quantity, part, value in _quantities(record)]
         return list(_QUANTITIES[:-1]), rows
     estimates = first_estimates(record)

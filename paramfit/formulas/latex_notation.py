@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from paramfit.formulas.notation import ATOM, POWER, PRODUCT, SIGN, Notation, Written
+from paramfit.shown.escapes import GREEK_COMMANDS, latex_text
 
 __all__ = ["LatexNotation", "latex_number", "latex_symbol"]
 
@@ -22,6 +23,8 @@ _DIGITS = "0123456789"
 def latex_symbol(name: str) -> str:
     r"""A name as a symbol: digits behind it, and what follows an underscore, are its index.
 
+    Letters that mathematics has no fonts for are set as text, which needs ``amsmath``.
+
     Example:
         >>> latex_symbol("b1"), latex_symbol("weight"), latex_symbol("coefficient_0"), latex_symbol("sigma_max")
         ('b_{1}', '\\mathrm{weight}', '\\mathrm{coefficient}_{0}', '\\sigma_{\\mathrm{max}}')
@@ -35,6 +38,10 @@ def latex_symbol(name: str) -> str:
 
 
 def _upright(text: str) -> str:
+    if text in GREEK_COMMANDS:
+        return GREEK_COMMANDS[text]
+    if not text.isascii():
+        return rf"\text{{{latex_text(text)}}}"
     return text if len(text) == 1 else rf"\mathrm{{{text}}}"
 
 

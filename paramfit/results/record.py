@@ -125,6 +125,7 @@ class Record:
         likelihood: statistics of a fit by maximum likelihood.
         cautions: what to be careful about, each with a cure; in words, ``warnings``.
         metrics: those that the task was given, of the training and the validation rows.
+        table: whether report and exports have a table of the estimates, where the user has said it.
         errors_by_way: the ladder, where it was asked for; ``ladder`` in the file.
         made_of: data, model and objective; the file keeps them as ``fingerprint``, ``model``, ``objective`` and
             ``bands``.
@@ -154,6 +155,7 @@ class Record:
     likelihood: LikelihoodStatistics | None = None
     cautions: tuple[Reason, ...] = field(default=(), metadata={"words": "warnings"})
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    table: bool | None = field(default=None, metadata={"optional": True})
     errors_by_way: Ladder | None = None
     made_of: Origin | Provenance | None = field(default=None, repr=False)
 
@@ -224,6 +226,8 @@ class Record:
         facts: dict[str, Any] = {}
         for part in _PARTS:
             value = to_plain(getattr(self, part.name))
+            if value is None and part.metadata.get("optional"):
+                continue
             if (key := part.metadata.get("words")) is not None:
                 plain[key], facts[key] = getattr(self, key), value
             else:
@@ -256,6 +260,7 @@ class Record:
             if (key := part.metadata.get("words")) is not None
             else value_from(plain, part.name, hint)
             for part, hint in zip(_PARTS, _HINTS, strict=True)
+            if part.name in plain or not part.metadata.get("optional")
         }
         ladder = value_from(plain, "ladder", _LadderForm | None)
         if ladder is not None:

@@ -13,7 +13,7 @@ from paramfit.results.record import Estimate, NormalizedInput, Record
 from paramfit.shown.tables import table_of_facts, table_of_parameters
 from paramfit.shown.text import literal, warning_line
 
-__all__ = ["fit_report", "is_network", "print_report", "whole_warnings"]
+__all__ = ["fit_report", "has_table", "is_network", "print_report", "untabulated", "whole_warnings"]
 
 _MOST_ROWS = 40
 _STRONG = 0.9
@@ -30,24 +30,33 @@ _SINGULAR = (
 )
 
 
-def fit_report(result: Record, table: bool | None = None) -> RenderableType:
+def fit_report(result: Record) -> RenderableType:
     """The report as something rich can print.
 
     Original units come first, since they are what a reader wants; the scaled ones, which a descent saw, follow where
-    the input was normalised. Without a ``table`` there are no estimates, errors and correlations, which say nothing of
-    a network's weights; None lets ``is_network`` decide.
+    the input was normalised. Without a table there are no estimates, errors and correlations.
     """
-    if table is False or (table is None and is_network(result)):
-        words = f"{len(result.parameters)} parameters, in estimates.json"
-        if table is None:
-            words += ": the observations do not tell them apart, and one by one they say nothing"
-            words += " (--report.table true prints them)"
+    if not has_table(result):
+        words = untabulated(result) + (" (--report.table true prints them)" if result.table is None else "")
         statistics = _statistics(result, tabulated=False)
         return Group(_headline(result), Text(f"{words}.\n"), statistics, *map(warning_line, whole_warnings(result)))
     parts: list[RenderableType] = [_headline(result), *_tables(result)]
     if is_unfinished(result):
         parts.append(Text("These errors and intervals are those of an unfinished fit: they hold at the optimum.\n"))
     return Group(*parts, _statistics(result), *map(warning_line, result.warnings))
+
+
+def has_table(result: Record) -> bool:
+    """Whether the parameters are told one by one: as the user said, else unless they are a network's weights."""
+    return not is_network(result) if result.table is None else result.table
+
+
+def untabulated(result: Record) -> str:
+    """What stands in place of the table, and why."""
+    words = f"{len(result.parameters)} parameters, in estimates.json"
+    if result.table is None:
+        words += ": the observations do not tell them apart, and one by one they say nothing"
+    return words
 
 
 def whole_warnings(result: Record) -> list[str]:

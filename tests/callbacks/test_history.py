@@ -1,5 +1,6 @@
 """Curves in real event files, read back by TensorBoard."""
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from torch.optim import SGD
 
 from paramfit import FitHistory, GaussianDataModule, GaussianLocation, Regression, ThermometerDataModule
@@ -26,6 +28,18 @@ def test_tags_are_losses_parameters_and_gradients(make_trainer):
         "train/loss", "val/loss", "val/mse", "val/mae", "parameter/weight", "parameter/bias", "gradient/weight",
         "gradient/bias",
     }  # fmt: skip
+
+
+def test_page_of_curves_has_losses_then_parameters_then_gradients(make_trainer):
+    make_trainer(2, FitHistory()).fit(descent(), datamodule=thermometer(validation_fraction=0.2))
+    events = events_of(RUN)
+    (layout,) = events.Tensors("custom_scalars__config__")
+    (page,) = Layout.FromString(layout.tensor_proto.string_val[0]).category
+    patterns, tags = ["|".join(chart.multiline.tag) for chart in page.chart], sorted(events.Tags()["scalars"])
+    shown = [[tag for tag in tags if re.fullmatch(pattern, tag)] for pattern in patterns]
+    assert shown == [
+        ["train/loss", "val/loss"], ["parameter/bias", "parameter/weight"], ["gradient/bias", "gradient/weight"],
+    ]  # fmt: skip
 
 
 def test_values_are_the_published_ones(make_trainer, golden_descent):

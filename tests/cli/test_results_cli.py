@@ -143,3 +143,20 @@ def test_a_name_that_no_run_can_have_is_one_error_line(name, capsys):
     for arguments in (["report", name], ["compare", name, "loop"]):
         assert main(arguments) == 2
         assert re.fullmatch(r"error: [^\x00-\x1f\x7f]{1,1100}\n", capsys.readouterr().err)
+
+
+def test_what_a_run_said_of_the_table_holds_for_what_is_made_of_it(capsys):
+    fit = ["fit", "--data", "ThermometerDataModule", "--model", "LeastSquares", "--model.model", "LinearModel"]
+    quiet = ["--plots.enabled", "false", "--trainer.enable_progress_bar", "false"]
+    for name, options in {"none": ["--report.table", "false"], "some": []}.items():
+        assert main([*fit, *quiet, "--name", name, *options]) == 0
+    capsys.readouterr()
+    for command in (["report", "{}"], ["export", "{}", "--to", "csv"], ["export", "{}", "--to", "markdown"]):
+        printed = {}
+        for name in ("none", "some"):
+            assert main([part.format(f"lightning_logs/{name}/version_0") for part in command]) == 0
+            printed[name] = capsys.readouterr().out
+        assert "weight" not in printed["none"]
+        assert "weight" in printed["some"]
+    assert main(["compare", "lightning_logs/none/version_0", "lightning_logs/some/version_0"]) == 0
+    assert capsys.readouterr().out.count("weight * x + bias") == 2  # the model, of which there is no table

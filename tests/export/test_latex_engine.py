@@ -10,8 +10,9 @@ import pytest
 
 import paramfit
 from paramfit.formulas.elementary import FUNCTIONS
+from paramfit.formulas.latex_notation import latex_symbol
 from paramfit.results.record import NormalizedInput
-from paramfit.shown.escapes import latex_text
+from paramfit.shown.escapes import latex_engine, latex_text
 from tests.own_module import OwnModule
 
 X = np.linspace(0.3, 2.8, 24)
@@ -27,6 +28,39 @@ OF_LATEX_ITSELF = {*"°℃½·–—…±×÷‰→€£¥“”µ²", *map(chr,
 @pytest.mark.parametrize("unit", OF_UNITS)
 def test_units_have_only_letters_that_pdflatex_sets(unit):
     assert {letter for letter in latex_text(unit) if not letter.isascii()} <= OF_LATEX_ITSELF
+
+
+def named(name: str, unit: str | None = None) -> paramfit.FormulaModel:
+    return paramfit.FormulaModel(f"{name} * x + b", ["x"], {name: {"start": 1, "unit": unit}, "b": 1})
+
+
+@pytest.mark.parametrize("to", ["latex", "latex-table"])
+@pytest.mark.parametrize(("name", "unit", "beyond"), [
+    ("скорость", None, "корсть"),
+    ("v", "м/с", "мс"),
+    ("温度", "°C", "度温"),
+    ("ą", None, "ą"),
+    ("βé", "µm²", None),
+])  # fmt: skip
+def test_first_line_names_what_sets_letters_that_pdflatex_does_not(name, unit, beyond, to):
+    first = paramfit.fit(named(name, unit), (X, Y)).export(to).splitlines()[0]
+    if beyond is None:
+        assert first.startswith(r"\begin")
+    else:
+        assert first == f"% for LuaLaTeX or XeLaTeX, with a font that has {beyond}: pdflatex does not set them"
+
+
+def test_letters_in_comments_need_no_engine_and_few_are_named():
+    assert latex_engine(["% warning: время", r"\text{é}"]) == []
+    (note,) = latex_engine(["абвгдежзийклмноп"])
+    assert "абвгдежзийкл and others" in note
+
+
+@pytest.mark.parametrize(("name", "symbol"), [
+    ("β", r"\beta"), ("b_α", r"b_{\alpha}"), ("é2", r"\text{é}_{2}"), ("µ", r"\text{µ}"), ("Α", r"\text{A}"),
+])  # fmt: skip
+def test_letters_outside_of_ascii_are_symbols_or_text(name, symbol):
+    assert latex_symbol(name) == symbol
 
 
 def documents() -> dict[str, str]:
@@ -49,7 +83,12 @@ def documents() -> dict[str, str]:
     results["normalised"] = replace(line, normalized_input=NormalizedInput(1.0, 10.0), original_units=None)
     results["stopped"] = replace(results["cubic"], status=paramfit.Status.LIMIT_REACHED)
     texts = {name: result.export("latex") + result.export("latex-table") for name, result in results.items()}
+    for name in ("β", "é_max", "Ωß", "Α"):
+        results[name] = paramfit.fit(named(name), (X, Y))
     greek = OwnModule(lambda own, x: own.β_max * x, **{"β_max": 1.0})
+    assert not any("LuaLaTeX" in text for text in texts.values())
+    letters = "".join(letter for letter in map(chr, range(0xA0, 0x2200)) if letter.isprintable())
+    texts["letters"] = latex_text("".join(letter for letter in letters if not latex_engine([latex_text(letter)])))
     return texts | {"module": paramfit.fit(greek, (X, Y)).export("latex-table")}
 
 

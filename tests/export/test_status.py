@@ -99,5 +99,23 @@ def test_table_of_a_network_has_loss_and_metrics_as_its_report(to):
     else:
         rows = [line for line in text.replace("\\", "").replace("$", "").splitlines() if "mae_1" in line]
         assert len(rows) == 1
-        assert "9 parameters, which the observations do not tell apart" in text
+        assert "9 parameters, in estimates.json: the observations do not tell them apart" in text
         assert "has converged: " in text
+
+
+@pytest.mark.parametrize("to", ["csv", "markdown", "latex-table"])
+def test_a_table_that_was_not_wanted_is_not_exported_and_one_that_was_is(to, capsys):
+    assert "weight" in CONVERGED.export(to)
+    replace(CONVERGED, table=False).save("run")
+    assert main(["export", "run", "--to", to]) == 0
+    text = capsys.readouterr().out
+    assert "weight" not in text
+    assert "loss" in text
+    assert to == "csv" or "2 parameters, in estimates.json." in text
+    assert "layers.0.weight" in network(table=True, original_units=None).export(to).replace("\\", "")
+
+
+def test_equation_and_code_have_their_parameters_without_a_table():
+    without = replace(CONVERGED, table=False)
+    assert without.export("latex") == CONVERGED.export("latex")
+    assert without.export("numpy") == CONVERGED.export("numpy")

@@ -1,12 +1,14 @@
 """The fit report, as people read it: one form for every way in which a fit was made."""
 
 import io
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from paramfit.errors import InputError
 from paramfit.facts import Fact, FactKind, Status
 from paramfit.results.record import Estimate, NamedMatrix, NormalizedInput, Record
 from paramfit.results.report import fit_report, is_network, print_report
@@ -223,14 +225,27 @@ def test_a_network_has_no_table_of_its_weights_but_its_loss():
 
 
 def test_who_asks_for_the_table_has_it_and_who_does_not_has_none():
-    out = io.StringIO()
-    Console(file=out, width=200).print(fit_report(weights(), table=True))
-    assert "layers.0.weight[7,0]" in out.getvalue()
-    out = io.StringIO()
-    Console(file=out, width=200).print(fit_report(CURVE, table=False))
-    assert "b1" not in out.getvalue()
-    assert "R²" in out.getvalue()
+    assert "layers.0.weight[7,0]" in printed(weights(table=True))
+    without = printed(replace(CURVE, table=False))
+    assert "b1" not in without
+    assert "R²" in without
+    assert "--report.table" not in without
     assert not is_network(CURVE)
+
+
+@pytest.mark.parametrize("table", [None, False, True])
+def test_what_was_said_of_the_table_is_kept(table):
+    record = replace(CURVE, table=table)
+    again = Record.from_plain(json.loads(record.to_json()))
+    assert again == record
+    assert again.table is table
+    assert ("table" in record.to_plain()) is (table is not None)  # so that older files are read as before
+
+
+@pytest.mark.parametrize("said", ["false", 1, []])
+def test_a_table_that_is_neither_there_nor_not_is_refused(said):
+    with pytest.raises(InputError, match="for table, which cannot be"):
+        Record.from_plain({**json.loads(CURVE.to_json()), "table": said})
 
 
 def test_criteria_that_an_unfinished_fit_has_not_are_explained():
