@@ -261,7 +261,11 @@ class NewtonRaphson:
         if ends:
             return self._at_rounding(state)
         shorter = state.steps.shortening(state.damping, _share_by_loss(after - state.loss, promised))
-        return state.changed(damping=shorter)
+        state = state.changed(damping=shorter)
+        if not finite or state.looks < _MANY:
+            return state
+        tried = state.kink.tried_from(LikelihoodSide(state.theta, state.sums))
+        return state if tried is None else state.changed(kink=tried)
 
     def _at_rounding(self, state: NewtonState) -> NewtonState:
         """The state where no step lowers the loss any more: at its end, or at a kink with a step along it."""
@@ -275,13 +279,15 @@ class NewtonRaphson:
         is_open = walk.along is None or (walk.is_further_side and walk.corners <= 2 * len(kink.step))
         if is_open and kink.promised > _LEAST_ALONG * max(1.0, abs(state.loss)):
             return state.changed(kink=KinkWalk(walk.sides, len(walk.sides), kink.step, kink.promised))
-        if kink.distance <= _NEAR_AT_KINK:
+        if kink.is_convex and kink.distance <= _NEAR_AT_KINK:
             return state.changed(standing=Standing(Finding.KINK, kink.distance, _NEAR_AT_KINK))
         return ended
 
     def _refused_along_kink(self, state: NewtonState, least: float) -> NewtonState:
         """The state after a trial along a kink that was not taken: half as far, or at its end."""
         walk = state.kink
+        if walk.tentative:
+            return state.changed(kink=KinkWalk(walk.sides))
         if walk.along is None or walk.promised <= max(least, _LEAST_ALONG * max(1.0, abs(state.loss))):
             return self._at_rounding(state)
         return state.changed(kink=walk.changed(along=walk.along / 2, promised=walk.promised / 2))
@@ -344,7 +350,8 @@ class NewtonRaphson:
         lingers = _NEWTONS * state.distance < distance < 1
         sharpest = np.maximum(state.sharpest, np.abs(sums.curvature.diagonal()))
         reached = state.changed(theta=trial, sums=sums, sharpest=sharpest, standing=self._standing(distance))
-        reached = reached.changed(kink=KinkWalk((LikelihoodSide(state.theta, state.sums),)))
+        is_close = state.kink.tentative and not state.kink.is_close
+        reached = reached.changed(kink=KinkWalk((LikelihoodSide(state.theta, state.sums),), is_close=is_close))
         lingering = state.lingering + 1 if lingers else 0
         return reached.changed(expected=expected, distance=distance, switched=switched, lingering=lingering)
 
