@@ -15,7 +15,9 @@ from paramfit.solvers.value import Value
 __all__ = ["KinkWalk", "LikelihoodKink", "LikelihoodSide"]
 
 _KEPT = 3  # refusals
-_LEAST_JUMP = 1e3  # times the way to a side in standard errors: of a smooth loss the slope changes by as much as the way
+_LEAST_JUMP = (
+    1e3  # times the way to a side in standard errors: of a smooth loss the slope changes by as much as the way
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,16 @@ class Newton(SolverOptimizer[NewtonState]):
     """
 
     task = "MaximumLikelihood"
-    kinds = (*SolverOptimizer.kinds, NewtonState, LikelihoodSums, BarrierSums, InteriorState, Ending, KinkWalk, LikelihoodSide)
+    kinds = (
+        *SolverOptimizer.kinds,
+        NewtonState,
+        LikelihoodSums,
+        BarrierSums,
+        InteriorState,
+        Ending,
+        KinkWalk,
+        LikelihoodSide,
+    )
 
     def __init__(
         self,

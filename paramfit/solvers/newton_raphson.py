@@ -256,6 +256,8 @@ class NewtonRaphson:
         elif undamped:
             return state.changed(damping=_UNDAMPED, undamped=True)
         ends = unseen or state.damping > _MOST_DAMPING
+        if ends and (at_kink := self._at_kink(state)) is not None:
+            return at_kink
         if state.outside >= (1 if ends else _MOST_OUTSIDE) and state.searches < _MOST_SEARCHES:
             return self._turned_inside(state)
         if ends:
@@ -269,19 +271,23 @@ class NewtonRaphson:
 
     def _at_rounding(self, state: NewtonState) -> NewtonState:
         """The state where no step lowers the loss any more: at its end, or at a kink with a step along it."""
-        ended = _ended_at_rounding(state)
-        if not (ended.standing.stalled and state.kink.sides):
-            return ended
+        at_kink = self._at_kink(state)
+        return _ended_at_rounding(state) if at_kink is None else at_kink
+
+    def _at_kink(self, state: NewtonState) -> NewtonState | None:
+        """The state at a kink of the loss: at its end on a minimum, or with a step along it; None where neither is."""
         here, walk = LikelihoodSide(state.theta, state.sums), state.kink
+        if not (_ended_at_rounding(state).standing.stalled and walk.sides):
+            return None
         kink = LikelihoodKink.between(here, walk.sides, _held(state.sums, state.theta))
         if kink is None:
-            return ended
+            return None
         is_open = walk.along is None or (walk.is_further_side and walk.corners <= 2 * len(kink.step))
         if is_open and kink.promised > _LEAST_ALONG * max(1.0, abs(state.loss)):
             return state.changed(kink=KinkWalk(walk.sides, len(walk.sides), kink.step, kink.promised))
         if kink.is_convex and kink.distance <= _NEAR_AT_KINK:
             return state.changed(standing=Standing(Finding.KINK, kink.distance, _NEAR_AT_KINK))
-        return ended
+        return None
 
     def _refused_along_kink(self, state: NewtonState, least: float) -> NewtonState:
         """The state after a trial along a kink that was not taken: half as far, or at its end."""
