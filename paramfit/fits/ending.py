@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Status, Stop
 from paramfit.inference.edge_of_domain import domain_edge, endless_edge
@@ -84,7 +84,7 @@ def how_it_ended(
     if is_lost and loss is not None and are_switched_off(loss(), torch.from_numpy(state.theta), standing.places):
         standing = standing.changed(finding=Finding.SINGULAR)
     if isinstance(state, NewtonState) and standing.converged and not state.at_edge and loss is not None:
-        left_out = _left_out(loss(), torch.from_numpy(state.theta))
+        left_out = _left_out(state, loss)
         if left_out:
             return Stop(Status.CONVERGED, fact_of(standing.changed(finding=Finding.SINGULAR), left_out))
     if isinstance(state, NewtonState) and loss is not None:
@@ -134,10 +134,13 @@ def _no_maximum(state: NewtonState, model: nn.Module, loss: Callable[[], LossFun
     return limiting_distribution(loss(), torch.from_numpy(state.theta)) if state.standing.stalled else None
 
 
-def _left_out(loss: LossFunction, theta: Tensor) -> tuple[str, ...]:
+def _left_out(state: NewtonState, loss: Callable[[], LossFunction]) -> tuple[str, ...]:
     """The parameters that kinks of the model keep out of every prediction."""
-    needed = loss.locally_needed(theta)
-    return () if needed is None else tuple(name for name in loss.names if name not in needed)
+    if ((state.sums.gradient != 0) | (state.sums.curvature.diagonal() != 0)).all():
+        return ()
+    at_end = loss()
+    needed = at_end.locally_needed(torch.from_numpy(state.theta))
+    return () if needed is None else tuple(name for name in at_end.names if name not in needed)
 
 
 def _is_on_edge(state: NewtonState, loss: LossFunction) -> bool:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
-from paramfit import FormulaModel, fit
+from paramfit import DistributionModel, FormulaModel, fit
 
 X = np.arange(11.0)
 SHAPES = {
@@ -158,3 +159,66 @@ def test_module_with_a_kink_ends_as_the_formula_does():
 def test_what_has_vanished_by_underflow_or_rounding_is_no_minimum(term, start):
     result = fit(FormulaModel(f"d+{term}", ["x"], {"k": start, "d": 1.0}), (X, target("flat", 0)))
     assert (result.status, result.stop_reason.kind) == ("stalled", "without_influence")
+
+
+LIKELIHOODS = {
+    "poisson max": ("Poisson", "rate", "max(a, b*x)", lambda x, a, b: np.maximum(a, b * x)),
+    "poisson hinge": ("Poisson", "rate", "a+b*max(0, x-c)", lambda x, a, b, c: a + b * np.maximum(0, x - c)),
+    "normal max": ("Normal", "loc", "max(a, b*x)", lambda x, a, b: np.maximum(a, b * x)),
+    "normal hinge": ("Normal", "loc", "a+b*max(0, x-c)", lambda x, a, b, c: a + b * np.maximum(0, x - c)),
+    "normal vee": ("Normal", "loc", "a+b*abs(x-c)", lambda x, a, b, c: a + b * np.abs(x - c)),
+}
+
+
+def rise_near_by(losses, theta):
+    """How much lower the loss is, at the most, within 1e-4 of the parameters' sizes."""
+    random = np.random.default_rng(5)
+    directions = random.standard_normal((400, len(theta)))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    size = np.where(theta == 0, 1.0, np.abs(theta))
+    near = [losses(theta + reach * size * way) for way in directions for reach in (1e-6, 1e-5, 1e-4)]
+    return losses(theta) - min(near)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LIKELIHOODS)
+def test_likelihood_with_kinks_ends_at_a_maximum(kind):
+    """Of 20 samples, with a hinge and without one, from starts anywhere; none is said to have no maximum."""
+    family, argument, formula, predicted = LIKELIHOODS[kind]
+    random = np.random.default_rng(21)
+    kinds = set()
+    for number in range(20):
+        curve = (np.maximum(2, 0.7 * X), 3 + 0 * X)[number % 2]
+        y = random.poisson(curve).astype(float) if family == "Poisson" else curve + 0.3 * random.standard_normal(11)
+        starts = {"a": random.uniform(0.5, 4), "b": random.uniform(0.1, 1), "c": random.uniform(0, 8)}
+        given = {name: start for name, start in starts.items() if name in formula}
+        parameters = {argument: formula} | ({"scale": {"start": 1.0}} if family == "Normal" else {})
+        result = fit(DistributionModel(f"torch.distributions.{family}", parameters, coefficients=given), (X, y))
+        estimates = {name: entry.estimate for name, entry in result.parameters.items()}
+
+        def losses(theta, y=y, names=tuple(estimates)):
+            values = dict(zip(names, theta, strict=True))
+            scale = values.pop("scale", None)
+            level = predicted(X, **values)
+            if scale is None:
+                return -stats.poisson.logpmf(y, level).sum() if (level >= 0).all() else np.inf
+            return -stats.norm.logpdf(y, level, scale).sum()
+
+        assert result.status == "converged", (number, result.stop_reason)
+        assert rise_near_by(losses, np.array([*estimates.values()])) < 1e-7
+        kinds.add(result.stop_reason.kind.value)
+    assert kinds & {"kink_of_loss", "singular_at_optimum"}
+
+
+def test_likelihood_on_a_plateau_names_what_a_kink_leaves_out():
+    y = np.array([3.0, 4, 2, 5, 3, 1, 4, 3, 2, 4, 3])
+    model = DistributionModel("torch.distributions.Poisson", {"rate": "max(a, b*x)"}, coefficients={"a": 2.0, "b": 0.1})
+    result = fit(model, (X, y))
+    assert (result.status, result.stop_reason.kind, result.stop_reason.parameters) == (
+        "converged",
+        "singular_at_optimum",
+        ("b",),
+    )
+    assert result.parameters["a"].estimate == pytest.approx(y.mean(), rel=1e-7)
+    assert result.parameters["b"].standard_error is None
+    assert result.parameters["a"].standard_error == pytest.approx(np.sqrt(y.mean() / 11), rel=1e-6)
