@@ -28,6 +28,8 @@ _ENTRY = 0.1  # of the way by which all rooms would be twice as large: the first
 _LEAST_ENTRY = 1e-8  # of the same
 _FAR_FROM_EDGE = 1.0  # one over a room in standard errors: no edge is near ...
 _MOST_STEPS = 25  # ... after as many with one weight: too large, it leads away without end where the domain has none
+_WON = 0.5  # of what a whole step promises; less is won at a kink, ...
+_MOST_CREEPING = 8  # ... after as many steps in a row, not at the edge, plain steps lead on, which know a way along it
 
 
 class Ending(Enum):
@@ -56,6 +58,7 @@ class InteriorState(Value):
     landing: int = -1  # which of the shifts is tried; below 0 before
     ending: Ending = Ending.OPEN
     steps: int = 0  # taken with this weight
+    creeping: int = 0  # of them the last in a row that won little of what they promised
     begun: tuple[Array, LikelihoodSums] | None = None  # where these began
     rescales: bool = False  # whether the first look is to give the scale
 
@@ -217,8 +220,11 @@ class InteriorPoint:
             return self._lowered(state)
         if after <= here - _LEAST_GAIN * state.share * state.promised:
             taken = state.changed(theta=state.trial, sums=sums, share=1.0, bend=state.weight, steps=state.steps + 1)
+            taken = taken.changed(creeping=0 if here - after > _WON * state.promised else state.creeping + 1)
             if taken.nearest > _ENDLESS and taken.weight > _EARLY:
                 return taken.changed(ending=Ending.ENDLESS)
+            if taken.creeping >= _MOST_CREEPING and taken.nearest <= _AT_EDGE:
+                return taken.changed(ending=Ending.INSIDE)
             return self._next_weight(taken)
         share = state.share / 2 if math.isfinite(after) else state.share / 4
         return self._lowered(state) if share < _SHORTEST_SHARE else state.changed(share=share)
@@ -251,7 +257,7 @@ class InteriorPoint:
         if weight >= self.last * (1 - 1e-9):  # rounding
             assert state.sums is not None  # after the first look
             begun = (state.theta, state.sums)
-            return state.changed(weight=weight, bend=state.weight, share=1.0, steps=0, begun=begun)
+            return state.changed(weight=weight, bend=state.weight, share=1.0, steps=0, creeping=0, begun=begun)
         if state.nearest <= _AT_EDGE:
             return state.changed(ending=Ending.INSIDE)
         return state.changed(landing=0)

@@ -251,7 +251,7 @@ class NewtonRaphson:
                 damping = _UNDAMPED
             taken = self._taken(state, trial, sums).changed(damping=damping, creeping=creeping, undamped=undamped)
             return self._at_rounding(taken) if creeping >= _MOST_CREEPING and not taken.ended else taken
-        if sums.outside:
+        if sums.outside and state.distance > _NEAR:
             state = state.changed(outside=state.outside + 1)
         elif undamped:
             return state.changed(damping=_UNDAMPED, undamped=True)
