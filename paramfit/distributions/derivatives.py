@@ -136,6 +136,12 @@ def kinked_argument(distribution: Distribution, names: Sequence[str]) -> str | N
     return majorised.argument if majorised is not None and majorised.argument in names else None
 
 
+def steepness(distribution: Distribution) -> Tensor:
+    """The size of the log-density's slopes on both sides of its kink, of the batch shape."""
+    slope: Tensor = _majorised(distribution).steepness(distribution)
+    return slope
+
+
 def majorised_curvature(distribution: Distribution, target: Tensor, names: Sequence[str]) -> Tensor:
     """What stands for ``curvature``, in its shapes, in steps to the maximum of a log-density with a kink.
 

@@ -37,6 +37,7 @@ class Majorised:
     """What stands for a log-density with a kink in steps to its maximum: a function that touches it from below."""
 
     argument: str  # by which the log-density has a kink
+    steepness: Callable[[Any], Tensor]  # the size of its slopes by this argument on both sides of the kink
     log_density: Callable[[Any, Tensor], Tensor]  # of the same value and score, whose curvature is the one below
     curvature: Callable[[Any, Tensor], Entries]
 

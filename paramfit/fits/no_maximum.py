@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from paramfit.fits.kinked_density import at_kinks_of_density
 from paramfit.inference.edge_of_domain import endless_edge
 from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction
@@ -31,6 +32,7 @@ def beyond_doubt(
     """
     if not state.is_doubtful:
         return state
+    state = at_kinks_of_density(state, solver, terms, observations, vector)
     loss, theta = LossFunction(terms.model, terms.objective, observations), torch.from_numpy(state.theta)
     if limiting_distribution(loss, theta) is not None:
         return solver.without_minimum(state)

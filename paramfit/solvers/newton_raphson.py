@@ -34,6 +34,7 @@ _NEAR_AT_KINK = 1e-3  # the same of all sides' combination
 _LEAST_ALONG = 1e-9  # of the loss, or of 1: a step along a kink that promises less is not looked for
 _UNSEEN = 1e-13  # a promised decrease so small a part of the loss, or of 1, is lost in its rounding, or means nothing
 _LOST = 1e-6  # of the sharpest curvature that a parameter has had: the loss hardly depends on it any more
+_NEARER = 0.9  # times the last distance, a step that no loss can tell of has to be: beside a kink it never ends to fall
 _MOST_CREEPING = 5  # steps in a row that won nothing of what they promised: a kink
 _CLOSE = 0.5  # standard errors from the minimum: the Hessian can be trusted
 _CRAWLING = 0.03  # of the last distance is left after a step
@@ -161,7 +162,8 @@ class NewtonState(Value):
         Where counts vary no more than Poisson's do, the number of failures of a negative binomial grows without end,
         and its probability falls with it: each alone is well determined, if the other is. So a logarithm has also run
         off where it has grown, its error, all others being unknown, is far larger than it was at the start, and all
-        others are settled. ``logarithms`` are the elements that stand for what has a bound on one side alone.
+        others are settled. ``logarithms`` are the elements that stand for what has a bound on one side alone, or that
+        value itself where it has a box.
         """
         curved = np.abs(self.sums.curvature.diagonal())
         moved = np.abs(self.theta - self.start)
@@ -174,9 +176,16 @@ class NewtonState(Value):
         return sorted(np.flatnonzero(lost).tolist(), key=lambda k: -moved[k])
 
     def _is_endless(self, place: int) -> bool:
-        """Whether a logarithm has grown to where nothing holds it."""
+        """Whether a logarithm, or that of the way from the one bound of a value, has grown to where nothing holds it."""
         steps, grown = NewtonStep(self.sums.gradient, self.sums.curvature), self.theta[place] - self.start[place]
-        lost = steps.errors[place] > max(_ENDLESS, _WORSE * self.first_errors[place])
+        error, first_error = steps.errors[place], self.first_errors[place]
+        ends = [end for end in (self.sums.boxes[place] if self.sums.boxes else ()) if math.isfinite(end)]
+        if ends:
+            way, first = abs(self.theta[place] - ends[0]), abs(self.start[place] - ends[0])
+            if not (way > 0 and first > 0):
+                return False
+            error, first_error, grown = error / way, first_error / first, math.log(way) - math.log(first)
+        lost = error > max(_ENDLESS, _WORSE * first_error)
         beyond = grown > _BEYOND and self.standing.stalled and math.isinf(steps.distance)
         return bool(beyond or (grown > _GROWN and lost)) and self._others_are_settled(place)
 
@@ -233,7 +242,7 @@ class NewtonRaphson:
         gain = gain_ratio(state.loss, after, promised)
         least = _UNSEEN * max(1.0, abs(state.loss))
         unseen = abs(promised) <= least
-        accepted = finite and _distance(sums, trial) < state.distance if unseen else gain > _LEAST_GAIN
+        accepted = finite and _distance(sums, trial) < _NEARER * state.distance if unseen else gain > _LEAST_GAIN
         if not accepted and finite:
             seen = state.kink.seen_from(LikelihoodSide(trial, sums))
             state = state.changed(kink=seen)
@@ -301,6 +310,10 @@ class NewtonRaphson:
     def beyond(self, state: NewtonState, theta: Array, sums: LikelihoodSums, recession: Array) -> NewtonState:
         """The state far along a direction in which the likelihood rises without end: all others settle there."""
         return self._taken(state, theta, sums).changed(recession=recession, damping=_LEAST_DAMPING)
+
+    def moved(self, state: NewtonState, theta: Array, sums: LikelihoodSums) -> NewtonState:
+        """The state at a better point, however it was reached."""
+        return self._taken(state, theta, sums)
 
     def without_minimum(
         self, state: NewtonState, finding: Finding = Finding.NO_MINIMUM, recession: Array | None = None

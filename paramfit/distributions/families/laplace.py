@@ -75,6 +75,8 @@ FAMILIES = (
         information=_information,
         tails=_tails,
         start=_start,
-        majorised=Majorised("loc", _majorised_log_density, _majorised_curvature),
+        majorised=Majorised(
+            "loc", lambda distribution: 1 / distribution.scale, _majorised_log_density, _majorised_curvature
+        ),
     ),
 )
