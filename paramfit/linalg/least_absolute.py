@@ -30,7 +30,8 @@ def least_absolute_step(rows: Array, residual: Array, weights: Array, low: Array
         Peter Bloomfield, William Steiger: Least Absolute Deviations (1983).
 
     Example:
-        >>> least_absolute_step(np.ones((3, 1)), np.array([1.0, 2.0, 9.0]), np.ones(3), *np.array([[-9.0], [9.0]])).item()
+        >>> low, high = np.array([[-9.0], [9.0]])
+        >>> round(least_absolute_step(np.ones((3, 1)), np.array([1.0, 2.0, 9.0]), np.ones(3), low, high).item(), 9)
         2.0
     """
     n, p = rows.shape

@@ -30,6 +30,7 @@ _FAR_FROM_EDGE = 1.0  # one over a room in standard errors: no edge is near ...
 _MOST_STEPS = 25  # ... after as many with one weight: too large, it leads away without end where the domain has none
 _WON = 0.5  # of what a whole step promises; less is won at a kink, ...
 _MOST_CREEPING = 8  # ... after as many steps in a row, not at the edge, plain steps lead on, which know a way along it
+_ENDLESSLY_MANY = 100  # steps with one weight, of which Newton's method takes some ten: likewise
 
 
 class Ending(Enum):
@@ -223,7 +224,8 @@ class InteriorPoint:
             taken = taken.changed(creeping=0 if here - after > _WON * state.promised else state.creeping + 1)
             if taken.nearest > _ENDLESS and taken.weight > _EARLY:
                 return taken.changed(ending=Ending.ENDLESS)
-            if taken.creeping >= _MOST_CREEPING and taken.nearest <= _AT_EDGE:
+            creeps = taken.creeping >= _MOST_CREEPING or taken.steps >= _ENDLESSLY_MANY
+            if creeps and taken.nearest <= _AT_EDGE:
                 return taken.changed(ending=Ending.INSIDE)
             return self._next_weight(taken)
         share = state.share / 2 if math.isfinite(after) else state.share / 4

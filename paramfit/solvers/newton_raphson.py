@@ -176,7 +176,7 @@ class NewtonState(Value):
         return sorted(np.flatnonzero(lost).tolist(), key=lambda k: -moved[k])
 
     def _is_endless(self, place: int) -> bool:
-        """Whether a logarithm, or that of the way from the one bound of a value, has grown to where nothing holds it."""
+        """Whether a logarithm, or that of the way from a value's one bound, has grown to where nothing holds it."""
         steps, grown = NewtonStep(self.sums.gradient, self.sums.curvature), self.theta[place] - self.start[place]
         error, first_error = steps.errors[place], self.first_errors[place]
         ends = [end for end in (self.sums.boxes[place] if self.sums.boxes else ()) if math.isfinite(end)]

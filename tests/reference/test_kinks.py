@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.optimize import linprog
 
 from paramfit import DistributionModel, FormulaModel, fit
 
@@ -222,3 +223,44 @@ def test_likelihood_on_a_plateau_names_what_a_kink_leaves_out():
     assert result.parameters["a"].estimate == pytest.approx(y.mean(), rel=1e-7)
     assert result.parameters["b"].standard_error is None
     assert result.parameters["a"].standard_error == pytest.approx(np.sqrt(y.mean() / 11), rel=1e-6)
+
+
+def least_absolute_deviations(columns, y):
+    """The least sum of absolute residuals, by a linear program."""
+    n, p = columns.shape
+    costs = np.concatenate([np.zeros(p), np.ones(2 * n)])
+    free = [(None, None)] * p + [(0, None)] * (2 * n)
+    return linprog(costs, A_eq=np.hstack([columns, np.eye(n), -np.eye(n)]), b_eq=y, bounds=free).fun
+
+
+def laplace_regression(seed):
+    """A regression of 6 to 60 rows on one to three inputs, in units of any size: its columns, target and model."""
+    random = np.random.default_rng(seed)
+    n, p = int(random.integers(6, 60)), int(random.integers(1, 4))
+    inputs = random.normal(size=(n, p)) * 10.0 ** random.integers(-2, 3, p) + random.normal(size=p)
+    if random.random() < 0.4:
+        inputs = np.round(inputs, 1)
+    y = 1 + inputs @ random.normal(size=p) + random.laplace(0, 10.0 ** random.integers(-2, 3), n)
+    if random.random() < 0.6:
+        y = np.round(y, 3)
+    names = ["x", "z", "w"][:p]
+    slopes = {f"b{name}": 0.0 for name in names}
+    scale = {"start": 1.0, "lower": 0.0} if seed % 2 else 1.0
+    location = " + ".join(["a", *[f"b{name}*{name}" for name in names]])
+    model = DistributionModel(
+        "torch.distributions.Laplace", {"loc": location, "scale": "s"}, {"a": 0.0, **slopes, "s": scale}, names
+    )
+    return inputs, y, model
+
+
+@pytest.mark.parametrize(
+    "seed", [3, 6, 9, 15, 65, 81, 86, *[pytest.param(k, marks=pytest.mark.slow) for k in range(200, 240)]]
+)
+def test_laplace_regression_is_least_absolute_deviations(seed):
+    """The scale at the maximum is the mean absolute residual, whose least a linear program knows."""
+    inputs, y, model = laplace_regression(seed)
+    result = fit(model, (*inputs.T, y))
+    least = least_absolute_deviations(np.column_stack([np.ones(len(y)), inputs]), y) / len(y)
+    assert result.status == "converged", result.reason
+    assert abs(result.parameters["s"].estimate - least) < 1e-4 * least / np.sqrt(len(y))  # standard errors
+    assert result.likelihood.log_likelihood == pytest.approx(-len(y) * (np.log(2 * least) + 1), abs=1e-6)
