@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution, LogNormal, constraints
 
 from paramfit.distributions.censoring import Censoring, check_censoring
 from paramfit.distributions.families import inherited_family
@@ -14,6 +14,9 @@ from paramfit.errors import InputError
 from paramfit.observations import Observations
 
 __all__ = ["Support", "check_observations", "check_support", "support_of"]
+
+_SMALLEST, _LARGEST = 1e-153, 1e154  # numbers whose squares float64 holds in full precision
+_KINKED = 1e5  # times nearer to 1, where curvature is larger by the square of this beside a kink
 
 
 class Support(NamedTuple):
@@ -60,6 +63,7 @@ def check_observations(
         >>> check_observations(Weibull(1.0, 1.0), Observations((), lifetimes, None, censoring))
     """
     target, _, censoring = observations.measured
+    _check_unit(distribution, target, source)
     if censoring is None:
         check_support(distribution, target, source)
         return
@@ -69,6 +73,23 @@ def check_observations(
     rows = (status != Censoring.OBSERVED).nonzero().squeeze(-1)
     low, high = target[rows], torch.where(status == Censoring.INTERVAL, upper, target)[rows]
     _check_bounds(distribution, low, high, rows, source)
+
+
+def _check_unit(distribution: Distribution, target: Tensor, source: str) -> None:
+    """Refuse observations whose squares, by which second derivatives of a likelihood go, float64 does not hold."""
+    if isinstance(distribution, LogNormal) or not math.isinf(float(support_of(distribution).high.max())):
+        return  # whose observations count by their logarithms, or have an end that no unit changes
+    sizes = target[torch.isfinite(target)].abs().double()
+    largest = sizes.max().item() if len(sizes) else 0.0
+    nearer = 1.0 if inherited_family(type(distribution)).majorised is None else _KINKED
+    smallest_of_all, largest_of_all = _SMALLEST * nearer, _LARGEST / nearer
+    if largest == 0 or smallest_of_all <= largest <= largest_of_all:
+        return
+    raise InputError(
+        f"{source}: the largest observation is {largest:.3g}, and a likelihood's second derivatives go by squares,"
+        f" which float64 holds of numbers from {smallest_of_all:.0e} to {largest_of_all:.0e}; give the observations in"
+        f" another unit, as multiples of 1e{math.floor(math.log10(largest))}"
+    )
 
 
 def check_support(

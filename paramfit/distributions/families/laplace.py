@@ -57,7 +57,7 @@ def _majorised_curvature(distribution: Laplace, target: Tensor) -> Entries:
     return {
         ("loc", "loc"): lambda: _weight(distribution, residual) / scale,
         ("loc", "scale"): lambda: residual.sign() / scale**2,
-        ("scale", "scale"): lambda: 2 * residual.abs() / scale**3 - 1 / scale**2,
+        ("scale", "scale"): lambda: (2 * residual.abs() / scale - 1) / scale**2,
     }
 
 
