@@ -269,6 +269,13 @@ class EstimationTask(LightningModule, ABC):
                 f"model.optimizer: {type(optimizer).__name__} has no step; write step(self, closure), which calls the"
                 " closure for the loss and changes the parameters of its groups by their grad"
             )
+        try:
+            inspect.signature(optimizer.step).bind(None)
+        except TypeError:
+            raise InputError(
+                f"model.optimizer: {type(optimizer).__name__}.step takes no closure; write step(self, closure), which"
+                " calls the closure for the loss, and returns that"
+            ) from None
         for group in optimizer.param_groups:
             if "lr" in group and not group["lr"] > 0:
                 raise InputError(f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}")
