@@ -85,7 +85,11 @@ def test_mistake_is_refused_in_one_line(kind, options, words, make_trainer):
     data = ThermometerDataModule()
     data.prepare_data()
     data.setup("fit")
-    with pytest.raises(InputError, match=words) as refusal:
+
+    def tried_and_fitted() -> None:
         try_model(task, data.every)
         make_trainer(2).fit(task, datamodule=data)
+
+    with pytest.raises(InputError, match=words) as refusal:
+        tried_and_fitted()
     assert "\n" not in str(refusal.value)
