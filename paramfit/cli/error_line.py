@@ -1,5 +1,6 @@
 """One line that says what the user gave wrong, out of the many that the parser gives."""
 
+import ast
 import inspect
 import re
 import sys
@@ -17,6 +18,7 @@ from paramfit.cli.requirement import missing_package
 from paramfit.cli.unannotated import UNTYPED_FUNCTION, function_at, without_class_path
 from paramfit.errors import InputError
 from paramfit.synonyms import nearest_options, options_meant
+from paramfit.tasks.updates import PRECISIONS
 from paramfit.users_code import place_in_users_code
 from paramfit.wording import nearest_names, quoted
 
@@ -29,6 +31,8 @@ _GIVEN = re.compile(r"(?:Got|Given) value: (.*)")
 _NOT_ACCEPTED = re.compile(r"does not accept option '([^']+)'|Option '([^']+)' is not accepted")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (.*)")
 _ABSTRACT = re.compile(r"Expected an instantiatable class, but (\S+) is abstract")
+_WITHOUT_CLASS = re.compile(r"Given value: NestedArg\(key='([^']+)', val=(.*)\)")
+_CHOICES = re.compile(r"typing\.Literal(\[[^\]]*\])")
 _FEW = 3  # options that are suggested
 _OPTION_OF_FUNCTION = re.compile(
     r"Dict must include a class_path and optionally init_args, but got NestedArg\(key='([^']+)'"
@@ -155,7 +159,7 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
             f" --{place} {match[1]} and --{place}.lr 0.01, or a function that makes it"
         )
     if match := _ABSTRACT.search(text):
-        return one_line(f"{place}: {_unwritten(match[1])}")
+        return one_line(f"{place}: {_classes_before(place, match[1], error) or _unwritten(match[1])}")
     if match := _OTHER_KIND.search(text):
         if (name := match[1].rpartition(".")[2]) and function_at(match[1]) is not None:
             makes = f"write def {name}(...) -> {match[2]}: where it makes one, or a class that is one"
@@ -169,6 +173,9 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return one_line(f"{place}: {_no_class(name, text, str(error))}{f' ({line})' if line else ''}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
+    choices = _choices(place, error)
+    if choices and given:
+        return one_line(f"{place}: expected one of {', '.join(choices)}, but got {given[-1]!r}")
     if place == "trainer.callbacks" and expected == ["list"] and given and given[-1].isidentifier():
         return f"{place}: {_no_callback(given[-1])}"
     if expected and given:
@@ -223,9 +230,8 @@ def _refused_by_class(option: str, classes: Sequence[str]) -> str | None:
 
 
 def _options_of(path: str) -> list[str]:
-    """What a class takes, which the parser has imported or knows by its public name."""
-    module, _, name = path.rpartition(".")
-    refusing = getattr(sys.modules.get(module, paramfit), name, None)
+    """What a class takes."""
+    refusing = _class_at(path)
     try:
         parameters = {} if refusing is None else inspect.signature(refusing).parameters
     except (TypeError, ValueError):  # it does not say
@@ -266,10 +272,47 @@ def _no_callback(name: str) -> str:
     return f"there is no class {name}; {nearest_names(name, names, _ELSEWHERE, most=1)}"
 
 
-def _unwritten(path: str) -> str:
-    """What an abstract class leaves to its subclasses; the parser has imported it, or knows it by its public name."""
+def _choices(place: str, error: BaseException) -> list[str]:
+    """What an option takes by the lists that its type has, if any; of precisions those that a fit takes."""
+    if place == "trainer.precision":
+        return list(PRECISIONS)
+    *_, innermost = _chain(error)
+    of_union = [str(inner) for inner in _chain(error) if str(inner).startswith("Does not validate against any")]
+    lists = map(ast.literal_eval, _CHOICES.findall(of_union[-1] if of_union else str(innermost)))
+    return list(dict.fromkeys(str(choice) for choices in lists for choice in choices))
+
+
+def _class_at(path: str) -> type | None:
+    """The class at a path, which the parser has imported or knows by its public name."""
     module, _, name = path.rpartition(".")
-    abstract = getattr(getattr(sys.modules.get(module, paramfit), name, None), "__abstractmethods__", ())
+    kind = getattr(sys.modules.get(module, paramfit), name, None)
+    return kind if inspect.isclass(kind) else None
+
+
+def _classes_before(place: str, path: str, error: BaseException) -> str | None:
+    """Which of our classes to name before an option that was given without one; None where that is not the fault."""
+    base = _class_at(path)
+    without = [match for inner in _chain(error) if (match := _WITHOUT_CLASS.search(str(inner)))]
+    if base is None or not without:
+        return None
+    # Of an option that has to be given the parser tells what the level above has got.
+    option = without[-1][1].removeprefix(f"{place.rpartition('.')[2]}.")
+    value = without[-1][2].strip("'")
+    public = {name: getattr(paramfit, name) for name in paramfit.__all__}
+    kinds = [name for name, kind in public.items() if inspect.isclass(kind) and issubclass(kind, base)]
+    kinds = [name for name in kinds if not inspect.isabstract(public[name])]
+    taking = [name for name in kinds if option.partition(".")[0] in inspect.signature(public[name]).parameters] or kinds
+    if not taking:
+        return None
+    given = f"--{place}.{option} {value}"
+    if len(taking) == 1:
+        return f"no class is named; give --{place} {taking[0]} {given}"
+    return f"no class is named; give --{place} CLASS {given}, where CLASS is one of {', '.join(taking)}"
+
+
+def _unwritten(path: str) -> str:
+    """What an abstract class leaves to its subclasses."""
+    abstract = getattr(_class_at(path), "__abstractmethods__", ())
     missing = f" without {' and '.join(sorted(abstract))}" if abstract else ""
     return f"{path} is an abstract class{missing}; write what is missing, or give a class that has it"
 

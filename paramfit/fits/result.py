@@ -1,6 +1,8 @@
 """The result of a fit: its record, with model and data at hand as long as they are in memory."""
 
+import copy
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import RenderableType
-from torch import Tensor
+from torch import Tensor, nn
 
 from paramfit.atomic_files import whole_file
 from paramfit.data.columns import DescribedData
@@ -19,15 +21,16 @@ from paramfit.errors import InputError
 from paramfit.export.formats import export_as
 from paramfit.facts import Fact, FactKind, Reason, Status, Stop
 from paramfit.fits.uncertainty_ladder import ladder
-from paramfit.inference.bands import Bands
+from paramfit.inference.bands import Bands, without_bands
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.lack_of_fit import misfit
 from paramfit.inference.ladder.rungs import Ladder
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
+from paramfit.models.base import unconstrained_values
 from paramfit.observations import Observations
 from paramfit.results.provenance import ONLY_FORMULAS, Origin
-from paramfit.results.record import NamedMatrix, Record
+from paramfit.results.record import Estimate, NamedMatrix, Record
 from paramfit.results.report import fit_report
 from paramfit.results.statistics import without_criteria
 from paramfit.results.summary import Summary
@@ -92,20 +95,23 @@ class FitResult(Record):
         return file
 
     def predict(self, *inputs: Any, sigma: Any = None) -> Bands:
-        """The fitted curve with its 95 % bands at other inputs.
+        """The fitted curve with its 95 % bands at other inputs; the curve alone where the fit has no errors.
 
         Args:
             inputs: one row of numbers ``(n,)`` (or one number) for each input column, not normalised.
             sigma: standard deviation of a new observation at each row (or one for all), where the fit had a sigma.
 
+        Returns:
+            Without errors of the parameters (``notes["standard_error"]`` says why), and by a descent far from its
+            optimum, standard error and confidence are NaN and there is no prediction band.
+
         Raises:
-            InputError: if the fit has no errors, for another number of inputs, for rows in which an argument of the
-                distribution is outside what it allows, for columns of unequal lengths, for
+            InputError: if the fit has diverged to estimates that are not finite, for another number of inputs, for rows
+                in which an argument of the distribution is outside what it allows, for columns of unequal lengths, for
                 what is no row of numbers, and for a loaded result whose model no formulas say.
         """
-        if self.curve is None:
-            because = self.notes.get("standard_error", _no_curve(self))
-            raise InputError(f"there are no bands: {because}")
+        curve = self.curve
+        model = self._at_estimates() if curve is None else curve.model
         columns, spread = columns_of(inputs, sigma)
         if self.normalized_input is not None:
             pairs = self.normalized_input.pairs
@@ -113,10 +119,25 @@ class FitResult(Record):
                 raise InputError(f"predict: the fit had {len(pairs)} input columns, but got {len(columns)}")
             columns = tuple((x - shift) * scale for x, (shift, scale) in zip(columns, pairs, strict=True))
         try:
-            self.curve.refuse_rows(columns)
-            return self.curve.at(columns, spread)
+            if curve is None:
+                return without_bands(model, columns)
+            curve.refuse_rows(columns)
+            return curve.at(columns, spread)
         except TypeError as wrong:
             raise InputError(f"predict: the model takes other inputs than {len(columns)} columns ({wrong})") from wrong
+
+    def _at_estimates(self) -> nn.Module:
+        """The fitted model, on the input as the fit had it: the one in memory, or made again from its formulas."""
+        if not all(math.isfinite(estimate.estimate) for estimate in self.parameters.values()):
+            raise InputError(
+                f"predict: the fit has {self.status.value}, and its estimates are not finite; fit again, with a smaller"
+                " learning rate or other starts"
+            )
+        if self.origin is not None:
+            return _moved_to_bounds(self.origin.model, self.parameters)
+        if self.model is None:
+            raise InputError(f"the file does not hold the model, {ONLY_FORMULAS}")
+        return self.model.at({name: estimate.estimate for name, estimate in self.parameters.items()})
 
     def ladder(
         self,
@@ -285,10 +306,18 @@ def _matrix(names: tuple[str, ...], values: Tensor | None, errors: Uncertainty) 
     return NamedMatrix(tuple(names[k] for k in places), tuple(tuple(rows[j][k] for k in places) for j in places))
 
 
-def _no_curve(record: Record) -> str:
-    if record.model is not None and not record.model.is_written:
-        return f"the file does not hold the model {record.model.path}, {ONLY_FORMULAS}"
-    return "it is no least-squares fit"
+def _moved_to_bounds(model: nn.Module, estimates: Mapping[str, Estimate]) -> nn.Module:
+    """The model at the estimates: of what has run into a bound by a transform that is the bound itself."""
+    at_bound = {name: estimate for name, estimate in estimates.items() if estimate.at_bound is not None}
+    if not at_bound:
+        return model
+    moved = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, parameter in moved.named_parameters():
+            if name in at_bound:
+                value = torch.full_like(parameter, at_bound[name].estimate)
+                parameter.copy_(unconstrained_values(moved, name, value))
+    return moved
 
 
 def columns_of(inputs: Sequence[Any], sigma: Any = None) -> tuple[tuple[Tensor, ...], Tensor | None]:

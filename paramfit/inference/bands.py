@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from torch.func import functional_call
 
 from paramfit.distributions.center import predicted_mean
@@ -18,7 +19,7 @@ from paramfit.linalg.lapack import lengths
 from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import ParametricModel
 
-__all__ = ["Bands", "FittedCurve", "FittedMean", "fitted_mean"]
+__all__ = ["Bands", "FittedCurve", "FittedMean", "fitted_mean", "without_bands"]
 
 _MOST_ROWS = 65_536
 _MOST_ELEMENTS = 4_000_000  # of one chunk's Jacobian: 32 MB
@@ -30,8 +31,8 @@ class Bands:
 
     Attributes:
         prediction: the fitted curve, ``(n,)``.
-        standard_error: its standard error, ``(n,)``.
-        confidence: lower and upper end of the interval for the curve, each ``(n,)``.
+        standard_error: its standard error, ``(n,)``; NaN where the parameters have none that it could rest on.
+        confidence: lower and upper end of the interval for the curve, each ``(n,)``; NaN likewise.
         prediction_band: lower and upper end of the interval for one new observation, each ``(n,)``; None where the
             noise of a new observation is not known.
     """
@@ -87,6 +88,11 @@ class FittedCurve:
     weighted: bool = False
     factor: Tensor | None = None
 
+    @property
+    def root(self) -> Tensor:
+        """F with ``F F^T = covariance``: the ``factor``, or where a solver gave none, a square root."""
+        return _square_root(self.covariance) if self.factor is None else self.factor
+
     def at(self, inputs: tuple[Tensor, ...], sigma: Tensor | None = None) -> Bands:
         """The curve and its bands.
 
@@ -100,7 +106,7 @@ class FittedCurve:
             columns = tuple(column.detach().cpu().double() for column in inputs)
             spread = None if sigma is None else sigma.detach().cpu().double()
             n = max((len(column) for column in (*columns, *([] if spread is None else [spread]))), default=1)
-            root = _square_root(self.covariance) if self.factor is None else self.factor
+            root = self.root
             counts = root.any(dim=1)  # an infinite derivative by a parameter without error must not count either
             rows = max(1, min(_MOST_ROWS, _MOST_ELEMENTS // max(1, len(root))))
             predictions, errors = [], []
@@ -224,3 +230,24 @@ def fitted_mean(loss: LossFunction, errors: Uncertainty) -> FittedMean | None:
     if errors.covariance is None:
         return None
     return FittedMean(loss.model, errors.covariance, errors.quantile, math.nan, errors.method, factor=errors.root)
+
+
+def without_bands(model: nn.Module, inputs: tuple[Tensor, ...]) -> Bands:
+    """A fitted curve, or the mean of a fitted distribution, of whose uncertainty nothing is told.
+
+    Args:
+        model: float64, on the CPU, in evaluation mode, at the estimates.
+        inputs: one tensor ``(n,)`` for each input column, float64; a model without inputs gives one row.
+
+    Raises:
+        InputError: for rows in which an argument of the distribution is outside what it allows, and for a distribution
+            whose class tells no mean.
+    """
+    with unchecked(), torch.inference_mode(False), torch.no_grad():
+        predicted = model(*inputs)
+        if isinstance(predicted, Distribution):
+            refuse_rows(predicted, inputs)
+            predicted = predicted_mean(predicted)
+    prediction: Tensor = predicted.expand(max(map(len, inputs), default=1))
+    nothing = torch.full_like(prediction, math.nan)
+    return Bands(prediction, nothing, (nothing, nothing), None)

@@ -36,7 +36,7 @@ class BlockOptimizer(Optimizer):
         after_update: called with the loss before each update, after it; a block ends early where it returns True.
 
     Raises:
-        InputError: if a block has less than one update.
+        InputError: if a block has less than one update, or (in a step) if the inner optimizer returns no loss.
     """
 
     def __init__(
@@ -94,6 +94,11 @@ class BlockOptimizer(Optimizer):
         loss = None
         for number in range(self.updates_per_step):
             loss = update(later if number else first)
+            if loss is None:
+                raise InputError(
+                    f"model.optimizer: {type(self.inner).__name__}.step returned no loss; end it with return loss,"
+                    " which the closure gave"
+                )
             if self.after_update is not None and self.after_update(loss):
                 break
         return loss

@@ -36,7 +36,9 @@ def is_unfinished(result: Record) -> bool:
         endless = isinstance(result.stop_reason, Fact) and result.stop_reason.kind in WITHOUT_MAXIMUM
         return result.status is not Status.CONVERGED and result.covariance is not None and not endless
     distance = result.distance_to_optimum_in_standard_errors
-    return distance is not None and distance >= CONVERGED_BELOW
+    if distance is None:  # as where the Hessian has no minimum: nothing says that the errors are those of one
+        return result.covariance is not None and result.status is not Status.CONVERGED
+    return distance >= CONVERGED_BELOW
 
 
 def estimate_cell(estimate: Estimate, *, rounded: bool) -> str:

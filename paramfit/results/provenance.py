@@ -101,27 +101,51 @@ class ModelDescription:
         Raises:
             InputError: if formulas do not say all of it, or cannot be read.
         """
-        if self.parameters is None:
-            raise InputError(f"the file does not hold the model {self.path}, {ONLY_FORMULAS}")
-        starts = {
-            name: {"lower": spec.lower, "upper": spec.upper}
-            if spec.fixed is None
-            else {"start": spec.fixed, "fixed": True}
-            for name, spec in self.parameters.items()
-        }
-        made: ParametricModel
-        if self.formula is not None:
-            free = {name: {**spec, "start": spec.get("start", _inside(spec))} for name, spec in starts.items()}
-            made = FormulaModel(self.formula, self.variables, free)
-        else:
-            made = self._distribution(starts)
-        if any(spec.encoding == AS_VALUE for spec in self.parameters.values()):
+        described = self._described()
+        made = self._made(
+            {
+                name: {"lower": spec.lower, "upper": spec.upper}
+                if spec.fixed is None
+                else {"start": spec.fixed, "fixed": True}
+                for name, spec in described.items()
+            }
+        )
+        if any(spec.encoding == AS_VALUE for spec in described.values()):
             leave_bounds_to_solver(made)
         with torch.no_grad():
             for name, parameter in made.named_parameters():
                 if parameter.requires_grad:
                     parameter.fill_(theta[name])
         return made.double().eval()
+
+    def at(self, estimates: Mapping[str, float]) -> nn.Module:
+        """The model with every parameter fixed, in float64: neither bounds nor encodings matter.
+
+        Args:
+            estimates: for each parameter that was estimated its value, within its bounds.
+
+        Raises:
+            InputError: if formulas do not say all of it, or cannot be read, or an estimate is missing.
+        """
+        described = self._described()
+        for name, spec in described.items():
+            if spec.fixed is None and name not in estimates:
+                raise InputError(f"the result has no parameters.{name}; fit again")
+        values = {name: estimates[name] if spec.fixed is None else spec.fixed for name, spec in described.items()}
+        return self._made({name: {"start": value, "fixed": True} for name, value in values.items()}).double().eval()
+
+    def _described(self) -> Mapping[str, ParameterDescription]:
+        """The parameters of the formulas, where they say all of the model."""
+        if self.parameters is None:
+            raise InputError(f"the file does not hold the model {self.path}, {ONLY_FORMULAS}")
+        return self.parameters
+
+    def _made(self, parameters: Mapping[str, Mapping[str, float | bool | None]]) -> ParametricModel:
+        """The model of the formulas, with these for its parameters."""
+        if self.formula is None:
+            return self._distribution(parameters)
+        begun = {name: {**spec, "start": spec.get("start", _inside(spec))} for name, spec in parameters.items()}
+        return FormulaModel(self.formula, self.variables, begun)
 
     def _distribution(self, parameters: Mapping[str, Mapping[str, float | bool | None]]) -> ParametricModel:
         package, _, name = (self.distribution or "").rpartition(".")
@@ -224,7 +248,7 @@ class Origin:
     """What a result was made of, in memory.
 
     Attributes:
-        model: at the estimates.
+        model: at the estimates; float64, on the CPU, in evaluation mode, and no other's to change.
         objective: what was minimised.
         observations: that trained, raw (not normalised), in the order of the table.
         curve: the fitted curve with its bands, where the parameters have errors.
@@ -312,11 +336,9 @@ def describe_objective(objective: Objective) -> ObjectiveDescription:
     return ObjectiveDescription(type(objective).__name__, objective.penalised)
 
 
-def _band_root(curve: FittedCurve) -> BandRoot | None:
-    if curve.factor is None:
-        return None
+def _band_root(curve: FittedCurve) -> BandRoot:
     theta = {name: value.item() for name, value in curve.model.named_parameters() if value.requires_grad}
-    rows: list[list[float]] = curve.factor.tolist()
+    rows: list[list[float]] = curve.root.tolist()
     of_mean = isinstance(curve, FittedMean)
     return BandRoot(theta, tuple(map(tuple, rows)), curve.quantile, curve.noise, curve.weighted, of_mean)
 

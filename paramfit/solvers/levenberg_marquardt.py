@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from paramfit.linalg.lapack import Array
 from paramfit.solvers.damping import DampedStep
 from paramfit.solvers.gauss_newton import GaussNewton
 from paramfit.solvers.gauss_newton_state import GaussNewtonState
@@ -63,8 +64,15 @@ class LevenbergMarquardt(SolverOptimizer[GaussNewtonState]):
     ) -> None:
         super().__init__(params, GaussNewton(damping, orthogonality, step_tolerance, cost_tolerance))
 
-    def fill_gradients(self) -> None:
-        """Give each parameter the gradient of the mean loss as its ``grad``, for whoever looks."""
+    def fill_gradients(self, count: int = 1, uphill: Array | None = None) -> None:
+        """Give each parameter the gradient of the summed loss over ``count`` as its ``grad``, for whoever looks.
+
+        Args:
+            count: number of observations for that of a mean.
+            uphill: ``J^T e`` ``(p,)`` where the parameters are, rows over the state's unit: the state has that of where
+                they were before a polish.
+        """
         state = self.reached
         if isinstance(state, GaussNewtonState):
-            self.vector.fill_gradients(-2 / state.n * state.best.uphill)
+            best = state.best
+            self.vector.fill_gradients(-2 / count * (best.uphill if uphill is None else uphill) * best.unit * best.unit)

@@ -112,5 +112,5 @@ class SolverOptimizer(Optimizer, ABC, Generic[S]):
         self._reached = from_plain(state_dict["solver"], self.kinds)
 
     @abstractmethod
-    def fill_gradients(self) -> None:
-        """Give each parameter its part of the loss's gradient as its ``grad``, for whoever looks."""
+    def fill_gradients(self, count: int = 1) -> None:
+        """Give each parameter the gradient of the summed loss over ``count`` as its ``grad``, for whoever looks."""

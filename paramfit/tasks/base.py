@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import warnings
 from abc import ABC
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -37,6 +38,7 @@ from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer
 from paramfit.optimizers.factory import optimizer_factory
 from paramfit.passes.descent_losses import DescentLosses, DescentSums
+from paramfit.shown.text import say
 from paramfit.solvers.solver_optimizer import SolverOptimizer
 from paramfit.tasks.checkpoint_compatibility import check_checkpoint, check_units, checkpoint_mark
 from paramfit.tasks.lightning_callbacks import (
@@ -269,6 +271,13 @@ class EstimationTask(LightningModule, ABC):
                 f"model.optimizer: {type(optimizer).__name__} has no step; write step(self, closure), which calls the"
                 " closure for the loss and changes the parameters of its groups by their grad"
             )
+        try:
+            inspect.signature(optimizer.step).bind(None)
+        except TypeError:
+            raise InputError(
+                f"model.optimizer: {type(optimizer).__name__}.step takes no closure; write step(self, closure), which"
+                " calls the closure for the loss, and returns that"
+            ) from None
         for group in optimizer.param_groups:
             if "lr" in group and not group["lr"] > 0:
                 raise InputError(f"model.optimizer.lr: a learning rate is above 0, but got {group['lr']}")
@@ -299,6 +308,8 @@ class EstimationTask(LightningModule, ABC):
             if isinstance(self.model, DistributionModel) and data is not None:
                 self.model.begin_at(stand_ins(data.train))
             self.example_input_array = self._example_inputs()
+            if self.example_input_array is None:
+                self._say_why_no_graph()
 
     def _example_inputs(self) -> tuple[Tensor, ...] | None:
         """A few rows of each input, by which Lightning draws the graph and tells sizes; None where there is no input.
@@ -309,6 +320,20 @@ class EstimationTask(LightningModule, ABC):
         if data is None or not data.raw.inputs or isinstance(self.objective, NegativeLogLikelihood):
             return None
         return self.in_precision(data.train.rows(slice(_EXAMPLES))).inputs
+
+    def _say_why_no_graph(self) -> None:
+        """Say why a graph that was asked for is not drawn, in place of Lightning's words about an attribute."""
+        trainer = self._trainer
+        if trainer is None or not any(getattr(logger, "_log_graph", False) for logger in trainer.loggers):
+            return
+        if isinstance(self.objective, NegativeLogLikelihood):
+            why = "torch cannot trace a model that gives a distribution"
+        elif self.own_data is None:
+            why = "the rows come from no DataModule of paramfit, of which some would be examples"
+        else:
+            why = "the model has no inputs"
+        say(f"log_graph: there is no graph, since {why}")
+        warnings.filterwarnings("ignore", message="Could not log computational graph to TensorBoard")
 
     @property
     def method(self) -> UpdateMethod:

@@ -83,12 +83,16 @@ class LeastSquares(SolvedTask):
 
     def after_step(self, solver: Any, observations: Observations, sums: Any, total: float) -> float:
         """Win the last digits where the epoch is one batch, and fill the gradients."""
+        uphill = None
         if observations.n == sums.n <= MOST_ROWS_POLISHED:
-            look = SlopeLook(self.rows, observations, solver.vector)
-            solver.go_to(solver.solver.polished(solver.reached, look))
-            if solver.converged:
+            before, look = solver.reached, SlopeLook(self.rows, observations, solver.vector)
+            solver.go_to(solver.solver.polished(before, look))
+            # Where a polish has moved them, this time or at the end of a first search, steps know neither.
+            has_moved = solver.reached is not before or solver.reached.best is not solver.reached
+            if solver.converged or has_moved:
                 total = self.objective.total(self.predicted(observations), *observations.measured).item()
-        solver.fill_gradients()
+                uphill = self.rows.slope(observations, solver.reached.best.unit)
+        solver.fill_gradients(sums.n if self.objective.reduction == "mean" else 1, uphill)
         return total
 
     def fitted_curve(self, data: EstimationDataModule) -> FittedCurve | None:

@@ -2,6 +2,7 @@
 
 import copy
 import traceback
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,6 +16,7 @@ from paramfit.errors import InputError
 from paramfit.models import free_arguments
 from paramfit.observations import Observations
 from paramfit.tasks.base import EstimationTask
+from paramfit.tasks.hand_written import HandWrittenDescent
 from paramfit.users_code import Place, place_in_users_code
 
 __all__ = ["try_model"]
@@ -33,6 +35,11 @@ def try_model(
             a distribution's support, if an argument of a distribution is outside what it allows at the start, or if
             autograd, where the task needs it, cannot follow the model.
     """
+    objective = type(task.objective).__name__
+    if not all(hasattr(task.objective, part) for part in ("reduction", "l1", "l2", "summation")):
+        raise InputError(
+            f"model.objective: {objective}.__init__ does not call that of Objective; begin it with super().__init__()"
+        )
     model = copy.deepcopy(task.model).eval()
     name = type(model).__name__
     forward = f"model: {name}.forward"
@@ -62,6 +69,13 @@ def try_model(
             raise InputError(
                 f"model: {name} and the observations do not belong together: {_in_one_line(failure)}"
             ) from failure
+        if not isinstance(losses, Tensor):
+            raise InputError(
+                f"model.objective: {objective}.per_observation returned {type(losses).__name__}, not a tensor; return"
+                " the loss of each observation, by torch's functions"
+            )
+        if isinstance(task, HandWrittenDescent) and is_start:
+            _check_gradient(task, model, observations)
     if is_start and isinstance(prediction, Distribution) and not bool(losses.isfinite().all()):
         refuse_outside(prediction, observations.inputs, None if held_out is None else ~held_out)
     if isinstance(prediction, Tensor) and not prediction.ndim and observations.inputs:
@@ -79,6 +93,34 @@ def try_model(
             f"model: autograd cannot follow {name}.forward to its parameters (detached, integer or NumPy values?);"
             " HandWrittenDescent with NumericalGradient needs no autograd"
         )
+
+
+def _check_gradient(task: HandWrittenDescent, model: nn.Module, observations: Observations) -> None:
+    """Refuse a gradient rule that does not give the loss and a derivative for each parameter."""
+    rule, wants = (
+        type(task.gradient).__name__,
+        "return the loss, and a dictionary with the derivative by each parameter",
+    )
+    try:
+        given = task.gradient(model, task.objective, observations)
+    except ValueError:  # as a rule's own refusal, or a distribution's, which the fit tells
+        return
+    if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)):
+        raise InputError(f"model.gradient: {rule} returned no pair of a loss and gradients; {wants}")
+    loss, gradients = given
+    if not isinstance(loss, Tensor) or loss.ndim:
+        raise InputError(f"model.gradient: {rule} returned a loss that is no tensor of one number; {wants}")
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        slope = gradients.get(name)
+        if not isinstance(slope, Tensor):
+            raise InputError(f"model.gradient: {rule} gave no tensor for {name}; {wants}")
+        if slope.shape != parameter.shape:
+            raise InputError(
+                f"model.gradient: {rule} gave {tuple(slope.shape)} for {name}, which has {tuple(parameter.shape)};"
+                " give each derivative in its parameter's shape"
+            )
 
 
 def _predicted(model: nn.Module, inputs: tuple[Tensor, ...], held_out: Tensor | None) -> Any:

@@ -14,6 +14,7 @@ from paramfit.facts import Fact, Stop
 from paramfit.objectives import Objective
 
 __all__ = [
+    "PRECISIONS",
     "EstimationTaskLike",
     "Update",
     "UpdateListener",
@@ -23,6 +24,10 @@ __all__ = [
     "refuse_automatic_options",
     "refuse_half_precision",
 ]
+
+
+PRECISIONS = ("32-true", "64-true")
+"""Those of Lightning's in which estimates mean something."""
 
 
 class Update(NamedTuple):

@@ -1,6 +1,6 @@
 """An abstract method that was not written is named."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from paramfit.cli.error_line import explained
 from paramfit.errors import InputError
 from paramfit.objectives import RobustError
 from paramfit.tasks import try_model
+from paramfit.tasks.updates import PRECISIONS
 
 REMEDY = "write what is missing, or give a class that has it"
 
@@ -57,6 +58,58 @@ def test_the_line_names_what_a_class_has_not(base, unwritten, method):
     with pytest.raises(Exception, match="is abstract") as refused:
         parser.parse_args(["--part", path])
     assert explained(refused.value) == f"part: {path} is an abstract class without {method}; {REMEDY}"
+
+
+BEFORE = "no class is named; give"
+
+
+@pytest.mark.parametrize(("given", "line"), [
+    (
+        ["--model", "ThermometerRegression", "--model.objective.l2", "0.1"],
+        f"model.objective: {BEFORE} --model.objective CLASS --model.objective.l2 0.1, where CLASS is one of"
+        " AbsoluteError, CauchyError, HuberError, NegativeLogLikelihood, SoftL1Error, SquaredError",
+    ),
+    (
+        ["--model", "LeastSquares", "--model.objective.scale", "2"],
+        f"model.objective: {BEFORE} --model.objective CLASS --model.objective.scale 2, where CLASS is one of"
+        " CauchyError, HuberError, SoftL1Error",
+    ),
+    (
+        ["--model", "HandWrittenDescent", "--model.gradient.unheard_of", "2"],
+        f"model.gradient: {BEFORE} --model.gradient CLASS --model.gradient.unheard_of 2, where CLASS is one of"
+        " AnalyticGradient, AutogradGradient, NumericalGradient",
+    ),
+    (["--data.path", "x.csv"], f"data: {BEFORE} --data TableDataModule --data.path x.csv"),
+    (
+        ["--data", "ThermometerDataModule", "--data.normalization.scale", "3"],
+        f"data.normalization: {BEFORE} --data.normalization FixedScale --data.normalization.scale 3",
+    ),
+])  # fmt: skip
+def test_an_option_without_its_class_says_which_class_to_name(given, line, capsys):
+    assert main(["fit", *given]) == 2
+    assert capsys.readouterr().err == f"error: {line}\n"
+
+
+@pytest.mark.parametrize(("kind", "choices"), [
+    (Literal["a", "b"], "a, b"),
+    (Literal[1, 2] | Literal["b"] | None, "1, 2, b"),
+    (int | Literal["auto", "none"], "auto, none"),
+])  # fmt: skip
+def test_choices_are_told_all_of_them(kind, choices):
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--part", type=kind)
+    with pytest.raises(Exception, match="part") as refused:
+        parser.parse_args(["--part", "c"])
+    assert explained(refused.value) == f"part: expected one of {choices}, but got 'c'"
+
+
+@pytest.mark.parametrize("given", ["17", "half", "[1]"])
+def test_precisions_are_those_that_work(given, capsys):
+    config = ["--model", "ThermometerRegression", "--data", "ThermometerDataModule", "--trainer.max_epochs", "1"]
+    assert main(["fit", *config, "--trainer.precision", given]) == 2
+    assert capsys.readouterr().err.startswith("error: trainer.precision: expected one of 32-true, 64-true, but got ")
+    for precision in PRECISIONS:
+        assert main(["fit", *config, "--trainer.precision", precision]) == 0
 
 
 def test_the_command_line_ends_with_that_line_alone(capsys):

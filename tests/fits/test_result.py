@@ -4,23 +4,49 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+from lightning.pytorch import LightningModule, Trainer
+from numpy.typing import NDArray
 from torch import nn
+from torch.optim import LBFGS, SGD, Adam
 
 import paramfit
-from paramfit import FitResult, HuberError, InputError, fit
+from paramfit import (
+    AnalyticGradient,
+    EstimationDataModule,
+    FitResult,
+    FixedScale,
+    GradientDescent,
+    HandWrittenDescent,
+    HuberError,
+    InputError,
+    LeastSquares,
+    MaximumLikelihood,
+    NumericalGradient,
+    Observations,
+    Regression,
+    ThermometerDataModule,
+    ThermometerRegression,
+    fit,
+)
+from paramfit.callbacks import FitReport
+from paramfit.facts import Status
 from paramfit.fits.result import columns_of
+from paramfit.gradients import GradientRule
 from paramfit.models import DistributionModel, FormulaModel, LinearModel, PolynomialModel
+from paramfit.results.provenance import Origin
+from tests.quiet import QUIET
 
 X = np.linspace(0.1, 4.0, 30)
 NOISE = np.random.default_rng(2).normal(size=30)
@@ -86,13 +112,12 @@ def test_result_comes_back_from_its_file_bit_for_bit(result, tmp_path):
 def test_loaded_result_predicts_as_before_where_formulas_say_the_model(result, tmp_path):
     again = paramfit.load(result.save(tmp_path))
     columns = () if result.origin is None or not result.origin.observations.inputs else ([0.3, 2.2],)
-    if again.curve is None:
-        with pytest.raises(InputError, match=r"there are no bands: "):
-            again.predict(*columns)
-        return
+    if result is RESULTS["own module"]:
+        return  # see below
     ours, before = again.predict(*columns), result.predict(*columns)
     torch.testing.assert_close(ours.prediction, before.prediction, rtol=1e-14, atol=0)
-    torch.testing.assert_close(ours.standard_error, before.standard_error, rtol=1e-13, atol=0)
+    torch.testing.assert_close(ours.standard_error, before.standard_error, rtol=1e-13, atol=0, equal_nan=True)
+    assert bool(before.standard_error.isnan().all()) == (result.curve is None)
     assert (ours.prediction_band is None) == (before.prediction_band is None)
 
 
@@ -100,6 +125,143 @@ def test_module_of_ones_own_says_that_it_is_not_in_the_file(tmp_path):
     again = paramfit.load(RESULTS["own module"].save(tmp_path))
     with pytest.raises(InputError, match=r"the file does not hold the model .*OwnModule, only formulas"):
         again.predict([1.0])
+
+
+class Points(EstimationDataModule):
+    """The decay, or counts, without a file."""
+
+    def __init__(self, target: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.heights = target
+
+    def read(self) -> Observations:
+        return Observations((torch.from_numpy(X),), torch.from_numpy(self.heights))
+
+
+class Run(NamedTuple):
+    """A fit under a Trainer."""
+
+    task: Callable[[], LightningModule]
+    data: Callable[[], EstimationDataModule]
+    updates: int
+    by_hand: Callable[[Mapping[str, float], NDArray[np.float64]], NDArray[np.float64]]
+    has_bands: bool = False
+    is_written: bool = True
+    at_bound: tuple[str, ...] = ()
+
+
+def celsius(**options: Any) -> ThermometerDataModule:
+    return ThermometerDataModule(normalization=FixedScale(0.1), **options)
+
+
+def by_hand(gradient: GradientRule, dtype: str = "float32") -> HandWrittenDescent:
+    return HandWrittenDescent(LinearModel(dtype=dtype), gradient, optimizer=partial(GradientDescent, lr=1e-2))
+
+
+def line_by_hand(at: Mapping[str, float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return at["weight"] * (x * 0.1) + at["bias"]
+
+
+def decay_by_hand(at: Mapping[str, float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return at["a"] * np.exp(-at["k"] * x) + at.get("c", 0.5)
+
+
+def rate_by_hand(at: Mapping[str, float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.exp(at["a"] + at["b"] * x)
+
+
+def counts() -> DistributionModel:
+    return DistributionModel("torch.distributions.Poisson", {"rate": "exp(a + b*x)"}, {"a": 0, "b": 0})
+
+
+SEARCH = partial(LBFGS, line_search_fn="strong_wolfe", max_iter=50, tolerance_grad=1e-12, tolerance_change=1e-14)
+SLOWLY = partial(SGD, lr=1e-3)
+RUNS = {
+    "automatic": Run(lambda: ThermometerRegression(optimizer=SLOWLY), celsius, 5, line_by_hand),
+    "automatic to the end": Run(lambda: ThermometerRegression(optimizer=SEARCH), celsius, 4, line_by_hand, True),
+    "numerical": Run(lambda: by_hand(NumericalGradient(0.1)), celsius, 5, line_by_hand),
+    "chain rule": Run(lambda: by_hand(AnalyticGradient(), "float64"), celsius, 5, line_by_hand),
+    "least squares": Run(lambda: LeastSquares(decay()), lambda: Points(Y), 50, decay_by_hand, True),
+    "likelihood": Run(lambda: MaximumLikelihood(counts()), lambda: Points(COUNTS), 50, rate_by_hand, True),
+    "likelihood by descent": Run(
+        lambda: MaximumLikelihood(counts(), optimizer=SLOWLY), lambda: Points(COUNTS), 3, rate_by_hand, True
+    ),
+    "formula": Run(lambda: Regression(decay(), optimizer=SLOWLY), lambda: Points(Y), 5, decay_by_hand),
+    "bounds": Run(lambda: Regression(decay(lower=0), optimizer=SLOWLY), lambda: Points(Y), 5, decay_by_hand),
+    "bounds to the end": Run(
+        lambda: Regression(decay(lower=0), optimizer=SEARCH), lambda: Points(Y), 4, decay_by_hand, True
+    ),
+    "run to a bound": Run(
+        lambda: Regression(decay(lower=0.95), optimizer=partial(Adam, lr=3.0)),
+        lambda: Points(Y),
+        60,
+        decay_by_hand,
+        at_bound=("lower",),
+    ),
+    "own module": Run(
+        lambda: Regression(OwnModule(), optimizer=SLOWLY), lambda: Points(Y), 5, decay_by_hand, is_written=False
+    ),
+}
+
+
+def ended(run: Run) -> FitResult:
+    """The result of a run."""
+    report = FitReport(enabled=False)
+    Trainer(**QUIET, max_epochs=run.updates, callbacks=[report]).fit(run.task(), datamodule=run.data())
+    assert report.result is not None
+    return report.result
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_every_run_predicts_the_model_at_its_estimates(run, tmp_path):
+    result = ended(run)
+    x = np.array([0.3, 2.2, 7.0])
+    assert {estimate.at_bound for estimate in result.parameters.values()} == {None, *run.at_bound}
+    wanted = run.by_hand({name: estimate.estimate for name, estimate in result.parameters.items()}, x)
+    before = result.predict(x)
+    np.testing.assert_allclose(before.prediction, wanted, rtol=1e-13)
+    again = paramfit.load(result.save(tmp_path))
+    if not run.is_written:
+        with pytest.raises(InputError, match=r"the file does not hold the model .*OwnModule, only formulas"):
+            again.predict(x)
+        return
+    ours = again.predict(x)
+    np.testing.assert_allclose(ours.prediction, wanted, rtol=1e-13)
+    torch.testing.assert_close(ours.standard_error, before.standard_error, rtol=1e-13, atol=0, equal_nan=True)
+    for bands in (before, ours):
+        rest = (bands.standard_error, *bands.confidence)
+        assert all(bool((column.isfinite() if run.has_bands else column.isnan()).all()) for column in rest)
+        assert bands.prediction_band is None or run.has_bands
+
+
+@pytest.mark.parametrize("model", [OwnModule, decay, partial(decay, lower=0)], ids=["own module", "formula", "bounds"])
+def test_diverged_fit_predicts_nothing_and_says_so_in_one_line(model, tmp_path):
+    explode = partial(SGD, lr=1e9)
+    result = ended(Run(lambda: Regression(model(), optimizer=explode), lambda: Points(Y), 30, decay_by_hand))
+    assert result.status is Status.DIVERGED
+    for each_one in (result, paramfit.load(result.save(tmp_path))):
+        with pytest.raises(InputError, match=r"diverged, and its estimates are not finite; fit again, with") as refusal:
+            each_one.predict([1.0])
+        assert "\n" not in str(refusal.value)
+
+
+def test_without_bands_rows_outside_the_domain_are_refused(tmp_path):
+    model = DistributionModel("torch.distributions.Poisson", {"rate": "a + b*x"}, {"a": 1, "b": 0})
+    result = paramfit.fit(model, (X, COUNTS))
+    assert isinstance(result.made_of, Origin)
+    result = replace(result, made_of=replace(result.made_of, curve=None))
+    for each_one in (result, paramfit.load(result.save(tmp_path))):
+        with pytest.raises(
+            InputError, match=r"model: rate is -.* in row 1 \(input -100\), outside what Poisson allows"
+        ):
+            each_one.predict([1.0, -100.0])
+
+
+def test_without_bands_the_number_of_inputs_is_that_of_the_fit(tmp_path):
+    result = RESULTS["two parameters too many"]
+    for each_one in (result, paramfit.load(result.save(tmp_path))):
+        with pytest.raises(InputError, match="2"):
+            each_one.predict([1.0], [2.0])
 
 
 @pytest.mark.parametrize("kind", ["line", "counts"])

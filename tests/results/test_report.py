@@ -53,6 +53,19 @@ def test_reason_begins_with_a_capital_but_leaves_a_parameters_name_as_it_is(reas
     assert f"after 6 updates. {begin}" in " ".join(printed(replace(CURVE, stop_reason=reason), 300).split())
 
 
+@pytest.mark.parametrize(("distance", "status", "has_errors", "is_told"), [
+    (0.5, Status.LIMIT_REACHED, True, True),
+    (None, Status.LIMIT_REACHED, True, True),  # as of a Hessian without a minimum
+    (None, Status.STOPPED_EARLY, True, True),
+    (None, Status.LIMIT_REACHED, False, False),
+    (0.001, Status.CONVERGED, True, False),
+])  # fmt: skip
+def test_errors_of_an_unfinished_descent_are_told_to_be_such(distance, status, has_errors, is_told):
+    matrix = NamedMatrix(("weight", "bias"), ((0.1, 0.0), (0.0, 3.0))) if has_errors else None
+    descent = replace(LESSON, distance_to_optimum_in_standard_errors=distance, status=status, covariance=matrix)
+    assert ("those of an unfinished fit" in printed(descent)) == is_told
+
+
 def test_verdict_is_silent_where_nothing_is_held_out():
     assert "fit verdict" in printed(HELD_OUT)
     assert "fit verdict" not in printed(LESSON)

@@ -153,13 +153,14 @@ def test_trial_that_is_not_finite_is_rejected():
     assert case.theta.item() == pytest.approx(1.0, rel=1e-9)
 
 
-def test_gradients_are_those_of_the_mean_loss():
+@pytest.mark.parametrize("count", [1, 15], ids=["sum", "mean"])
+def test_gradients_are_those_of_the_loss(count):
     case = Case(bard, (1.0, 1.0, 1.0))
     for _ in range(3):
         case.step()
-        case.solver.fill_gradients()
+        case.solver.fill_gradients(count)
         point = case.theta.detach().clone().requires_grad_()
-        (expected,) = torch.autograd.grad(bard(point).square().mean(), point)
+        (expected,) = torch.autograd.grad(bard(point).square().sum() / count, point)
         assert case.theta.grad is not None
         torch.testing.assert_close(case.theta.grad, expected, rtol=1e-8, atol=1e-12)
 

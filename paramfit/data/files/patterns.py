@@ -91,6 +91,6 @@ def _absence(pattern: str) -> str:
     if not os.path.isdir(folder or "."):
         return f"{what} {printable(pattern)}: there is no folder {printable(folder)}"
     files = (entry for entry in os.scandir(folder or ".") if os.path.isfile(entry.path))
-    tables = sorted(entry.name for entry in files if is_table(entry.name))
+    tables = sorted(entry.name for entry in files if is_table(entry.path))
     hint = nearest_names(name, tables) if tables else "the folder holds no table (CSV or Parquet)"
     return f"{what} {printable(pattern)}; {hint}"

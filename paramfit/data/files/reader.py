@@ -16,11 +16,13 @@ from paramfit.wording import printable
 __all__ = ["is_table", "read_table"]
 
 
+_SEPARATORS_OF_TEXT = "\t;,"
+
 # What may separate the cells of a text file, the likeliest first.
 _READERS: dict[str, Callable[[str, bytes, ColumnRequest], TableColumns]] = {
     ".csv": partial(columns_of_csv, separators=",;\t"),
     ".tsv": partial(columns_of_csv, separators="\t"),
-    ".txt": partial(columns_of_csv, separators="\t;,"),
+    ".txt": partial(columns_of_csv, separators=_SEPARATORS_OF_TEXT),
     ".parquet": columns_of_parquet,
     ".pq": columns_of_parquet,
 }
@@ -30,14 +32,36 @@ _MOST_TIMES = 100  # tables of numbers unpack to 2 to 20 times their size; gzip'
 _AT_ONCE = 1 << 20  # bytes
 
 
-def is_table(name: str) -> bool:
-    """Whether a file of this name can be read as a table.
+def is_table(path: str) -> bool:
+    """Whether a file can be read as a table: by its name or, where that says text alone, by its first lines.
 
     Example:
         >>> [is_table(name) for name in ("a.csv", "a.CSV.gz", "a.parquet", "a.parquet.gz", "a.py")]
         [True, True, True, False, False]
     """
-    return _reader(name)[0] is not None
+    reader, compressed = _reader(path)
+    return reader is not None and (reader is not _READERS[".txt"] or _begins_as_table(path, compressed=compressed))
+
+
+def _begins_as_table(path: str, *, compressed: bool) -> bool:
+    """Whether the first two lines have as many cells, and the second a number; a log or a note has none of it."""
+    try:
+        with gzip.open(path) if compressed else open(path, "rb") as file:
+            first, *others = file.read(_AT_ONCE).decode(errors="replace").split("\n")
+    except (OSError, EOFError, zlib.error):
+        return False
+    row = others[0] if others else ""
+    separator = next((each for each in _SEPARATORS_OF_TEXT if each in first), _SEPARATORS_OF_TEXT[0])
+    cells = row.split(separator)
+    return len(first.split(separator)) == len(cells) and any(map(_is_number, cells))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.strip('" \r'))
+    except ValueError:
+        return False
+    return True
 
 
 def _reader(path: str) -> tuple[Callable[[str, bytes, ColumnRequest], TableColumns] | None, bool]:

@@ -63,7 +63,7 @@ def test_a_damaged_compressed_file_is_refused(path, content):
 def folder(own_directory: Path) -> Path:
     for name in ("b.csv", "a.csv", "notes.txt", "deep/er/c.csv", "odd[1].csv", "model.py", "mode.csv.py"):
         (own_directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (own_directory / name).touch()
+        (own_directory / name).write_text("x,y\n1,2\n")
     return own_directory
 
 
@@ -135,6 +135,24 @@ def test_what_is_not_there_is_refused_in_one_line(patterns, message):
     with pytest.raises(InputError, match=message) as caught:
         table_files(patterns)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(("text", "is_listed"), [
+    ("t,y\n1,2\n", True),
+    ("t\ty\r\n1\t2.5\r\n", True),
+    ("t;y\n1;2", True),
+    ("y\n1\n2\n", True),
+    ("Epoch 1, Loss 505.6\nParams: [191.8, 1.0]\n", False),
+    ("Measured on Monday.\nThe probe was cold.\n", False),
+    ("one line", False),
+    ("", False),
+])  # fmt: skip
+def test_text_is_listed_where_it_begins_as_a_table(text, is_listed, own_directory):
+    (own_directory / "some.txt").write_text(text)
+    (own_directory / "some.txt.gz").write_bytes(gzip.compress(text.encode()))
+    wanted = "there are 'some.txt', 'some.txt.gz'" if is_listed else "the folder holds no table"
+    with pytest.raises(InputError, match=wanted):
+        table_files("elsewhere.parquet")
 
 
 @pytest.mark.usefixtures("folder")
