@@ -11,6 +11,7 @@ from torch import Tensor
 
 from paramfit.formulas.differentiable import is_differentiating, slopes_under_autograd, value_under_autograd
 from paramfit.formulas.evaluation import Evaluation
+from paramfit.formulas.exponents import LargeExponent, large_exponents
 from paramfit.formulas.expression import parse_expression
 from paramfit.formulas.graph import Graph
 from paramfit.formulas.linearity import SecondDerivatives, linear_set
@@ -122,6 +123,11 @@ class CompiledFormula:
         leaves = [self._graph.leaves[name] for name in names]
         needed = locally_needed(self._graph, self._value, arguments, leaves)
         return [name for name, needs in zip(names, needed, strict=True) if needs]
+
+    def large_exponents(self, *arguments: Tensor) -> list[LargeExponent] | None:
+        """What exponentials are far out by one parameter times an input; None where one is so for another reason."""
+        variables = self._names[: len(self._names) - len(self._parameters)]
+        return large_exponents(self._graph, self._value, dict(zip(self._names, arguments, strict=True)), variables)
 
     def value(self, *arguments: Tensor) -> Tensor | float:
         """The prediction; under autograd it is differentiated by its own derivatives, once or twice."""

@@ -1,5 +1,7 @@
 """Fits at the ends of the numbers: units far from 1, exact data, kinks, singular optima, inputs far from 0."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,71 @@ def test_line_without_a_constant_is_told_to_have_one():
 def test_start_from_which_nothing_leads_on_says_where_to_start(formula, said):
     with pytest.raises(InputError, match=said):
         fit(FormulaModel(formula, ["t"], {"b": 1.0}), (np.arange(10, 591.0, 10), np.arange(59.0)))
+
+
+TIMES = np.linspace(1, 11, 12)
+
+
+# No prediction moves from the first start of each formula; with what the line says in its place every fit converges.
+@pytest.mark.parametrize(
+    ("formula", "starts", "named", "usable"),
+    [
+        ("a*exp(b*t)", {"a": 1, "b": -1000}, "b multiplies t", {"b": -1 / 11}),
+        ("a*exp(-t/b)", {"a": 1, "b": 1e-3}, "b divides t", {"b": 11}),
+        ("a*2^(-3*b*(t-c))", {"a": 1, "b": 1000, "c": 0.5}, "b multiplies t", {"b": 1 / 33}),
+        ("a*(1-tanh(b*t))", {"a": 1, "b": 1e6}, "b multiplies t", {"b": 1 / 11}),
+    ],
+)
+def test_start_that_is_told_for_a_large_exponent_helps(formula, starts, named, usable):
+    y = 3 * np.exp(-0.3 * TIMES) + 0.01 * np.sin(9 * TIMES)
+    ((name, value),) = usable.items()
+    with pytest.raises(
+        InputError, match=rf"no prediction changes.*{named} in it.*start {name} near {re.escape(f'{value:.1g}')}, "
+    ):
+        fit(FormulaModel(formula, ["t"], starts), (TIMES, y))
+    fixed = {"c": {"start": 0.5, "fixed": True}} if "c" in starts else {}
+    assert fit(FormulaModel(formula, ["t"], {**starts, **usable, **fixed}), (TIMES, y)).status == "converged"
+
+
+@pytest.mark.parametrize(
+    ("formula", "starts"),
+    [
+        ("a*max(t-c,0)^p", {"a": 1, "c": 12, "p": 1}),  # there is no exponential
+        ("a*exp(-exp(b-c*t))", {"a": 5, "b": 18, "c": 0.7}),  # c multiplies t, but not in the argument that is large
+        ("a*exp(-((t-m)/s)^2)", {"a": 5, "m": 1000, "s": 1}),  # nothing multiplies t
+        ("a*exp(b*t-c)", {"a": 5, "b": 0.1, "c": 1e4}),  # not b is what makes it large
+        ("a*exp(b*t)", {"a": 5, "b": {"start": -1e3, "fixed": True}}),
+        ("a*exp(b*t)", {"a": 5, "b": {"start": -1e3, "upper": -50}}),
+    ],
+)
+def test_cause_of_a_start_that_moves_nothing_is_not_an_exponent_unless_it_is(formula, starts):
+    with pytest.raises(InputError) as refused:
+        fit(FormulaModel(formula, ["t"], starts), (TIMES, np.sin(TIMES)))
+    assert re.search(r"no prediction changes.* t from 1 to 11\), so that .*; give other starts$", str(refused.value))
+
+
+def test_residual_that_is_too_large_to_square_is_named_with_its_row():
+    with pytest.raises(InputError, match=r"square.* \(1e\+160 in row 5, input 5\); give other starts$"):
+        fit(FormulaModel("a^2*x+b", ["x"], {"a": 2e159**0.5, "b": None}), (X, Y))
+
+
+@pytest.mark.parametrize("of_x", [1.0, 1e10])
+@pytest.mark.parametrize(
+    ("formula", "curve"),
+    [("a*x/(k+x)+c", lambda x: 5 * x / (3 + x) + 1), ("a/(1+x/k)+c", lambda x: 5 / (1 + x / 3) + 1)],
+)
+def test_target_that_can_hardly_be_squared_is_fitted_from_a_start_that_overshoots(formula, curve, of_x):
+    def fitted(of_y):
+        starts = {"a": 6 * of_y, "k": 3.6 * of_x, "c": 1.2 * of_y}
+        y = curve(2 * X) + 0.01 * np.sin(9 * X)
+        return fit(FormulaModel(formula, ["x"], starts), (2 * X * of_x, y * of_y))
+
+    plain, huge = fitted(1.0), fitted(1e153)
+    assert (plain.status, huge.status) == ("converged", "converged")
+    for name, unit in {"a": 1e153, "k": 1.0, "c": 1e153}.items():
+        one, other = plain.parameters[name], huge.parameters[name]
+        assert other.estimate == pytest.approx(one.estimate * unit, rel=1e-9)
+        assert other.standard_error == pytest.approx(one.standard_error * unit, rel=1e-7)
 
 
 class Line(torch.nn.Module):
