@@ -17,6 +17,7 @@ from paramfit.formulas.graph import Graph
 from paramfit.formulas.linearity import SecondDerivatives, linear_set
 from paramfit.formulas.local_dependence import locally_needed
 from paramfit.formulas.notation import Notation, written
+from paramfit.formulas.underflow import Underflow
 
 __all__ = ["CompiledFormula", "SeparatedParts"]
 
@@ -128,6 +129,11 @@ class CompiledFormula:
         """What exponentials are far out by one parameter times an input; None where one is so for another reason."""
         variables = self._names[: len(self._names) - len(self._parameters)]
         return large_exponents(self._graph, self._value, dict(zip(self._names, arguments, strict=True)), variables)
+
+    @cached_property
+    def underflow(self) -> Underflow:
+        """Where operations in the prediction and its derivatives by the parameters lose digits."""
+        return Underflow(self._graph, self._value, {name: self._slopes[name] for name in self._parameters})
 
     def value(self, *arguments: Tensor) -> Tensor | float:
         """The prediction; under autograd it is differentiated by its own derivatives, once or twice."""

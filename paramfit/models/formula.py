@@ -11,6 +11,7 @@ from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.formulas.exponents import LargeExponent
 from paramfit.formulas.names import as_names, check_names
+from paramfit.formulas.underflow import LostDigits
 from paramfit.linalg.lapack import LARGEST_TO_SQUARE
 from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
 from paramfit.parameters import dtype_named
@@ -150,6 +151,10 @@ class FormulaModel(ParametricModel):
         prediction, *slopes = map(torch.as_tensor, self._compiled.joint(*inputs, *moved))
         is_usable = bool((prediction.abs() < LARGEST_TO_SQUARE).all()) and any(bool(slope.any()) for slope in slopes)
         return exponents if is_usable else []
+
+    def lost_digits(self, scale: Tensor, *inputs: Tensor) -> LostDigits | None:
+        """The operation whose result is too small for float64 and changes most, by the ``scale`` ``(n,)`` of errors."""
+        return self._compiled.underflow((*inputs, *self._values(inputs)), scale.numpy())
 
     def linear_parameters(self) -> tuple[str, ...]:
         """Free parameters whose second derivatives, mixed ones included, all vanish."""

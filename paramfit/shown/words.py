@@ -349,6 +349,23 @@ def _argument_at_edge(fact: Fact) -> str:
     )
 
 
+_OPERATIONS = {"*": "a product", "/": "a quotient", "**": "a power"}
+
+
+def _underflow(fact: Fact) -> str:
+    """Which operation of the formula is too small, and what that rounds by how much."""
+    numbers: Any = fact.numbers
+    which = _OPERATIONS.get(numbers["operation"], numbers["operation"])
+    part = f"up to {numbers['part']:.1e} of" if math.isfinite(numbers["part"]) else "more than"
+    off = f"predictions by {part} the residuals"
+    if fact.parameters:
+        off = f"derivatives by {fact.parameters[0]} by {part} the largest"
+    return (
+        f"rounding decides: {which} of {numbers['operands']} in the formula is as small as {numbers['smallest']:.2g},"
+        f" below 2.2e-308, where float64 has not all digits, which rounds {off}"
+    )
+
+
 def _rate(value: Any) -> str:
     """Two digits, of a rate to try: ``0.033``, but ``3.4e-4`` where zeros would have to be counted."""
     if value >= 1e-3:
@@ -604,6 +621,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "rounding decides: the terms of {names} are as large as {term:.2g} and cancel, so that float64 rounds each"
         " prediction by {rounding:.1e}, where the residuals are {spread:.1e}"
     ),
+    _K.UNDERFLOW_DECIDES: _underflow,
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
@@ -657,6 +675,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.HALF_OF_LIMIT: _cure_of_divergence,
     **_MEANINGS,
     _K.OTHER_STARTS: "give them different starts",
+    _K.OTHER_UNITS: "count the target, or an input, in other units, so that numbers are nearer to 1",
     _K.START_NEARER: "give other starts, nearer to these",
     _K.MODEL_OR_START: (
         "the model lacks something there, the errors depend on each other, or the fit sits in a local minimum; look at"

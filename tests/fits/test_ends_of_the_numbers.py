@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from paramfit import FormulaModel, HuberError, InputError, fit
+from paramfit.facts import FactKind
 
 X = np.arange(6.0)
 Y = np.array([1.1, 2.8, 5.2, 7.1, 8.7, 11.3])
@@ -117,6 +118,89 @@ def test_line_without_a_constant_is_told_to_have_one():
 def test_start_from_which_nothing_leads_on_says_where_to_start(formula, said):
     with pytest.raises(InputError, match=said):
         fit(FormulaModel(formula, ["t"], {"b": 1.0}), (np.arange(10, 591.0, 10), np.arange(59.0)))
+
+
+SQUARES = "sqrt((a*x)^2+b^2)"
+
+
+# Whatever the unit, the fit is that of a unit of 1, or says that numbers inside the formula are too small.
+@pytest.mark.parametrize("exponent", [-500, -520, -528, -532, -535, -538, -542, -560])
+@pytest.mark.parametrize(
+    ("formula", "starts", "of_y", "of_x"),
+    [
+        (SQUARES, {"a": (0.84, 1), "b": (1.92, 1)}, 1, 0),
+        ("sqrt(a*a*x*x+b*b)", {"a": (0.84, 1), "b": (1.92, 1)}, 1, 0),
+        ("(a^4*x^4+b^4)^0.25", {"a": (0.84, 0.5), "b": (1.92, 0.5)}, 0.5, 0),
+        ("a*x^2/(b^2+x^2)", {"a": (4, 0), "b": (4, 1)}, 0, 1),
+        ("sqrt(exp(2*(log(x+1)-a))+exp(2*b))", {"a": (0.3, None), "b": (0.4, None)}, 1, 0),
+    ],
+)
+def test_numbers_inside_a_formula_that_are_too_small_change_no_fit_unless_it_says_so(
+    formula, starts, of_y, of_x, exponent
+):
+    x = np.linspace(0, 10, 15)
+    y = (np.hypot(0.7 * x, 1.6) if "/" not in formula else 5 * x**2 / (9 + x**2)) + 0.1 * np.sin(9 * x)
+
+    def fitted(unit):
+        given = {
+            name: start + (np.log(unit) * (-1 if name == "a" else 1) if power is None else 0)
+            if power is None
+            else start * unit**power
+            for name, (start, power) in starts.items()
+        }
+        return fit(FormulaModel(formula, ["x"], given), (x * unit**of_x, y * unit**of_y))
+
+    plain, small = fitted(1.0), fitted(2.0**exponent)
+    kinds = {fact.kind for fact in (*small.cautions, small.stop_reason)}
+    assert plain.status == "converged"
+    assert not {FactKind.UNDERFLOW_DECIDES} & {fact.kind for fact in (*plain.cautions, plain.stop_reason)}
+    assert "kink_of_loss" not in kinds
+    if FactKind.UNDERFLOW_DECIDES in kinds:
+        assert exponent < -500
+        return
+    assert small.status == "converged"
+    for name, (_, power) in starts.items():
+        one, other = plain.parameters[name], small.parameters[name]
+        by, more = (2.0 ** (exponent * power), 0.0) if power is not None else (1.0, exponent * np.log(2))
+        expected = one.estimate * by + more * (-1 if name == "a" else 1)
+        assert other.estimate == pytest.approx(expected, abs=2e-3 * one.standard_error * by, rel=0)
+
+
+def test_numbers_that_are_too_small_are_named_with_what_they_change():
+    x = np.linspace(0, 10, 15)
+    y = (np.hypot(0.7 * x, 1.6) + 0.1 * np.sin(9 * x)) * 1e-161
+    result = fit(FormulaModel(SQUARES, ["x"], {"a": 0.84e-161, "b": 1.92e-161}), (x, y))
+    assert result.status == "stalled"
+    assert re.search(r"a power of b in the formula is as small as \S+, below 2\.2e-308, .*other units", result.reason)
+    numbers = result.stop_reason.numbers
+    # In whole multiples of the least number b^2 is off by up to half of one.
+    b = result.parameters["b"].estimate
+    assert numbers["smallest"] == pytest.approx((b / 1e-161) ** 2 * 1e-322, abs=5e-324)
+    assert 1e-3 < numbers["part"] < 1
+
+
+@pytest.mark.parametrize(
+    ("formula", "starts", "curve"),
+    [
+        (
+            "a*exp(-((x-m)/s)^2)+c",
+            {"a": 2, "m": 3, "s": 0.3, "c": 1},
+            lambda x: 3 * np.exp(-(((x - 3) / 0.25) ** 2)) + 1,
+        ),
+        ("a*exp(-k*x^3)", {"a": 2, "k": 1}, lambda x: 3 * np.exp(-1.2 * x**3)),
+        ("a/(1+exp(-k*(x-m)))", {"a": 4, "k": 90, "m": 5.1}, lambda x: 5 / (1 + np.exp(-80 * (x - 5)))),
+        ("a*x^n/(1+x^n)", {"a": 4, "n": 200}, lambda x: 5 * x**180 / (1 + x**180)),
+    ],
+)
+def test_small_numbers_that_change_nothing_are_not_told(formula, starts, curve):
+    x = np.concatenate(
+        [np.linspace(0.01, 10, 41), 0.9 + 0.2 * np.linspace(0, 1, 12), 4.9 + 0.2 * np.linspace(0, 1, 12)]
+    )
+    with np.errstate(over="ignore"):
+        y = curve(x) + 0.01 * np.sin(37 * x)
+    result = fit(FormulaModel(formula, ["x"], starts), (x, y))
+    assert result.status == "converged"
+    assert FactKind.UNDERFLOW_DECIDES not in {fact.kind for fact in result.cautions}
 
 
 TIMES = np.linspace(1, 11, 12)
