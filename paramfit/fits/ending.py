@@ -1,5 +1,6 @@
 """How a solver ended, as facts of a result."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,7 @@ from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
 from paramfit.inference.switched_off import are_switched_off
-from paramfit.inference.underflow import underflow
+from paramfit.inference.underflow import lost_to_underflow
 from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.solvers.gauss_newton_state import GaussNewtonState
@@ -103,7 +104,8 @@ def how_it_ended(
         if divergent is not None and not (standing.converged and loss is not None and _is_on_edge(state, loss())):
             return Stop(Status.STALLED, divergent)
     if isinstance(state, GaussNewtonState) and standing.finding in _BY_COMPARISON and loss is not None:
-        rounded = underflow(loss(), _SEEN)
+        point = state.steps.point
+        rounded = lost_to_underflow(loss(), state.unit * math.sqrt(max(point.loss, 0.0) / point.n), _SEEN)
         if rounded is not None:
             return Stop(Status.STALLED, rounded)
     names = element_names(model) if standing.places else ()
