@@ -59,6 +59,7 @@ class FactKind(StrEnum):
     NOTHING_DETERMINED = "nothing_determined"
     RUN_OFF = "run_off"
     ON_EDGE_OF_DOMAIN = "on_edge_of_domain"
+    ENDED_AT_FORMULAS_EDGE = "ended_at_formulas_edge"
     ENDLESS_AT_EDGE = "endless_at_edge"
     LIKELIHOOD_WITHOUT_MAXIMUM = "likelihood_without_maximum"
     SEPARATED = "separated"
@@ -135,6 +136,7 @@ class FactKind(StrEnum):
 
     # What to be careful about.
     AT_BOUND = "at_bound"
+    FORMULA_AT_EDGE = "formula_at_edge"
     ARGUMENT_AT_EDGE = "argument_at_edge"
     INTERVAL_OVER_BOUND = "interval_over_bound"
     STARTS_MOVED_APART = "starts_moved_apart"

@@ -11,6 +11,7 @@ from torch import nn
 
 from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Status, Stop
 from paramfit.inference.edge_of_domain import domain_edge, endless_edge
+from paramfit.inference.formula_edge import FormulaEdge, edge_of_formula
 from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
@@ -104,6 +105,9 @@ def how_it_ended(
         if divergent is not None and not (standing.converged and loss is not None and _is_on_edge(state, loss())):
             return Stop(Status.STALLED, divergent)
     if isinstance(state, GaussNewtonState) and standing.finding in _BY_COMPARISON and loss is not None:
+        edge = edge_of_formula(loss(), torch.from_numpy(state.theta))
+        if edge is not None:
+            return _at_formulas_edge(edge, loss(), torch.from_numpy(state.theta))
         point = state.steps.point
         rounded = lost_to_underflow(loss(), state.unit * math.sqrt(max(point.loss, 0.0) / point.n), _SEEN)
         if rounded is not None:
@@ -117,6 +121,14 @@ def how_it_ended(
     if standing.finding is not Finding.DIVERGENT:
         return Stop(Status.STALLED, fact_of(standing, about))
     return Stop(Status.STALLED, _run_off(FactKind.RUN_OFF, standing.places[0], state, model))
+
+
+def _at_formulas_edge(edge: FormulaEdge, loss: LossFunction, theta: torch.Tensor) -> Stop:
+    """Whether the edge is where a minimum is."""
+    is_lowest = edge.is_lowest(loss, theta)
+    numbers = {**edge.fact.numbers, "lowest": is_lowest}
+    reason = Fact(FactKind.ENDED_AT_FORMULAS_EDGE, edge.fact.parameters, numbers)
+    return Stop(Status.CONVERGED if is_lowest else Status.STALLED, reason)
 
 
 def why_untrusted(stop: Stop | None) -> Fact | None:

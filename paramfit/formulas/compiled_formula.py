@@ -17,6 +17,7 @@ from paramfit.formulas.graph import Graph
 from paramfit.formulas.linearity import SecondDerivatives, linear_set
 from paramfit.formulas.local_dependence import locally_needed
 from paramfit.formulas.notation import Notation, written
+from paramfit.formulas.rooms import FormulaRooms
 from paramfit.formulas.underflow import Underflow
 
 __all__ = ["CompiledFormula", "SeparatedParts"]
@@ -129,6 +130,11 @@ class CompiledFormula:
         """What exponentials are far out by one parameter times an input; None where one is so for another reason."""
         variables = self._names[: len(self._names) - len(self._parameters)]
         return large_exponents(self._graph, self._value, dict(zip(self._names, arguments, strict=True)), variables)
+
+    @cached_property
+    def rooms(self) -> FormulaRooms:
+        """The room that arguments of functions have which the parameters move."""
+        return FormulaRooms(self._graph, self._value, self._parameters)
 
     @cached_property
     def underflow(self) -> Underflow:

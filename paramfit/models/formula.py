@@ -11,6 +11,7 @@ from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
 from paramfit.formulas.exponents import LargeExponent
 from paramfit.formulas.names import as_names, check_names
+from paramfit.formulas.rooms import FunctionRoom
 from paramfit.formulas.underflow import LostDigits
 from paramfit.linalg.lapack import LARGEST_TO_SQUARE
 from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
@@ -155,6 +156,10 @@ class FormulaModel(ParametricModel):
     def lost_digits(self, scale: Tensor, *inputs: Tensor) -> LostDigits | None:
         """The operation whose result is too small for float64 and changes most, by the ``scale`` ``(n,)`` of errors."""
         return self._compiled.underflow((*inputs, *self._values(inputs)), scale.numpy())
+
+    def rooms(self, *inputs: Tensor) -> list[FunctionRoom]:
+        """The room that arguments of functions, if parameters move them, have to the ends of where they are defined."""
+        return self._compiled.rooms((*inputs, *self._values(inputs)))
 
     def linear_parameters(self) -> tuple[str, ...]:
         """Free parameters whose second derivatives, mixed ones included, all vanish."""

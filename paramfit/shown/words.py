@@ -339,6 +339,37 @@ def _endless_at_edge(fact: Fact) -> str:
     )
 
 
+def _where_formula_ends(fact: Fact) -> str:
+    """The function, its end, the rows, and the parameters that would move over it."""
+    numbers: Any = fact.numbers
+    side = "least" if numbers["below"] else "largest"
+    of = "the base of a power" if numbers["operation"] == "**" else f"the argument of {numbers['operation']}"
+    return (
+        f"{of} is {numbers['end']:g}{_in_rows(numbers)}, the {side} it may be, held there by {_listed(fact.parameters)}"
+    )
+
+
+def _held_by_edge(fact: Fact) -> str:
+    argument = fact.numbers["argument"]
+    of = "a power" if argument == "**" else argument
+    return f"{fact.parameters[0]} is held by the edge of {of}'s domain, and has no freedom left for an error"
+
+
+def _ended_at_formulas_edge(fact: Fact) -> str:
+    where = f"the edge of where the formula is defined: {_where_formula_ends(fact)}"
+    if fact.numbers["lowest"]:
+        return f"the loss is at its lowest on {where}; inwards it rises."
+    return f"no step lowers the loss from {where}; whether it is lower elsewhere is not known; give other starts."
+
+
+def _formula_at_edge(fact: Fact) -> str:
+    names, several = _listed(fact.parameters), len(fact.parameters) > 1
+    return (
+        f"the fit is on the edge of where the formula is defined: {_where_formula_ends(fact)}; an error of {names}"
+        f" means nothing there, and all other errors take {'them' if several else 'it'} as fixed"
+    )
+
+
 def _argument_at_edge(fact: Fact) -> str:
     numbers: Any = fact.numbers
     side = "least" if numbers["below"] else "largest"
@@ -504,6 +535,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the likelihood is at its largest on the edge of what the distribution's arguments may be; along the edge the"
         " step that is left is {value:.1e} standard errors."
     ),
+    _K.ENDED_AT_FORMULAS_EDGE: _ended_at_formulas_edge,
     _K.ENDLESS_AT_EDGE: _endless_at_edge,
     _K.LIKELIHOOD_WITHOUT_MAXIMUM: _without_maximum,
     _K.SEPARATED: _separated,
@@ -554,7 +586,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.INSEPARABLE: _inseparable,
     _K.GROWS_WITHOUT_END: "{first} has no finite estimate",
     _K.SITS_AT_BOUND: "{first} sits at its bound, where an error means nothing",
-    _K.HELD_BY_EDGE: "{first} is held by the edge of {argument}'s domain, and has no freedom left for an error",
+    _K.HELD_BY_EDGE: _held_by_edge,
     _K.NO_METHOD: "none",
     _K.STUDENT_T: _by_method,
     _K.KNOWN_SIGMA: _by_method,
@@ -595,6 +627,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " paramfit.ladder); fix it, or widen the bound if you gave it"
     ),
     _K.STARTS_MOVED_APART: _moved_apart,
+    _K.FORMULA_AT_EDGE: _formula_at_edge,
     _K.ARGUMENT_AT_EDGE: _argument_at_edge,
     _K.INTERVAL_OVER_BOUND: (
         "{first}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture there;"
