@@ -59,6 +59,7 @@ class FactKind(StrEnum):
     NOTHING_DETERMINED = "nothing_determined"
     RUN_OFF = "run_off"
     ON_EDGE_OF_DOMAIN = "on_edge_of_domain"
+    ENDED_AT_FORMULAS_EDGE = "ended_at_formulas_edge"
     ENDLESS_AT_EDGE = "endless_at_edge"
     LIKELIHOOD_WITHOUT_MAXIMUM = "likelihood_without_maximum"
     SEPARATED = "separated"
@@ -135,6 +136,7 @@ class FactKind(StrEnum):
 
     # What to be careful about.
     AT_BOUND = "at_bound"
+    FORMULA_AT_EDGE = "formula_at_edge"
     ARGUMENT_AT_EDGE = "argument_at_edge"
     INTERVAL_OVER_BOUND = "interval_over_bound"
     STARTS_MOVED_APART = "starts_moved_apart"
@@ -144,6 +146,7 @@ class FactKind(StrEnum):
     RESIDUALS_BELOW_SIGMA = "residuals_below_sigma"
     WORSE_THAN_CONSTANT = "worse_than_constant"
     ROUNDING_DECIDES = "rounding_decides"
+    UNDERFLOW_DECIDES = "underflow_decides"
     BETTER_MINIMUM = "better_minimum"
     SYSTEMATIC_RESIDUALS = "systematic_residuals"
     AS_MANY_PARAMETERS = "as_many_parameters"
@@ -191,6 +194,7 @@ class FactKind(StrEnum):
     ADD_CONSTANT = "add_constant"
     LOOK_AND_RESTART = "look_and_restart"
     SUBTRACT_FROM_INPUT = "subtract_from_input"
+    OTHER_UNITS = "other_units"
     START_NEARER = "start_nearer"
     MODEL_OR_START = "model_or_start"
     CENTRE_OR_MEASURE_ELSEWHERE = "centre_or_measure_elsewhere"

@@ -1,5 +1,6 @@
 """How a solver ended, as facts of a result."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -10,10 +11,12 @@ from torch import nn
 
 from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Status, Stop
 from paramfit.inference.edge_of_domain import domain_edge, endless_edge
+from paramfit.inference.formula_edge import FormulaEdge, edge_of_formula
 from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
 from paramfit.inference.switched_off import are_switched_off
+from paramfit.inference.underflow import lost_to_underflow
 from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import DistributionModel, ParametricModel
 from paramfit.solvers.gauss_newton_state import GaussNewtonState
@@ -25,6 +28,8 @@ __all__ = ["fact_of", "how_it_began", "how_it_ended", "why_untrusted"]
 _FARTHER = (0.5, 1.0, 2.0, 4.0, 8.0)  # times the way that a parameter has gone
 _SAME = 1e-9  # of a loss: rounding, and more than it
 _NO_PART = 1e-3  # of the largest part of a step, in units of each parameter's size: the last digits of what has settled
+_SEEN = 1e-6  # of the residuals: what rounds predictions by as much hides from a step whether it leads down
+_BY_COMPARISON = frozenset({Finding.KINK, Finding.NO_DESCENT, Finding.OFFSET_AT_ROUNDING})  # of losses
 
 _RIDGE = 1e-6  # of the strongest curvature: errors are a thousand times those of each parameter alone
 _PART_OF_RIDGE = 1e-3  # of the largest part in a direction
@@ -99,6 +104,14 @@ def how_it_ended(
         divergent = _divergent(state, model, loss)
         if divergent is not None and not (standing.converged and loss is not None and _is_on_edge(state, loss())):
             return Stop(Status.STALLED, divergent)
+    if isinstance(state, GaussNewtonState) and standing.finding in _BY_COMPARISON and loss is not None:
+        edge = edge_of_formula(loss(), torch.from_numpy(state.theta))
+        if edge is not None:
+            return _at_formulas_edge(edge, loss(), torch.from_numpy(state.theta))
+        point = state.steps.point
+        rounded = lost_to_underflow(loss(), state.unit * math.sqrt(max(point.loss, 0.0) / point.n), _SEEN)
+        if rounded is not None:
+            return Stop(Status.STALLED, rounded)
     names = element_names(model) if standing.places else ()
     about = tuple(names[place] for place in standing.places)
     if standing.converged:
@@ -108,6 +121,14 @@ def how_it_ended(
     if standing.finding is not Finding.DIVERGENT:
         return Stop(Status.STALLED, fact_of(standing, about))
     return Stop(Status.STALLED, _run_off(FactKind.RUN_OFF, standing.places[0], state, model))
+
+
+def _at_formulas_edge(edge: FormulaEdge, loss: LossFunction, theta: torch.Tensor) -> Stop:
+    """Whether the edge is where a minimum is."""
+    is_lowest = edge.is_lowest(loss, theta)
+    numbers = {**edge.fact.numbers, "lowest": is_lowest}
+    reason = Fact(FactKind.ENDED_AT_FORMULAS_EDGE, edge.fact.parameters, numbers)
+    return Stop(Status.CONVERGED if is_lowest else Status.STALLED, reason)
 
 
 def why_untrusted(stop: Stop | None) -> Fact | None:

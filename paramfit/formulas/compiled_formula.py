@@ -11,11 +11,14 @@ from torch import Tensor
 
 from paramfit.formulas.differentiable import is_differentiating, slopes_under_autograd, value_under_autograd
 from paramfit.formulas.evaluation import Evaluation
+from paramfit.formulas.exponents import LargeExponent, large_exponents
 from paramfit.formulas.expression import parse_expression
 from paramfit.formulas.graph import Graph
 from paramfit.formulas.linearity import SecondDerivatives, linear_set
 from paramfit.formulas.local_dependence import locally_needed
 from paramfit.formulas.notation import Notation, written
+from paramfit.formulas.rooms import FormulaRooms
+from paramfit.formulas.underflow import Underflow
 
 __all__ = ["CompiledFormula", "SeparatedParts"]
 
@@ -122,6 +125,21 @@ class CompiledFormula:
         leaves = [self._graph.leaves[name] for name in names]
         needed = locally_needed(self._graph, self._value, arguments, leaves)
         return [name for name, needs in zip(names, needed, strict=True) if needs]
+
+    def large_exponents(self, *arguments: Tensor) -> list[LargeExponent] | None:
+        """What exponentials are far out by one parameter times an input; None where one is so for another reason."""
+        variables = self._names[: len(self._names) - len(self._parameters)]
+        return large_exponents(self._graph, self._value, dict(zip(self._names, arguments, strict=True)), variables)
+
+    @cached_property
+    def rooms(self) -> FormulaRooms:
+        """The room that arguments of functions have which the parameters move."""
+        return FormulaRooms(self._graph, self._value, self._parameters)
+
+    @cached_property
+    def underflow(self) -> Underflow:
+        """Where operations in the prediction and its derivatives by the parameters lose digits."""
+        return Underflow(self._graph, self._value, {name: self._slopes[name] for name in self._parameters})
 
     def value(self, *arguments: Tensor) -> Tensor | float:
         """The prediction; under autograd it is differentiated by its own derivatives, once or twice."""

@@ -338,8 +338,9 @@ def _power(u: Scaled, v: Scaled) -> Scaled:
         floor + turns,
         given + _beyond_rounding(lost * np.finfo(np.float64).eps),
     )
-    # Where nothing over- or underflows float64's own power has all its digits.
-    ends = (plain_base > 0) & np.isfinite(plain_base) & np.isfinite(plain) & (plain > np.finfo(np.float64).tiny)
+    # Where nothing over- or underflows, and the base has all its digits, so has float64's own power.
+    least = np.finfo(np.float64).tiny
+    ends = (plain_base >= least) & np.isfinite(plain_base) & np.isfinite(plain) & (plain > least)
     power = Scaled(np.where(ends, plain, np.nan), np.zeros_like(plain), given).where(ends, power)
     power = Scaled.of(np.where(exponent == 0, 1.0, 0.0)).where(u.is_zero, power)
     power = Scaled.of(np.ones_like(exponent)).where(v.is_zero, power)

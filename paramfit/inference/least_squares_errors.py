@@ -1,7 +1,7 @@
 """How uncertain the estimates are."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number
+from paramfit.inference.formula_edge import edge_of_formula
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import (
@@ -98,7 +99,8 @@ def least_squares_uncertainty(
     observations determine, so that one parameter too many leaves the errors of the others as they were. For a robust
     objective s is Huber's :math:`\sqrt{\sum\psi^2/(n-p)} / \overline{\psi'}` with his correction for few observations.
 
-    A parameter at its bound is taken as fixed by all others, and has no error of its own. Nor has one in which the
+    A parameter at its bound, or one that the edge of where the formula is defined holds, is taken as fixed by all
+    others, and has no error of its own. Nor has one in which the
     prediction is not linear and whose change by its own size, or its start's, is not seen: :math:`|J_k| |\theta_k|` is
     at most eps times the target's length, or a part of 1e-5 of s.
 
@@ -116,12 +118,19 @@ def least_squares_uncertainty(
         return without_errors(Fact(FactKind.TOO_FEW_OBSERVATIONS, numbers={"observations": n, "parameters": p}))
     scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
     at_bound = parameters_at_bound(loss, theta, scale.spread / evidence.unit * information.root)
-    if at_bound:
-        information = without_parameters(factor, loss.names, at_bound, least)
+    edge = edge_of_formula(loss, theta)
+    held = [] if edge is None else [k for k in edge.held if k not in at_bound]
+    if at_bound or held:
+        information = without_parameters(factor, loss.names, [*at_bound, *held], least)
         scale = _scale(loss, evidence, information, sigma_is_known=sigma_is_known)
-    return with_errors(
+    if edge is not None:
+        argument = edge.fact.numbers["operation"]
+        by_edge = {k: Fact(FactKind.HELD_BY_EDGE, (loss.names[k],), {"argument": argument}) for k in held}
+        information = replace(information, undetermined=information.undetermined | by_edge)
+    errors = with_errors(
         information, scale.quantile, scale.method, at_bound, noise=scale.noise, spread=scale.spread, unit=evidence.unit
     )
+    return errors if edge is None else replace(errors, edge=(edge.fact,))
 
 
 class _Scale(NamedTuple):

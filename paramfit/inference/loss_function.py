@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from paramfit.models import ParametricModel
+from paramfit.formulas.rooms import FunctionRoom
+from paramfit.models import FormulaModel, ParametricModel
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.passes.stable_functions import StableFunctions
@@ -131,6 +132,13 @@ class LossFunction:
             return None
         needed: Collection[str] | None = self._by_method(self.model, "locally_needed", theta)
         return needed
+
+    def rooms(self, theta: Tensor) -> list[FunctionRoom]:
+        """The room that arguments of functions in a formula have at theta; none of any other model."""
+        if not isinstance(self.model, FormulaModel):
+            return []
+        rooms: list[FunctionRoom] = self._by_method(self.model, "rooms", theta)
+        return rooms
 
     def _by_method(self, model: ParametricModel, method: str, theta: Tensor) -> Any:
         named = {f"model.{name}": value for name, value in self._parameters(theta.detach()).items()}

@@ -11,9 +11,21 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dgeqrf, dgesdd, dtrtrs
 
-__all__ = ["Array", "length", "lengths", "singular_decomposition", "solve_upper", "triangle", "unit_of"]
+__all__ = [
+    "LARGEST_TO_SQUARE",
+    "Array",
+    "length",
+    "lengths",
+    "singular_decomposition",
+    "solve_upper",
+    "triangle",
+    "unit_of",
+]
 
 Array = NDArray[np.float64]
+
+LARGEST_TO_SQUARE = 1e154
+"""The square of a larger number is beyond float64."""
 
 _SAFE = 1e75  # a size between one over it and it: squares of 1e-60 of it neither underflow nor overflow
 _FEW = 32  # of which Python finds the smallest sooner than NumPy

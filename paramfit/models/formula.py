@@ -4,11 +4,16 @@ import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
 from paramfit.formulas.compiled_formula import CompiledFormula
+from paramfit.formulas.exponents import LargeExponent
 from paramfit.formulas.names import as_names, check_names
+from paramfit.formulas.rooms import FunctionRoom
+from paramfit.formulas.underflow import LostDigits
+from paramfit.linalg.lapack import LARGEST_TO_SQUARE
 from paramfit.models.base import ParametricModel, Separated, broadcast_parameters
 from paramfit.parameters import dtype_named
 
@@ -126,6 +131,35 @@ class FormulaModel(ParametricModel):
         """The free parameters that the kinks of the formula do not leave out at every row."""
         free = [name for name, spec in self.specifications.items() if not spec.fixed]
         return self._compiled.locally_needed((*inputs, *self._values(inputs)), free)
+
+    def large_exponents(self, *inputs: Tensor) -> list[LargeExponent]:
+        """What exponentials are far out, if other starts of the free parameters that multiply inputs in them help.
+
+        With all of these starts predictions are finite, of a size that can be squared, and move.
+        """
+        values = self._values(inputs)
+        exponents = self._compiled.large_exponents(*inputs, *values) or []
+        starts = {exponent.parameter: exponent.start for exponent in exponents}
+        for name, start in starts.items():
+            spec = self.specifications[name]
+            is_below = spec.lower is not None and start <= spec.lower
+            if spec.fixed or is_below or (spec.upper is not None and start >= spec.upper):
+                return []
+        moved = [
+            value.new_tensor(starts[name]) if name in starts else value
+            for name, value in zip(self.names, values, strict=True)
+        ]
+        prediction, *slopes = map(torch.as_tensor, self._compiled.joint(*inputs, *moved))
+        is_usable = bool((prediction.abs() < LARGEST_TO_SQUARE).all()) and any(bool(slope.any()) for slope in slopes)
+        return exponents if is_usable else []
+
+    def lost_digits(self, scale: Tensor, *inputs: Tensor) -> LostDigits | None:
+        """The operation whose result is too small for float64 and changes most, by the ``scale`` ``(n,)`` of errors."""
+        return self._compiled.underflow((*inputs, *self._values(inputs)), scale.numpy())
+
+    def rooms(self, *inputs: Tensor) -> list[FunctionRoom]:
+        """The room that arguments of functions, if parameters move them, have to the ends of where they are defined."""
+        return self._compiled.rooms((*inputs, *self._values(inputs)))
 
     def linear_parameters(self) -> tuple[str, ...]:
         """Free parameters whose second derivatives, mixed ones included, all vanish."""

@@ -15,18 +15,18 @@ from torch.func import functional_call, jacfwd
 
 from paramfit.errors import InputError
 from paramfit.formulas.evaluation import LeftUnmended
-from paramfit.linalg.lapack import Array
-from paramfit.models import ParametricModel
+from paramfit.linalg.lapack import LARGEST_TO_SQUARE, Array, unit_of
+from paramfit.models import FormulaModel, ParametricModel
 from paramfit.models.base import boxes_of
 from paramfit.objectives import Objective, RobustError, SquaredError
 from paramfit.observations import Observations
-from paramfit.passes.base import Pass, pieces
+from paramfit.passes.base import Pass, inputs_at, pieces
 from paramfit.solvers.sums import Layout, ResidualSums
 
 __all__ = ["ResidualRows"]
 
-_LARGEST_TO_SQUARE = 1e154
 _LEAST_WITH_ALL_DIGITS = 1e-300  # its 2^-52nd part, the rounding of a residual, is just above the smallest number
+_MOST_NAMED = 10  # parameters and inputs in one line
 _LEAST_WEIGHT = 0.2  # of a row whose own curvature is less: a step that trusts it less runs away from far starts
 
 
@@ -83,27 +83,47 @@ class ResidualRows(Pass[ResidualSums]):
         sums = super().at_start(observations, expected=expected).changed(target=size)
         if not sums.factor[:, :-1].any():
             raise InputError(
-                "model: at the start no prediction changes with any parameter, so that no step leads on;"
-                f" {self._usable_start(observations)}"
+                f"model: at the start no prediction changes with any parameter{self._looked_at(observations)}, so that"
+                f" no step leads on; {self._usable_start(observations)}"
             )
-        if np.abs(sums.factor[:, -1]).max() > _LARGEST_TO_SQUARE:
+        if np.abs(sums.factor[:, -1]).max() / unit_of(size) > LARGEST_TO_SQUARE:  # the solver divides by the unit
             raise InputError(
-                "model: the prediction at the start is finite, but so large that the square of its residual overflows;"
-                f" {self._usable_start(observations)}"
+                "model: the prediction at the start is finite, but so large that the square of its residual overflows"
+                f" ({self._largest_residual(observations)}); {self._usable_start(observations)}"
             )
         return sums
 
-    def _usable_start(self, observations: Observations) -> str:
-        """Where an exponent is of order 1, by the scale of the input that is largest."""
-        sizes = [column.abs().max().item() for column in observations.inputs]
-        if not sizes or not max(sizes) > 0:
-            return "give other starts"
-        number = sizes.index(max(sizes))
+    def _looked_at(self, observations: Observations) -> str:
+        """Which parameters there are, and the ranges of the inputs, where they are few."""
+        ranges = [
+            f"{self._input_name(number)} from {column.min().item():.4g} to {column.max().item():.4g}"
+            for number, column in enumerate(observations.inputs)
+        ]
+        listed = "; ".join([", ".join(self._names), *ranges])
+        return f" ({listed})" if len(self._names) + len(ranges) <= _MOST_NAMED else ""
+
+    @torch.no_grad()
+    def _largest_residual(self, observations: Observations) -> str:
+        columns, _ = self._separated(observations) if self._linear else self._joint(observations)
+        row = int(columns[-1].abs().argmax())
+        return f"{columns[-1, row].abs().item():.3g} in row {row}, input {inputs_at(observations, row)}"
+
+    def _input_name(self, number: int) -> str:
         names = getattr(self.model, "variables", ())
-        name = names[number] if number < len(names) else f"input {number + 1}"
-        return (
-            f"{name} reaches {sizes[number]:.4g}, so that an exponent in it is of order 1 where the parameter that"
-            f" multiplies {name} is near {1 / sizes[number]:.1g}: give such a start"
+        return names[number] if number < len(names) else f"input {number + 1}"
+
+    @torch.no_grad()
+    def _usable_start(self, observations: Observations) -> str:
+        """Where exponents are of order 1, if it is an exponential of the formula that is too large or too small."""
+        exponents = self.model.large_exponents(*observations.inputs) if isinstance(self.model, FormulaModel) else []
+        if not exponents:
+            return "give other starts"
+        return "; ".join(
+            f"the argument of an exponential is as large as {exponent.largest:.4g}, since {exponent.parameter}"
+            f" {'divides' if exponent.divides else 'multiplies'} {exponent.variable} in it and {exponent.variable}"
+            f" reaches {exponent.reach:.4g}: start {exponent.parameter} near {exponent.start:.1g}, where it is of order"
+            " 1"
+            for exponent in exponents
         )
 
     def sums_with_residual(self, observations: Observations) -> tuple[ResidualSums, Tensor]:
@@ -275,7 +295,7 @@ def _size_of_target(observations: Observations) -> float:
     if 1e-75 < size < 1e75:
         return size
     largest, over = target.abs().max().item(), "" if observations.sigma is None else " over sigma"
-    if largest > _LARGEST_TO_SQUARE:
+    if largest > LARGEST_TO_SQUARE:
         raise InputError(
             f"data.target: the square of its values overflows (the largest value{over} is {largest:.3g}); count it in a"
             f" larger unit, such as {10.0 ** math.floor(math.log10(largest)):.0e} of this one"

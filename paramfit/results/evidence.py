@@ -22,6 +22,7 @@ from paramfit.inference.least_squares_errors import ResidualFactor, least_square
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty, without_errors
+from paramfit.inference.underflow import lost_to_underflow
 from paramfit.linalg.lapack import Array, lengths
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
@@ -39,6 +40,7 @@ __all__ = ["Evidence", "descent_evidence", "least_squares_evidence", "likelihood
 _EPS = float(np.finfo(np.float64).eps)
 _SEEN = 0.05  # of the residuals: rounding that could move an estimate by a twentieth of its error
 _NEAR = 0.1  # standard errors: a band around a curve that is so far off holds all but as much of the truth
+_SEEN_UNDERFLOW = 1e-3  # the same of numbers that are too small: it is not at random, and larger somewhere on the way
 _CANCELS = 1e2  # times the target: terms so large cancel
 
 
@@ -171,7 +173,8 @@ def least_squares_evidence(
             unit=rows.unit,
         ),
         curve=curve,
-        rounding=_rounding(loss, theta, rows, determined),
+        rounding=_rounding(loss, theta, rows, determined)
+        or lost_to_underflow(loss, rows.unit * math.sqrt(rows.rss / loss.n), _SEEN_UNDERFLOW),
         residual=residual,
     )
 

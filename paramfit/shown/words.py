@@ -339,6 +339,37 @@ def _endless_at_edge(fact: Fact) -> str:
     )
 
 
+def _where_formula_ends(fact: Fact) -> str:
+    """The function, its end, the rows, and the parameters that would move over it."""
+    numbers: Any = fact.numbers
+    side = "least" if numbers["below"] else "largest"
+    of = "the base of a power" if numbers["operation"] == "**" else f"the argument of {numbers['operation']}"
+    return (
+        f"{of} is {numbers['end']:g}{_in_rows(numbers)}, the {side} it may be, held there by {_listed(fact.parameters)}"
+    )
+
+
+def _held_by_edge(fact: Fact) -> str:
+    argument = fact.numbers["argument"]
+    of = "a power" if argument == "**" else argument
+    return f"{fact.parameters[0]} is held by the edge of {of}'s domain, and has no freedom left for an error"
+
+
+def _ended_at_formulas_edge(fact: Fact) -> str:
+    where = f"the edge of where the formula is defined: {_where_formula_ends(fact)}"
+    if fact.numbers["lowest"]:
+        return f"the loss is at its lowest on {where}; inwards it rises."
+    return f"no step lowers the loss from {where}; whether it is lower elsewhere is not known; give other starts."
+
+
+def _formula_at_edge(fact: Fact) -> str:
+    names, several = _listed(fact.parameters), len(fact.parameters) > 1
+    return (
+        f"the fit is on the edge of where the formula is defined: {_where_formula_ends(fact)}; an error of {names}"
+        f" means nothing there, and all other errors take {'them' if several else 'it'} as fixed"
+    )
+
+
 def _argument_at_edge(fact: Fact) -> str:
     numbers: Any = fact.numbers
     side = "least" if numbers["below"] else "largest"
@@ -346,6 +377,23 @@ def _argument_at_edge(fact: Fact) -> str:
         f"the maximum is on the edge of the domain: {numbers['argument']} is {numbers['end']:g}{_in_rows(numbers)}, the"
         f" {side} that {numbers['distribution']} allows; errors are conditional on that, one-sided towards the inside,"
         " and beyond the edge there is no likelihood"
+    )
+
+
+_OPERATIONS = {"*": "a product", "/": "a quotient", "**": "a power"}
+
+
+def _underflow(fact: Fact) -> str:
+    """Which operation of the formula is too small, and what that rounds by how much."""
+    numbers: Any = fact.numbers
+    which = _OPERATIONS.get(numbers["operation"], numbers["operation"])
+    part = f"up to {numbers['part']:.1e} of" if math.isfinite(numbers["part"]) else "more than"
+    off = f"predictions by {part} the residuals"
+    if fact.parameters:
+        off = f"derivatives by {fact.parameters[0]} by {part} the largest"
+    return (
+        f"rounding decides: {which} of {numbers['operands']} in the formula is as small as {numbers['smallest']:.2g},"
+        f" below 2.2e-308, where float64 has not all digits, which rounds {off}"
     )
 
 
@@ -487,6 +535,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "the likelihood is at its largest on the edge of what the distribution's arguments may be; along the edge the"
         " step that is left is {value:.1e} standard errors."
     ),
+    _K.ENDED_AT_FORMULAS_EDGE: _ended_at_formulas_edge,
     _K.ENDLESS_AT_EDGE: _endless_at_edge,
     _K.LIKELIHOOD_WITHOUT_MAXIMUM: _without_maximum,
     _K.SEPARATED: _separated,
@@ -537,7 +586,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.INSEPARABLE: _inseparable,
     _K.GROWS_WITHOUT_END: "{first} has no finite estimate",
     _K.SITS_AT_BOUND: "{first} sits at its bound, where an error means nothing",
-    _K.HELD_BY_EDGE: "{first} is held by the edge of {argument}'s domain, and has no freedom left for an error",
+    _K.HELD_BY_EDGE: _held_by_edge,
     _K.NO_METHOD: "none",
     _K.STUDENT_T: _by_method,
     _K.KNOWN_SIGMA: _by_method,
@@ -578,6 +627,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " paramfit.ladder); fix it, or widen the bound if you gave it"
     ),
     _K.STARTS_MOVED_APART: _moved_apart,
+    _K.FORMULA_AT_EDGE: _formula_at_edge,
     _K.ARGUMENT_AT_EDGE: _argument_at_edge,
     _K.INTERVAL_OVER_BOUND: (
         "{first}: its interval reaches over its {side} bound {bound:g}, so that the parabola is a poor picture there;"
@@ -604,6 +654,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "rounding decides: the terms of {names} are as large as {term:.2g} and cancel, so that float64 rounds each"
         " prediction by {rounding:.1e}, where the residuals are {spread:.1e}"
     ),
+    _K.UNDERFLOW_DECIDES: _underflow,
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
@@ -657,6 +708,7 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
     _K.HALF_OF_LIMIT: _cure_of_divergence,
     **_MEANINGS,
     _K.OTHER_STARTS: "give them different starts",
+    _K.OTHER_UNITS: "count the target, or an input, in other units, so that numbers are nearer to 1",
     _K.START_NEARER: "give other starts, nearer to these",
     _K.MODEL_OR_START: (
         "the model lacks something there, the errors depend on each other, or the fit sits in a local minimum; look at"

@@ -1,0 +1,40 @@
+"""Whether digits that a formula has lost, since numbers inside it are too small for float64, show beside residuals."""
+
+import torch
+
+from paramfit.facts import Fact, FactKind, Number
+from paramfit.inference.loss_function import LossFunction
+from paramfit.models import FormulaModel
+
+__all__ = ["lost_to_underflow"]
+
+_MOST_ROWS = (
+    10_000  # that are looked at, at equal distances: numbers are too small in many rows or in none that matters
+)
+_EPS = torch.finfo(torch.float64).eps
+
+
+def lost_to_underflow(loss: LossFunction, spread: float, seen: float) -> Fact | None:
+    """The operation of the model's formula that rounds a prediction by a part ``seen`` of a residual, or a derivative.
+
+    The model's parameters are where they were when the loss was made, and residuals, over sigma, of size ``spread``.
+    """
+    model, observations = loss.model, loss.observations
+    if not isinstance(model, FormulaModel):
+        return None
+    chosen = slice(None, None, -(-loss.n // _MOST_ROWS))
+    target = observations.target[chosen]
+    sigma = torch.ones_like(target) if observations.sigma is None else observations.sigma[chosen]
+    # Of an exact fit the residuals are rounding themselves.
+    spread = max(spread, _EPS * float((target / sigma).abs().max()))
+    lost = model.lost_digits(spread * sigma, *(column[chosen] for column in observations.inputs))
+    if lost is None or not lost.part > seen:
+        return None
+    about = () if lost.by is None else (lost.by,)
+    numbers: dict[str, Number] = {
+        "operation": lost.operation,
+        "operands": ", ".join(lost.names),
+        "smallest": lost.smallest,
+        "part": lost.part,
+    }
+    return Fact(FactKind.UNDERFLOW_DECIDES, about, numbers, cure=Fact(FactKind.OTHER_UNITS))
