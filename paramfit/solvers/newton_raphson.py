@@ -108,8 +108,10 @@ class NewtonState(Value):
     @property
     def is_doubtful(self) -> bool:
         """Whether there may be no minimum: each step leaves as much to do as the one before; ever more seldom."""
-        if self.recession is not None or self.interior is not None or self.standing.finding is Finding.UNBOUNDED:
+        if self.recession is not None or self.standing.finding is Finding.UNBOUNDED:
             return False
+        if self.interior is not None:
+            return self.interior.begins_weight
         if self.ended:
             return self.standing.stalled or bool(self.divergent())
         return _is_power_of_two(self.lingering / _FIRST_DOUBTS) or (
