@@ -111,6 +111,41 @@ def test_a_negative_binomial_that_prefers_poisson_is_named_in_every_parametrisat
     assert result.likelihood.aic is None
 
 
+COUNTS = np.array([2.0, 2, 3, 3, 4, 4, 5, 6])
+UNBOUNDED = [
+    ({"total_count": "1/k", "logits": "log(k) + a + b*x"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "k^2", "probs": "m/(m + k^2)"}, {"k": 1.0, "m": 2.0}),
+    ({"total_count": "exp(k)", "logits": "a + b*x - k"}, {"k": 0.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "exp(k)", "logits": "c"}, {"k": 0.0, "c": 0.0}),
+    ({"total_count": "exp(-k)", "probs": "m/(m + exp(-k))"}, {"k": 0.0, "m": 2.0}),
+    ({"total_count": "1/k", "probs": "k*m/(1 + k*m)"}, {"k": 1.0, "m": 2.0}),
+    ({"total_count": "1/k^2", "logits": "2*log(k) + a + b*x"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "1/sqrt(k)", "logits": "0.5*log(k) + a + b*x"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "exp(a + b*x)/k", "probs": "k/(1 + k)"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "starts"), UNBOUNDED)
+def test_a_formula_without_bounds_reaches_poisson_as_well(arguments, starts):
+    """Its own domain ends on the way there or just beyond, in argument or formula, and is no cause."""
+    x = np.arange(1.0, 9.0)
+    variables = ["x"] if "b" in starts else []
+    made = DistributionModel("torch.distributions.NegativeBinomial", arguments, starts, variables)
+    result = fit(made, (x, COUNTS) if variables else (COUNTS,))
+    assert isinstance(result.stop_reason, Fact)
+    assert (result.stop_reason.kind, result.stop_reason.parameters) == (FactKind.PREFERS_LIMIT, ("k",))
+
+
+@pytest.mark.parametrize(("arguments", "starts"), [case for case in UNBOUNDED if "b" not in case[1]])
+def test_overdispersed_counts_prefer_no_limit_in_any_of_these(arguments, starts):
+    counts = np.array([0.0, 1, 2, 3, 3, 5, 9, 14])
+    result = fit(DistributionModel("torch.distributions.NegativeBinomial", arguments, starts, []), (counts,))
+    reference = sm.NegativeBinomial(counts, np.ones(8)).fit(disp=0, gtol=1e-10, maxiter=500)
+    assert result.status == "converged"
+    assert result.likelihood is not None
+    assert result.likelihood.log_likelihood == pytest.approx(reference.llf, abs=1e-7)
+
+
 LINE = np.linspace(0, 10, 15)
 
 
