@@ -11,6 +11,7 @@ from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number
 from paramfit.inference.edge_of_domain import DomainEdge, domain_edge
+from paramfit.inference.flat_directions import settled_information
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, with_errors, without_parameters
@@ -61,14 +62,19 @@ def likelihood_uncertainty(
     if edge is not None:
         return replace(_along_edge(loss, theta, information, edge, bound, quantile, method), edge=edge.facts, kink=kink)
     free = [k for k in range(len(theta)) if k not in bound]
-    reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free])
+    least = np.zeros(len(theta))
+    if kink is None and free:
+        information, least = settled_information(loss, theta, information, free)
+    reason = _not_a_maximum(information[np.ix_(free, free)], [loss.names[k] for k in free], least[free])
     if reason is not None:
         return Uncertainty(None, (reason,), quantile, method, at_bound=tuple(bound), directions=(reason,))
     held = information.copy()
     held[bound, :] = held[:, bound] = 0.0  # where a bound holds the maximum the whole H need not be positive
-    factor = _root_of(held)
-    least = np.zeros(len(theta))
-    inverse = without_parameters(factor, loss.names, bound, least) if bound else inverse_information(factor, loss.names)
+    factor = _root_of(held, least)
+    if bound:
+        inverse = without_parameters(factor, loss.names, bound, least)
+    else:
+        inverse = inverse_information(factor, loss.names, least)
     undetermined = {k: _in_a_likelihood(why) for k, why in inverse.undetermined.items()}
     directions = tuple(map(_in_a_likelihood, inverse.directions))
     inverse = replace(inverse, undetermined=undetermined, directions=directions)
@@ -156,17 +162,17 @@ def _errors_alone(information: Array) -> Array:
     return np.diag(np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), math.inf))
 
 
-def _root_of(information: Array) -> Array:
-    """R with ``R^T R`` the information; exactly singular where its curvature is rounding."""
-    scaled = ScaledCurvature.of(information)
+def _root_of(information: Array, least: Array) -> Array:
+    """R with ``R^T R`` the information; exactly singular where curvature is rounding of it, or of the ``least``."""
+    scaled = ScaledCurvature.of(information, least)
     return scaled.root(np.where(scaled.values > THRESHOLDS.hessian * scaled.strongest, scaled.values, 0.0))
 
 
-def _not_a_maximum(information: Array, names: Sequence[str]) -> Fact | None:
+def _not_a_maximum(information: Array, names: Sequence[str], least: Array) -> Fact | None:
     """Why the point is no maximum of the likelihood, if it is none: the direction in which it rises."""
     if not names:
         return None
-    scaled = ScaledCurvature.of(information)
+    scaled = ScaledCurvature.of(information, least)
     lowest, down = scaled.values[0], scaled.vectors[:, 0]
     if lowest >= -THRESHOLDS.hessian * scaled.strongest:
         return None

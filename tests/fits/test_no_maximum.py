@@ -171,7 +171,8 @@ def test_heavy_tails_are_found_from_plain_starts(start, seed):
     plain = np.polyfit(LINE, y, 1)[::-1]
     begun = [np.array([np.log(d), *plain, np.log(s)]) for d in (0.5, 1.0, 3.0) for s in (0.2, 0.6)]
     options = {"maxiter": 9999, "maxfev": 9999, "xatol": 1e-8, "fatol": 1e-12}
-    best = min((minimize(loss, at, method="Nelder-Mead", options=options) for at in begun), key=lambda answer: answer.fun)
+    answers = [minimize(loss, at, method="Nelder-Mead", options=options) for at in begun]
+    best = min(answers, key=lambda answer: answer.fun)
     assert result.status == "converged"
     assert result.likelihood is not None
     assert result.likelihood.log_likelihood == pytest.approx(-best.fun, abs=1e-8)
