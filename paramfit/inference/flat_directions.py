@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,7 +28,7 @@ class SettledInformation(NamedTuple):
 
 
 def settled_information(
-    loss: LossFunction, theta: Tensor, information: Array, free: Sequence[int]
+    loss: LossFunction, theta: Tensor, beyond: Tensor, information: Array, free: Sequence[int]
 ) -> SettledInformation:
     r"""The information ``(p, p)`` without what it has only since the fit ended a little beside a flat ridge.
 
@@ -38,16 +39,18 @@ def settled_information(
 
     .. math:: \max\Big(|H_{kk}|, \sum_i \Big(\frac{\partial \ell_i}{\partial \theta_k}\Big)^2\Big)
 
-    whose second part is no smaller where the sum of the first's terms cancels. ``free`` are the parameters at no bound.
+    whose second part is no smaller where the sum of the first's terms cancels. ``free`` are the parameters at no bound,
+    and ``beyond`` is theta with all others nearer to theirs.
     """
     nothing = SettledInformation(information, np.zeros(len(theta)))
     places = list(free)
     inner = np.ix_(places, places)
     try:
         least = _influence(loss, theta)[places]
-        if not _is_weak(ScaledCurvature.of(information[inner], least), _WEAK).any():
+        is_weak = _is_weak(ScaledCurvature.of(information[inner], least), _WEAK).any()
+        if not is_weak and torch.equal(beyond, theta):
             return nothing
-        point = theta.detach().clone()
+        point = beyond.detach().clone()
         rows = loss.n if loss.objective.reduction == "mean" else 1
         for _ in range(_MOST_STEPS):
             scaled = ScaledCurvature.of(rows * loss.hessian(point).numpy()[inner], least)
@@ -73,7 +76,7 @@ def settled_information(
 
 
 def _is_weak(scaled: ScaledCurvature, share: float) -> NDArray[np.bool_]:
-    weak: NDArray[np.bool_] = np.abs(scaled.values) <= share * scaled.strongest
+    weak: NDArray[np.bool_] = np.abs(scaled.values) <= share * max(scaled.strongest, 1.0)
     return weak
 
 

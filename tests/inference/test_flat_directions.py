@@ -60,3 +60,15 @@ def test_what_is_hardly_determined_but_is_keeps_its_error(close):
     spread = np.sqrt(np.mean((y - columns @ solution) ** 2))
     errors = spread * np.sqrt(np.diag(np.linalg.inv(columns.T @ columns)))
     assert [result.parameters[name].standard_error for name in "ab"] == pytest.approx(errors, rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [4, 5, 8])
+def test_angles_that_balance_have_no_direction_and_no_concentration(count):
+    """The sum of their unit vectors is 0 but for rounding, which would tell of a location."""
+    angles = 2 * np.pi * (np.arange(count) + 0.3) / count - np.pi
+    result = fitted("VonMises", {"loc": None, "concentration": None}, {}, angles)
+    assert result.status == "converged"
+    assert [one.standard_error for one in result.parameters.values()] == [None, None]
+    warnings = " ".join(map(str, result.warnings))
+    assert "concentration sits at its lower bound" in warnings
+    assert "loc does not bend the likelihood" in warnings
