@@ -63,7 +63,7 @@ def _tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
     except NotImplementedError as error:
         raise InputError(
             f"distribution: {type(distribution).__name__} cannot take censored observations: its class has no cdf;"
-            " choose a distribution such as Weibull or LogNormal, or derive a class of your own with a `cdf` that can be"
-            " differentiated (docs/extending.md)"
+            " choose a distribution such as Weibull or LogNormal, or derive a class of your own with a `cdf` that can"
+            " be differentiated (docs/extending.md)"
         ) from error
     return cdf.log(), torch.log1p(-cdf)
