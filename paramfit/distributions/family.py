@@ -160,5 +160,6 @@ def no_derivative(kind: type[Distribution], argument: str) -> str:
     """Why a likelihood with censored observations is refused for a distribution."""
     return (
         f"parameters.{argument}: {kind.__name__} cannot take censored observations: its cdf cannot be differentiated by"
-        f" {argument}; leave such rows out, fix the argument, or choose a distribution such as Weibull or LogNormal"
+        f" {argument}; fix the argument, choose a distribution such as Weibull or LogNormal, or derive a class of your"
+        " own with a `cdf` that can be differentiated (docs/extending.md)"
     )

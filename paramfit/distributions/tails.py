@@ -62,7 +62,8 @@ def _tails(distribution: Distribution, value: Tensor) -> tuple[Tensor, Tensor]:
         cdf: Tensor = distribution.cdf(value)
     except NotImplementedError as error:
         raise InputError(
-            f"distribution: {type(distribution).__name__} cannot take censored observations: torch has no cdf for it;"
-            " leave such rows out, or choose a distribution such as Weibull or LogNormal"
+            f"distribution: {type(distribution).__name__} cannot take censored observations: its class has no cdf;"
+            " choose a distribution such as Weibull or LogNormal, or derive a class of your own with a `cdf` that can"
+            " be differentiated (docs/extending.md)"
         ) from error
     return cdf.log(), torch.log1p(-cdf)

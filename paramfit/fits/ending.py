@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from paramfit.facts import WITHOUT_MAXIMUM, Fact, FactKind, Number, Status, Stop
+from paramfit.fits.no_maximum import preferred_limit
 from paramfit.inference.edge_of_domain import domain_edge, endless_edge
 from paramfit.inference.formula_edge import FormulaEdge, edge_of_formula
-from paramfit.inference.limiting import limiting_distribution
 from paramfit.inference.loss_function import LossFunction, element_names
 from paramfit.inference.separated_rows import separation
 from paramfit.inference.switched_off import are_switched_off
@@ -142,6 +142,9 @@ def why_untrusted(stop: Stop | None) -> Fact | None:
 
 def _no_maximum(state: NewtonState, model: nn.Module, loss: Callable[[], LossFunction]) -> Fact | None:
     """Why there is no maximum, where the observations say so."""
+    preferred = preferred_limit(state, loss()) if state.standing.stalled or state.recession is not None else None
+    if preferred is not None:
+        return preferred
     if state.standing.finding is Finding.UNBOUNDED and state.recession is not None:
         names = element_names(model)
         size = np.abs(state.recession) / np.maximum(1.0, np.abs(state.theta))
@@ -150,9 +153,7 @@ def _no_maximum(state: NewtonState, model: nn.Module, loss: Callable[[], LossFun
         return fact_of(state.standing, [names[place] for place in places], shares=shares)
     if state.standing.finding is Finding.ENDLESS_AT_EDGE:
         return endless_edge(loss(), torch.from_numpy(state.theta)) or fact_of(state.standing)
-    if state.recession is not None:
-        return separation(loss(), state.recession, state.start)
-    return limiting_distribution(loss(), torch.from_numpy(state.theta)) if state.standing.stalled else None
+    return None if state.recession is None else separation(loss(), state.recession, state.start)
 
 
 def _left_out(state: NewtonState, loss: Callable[[], LossFunction]) -> tuple[str, ...]:

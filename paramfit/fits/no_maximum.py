@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
+from paramfit.facts import Fact
 from paramfit.fits.kinked_density import at_kinks_of_density
 from paramfit.inference.edge_of_domain import endless_edge
 from paramfit.inference.limiting import limiting_distribution
@@ -12,10 +14,13 @@ from paramfit.inference.recession_direction import is_unbounded_along, recession
 from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
+from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.parameter_vector import ParameterVector
 from paramfit.solvers.standing import Finding
 
-__all__ = ["beyond_doubt"]
+__all__ = ["beyond_doubt", "preferred_limit"]
+
+_SETTLED = 0.1  # standard errors of all others from where they would settle: less does not decide what is preferred
 
 
 def beyond_doubt(
@@ -34,8 +39,10 @@ def beyond_doubt(
         return state
     state = at_kinks_of_density(state, solver, terms, observations, vector)
     loss, theta = LossFunction(terms.model, terms.objective, observations), torch.from_numpy(state.theta)
-    if limiting_distribution(loss, theta) is not None:
+    if preferred_limit(state, loss) is not None:
         return solver.without_minimum(state)
+    if state.interior is not None:
+        return state
     if state.ended and endless_edge(loss, theta) is not None:
         return solver.without_minimum(state, Finding.ENDLESS_AT_EDGE)
     step, _ = state.proposal
@@ -53,3 +60,18 @@ def beyond_doubt(
     if sums.is_finite():
         return solver.beyond(state, endless.far, sums, endless.direction)
     return solver.without_minimum(state, recession=endless.direction)
+
+
+def preferred_limit(state: NewtonState, loss: LossFunction) -> Fact | None:
+    """That the observations prefer a distribution outside of the family, once all that does not lead there is settled.
+
+    Too wide a spread makes any tails look light.
+    """
+    fact = limiting_distribution(loss, torch.from_numpy(state.theta))
+    if fact is None:
+        return None
+    others = [place for place, name in enumerate(loss.names) if name not in fact.parameters]
+    if not others:
+        return fact
+    settling = NewtonStep(state.sums.gradient[others], state.sums.curvature[np.ix_(others, others)])
+    return fact if settling.distance < _SETTLED else None

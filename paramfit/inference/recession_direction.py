@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from paramfit.distributions import support_of
+from paramfit.distributions.domain import outside_fact, refused_fact
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.sandwich import observation_gradients
 from paramfit.linalg.lapack import Array
@@ -272,7 +273,9 @@ def _followed(loss: LossFunction, theta: Tensor, direction: Array) -> tuple[NDAr
         after = _losses(loss, place)
         if not np.isfinite(after).all():
             impossible = after == math.inf
-            falling |= impossible if reach > _FIRST else ~np.isfinite(after)
+            # Where a number is too large for its formula all is gained long since; not where the formula itself ends.
+            is_underway = reach == _FIRST or unbounded
+            falling |= impossible | (np.isnan(after) & is_underway)
             unbounded |= bool((after == -math.inf).any())
             break
         falling |= after > before + _ROUNDING * np.maximum(1.0, np.abs(start))
@@ -286,11 +289,18 @@ def _followed(loss: LossFunction, theta: Tensor, direction: Array) -> tuple[NDAr
 
 
 def _losses(loss: LossFunction, theta: Tensor) -> Array:
-    """Of each observation, ``(n,)``; NaN for all of them where the model has left what its distribution takes."""
+    """Of each observation, ``(n,)``; infinite, not NaN, where the model has left what its distribution takes.
+
+    There a way has an end, unlike where a number is too large for its formula.
+    """
     with torch.no_grad():
         try:
-            losses = loss.objective.losses(loss.prediction(theta), *loss.observations.measured).expand(loss.n)
-        except ValueError:
-            return np.full(loss.n, math.nan)
+            prediction: Any = loss.prediction(theta)
+            losses = loss.objective.losses(prediction, *loss.observations.measured).expand(loss.n)
+        except ValueError as error:
+            return np.full(loss.n, math.nan if refused_fact(error) is None else math.inf)
+        if losses.isnan().any() and isinstance(prediction, Distribution):
+            outside = outside_fact(prediction, open_ends=True)
+            losses = losses if outside is None else losses.nan_to_num(math.inf, math.inf, -math.inf)
     values: Array = losses.numpy()
     return values

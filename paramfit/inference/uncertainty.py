@@ -17,6 +17,7 @@ from paramfit.parameters import ParameterSpec
 
 __all__ = ["Uncertainty", "parameters_at_bound", "with_errors", "without_errors", "without_parameters"]
 
+_NO_WAY = 1e-8  # of a standard error: less is left of no step
 _FAR_OUT = 100.0  # standard errors of an unconstrained number: the value is within 1 % of an error from its bound
 _NEAR = 1e-3  # of the way from the start to the bound: farther off a parameter has lost its influence, not its room
 
@@ -109,9 +110,15 @@ def parameters_at_bound(loss: LossFunction, theta: Tensor, root: Array) -> list[
         errors = np.sqrt(np.square(root).sum(axis=1))
         for name in model.transforms:
             k = numbers[name]
-            if not slopes[k] > 0 or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], model.specifications[name])):
+            spec = model.specifications[name]
+            is_on_bound = not slopes[k] > 0 or _way_to_bound(values[k], spec) <= _NO_WAY * errors[k] * slopes[k]
+            if is_on_bound or (errors[k] > _FAR_OUT and _is_near_a_bound(values[k], spec)):
                 at_bound.append(k)
     return sorted(at_bound)
+
+
+def _way_to_bound(value: float, spec: ParameterSpec) -> float:
+    return min((abs(value - bound) for bound in (spec.lower, spec.upper) if bound is not None), default=math.inf)
 
 
 def _is_near_a_bound(value: float, spec: ParameterSpec) -> bool:

@@ -94,8 +94,8 @@ class Objective(ABC):
             InputError: unless the objective is a likelihood, which alone has one.
         """
         raise InputError(
-            f"data.censoring: {type(self).__name__} has no use for censored observations; use MaximumLikelihood, or"
-            " leave such rows out"
+            f"data.censoring: {type(self).__name__} has no use for censored observations; use MaximumLikelihood, for"
+            " without such rows, or with their bounds taken for values, estimates are biased"
         )
 
     def losses(

@@ -26,8 +26,9 @@ _ZERO = 1e-12  # of a standard error: what the first of these takes for rounding
 _NO_WORSE = 1e-9  # of the loss, or of 1
 _ENTRY = 0.1  # of the way by which all rooms would be twice as large: the first try at leaving the edge
 _LEAST_ENTRY = 1e-8  # of the same
-_FAR_FROM_EDGE = 1.0  # one over a room in standard errors: no edge is near ...
-_MOST_STEPS = 25  # ... after as many with one weight: too large, it leads away without end where the domain has none
+_FAR_FROM_EDGE = 1.0  # one over a room in standard errors: no edge is near
+_MOST_STEPS = 25  # with one weight: too large, it leads away without end where the domain has none
+_MOST_FALLING = 50  # the same, as long as the loss itself falls and an edge is near
 _WON = 0.5  # of what a whole step promises; less is won at a kink, ...
 _MOST_CREEPING = 8  # ... after as many steps in a row, not at the edge, plain steps lead on, which know a way along it
 _ENDLESSLY_MANY = 100  # steps with one weight, of which Newton's method takes some ten: likewise
@@ -60,13 +61,19 @@ class InteriorState(Value):
     ending: Ending = Ending.OPEN
     steps: int = 0  # taken with this weight
     creeping: int = 0  # of them the last in a row that won little of what they promised
-    begun: tuple[Array, LikelihoodSums] | None = None  # where these began
+    # Of these and where they began, where the loss without the barrier is least; None before the first.
+    lowest: tuple[Array, LikelihoodSums] | None = None
     rescales: bool = False  # whether the first look is to give the scale
 
     @property
     def ended(self) -> bool:
         """Whether another look would change nothing."""
         return self.ending is not Ending.OPEN
+
+    @property
+    def begins_weight(self) -> bool:
+        """Whether no step was taken with this weight yet."""
+        return not self.ended and self.sums is not None and self.steps == 0
 
     @property
     def slacks(self) -> bool:
@@ -222,6 +229,8 @@ class InteriorPoint:
         if after <= here - _LEAST_GAIN * state.share * state.promised:
             taken = state.changed(theta=state.trial, sums=sums, share=1.0, bend=state.weight, steps=state.steps + 1)
             taken = taken.changed(creeping=0 if here - after > _WON * state.promised else state.creeping + 1)
+            if state.lowest is None or sums.loss < state.lowest[1].loss:
+                taken = taken.changed(lowest=(state.trial, sums))
             if taken.nearest > _ENDLESS and taken.weight > _EARLY:
                 return taken.changed(ending=Ending.ENDLESS)
             creeps = taken.creeping >= _MOST_CREEPING or taken.steps >= _ENDLESSLY_MANY
@@ -236,8 +245,8 @@ class InteriorPoint:
         if state.sums is None and state.rescales and sums.is_finite():
             state = state.changed(scale=_unit_of_loss(sums))
         if sums.is_finite() and sums.barrier is not None and sums.barrier.is_finite():
-            begun = (state.trial, sums)
-            return self._next_weight(state.changed(theta=state.trial, sums=sums, share=1.0, begun=begun))
+            lowest = (state.trial, sums)
+            return self._next_weight(state.changed(theta=state.trial, sums=sums, share=1.0, lowest=lowest))
         if state.sums is None and sums.is_finite() and sums.barrier is not None:
             return state.changed(sums=sums, share=_ENTRY)
         share = state.share / 4
@@ -246,11 +255,19 @@ class InteriorPoint:
         return state.changed(share=share)
 
     def _next_weight(self, state: InteriorState) -> InteriorState:
+        """At the next weight where this one's minimum is reached, or where it has none.
+
+        The logarithm of a room that has no other end falls without one: where the loss has a limit that way, as
+        Student's with its degrees of freedom, loss and barrier together have no minimum. The next weight then begins
+        where the loss alone was lowest.
+        """
         if state.decrement <= _CENTRED * math.sqrt(state.weight):
             return self._lowered(state)
-        if state.steps < _MOST_STEPS or state.nearest > _FAR_FROM_EDGE or state.begun is None:
+        if state.steps < _MOST_STEPS or state.lowest is None or state.sums is None:
             return state
-        theta, sums = state.begun
+        theta, sums = state.lowest
+        if state.nearest > _FAR_FROM_EDGE and state.sums.loss <= sums.loss and state.steps < _MOST_FALLING:
+            return state
         return self._lowered(state.changed(theta=theta, sums=sums))
 
     def _lowered(self, state: InteriorState) -> InteriorState:
@@ -258,8 +275,8 @@ class InteriorPoint:
         weight = self.factor * state.weight
         if weight >= self.last * (1 - 1e-9):  # rounding
             assert state.sums is not None  # after the first look
-            begun = (state.theta, state.sums)
-            return state.changed(weight=weight, bend=state.weight, share=1.0, steps=0, creeping=0, begun=begun)
+            lowest = (state.theta, state.sums)
+            return state.changed(weight=weight, bend=state.weight, share=1.0, steps=0, creeping=0, lowest=lowest)
         if state.nearest <= _AT_EDGE:
             return state.changed(ending=Ending.INSIDE)
         return state.changed(landing=0)

@@ -109,8 +109,10 @@ class NewtonState(Value):
     @property
     def is_doubtful(self) -> bool:
         """Whether there may be no minimum: each step leaves as much to do as the one before; ever more seldom."""
-        if self.recession is not None or self.interior is not None or self.standing.finding is Finding.UNBOUNDED:
+        if self.recession is not None or self.standing.finding is Finding.UNBOUNDED:
             return False
+        if self.interior is not None:
+            return self.interior.begins_weight
         if self.ended:
             return self.standing.stalled or bool(self.divergent())
         return _is_power_of_two(self.lingering / _FIRST_DOUBTS) or (
@@ -244,8 +246,7 @@ class NewtonRaphson:
         unseen = abs(promised) <= least
         accepted = finite and _distance(sums, trial) < _NEARER * state.distance if unseen else gain > _LEAST_GAIN
         if not accepted and finite:
-            seen = state.kink.seen_from(LikelihoodSide(trial, sums))
-            state = state.changed(kink=seen)
+            state = state.changed(kink=state.kink.seen_from(LikelihoodSide(trial, sums)))
         if state.kink.along is not None and not accepted:
             return self._refused_along_kink(state, least)
         undamped = unseen and not state.undamped and _holds_back(state)

@@ -180,5 +180,5 @@ def test_shape_of_an_incomplete_gamma_is_refused_by_name(name):
 @pytest.mark.parametrize("name", ["beta", "student-t", "poisson"])
 def test_distribution_without_cdf_is_refused(name):
     row = ROWS[name]
-    with pytest.raises(InputError, match=f"{row.kind.__name__} cannot take censored observations: torch has no cdf"):
+    with pytest.raises(InputError, match=f"{row.kind.__name__} cannot take censored .*: its class has no cdf"):
         log_survival(row.distribution(), row.sample(3))

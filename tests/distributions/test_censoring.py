@@ -162,5 +162,5 @@ def test_a_mixture_takes_censored_observations_by_its_components():
 
 
 def test_a_mixture_whose_components_have_no_cdf_says_that_it_is_missing():
-    with pytest.raises(InputError, match="StudentT cannot take censored observations: torch has no cdf for it"):
+    with pytest.raises(InputError, match="StudentT cannot take censored observations: its class has no cdf"):
         fit(OfTwo(lambda places: StudentT(5.0, places)), (DRAWN,), censoring=WORDS)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 import torch
-from scipy.optimize import linprog
+from scipy import stats
+from scipy.optimize import linprog, minimize
 from torch import nn
 from torch.distributions import Bernoulli
 
@@ -108,6 +109,87 @@ def test_a_negative_binomial_that_prefers_poisson_is_named_in_every_parametrisat
     assert result.covariance is None
     assert result.likelihood is not None
     assert result.likelihood.aic is None
+
+
+COUNTS = np.array([2.0, 2, 3, 3, 4, 4, 5, 6])
+UNBOUNDED = [
+    ({"total_count": "1/k", "logits": "log(k) + a + b*x"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "k^2", "probs": "m/(m + k^2)"}, {"k": 1.0, "m": 2.0}),
+    ({"total_count": "exp(k)", "logits": "a + b*x - k"}, {"k": 0.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "exp(k)", "logits": "c"}, {"k": 0.0, "c": 0.0}),
+    ({"total_count": "exp(-k)", "probs": "m/(m + exp(-k))"}, {"k": 0.0, "m": 2.0}),
+    ({"total_count": "1/k", "probs": "k*m/(1 + k*m)"}, {"k": 1.0, "m": 2.0}),
+    ({"total_count": "1/k^2", "logits": "2*log(k) + a + b*x"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "1/sqrt(k)", "logits": "0.5*log(k) + a + b*x"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+    ({"total_count": "exp(a + b*x)/k", "probs": "k/(1 + k)"}, {"k": 1.0, "a": 0.0, "b": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "starts"), UNBOUNDED)
+def test_a_formula_without_bounds_reaches_poisson_as_well(arguments, starts):
+    """Its own domain ends on the way there or just beyond, in argument or formula, and is no cause."""
+    x = np.arange(1.0, 9.0)
+    variables = ["x"] if "b" in starts else []
+    made = DistributionModel("torch.distributions.NegativeBinomial", arguments, starts, variables)
+    result = fit(made, (x, COUNTS) if variables else (COUNTS,))
+    assert isinstance(result.stop_reason, Fact)
+    assert (result.stop_reason.kind, result.stop_reason.parameters) == (FactKind.PREFERS_LIMIT, ("k",))
+
+
+@pytest.mark.parametrize(("arguments", "starts"), [case for case in UNBOUNDED if "b" not in case[1]])
+def test_overdispersed_counts_prefer_no_limit_in_any_of_these(arguments, starts):
+    counts = np.array([0.0, 1, 2, 3, 3, 5, 9, 14])
+    result = fit(DistributionModel("torch.distributions.NegativeBinomial", arguments, starts, []), (counts,))
+    reference = sm.NegativeBinomial(counts, np.ones(8)).fit(disp=0, gtol=1e-10, maxiter=500)
+    assert result.status == "converged"
+    assert result.likelihood is not None
+    assert result.likelihood.log_likelihood == pytest.approx(reference.llf, abs=1e-7)
+
+
+LINE = np.linspace(0, 10, 15)
+
+
+def student_t_line(y: np.ndarray, start: tuple[float, ...]) -> Any:
+    arguments = {"df": "d", "loc": "a + b*x", "scale": "s"}
+    made = DistributionModel("torch.distributions.StudentT", arguments, dict(zip("dabs", start, strict=True)), ["x"])
+    return fit(made, (LINE, y))
+
+
+STARTS = [(5.0, 0.0, 0.0, 1.0), (2.0, 0.0, 0.0, 3.0), (30.0, 0.0, 0.0, 0.1), (1.0, 10.0, -1.0, 1.0)]
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("seed", [1, 3, 7])
+def test_heavy_tails_are_found_from_plain_starts(start, seed):
+    """Beyond the maximum the likelihood only falls to that of normal tails, and no barrier leads there."""
+    y = 1 + LINE + 0.5 * np.random.default_rng(seed).standard_t(2, 15)
+    result = student_t_line(y, start)
+
+    def loss(theta: np.ndarray) -> float:
+        return -float(stats.t.logpdf(y, np.exp(theta[0]), theta[1] + theta[2] * LINE, np.exp(theta[3])).sum())
+
+    plain = np.polyfit(LINE, y, 1)[::-1]
+    begun = [np.array([np.log(d), *plain, np.log(s)]) for d in (0.5, 1.0, 3.0) for s in (0.2, 0.6)]
+    options = {"maxiter": 9999, "maxfev": 9999, "xatol": 1e-8, "fatol": 1e-12}
+    answers = [minimize(loss, at, method="Nelder-Mead", options=options) for at in begun]
+    best = min(answers, key=lambda answer: answer.fun)
+    assert result.status == "converged"
+    assert result.likelihood is not None
+    assert result.likelihood.log_likelihood == pytest.approx(-best.fun, abs=1e-8)
+    assert result.parameters["d"].estimate == pytest.approx(np.exp(best.x[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_tails_lighter_than_normal_ones_are_told_as_the_limit(start, seed):
+    """By the kurtosis of the residuals about the least-squares line, below 3: more than the normal nobody reaches."""
+    y = 1 + LINE + np.random.default_rng(seed).uniform(-1, 1, 15)
+    residual = y - np.polyval(np.polyfit(LINE, y, 1), LINE)
+    assert stats.kurtosis(residual, fisher=False) < 3
+    result = student_t_line(y, start)
+    assert isinstance(result.stop_reason, Fact)
+    assert (result.stop_reason.kind, result.stop_reason.parameters) == (FactKind.PREFERS_LIMIT, ("d",))
+    assert "take Normal instead" in result.reason
 
 
 def test_the_rest_of_a_quasi_separated_fit_has_its_estimates_and_errors():

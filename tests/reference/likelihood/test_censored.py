@@ -223,13 +223,19 @@ def test_batches_and_descent_end_where_newton_does(lifetimes, options):
 REFUSED = {
     "Gamma": ("torch.distributions.Gamma", {"concentration": None, "rate": None}, "Gamma cannot take censored"),
     "Poisson": ("torch.distributions.Poisson", {"rate": None}, "Poisson cannot take censored"),
+    "InverseGamma": ("torch.distributions.InverseGamma", {"concentration": None, "rate": None}, "cannot take censored"),
+    "StudentT": ("torch.distributions.StudentT", {"df": 5.0, "loc": None, "scale": None}, "StudentT cannot take"),
+    "NegativeBinomial": ("torch.distributions.NegativeBinomial", {"total_count": 5.0, "probs": None}, "cannot take"),
+    "VonMises": ("torch.distributions.VonMises", {"loc": None, "concentration": None}, "VonMises cannot take"),
 }
 
 
 @pytest.mark.parametrize(("path", "parameters", "words"), REFUSED.values(), ids=REFUSED)
 def test_distribution_without_a_usable_cdf_is_refused_by_name(path, parameters, words):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=words) as refusal:
         fit(DistributionModel(path, parameters), ([1.0, 2.0, 3.0],), censoring=["", "right", ""])
+    assert "leave" not in str(refusal.value)  # which biases
+    assert "a class of your own with a `cdf`" in str(refusal.value)
 
 
 def test_observed_rows_alone_have_to_be_in_the_support():
