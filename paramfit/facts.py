@@ -144,6 +144,7 @@ class FactKind(StrEnum):
     RESIDUALS_BELOW_SIGMA = "residuals_below_sigma"
     WORSE_THAN_CONSTANT = "worse_than_constant"
     ROUNDING_DECIDES = "rounding_decides"
+    OBSERVATIONS_ROUNDED = "observations_rounded"
     BETTER_MINIMUM = "better_minimum"
     SYSTEMATIC_RESIDUALS = "systematic_residuals"
     AS_MANY_PARAMETERS = "as_many_parameters"

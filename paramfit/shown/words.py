@@ -604,6 +604,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         "rounding decides: the terms of {names} are as large as {term:.2g} and cancel, so that float64 rounds each"
         " prediction by {rounding:.1e}, where the residuals are {spread:.1e}"
     ),
+    _K.OBSERVATIONS_ROUNDED: (
+        "rounding decides: the observations are as large as {largest:.2g}, so that float64 rounds each by"
+        " {rounding:.1e}, where the fitted distribution's standard deviation is {spread:.1e}; subtract a number near"
+        " them before the fit"
+    ),
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
