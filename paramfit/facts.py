@@ -147,6 +147,7 @@ class FactKind(StrEnum):
     WORSE_THAN_CONSTANT = "worse_than_constant"
     ROUNDING_DECIDES = "rounding_decides"
     UNDERFLOW_DECIDES = "underflow_decides"
+    OBSERVATIONS_ROUNDED = "observations_rounded"
     BETTER_MINIMUM = "better_minimum"
     SYSTEMATIC_RESIDUALS = "systematic_residuals"
     AS_MANY_PARAMETERS = "as_many_parameters"

@@ -14,6 +14,7 @@ from paramfit.fits.no_maximum import preferred_limit
 from paramfit.inference.edge_of_domain import domain_edge, endless_edge
 from paramfit.inference.formula_edge import FormulaEdge, edge_of_formula
 from paramfit.inference.loss_function import LossFunction, element_names
+from paramfit.inference.rounded_observations import rounding_in_errors
 from paramfit.inference.separated_rows import separation
 from paramfit.inference.switched_off import are_switched_off
 from paramfit.inference.underflow import lost_to_underflow
@@ -88,6 +89,9 @@ def how_it_ended(
     is_lost = standing.finding is Finding.NO_INFLUENCE
     if is_lost and loss is not None and are_switched_off(loss(), torch.from_numpy(state.theta), standing.places):
         standing = standing.changed(finding=Finding.SINGULAR)
+    is_near = standing.finding is Finding.NO_DESCENT_BY_DISTANCE and loss is not None
+    if is_near and loss is not None and standing.value <= rounding_in_errors(loss()):
+        return Stop(Status.CONVERGED, fact_of(standing.changed(finding=Finding.DISTANCE_AT_ROUNDING)))
     if isinstance(state, NewtonState) and standing.converged and not state.at_edge and loss is not None:
         left_out = _left_out(state, loss)
         if left_out:

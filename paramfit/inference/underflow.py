@@ -14,8 +14,8 @@ _MOST_ROWS = (
 _EPS = torch.finfo(torch.float64).eps
 
 
-def lost_to_underflow(loss: LossFunction, spread: float, seen: float) -> Fact | None:
-    """The operation of the model's formula that rounds a prediction by a part ``seen`` of a residual, or a derivative.
+def lost_to_underflow(loss: LossFunction, spread: float, least: float) -> Fact | None:
+    """The operation of the model's formula that rounds a prediction by a part ``least`` of a residual, or a derivative.
 
     The model's parameters are where they were when the loss was made, and residuals, over sigma, of size ``spread``.
     """
@@ -28,7 +28,7 @@ def lost_to_underflow(loss: LossFunction, spread: float, seen: float) -> Fact | 
     # Of an exact fit the residuals are rounding themselves.
     spread = max(spread, _EPS * float((target / sigma).abs().max()))
     lost = model.lost_digits(spread * sigma, *(column[chosen] for column in observations.inputs))
-    if lost is None or not lost.part > seen:
+    if lost is None or not lost.part > least:
         return None
     about = () if lost.by is None else (lost.by,)
     numbers: dict[str, Number] = {

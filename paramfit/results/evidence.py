@@ -21,6 +21,7 @@ from paramfit.inference.convergence import (
 from paramfit.inference.least_squares_errors import ResidualFactor, least_squares_uncertainty, uncertainty
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
+from paramfit.inference.rounded_observations import rounded_observations
 from paramfit.inference.uncertainty import Uncertainty, without_errors
 from paramfit.inference.underflow import lost_to_underflow
 from paramfit.linalg.lapack import Array, lengths
@@ -61,7 +62,7 @@ class Evidence:
         statistics: of least squares.
         likelihood: criteria of maximum likelihood.
         curve: the fitted curve, or mean, with its bands.
-        rounding: that rounding decides of least squares, where it does.
+        rounding: that rounding decides, where it does.
         residual: of each row, over sigma, ``(n,)``, where least squares looked at the rows once more.
     """
 
@@ -201,6 +202,7 @@ def likelihood_evidence(loss: LossFunction, theta: Tensor, untrusted: Reason | N
         closed_form(loss),
         likelihood=_criteria(loss, sums.loss, errors, has_maximum=untrusted is None),
         curve=fitted_mean(loss, errors),
+        rounding=None if untrusted is not None else rounded_observations(loss),
     )
 
 

@@ -655,6 +655,11 @@ WORDS: dict[FactKind, str | Callable[[Fact], str]] = {
         " prediction by {rounding:.1e}, where the residuals are {spread:.1e}"
     ),
     _K.UNDERFLOW_DECIDES: _underflow,
+    _K.OBSERVATIONS_ROUNDED: (
+        "rounding decides: the observations are as large as {largest:.2g}, so that float64 rounds each by"
+        " {rounding:.1e}, where the fitted distribution's standard deviation is {spread:.1e}; subtract a number near"
+        " them before the fit"
+    ),
     _K.AS_MANY_PARAMETERS: (
         "there are as many parameters as observations: the curve meets every point, and nothing is left to tell errors"
         " by; give more rows, or sigma"
