@@ -22,6 +22,9 @@ _LEAST_WITH_ALL_DIGITS = float(np.finfo(np.float64).tiny)
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of a result, however it is computed
 _MOST_ROWS = 200  # that are computed once more, at equal distances
 _VANISHING = frozenset({"exp", "sigmoid", "erfc"})  # which have no zeros: a 0 is too small for float64
+_VANISHES = _VANISHING | {"**"}  # of operands of any size
+_LINEAR = frozenset({"+", "-", "negative", "*"})  # in which what is too small adds nothing to what is not
+_MODERATE = 1e30  # and down to one over it: of such numbers no product of a few is too small
 _CAN_LOSE = _VANISHING | {"*", "/", "**"}  # sums of small numbers are exact, and other functions no smaller than they
 
 Rows = NDArray[np.float64]
@@ -47,6 +50,15 @@ class Underflow:
             place for place in self._needed if graph.nodes[place].operation in _CAN_LOSE and graph.depends[place]
         ]
         self._computed = torch_function(graph, self._needed, list(graph.leaves.values()))
+        self._is_fragile = any(map(self._magnifies, graph.needed([value])))
+
+    def _magnifies(self, place: int) -> bool:
+        """Whether an operation may make much of what has vanished, as a quotient or a logarithm does."""
+        node = self._graph.nodes[place]
+        if node.operation in _LINEAR:
+            return False
+        magnified = node.arguments[1:] if node.operation == "/" else node.arguments
+        return any(self._graph.nodes[inner].operation in _VANISHES for inner in self._graph.needed(magnified))
 
     def __call__(self, arguments: Sequence[Tensor], scale: Rows) -> LostDigits | None:
         """What changes most; None where nothing has lost digits.
@@ -56,6 +68,8 @@ class Underflow:
             scale: what an error of the value is measured by, ``(n,)``.
         """
         given = [argument.detach() for argument in arguments]
+        if not self._is_fragile and all(map(_is_moderate, (*(one.numpy() for one in given), scale))):
+            return None
         with np.errstate(all="ignore"):
             results = [np.asarray(result, dtype=np.float64) for result in self._computed(*given)]
             numbers = {
@@ -101,6 +115,12 @@ class Underflow:
             largest = float(np.abs(slope[np.isfinite(slope)]).max(initial=0.0))
             parts.append(_largest(name, np.where(together, _off(numbers[place], slope), 0.0) / max(largest, least)))
         return parts
+
+
+def _is_moderate(numbers: Rows) -> bool:
+    """Whether all that are not 0 are neither large nor small."""
+    sizes = np.abs(numbers[numbers != 0])
+    return not sizes.size or bool(sizes.min() > 1 / _MODERATE and sizes.max() < _MODERATE)
 
 
 def _off(plain: Rows, careful: Rows) -> Rows:

@@ -59,7 +59,12 @@ class FormulaEdge:
 def edge_of_formula(loss: LossFunction, theta: Tensor) -> FormulaEdge | None:
     """The edge that theta is on, if it is on one that a parameter could move over."""
     model = loss.model
-    if not isinstance(model, FormulaModel) or model.transforms or not set(loss.names) <= set(model.names):
+    if (
+        not isinstance(model, FormulaModel)
+        or not model.may_reach_edges
+        or model.transforms
+        or not set(loss.names) <= set(model.names)
+    ):
         return None
     size = theta.abs().numpy()
     free = [model.names.index(name) for name in loss.names]

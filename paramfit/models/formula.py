@@ -157,6 +157,11 @@ class FormulaModel(ParametricModel):
         """The operation whose result is too small for float64 and changes most, by the ``scale`` ``(n,)`` of errors."""
         return self._compiled.underflow((*inputs, *self._values(inputs)), scale.numpy())
 
+    @property
+    def may_reach_edges(self) -> bool:
+        """Whether parameters move an argument of a function that is not defined everywhere."""
+        return bool(self._compiled.rooms.ends)
+
     def rooms(self, *inputs: Tensor) -> list[FunctionRoom]:
         """The room that arguments of functions, if parameters move them, have to the ends of where they are defined."""
         return self._compiled.rooms((*inputs, *self._values(inputs)))
