@@ -79,8 +79,11 @@ def _check_unit(distribution: Distribution, target: Tensor, source: str) -> None
     """Refuse observations whose squares, by which second derivatives of a likelihood go, float64 does not hold."""
     if isinstance(distribution, LogNormal) or not math.isinf(float(support_of(distribution).high.max())):
         return  # whose observations count by their logarithms, or have an end that no unit changes
-    sizes = target[torch.isfinite(target)].abs().double()
-    largest = sizes.max().item() if len(sizes) else 0.0
+    ends = target.aminmax() if len(target) else None
+    if ends is not None and not (math.isfinite(ends.min) and math.isfinite(ends.max)):  # as interval censoring has
+        finite = target[torch.isfinite(target)]
+        ends = finite.aminmax() if len(finite) else None
+    largest = 0.0 if ends is None else max(abs(ends.min.item()), abs(ends.max.item()))
     nearer = 1.0 if inherited_family(type(distribution)).majorised is None else _KINKED
     smallest_of_all, largest_of_all = _SMALLEST * nearer, _LARGEST / nearer
     if largest == 0 or smallest_of_all <= largest <= largest_of_all:

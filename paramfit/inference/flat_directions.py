@@ -8,10 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from paramfit.distributions.derivatives import score
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.sandwich import observation_gradients
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledCurvature
+from paramfit.models import DistributionModel
 
 __all__ = ["SettledInformation", "settled_information"]
 
@@ -84,5 +86,22 @@ def _influence(loss: LossFunction, theta: Tensor) -> Array:
     """The root of the sum of squared scores, ``(p,)``, by some rows where there are many."""
     step = max(1, loss.n // _MOST_ROWS)
     some = LossFunction(loss.model, loss.objective, loss.observations.rows(slice(0, None, step)))
-    lengths: Array = np.sqrt(np.square(observation_gradients(some, theta).numpy()).sum(axis=0) * step)
+    scores = _scores(some, theta)
+    lengths: Array = np.sqrt(np.square(scores.numpy()).sum(axis=0) * step)
     return lengths
+
+
+def _scores(loss: LossFunction, theta: Tensor) -> Tensor:
+    """Gradient of each observation's log-likelihood by theta, ``(n, p)``: by closed forms where there are any."""
+    model, observations = loss.model, loss.observations
+    if not isinstance(model, DistributionModel) or observations.censoring is not None or not theta.equal(loss.theta):
+        return observation_gradients(loss, theta)
+    with torch.no_grad():
+        columns = model.argument_jacobian(*observations.inputs)
+        wanted = [name for name in model.names if columns[name]]
+        slopes = score(model(*observations.inputs), observations.target, wanted)
+        by_parameter = {name: torch.zeros(loss.n, dtype=torch.float64) for name in loss.names}
+        for argument in wanted:
+            for name, column in columns[argument].items():
+                by_parameter[name] = by_parameter[name] + slopes[argument] * column
+    return torch.stack(list(by_parameter.values()), dim=1)
