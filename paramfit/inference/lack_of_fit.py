@@ -28,6 +28,7 @@ _SERIAL = 2.0  # standard errors of the products of neighbours: beyond, a glance
 _WAVY = 0.05  # probability of so high a peak in the spectrum of noise, likewise
 _OUTLYING = 0.01  # probability of so large a share of the squares in one row, likewise
 _SURELY_SERIAL, _SURELY_WAVY = 3.0, 0.003  # beyond these a search is, at once
+_MOST_GLANCED_AT = 4  # parameters: in the space of more, a glance where much is left sees nothing
 _EXACT = 1e-8  # of the target's length: residuals so short are rounding, of which no order means anything
 _UNLIKELY = 5e-4  # of so few runs, over all inputs together
 _EXPLAINED = 1e-4  # probability that noise explains as much as the mean of a distribution does
@@ -141,7 +142,8 @@ def misfit(loss: LossFunction, residual: Array | None = None) -> tuple[Fact, ...
     usual = max(map(abs, serial)) < _SERIAL and min(waves) > _WAVY
     if enough and usual and np.abs(residual).max() < math.sqrt(_outlying_share(len(residual)) * left):
         return ()
-    glance = max(map(abs, serial)) < _SURELY_SERIAL and min(waves) > _SURELY_WAVY
+    surely = max(map(abs, serial)) >= _SURELY_SERIAL or min(waves) <= _SURELY_WAVY
+    glance = not surely and (enough or loss.p <= _MOST_GLANCED_AT)
     tested = [runs_of_signs(rows) for rows in ordered]
     worst = min(range(len(tested)), key=lambda number: tested[number].probability)
     numbers: dict[str, Number] = {
