@@ -20,7 +20,7 @@ from paramfit.callbacks.run import (
 )
 from paramfit.data.base import EstimationDataModule
 from paramfit.facts import Fact, FactKind, Number, Reason, Status, Stop
-from paramfit.fits.ending import how_it_began, why_untrusted
+from paramfit.fits.ending import how_it_began, is_at_start, why_untrusted
 from paramfit.fits.result import FitResult, record_of
 from paramfit.inference.convergence import CONVERGED_BELOW
 from paramfit.inference.descent_stability import cure_of_divergence
@@ -107,7 +107,8 @@ def _result(trainer: Trainer, module: LightningModule, data: EstimationDataModul
         if outside is not None:
             caution = Fact(FactKind.HELD_OUT_OUTSIDE, cause=outside)
             summary = replace(summary, cautions=(*summary.cautions, caution))
-    stop = _how_it_ended(task, summary, loss, losses["train"], planned)
+    at_start = is_at_start(getattr(optimizer, "reached", None))
+    stop = _how_it_ended(task, summary, loss, losses["train"], planned, at_start=at_start)
     if (
         stop.status is Status.DIVERGED
         and isinstance(stop.reason, Fact)
@@ -161,9 +162,18 @@ def _why_no_limit(examination: Examination) -> dict[str, tuple[Reason, ...]]:
 
 
 def _how_it_ended(
-    task: EstimationTaskLike, summary: Summary, loss: LossFunction, final_loss: float | None, planned: int
+    task: EstimationTaskLike,
+    summary: Summary,
+    loss: LossFunction,
+    final_loss: float | None,
+    planned: int,
+    *,
+    at_start: bool,
 ) -> Stop:
-    """The status: what is not finite has diverged, whoever stopped it; what is close enough has converged."""
+    """The status: what is not finite has diverged, whoever stopped it; what is close enough has converged.
+
+    ``at_start`` says whether the updates of a solver have not led on from the start.
+    """
     finite = all(bool(torch.isfinite(parameter).all()) for parameter in task.model.parameters())
     distance = summary.distance.total
     if task.stop is not None and task.stop.status is not Status.STOPPED_EARLY:
@@ -177,6 +187,8 @@ def _how_it_ended(
     if task.stop is not None:
         return task.stop
     if task.updates < planned or not planned:
-        numbers = {"updates": task.updates, "planned": planned, "distance": distance}
+        numbers = {"updates": task.updates, "planned": planned, "distance": distance, "at_start": at_start}
         return Stop(Status.STOPPED_EARLY, Fact(FactKind.TRAINER_STOPPED, numbers=numbers))
-    return Stop(Status.LIMIT_REACHED, Fact(FactKind.ALL_UPDATES_MADE, numbers={"distance": distance}))
+    return Stop(
+        Status.LIMIT_REACHED, Fact(FactKind.ALL_UPDATES_MADE, numbers={"distance": distance, "at_start": at_start})
+    )

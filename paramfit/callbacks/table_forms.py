@@ -65,6 +65,9 @@ def _as_printed(tensors: Sequence[Tensor]) -> str:
 class GradientLines(TableForm):
     """Loss, parameters and gradient: ``Epoch 1, Loss 1763.884766`` and two lines below.
 
+    Of a descent the loss is that before the update, and the parameters are those after it. A solver looks at a trial
+    point, the start first, and stays where no trial is better: loss and parameters are both those of its best point.
+
     The first update whose loss is not finite is told too.
 
     Args:

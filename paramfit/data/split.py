@@ -8,7 +8,7 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 
-__all__ = ["Split", "split_rows"]
+__all__ = ["Split", "check_row_numbers", "split_rows"]
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,21 @@ def split_rows(
         if validation_fraction:
             raise InputError("validation_rows and validation_fraction exclude each other: give one of them")
         chosen = torch.tensor(list(validation_rows), dtype=torch.long)
-        outside = [row for row in validation_rows if not 0 <= row < n]
-        if outside or len(set(validation_rows)) < len(validation_rows):
-            wrong = f"row {outside[0]} is outside 0 to {n - 1}" if outside else "a row is given twice"
-            raise InputError(f"validation_rows: {wrong}")
+        check_row_numbers(n, validation_rows)
     trains = torch.ones(n, dtype=torch.bool)
     trains[chosen] = False
     if not bool(trains.any()):
         raise InputError(f"validation_rows: all {n} rows validate, none is left for training")
     return Split(train=trains.nonzero().flatten(), validation=(~trains).nonzero().flatten())
+
+
+def check_row_numbers(n: int, validation_rows: Sequence[int]) -> None:
+    """Refuse rows that are not there, or twice.
+
+    Raises:
+        InputError: for a number outside the ``n`` rows, or one given twice.
+    """
+    outside = [row for row in validation_rows if not 0 <= row < n]
+    if outside or len(set(validation_rows)) < len(validation_rows):
+        wrong = f"row {outside[0]} is outside 0 to {n - 1}" if outside else "a row is given twice"
+        raise InputError(f"validation_rows: {wrong}")

@@ -14,6 +14,7 @@ from paramfit.data.files.patterns import table_files
 from paramfit.data.files.reader import read_table
 from paramfit.data.held_out_words import VALIDATES
 from paramfit.data.normalization import Normalization
+from paramfit.data.split import check_row_numbers
 from paramfit.errors import InputError
 from paramfit.observations import Observations
 from paramfit.parameters import dtype_named
@@ -48,9 +49,10 @@ class TableDataModule(EstimationDataModule):
         upper: name of the column with the upper ends of intervals; in other rows it is not looked at. Where it is
             ``inf``, or the lower end ``-inf``, the interval is censored on one side.
         missing: ``error`` refuses a row without a finite value in one of the columns, ``drop`` leaves it out and says
-            so. Row numbers in ``validation_rows`` are those of the rows that stay.
+            so.
         validation_fraction: share of the rows held out for validation, in [0, 1); a warning says where that is no row.
-        validation_rows: the rows held out instead, by their numbers from 0: ``[1, 9]``.
+        validation_rows: the rows held out instead, by their numbers from 0: ``[1, 9]``. Rows count as they stand in the
+            files, those that ``missing: drop`` leaves out included; one of these cannot be held out.
         normalization: ``none``, ``FixedScale`` or ``Standardize``: what is done to every input column. A formula or a
             function is meant in the columns' own units, and refuses it.
         batch_size: rows in a training batch; all where it is not given.
@@ -134,8 +136,8 @@ class TableDataModule(EstimationDataModule):
         return Labels(inputs[0], target) if inputs else Labels(target, "density")
 
     def rows_held_out(self) -> Sequence[int] | None:
-        """The rows that the column of parts holds out, where there is one."""
-        return super().rows_held_out() if self._part is None else self._held_out
+        """The rows that the column of parts holds out, or those given, by their numbers among the rows that stay."""
+        return super().rows_held_out() if self._held_out is None else self._held_out
 
     def read(self) -> Observations:
         """All rows of all files; prints how many were dropped, if any were."""
@@ -154,6 +156,8 @@ class TableDataModule(EstimationDataModule):
         if values.shape[1] == 0:
             msg = f"{source}: no row is left, since each lacks a value; mend the table, or name other columns"
             raise InputError(msg)
+        if self.validation_rows is not None and dropped:
+            self._held_out = _among_kept(self.validation_rows, tables)
         # Each is contiguous, and not a view of all of them.
         columns = {name: column.clone() for name, column in zip(names, values, strict=True)}
         if self._part is not None:
@@ -195,6 +199,22 @@ def _each_once(columns: Columns, bounds: CensoredColumns | None, part: str | Non
             raise InputError(f"{role}: the column {quoted(name)} is {roles[name]} already; a column has one role")
         roles[name] = _ROLES.get(role, f"the {role}")
     return tuple(roles)
+
+
+def _among_kept(rows: Sequence[int], tables: Sequence[TableColumns]) -> list[int]:
+    """The numbers, among the rows that stay, of rows numbered as they stand in the files.
+
+    Raises:
+        InputError: for a row that is not there, that is given twice, or that was dropped.
+    """
+    check_row_numbers(sum(table.n_read for table in tables), rows)
+    begins = np.cumsum([0, *(table.n_read for table in tables[:-1])])
+    kept = np.concatenate([begin + table.rows for begin, table in zip(begins, tables, strict=True)])
+    numbers = {row: number for number, row in enumerate(kept.tolist())}
+    for row in rows:
+        if row not in numbers:
+            raise InputError(f"validation_rows: row {row} was dropped, since a value is missing in it; leave it out")
+    return [numbers[row] for row in rows]
 
 
 def _dropped(source: str, names: Sequence[str], tables: Sequence[TableColumns]) -> str | None:

@@ -24,7 +24,7 @@ from paramfit.solvers.gauss_newton_state import GaussNewtonState
 from paramfit.solvers.newton_raphson import NewtonState
 from paramfit.solvers.standing import Finding, Standing
 
-__all__ = ["fact_of", "how_it_began", "how_it_ended", "why_untrusted"]
+__all__ = ["fact_of", "how_it_began", "how_it_ended", "is_at_start", "why_untrusted"]
 
 _FARTHER = (0.5, 1.0, 2.0, 4.0, 8.0)  # times the way that a parameter has gone
 _SAME = 1e-9  # of a loss: rounding, and more than it
@@ -75,6 +75,17 @@ def how_it_began(state: Any, model: nn.Module) -> tuple[Fact, ...]:
     starts = tuple(state.start[list(state.alike)].tolist())
     about = tuple(names[place] for place in state.alike)
     return (Fact(FactKind.STARTS_MOVED_APART, about, {"starts": starts}, cure=Fact(FactKind.OTHER_STARTS)),)
+
+
+def is_at_start(state: Any) -> bool:
+    """Whether a solver has not left its start: its first update judges the start, and no trial since was better.
+
+    Parameters that are solved for exactly at each point have moved all the same.
+    """
+    if isinstance(state, GaussNewtonState):
+        places = state.layout.nonlinear_places
+        return len(places) > 0 and np.array_equal(state.best.theta[places], state.start[places])
+    return isinstance(state, NewtonState) and np.array_equal(state.best.theta, state.start)
 
 
 def how_it_ended(

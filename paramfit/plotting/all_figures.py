@@ -125,16 +125,17 @@ def fit_figures(
     made = f"{descent.updates} update{'' if descent.updates == 1 else 's'}"
     title = f"{named}, {'diverged ' if diverged else ''}after {made}"
     if len(raw.inputs) == 1:
-        drawn.draw("scatter", scatter_figure, raw.inputs[0], raw.target, data.labels, data.held_out, raw.censoring)
+        points = (raw.inputs[0], raw.target, data.labels, data.held_out, raw.censoring)
+        drawn.draw("scatter", scatter_figure, *points, named)
         if not diverged:
             drawn.draw("fit", _fit_over_the_input, model, data, result, title)
     elif not raw.inputs and not diverged and raw.censoring is None:
         drawn.draw("density", _density, model, data, title)
     if result is not None:
         with drawn.drawing("residuals"):  # whose look at the residuals others share
-            for name, make in curve_figures(result, data).items():
+            for name, make in curve_figures(result, data, title).items():
                 drawn.draw(name, make)
-        drawn.draw("correlation", _correlation, result, is_likelihood_shown=not diverged)
+        drawn.draw("correlation", _correlation, result, title, is_likelihood_shown=not diverged)
         if not diverged and result.likelihood is not None and raw.censoring is None:
             _draw_distribution(drawn, model, data, title)
         if ladder is not None:
@@ -212,7 +213,7 @@ def _draw_distribution(drawn: FigureSet, model: nn.Module, data: DescribedData, 
             drawn.draw("quantiles", quantile_figure, target, fitted, data.labels.input, title, held_out)
 
 
-def _correlation(result: Record, *, is_likelihood_shown: bool) -> Figure | None:
+def _correlation(result: Record, title: str, *, is_likelihood_shown: bool) -> Figure | None:
     """The correlations, where there are any."""
     curved = result.curve is not None and result.least_squares is not None
     if not curved and not (is_likelihood_shown and result.likelihood is not None):
@@ -220,7 +221,7 @@ def _correlation(result: Record, *, is_likelihood_shown: bool) -> Figure | None:
     if result.correlation is None or len(result.correlation.parameters) < 2:
         return None
     matrix = torch.tensor(result.correlation.matrix, dtype=torch.float64)
-    return correlation_figure(result.correlation.parameters, matrix)
+    return correlation_figure(result.correlation.parameters, matrix, title)
 
 
 def _profile(ladder: Ladder, result: Record, title: str) -> Figure | None:

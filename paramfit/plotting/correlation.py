@@ -18,7 +18,7 @@ _LONGEST = 20  # letters of a name that leave room for the panel
 _DARK = 0.6  # from here on the cell is too dark for black digits
 
 
-def correlation_figure(names: Sequence[str], correlation: Tensor) -> Figure:
+def correlation_figure(names: Sequence[str], correlation: Tensor, title: str | None = None) -> Figure:
     """The correlations ``(p, p)`` of the estimates as a heat map from -1 to 1; what is not known (NaN) is grey.
 
     Above 40 parameters only every k-th name is written.
@@ -38,6 +38,8 @@ def correlation_figure(names: Sequence[str], correlation: Tensor) -> Figure:
     axes.set_yticks(range(0, p, step), shown, fontsize=size)
     axes.tick_params(length=0)
     axes.set_title("Correlation of the estimates")
+    if title is not None:
+        figure.suptitle(drawn_text(title), fontsize="medium")
     if p <= _MOST_NUMBERS:
         for row, values in enumerate(correlation.tolist()):
             for column, value in enumerate(values):

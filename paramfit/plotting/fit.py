@@ -13,15 +13,23 @@ __all__ = ["fit_figure", "scatter_figure"]
 
 
 def scatter_figure(
-    x: Tensor, y: Tensor, labels: tuple[str, str], validates: Tensor | None = None, censoring: Censored | None = None
+    x: Tensor,
+    y: Tensor,
+    labels: tuple[str, str],
+    validates: Tensor | None = None,
+    censoring: Censored | None = None,
+    title: str | None = None,
 ) -> Figure:
-    """The observations alone, ``x`` and ``y`` ``(n,)``; ``validates`` is True for rows that were held out."""
+    """The observations alone, ``x`` and ``y`` ``(n,)``; ``validates`` is True for rows that were held out.
+
+    Their number follows the title.
+    """
     figure = new_figure()
     axes = figure.add_subplot()
     draw_points(axes, x, y, validates)
     if censoring is not None:
         draw_bounds(axes, x, y, censoring)
-    name_axes(axes, *labels, f"{len(x)} observations")
+    name_axes(axes, *labels, ", ".join([*([] if title is None else [title]), f"{len(x)} observations"]))
     if censoring is not None or (validates is not None and bool(validates.any())):
         axes.legend()
     return figure

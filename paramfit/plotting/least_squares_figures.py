@@ -20,7 +20,7 @@ __all__ = ["bands_on", "curve_figures", "without_prediction_band"]
 _NORMAL = 1.4826  # 1 / Phi^-1(3/4): by it the median size of normal residuals is their standard deviation
 
 
-def curve_figures(result: Record, data: DescribedData) -> dict[str, Callable[[], Figure]]:
+def curve_figures(result: Record, data: DescribedData, title: str | None = None) -> dict[str, Callable[[], Figure]]:
     """What draws residuals and (for several inputs) residuals by input, and observed against fitted.
 
     Nothing without a curve.
@@ -37,11 +37,12 @@ def curve_figures(result: Record, data: DescribedData) -> dict[str, Callable[[],
         x, label = raw.inputs[0], data.labels.input
     else:
         x, label = fitted, f"fitted {columns.target}"
-    figures["residuals"] = partial(residuals_figure, x, residuals, label, name, held_out)
+    figures["residuals"] = partial(residuals_figure, x, residuals, label, name, held_out, title)
     if len(raw.inputs) > 1:
-        each = (raw.inputs, residuals, columns.inputs, name, held_out)
+        each = (raw.inputs, residuals, columns.inputs, name, held_out, title)
         figures["residuals_by_input"] = partial(residuals_by_input_figure, *each)
-        figures["observed"] = partial(observed_figure, fitted, raw.target.double(), columns.target, held_out)
+        target = raw.target.double()
+        figures["observed"] = partial(observed_figure, fitted, target, columns.target, held_out, title)
     return figures
 
 

@@ -23,7 +23,12 @@ _COLUMNS = 3
 
 
 def residuals_figure(
-    x: Tensor, residuals: Tensor, label_of_x: str, label_of_residual: str, held_out: Tensor | None = None
+    x: Tensor,
+    residuals: Tensor,
+    label_of_x: str,
+    label_of_residual: str,
+    held_out: Tensor | None = None,
+    title: str | None = None,
 ) -> Figure:
     """Two panels: the residuals where they fell, and their quantiles against those of the normal distribution.
 
@@ -42,6 +47,8 @@ def residuals_figure(
     left, right = figure.subplots(1, 2, sharey=True)
     _draw_residuals(left, x, residuals, label_of_x, held_out)
     left.set_title("Residuals")
+    if title is not None:
+        figure.suptitle(drawn_text(title), fontsize="medium")
     line = _draw_quantiles(right, residuals, held_out)
     left.set_ylabel(label_of_residual + _scale([left, right], residuals), parse_math=False)
     figure.legend(  # outside: residuals may lie anywhere
@@ -56,6 +63,7 @@ def residuals_by_input_figure(
     labels: Sequence[str],
     label_of_residual: str,
     held_out: Tensor | None = None,
+    title: str | None = None,
 ) -> Figure:
     """One panel for each input ``(n,)``, the first 12 of very many: standardised residuals ``(n,)`` where they fell.
 
@@ -75,7 +83,8 @@ def residuals_by_input_figure(
     for axes in panels[:, 0]:
         axes.set_ylabel(label_of_residual + scale, parse_math=False)
     which = f"the first {shown} of {len(inputs)} inputs" if shown < len(inputs) else "each input"
-    figure.suptitle(f"Residuals against {which}", fontsize="large")
+    above = "" if title is None else f"{drawn_text(title)}\n"
+    figure.suptitle(f"{above}Residuals against {which}", fontsize="large" if title is None else "medium")
     figure.legend(*drawn[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
@@ -139,7 +148,9 @@ def _draw_quantiles(axes: Axes, residuals: Tensor, held_out: Tensor | None) -> L
     return line
 
 
-def observed_figure(fitted: Tensor, target: Tensor, label: str, held_out: Tensor | None = None) -> Figure:
+def observed_figure(
+    fitted: Tensor, target: Tensor, label: str, held_out: Tensor | None = None, title: str | None = None
+) -> Figure:
     """Observed against fitted values, both ``(n,)``; of a perfect fit every point lies on the identity line."""
     figure = new_figure(5.2, 5.0)
     axes = figure.add_subplot()
@@ -150,5 +161,7 @@ def observed_figure(fitted: Tensor, target: Tensor, label: str, held_out: Tensor
     draw_points(axes, fitted, target, held_out)
     axes.set(xlim=ends, ylim=ends, aspect="equal")
     name_axes(axes, f"{label}: fitted", f"{label}: observed", "Observed against fitted")
+    if title is not None:
+        figure.suptitle(drawn_text(title), fontsize="medium")
     axes.legend()
     return figure

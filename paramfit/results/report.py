@@ -1,5 +1,6 @@
 """The fit report: a record as a table for people, the same for every way in which it was fitted."""
 
+import re
 from collections.abc import Mapping
 
 from rich.console import Console, Group, RenderableType
@@ -20,6 +21,7 @@ _STRONG = 0.9
 _MOST_CORRELATIONS = 6
 _WIDTH_OF_FILES = 110
 _FEWEST_WEIGHTS = 8  # of a network; the elements of a small tensor are parameters like any others
+_OF_MATRIX = re.compile(r"\[\d+(,\d+)+\]$")  # of convolutions too, which have more indices
 _SINGULAR = (
     FactKind.INSEPARABLE,
     FactKind.STRONG_CORRELATION,
@@ -55,7 +57,9 @@ def untabulated(result: Record) -> str:
     """What stands in place of the table, and why."""
     words = f"{len(result.parameters)} parameters, in estimates.json"
     if result.table is None:
-        words += ": the observations do not tell them apart, and one by one they say nothing"
+        layered = "they are weights of layers, whose units may be permuted"
+        why = layered if _has_hidden_layer(result) else "the observations do not tell them apart"
+        words += f": {why}, and one by one they say nothing"
     return words
 
 
@@ -69,15 +73,27 @@ def whole_warnings(result: Record) -> list[str]:
 
 
 def is_network(result: Record) -> bool:
-    """Whether the parameters are weights that the observations leave open: many elements of tensors, and singular.
+    """Whether the parameters are weights that mean nothing one by one.
 
-    The units of a layer may be permuted, and weights of units that are alike exchanged, without a change of any
-    prediction; or there are more weights than observations.
+    Either the model has a hidden layer: units of it that are permuted, or the signs of odd ones, leave every
+    prediction as it is, however many observations there are. Or there are many elements of tensors, and the
+    observations do not tell them apart.
     """
+    if _has_hidden_layer(result):
+        return True
     if sum("[" in name for name in result.parameters) < _FEWEST_WEIGHTS:
         return False
     facts = (*result.reasons.get("standard_error", ()), *result.cautions)
     return any(isinstance(fact, Fact) and fact.kind in _SINGULAR for fact in facts)
+
+
+def _has_hidden_layer(result: Record) -> bool:
+    """Whether two tensors or more have elements of two indices or more, as ``0.weight[1,0]``.
+
+    Only names can say it: a record that is read from a file has no model.
+    """
+    matrices = {name[: element.start()] for name in result.parameters if (element := _OF_MATRIX.search(name))}
+    return len(matrices) > 1
 
 
 def _headline(result: Record) -> Text:

@@ -175,6 +175,8 @@ def _distance_left(fact: Fact) -> str:
     where = (
         "" if distance is None else f", and the fit is {distance:.3g} standard errors from the optimum: not converged"
     )
+    if fact.numbers.get("at_start"):  # which files of older fits do not say
+        where = f" (the first one judges the start, and no trial has led on from there yet){where}"
     if fact.kind is _K.ALL_UPDATES_MADE:
         return f"all updates that were asked for were made{where}."
     made = "{updates} of {planned}" if fact.numbers["planned"] else "{updates}"

@@ -31,9 +31,9 @@ class LeastSquares(SolvedTask):
     .. math:: \hat\theta = \arg\min_\theta \sum_i \Big(\frac{f_\theta(x_i) - y_i}{\sigma_i}\Big)^2
 
     Each epoch is one update: its batches are summed up into one triangle, at the trial point, and the last of them
-    judges the trial. Between updates the parameters are at the best point so far. A model that is linear in its
-    parameters takes one update; one that is linear in some of them has those solved for exactly at each point.
-    Parameters and data are float64.
+    judges the trial; the first trial is the start itself. Between updates the parameters are at the best point so far.
+    A model that is linear in its parameters takes one update; one that is linear in some of them has those solved for
+    exactly at each point. Parameters and data are float64.
 
     Args:
         model: ``forward(*inputs)`` takes one tensor ``(n,)`` for each input column and returns ``(n,)``. Its Jacobian

@@ -76,6 +76,37 @@ def test_rows_that_are_dropped_are_told_once(capsys):
     )
 
 
+HOLES = ("x,y\n0,10\n1,\n2,12\n", "x,y\n3,13\n,14\n5,15\n6,16\n")
+
+
+def with_holes(rows: list[int]) -> TableDataModule:
+    """Two files, in which the x of a row is its number; rows 1 and 4 lack a value."""
+    for name, text in zip("ab", HOLES, strict=True):
+        Path(f"{name}.csv").write_text(text, encoding="utf-8")
+    return TableDataModule(["a.csv", "b.csv"], ["x"], "y", missing="drop", validation_rows=rows)
+
+
+@pytest.mark.parametrize("rows", [[0], [2], [3, 6], [6, 0, 5]])
+def test_rows_that_are_held_out_are_counted_with_those_that_are_dropped(rows):
+    data = with_holes(rows)
+    data.setup("fit")
+    assert data.validation.target.tolist() == [10.0 + row for row in sorted(rows)]
+    assert data.train.target.tolist() == [10.0 + row for row in (0, 2, 3, 5, 6) if row not in rows]
+
+
+@pytest.mark.parametrize(("rows", "message"), [
+    ([0, 4], "validation_rows: row 4 was dropped, since a value is missing in it"),
+    ([1], "validation_rows: row 1 was dropped"),
+    ([7], "validation_rows: row 7 is outside 0 to 6"),
+    ([-1], "validation_rows: row -1 is outside"),
+    ([2, 2], "validation_rows: a row is given twice"),
+    ([0, 2, 3, 5, 6], "validation_rows: all 5 rows validate"),
+])  # fmt: skip
+def test_rows_that_cannot_be_held_out_are_refused_by_their_numbers_in_the_files(rows, message):
+    with pytest.raises(InputError, match=message):
+        with_holes(rows).setup("fit")
+
+
 @pytest.mark.parametrize(("options", "message"), [
     pytest.param({"inputs": ["a", "b", "a"]}, "inputs: the column 'a' is an input already", id="input twice"),
     pytest.param({"inputs": ["current"]}, "target: the column 'current' is an input already", id="target as input"),

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from torch import nn
 
 from paramfit.errors import InputError
+from paramfit.export.estimate_table import csv_table
 from paramfit.facts import Fact, FactKind, Status
+from paramfit.inference.loss_function import element_names
 from paramfit.results.record import Estimate, NamedMatrix, NormalizedInput, Record
 from paramfit.results.report import fit_report, is_network, print_report
 from paramfit.results.statistics import SigmaIs
@@ -244,6 +247,52 @@ def test_who_asks_for_the_table_has_it_and_who_does_not_has_none():
     assert "R²" in without
     assert "--report.table" not in without
     assert not is_network(CURVE)
+
+
+def record_of(model: nn.Module, **changes: Any) -> Record:
+    """A record of a model whose parameters all have an error, with no word of any that cannot be told apart."""
+    table = {name: CURVE.parameters["b1"] for name in element_names(model)}
+    return replace(CURVE, parameters=table, correlation=None, cautions=(), **changes)
+
+
+def frozen_features() -> nn.Module:
+    """A layer of random features, which is not fitted, and weights of them, which are told apart."""
+    model = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+    model[0].requires_grad_(False)
+    return model
+
+
+HIDDEN_LAYERS = {
+    "perceptron": nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1)),
+    "two units": nn.Sequential(nn.Linear(1, 2), nn.Tanh(), nn.Linear(2, 1)),
+    "no bias": nn.Sequential(nn.Linear(3, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False)),
+    "convolution": nn.Sequential(nn.Conv1d(1, 2, 3), nn.Tanh(), nn.Flatten(), nn.Linear(4, 1)),
+    "recurrent": nn.RNN(1, 2),
+}
+
+
+@pytest.mark.parametrize("model", HIDDEN_LAYERS.values(), ids=HIDDEN_LAYERS)
+def test_a_hidden_layer_makes_a_network_however_many_observations_there_are(model):
+    record = record_of(model)
+    for result in (record, Record.from_plain(json.loads(record.to_json()))):
+        text = printed(result)
+        assert f"{len(record.parameters)} parameters, in estimates.json: they are weights of layers" in " ".join(
+            text.split()
+        )
+        assert "[0,0" not in text
+        assert csv_table(result).startswith("quantity,part")
+    assert "[0,0" in printed(record_of(model, table=True))
+    assert "[0,0" in csv_table(record_of(model, table=True))
+
+
+@pytest.mark.parametrize("model", [
+    nn.Linear(1, 1), nn.Linear(12, 1), nn.Linear(4, 3), nn.Sequential(nn.Linear(9, 1), nn.Softplus()), frozen_features()
+])  # fmt: skip
+def test_weights_of_one_layer_have_their_table(model):
+    record = record_of(model)
+    assert not is_network(record)
+    assert all(name in printed(record) for name in record.parameters)
+    assert csv_table(record).startswith("parameter,")
 
 
 @pytest.mark.parametrize("table", [None, False, True])

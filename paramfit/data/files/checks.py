@@ -74,11 +74,13 @@ class TableColumns:
             numbers of ``Censoring`` or 1 for a row that validates and 0 for one that trains, and an upper end where
             there is no interval is 0.
         n_read: rows in the file, those dropped included.
+        rows: numbers of the rows that stay, from 0, ``(rows,)``.
         missing: for each column, in how many rows a value was missing, where rows were dropped.
     """
 
     values: NDArray[np.float64]
     n_read: int
+    rows: NDArray[np.intp]
     missing: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -162,7 +164,7 @@ def complete_rows(
         without_room = (at[status] == Censoring.INTERVAL) & ~(at[upper or target] > at[target])
         is_end = np.array([[name == (upper or status)] for name in request.names])
         refuse(is_end & without_room, _why_no_interval if upper else _why_no_ends)
-    return TableColumns(values, n_read, missing)
+    return TableColumns(values, n_read, rows, missing)
 
 
 def _with_bounds(request: ColumnRequest, values: NDArray[np.float64]) -> NDArray[np.float64]:
