@@ -22,6 +22,7 @@ from paramfit.distributions.center import predicted_mean
 from paramfit.distributions.domain import (
     OutsideDomain,
     outside_fact,
+    raised_by_distribution,
     refuse_outside,
     refuse_rows,
     refused_fact,
@@ -197,7 +198,7 @@ class EstimationTask(LightningModule, ABC):
             InputError: if it is not an update's doing.
             ValueError: the same, where it is no argument's.
         """
-        if isinstance(outside, InputError):
+        if isinstance(outside, InputError) or not raised_by_distribution(outside):
             raise outside
         fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
         if not self.log_of_updates.has_moved:
