@@ -1,11 +1,12 @@
 """Where in a person's own file an error arose."""
 
+import inspect
 import sysconfig
 import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Place", "place_in_users_code"]
+__all__ = ["Place", "place_in_users_code", "place_of"]
 
 _OURS = Path(__file__).resolve().parent
 _LIBRARIES = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -38,6 +39,17 @@ def place_in_users_code(error: BaseException) -> Place | None:
             continue
         return None if path.resolve().is_relative_to(_OURS) else Place(frame.filename, frame.lineno or 1, frame.name)
     return None
+
+
+def place_of(kind: type) -> Place | None:
+    """Where a person's own class begins; None for one of ours or of a library, or whose source is nowhere."""
+    try:
+        file, (_, line) = inspect.getsourcefile(kind), inspect.getsourcelines(kind)
+    except (OSError, TypeError):
+        return None
+    if file is None or _is_library(Path(file)) or Path(file).resolve().is_relative_to(_OURS):
+        return None
+    return Place(file, line, kind.__name__)
 
 
 def _is_library(path: Path) -> bool:

@@ -11,7 +11,7 @@ PACKAGE = Path(paramfit.__file__).parent
 
 FLOORS = (
     {"errors", "facts", "observations", "parameters", "wording", "synonyms"}
-    | {"torch_overhead", "atomic_files", "users_code"},
+    | {"torch_overhead", "atomic_files", "users_code", "instances"},
     {"linalg"},
     {"shown"},
     {"formulas"},

@@ -36,6 +36,20 @@ class Data(paramfit.EstimationDataModule):
         return {}["x"]  # read
 
 
+class Late(Model):
+    # once its parameter has moved
+    error = ValueError
+
+    def forward(self, *x):
+        if self.k.detach() != 1:
+            raise self.error("the table ends here")  # late
+        return self.k * x[0] if x else torch.distributions.Normal(self.k, 1.0)
+
+
+class LateKey(Late):
+    error = KeyError
+
+
 class Listening(paramfit.EpochTable):
     def on_train_start(self, trainer, pl_module):
         torch.ones(2) @ torch.ones(3)  # started
@@ -66,6 +80,24 @@ def test_error_line_names_file_and_line(options, mark, error, module, capsys):
     assert f"{Path.cwd() / module}.py:{line}" in said
     assert error in said
     assert not Path("lightning_logs").exists()
+
+
+DESCENTS = {
+    "Regression": ["--data", "ThermometerDataModule", "--model.optimizer", "SGD", "--model.optimizer.lr", "1e-4"],
+    "HandWrittenDescent": ["--data", "ThermometerDataModule", "--model.gradient", "NumericalGradient"],
+    "MaximumLikelihood": ["--data", "GaussianDataModule"],
+    "LeastSquares": ["--data", "ThermometerDataModule"],
+}
+
+
+@pytest.mark.parametrize("kind", ["Late", "LateKey"])
+@pytest.mark.parametrize("task", DESCENTS)
+def test_error_during_a_fit_is_not_told_as_divergence(task, kind, module, capsys):
+    options = ["--trainer.max_epochs", "5", "--trainer.enable_progress_bar", "false", "--plots.enabled", "false"]
+    assert main(["fit", "--model", task, "--model.model", f"{module}.{kind}", *DESCENTS[task], *options]) == 2
+    line = next(number for number, text in enumerate(OWN.splitlines(), 1) if text.endswith("# late"))
+    error = "ValueError: the table ends here" if kind == "Late" else "KeyError: 'the table ends here'"
+    assert f"{Path.cwd() / module}.py:{line}, in forward: {error}" in one_error_line(capsys)
 
 
 def test_file_that_is_no_python_is_named(module, capsys):

@@ -164,6 +164,7 @@ class FitCLI(LightningCLI):
             if refusal is None and refused is None:
                 raise
             raise InputError(refused or explained(wrong, _option_names(self._options))) from wrong
+        self.model.check_made()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer with our logger and checkpoints, and only the callbacks that the command needs."""

@@ -16,6 +16,7 @@ from paramfit.data.loader import InMemoryLoader
 from paramfit.data.normalization import Normalization
 from paramfit.data.split import Split, split_rows
 from paramfit.errors import InputError
+from paramfit.instances import check_instance
 from paramfit.observations import Censored, Observations
 from paramfit.shown.text import say
 
@@ -63,6 +64,8 @@ class EstimationDataModule(LightningDataModule, ABC):
             raise InputError(f"jitter: a standard deviation is 0 or more, but got {jitter}")
         if batch_size is not None and batch_size < 1:
             raise InputError(f"batch_size: a batch has at least one row, but got {batch_size}")
+        if normalization not in ("none", None):
+            check_instance("normalization", normalization, Normalization, "Standardize()")
         self.validation_fraction = validation_fraction
         self.validation_rows = _by_either_name(validation_rows, validation_indices)
         self.normalization = None if normalization == "none" else normalization

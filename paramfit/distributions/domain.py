@@ -1,14 +1,17 @@
 """What a distribution's arguments may be: where they are outside, and how far inside."""
 
 import math
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.distributions import ContinuousBernoulli, Distribution, MixtureSameFamily, constraints
+from torch.distributions import distribution as distribution_module
 from torch.distributions.utils import lazy_property
 
 from paramfit.errors import InputError
@@ -21,6 +24,7 @@ __all__ = [
     "infinite_outside",
     "outside_fact",
     "outside_rows",
+    "raised_by_distribution",
     "refuse_outside",
     "refuse_rows",
     "refused_fact",
@@ -29,6 +33,7 @@ __all__ = [
 ]
 
 
+_OF_TORCH = Path(distribution_module.__file__).resolve().parent
 _UNMOVED = "probabilities farther than a rounding of 1 from 0 and 1 (torch moves others there; give logits)"
 
 
@@ -183,6 +188,18 @@ def refused_fact(error: BaseException, inputs: Sequence[Tensor] = ()) -> Fact | 
                 return fact
         trace = trace.tb_next
     return None
+
+
+def raised_by_distribution(error: ValueError) -> bool:
+    """Whether a distribution has refused what it was given, as against a ``ValueError`` of a model's or a rule's own.
+
+    Torch refuses arguments of any distribution in a file of its own, and so does a class of the user's by
+    ``super().__init__``; numbers that are none are refused too, and leave no fact.
+    """
+    if isinstance(error, OutsideDomain) or refused_fact(error) is not None:
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).resolve().is_relative_to(_OF_TORCH)
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from typing import Any
 
 from torch import nn
 
+from paramfit.instances import check_instance
+
 __all__ = ["unwrapped"]
 
 
@@ -15,7 +17,11 @@ def unwrapped(model: nn.Module, *, stays_compiled: bool = False) -> nn.Module:
     Args:
         model: any model.
         stays_compiled: whether calls of the module go on to run the compiled code; its copies do not.
+
+    Raises:
+        InputError: for what is no module, such as a class of them.
     """
+    check_instance("model", model, nn.Module, "LinearModel()")
     wrapper: Any = model  # whose class is private to torch
     inner = getattr(model, "_orig_mod", None)
     if not isinstance(inner, nn.Module):

@@ -22,7 +22,13 @@ from paramfit.distributions import (
     sample_sums,
     score,
 )
-from paramfit.distributions.domain import Room, infinite_outside, outside_fact, refuse_outside
+from paramfit.distributions.domain import (
+    Room,
+    infinite_outside,
+    outside_fact,
+    raised_by_distribution,
+    refuse_outside,
+)
 from paramfit.errors import InputError
 from paramfit.linalg.lapack import Array
 from paramfit.models import DistributionModel
@@ -157,8 +163,10 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             is_outside = not math.isfinite(sums.loss) and self._is_outside(part)
         except InputError:
             raise
-        except ValueError:  # the distribution refuses its arguments (StudentT a df of 0): a trial has left their space
-            is_outside = True
+        except ValueError as refused:
+            if not raised_by_distribution(refused):
+                raise
+            is_outside = True  # of arguments such as a StudentT's df of 0: a trial has left their space
         if is_outside:
             nothing = np.full(self.p, math.nan), np.full((self.p, self.p), math.nan)
             return LikelihoodSums(math.inf, *nothing, part.n, self._bounded, self._boxes, outside=True)

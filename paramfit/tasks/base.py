@@ -22,6 +22,7 @@ from paramfit.distributions.center import predicted_mean
 from paramfit.distributions.domain import (
     OutsideDomain,
     outside_fact,
+    raised_by_distribution,
     refuse_outside,
     refuse_rows,
     refused_fact,
@@ -30,6 +31,7 @@ from paramfit.distributions.domain import (
 from paramfit.errors import InputError
 from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
+from paramfit.instances import check_instance
 from paramfit.models import DistributionModel, match_columns
 from paramfit.models.compiled import unwrapped
 from paramfit.objectives import NegativeLogLikelihood, Objective
@@ -92,6 +94,9 @@ class EstimationTask(LightningModule, ABC):
         if updates_per_step < 1:
             raise InputError(f"updates_per_step: a block has at least one update, but got {updates_per_step}")
         self.model = unwrapped(model, stays_compiled=True)
+        check_instance("objective", objective, Objective, "SquaredError()")
+        if scheduler is not None:
+            _check_scheduler(scheduler)
         self.objective = objective
         self.make_scheduler = scheduler
         self.updates_per_step = updates_per_step
@@ -148,8 +153,22 @@ class EstimationTask(LightningModule, ABC):
         """Set an attribute; that which Lightning sets around each of its hooks without looking for parameters in it."""
         if name == "_current_fx_name":
             object.__setattr__(self, name, value)
-        else:
+            return
+        try:
             super().__setattr__(name, value)
+        except AttributeError as refusal:
+            if "_modules" in vars(self):
+                raise
+            raise InputError(_unmade(self)) from refusal
+
+    def check_made(self) -> None:
+        """Refuse a task of the user's that never called the constructor of ours.
+
+        Raises:
+            InputError: saying what is to be called.
+        """
+        if "log_of_updates" not in vars(self):
+            raise InputError(_unmade(self))
 
     def forward(self, *inputs: Tensor) -> Any:
         """The model's prediction."""
@@ -197,7 +216,7 @@ class EstimationTask(LightningModule, ABC):
             InputError: if it is not an update's doing.
             ValueError: the same, where it is no argument's.
         """
-        if isinstance(outside, InputError):
+        if isinstance(outside, InputError) or not raised_by_distribution(outside):
             raise outside
         fact = outside.fact if isinstance(outside, OutsideDomain) else refused_fact(outside)
         if not self.log_of_updates.has_moved:
@@ -498,3 +517,25 @@ class EstimationTask(LightningModule, ABC):
         """
         check_checkpoint(self, checkpoint, resuming=self._trainer is not None and self.trainer.state.fn == "fit")
         self.log_of_updates.count = int(checkpoint["paramfit"]["updates"])
+
+
+def _unmade(task: EstimationTask) -> str:
+    kind = type(task)
+    return (
+        f"model: {kind.__name__}.__init__ does not call that of {kind.__mro__[1].__name__} first; begin it with"
+        " super().__init__(model, ...), which takes the model, the objective and the optimizer"
+    )
+
+
+def _check_scheduler(given: Any) -> None:
+    """Refuse a scheduler in place of what makes one."""
+    if callable(given):
+        return
+    name = type(given).__name__
+    raise InputError(
+        f"scheduler: this {name} belongs to another optimizer; give what makes it of one:"
+        f" lambda optimizer: {name}(optimizer, ...)"
+        if isinstance(given, torch.optim.lr_scheduler.LRScheduler)
+        else f"scheduler: expected what makes a scheduler, such as lambda optimizer: StepLR(optimizer, 10), but got"
+        f" one of {name}"
+    )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from paramfit.gradients import GradientRule
+from paramfit.instances import check_instance
 from paramfit.objectives import NegativeLogLikelihood, Objective, SquaredError
 from paramfit.observations import Observations
 from paramfit.optimizers import BlockOptimizer, GradientDescent
@@ -49,6 +50,7 @@ class HandWrittenDescent(EstimationTask):
         updates_per_step: int = 1,
         metrics: dict[str, Metric] | None = None,
     ) -> None:
+        check_instance("gradient", gradient, GradientRule, "AutogradGradient()")
         super().__init__(model, objective or SquaredError(), optimizer, scheduler, updates_per_step, metrics)
         self.automatic_optimization = False
         self.gradient = gradient

@@ -34,7 +34,7 @@ class HeldOutMetrics:
 
     def __init__(self, objective: Objective, own: Mapping[str, Metric] | None = None) -> None:
         self.objective = objective
-        self._own = {name: _checked(name, metric) for name, metric in (own or {}).items()}
+        self._own = {name: _checked(name, metric) for name, metric in _by_name(own).items()}
         metrics: dict[str, Metric | MetricCollection] = {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
         if isinstance(objective, NegativeLogLikelihood):
             metrics = {"nll": MeanMetric(nan_strategy="disable")}
@@ -101,6 +101,16 @@ class HeldOutMetrics:
             _updated(name, fresh, prediction, target)
             values[name] = _value(name, fresh).item()
         return values
+
+
+def _by_name(given: Any) -> Mapping[str, Any]:
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    kind = given if isinstance(given, type) else type(given)
+    made = f"{kind.__name__}()" if issubclass(kind, Metric) else "torchmetrics.R2Score()"
+    raise InputError(
+        f"metrics: expected metrics by the names they are to have, such as {{'own': {made}}}, but got {kind.__name__}"
+    )
 
 
 def _checked(name: str, metric: Any) -> Metric:
