@@ -275,8 +275,8 @@ def _wanted(error: BaseException) -> tuple[type, ...]:
     """The classes one of which the refused value has to be, or that what it is called for has to return."""
     hints = [hint for frame in _frames(error) if (hint := frame.f_locals.get("typehint")) is not None]
     for hint in reversed(hints):
-        if found := tuple(dict.fromkeys(_classes_in(hint))):
-            return found
+        if kinds := tuple(dict.fromkeys(_classes_in(hint))):
+            return kinds
     return ()
 
 
