@@ -32,7 +32,7 @@ NOT_RUN = {
     (
         "questions.md",
         "changes the shell",
-        "complete -o default -W \"$(paramfit --help | grep -oE '^  (--)?[a-z_]+ ')\" paramfit",
+        "complete -o default -W \"$(paramfit --help | grep -oE '^  (--)?[a-z_]+  ')\" paramfit",
     ),
     ("speed.md", "takes many minutes", "make benchmark"),
 }

@@ -6,10 +6,13 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
+from types import FrameType
+from typing import Any, get_args
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import callbacks, loggers
+from torch import nn
 from yaml import YAMLError
 
 import paramfit
@@ -44,6 +47,7 @@ _NO_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|No module named '([^']+)'|has no attribute '([^']+)'|"
     r"Import path (\S+)|Not a valid subclass"
 )
+_SEVERAL_CLASSES = re.compile(r"Multiple subclasses with name (\w+)\..*: ([\w., ]+)\.$")
 _OTHER_KIND = re.compile(r"Import path (\S+) does not correspond to a subclass of (\w+)")
 _NO_LIST = re.compile(r"Expected a <class 'list'>\. Got value: \w+\.")  # but the path of one entry
 _ELSEWHERE = "give module.Class, where a module in the working directory is found too"
@@ -130,15 +134,16 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
         return f"config: there is no file {quoted[1] if quoted else ', '.join(files)}; configs/ has one for each lesson"
     if match := _NOT_ACCEPTED.search(text):
         name = next(group for group in match.groups() if group).removesuffix(".class_path")
-        return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
+        return _unknown_option(f"{place}.{name}" if place else name, error, options)
     if match := _UNRECOGNIZED.search(text):
         name = match[1].split()[0].lstrip("-").split("=")[0]
-        return _unknown_option(f"{place}.{name}" if place else name, str(error), options)
+        return _unknown_option(f"{place}.{name}" if place else name, error, options)
     if match := _REQUIRED.search(text):
         called = next(filter(None, map(_CALLED_WITHOUT.search, map(str, _chain(error)))), None)
         if called is not None and function_at(called[1]) is not None:
             return without_class_path(place, called[1])
         if place:
+            place = ".".join((place, *_entries(error)))
             return (
                 f"{place}: {match[1]} is missing; give --{place}.{match[1].split(',')[0]} or a complete --config FILE"
             )
@@ -165,12 +170,15 @@ def explained(error: BaseException, option_names: Iterable[str] = (), files: Seq
             makes = f"write def {name}(...) -> {match[2]}: where it makes one, or a class that is one"
             return one_line(f"{place}: {match[1]} is a function that does not say that it returns one; {makes}")
         return one_line(f"{place}: {match[1]} is no {match[2]}; give a class that is one")
+    if match := _SEVERAL_CLASSES.search(text):
+        return one_line(f"{place}: {_which_class(place, match[1], match[2].split(', '))}")
     if match := _NO_CLASS.search(text):
         name = next((group for group in match.groups() if group), "")
         line = place_in_users_code(innermost)
         if place == "trainer.logger" and "." not in name:
             return one_line(f"{place}: {_no_logger(name)}")
-        return one_line(f"{place}: {_no_class(name, text, str(error))}{f' ({line})' if line else ''}")
+        place = ".".join((place, *_entries(error)))
+        return one_line(f"{place}: {_no_class(name, text, error)}{f' ({line})' if line else ''}")
     expected = [name.rsplit(".", 1)[-1] for name in _EXPECTED.findall(text) if name != "NoneType"]
     given = _GIVEN.findall(text)
     choices = _choices(place, error)
@@ -190,8 +198,9 @@ def _place(error: BaseException) -> str:
     return ".".join(key for key, _ in groupby(keys) if key is not None)
 
 
-def _unknown_option(option: str, context: str, options: Sequence[str]) -> str:
-    refused = _refused_by_class(option, re.findall(r"Problem with given class_path '([^']+)'", context))
+def _unknown_option(option: str, error: BaseException, options: Sequence[str]) -> str:
+    classes = re.findall(r"Problem with given class_path '([^']+)'", str(error))
+    refused = _refused_by_class(option, classes, _entries(error))
     if refused is not None:
         return refused
     owner, _, name = option.rpartition(".")
@@ -209,10 +218,11 @@ def _unknown_option(option: str, context: str, options: Sequence[str]) -> str:
     return f"{option}: there is no such option; {hint}"
 
 
-def _refused_by_class(option: str, classes: Sequence[str]) -> str | None:
+def _refused_by_class(option: str, classes: Sequence[str], entries: Sequence[str]) -> str | None:
     """That a class takes no such option, with what it takes; None where it is not the one that refuses it.
 
-    The class that is named last has as many names before its own options as there are classes.
+    The class that is named last has as many names before its own options as there are classes, and those of the
+    ``entries`` of a mapping.
     """
     parts = option.split(".")
     if not classes or len(classes) >= len(parts):
@@ -221,7 +231,7 @@ def _refused_by_class(option: str, classes: Sequence[str]) -> str | None:
     name = parts[len(classes)]
     if len(parts) > len(classes) + 1 and (name in takes or not takes):
         return None
-    place = ".".join(parts[: len(classes) + 1])
+    place = ".".join((*parts[: len(classes)], *entries, name))
     owner = classes[-1].removeprefix("paramfit.")
     if options_meant(name, ["lr"]) and "optimizer" in takes:
         return f"{place}: there is no such option; did you mean {quoted(_rate_for(place))}?"
@@ -246,12 +256,75 @@ def _rate_for(option: str) -> str:
     return f"{owner}.lr" if owner.rpartition(".")[2] == "optimizer" else "model.optimizer.lr"
 
 
-def _no_class(name: str, text: str, context: str) -> str:
-    given = re.findall(r"Problem with given class_path '([^']+)'", context)
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    """Where the parser looked at a value by its type, from the whole value to the part that it refuses."""
+    for inner in _chain(error):
+        for frame, _ in traceback.walk_tb(inner.__traceback__):
+            if frame.f_code.co_name == "adapt_typehints":
+                yield frame
+
+
+def _entries(error: BaseException) -> list[str]:
+    """The entry of a mapping that was refused, which the parser's text leaves out; none where there is no mapping."""
+    kept = (frame.f_locals for frame in _frames(error))
+    keys = [each["k"] for each in kept if isinstance(each.get("k"), str) and isinstance(each.get("val"), dict)]
+    return [key for key, _ in groupby(keys)][-1:]
+
+
+def _wanted(error: BaseException) -> tuple[type, ...]:
+    """The classes one of which the refused value has to be, or that what it is called for has to return."""
+    hints = [hint for frame in _frames(error) if (hint := frame.f_locals.get("typehint")) is not None]
+    for hint in reversed(hints):
+        if kinds := tuple(dict.fromkeys(_classes_in(hint))):
+            return kinds
+    return ()
+
+
+def _classes_in(hint: Any) -> Iterator[type]:
+    arguments = get_args(hint)
+    if not arguments and inspect.isclass(hint) and hint is not type(None):
+        yield hint
+    if arguments and isinstance(arguments[0], list):  # of a call: what it is called with is given by us
+        arguments = arguments[1:]
+    yield from chain.from_iterable(map(_classes_in, arguments))
+
+
+def _may_be_meant(path: str, wanted: tuple[type, ...]) -> list[str]:
+    """What may be meant by a class that is not there: of its module, or of those that need none, of the right kind."""
+    module, _, _ = path.rpartition(".")
+    held = (
+        {f"{module}.{name}": part for name, part in vars(sys.modules[module]).items()} if module in sys.modules else {}
+    )
+    public = {name: getattr(paramfit, name) for name in paramfit.__all__}
+    # Of torch and torchmetrics the parser takes short names too; modules there are layers, and no models.
+    kinds: Iterator[type] = chain.from_iterable(each.__subclasses__() for each in wanted if each is not nn.Module)
+    short = {kind.__name__: kind for kind in kinds}
+    parts = {**short, **public, **held}
+    classes = {name: part for name, part in parts.items() if inspect.isclass(part) and not name.startswith("_")}
+    return [name for name, part in classes.items() if not wanted or issubclass(part, wanted)]
+
+
+def _which_class(place: str, name: str, paths: Sequence[str]) -> str:
+    """Which of several classes of one name to give."""
+    if name == "ReduceLROnPlateau":  # torch's own does not say what it watches
+        return (
+            f"give --{place} lightning.pytorch.cli.ReduceLROnPlateau --{place}.monitor train/loss, or val/loss where"
+            " rows are held out"
+        )
+    return f"there are several classes {name}; give one of {', '.join(paths)}"
+
+
+def _no_class(name: str, text: str, error: BaseException) -> str:
+    given = re.findall(r"Problem with given class_path '([^']+)'", str(error))
     if given and text.startswith("No module") and not f"{given[-1]}.".startswith(f"{name}."):
         return f"{given[-1]} cannot be imported: {text}"
     shown = given[-1] if given and text.startswith("No module") else name or text
-    return f"there is no class {shown}; {nearest_names(name.rsplit('.', 1)[-1], paramfit.__all__, _ELSEWHERE, most=1)}"
+    path = given[-1] if given and given[-1].endswith(shown) else shown
+    meant = _may_be_meant(path, _wanted(error))
+    if path.rpartition(".")[0] in sys.modules and (hint := nearest_names(path, meant, "", most=1, nearness=0.8)):
+        return f"there is no class {shown}; {hint}"
+    short = [each for each in meant if "." not in each]
+    return f"there is no class {shown}; {nearest_names(path.rpartition('.')[2], short, _ELSEWHERE, most=1)}"
 
 
 def _no_logger(name: str) -> str:

@@ -52,6 +52,9 @@ _VERSION = re.compile(r"version_\d+")  # what Lightning calls a run's directory
 _LONGEST_NAME = 255  # bytes of a folder's name, on every file system in use
 # What it cannot read, a file that cannot be, an integer of more digits than Python reads, and values too deep for it.
 _REFUSALS_OF_THE_PARSER = (ArgumentError, OSError, ValueError, RecursionError)
+# What Lightning's own help leaves open: a step is one of its own, in which a task makes a block of updates.
+_STEPS = "Steps are blocks of --model.updates_per_step updates here."
+_COUNTED = {"trainer.max_steps": _STEPS, "trainer.min_steps": _STEPS}
 _EXIT_CODES = {Status.DIVERGED.value: 3, Status.INTERRUPTED.value: 130, Status.TERMINATED.value: 143}
 
 
@@ -87,7 +90,10 @@ class FitCLI(LightningCLI):
         return {name: skip for name, skip in LightningCLI.subcommands().items() if name == self._command}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Our callbacks, each configurable under its own key."""
+        """Our callbacks, each configurable under its own key; what Lightning's help leaves open about its options."""
+        for action in parser._actions:
+            if action.dest in _COUNTED:
+                action.help = f"{action.help} {_COUNTED[action.dest]}"
         name = "Folder of the run under lightning_logs; the config's name."
         parser.add_argument("--name", type=str | None, default=None, help=name)
         for callback, key in (
@@ -363,13 +369,25 @@ class FitCLI(LightningCLI):
     def _say_that_nothing_was_left(self) -> None:
         if not self._made_before:
             raise InputError(
-                "there is nothing to do: no update was made; give a larger --trainer.max_epochs, and"
+                f"there is nothing to do: no update was made; give a larger {self._limit}, and"
                 " --trainer.limit_train_batches above 0"
             )
         print(
-            f"no update was left to make after the {self._made_before} of the checkpoint; a larger"
-            " --trainer.max_epochs goes on with it"
+            f"no update was left to make after the {self._made_before} of the checkpoint; a larger {self._limit} goes"
+            " on with it"
         )
+
+    @property
+    def _limit(self) -> str:
+        """The option that has ended the fit: that in steps, or in time, where it is reached."""
+        trainer = self.trainer
+        if 0 <= trainer.max_steps <= trainer.global_step:
+            return "--trainer.max_steps (it counts blocks of updates; -1 sets no limit)"
+        epochs = trainer.max_epochs
+        has_time = self._get(self.config_init, "trainer").get("max_time") is not None
+        if has_time and (epochs is None or epochs < 0 or trainer.current_epoch < epochs):
+            return "--trainer.max_time"
+        return "--trainer.max_epochs"
 
     def _leave_nothing(self) -> None:
         """Leave no run directory behind, unless it holds something of worth."""

@@ -58,7 +58,7 @@ _READER_GONE = 128 + 13  # as a shell reports SIGPIPE
 
 
 def _rows(rows: dict[str, str]) -> str:
-    return "\n".join(f"  {name:<18}{text}" for name, text in rows.items())
+    return "\n".join(f"  {name:<19}{text}" for name, text in rows.items())
 
 
 HELP = f"""paramfit {__version__}: parameter estimation as a PyTorch Lightning project

@@ -196,10 +196,10 @@ def raised_by_distribution(error: ValueError) -> bool:
     Torch refuses arguments of any distribution in a file of its own, and so does a class of the user's by
     ``super().__init__``; numbers that are none are refused too, and leave no fact.
     """
-    if isinstance(error, OutsideDomain) or refused_fact(error) is not None:
+    if isinstance(error, OutsideDomain):
         return True
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and Path(frames[-1].filename).resolve().is_relative_to(_OF_TORCH)
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return Path(files[-1]).resolve().is_relative_to(_OF_TORCH) or refused_fact(error) is not None
 
 
 @contextmanager

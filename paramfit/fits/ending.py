@@ -14,7 +14,7 @@ from paramfit.fits.no_maximum import preferred_limit
 from paramfit.inference.edge_of_domain import domain_edge, endless_edge
 from paramfit.inference.formula_edge import FormulaEdge, edge_of_formula
 from paramfit.inference.loss_function import LossFunction, element_names
-from paramfit.inference.rounded_observations import rounding_in_errors
+from paramfit.inference.observation_rounding import rounding_in_errors
 from paramfit.inference.separated_rows import separation
 from paramfit.inference.switched_off import are_switched_off
 from paramfit.inference.underflow import lost_to_underflow

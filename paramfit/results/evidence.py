@@ -21,7 +21,7 @@ from paramfit.inference.convergence import (
 from paramfit.inference.least_squares_errors import ResidualFactor, least_squares_uncertainty, uncertainty
 from paramfit.inference.likelihood_errors import likelihood_uncertainty
 from paramfit.inference.loss_function import LossFunction
-from paramfit.inference.rounded_observations import rounded_observations
+from paramfit.inference.observation_rounding import rounded_observations
 from paramfit.inference.uncertainty import Uncertainty, without_errors
 from paramfit.inference.underflow import lost_to_underflow
 from paramfit.linalg.lapack import Array, lengths

@@ -61,6 +61,22 @@ def test_help_and_version_are_printed(arguments, printed, capsys):
     assert capsys.readouterr().out == printed
 
 
+def test_shell_completes_commands_and_options_alone():
+    page = (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8")
+    pattern = re.search(r"^complete .* grep -oE '([^']+)'", page, re.MULTILINE)
+    assert pattern is not None
+    words = subprocess.run(["grep", "-oE", pattern[1]], input=HELP, capture_output=True, text=True, check=True).stdout
+    assert words.split() == [*COMMANDS, *OPTIONS]
+
+
+def test_help_of_steps_says_what_they_count(capsys):
+    assert main(["fit", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for option in ("max_steps", "min_steps"):
+        told = shown[shown.rindex(f"--trainer.{option} {option.upper()} ") :].partition("(type:")[0]
+        assert told.endswith("Steps are blocks of --model.updates_per_step updates here. ")
+
+
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_help_and_version_do_not_import_torch(argument):
     program = "import sys; from paramfit.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
@@ -163,7 +179,18 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
     "several machines": (["--trainer.num_nodes", "2"], "trainer.num_nodes"),
     "seed below 0": (["--seed_everything", "-1"], "seed_everything: expected a number from 0 to 4294967295"),
     "logger without its package": (["--trainer.logger", "WandbLogger"], "WandbLogger needs the package wandb"),
-    "nothing to do": (["--trainer.max_epochs", "0"], "nothing to do"),
+    "nothing to do": (
+        ["--trainer.max_epochs", "0"],
+        "nothing to do: no update was made; give a larger --trainer.max_epochs,",
+    ),
+    "no time": (
+        ["--trainer.max_epochs", "-1", "--trainer.max_time", "00:00:00:00"],
+        "give a larger --trainer.max_time,",
+    ),
+    "no step": (
+        ["--trainer.max_steps", "0"],
+        "nothing to do: no update was made; give a larger --trainer.max_steps (it counts blocks",
+    ),
     "interval without batches": (["--trainer.val_check_interval", "5"], "val_check_interval"),
     "name outside": (["--name", "../elsewhere"], "name: expected a folder under lightning_logs"),
     "unwritable root": (["--trainer.default_root_dir", "/dev/null/nowhere"], "trainer.default_root_dir"),
