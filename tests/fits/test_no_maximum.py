@@ -125,6 +125,7 @@ UNBOUNDED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "starts"), UNBOUNDED)
 def test_a_formula_without_bounds_reaches_poisson_as_well(arguments, starts):
     """Its own domain ends on the way there or just beyond, in argument or formula, and is no cause."""
