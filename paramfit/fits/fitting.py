@@ -194,6 +194,8 @@ def _copied(model: nn.Module) -> nn.Module:
 
 def _refuse_misspelt(options: Mapping[str, Any]) -> None:
     """Refuse a misspelt argument before anything is read by the others."""
+    if not options:
+        return
     arguments = [name for name in inspect.signature(fit).parameters if name != "options"]
     for name in options:
         hint = nearest_options(name, arguments, "")

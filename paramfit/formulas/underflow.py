@@ -16,7 +16,7 @@ from paramfit.formulas.edges import values_at_edges
 from paramfit.formulas.graph import Graph
 from paramfit.formulas.torch_code import torch_function
 
-__all__ = ["LostDigits", "Underflow"]
+__all__ = ["LostDigits", "Underflow", "is_moderate"]
 
 _LEAST_WITH_ALL_DIGITS = float(np.finfo(np.float64).tiny)
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of a result, however it is computed
@@ -50,7 +50,7 @@ class Underflow:
             place for place in self._needed if graph.nodes[place].operation in _CAN_LOSE and graph.depends[place]
         ]
         self._computed = torch_function(graph, self._needed, list(graph.leaves.values()))
-        self._is_fragile = any(map(self._magnifies, graph.needed([value])))
+        self.is_fragile = any(map(self._magnifies, graph.needed([value])))
 
     def _magnifies(self, place: int) -> bool:
         """Whether an operation may make much of what has vanished, as a quotient or a logarithm does."""
@@ -68,8 +68,6 @@ class Underflow:
             scale: what an error of the value is measured by, ``(n,)``.
         """
         given = [argument.detach() for argument in arguments]
-        if not self._is_fragile and all(map(_is_moderate, (*(one.numpy() for one in given), scale))):
-            return None
         with np.errstate(all="ignore"):
             results = [np.asarray(result, dtype=np.float64) for result in self._computed(*given)]
             numbers = {
@@ -117,8 +115,8 @@ class Underflow:
         return parts
 
 
-def _is_moderate(numbers: Rows) -> bool:
-    """Whether all that are not 0 are neither large nor small."""
+def is_moderate(numbers: Rows) -> bool:
+    """Whether all that are not 0 are neither large nor small: no product of a few such is too small for float64."""
     sizes = np.abs(numbers[numbers != 0])
     return not sizes.size or bool(sizes.min() > 1 / _MODERATE and sizes.max() < _MODERATE)
 

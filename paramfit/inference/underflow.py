@@ -1,8 +1,10 @@
 """Whether digits that a formula has lost, since numbers inside it are too small for float64, show beside residuals."""
 
+import numpy as np
 import torch
 
 from paramfit.facts import Fact, FactKind, Number
+from paramfit.formulas.underflow import is_moderate
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel
 
@@ -21,6 +23,15 @@ def lost_to_underflow(loss: LossFunction, spread: float, least: float) -> Fact |
     """
     model, observations = loss.model, loss.observations
     if not isinstance(model, FormulaModel):
+        return None
+    sigmas = () if observations.sigma is None else (observations.sigma,)
+    sizes = (loss.theta, *observations.inputs, observations.target, *sigmas)
+    fixed = [spec.start for spec in model.specifications.values() if spec.fixed]
+    if (
+        not model.magnifies_underflow
+        and all(is_moderate(size.numpy()) for size in sizes)
+        and is_moderate(np.array(fixed))
+    ):
         return None
     chosen = slice(None, None, -(-loss.n // _MOST_ROWS))
     target = observations.target[chosen]

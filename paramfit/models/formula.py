@@ -153,6 +153,11 @@ class FormulaModel(ParametricModel):
         is_usable = bool((prediction.abs() < LARGEST_TO_SQUARE).all()) and any(bool(slope.any()) for slope in slopes)
         return exponents if is_usable else []
 
+    @property
+    def magnifies_underflow(self) -> bool:
+        """Whether a quotient or a function may make much of what was too small for float64."""
+        return self._compiled.underflow.is_fragile
+
     def lost_digits(self, scale: Tensor, *inputs: Tensor) -> LostDigits | None:
         """The operation whose result is too small for float64 and changes most, by the ``scale`` ``(n,)`` of errors."""
         return self._compiled.underflow((*inputs, *self._values(inputs)), scale.numpy())
