@@ -117,7 +117,9 @@ class Underflow:
 
 def is_moderate(numbers: Rows) -> bool:
     """Whether all that are not 0 are neither large nor small: no product of a few such is too small for float64."""
-    sizes = np.abs(numbers[numbers != 0])
+    sizes = np.abs(numbers)
+    if not sizes.size or not sizes.min() > 1 / _MODERATE:
+        sizes = sizes[sizes > 0]
     return not sizes.size or bool(sizes.min() > 1 / _MODERATE and sizes.max() < _MODERATE)
 
 

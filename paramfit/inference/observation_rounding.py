@@ -36,7 +36,8 @@ def rounded_observations(loss: LossFunction) -> Fact | None:
             spread = float(distribution.stddev.median())
         except (ValueError, NotImplementedError, RuntimeError):
             return None  # what has no spread, or none at the end
-    largest = float(loss.observations.target.abs().max())
+    ends = loss.observations.target.aminmax()
+    largest = max(abs(ends.min.item()), abs(ends.max.item()))
     rounding = _EPS * largest
     if not (math.isfinite(spread) and spread > 0 and rounding > _SEEN * spread):
         return None

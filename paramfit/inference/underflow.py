@@ -24,14 +24,7 @@ def lost_to_underflow(loss: LossFunction, spread: float, least: float) -> Fact |
     model, observations = loss.model, loss.observations
     if not isinstance(model, FormulaModel):
         return None
-    sigmas = () if observations.sigma is None else (observations.sigma,)
-    sizes = (loss.theta, *observations.inputs, observations.target, *sigmas)
-    fixed = [spec.start for spec in model.specifications.values() if spec.fixed]
-    if (
-        not model.magnifies_underflow
-        and all(is_moderate(size.numpy()) for size in sizes)
-        and is_moderate(np.array(fixed))
-    ):
+    if not model.magnifies_underflow and _are_moderate(loss, model):
         return None
     chosen = slice(None, None, -(-loss.n // _MOST_ROWS))
     target = observations.target[chosen]
@@ -49,3 +42,11 @@ def lost_to_underflow(loss: LossFunction, spread: float, least: float) -> Fact |
         "part": lost.part,
     }
     return Fact(FactKind.UNDERFLOW_DECIDES, about, numbers, cure=Fact(FactKind.OTHER_UNITS))
+
+
+def _are_moderate(loss: LossFunction, model: FormulaModel) -> bool:
+    """Whether no number could make much of what has vanished."""
+    numbers = [parameter.item() for parameter in model.parameters()]
+    numbers += [spec.start or 0.0 for spec in model.specifications.values() if spec.fixed]
+    columns = (*loss.observations.inputs, loss.observations.target)
+    return is_moderate(np.array(numbers)) and all(is_moderate(column.numpy()) for column in columns)
