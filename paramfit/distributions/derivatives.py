@@ -19,6 +19,7 @@ __all__ = [
     "majorised_log_prob",
     "sample_sums",
     "score",
+    "steepness",
 ]
 
 

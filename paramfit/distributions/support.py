@@ -85,12 +85,12 @@ def _check_unit(distribution: Distribution, target: Tensor, source: str) -> None
         ends = finite.aminmax() if len(finite) else None
     largest = 0.0 if ends is None else max(abs(ends.min.item()), abs(ends.max.item()))
     nearer = 1.0 if inherited_family(type(distribution)).majorised is None else _KINKED
-    smallest_of_all, largest_of_all = _SMALLEST * nearer, _LARGEST / nearer
-    if largest == 0 or smallest_of_all <= largest <= largest_of_all:
+    low, high = _SMALLEST * nearer, _LARGEST / nearer
+    if largest == 0 or low <= largest <= high:
         return
     raise InputError(
         f"{source}: the largest observation is {largest:.3g}, and a likelihood's second derivatives go by squares,"
-        f" which float64 holds of numbers from {smallest_of_all:.0e} to {largest_of_all:.0e}; give the observations in"
+        f" which float64 holds of numbers from {low:.0e} to {high:.0e}; give the observations in"
         f" another unit, as multiples of 1e{math.floor(math.log10(largest))}"
     )
 

@@ -10,9 +10,7 @@ from paramfit.models import FormulaModel
 
 __all__ = ["lost_to_underflow"]
 
-_MOST_ROWS = (
-    10_000  # that are looked at, at equal distances: numbers are too small in many rows or in none that matters
-)
+_MOST_ROWS = 10_000  # that are looked at, at equal distances: in many numbers are too small, or in none that matters
 _EPS = torch.finfo(torch.float64).eps
 
 

@@ -58,8 +58,7 @@ class SolvedTask(EstimationTask, ABC):
     """A task whose solver runs to convergence: each epoch is one pass over the training data, and one update.
 
     Its batches are summed up at the trial point, and the last of them judges the trial; the first trial is the start
-    itself. Between updates the parameters
-    are at the best point so far.
+    itself. Between updates the parameters are at the best point so far.
     """
 
     #: Who has no use for an option, in refusals.

@@ -121,10 +121,8 @@ def try_model(
 
 def _check_gradient(task: HandWrittenDescent, model: nn.Module, observations: Observations) -> None:
     """Refuse a gradient rule that does not give the loss and a derivative for each parameter."""
-    rule, wants = (
-        type(task.gradient).__name__,
-        "return the loss, and a dictionary with the derivative by each parameter",
-    )
+    rule = type(task.gradient).__name__
+    wants = "return the loss, and a dictionary with the derivative by each parameter"
     try:
         given = task.gradient(model, task.objective, observations)
     except ValueError:  # as a rule's own refusal, or a distribution's, which the fit tells
