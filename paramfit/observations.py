@@ -46,7 +46,7 @@ class Observations(NamedTuple):
     @property
     def n(self) -> int:
         """How many observations there are."""
-        return self.target.size(-1)
+        return self.target.shape[-1]
 
     @property
     def measured(self) -> tuple[Tensor, Tensor | None, Censored | None]:

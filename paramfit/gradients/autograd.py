@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from paramfit.gradients.base import GradientRule
+from paramfit.models.base import trainable_parameters
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
@@ -20,7 +21,7 @@ class AutogradGradient(GradientRule):
         self, model: nn.Module, objective: Objective, observations: Observations
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Record the loss, then walk the record backwards."""
-        parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        parameters = trainable_parameters(model)
         with torch.enable_grad():
             loss = objective(model(*observations.inputs), *observations.measured)
             if objective.penalised:

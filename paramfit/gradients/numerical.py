@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from paramfit.errors import InputError
 from paramfit.gradients.base import GradientRule
+from paramfit.models.base import trainable_parameters
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
@@ -34,7 +35,7 @@ class NumericalGradient(GradientRule):
         self, model: nn.Module, objective: Objective, observations: Observations
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Two evaluations of the loss for each parameter, and one of the loss itself."""
-        parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        parameters = trainable_parameters(model)
 
         def loss_now() -> Tensor:
             loss = objective(model(*observations.inputs), *observations.measured)

@@ -13,11 +13,12 @@ from paramfit.distributions.center import predicted_mean
 from paramfit.distributions.domain import outside_rows, refuse_rows, unchecked
 from paramfit.distributions.support import support_of
 from paramfit.facts import Reason
-from paramfit.inference.loss_function import LossFunction, trainable_parameters
+from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty
 from paramfit.linalg.lapack import lengths
 from paramfit.linalg.unit_free import ScaledCurvature
 from paramfit.models import ParametricModel
+from paramfit.models.base import trainable_parameters
 
 __all__ = ["Bands", "FittedCurve", "FittedMean", "fitted_mean", "without_bands"]
 

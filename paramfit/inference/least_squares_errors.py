@@ -20,7 +20,7 @@ from paramfit.inference.uncertainty import (
     without_errors,
     without_parameters,
 )
-from paramfit.linalg.lapack import Array, length, triangle, unit_of
+from paramfit.linalg.lapack import Array, all_finite, length, triangle, unit_of
 from paramfit.linalg.unit_free import InverseInformation, inverse_information
 from paramfit.models import ParametricModel
 from paramfit.objectives import NegativeLogLikelihood, RobustError, SquaredError
@@ -109,7 +109,7 @@ def least_squares_uncertainty(
         Peter J. Huber: Robust Regression: Asymptotics, Conjectures and Monte Carlo (1973).
     """
     n, p = evidence.n, len(theta)
-    if not np.isfinite(evidence.factor).all():
+    if not all_finite(evidence.factor):
         return without_errors(Fact(FactKind.JACOBIAN_NOT_FINITE))
     factor, sigma_is_known = evidence.factor[:p, :p], loss.observations.sigma is not None and absolute_sigma
     least = _least_lengths(loss, theta, evidence)

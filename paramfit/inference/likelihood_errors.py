@@ -15,7 +15,7 @@ from paramfit.inference.flat_directions import settled_information
 from paramfit.inference.information_matrix import direction
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import Uncertainty, parameters_at_bound, with_errors, without_parameters
-from paramfit.linalg.lapack import Array
+from paramfit.linalg.lapack import Array, all_finite
 from paramfit.linalg.unit_free import THRESHOLDS, InverseInformation, ScaledCurvature, inverse_information
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 
@@ -54,7 +54,7 @@ def likelihood_uncertainty(
     if information is None:
         why = Fact(FactKind.NO_INFORMATION_AT_KINK, numbers={"kink": kink})
         return Uncertainty(None, (why,), quantile, Fact(FactKind.NO_METHOD), kink=kink)
-    if not np.isfinite(information).all():
+    if not all_finite(information):
         why = Fact(FactKind.HESSIAN_NOT_FINITE, numbers={"matrix": "Hessian"})
         return Uncertainty(None, (why,), quantile, method, kink=kink)
     if endless is not None:

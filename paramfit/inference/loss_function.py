@@ -4,17 +4,19 @@ import copy
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from paramfit.formulas.rooms import FunctionRoom
 from paramfit.models import FormulaModel, ParametricModel
+from paramfit.models.base import trainable_parameters
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.passes.stable_functions import StableFunctions
 
-__all__ = ["InPlaceOfForward", "LossFunction", "element_names", "trainable_parameters"]
+__all__ = ["InPlaceOfForward", "LossFunction", "element_names"]
 
 
 def element_names(model: nn.Module) -> tuple[str, ...]:
@@ -31,11 +33,6 @@ def _element_names(parameters: dict[str, nn.Parameter]) -> tuple[str, ...]:
         places = torch.cartesian_prod(*(torch.arange(size) for size in parameter.shape)).reshape(-1, parameter.ndim)
         names += [f"{name}[{','.join(map(str, place))}]" for place in places.tolist()]
     return tuple(names)
-
-
-def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that are estimated, by name."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 class InPlaceOfForward(nn.Module):
@@ -90,7 +87,7 @@ class LossFunction:
         """The parameters as they were when this was made, ``(p,)``."""
         values = self._trainable.values()
         if all(value.ndim == 0 and value.dtype == torch.float64 for value in values):
-            return torch.tensor([value.item() for value in values], dtype=torch.float64)
+            return torch.from_numpy(np.array([value.item() for value in values]))
         return torch.cat([value.detach().reshape(-1) for value in values])
 
     def natural(self, theta: Tensor) -> Tensor:

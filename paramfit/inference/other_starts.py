@@ -12,7 +12,7 @@ from paramfit.errors import InputError
 from paramfit.inference.start_search import SEED, Effort, StartSearch, losses_of, some_rows
 from paramfit.inference.trial_values import values_to_try
 from paramfit.linalg.lapack import Array
-from paramfit.models.base import natural_values
+from paramfit.models.base import natural_values, trainable_parameters
 from paramfit.objectives import Objective, RobustError
 from paramfit.observations import Observations
 from paramfit.torch_overhead import one_thread
@@ -91,7 +91,7 @@ def look_from_other_starts(
         spread: the sum of squares of the target about its mean, over sigma where it is known.
         glance: few points at few rows first, and more only where something is near being significant at those.
     """
-    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    trainable = trainable_parameters(model)
     names = tuple(trainable)
     if not observations.inputs or len(names) > _MOST_PARAMETERS or any(one.ndim for one in trainable.values()):
         return None

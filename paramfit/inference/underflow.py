@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from paramfit.facts import Fact, FactKind, Number
 from paramfit.formulas.underflow import is_moderate
@@ -44,7 +45,7 @@ def lost_to_underflow(loss: LossFunction, spread: float, least: float) -> Fact |
 
 def _are_moderate(loss: LossFunction, model: FormulaModel) -> bool:
     """Whether no number could make much of what has vanished."""
-    numbers = [parameter.item() for parameter in model.parameters()]
-    numbers += [spec.start or 0.0 for spec in model.specifications.values() if spec.fixed]
-    columns = (*loss.observations.inputs, loss.observations.target)
-    return is_moderate(np.array(numbers)) and all(is_moderate(column.numpy()) for column in columns)
+    constants = [spec.start or 0.0 for spec in model.specifications.values() if spec.fixed]
+    numbers = np.append(loss.theta.numpy(), constants) if constants else loss.theta.numpy()
+    columns = map(Tensor.numpy, (*loss.observations.inputs, loss.observations.target))
+    return is_moderate(numbers) and all(map(is_moderate, columns))

@@ -14,6 +14,7 @@ from scipy.linalg.lapack import dgeqrf, dgesdd, dtrtrs
 __all__ = [
     "LARGEST_TO_SQUARE",
     "Array",
+    "all_finite",
     "length",
     "lengths",
     "singular_decomposition",
@@ -37,6 +38,11 @@ def unit_of(size: float) -> float:
     if 1 / _SAFE < size < _SAFE or not 0 < size < math.inf:
         return 1.0
     return min(max(2.0 ** round(math.log2(size)), 1 / _LARGEST_UNIT), _LARGEST_UNIT)
+
+
+def all_finite(array: Array) -> bool:
+    """Whether all elements are; where their squares do not overflow, BLAS tells by one product."""
+    return math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
 
 
 def length(vector: Array) -> float:

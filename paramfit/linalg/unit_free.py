@@ -173,7 +173,7 @@ def inverse_information(factor: Array, names: Sequence[str], least: Array | floa
     p = len(names)
     sizes = lengths(factor)
     moving = np.flatnonzero(sizes > least)
-    undetermined = {k: _idle(names[k]) for k in range(p) if k not in moving}
+    undetermined = {k: _idle(names[k]) for k in sorted({*range(p)} - {*moving.tolist()})}
     directions, root = list(undetermined.values()), np.zeros((p, 0))
     if len(moving) == p and (np.abs(factor.diagonal()) > THRESHOLDS.pivot * sizes).all():
         root = solve_upper(factor / sizes, np.eye(p)) / sizes[:, None]  # without a look at singular values

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from paramfit.errors import InputError
+from paramfit.models.base import trainable_parameters
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
@@ -49,7 +50,7 @@ class Pass(ABC, Generic[S]):
     def __init__(self, model: nn.Module, objective: Objective) -> None:
         self.model = model
         self.objective = objective
-        self.shapes = {name: value.shape for name, value in model.named_parameters() if value.requires_grad}
+        self.shapes = {name: value.shape for name, value in trainable_parameters(model).items()}
         self.p = sum(shape.numel() for shape in self.shapes.values())
         if not self.shapes:
             raise InputError(
@@ -59,7 +60,7 @@ class Pass(ABC, Generic[S]):
     @property
     def parameters(self) -> list[nn.Parameter]:
         """What is estimated."""
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return list(trainable_parameters(self.model).values())
 
     def __call__(self, observations: Observations, *, expected: bool = False, slacks: bool = False) -> S:
         """Sum up a batch.

@@ -15,9 +15,9 @@ from torch.func import functional_call, jacfwd
 
 from paramfit.errors import InputError
 from paramfit.formulas.evaluation import LeftUnmended
-from paramfit.linalg.lapack import LARGEST_TO_SQUARE, Array, unit_of
+from paramfit.linalg.lapack import LARGEST_TO_SQUARE, Array, all_finite, unit_of
 from paramfit.models import FormulaModel, ParametricModel
-from paramfit.models.base import boxes_of
+from paramfit.models.base import boxes_of, trainable_parameters
 from paramfit.objectives import Objective, RobustError, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass, inputs_at, pieces
@@ -178,11 +178,11 @@ class ResidualRows(Pass[ResidualSums]):
         """``J^T e`` at the present parameters, ``(p,)``, rows over the unit, in the longest floating-point type."""
         with LeftUnmended():
             uphill = self._uphill(observations, unit)
-        return uphill if np.isfinite(uphill).all() else self._uphill(observations, unit)
+        return uphill if all_finite(uphill) else self._uphill(observations, unit)
 
     def _uphill(self, observations: Observations, unit: float) -> Array:
         columns, _ = self._joint(observations)
-        rows = columns.cpu().numpy().astype(np.longdouble)
+        rows = (columns if columns.is_cpu else columns.cpu()).numpy().astype(np.longdouble)
         if unit != 1.0:
             rows /= unit
         uphill: Array = (rows[:-1] @ rows[-1]).astype(np.float64)
@@ -271,7 +271,7 @@ class ResidualRows(Pass[ResidualSums]):
 
     def _derivatives(self, part: Observations) -> list[Tensor | float]:
         """By ``torch.func``, for a model that does not know its own."""
-        parameters = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        parameters = trainable_parameters(self.model)
 
         def predicted(values: dict[str, Tensor]) -> Tensor:
             prediction: Tensor = functional_call(self.model, values, part.inputs)
@@ -311,10 +311,13 @@ def _size_of_target(observations: Observations) -> float:
 def _stacked(columns: list[Tensor | float], part: Observations) -> Tensor:
     """The columns ``(w, n)``, over sigma where it is known."""
     target = part.target
-    if target.device.type == "cpu":  # where NumPy is much quicker with few rows, and no slower with many
+    if target.is_cpu:  # where NumPy is much quicker with few rows, and no slower with many
         buffer = np.empty((len(columns), part.n))
         for place, column in enumerate(columns):
-            buffer[place] = column.numpy(force=column.requires_grad) if isinstance(column, Tensor) else column
+            if not isinstance(column, Tensor):
+                buffer[place] = column
+            else:
+                buffer[place] = (column.detach() if column.requires_grad else column).numpy()
         if part.sigma is not None:
             with np.errstate(over="ignore", invalid="ignore"):  # a trial may be anywhere
                 buffer /= part.sigma.numpy()

@@ -37,7 +37,10 @@ class NaturalEstimates:
     @property
     def covariance(self) -> Tensor | None:
         """F F^T, ``(p, p)``."""
-        return None if self.root is None else self.root @ self.root.T
+        if self.root is None:
+            return None
+        root = self.root.numpy()
+        return torch.from_numpy(root @ root.T)
 
 
 def natural_estimates(

@@ -12,7 +12,7 @@ from paramfit.facts import Fact, FactKind, Reason
 from paramfit.inference.convergence import Distance
 from paramfit.inference.loss_function import LossFunction
 from paramfit.inference.uncertainty import without_errors
-from paramfit.linalg.lapack import Array
+from paramfit.linalg.lapack import Array, all_finite
 from paramfit.linalg.unit_free import column_lengths
 from paramfit.objectives import NegativeLogLikelihood, SquaredError
 from paramfit.results.cautions import cautions_about
@@ -72,7 +72,7 @@ def summarise(
         began: what a solver did with the start, which goes before all other cautions.
     """
     theta = loss.theta
-    if not np.isfinite(theta.numpy()).all():
+    if not all_finite(theta.numpy()):
         return _nothing_finite(loss)
     if optimizer is not None and not isinstance(optimizer, LevenbergMarquardt | Newton):
         evidence = descent_evidence(loss, theta, optimizer, untrusted, absolute_sigma=absolute_sigma)

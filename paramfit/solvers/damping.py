@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from paramfit.linalg.box import least_squares_in_box
 from paramfit.linalg.lapack import Array, lengths
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.projection import Linearization
-from paramfit.solvers.value import Value
+from paramfit.solvers.value import Value, derived
 
 __all__ = ["DampedStep", "gain_ratio", "next_damping"]
 
@@ -57,25 +56,25 @@ class DampedStep(Value):
         lengths_here = self.point.curved_lengths
         return lengths_here if self.held is None else np.where(self.held, 0.0, lengths_here)
 
-    @cached_property
+    @derived
     def largest(self) -> Array:
         """The largest lengths that the columns have had, this point's included, ``(m,)``."""
         here = self.point.curved_lengths
         return here if self.earlier is None else np.maximum(here, self.earlier)
 
-    @cached_property
+    @derived
     def size(self) -> Array:
         """S: the same, and 1 for what has never had any."""
         return np.where(self.largest > 0, self.largest, 1.0)
 
-    @cached_property
+    @derived
     def _decomposed(self) -> tuple[Array, Array, Array, float]:
         """Singular values, directions, the slope along them, and the least damping that is no rounding."""
         scaled = ScaledColumns.of(self._curved, self.size)
         along = scaled.left[: len(self.point.slope)].T @ self.point.slope
         return scaled.singular, scaled.directions, along, (len(along) * _EPS * scaled.singular[0]) ** 2
 
-    @cached_property
+    @derived
     def offset(self) -> float:
         """The relative offset; see above."""
         return _relative_offset(self.point, self._curved[: len(self.point.slope)], self._lengths)

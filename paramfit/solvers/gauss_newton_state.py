@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +12,7 @@ from paramfit.solvers.damping import DampedStep
 from paramfit.solvers.projection import Linearization
 from paramfit.solvers.standing import Standing
 from paramfit.solvers.sums import Layout
-from paramfit.solvers.value import Value
+from paramfit.solvers.value import Value, derived
 
 __all__ = ["MOST_GROWTH", "GaussNewtonState"]
 
@@ -70,7 +69,7 @@ class GaussNewtonState(Value):
         """Number of observations."""
         return self.steps.point.n
 
-    @cached_property
+    @derived
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the linear model promises there."""
         places, trial = self.layout.nonlinear_places, self.theta.copy()
@@ -91,7 +90,7 @@ class GaussNewtonState(Value):
         trial[places] = np.clip(reached, lower, upper)
         return trial, promised
 
-    @cached_property
+    @derived
     def least_start(self) -> float:
         """How large a parameter counts in a second search that is smaller, or 0."""
         starts = np.abs(self.start[self.start != 0])

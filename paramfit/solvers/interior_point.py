@@ -3,14 +3,13 @@
 import math
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 
 import numpy as np
 
 from paramfit.linalg.lapack import Array
 from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.sums import LikelihoodSums
-from paramfit.solvers.value import Value
+from paramfit.solvers.value import Value, derived
 
 __all__ = ["Ending", "InteriorPoint", "InteriorState"]
 
@@ -113,7 +112,7 @@ class InteriorState(Value):
         """The decrease at the end of the whole step, by the slope."""
         return self._step[1]
 
-    @cached_property
+    @derived
     def _step(self) -> tuple[Array, float]:
         gradient, curvature = self._local(self.weight, self.bend)
         inner, promised = NewtonStep(gradient, curvature).step(0.0)
@@ -125,12 +124,12 @@ class InteriorState(Value):
         _, promised = NewtonStep(*self._local(self.weight, self.weight)).step(0.0)
         return math.sqrt(max(2 * promised, 0.0))
 
-    @cached_property
+    @derived
     def nearest(self) -> float:
         """One over the room that is left, in standard errors."""
         return math.sqrt(max(float(np.linalg.eigvalsh(self._normals)[-1]), 0.0)) if self.free else 0.0
 
-    @cached_property
+    @derived
     def edge(self) -> Array:
         r"""Where the rows that are nearly there meet the edge, and the loss is least along it, ``(p,)``.
 

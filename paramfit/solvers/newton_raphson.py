@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from paramfit.solvers.loop import Start
 from paramfit.solvers.newton_step import NewtonStep
 from paramfit.solvers.standing import Finding, Standing
 from paramfit.solvers.sums import LikelihoodSums
-from paramfit.solvers.value import Value
+from paramfit.solvers.value import Value, derived
 
 __all__ = ["NewtonRaphson", "NewtonState"]
 
@@ -119,12 +118,12 @@ class NewtonState(Value):
             self.looks >= _MANY and _is_power_of_two(self.looks / _MANY)
         )
 
-    @cached_property
+    @derived
     def steps(self) -> NewtonStep:
         """Steps from the best point, in which a parameter that has lost its influence is the first to be damped."""
         return NewtonStep(self.sums.gradient, self.sums.curvature, np.sqrt(_LOST * self.sharpest))
 
-    @cached_property
+    @derived
     def proposal(self) -> tuple[Array, float]:
         """The next trial ``(p,)``, and the decrease of the loss that the quadratic model promises there."""
         if self.kink.along is not None:

@@ -114,4 +114,5 @@ class Polishing(Value):
 
 def _all_within(changes: Array, part: float, sizes: Array) -> bool:
     """Whether all are at most that part of the sizes; of a few numbers Python tells sooner than NumPy."""
-    return all(abs(change) <= part * abs(size) for change, size in zip(changes.tolist(), sizes.tolist(), strict=True))
+    pairs = zip(changes.tolist(), sizes.tolist(), strict=True)
+    return not [True for change, size in pairs if not abs(change) <= part * abs(size)]

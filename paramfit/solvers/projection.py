@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from paramfit.linalg.box import least_squares_in_box
 from paramfit.linalg.lapack import Array, lengths, solve_upper, triangle
 from paramfit.linalg.unit_free import THRESHOLDS, ScaledColumns
 from paramfit.solvers.sums import Layout, ResidualSums
-from paramfit.solvers.value import Value
+from paramfit.solvers.value import Value, derived
 
 __all__ = ["Linearization", "linearization", "thrown_away", "unprojected"]
 
@@ -50,7 +50,7 @@ class Linearization(Value):
         """Lengths of the columns of ``curved``, ``(m,)``."""
         return self._curved_with_lengths[1]
 
-    @cached_property
+    @derived
     def _curved_with_lengths(self) -> tuple[Array, Array]:
         q, p = self.q, len(self.factor) - 1
         upper = self.factor[q:p, q:p]
@@ -64,7 +64,7 @@ class Linearization(Value):
             jacobian[:, nothing], size[nothing] = 0.0, 0.0
         return jacobian, size
 
-    @cached_property
+    @derived
     def unprojected(self) -> Array:
         """Lengths of the nonlinear parameters' derivatives, ``(m,)``."""
         q, p = self.q, len(self.factor) - 1

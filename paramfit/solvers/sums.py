@@ -2,15 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paramfit.linalg.lapack import Array, triangle
-from paramfit.solvers.value import Value
+from paramfit.linalg.lapack import Array, all_finite, triangle
+from paramfit.solvers.value import Value, derived
 
 __all__ = ["BarrierSums", "Layout", "LikelihoodSums", "ResidualSums"]
 
@@ -36,17 +35,17 @@ class Layout:
         """The Jacobian ``(n, p)`` and the residual."""
         return cls((), tuple(range(p)), tuple((None, k) for k in range(p)), boxes)
 
-    @cached_property
+    @derived
     def box(self) -> Array:
         """Lower and upper bounds of the elements of theta, ``(2, p)``."""
         return np.array(self.boxes or ((-np.inf, np.inf),) * self.p).reshape(-1, 2).T
 
-    @cached_property
+    @derived
     def nonlinear_places(self) -> NDArray[np.intp]:
         """``nonlinear``, to index with."""
         return np.array(self.nonlinear, dtype=np.intp)
 
-    @cached_property
+    @derived
     def order(self) -> NDArray[np.intp]:
         """Places in theta, of the linear parameters first."""
         return np.array((*self.linear, *self.nonlinear), dtype=np.intp)
@@ -83,10 +82,9 @@ class ResidualSums(Value):
     @classmethod
     def of(cls, layout: Layout, columns: Tensor, total: Tensor | None = None, scale: float = 1.0) -> "ResidualSums":
         """The sums of rows, given by columns ``(w, n)``, with the total of their losses under a robust objective."""
-        rows = columns.T
         # On a device the rows are reduced there, and only their triangle travels.
-        part = rows if rows.device.type == "cpu" else torch.linalg.qr(rows, mode="r").R.cpu()
-        return cls(layout, triangle(part.numpy()), columns.shape[1], None if total is None else total.item(), scale)
+        rows = columns.numpy().T if columns.is_cpu else torch.linalg.qr(columns.T, mode="r").R.cpu().numpy()
+        return cls(layout, triangle(rows), columns.shape[1], None if total is None else total.item(), scale)
 
     @classmethod
     def of_no_rows(cls, layout: Layout) -> "ResidualSums":
@@ -107,9 +105,9 @@ class ResidualSums(Value):
             return self
         return self.changed(factor=self.factor / unit, scale=self.scale / unit, target=self.target / unit)
 
-    @cached_property
+    @derived
     def _is_finite(self) -> bool:
-        return self.n > 0 and bool(np.isfinite(self.factor).all())
+        return self.n > 0 and all_finite(self.factor)
 
     def is_finite(self) -> bool:
         """Whether there are rows, all of them finite."""
@@ -139,7 +137,7 @@ class BarrierSums(Value):
 
     def is_finite(self) -> bool:
         """Whether every row that moves has room."""
-        return bool(np.isfinite(self.value) and np.isfinite(self.curvature).all())
+        return math.isfinite(self.value) and all_finite(self.curvature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,4 +163,4 @@ class LikelihoodSums(Value):
 
     def is_finite(self) -> bool:
         """Whether every row was."""
-        return bool(np.isfinite(self.loss) and np.isfinite(self.gradient).all() and np.isfinite(self.curvature).all())
+        return math.isfinite(self.loss) and all_finite(self.gradient) and all_finite(self.curvature)

@@ -1,8 +1,9 @@
 """What is compared, saved and restored by its fields."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 import numpy as np
 import torch
@@ -10,9 +11,39 @@ from torch import Tensor
 
 from paramfit.errors import InputError
 
-__all__ = ["Value", "as_plain", "from_plain"]
+__all__ = ["Value", "as_plain", "derived", "from_plain"]
 
 _KIND = "kind"
+
+T = TypeVar("T")
+
+
+class derived(Generic[T]):  # a decorator, as property is
+    """A property that is computed at its first reading: ``functools.cached_property`` without Python 3.11's lock.
+
+    The lock takes longer than what most properties of a solver's state compute.
+    """
+
+    def __init__(self, function: Callable[[Any], T]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Learn under which name the value is kept."""
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "derived[T]": ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type) -> "derived[T] | T":
+        """The value; kept where Python looks before it asks a descriptor that cannot be set."""
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._function(instance)
+        return value
 
 
 class Value:
