@@ -8,6 +8,7 @@ from paramfit.facts import Fact, FactKind, Number
 from paramfit.formulas.underflow import is_moderate
 from paramfit.inference.loss_function import LossFunction
 from paramfit.models import FormulaModel
+from paramfit.observations import Observations
 
 __all__ = ["lost_to_underflow"]
 
@@ -23,14 +24,15 @@ def lost_to_underflow(loss: LossFunction, spread: float, least: float) -> Fact |
     model, observations = loss.model, loss.observations
     if not isinstance(model, FormulaModel):
         return None
-    if not model.magnifies_underflow and _are_moderate(loss, model):
+    if loss.n > _MOST_ROWS:
+        observations = observations.rows(slice(None, None, -(-loss.n // _MOST_ROWS)))
+    if not model.magnifies_underflow and _are_moderate(loss.theta, model, observations):
         return None
-    chosen = slice(None, None, -(-loss.n // _MOST_ROWS))
-    target = observations.target[chosen]
-    sigma = torch.ones_like(target) if observations.sigma is None else observations.sigma[chosen]
+    target = observations.target
+    sigma = torch.ones_like(target) if observations.sigma is None else observations.sigma
     # Of an exact fit the residuals are rounding themselves.
     spread = max(spread, _EPS * float((target / sigma).abs().max()))
-    lost = model.lost_digits(spread * sigma, *(column[chosen] for column in observations.inputs))
+    lost = model.lost_digits(spread * sigma, *observations.inputs)
     if lost is None or not lost.part > least:
         return None
     about = () if lost.by is None else (lost.by,)
@@ -43,9 +45,9 @@ def lost_to_underflow(loss: LossFunction, spread: float, least: float) -> Fact |
     return Fact(FactKind.UNDERFLOW_DECIDES, about, numbers, cure=Fact(FactKind.OTHER_UNITS))
 
 
-def _are_moderate(loss: LossFunction, model: FormulaModel) -> bool:
+def _are_moderate(theta: Tensor, model: FormulaModel, observations: Observations) -> bool:
     """Whether no number could make much of what has vanished."""
     constants = [spec.start or 0.0 for spec in model.specifications.values() if spec.fixed]
-    numbers = np.append(loss.theta.numpy(), constants) if constants else loss.theta.numpy()
-    columns = map(Tensor.numpy, (*loss.observations.inputs, loss.observations.target))
+    numbers = np.append(theta.numpy(), constants) if constants else theta.numpy()
+    columns = map(Tensor.numpy, (*observations.inputs, observations.target))
     return is_moderate(numbers) and all(map(is_moderate, columns))

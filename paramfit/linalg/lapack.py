@@ -30,6 +30,7 @@ LARGEST_TO_SQUARE = 1e154
 
 _SAFE = 1e75  # a size between one over it and it: squares of 1e-60 of it neither underflow nor overflow
 _FEW = 32  # of which Python finds the smallest sooner than NumPy
+_MANY = 10_000  # of so many BLAS waits for threads, which takes longer than the product
 _LARGEST_UNIT = 2.0**1000  # one over it is no subnormal number
 
 
@@ -47,7 +48,7 @@ def all_finite(array: Array) -> bool:
 
 def length(vector: Array) -> float:
     """The Euclidean length of ``(n,)``, however small or large its elements are."""
-    squared = float(vector @ vector)
+    squared = float(vector @ vector if len(vector) <= _MANY else np.einsum("i,i->", vector, vector))
     if 1 / _SAFE**2 < squared < _SAFE**2:
         return math.sqrt(squared)
     return float(lengths(vector[:, None])[0])
