@@ -39,6 +39,7 @@ docs: $(VENV)/.docs
 benchmark: $(READY)
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/least_squares.py
+	$(BIN)/python benchmarks/small_fits.py
 	$(BIN)/python benchmarks/likelihood.py
 	$(BIN)/python benchmarks/nist.py
 

@@ -1,7 +1,8 @@
 """A formula as torch functions: its value, its Jacobian, and its parts that are linear in some parameters."""
 
+import threading
 from collections.abc import Callable, Collection, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
@@ -20,7 +21,9 @@ from paramfit.formulas.notation import Notation, written
 from paramfit.formulas.rooms import FormulaRooms
 from paramfit.formulas.underflow import Underflow
 
-__all__ = ["CompiledFormula", "SeparatedParts"]
+__all__ = ["CompiledFormula", "SeparatedParts", "compiled"]
+
+_MOST_KEPT = 64  # formulas: as many as a script may go through in turn
 
 
 class SeparatedParts(NamedTuple):
@@ -37,6 +40,22 @@ class SeparatedParts(NamedTuple):
     basis: tuple[str, ...]
     offset_slopes: tuple[str, ...]
     basis_slopes: tuple[tuple[str, str], ...]
+
+
+class _Kept(threading.local):
+    """The formulas of a thread: their graphs grow while they are used, which two threads must not do to one."""
+
+    def __init__(self) -> None:
+        self.compiled = lru_cache(maxsize=_MOST_KEPT)(CompiledFormula)
+
+
+def compiled(text: str, variables: Sequence[str], parameters: Sequence[str]) -> "CompiledFormula":
+    """The formula, which is parsed and differentiated once, however many models are made of it.
+
+    Raises:
+        InputError: if it cannot be parsed.
+    """
+    return _KEPT.compiled(text, tuple(variables), tuple(parameters))
 
 
 class CompiledFormula:
@@ -65,9 +84,9 @@ class CompiledFormula:
         """Itself: nothing in it changes."""
         return self
 
-    def __reduce__(self) -> tuple[type["CompiledFormula"], tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[Callable[..., "CompiledFormula"], tuple[str, tuple[str, ...], tuple[str, ...]]]:
         """What it was made of, since functions made at run time cannot be pickled."""
-        return CompiledFormula, self._made_of
+        return compiled, self._made_of
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -213,3 +232,6 @@ class CompiledFormula:
     def _parts(self, linear: Sequence[str]) -> list[int]:
         origin = {self._graph.leaves[name]: 0.0 for name in linear}
         return self._graph.at(origin, [self._value, *(self._slopes[name] for name in linear)])
+
+
+_KEPT = _Kept()

@@ -36,6 +36,7 @@ class SecondDerivatives:
         pairs = sum(meets.bit_count() for meets in self._interactions)
         self._is_small = pieces * pairs <= _MOST_WORK
         self._slopes: dict[str, Any] = {}
+        self._vanishing: dict[tuple[str, str], bool] = {}
 
     def _slope(self, name: str) -> Any:
         if name not in self._slopes:
@@ -53,8 +54,10 @@ class SecondDerivatives:
             return True
         if not self._is_small:
             return False
-        with distribute(False):
-            return _vanishes(self._slope(one), sp.Symbol(other, real=True))
+        if (one, other) not in self._vanishing:
+            with distribute(False):
+                self._vanishing[one, other] = _vanishes(self._slope(one), sp.Symbol(other, real=True))
+        return self._vanishing[one, other]
 
 
 def linear_set(bilinear: Callable[[str, str], bool], allowed: Sequence[str], first: Collection[str]) -> list[str]:

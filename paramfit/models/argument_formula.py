@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.formulas.compiled_formula import CompiledFormula
+from paramfit.formulas.compiled_formula import compiled
 from paramfit.formulas.elementary import CONSTANTS
 from paramfit.formulas.expression import names_in
 
@@ -23,7 +23,7 @@ class ArgumentFormula:
     def __init__(self, argument: str, text: str, variables: Sequence[str], coefficients: Sequence[str]) -> None:
         try:
             used = tuple(name for name in coefficients if name in names_in(text))
-            self._compiled = CompiledFormula(text, variables, used)
+            self._compiled = compiled(text, variables, used)
         except InputError as refusal:
             raise InputError(f"parameters.{argument}: {refusal}") from refusal
         self.text = text

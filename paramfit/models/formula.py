@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from paramfit.errors import InputError
-from paramfit.formulas.compiled_formula import CompiledFormula
+from paramfit.formulas.compiled_formula import compiled
 from paramfit.formulas.exponents import LargeExponent
 from paramfit.formulas.names import as_names, check_names
 from paramfit.formulas.rooms import FunctionRoom
@@ -65,7 +65,7 @@ class FormulaModel(ParametricModel):
         self.variables = as_names("variables", variables)
         self.names = as_names("parameters", parameters)
         check_names(self, self.variables, self.names)
-        self._compiled = CompiledFormula(formula, self.variables, self.names)
+        self._compiled = compiled(formula, self.variables, self.names)
         used = self._compiled.names
         for name in self.variables:
             if name not in used:

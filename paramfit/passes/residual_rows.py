@@ -1,7 +1,7 @@
 """From a model and a batch of observations to the rows that least squares sums up."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -18,6 +18,7 @@ from paramfit.formulas.evaluation import LeftUnmended
 from paramfit.linalg.lapack import LARGEST_TO_SQUARE, Array, all_finite, unit_of
 from paramfit.models import FormulaModel, ParametricModel
 from paramfit.models.base import boxes_of, trainable_parameters
+from paramfit.models.rowwise_derivatives import RowwiseDerivatives
 from paramfit.objectives import Objective, RobustError, SquaredError
 from paramfit.observations import Observations
 from paramfit.passes.base import Pass, inputs_at, pieces
@@ -61,6 +62,7 @@ class ResidualRows(Pass[ResidualSums]):
         super().__init__(model, objective)
         self._parametric = model if isinstance(model, ParametricModel) else None
         self._names = tuple(self.shapes)
+        self._rowwise = RowwiseDerivatives()
         self.layout = self._make_layout(separate)
 
     def _make_layout(self, separate: bool) -> Layout:
@@ -234,11 +236,14 @@ class ResidualRows(Pass[ResidualSums]):
         if self._parametric is not None:
             prediction, columns = self._parametric.value_and_jacobian(*part.inputs)
             return self._checked(prediction), [columns[name] for name in self._names]
-        prediction = self._checked(self.model(*part.inputs))
         jacobian = getattr(self.model, "jacobian", None)
         if callable(jacobian):
+            prediction = self._checked(self.model(*part.inputs))
             return prediction, self._checked_columns(jacobian(*part.inputs), part)
-        return prediction, self._derivatives(part)
+        quick = self._derivatives_by_row(part)
+        if quick is not None:
+            return quick
+        return self._checked(self.model(*part.inputs)), self._derivatives(part)
 
     def _checked(self, prediction: object) -> Tensor:
         name = type(self.model).__name__
@@ -268,6 +273,20 @@ class ResidualRows(Pass[ResidualSums]):
             if not isinstance(column, Tensor | float | int | np.ndarray):
                 raise InputError(f"model: {name} must return {expected}, but {key} is a {type(column).__name__}")
         return [columns[key] for key in self._names]
+
+    def _derivatives_by_row(self, part: Observations) -> tuple[Tensor, list[Tensor | float]] | None:
+        """Prediction and derivatives of a module whose parameters are numbers and whose rows do not mix."""
+        if any(self.shapes.values()):
+            return None
+        parameters = trainable_parameters(self.model)
+
+        def predicted(values: Sequence[Tensor]) -> Tensor:
+            named = dict(zip(parameters, values, strict=True))
+            prediction: Tensor = functional_call(self.model, named, part.inputs)
+            return prediction
+
+        quick = self._rowwise(predicted, list(parameters.values()), part.n)
+        return None if quick is None else (quick[0], list(quick[1]))
 
     def _derivatives(self, part: Observations) -> list[Tensor | float]:
         """By ``torch.func``, for a model that does not know its own."""
