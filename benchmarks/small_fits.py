@@ -2,7 +2,8 @@
 
 The fits of ``a * exp(-b * x) + c`` begin at the same start, with estimates and standard errors read. In one process all
 alternate; the table gives medians, their ratio to ``curve_fit``'s, and the largest difference from its estimates in its
-standard errors. Below it are likelihoods of 50 values and regressions of 50 counts, in milliseconds, and what a formula
+standard errors. Chebyquad with nine nodes, whose rows all depend on all of them, is a module beside SciPy's ``lm``.
+Below are likelihoods of 50 values and regressions of 50 counts, in milliseconds, and what a formula
 takes to be built: parsed and differentiated for the first time, and again.
 
     python benchmarks/small_fits.py
@@ -14,8 +15,9 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import lmfit
 import numpy as np
@@ -23,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.optimize import curve_fit
+from scipy.optimize import curve_fit, least_squares
 from torch import Tensor, nn
 
 import paramfit
@@ -33,6 +35,7 @@ Fit = Callable[[], tuple[Array, Array]]  # to estimates and standard errors
 
 START = {"a": 1.0, "b": 1.0, "c": 0.0}
 BOUNDS = {"formula": 4.0, "function": 8.0, "module": 10.0}  # times curve_fit
+MOST_OF_CHEBYQUAD = 10.0  # times SciPy
 MOST_MS = 3.0  # of a likelihood
 FIRST_MS, AGAIN_MS = 5.0, 0.2  # of building a formula
 
@@ -47,6 +50,45 @@ class Decay(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate it."""
         return self.a * torch.exp(-self.b * x) + self.c
+
+
+class Chebyquad(nn.Module):
+    """Means of shifted Chebyshev polynomials at nodes (Fletcher, 1965)."""
+
+    def __init__(self, nodes: int) -> None:
+        super().__init__()
+        self.nodes = nn.Parameter(torch.from_numpy(equally_spaced(nodes)))
+
+    def forward(self, degree: Tensor) -> Tensor:
+        """One mean for each degree, from 1 on."""
+        return torch.stack([mean for mean, _ in zip(chebyshev_means(self.nodes), degree, strict=False)])
+
+
+def equally_spaced(nodes: int) -> Array:
+    """Where they start."""
+    return np.arange(1, nodes + 1) / (nodes + 1)
+
+
+def chebyshev_means(nodes: Any) -> Iterator[Any]:
+    """The means at tensors or arrays."""
+    before, here = 1 + 0 * nodes, 2 * nodes - 1
+    while True:
+        yield here.mean()
+        before, here = here, 2 * (2 * nodes - 1) * here - before
+
+
+def chebyquads(nodes: int) -> dict[str, Callable[[], object]]:
+    """SciPy and paramfit."""
+    degrees = np.arange(1.0, nodes + 1)
+    integrals = np.where(degrees % 2 == 1, 0.0, -1 / (degrees**2 - np.where(degrees == 1, 0.0, 1.0)))
+
+    def residual(at: Array) -> Array:
+        return np.array([mean for mean, _ in zip(chebyshev_means(at), degrees, strict=False)]) - integrals
+
+    return {
+        "SciPy's lm": lambda: least_squares(residual, equally_spaced(nodes), method="lm"),
+        "Chebyquad": partial(paramfit.fit, Chebyquad(nodes), (degrees, integrals)),
+    }
 
 
 def curve(x: Array, a: float, b: float, c: float) -> Array:
@@ -158,6 +200,9 @@ def main() -> None:
         table.add_row(
             name, f"{taken[name]:.2f}", judged(ratio, BOUNDS[name]) if name in BOUNDS else f"{ratio:.1f}", f"{off:.0e}"
         )
+    beside = medians(chebyquads(9), rounds)
+    ratio = beside["Chebyquad"] / beside["SciPy's lm"]
+    table.add_row("Chebyquad, 9 nodes", f"{beside['Chebyquad']:.2f}", f"of lm: {judged(ratio, MOST_OF_CHEBYQUAD)}", "")
     console.print(table)
     of_likelihoods = medians(likelihoods(random), rounds)
     table = Table(title="likelihoods of 50 rows, and building a formula")
