@@ -85,7 +85,7 @@ def _is_weak(scaled: ScaledCurvature, share: float) -> NDArray[np.bool_]:
 def _influence(loss: LossFunction, theta: Tensor) -> Array:
     """The root of the sum of squared scores, ``(p,)``, by some rows where there are many."""
     step = max(1, loss.n // _MOST_ROWS)
-    some = LossFunction(loss.model, loss.objective, loss.observations.rows(slice(0, None, step)))
+    some = LossFunction.around(loss.model, loss.objective, loss.observations.rows(slice(0, None, step)))
     scores = _scores(some, theta)
     lengths: Array = np.sqrt(np.square(scores.numpy()).sum(axis=0) * step)
     return lengths

@@ -246,14 +246,12 @@ class LikelihoodTerms(Pass[LikelihoodSums]):
             for column in (by_argument.scores[name],)
         }
 
-        def weighed(theta: Tensor) -> Tensor:
-            values = model.arguments_at(self._parameters(theta), *part.inputs, wanted=bends)
-            return torch.stack([(weights[name] * values[name]).sum() for name in weights]).sum()
-
+        theta = self._theta().requires_grad_()
         with torch.enable_grad():
-            hessian = torch.autograd.functional.hessian(weighed, self._theta())  # type: ignore[no-untyped-call]
-        bent: Array = hessian.cpu().numpy()
-        return bent
+            values = model.arguments_at(self._parameters(theta), *part.inputs, wanted=bends)
+            weighed = torch.stack([(weights[name] * values[name]).sum() for name in weights]).sum()
+            (slopes,) = torch.autograd.grad(weighed, theta, create_graph=True)
+            return np.array([_derivative(slope, theta).cpu().numpy() for slope in slopes])
 
     def _refuse_start(self, observations: Observations) -> None:
         """Name a row at which the likelihood is not finite, or at which its derivatives are not."""
