@@ -314,12 +314,14 @@ class ResidualRows(Pass[ResidualSums]):
                 prediction = self.model(*part.inputs)
                 one_each = torch.eye(part.n, dtype=prediction.dtype, device=prediction.device)
                 jacobian = torch.autograd.grad(
-                    prediction, parameters, one_each, is_grads_batched=True, allow_unused=True, materialize_grads=True
+                    prediction, parameters, one_each, is_grads_batched=True, allow_unused=True
                 )
         except Exception:  # an operation may have no derivative backwards, or none for several rows at once
             return None
-        if not all(bool(torch.isfinite(derivative).all()) for derivative in jacobian):
-            return None  # backwards 0 * inf may stand where forwards nothing is not a number
+        # A parameter that is out of reach here, as one made in inference mode, need not be so forwards; and backwards
+        # 0 * inf may stand where forwards nothing is not a number.
+        if any(derivative is None or not bool(torch.isfinite(derivative).all()) for derivative in jacobian):
+            return None
         return [column for derivative in jacobian for column in derivative.reshape(part.n, -1).T.unbind()]
 
 
