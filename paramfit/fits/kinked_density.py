@@ -9,6 +9,7 @@ from paramfit.distributions.derivatives import steepness
 from paramfit.linalg.lapack import Array
 from paramfit.linalg.least_absolute import least_absolute_step
 from paramfit.models import DistributionModel
+from paramfit.models.base import trainable_parameters
 from paramfit.observations import Observations
 from paramfit.passes.likelihood_terms import LikelihoodTerms
 from paramfit.solvers.newton_raphson import NewtonRaphson, NewtonState
@@ -64,7 +65,7 @@ def _step(model: DistributionModel, argument: str, observations: Observations, s
         slopes = model.argument_jacobian(*observations.inputs)[argument]
         residual = (observations.target - getattr(distribution, argument)).expand(observations.n).numpy()
         weights = steepness(distribution).expand(observations.n).numpy()
-    names = [name for name, value in model.named_parameters() if value.requires_grad]
+    names = list(trainable_parameters(model))
     places = [names.index(name) for name in slopes]
     if not places:
         return None

@@ -42,22 +42,6 @@ class SeparatedParts(NamedTuple):
     basis_slopes: tuple[tuple[str, str], ...]
 
 
-class _Kept(threading.local):
-    """The formulas of a thread: their graphs grow while they are used, which two threads must not do to one."""
-
-    def __init__(self) -> None:
-        self.compiled = lru_cache(maxsize=_MOST_KEPT)(CompiledFormula)
-
-
-def compiled(text: str, variables: Sequence[str], parameters: Sequence[str]) -> "CompiledFormula":
-    """The formula, which is parsed and differentiated once, however many models are made of it.
-
-    Raises:
-        InputError: if it cannot be parsed.
-    """
-    return _KEPT.compiled(text, tuple(variables), tuple(parameters))
-
-
 class CompiledFormula:
     """A formula, parsed and differentiated once; copies of a model share it.
 
@@ -234,4 +218,20 @@ class CompiledFormula:
         return self._graph.at(origin, [self._value, *(self._slopes[name] for name in linear)])
 
 
+class _Kept(threading.local):
+    """The formulas of a thread: their graphs grow while they are used, which two threads must not do to one."""
+
+    def __init__(self) -> None:
+        self.compiled = lru_cache(maxsize=_MOST_KEPT)(CompiledFormula)
+
+
 _KEPT = _Kept()
+
+
+def compiled(text: str, variables: Sequence[str], parameters: Sequence[str]) -> CompiledFormula:
+    """The formula, which is parsed and differentiated once, however many models are made of it.
+
+    Raises:
+        InputError: if it cannot be parsed.
+    """
+    return _KEPT.compiled(text, tuple(variables), tuple(parameters))

@@ -24,7 +24,7 @@ _MOST_ROWS = 200  # that are computed once more, at equal distances
 _VANISHING = frozenset({"exp", "sigmoid", "erfc"})  # which have no zeros: a 0 is too small for float64
 _VANISHES = _VANISHING | {"**"}  # of operands of any size
 _LINEAR = frozenset({"+", "-", "negative", "*"})  # in which what is too small adds nothing to what is not
-_FEW = 256
+_FEW = 256  # numbers, of which Python tells the smallest and largest sooner than NumPy
 _MODERATE = 1e30  # and down to one over it: of such numbers no product of a few is too small
 _CAN_LOSE = _VANISHING | {"*", "/", "**"}  # sums of small numbers are exact, and other functions no smaller than they
 
@@ -118,7 +118,7 @@ class Underflow:
 
 def is_moderate(numbers: Rows) -> bool:
     """Whether all that are not 0 are neither large nor small: no product of a few such is too small for float64."""
-    if numbers.size <= _FEW:  # of which Python tells sooner than NumPy
+    if numbers.size <= _FEW:
         few = [abs(number) for number in numbers.tolist() if number]
         return not few or (min(few) > 1 / _MODERATE and max(few) < _MODERATE)
     sizes = np.abs(numbers)

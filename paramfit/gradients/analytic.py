@@ -11,6 +11,7 @@ from paramfit.distributions import censored_score, score
 from paramfit.errors import InputError
 from paramfit.gradients.base import GradientRule
 from paramfit.models import DistributionModel
+from paramfit.models.base import trainable_parameters
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 
@@ -102,7 +103,7 @@ def _by_arguments(
         scores = score(distribution, target, wanted)
     else:
         scores = censored_score(distribution, target, *censoring, wanted)
-    gradients = {name: torch.zeros_like(value) for name, value in model.named_parameters() if value.requires_grad}
+    gradients = {name: torch.zeros_like(value) for name, value in trainable_parameters(model).items()}
     for argument, column in scores.items():
         parts = objective.contract(-column.expand(target.shape), columns[argument])
         for name in parts.keys() & gradients.keys():
@@ -112,7 +113,7 @@ def _by_arguments(
 
 def _trainable(model: nn.Module, columns: dict[str, Tensor | float]) -> tuple[str, ...]:
     """The names of the trainable parameters, each of which needs a column."""
-    names = tuple(name for name, parameter in model.named_parameters() if parameter.requires_grad)
+    names = tuple(trainable_parameters(model))
     if missing := [name for name in names if name not in columns]:
         raise InputError(f"{type(model).__name__}.jacobian has no column for the parameter {missing[0]}")
     return names

@@ -157,7 +157,7 @@ class ParametricModel(nn.Module, ABC):
         """
         if not type(self).linear_in_parameters or self.transforms:
             return ()
-        return tuple(name for name, parameter in self.named_parameters() if parameter.requires_grad)
+        return tuple(trainable_parameters(self))
 
     def separated(self, *inputs: Tensor) -> Separated:
         """The prediction taken apart by ``linear_parameters()``, at the present values of the others.

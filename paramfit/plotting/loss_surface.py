@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from torch import Tensor, nn
 
-from paramfit.models.base import natural_values, specification_of, unconstrained_values
+from paramfit.models.base import natural_values, specification_of, trainable_parameters, unconstrained_values
 from paramfit.objectives import Objective
 from paramfit.observations import Observations
 from paramfit.parameters import ParameterSpec
@@ -50,8 +50,8 @@ def loss_surface_figure(
     it is in the window, which widens for it as long as the path can still be seen; otherwise an arrow points to it and
     says how far away it is. ``units`` says in which ones the axes are.
     """
-    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    scalars = all(parameter.ndim == 0 for parameter in model.parameters() if parameter.requires_grad)
+    parameters = trainable_parameters(model)
+    names, scalars = list(parameters), all(parameter.ndim == 0 for parameter in parameters.values())
     if len(names) not in {1, 2} or not scalars:
         return None
     path = path.to(observations.target.dtype)

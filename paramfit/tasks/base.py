@@ -33,6 +33,7 @@ from paramfit.facts import Fact, Stop
 from paramfit.inference.loss_function import LossFunction
 from paramfit.instances import check_instance
 from paramfit.models import DistributionModel, match_columns
+from paramfit.models.base import trainable_parameters
 from paramfit.models.compiled import unwrapped
 from paramfit.objectives import NegativeLogLikelihood, Objective
 from paramfit.objectives.base import check_shapes
@@ -112,7 +113,7 @@ class EstimationTask(LightningModule, ABC):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the trainable parameters."""
-        return tuple(name for name, parameter in self.model.named_parameters() if parameter.requires_grad)
+        return tuple(trainable_parameters(self.model))
 
     @property
     def updates(self) -> int:
